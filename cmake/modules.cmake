@@ -1,0 +1,10 @@
+# Who may use whom, as data. Arrows point from a folder to what it may include and link; nothing else compiles
+# (tests/arch/includes.py holds this list against the sources). Order is bottom up.
+hearth_module(base lib/base LIBS lib::threads)
+hearth_module(wire lib/wire USES base)
+hearth_module(crypto lib/crypto USES base wire LIBS lib::crypto lib::sodium)
+
+# MLS rings: codec knows shapes, public what a server may know, member holds the secrets.
+hearth_module(mls_codec lib/mls/codec USES base wire crypto)
+hearth_module(mls_public lib/mls/public USES base wire crypto mls_codec)
+hearth_module(mls_member lib/mls/member USES base wire crypto mls_codec mls_public)
