@@ -2,7 +2,7 @@ add_library(test_support STATIC EXCLUDE_FROM_ALL)
 file(GLOB support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.c)
 target_sources(test_support PRIVATE ${support_sources})
 target_include_directories(test_support PUBLIC ${CMAKE_SOURCE_DIR}/tests)
-target_link_libraries(test_support PUBLIC hearth_flags base lib::cmocka)
+target_link_libraries(test_support PUBLIC hearth_flags base lib::cmocka lib::jansson)
 
 hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)

@@ -40,6 +40,8 @@ def main():
         if not os.path.isdir(os.path.join(root, folder)):
             continue  # listed, not written yet
         allowed = reach(folder, set())
+        if not os.path.isdir(os.path.join(root, folder)):
+            continue  # declared, not begun
         for name in sorted(os.listdir(os.path.join(root, folder))):
             if not name.endswith((".c", ".h")):
                 continue

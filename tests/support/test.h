@@ -15,10 +15,14 @@
 #include "base/err.h"
 
 /* Fails with the error's name rather than its number. */
-#define assert_ok(expression) assert_string_equal(err_name(expression), "NONE")
+#define assert_ok(expression)        assert_string_equal(err_name(expression), "NONE")
 #define assert_err(expression, name) assert_string_equal(err_name(expression), #name)
 
 /* Hex text to bytes; the caller frees ret->data. Fails the test on bad hex. */
 struct buf test_unhex(const char *hex);
+
+/* Compares with hex text and prints both when they differ. */
+void test_assert_hex(struct bytes got, const char *want_hex);
+void test_assert_bytes(struct bytes got, struct bytes want);
 
 #endif
