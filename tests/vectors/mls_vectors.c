@@ -27,7 +27,7 @@ static const struct vector_type types[] = {
     {"transcript-hashes", {"interim_transcript_hash_before", NULL}, vector_transcript_hashes},
     {"tree-operations", {"tree_before", "proposal_sender"}, vector_tree_operations},
     {"tree-validation", {"tree_hashes", "resolutions"}, vector_tree_validation},
-    {"treekem", {"update_paths", "leaves_private"}, NULL},
+    {"treekem", {"update_paths", "leaves_private"}, vector_treekem},
     {"secret-tree", {"sender_data", "leaves"}, NULL},
     {"message-protection", {"proposal_priv", "membership_key"}, NULL},
     {"key-schedule", {"initial_init_secret", NULL}, NULL},

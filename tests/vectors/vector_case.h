@@ -65,6 +65,7 @@ void vector_transcript_hashes(struct vector_case *c);
 void vector_tree_math(struct vector_case *c);
 void vector_tree_operations(struct vector_case *c);
 void vector_tree_validation(struct vector_case *c);
+void vector_treekem(struct vector_case *c); /* the public part */
 
 /* Labelled lines (labelled.c) as an array of cases like those of a JSON file. The caller owns it.
  */
