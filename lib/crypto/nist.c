@@ -141,7 +141,7 @@ struct err nist_pkey(const struct nist_curve *curve, struct bytes scalar, struct
     }
     if (EVP_PKEY_fromdata_init(ctx) != 1 ||
         EVP_PKEY_fromdata(ctx, &pkey, secret ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, params) != 1)
-        err = ossl_failure(ERR(CRYPTO_KEY));
+        err = ossl_failure(ERR(CRYPTO_BACKEND)); /* the key was checked before */
     else
         *ret_pkey = pkey;
 out:
