@@ -165,12 +165,13 @@ static void many_threads(void **state)
 {
     (void)state;
     pthread_t threads[8];
+    int here[8];
     for (size_t i = 0; i < 8; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, start, &threads[i]), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, start, &here[i]), 0);
     for (size_t i = 0; i < 8; i++) {
         void *result;
         assert_int_equal(pthread_join(threads[i], &result), 0);
-        assert_ptr_equal(result, &threads[i]);
+        assert_ptr_equal(result, &here[i]);
     }
 }
 
