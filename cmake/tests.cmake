@@ -15,3 +15,7 @@ get_property(arrows GLOBAL PROPERTY HEARTH_ARROWS)
 string(REPLACE ";" "\n" arrows "${arrows}")
 file(WRITE ${CMAKE_BINARY_DIR}/arrows.txt "${arrows}\n")
 hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/includes.py ${CMAKE_BINARY_DIR}/arrows.txt)
+
+# Timings: run by hand, printed as tables.
+hearth_program(crypto_bench SOURCES tests/bench/crypto_bench.c USES crypto)
+target_include_directories(crypto_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
