@@ -37,6 +37,8 @@ def main():
 
     bad = checked = 0
     for folder in direct:
+        if not os.path.isdir(os.path.join(root, folder)):
+            continue  # listed, not written yet
         allowed = reach(folder, set())
         if not os.path.isdir(os.path.join(root, folder)):
             continue  # declared, not begun
