@@ -13,10 +13,14 @@ hearth_unit_tests(mls_member lib/mls/member)
 
 # Official MLS vectors: mls_vectors checks files by type; ctest runs it over what lies in the vectors folder.
 file(GLOB vector_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/vectors/*.c)
-hearth_program(mls_vectors SOURCES ${vector_sources} USES mls_public test_support LIBS lib::jansson)
+hearth_program(mls_vectors SOURCES ${vector_sources} USES mls_member test_support LIBS lib::jansson)
 hearth_test(mls_vectors COMMAND ${CMAKE_SOURCE_DIR}/tests/vectors/run.sh $<TARGET_FILE:mls_vectors> SECONDS 300)
 
 get_property(arrows GLOBAL PROPERTY HEARTH_ARROWS)
 string(REPLACE ";" "\n" arrows "${arrows}")
 file(WRITE ${CMAKE_BINARY_DIR}/arrows.txt "${arrows}\n")
 hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/includes.py ${CMAKE_BINARY_DIR}/arrows.txt)
+
+# Timings: run by hand, printed as tables.
+hearth_program(crypto_bench SOURCES tests/bench/crypto_bench.c USES crypto)
+target_include_directories(crypto_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)

@@ -103,7 +103,7 @@ static struct err shared_secret(const struct kem_alg *kem, struct bytes private_
                                 struct bytes peer, struct bytes enc, struct bytes recipient,
                                 struct secret *ret_shared)
 {
-    uint8_t dh[DH_MAX_BYTES];
+    uint8_t dh[DH_MAX_BYTES] = {0};
     struct bytes dh_view = bytes_of(dh, kem->ops->dh_bytes);
     struct err err = kem->ops->dh(kem->ops, private_key, peer, dh);
     if (err_is_ok(err)) {

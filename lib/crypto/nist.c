@@ -109,44 +109,25 @@ struct err nist_dh(const struct nist_curve *curve, struct bytes scalar, struct b
     return done ? ERR_OK : ossl_failure(ERR(CRYPTO_BACKEND));
 }
 
-static OSSL_PARAM *pkey_params(const struct nist_curve *curve, const BIGNUM *scalar,
-                               struct bytes point)
+struct err nist_key(const struct nist_curve *curve, struct bytes scalar, struct bytes point,
+                    EC_KEY **ret_key)
 {
-    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-    OSSL_PARAM *params = NULL;
-    if (build != NULL &&
-        OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, curve->group_name, 0) ==
-            1 &&
-        OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point.data, point.len) ==
-            1 &&
-        (scalar == NULL || OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, scalar) == 1))
-        params = OSSL_PARAM_BLD_to_param(build);
-    OSSL_PARAM_BLD_free(build);
-    return params;
-}
-
-struct err nist_pkey(const struct nist_curve *curve, struct bytes scalar, struct bytes point,
-                     EVP_PKEY **ret_pkey)
-{
-    struct err err = ERR_OK;
-    BIGNUM *number = NULL;
-    OSSL_PARAM *params = NULL;
-    EVP_PKEY *pkey = NULL;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    bool secret = scalar.len > 0;
-    if (ctx == NULL || (secret && (number = scalar_number(scalar)) == NULL) ||
-        (params = pkey_params(curve, number, point)) == NULL) {
-        err = ossl_failure(ERR(NO_MEMORY));
-        goto out;
-    }
-    if (EVP_PKEY_fromdata_init(ctx) != 1 ||
-        EVP_PKEY_fromdata(ctx, &pkey, secret ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, params) != 1)
-        err = ossl_failure(ERR(CRYPTO_KEY));
-    else
-        *ret_pkey = pkey;
-out:
-    OSSL_PARAM_free(params); /* wipes what came from a secure BIGNUM */
+    const struct ossl *ossl;
+    TRY(ossl_get(&ossl));
+    const EC_GROUP *group = ossl->group[curve->index];
+    EC_POINT *parsed;
+    TRY(point_parse(curve, group, point, &parsed));
+    BIGNUM *number = scalar.len > 0 ? scalar_number(scalar) : NULL;
+    EC_KEY *key = EC_KEY_new();
+    bool done = key != NULL && EC_KEY_set_group(key, group) == 1 &&
+                EC_KEY_set_public_key(key, parsed) == 1 &&
+                (scalar.len == 0 || (number != NULL && EC_KEY_set_private_key(key, number) == 1));
     BN_clear_free(number);
-    EVP_PKEY_CTX_free(ctx);
-    return err;
+    EC_POINT_free(parsed);
+    if (!done) {
+        EC_KEY_free(key);
+        return ossl_failure(ERR(CRYPTO_BACKEND));
+    }
+    *ret_key = key;
+    return ERR_OK;
 }

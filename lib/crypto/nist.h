@@ -32,8 +32,9 @@ CHECKED struct err nist_public_of(const struct nist_curve *curve, struct bytes s
 /* ECDH: the x coordinate, scalar_bytes bytes. Checks both inputs. */
 CHECKED struct err nist_dh(const struct nist_curve *curve, struct bytes scalar, struct bytes point,
                            uint8_t *ret_x);
-/* A key object for ECDSA, of a checked point; scalar may be empty. Free with EVP_PKEY_free. */
-CHECKED struct err nist_pkey(const struct nist_curve *curve, struct bytes scalar,
-                             struct bytes point, EVP_PKEY **ret_pkey);
+/* A key object for ECDSA. Checks the point; the scalar must have been checked, and may be empty.
+ * Free with EC_KEY_free. */
+CHECKED struct err nist_key(const struct nist_curve *curve, struct bytes scalar, struct bytes point,
+                            EC_KEY **ret_key);
 
 #endif

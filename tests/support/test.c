@@ -27,6 +27,23 @@ struct buf test_unhex(const char *hex)
     return out;
 }
 
+struct bytes test_hex(struct arena *arena, const char *hex)
+{
+    uint8_t *out = arena_alloc(arena, strlen(hex) / 2);
+    assert_non_null(out);
+    size_t digits = 0;
+    for (; *hex != 0; hex++) {
+        if (*hex == ' ')
+            continue;
+        int value = digit(*hex);
+        assert_true(value >= 0);
+        out[digits / 2] = (uint8_t)(out[digits / 2] << 4 | value);
+        digits++;
+    }
+    assert_true(digits % 2 == 0);
+    return bytes_of(out, digits / 2);
+}
+
 static void print_hex(const char *name, struct bytes b)
 {
     printf("%s (%zu bytes): ", name, b.len);

@@ -30,8 +30,8 @@ static const struct vector_type types[] = {
     {"treekem", {"update_paths", "leaves_private"}, vector_treekem},
     {"secret-tree", {"sender_data", "leaves"}, NULL},
     {"message-protection", {"proposal_priv", "membership_key"}, NULL},
-    {"key-schedule", {"initial_init_secret", NULL}, NULL},
-    {"psk_secret", {"psk_secret", "psks"}, NULL},
+    {"key-schedule", {"initial_init_secret", NULL}, vector_key_schedule},
+    {"psk_secret", {"psk_secret", "psks"}, vector_psk_secret},
     {"passive-client", {"external_psks", "epochs"}, NULL},
     {"welcome", {"welcome", "signer_pub"}, NULL},
 };

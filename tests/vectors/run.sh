@@ -1,8 +1,19 @@
 #!/bin/sh
 # run.sh MLS_VECTORS: runs it over the files in $HEARTH_VECTORS/mls. The time is that of the files we made ourselves.
 folder=${HEARTH_VECTORS:-../shared/vectors}/mls
-files="deserialization.json messages.json tree-math.json tree-operations.json tree-validation.json
-transcript-hashes.json treekem.json public-follower-sample.json labelled-sample.txt"
+files="
+deserialization.json
+key-schedule.json
+messages.json
+psk_secret.json
+transcript-hashes.json
+tree-math.json
+tree-operations.json
+tree-validation.json
+treekem.json
+public-follower-sample.json
+labelled-sample.txt
+"
 program=$1
 set --
 for file in $files; do
