@@ -266,6 +266,15 @@ bool hearth_call_is_cancelled(const struct hearth_call *call);
 void hearth_call_set_state(struct hearth_call *call, void *state, void (*release)(void *state));
 void *hearth_call_state(const struct hearth_call *call);
 
+/* How long a call lives: a handler that returned LATER for a unary call
+ * owns it until it replies or fails, even when the call was cancelled meanwhile. Any other call is gone after
+ * on_cancel and release have run; who wants to speak about it later holds a reference (saying something about an
+ * ended call is harmless). On the call's loop only. */
+void hearth_call_ref(struct hearth_call *call);
+void hearth_call_unref(struct hearth_call *call);
+/* The message being handled came compressed. */
+bool hearth_call_message_compressed(const struct hearth_call *call);
+
 /* Ends the call with a code and a text for a person. Works in a handler (return what it returns) and later. */
 enum hearth_code hearth_call_fail(struct hearth_call *call, enum hearth_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
