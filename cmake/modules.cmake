@@ -8,3 +8,7 @@ hearth_module(crypto lib/crypto USES base wire LIBS lib::crypto lib::sodium)
 hearth_module(mls_codec lib/mls/codec USES base wire crypto)
 hearth_module(mls_public lib/mls/public USES base wire crypto mls_codec)
 hearth_module(mls_member lib/mls/member USES base wire crypto mls_codec mls_public)
+
+# gRPC: rpc is bytes in, bytes out; net owns sockets, TLS and the loop.
+hearth_module(rpc lib/rpc USES base LIBS lib::nghttp2 lib::protobuf_c lib::zlib)
+hearth_module(net lib/net USES base rpc LIBS lib::event lib::ssl lib::crypto lib::threads)
