@@ -4,11 +4,17 @@ target_sources(test_support PRIVATE ${support_sources})
 target_include_directories(test_support PUBLIC ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(test_support PUBLIC hearth_flags base lib::cmocka lib::jansson)
 
+# tests/kit: makes MLS groups and messages, right ones and wrong ones, for tests, benches and fuzz seeds.
+file(GLOB kit_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/kit/*.c)
+add_library(mls_kit STATIC EXCLUDE_FROM_ALL ${kit_sources})
+target_include_directories(mls_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(mls_kit PUBLIC hearth_flags mls_public)
+
 hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(mls_codec lib/mls/codec)
-hearth_unit_tests(mls_public lib/mls/public)
+hearth_unit_tests(mls_public lib/mls/public mls_kit)
 hearth_unit_tests(mls_member lib/mls/member)
 
 # Official MLS vectors: mls_vectors checks files by type; ctest runs it over what lies in the vectors folder.
@@ -24,3 +30,4 @@ hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/include
 # Timings: run by hand, printed as tables.
 hearth_program(crypto_bench SOURCES tests/bench/crypto_bench.c USES crypto)
 target_include_directories(crypto_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+hearth_program(mls_bench SOURCES tests/bench/mls_bench.c USES mls_kit)
