@@ -61,6 +61,7 @@ void vector_deserialization(struct vector_case *c);
 void vector_key_schedule(struct vector_case *c);
 void vector_messages(struct vector_case *c);
 void vector_psk_secret(struct vector_case *c);
+void vector_secret_tree(struct vector_case *c);
 void vector_transcript_hashes(struct vector_case *c);
 void vector_tree_math(struct vector_case *c);
 void vector_tree_operations(struct vector_case *c);
