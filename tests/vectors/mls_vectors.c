@@ -27,7 +27,7 @@ static const struct vector_type types[] = {
     {"tree-validation", {"tree_hashes", "resolutions"}, vector_tree_validation},
     {"treekem", {"update_paths", "leaves_private"}, NULL},
     {"secret-tree", {"sender_data", "leaves"}, vector_secret_tree},
-    {"message-protection", {"proposal_priv", "membership_key"}, NULL},
+    {"message-protection", {"proposal_priv", "membership_key"}, vector_message_protection},
     {"key-schedule", {"initial_init_secret", NULL}, vector_key_schedule},
     {"psk_secret", {"psk_secret", "psks"}, vector_psk_secret},
     {"passive-client", {"external_psks", "epochs"}, NULL},
