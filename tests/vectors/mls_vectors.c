@@ -21,7 +21,7 @@ static const struct vector_type types[] = {
     {"deserialization", {"vlbytes_header", NULL}, vector_deserialization},
     {"tree-math", {"n_leaves", "sibling"}, vector_tree_math},
     {"messages", {"mls_welcome", "private_message"}, vector_messages},
-    {"crypto-basics", {"ref_hash", "derive_tree_secret"}, NULL},
+    {"crypto-basics", {"ref_hash", "derive_tree_secret"}, vector_crypto_basics},
     {"transcript-hashes", {"interim_transcript_hash_before", NULL}, vector_transcript_hashes},
     {"tree-operations", {"tree_before", "proposal_sender"}, vector_tree_operations},
     {"tree-validation", {"tree_hashes", "resolutions"}, vector_tree_validation},

@@ -60,6 +60,7 @@ struct bytes vector_take(struct vector_case *c, struct buf *b);
 #define CHECK_BYTES(got, want) CHECK(bytes_equal(got, want))
 
 /* One function per type, each in a file of its own name. */
+void vector_crypto_basics(struct vector_case *c);
 void vector_deserialization(struct vector_case *c);
 void vector_key_schedule(struct vector_case *c);
 void vector_message_protection(struct vector_case *c);
