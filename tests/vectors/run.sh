@@ -2,7 +2,7 @@
 # run.sh MLS_VECTORS: runs it over the official files in $HEARTH_VECTORS/mls.
 folder=${HEARTH_VECTORS:-../shared/vectors}/mls
 files="deserialization messages tree-math tree-operations tree-validation transcript-hashes"
-files="$files crypto-basics key-schedule psk_secret secret-tree message-protection"
+files="$files crypto-basics key-schedule psk_secret secret-tree message-protection welcome"
 for file in $files; do
     if [ ! -f "$folder/$file.json" ]; then
         echo "SKIP $folder/$file.json is missing (set HEARTH_VECTORS)"
