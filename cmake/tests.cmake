@@ -31,3 +31,5 @@ hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/include
 hearth_program(crypto_bench SOURCES tests/bench/crypto_bench.c USES crypto)
 target_include_directories(crypto_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_program(mls_bench SOURCES tests/bench/mls_bench.c USES mls_kit)
+hearth_program(member_bench SOURCES tests/bench/member_bench.c USES mls_member)
+target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)

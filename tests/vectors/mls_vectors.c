@@ -30,10 +30,17 @@ static const struct vector_type types[] = {
     {"treekem", {"update_paths", "leaves_private"}, vector_treekem},
     {"secret-tree", {"sender_data", "leaves"}, NULL},
     {"message-protection", {"proposal_priv", "membership_key"}, NULL},
+    {"crypto-basics", {"ref_hash", "derive_tree_secret"}, vector_crypto_basics},
+    {"transcript-hashes", {"interim_transcript_hash_before", NULL}, vector_transcript_hashes},
+    {"tree-operations", {"tree_before", "proposal_sender"}, vector_tree_operations},
+    {"tree-validation", {"tree_hashes", "resolutions"}, vector_tree_validation},
+    {"treekem", {"update_paths", "leaves_private"}, NULL},
+    {"secret-tree", {"sender_data", "leaves"}, vector_secret_tree},
+    {"message-protection", {"proposal_priv", "membership_key"}, vector_message_protection},
     {"key-schedule", {"initial_init_secret", NULL}, vector_key_schedule},
     {"psk_secret", {"psk_secret", "psks"}, vector_psk_secret},
     {"passive-client", {"external_psks", "epochs"}, NULL},
-    {"welcome", {"welcome", "signer_pub"}, NULL},
+    {"welcome", {"welcome", "signer_pub"}, vector_welcome},
 };
 enum { TYPE_COUNT = sizeof types / sizeof *types, ARENA_CAP_BYTES = 64 * 1024 * 1024 };
 
