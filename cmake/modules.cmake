@@ -8,3 +8,5 @@ hearth_module(crypto lib/crypto USES base wire LIBS lib::crypto lib::sodium)
 hearth_module(mls_codec lib/mls/codec USES base wire crypto)
 hearth_module(mls_public lib/mls/public USES base wire crypto mls_codec)
 hearth_module(mls_member lib/mls/member USES base wire crypto mls_codec mls_public)
+
+hearth_module(rpc lib/rpc USES base wire LIBS lib::protobuf_c)

@@ -90,9 +90,21 @@ enum hearth_shape {
 /* Bits of hearth_endpoint.callers, by hearth.Caller. */
 #define HEARTH_CALLER_BIT(caller) (UINT32_C(1) << (caller))
 
-/* Looks for the first broken rule in a decoded message. Returns NULL when all hold, else a static text such as
- * "group_id: must be 16 bytes". */
-typedef const char *hearth_validate_fn(const ProtobufCMessage *message);
+/* The first rule of a message that doesn't hold; a row of google.rpc.BadRequest. */
+struct hearth_broken_rule {
+    char path[128];   /* the field: "members[3].group_id"; the front is dropped ("...") where it is longer */
+    const char *text; /* static: "must be 16 bytes" */
+};
+
+/* Looks for the first broken rule in a decoded message. true when all hold; false, and *ret_broken written, when
+ * one doesn't. */
+typedef bool hearth_validate_fn(const ProtobufCMessage *message, struct hearth_broken_rule *ret_broken);
+
+/* Behind the generated validators. break says which field of the innermost message; in and at go outwards from
+ * there and put a field, or an element of a repeated field, before the path. All return false. */
+bool hearth_rule_break(struct hearth_broken_rule *broken, const char *field, const char *text);
+bool hearth_rule_in(struct hearth_broken_rule *broken, const char *field);
+bool hearth_rule_at(struct hearth_broken_rule *broken, const char *field, size_t index);
 
 /* Calls the typed handler of a vtable. in is NULL at half-close of a request stream; out is NULL for response
  * streams. Returns HEARTH_UNIMPLEMENTED for a NULL member. */
