@@ -10,3 +10,11 @@ hearth_module(mls_public lib/mls/public USES base wire crypto mls_codec)
 hearth_module(mls_member lib/mls/member USES base wire crypto mls_codec mls_public)
 
 hearth_module(rpc lib/rpc USES base wire LIBS lib::protobuf_c)
+
+# The stub generator, and the messages it reads.
+hearth_generated(generated_descriptor ROOT generated FOLDERS google/protobuf google/protobuf/compiler hearth)
+hearth_module(plugin proto/plugin USES base generated_descriptor)
+hearth_program(protoc-gen-hearth SOURCES proto/protoc_gen_hearth.c USES plugin)
+
+# Stubs for tests and measurements.
+hearth_generated(generated_bench ROOT generated/tests FOLDERS . USES rpc)
