@@ -21,8 +21,8 @@ struct tls_session {
     char error[160];
 };
 
-static int select_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
-                     unsigned in_len, void *arg)
+static int select_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                     const unsigned char *in, unsigned in_len, void *arg)
 {
     (void)ssl;
     (void)arg;
@@ -45,7 +45,8 @@ static bool say(char *error, size_t error_bytes, const char *what, const char *f
     return false;
 }
 
-static bool load_own(SSL_CTX *ctx, const struct hearth_tls_options *o, char *error, size_t error_bytes)
+static bool load_own(SSL_CTX *ctx, const struct hearth_tls_options *o, char *error,
+                     size_t error_bytes)
 {
     if (o->certificate_file == NULL)
         return true;
@@ -71,12 +72,14 @@ static bool load_roots(SSL_CTX *ctx, const struct hearth_tls_options *o, bool se
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     else if (o->ca_file != NULL)
         SSL_CTX_set_verify(
-            ctx, SSL_VERIFY_PEER | (o->require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+            ctx,
+            SSL_VERIFY_PEER | (o->require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+            NULL);
     return true;
 }
 
-struct err tls_context_new(const struct hearth_tls_options *o, bool server, char *error, size_t error_bytes,
-                           struct tls_context **ret_context)
+struct err tls_context_new(const struct hearth_tls_options *o, bool server, char *error,
+                           size_t error_bytes, struct tls_context **ret_context)
 {
     struct tls_context *context = calloc(1, sizeof *context);
     SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
@@ -136,7 +139,9 @@ struct tls_session *tls_session_new(struct tls_context *context, int fd, const c
         /* an address is checked against the address names of the certificate and not sent as SNI */
         X509_VERIFY_PARAM *param = SSL_get0_param(session->ssl);
         if (X509_VERIFY_PARAM_set1_ip_asc(param, name) != 1 &&
-            (SSL_set1_host(session->ssl, name) != 1 || SSL_set_tlsext_host_name(session->ssl, name) != 1))
+            (SSL_set1_host(session->ssl, name) != 1 ||
+             SSL_ctrl(session->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                      (void *)(uintptr_t)name) != 1))
             goto fail;
     }
     if (context->server)
@@ -167,7 +172,8 @@ static void keep_error(struct tls_session *session)
     const char *reason = verify != X509_V_OK ? X509_verify_cert_error_string(verify)
                          : code != 0         ? ERR_reason_error_string(code)
                                              : "the connection broke";
-    (void)snprintf(session->error, sizeof session->error, "%s", reason != NULL ? reason : "TLS failed");
+    (void)snprintf(session->error, sizeof session->error, "%s",
+                   reason != NULL ? reason : "TLS failed");
 }
 
 /* What OpenSSL says about a call that did not succeed. */
@@ -193,7 +199,8 @@ enum tls_result tls_handshake(struct tls_session *session)
     if (rv != 1)
         return outcome(session, rv);
     if (!tls_is_h2(session)) {
-        (void)snprintf(session->error, sizeof session->error, "the other side does not speak HTTP/2 (no ALPN h2)");
+        (void)snprintf(session->error, sizeof session->error,
+                       "the other side does not speak HTTP/2 (no ALPN h2)");
         return TLS_FAILED;
     }
     return TLS_OK;
@@ -205,7 +212,8 @@ enum tls_result tls_read(struct tls_session *session, uint8_t *buf, size_t len, 
     return rv == 1 ? TLS_OK : outcome(session, rv);
 }
 
-enum tls_result tls_write(struct tls_session *session, const uint8_t *buf, size_t len, size_t *ret_len)
+enum tls_result tls_write(struct tls_session *session, const uint8_t *buf, size_t len,
+                          size_t *ret_len)
 {
     int rv = SSL_write_ex(session->ssl, buf, len, ret_len);
     return rv == 1 ? TLS_OK : outcome(session, rv);

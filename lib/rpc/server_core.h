@@ -18,7 +18,8 @@ struct server_core {
 };
 
 /* options may be NULL. Fills in defaults. ERR_NO_MEMORY. */
-CHECKED struct err server_core_init(struct server_core *core, const struct hearth_server_options *options);
+CHECKED struct err server_core_init(struct server_core *core,
+                                    const struct hearth_server_options *options);
 void server_core_clear(struct server_core *core);
 
 #endif
