@@ -2,7 +2,11 @@ add_library(test_support STATIC EXCLUDE_FROM_ALL)
 file(GLOB support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.c)
 target_sources(test_support PRIVATE ${support_sources})
 target_include_directories(test_support PUBLIC ${CMAKE_SOURCE_DIR}/tests)
+<<<<<<< HEAD
 target_link_libraries(test_support PUBLIC hearth_flags base lib::cmocka lib::crypto)
+=======
+target_link_libraries(test_support PUBLIC hearth_flags base lib::cmocka lib::jansson)
+>>>>>>> crypto
 
 hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
@@ -13,10 +17,21 @@ hearth_unit_tests(mls_member lib/mls/member)
 hearth_unit_tests(net lib/net generated_bench)
 hearth_unit_tests(rpc lib/rpc)
 
+# Official MLS vectors: mls_vectors checks files by type; ctest runs it over what lies in the vectors folder.
+file(GLOB vector_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/vectors/*.c)
+hearth_program(mls_vectors SOURCES ${vector_sources} USES mls_member test_support LIBS lib::jansson)
+hearth_test(mls_vectors COMMAND ${CMAKE_SOURCE_DIR}/tests/vectors/run.sh $<TARGET_FILE:mls_vectors> SECONDS 300)
+
 get_property(arrows GLOBAL PROPERTY HEARTH_ARROWS)
 string(REPLACE ";" "\n" arrows "${arrows}")
 file(WRITE ${CMAKE_BINARY_DIR}/arrows.txt "${arrows}\n")
 hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/includes.py ${CMAKE_BINARY_DIR}/arrows.txt)
 
+<<<<<<< HEAD
 # Programs that tests and measurements run against.
 hearth_program(bench_server SOURCES tests/bench/bench_server.c USES generated_bench net)
+=======
+# Timings: run by hand, printed as tables.
+hearth_program(crypto_bench SOURCES tests/bench/crypto_bench.c USES crypto)
+target_include_directories(crypto_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+>>>>>>> crypto

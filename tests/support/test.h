@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/err.h"
 
@@ -20,5 +21,11 @@
 
 /* Hex text to bytes; the caller frees ret->data. Fails the test on bad hex. */
 struct buf test_unhex(const char *hex);
+
+/* The same into an arena, whitespace skipped. */
+struct bytes test_hex(struct arena *arena, const char *hex);
+/* Compares with hex text and prints both when they differ. */
+void test_assert_hex(struct bytes got, const char *want_hex);
+void test_assert_bytes(struct bytes got, struct bytes want);
 
 #endif
