@@ -59,11 +59,18 @@ struct bytes vector_take(struct vector_case *c, struct buf *b);
 /* One function per type, each in a file of its own name. */
 void vector_deserialization(struct vector_case *c);
 void vector_key_schedule(struct vector_case *c);
+void vector_labelled(struct vector_case *c);
 void vector_messages(struct vector_case *c);
 void vector_psk_secret(struct vector_case *c);
+void vector_public_follower(struct vector_case *c);
 void vector_transcript_hashes(struct vector_case *c);
 void vector_tree_math(struct vector_case *c);
 void vector_tree_operations(struct vector_case *c);
 void vector_tree_validation(struct vector_case *c);
+void vector_treekem(struct vector_case *c); /* the public part */
+
+/* Labelled lines (labelled.c) as an array of cases like those of a JSON file. The caller owns it.
+ */
+json_t *vector_labelled_file(const char *path);
 
 #endif
