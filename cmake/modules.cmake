@@ -16,5 +16,11 @@ hearth_generated(generated_descriptor ROOT generated FOLDERS google/protobuf goo
 hearth_module(plugin proto/plugin USES base generated_descriptor)
 hearth_program(protoc-gen-hearth SOURCES proto/protoc_gen_hearth.c USES plugin)
 
+# Services that come with the runtime, and the details of failed calls.
+hearth_generated(generated_core ROOT generated
+  FOLDERS google/rpc grpc/health/v1 grpc/reflection/v1 grpc/reflection/v1alpha
+  USES rpc generated_descriptor)
+
 # Stubs for tests and measurements.
 hearth_generated(generated_bench ROOT generated/tests FOLDERS . USES rpc)
+hearth_generated(generated_interop ROOT generated/tests FOLDERS grpc/testing USES rpc)

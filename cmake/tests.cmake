@@ -16,3 +16,5 @@ get_property(arrows GLOBAL PROPERTY HEARTH_ARROWS)
 string(REPLACE ";" "\n" arrows "${arrows}")
 file(WRITE ${CMAKE_BINARY_DIR}/arrows.txt "${arrows}\n")
 hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/includes.py ${CMAKE_BINARY_DIR}/arrows.txt)
+hearth_test(golden_generated_fresh COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/generated_fresh.sh
+  $<TARGET_FILE:protoc-gen-hearth> ${CMAKE_BINARY_DIR}/fresh)

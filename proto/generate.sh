@@ -41,4 +41,5 @@ mapfile -t ours < <(in_proto 'hearth/v1/*.proto')
 stubs policy=optional "$out" proto -- ${standard[@]}
 stubs policy=required "$out" proto -- ${ours[@]}
 pages policy=required ${ours[@]}
-stubs policy=optional "$out/tests" tests/bench -- bench.proto
+stubs policy=optional "$out/tests" tests/bench tests/interop/proto -- \
+    bench.proto grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.proto
