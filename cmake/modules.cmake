@@ -24,3 +24,5 @@ hearth_generated(generated_core ROOT generated
 # Stubs for tests and measurements.
 hearth_generated(generated_bench ROOT generated/tests FOLDERS . USES rpc)
 hearth_generated(generated_interop ROOT generated/tests FOLDERS grpc/testing USES rpc)
+hearth_generated(generated_golden ROOT generated/tests FOLDERS golden google/protobuf
+  USES rpc generated_descriptor)

@@ -11,6 +11,7 @@ hearth_unit_tests(mls_codec lib/mls/codec)
 hearth_unit_tests(mls_public lib/mls/public)
 hearth_unit_tests(mls_member lib/mls/member)
 hearth_unit_tests(rpc lib/rpc)
+hearth_unit_tests(plugin proto/plugin generated_golden rpc)
 
 get_property(arrows GLOBAL PROPERTY HEARTH_ARROWS)
 string(REPLACE ";" "\n" arrows "${arrows}")
