@@ -19,3 +19,9 @@ file(WRITE ${CMAKE_BINARY_DIR}/arrows.txt "${arrows}\n")
 hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/includes.py ${CMAKE_BINARY_DIR}/arrows.txt)
 hearth_test(golden_generated_fresh COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/generated_fresh.sh
   $<TARGET_FILE:protoc-gen-hearth> ${CMAKE_BINARY_DIR}/fresh)
+hearth_test(golden_plugin_refusals COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/plugin/refusals.sh
+  $<TARGET_FILE:protoc-gen-hearth> ${CMAKE_BINARY_DIR}/refusals)
+
+# Generated headers as C++, with all warnings.
+add_library(generated_headers_cpp STATIC ${CMAKE_SOURCE_DIR}/tests/unit/proto/plugin/headers.cc)
+target_link_libraries(generated_headers_cpp PRIVATE generated_core generated_bench generated_interop generated_golden)

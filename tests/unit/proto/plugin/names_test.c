@@ -48,7 +48,7 @@ static void members(void **state)
     static const struct pair snake[] = {
         {"Send", "send"},      {"GetURL", "get_url"},     {"URLGet", "urlget"},
         {"getIDs", "get_ids"}, {"Get2Keys", "get2_keys"}, {"A", "a"},
-        {"_A", "__a"},          {"do_It", "do__it"},
+        {"_A", "__a"},         {"do_It", "do__it"},
     };
     static const struct pair field[] = {
         {"groupId", "groupid"},
