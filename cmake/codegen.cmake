@@ -1,12 +1,13 @@
 # Generated code: one target per group of folders under generated/, which is also their include root. The files
 # are committed; `./dev generate` writes them anew, and the test golden_generated_fresh holds them against that.
 
-# hearth_generated(TARGET ROOT root FOLDERS folders below root... USES targets... LIBS external...)
+# hearth_generated(TARGET ROOT root [ONLY .pb-c|_rpc] FOLDERS folders below root... USES targets... LIBS external...)
+#   ONLY takes the messages (.pb-c) or the stubs (_rpc) alone: messages need no runtime, and the runtime needs some.
 function(hearth_generated target)
-  cmake_parse_arguments(arg "" "ROOT" "FOLDERS;USES;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "" "ROOT;ONLY" "FOLDERS;USES;LIBS" ${ARGN})
   set(patterns "")
   foreach(folder IN LISTS arg_FOLDERS)
-    list(APPEND patterns ${CMAKE_SOURCE_DIR}/${arg_ROOT}/${folder}/*.c)
+    list(APPEND patterns ${CMAKE_SOURCE_DIR}/${arg_ROOT}/${folder}/*${arg_ONLY}.c)
   endforeach()
   file(GLOB sources CONFIGURE_DEPENDS ${patterns})
   add_library(${target} STATIC ${sources})

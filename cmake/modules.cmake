@@ -9,15 +9,24 @@ hearth_module(mls_codec lib/mls/codec USES base wire crypto)
 hearth_module(mls_public lib/mls/public USES base wire crypto mls_codec)
 hearth_module(mls_member lib/mls/member USES base wire crypto mls_codec mls_public)
 
-# The stub generator, and the messages it reads.
-hearth_generated(generated_descriptor ROOT generated FOLDERS google/protobuf google/protobuf/compiler hearth)
-hearth_module(plugin proto/plugin USES base generated_descriptor)
+# Messages that the runtime, reflection and the stub generator read.
+hearth_generated(generated_messages ROOT generated ONLY .pb-c
+  FOLDERS google/protobuf google/protobuf/compiler google/rpc hearth
+  grpc/health/v1 grpc/reflection/v1 grpc/reflection/v1alpha)
+
+# The stub generator.
+hearth_module(plugin proto/plugin USES base generated_messages)
 hearth_program(protoc-gen-hearth SOURCES proto/protoc_gen_hearth.c USES plugin)
 
 # gRPC: rpc is bytes in, bytes out; net owns sockets, TLS and the loop.
-hearth_generated(generated_status ROOT generated FOLDERS google/rpc USES generated_descriptor)
-hearth_module(rpc lib/rpc USES base generated_status LIBS lib::nghttp2 lib::protobuf_c lib::zlib)
+hearth_module(rpc lib/rpc USES base generated_messages LIBS lib::nghttp2 lib::protobuf_c lib::zlib)
 hearth_module(net lib/net USES base rpc LIBS lib::event lib::ssl lib::crypto lib::threads)
 
-# Stubs for tests and measurements.
+# Stubs: of the services that come with the runtime; for measurements; for tests.
+hearth_generated(generated_core ROOT generated ONLY _rpc
+  FOLDERS google/rpc grpc/health/v1 grpc/reflection/v1 grpc/reflection/v1alpha
+  USES rpc generated_messages)
 hearth_generated(generated_bench ROOT generated/tests FOLDERS . USES rpc)
+hearth_generated(generated_interop ROOT generated/tests FOLDERS grpc/testing USES rpc)
+hearth_generated(generated_golden ROOT generated/tests FOLDERS golden google/protobuf
+  USES rpc generated_messages)

@@ -41,4 +41,10 @@ mapfile -t ours < <(in_proto 'hearth/v1/*.proto')
 stubs policy=optional "$out" proto -- ${standard[@]}
 stubs policy=required "$out" proto -- ${ours[@]}
 pages policy=required ${ours[@]}
-stubs policy=optional "$out/tests" tests/bench -- bench.proto
+stubs policy=optional "$out/tests" tests/bench tests/interop/proto -- \
+    bench.proto grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.proto
+
+# Golden files of the plugin's own tests.
+golden=tests/golden/plugin/good
+stubs policy=required "$out/tests" "$golden" proto -- golden/shapes.proto golden/rules.proto golden/other.proto
+stubs policy=optional "$out/tests" "$golden" -- google/protobuf/empty.proto golden/names.proto

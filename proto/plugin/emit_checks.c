@@ -73,7 +73,7 @@ static void put_numbers(const struct value *value, struct buf *out)
         snprintf(text, sizeof text, "must be at least %" PRIu64, rule->min);
         put_break(value, condition, text, out);
     }
-    if (rule->max != 0) {
+    if (rule->max != 0 && rule->max != field->largest) {
         if (field->kind == KIND_SIGNED)
             snprintf(condition, sizeof condition, "%s > 0 && (uint64_t)%s > UINT64_C(%" PRIu64 ")",
                      at, at, rule->max);
@@ -165,7 +165,7 @@ static void put_required(const struct model_field *field, struct buf *out)
                     "    if ((int)message->%s_case == 0)\n        return "
                     "hearth_rule_break(ret_broken, \"%s\", \"one "
                     "of its members must be set\");\n",
-                    field->one_of, field->one_of);
+                    field->one_of_c, field->one_of);
         return;
     }
     if (field->kind == KIND_MESSAGE)
@@ -191,7 +191,7 @@ static void presence(const struct model_field *field, char *ret_condition, size_
 {
     ret_condition[0] = '\0';
     if (field->one_of != NULL)
-        snprintf(ret_condition, size, "(int)message->%s_case == %" PRId32, field->one_of,
+        snprintf(ret_condition, size, "(int)message->%s_case == %" PRId32, field->one_of_c,
                  field->proto->number);
     else if (field->has_presence)
         snprintf(ret_condition, size, "message->has_%s", field->c_name);

@@ -22,12 +22,15 @@ static CHECKED struct err put_includes(const struct model *model, const struct m
         for (size_t r = 0; r < file->services[s].rpc_count; r++)
             if (file->services[s].rpcs[r].in->checked)
                 needed[file->services[s].rpcs[r].in->type->file - request->files] = true;
+    bool first = true;
     for (size_t i = 0; i < request->file_count; i++) {
         const char *name = request->files[i].proto->name;
         size_t len = strlen(name);
         if (!needed[i] || &request->files[i] == file->file)
             continue;
         len -= len > 6 && strcmp(name + len - 6, ".proto") == 0 ? 6 : 0;
+        text_put(out, first ? "\n" : "");
+        first = false;
         text_printf(out, "#include \"%.*s_rpc.h\"\n", (int)len, name);
     }
     return ERR_OK;

@@ -23,11 +23,12 @@ struct model_message;
 struct model_field {
     const pb_field *proto;
     const char *c_name;    /* struct member */
-    const char *one_of;    /* name of its oneof, snake case, or NULL */
+    const char *one_of;    /* its oneof, or NULL */
+    const char *one_of_c;  /* the same in C, to which "_case" is added */
     const char *type_text; /* for people: "bytes", "repeated package.Type" */
     enum model_kind kind;
-    bool is_32_bits; /* numbers */
-    bool repeated;   /* maps too */
+    uint64_t largest; /* numbers: that a rule can name and the type can hold */
+    bool repeated;    /* maps too */
     bool is_map;
     bool has_presence;                   /* a scalar with a has_ member */
     const Hearth__Rule *rule;            /* or NULL */

@@ -16,40 +16,32 @@ const struct model_message *model_find(const struct model *model, const char *na
                                                  : &model->messages[type - model->request->types];
 }
 
-static enum model_kind kind_of(Google__Protobuf__FieldDescriptorProto__Type type,
-                               bool *ret_is_32_bits, const char **ret_text)
-{
-#define NUMBER(type_name, kind, bits, text)                                \
-    case GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_##type_name: \
-        *ret_is_32_bits = (bits) == 32;                                    \
-        *ret_text = text;                                                  \
-        return kind;
-    switch (type) {
-        NUMBER(INT32, KIND_SIGNED, 32, "int32")
-        NUMBER(SINT32, KIND_SIGNED, 32, "sint32")
-        NUMBER(SFIXED32, KIND_SIGNED, 32, "sfixed32")
-        NUMBER(INT64, KIND_SIGNED, 64, "int64")
-        NUMBER(SINT64, KIND_SIGNED, 64, "sint64")
-        NUMBER(SFIXED64, KIND_SIGNED, 64, "sfixed64")
-        NUMBER(UINT32, KIND_UNSIGNED, 32, "uint32")
-        NUMBER(FIXED32, KIND_UNSIGNED, 32, "fixed32")
-        NUMBER(UINT64, KIND_UNSIGNED, 64, "uint64")
-        NUMBER(FIXED64, KIND_UNSIGNED, 64, "fixed64")
-        NUMBER(FLOAT, KIND_FLOAT, 32, "float")
-        NUMBER(DOUBLE, KIND_FLOAT, 64, "double")
-        NUMBER(BOOL, KIND_BOOL, 0, "bool")
-        NUMBER(STRING, KIND_STRING, 0, "string")
-        NUMBER(BYTES, KIND_BYTES, 0, "bytes")
-        NUMBER(ENUM, KIND_ENUM, 0, "")
-        NUMBER(MESSAGE, KIND_MESSAGE, 0, "")
-        NUMBER(GROUP, KIND_MESSAGE, 0, "")
-    default:
-        break;
-    }
-#undef NUMBER
-    *ret_text = "";
-    return KIND_MESSAGE;
-}
+/* By FieldDescriptorProto.Type. */
+static const struct {
+    enum model_kind kind;
+    uint64_t largest; /* value that a rule can name; numbers only */
+    const char *text;
+} types[] = {
+    {KIND_MESSAGE, 0, ""}, /* there is no 0 */
+    {KIND_FLOAT, UINT64_MAX, "double"},
+    {KIND_FLOAT, UINT64_MAX, "float"},
+    {KIND_SIGNED, INT64_MAX, "int64"},
+    {KIND_UNSIGNED, UINT64_MAX, "uint64"},
+    {KIND_SIGNED, INT32_MAX, "int32"},
+    {KIND_UNSIGNED, UINT64_MAX, "fixed64"},
+    {KIND_UNSIGNED, UINT32_MAX, "fixed32"},
+    {KIND_BOOL, 0, "bool"},
+    {KIND_STRING, 0, "string"},
+    {KIND_MESSAGE, 0, ""}, /* group */
+    {KIND_MESSAGE, 0, ""},
+    {KIND_BYTES, 0, "bytes"},
+    {KIND_UNSIGNED, UINT32_MAX, "uint32"},
+    {KIND_ENUM, 0, ""},
+    {KIND_SIGNED, INT32_MAX, "sfixed32"},
+    {KIND_SIGNED, INT64_MAX, "sfixed64"},
+    {KIND_SIGNED, INT32_MAX, "sint32"},
+    {KIND_SIGNED, INT64_MAX, "sint64"},
+};
 
 struct message_place {
     struct model *model;
@@ -100,7 +92,11 @@ static CHECKED struct err read_field(const struct message_place *place, struct m
     struct arena *arena = place->model->request->arena;
     const pb_field *proto = type->message->field[at];
     field->proto = proto;
-    field->kind = kind_of(proto->type, &field->is_32_bits, &field->type_text);
+    size_t known = sizeof types / sizeof *types;
+    size_t number = proto->type > 0 && (size_t)proto->type < known ? (size_t)proto->type : 0;
+    field->kind = types[number].kind;
+    field->largest = types[number].largest;
+    field->type_text = types[number].text;
     field->repeated =
         proto->label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED;
     field->c_name = name_field(arena, proto->name);
@@ -113,8 +109,9 @@ static CHECKED struct err read_field(const struct message_place *place, struct m
     resolve(place, field, &path);
     if (proto->has_oneof_index && proto->oneof_index >= 0 &&
         (size_t)proto->oneof_index < type->message->n_oneof_decl) {
-        field->one_of = name_snake(arena, type->message->oneof_decl[proto->oneof_index]->name);
-        if (field->one_of == NULL)
+        field->one_of = type->message->oneof_decl[proto->oneof_index]->name;
+        field->one_of_c = name_snake(arena, field->one_of);
+        if (field->one_of_c == NULL)
             return ERR(NO_MEMORY);
     }
     bool proto3 =

@@ -18,8 +18,8 @@ void report_add(struct report *report, const char *file, unsigned line, const ch
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (report->count > 1)
-        text_put(&report->lines, "\n");
+    /* protoc puts "--hearth_out: " before the whole; a line of its own keeps ours clickable */
+    text_put(&report->lines, report->count == 1 ? "refused\n" : "\n");
     text_put(&report->lines, file);
     if (line > 0)
         text_printf(&report->lines, ":%u", line);

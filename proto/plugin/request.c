@@ -42,9 +42,9 @@ static CHECKED struct err read_options(const char *parameter, struct arena *aren
             if (options->docs == NULL)
                 return ERR(NO_MEMORY);
             if (!name_is_file(options->docs))
-                report_add(report, "--hearth_out", 0, "docs= must be a plain relative path");
+                report_add(report, "option", 0, "docs= must be a plain relative path");
         } else {
-            report_add(report, "--hearth_out", 0,
+            report_add(report, "option", 0,
                        "knows policy=required, policy=optional and docs=FOLDER, not this option");
         }
     }
@@ -119,7 +119,7 @@ static CHECKED struct err read_files(const Google__Protobuf__Compiler__CodeGener
         struct proto_file *file = &request->files[i];
         file->proto = in->proto_file[i];
         if (file->proto->name == NULL || !name_is_file(file->proto->name)) {
-            report_add(report, "--hearth_out", 0,
+            report_add(report, "request", 0,
                        "a file name with other than letters, digits and _-+./, or too long");
             return ERR_OK;
         }

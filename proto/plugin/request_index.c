@@ -203,7 +203,7 @@ struct err index_files(struct request *request,
     for (size_t i = 0; i < decoded->n_file_to_generate; i++) {
         const struct name_at *found = find_name(names, count, decoded->file_to_generate[i]);
         if (found == NULL)
-            report_add(report, "--hearth_out", 0, "a file to generate is not in the request");
+            report_add(report, "request", 0, "a file to generate is not in the request");
         else
             request->files[found->at].generate = true;
     }

@@ -29,14 +29,6 @@ static void check_sizes(const struct rule_place *place, const Hearth__Rule *rule
            "min_bytes is above max_bytes");
 }
 
-/* Largest value of the field's type, as far as rules can say it. */
-static uint64_t largest(const struct model_field *field)
-{
-    if (field->kind == KIND_SIGNED)
-        return field->is_32_bits ? INT32_MAX : INT64_MAX;
-    return field->kind == KIND_UNSIGNED && field->is_32_bits ? UINT32_MAX : UINT64_MAX;
-}
-
 static void check_numbers(const struct rule_place *place, const Hearth__Rule *rule)
 {
     const struct model_field *field = place->field;
@@ -45,7 +37,7 @@ static void check_numbers(const struct rule_place *place, const Hearth__Rule *ru
     bool said = rule->min != 0 || rule->max != 0;
     refuse(place, said && !number, "min and max are for numbers");
     refuse(place, rule->max != 0 && rule->min > rule->max, "min is above max");
-    refuse(place, number && (rule->min > largest(field) || rule->max > largest(field)),
+    refuse(place, number && (rule->min > field->largest || rule->max > field->largest),
            "min or max is above what the type can hold");
     refuse(place, rule->known_enum && field->kind != KIND_ENUM, "known_enum is for enums");
 }

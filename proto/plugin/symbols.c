@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proto/plugin/model.h"
+#include "proto/plugin/plugin.h"
 
 struct symbol {
     const char *name;
@@ -128,6 +129,26 @@ static int compare(const void *left, const void *right)
     return order != 0 ? order : a->line < b->line ? -1 : a->line > b->line;
 }
 
+/* One line for each owner, not one for each of its functions. */
+static void report_twice(const struct symbols *symbols, struct report *report)
+{
+    const char *said[PLUGIN_REFUSALS];
+    size_t said_count = 0;
+    for (size_t i = 1; i < symbols->count && said_count < PLUGIN_REFUSALS; i++) {
+        const struct symbol *row = &symbols->rows[i];
+        if (strcmp(row[-1].name, row->name) != 0)
+            continue;
+        bool again = false;
+        for (size_t n = 0; n < said_count; n++)
+            again = again || said[n] == row->owner;
+        if (again)
+            continue;
+        said[said_count++] = row->owner;
+        report_add(report, row->file, row->line, "%s: its C name %s is already that of %s (%s:%u)",
+                   row->owner, row->name, row[-1].owner, row[-1].file, row[-1].line);
+    }
+}
+
 struct err symbols_check(const struct model *model, struct report *report)
 {
     struct symbols symbols = {.arena = model->request->arena};
@@ -147,15 +168,6 @@ struct err symbols_check(const struct model *model, struct report *report)
             TRY(add_service(&symbols, file, s));
     }
     qsort(symbols.rows, symbols.count, sizeof *symbols.rows, compare);
-    const char *last_owner = NULL;
-    for (size_t i = 1; i < symbols.count; i++) {
-        const struct symbol *row = &symbols.rows[i];
-        /* one line per pair of owners, not one per function */
-        if (strcmp(row[-1].name, row->name) != 0 || row->owner == last_owner)
-            continue;
-        last_owner = row->owner;
-        report_add(report, row->file, row->line, "%s: its C name %s is already that of %s (%s:%u)",
-                   row->owner, row->name, row[-1].owner, row[-1].file, row[-1].line);
-    }
+    report_twice(&symbols, report);
     return ERR_OK;
 }

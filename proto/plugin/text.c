@@ -96,7 +96,8 @@ static const char *put_line(struct buf *out, const char *line,
 
 static void put_for_c(struct buf *out, const char *at, size_t len, char last)
 {
-    if ((*at == '/' && last == '*') || (*at == '*' && last == '/'))
+    bool trigraph = *at == '?' && last == '?'; /* "??/" would be a backslash */
+    if ((*at == '/' && last == '*') || (*at == '*' && last == '/') || trigraph)
         buf_append_byte(out, ' ');
     buf_append(out, at, len);
 }

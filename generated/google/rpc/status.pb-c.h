@@ -27,8 +27,17 @@ typedef struct Google__Rpc__Status Google__Rpc__Status;
 struct  Google__Rpc__Status
 {
   ProtobufCMessage base;
+  /*
+   * A gRPC status code.
+   */
   int32_t code;
+  /*
+   * For a developer, in English.
+   */
   char *message;
+  /*
+   * Messages of error_details.proto, or one's own.
+   */
   size_t n_details;
   Google__Protobuf__Any **details;
 };
