@@ -15,3 +15,11 @@ get_property(arrows GLOBAL PROPERTY HEARTH_ARROWS)
 string(REPLACE ";" "\n" arrows "${arrows}")
 file(WRITE ${CMAKE_BINARY_DIR}/arrows.txt "${arrows}\n")
 hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/includes.py ${CMAKE_BINARY_DIR}/arrows.txt)
+
+# HTTP/2 by wire: our own conformance rules (those of h2spec, strict) and the attacks of docs/http2.md.
+hearth_test(h2_hpack COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/h2/hpack.py LABELS h2)
+if(TARGET bench_server)
+  set(h2_conformance python3 ${CMAKE_SOURCE_DIR}/tests/h2/conformance.py --server $<TARGET_FILE:bench_server>)
+  hearth_test(h2_conformance COMMAND ${h2_conformance} LABELS h2)
+  hearth_test(h2_conformance_tls COMMAND ${h2_conformance} --tls LABELS h2)
+endif()
