@@ -4,6 +4,7 @@ Everything that builds a frame returns bytes, so a test can glue, cut and repeat
 out, because breaking the rules is the point. Frames read are named tuples; see Conn.next().
 """
 import collections
+import select
 import socket
 import ssl
 import struct
@@ -124,6 +125,7 @@ class Frame(collections.namedtuple("Frame", "kind flags stream payload")):
         return f"{name}(flags {self.flags:#x}, stream {self.stream}, {len(self.payload)} bytes)"
 
 
+WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 CLOSED = "connection closed"
 TIMEOUT = "timeout"
 
@@ -146,6 +148,7 @@ class Conn:
     def __init__(self, host, port, tls=False, timeout=2.0, source=None, receive_buffer=None, path="/h2spec"):
         self.host, self.port, self.tls, self.timeout, self.path = host, port, tls, timeout, path
         self.buffer, self.closed, self.peer_settings = bytearray(), False, {}
+        self.sent, self.tally, self.goaway, self.why = 0, collections.Counter(), None, ""  # see push()
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
         raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket = raw
@@ -180,6 +183,59 @@ class Conn:
             return True
         except OSError:
             return False
+
+    def push(self, data, seconds, read=True):
+        """Sends and, unless told not to, reads and drops meanwhile (counted in self.tally). Returns when all is
+        sent and the rest of the time, if data is empty, is over. False when the peer is gone."""
+        left, deadline, waiting = memoryview(data), time.monotonic() + seconds, not data
+        self.socket.setblocking(False)
+        try:
+            while (left or waiting) and time.monotonic() < deadline:
+                pause = max(0.0, min(0.2, deadline - time.monotonic()))
+                readable, writable, _ = select.select([self.socket] if read else [], [self.socket] if left else [], [],
+                                                      pause)
+                if readable and not self._drop():
+                    return False
+                if writable:
+                    try:
+                        sent = self.socket.send(left[:65536])
+                        left = left[sent:]
+                        self.sent += sent
+                    except WAIT:
+                        pass
+                if waiting and not read:
+                    time.sleep(pause)
+            return True
+        except OSError as error:
+            self.closed = True
+            self.why = type(error).__name__
+            return False
+        finally:
+            if not self.closed:
+                self.socket.settimeout(self.timeout)
+
+    def _drop(self):
+        """Reads what is there; False at the end of the stream."""
+        try:
+            more = self.socket.recv(262144)
+        except WAIT:
+            return True
+        if not more:
+            self.closed, self.why = True, "EOF"
+            return False
+        self.buffer += more
+        at = 0
+        while len(self.buffer) - at >= 9:
+            size = 9 + int.from_bytes(self.buffer[at:at + 3], "big")
+            if len(self.buffer) - at < size:
+                break
+            kind = self.buffer[at + 3]
+            self.tally[kind] += 1
+            if kind == GOAWAY:
+                self.goaway = int.from_bytes(self.buffer[at + 13:at + 17], "big")
+            at += size
+        del self.buffer[:at]
+        return True
 
     def next(self, timeout=None):
         """The next Frame, or CLOSED, or TIMEOUT."""
