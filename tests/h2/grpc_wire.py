@@ -12,6 +12,12 @@ def fields(c, path=UNARY, extra=()):
             (":authority", f"{c.host}:{c.port}"), ("content-type", "application/grpc"), ("te", "trailers"), *extra]
 
 
+def block(c, extra=(), path=UNARY):
+    """The request's header block without any indexing, so that it may be repeated at will."""
+    return b"".join(h2.hpack.literal(*(part if isinstance(part, bytes) else part.encode() for part in field))
+                    for field in fields(c, path, extra))
+
+
 def varint(value):
     out = bytearray()
     while value > 127:
@@ -33,9 +39,15 @@ def message(body, compressed=False, length=None):
     return struct.pack(">BI", compressed, len(body) if length is None else length) + body
 
 
+def body_frames(stream, body, end=True):
+    """DATA frames of at most the size every receiver takes."""
+    parts = [body[at:at + 16384] for at in range(0, len(body), 16384)] or [b""]
+    return b"".join(h2.data(stream, part, end and at == len(parts) - 1) for at, part in enumerate(parts))
+
+
 def call(c, stream, body=b"", path=UNARY, extra=(), end=True):
     """HEADERS and DATA of a whole request."""
-    return h2.headers(stream, c.encoder.encode(fields(c, path, extra))) + h2.data(stream, body, end=end)
+    return h2.headers(stream, c.encoder.encode(fields(c, path, extra))) + body_frames(stream, body, end)
 
 
 def answer(c, stream, timeout=None):
