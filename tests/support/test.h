@@ -15,7 +15,7 @@
 #include "base/err.h"
 
 /* Fails with the error's name rather than its number. */
-#define assert_ok(expression) assert_string_equal(err_name(expression), "NONE")
+#define assert_ok(expression)        assert_string_equal(err_name(expression), "NONE")
 #define assert_err(expression, name) assert_string_equal(err_name(expression), #name)
 
 /* Hex text to bytes; the caller frees ret->data. Fails the test on bad hex. */
