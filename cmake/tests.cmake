@@ -38,3 +38,11 @@ hearth_test(golden_plugin_refusals COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/plug
 # Generated headers as C++, with all warnings.
 add_library(generated_headers_cpp STATIC ${CMAKE_SOURCE_DIR}/tests/unit/proto/plugin/headers.cc)
 target_link_libraries(generated_headers_cpp PRIVATE generated_core generated_bench generated_interop generated_golden)
+
+# HTTP/2 by wire: our own conformance rules (those of h2spec, strict) and the attacks of docs/http2.md.
+hearth_test(h2_hpack COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/h2/hpack.py LABELS h2)
+if(TARGET bench_server)
+  set(h2_conformance python3 ${CMAKE_SOURCE_DIR}/tests/h2/conformance.py --server $<TARGET_FILE:bench_server>)
+  hearth_test(h2_conformance COMMAND ${h2_conformance} LABELS h2)
+  hearth_test(h2_conformance_tls COMMAND ${h2_conformance} --tls LABELS h2)
+endif()
