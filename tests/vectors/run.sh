@@ -6,6 +6,7 @@ deserialization.json
 key-schedule.json
 messages.json
 psk_secret.json
+secret-tree.json
 transcript-hashes.json
 tree-math.json
 tree-operations.json

@@ -63,6 +63,7 @@ void vector_labelled(struct vector_case *c);
 void vector_messages(struct vector_case *c);
 void vector_psk_secret(struct vector_case *c);
 void vector_public_follower(struct vector_case *c);
+void vector_secret_tree(struct vector_case *c);
 void vector_transcript_hashes(struct vector_case *c);
 void vector_tree_math(struct vector_case *c);
 void vector_tree_operations(struct vector_case *c);
