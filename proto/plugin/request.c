@@ -4,7 +4,7 @@
 #include "proto/plugin/names.h"
 #include "proto/plugin/plugin.h"
 #include "proto/plugin/request_index.h"
-#include "proto/plugin/shape.h"
+#include "pb/shape.h"
 
 /* protobuf-c's allocator on the arena: what one run decodes dies with it, whatever fails in
  * between. */

@@ -1,8 +1,8 @@
 /* Bounds the nesting of serialised messages before they are decoded: protobuf-c unpacks by
  * recursion and has no bound of its own, so a few bytes per level could run the stack over.
  */
-#ifndef PROTO_PLUGIN_SHAPE_H
-#define PROTO_PLUGIN_SHAPE_H
+#ifndef PB_SHAPE_H
+#define PB_SHAPE_H
 
 #include <protobuf-c/protobuf-c.h>
 
