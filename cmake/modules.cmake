@@ -21,7 +21,9 @@ hearth_generated(generated_messages ROOT generated ONLY .pb-c
 hearth_module(plugin proto/plugin USES base pb generated_messages)
 hearth_program(protoc-gen-hearth SOURCES proto/protoc_gen_hearth.c USES plugin)
 
-hearth_module(rpc lib/rpc USES base wire pb generated_messages LIBS lib::protobuf_c)
+# gRPC: rpc is bytes in, bytes out; net owns sockets, TLS and the loop.
+hearth_module(rpc lib/rpc USES base pb generated_messages LIBS lib::nghttp2 lib::protobuf_c lib::zlib)
+hearth_module(net lib/net USES base rpc LIBS lib::event lib::ssl lib::crypto lib::threads)
 
 # Stubs: of the services that come with the runtime; for measurements; for tests.
 hearth_generated(generated_core ROOT generated ONLY _rpc

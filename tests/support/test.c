@@ -1,5 +1,7 @@
 #include "support/test.h"
 
+#include <stdio.h>
+
 static int digit(char c)
 {
     if (c >= '0' && c <= '9')
@@ -23,4 +25,49 @@ struct buf test_unhex(const char *hex)
         buf_append_byte(&out, (uint8_t)(high << 4 | low));
     }
     return out;
+}
+
+struct bytes test_hex(struct arena *arena, const char *hex)
+{
+    uint8_t *out = arena_alloc(arena, strlen(hex) / 2);
+    assert_non_null(out);
+    size_t digits = 0;
+    for (; *hex != 0; hex++) {
+        if (*hex == ' ')
+            continue;
+        int value = digit(*hex);
+        assert_true(value >= 0);
+        out[digits / 2] = (uint8_t)(out[digits / 2] << 4 | value);
+        digits++;
+    }
+    assert_true(digits % 2 == 0);
+    return bytes_of(out, digits / 2);
+}
+
+static void print_hex(const char *name, struct bytes b)
+{
+    printf("%s (%zu bytes): ", name, b.len);
+    for (size_t i = 0; i < b.len; i++)
+        printf("%02x", b.data[i]);
+    printf("\n");
+}
+
+void test_assert_bytes(struct bytes got, struct bytes want)
+{
+    if (bytes_equal(got, want))
+        return;
+    print_hex("got ", got);
+    print_hex("want", want);
+    fail_msg("bytes differ");
+}
+
+void test_assert_hex(struct bytes got, const char *want_hex)
+{
+    struct buf want = test_unhex(want_hex);
+    bool equal = bytes_equal(got, buf_view(&want));
+    if (!equal)
+        print_hex("got", got);
+    buf_clear(&want);
+    if (!equal)
+        fail_msg("bytes differ from %s", want_hex);
 }

@@ -1,0 +1,152 @@
+#include "crypto/hpke.h"
+
+#include "crypto/hpke_kdf.h"
+
+enum { MODE_BASE = 0, MODE_PSK = 1, PSK_MIN_BYTES = 32 };
+
+/* RFC 9180 5.1: VerifyPSKInputs, and the PSK length of 5.1.2 */
+static struct err check_psk(const struct hpke_psk *psk)
+{
+    if (psk != NULL && (psk->psk.len < PSK_MIN_BYTES || psk->psk_id.len == 0))
+        return ERR(ARGUMENT);
+    return ERR_OK;
+}
+
+/* KeySchedule, RFC 9180 5.1 */
+static struct err key_schedule(const struct hpke_suite *suite, const struct secret *shared,
+                               struct bytes_list info, const struct hpke_psk *psk,
+                               struct hpke_ctx *ret_ctx)
+{
+    struct hpke_kdf k = hpke_kdf_of_suite(suite);
+    struct bytes none = bytes_of(NULL, 0);
+    struct secret psk_id_hash, info_hash, secret;
+    hpke_labeled_extract(&k, none, "psk_id_hash", BYTES_LIST(psk != NULL ? psk->psk_id : none),
+                         &psk_id_hash);
+    hpke_labeled_extract(&k, none, "info_hash", info, &info_hash);
+    uint8_t context[1 + 2 * HASH_MAX_BYTES] = {psk != NULL ? MODE_PSK : MODE_BASE};
+    memcpy(context + 1, psk_id_hash.data, psk_id_hash.len);
+    memcpy(context + 1 + psk_id_hash.len, info_hash.data, info_hash.len);
+    struct bytes context_view = bytes_of(context, 1 + psk_id_hash.len + info_hash.len);
+
+    hpke_labeled_extract(&k, secret_view(shared), "secret",
+                         BYTES_LIST(psk != NULL ? psk->psk : none), &secret);
+    struct hpke_ctx ctx = {.suite = suite};
+    struct err err = ERR_OK;
+    if (suite->aead->ops != NULL) {
+        TRY_OR(
+            hpke_labeled_expand(&k, &secret, "key", context_view, suite->aead->key_bytes, &ctx.key),
+            err, out);
+        TRY_OR(hpke_labeled_expand(&k, &secret, "base_nonce", context_view, AEAD_NONCE_BYTES,
+                                   &ctx.base_nonce),
+               err, out);
+    }
+    TRY_OR(hpke_labeled_expand(&k, &secret, "exp", context_view, suite->kdf->hash->bytes,
+                               &ctx.exporter_secret),
+           err, out);
+    *ret_ctx = ctx;
+out:
+    hpke_ctx_clear(&ctx);
+    secret_clear(&secret);
+    return err;
+}
+
+struct err hpke_setup_send(const struct hpke_suite *suite, const struct rng *rng,
+                           struct bytes public_key, struct bytes_list info,
+                           const struct hpke_psk *psk, struct hpke_ctx *ret_ctx,
+                           struct public_key *ret_enc)
+{
+    TRY(check_psk(psk));
+    struct secret shared = {0};
+    struct public_key enc;
+    struct err err = kem_encap(suite->kem, rng, public_key, &shared, &enc);
+    if (err_is_ok(err))
+        err = key_schedule(suite, &shared, info, psk, ret_ctx);
+    if (err_is_ok(err))
+        *ret_enc = enc;
+    secret_clear(&shared);
+    return err;
+}
+
+struct err hpke_setup_receive(const struct hpke_suite *suite, struct bytes private_key,
+                              struct bytes own_public, struct bytes enc, struct bytes_list info,
+                              const struct hpke_psk *psk, struct hpke_ctx *ret_ctx)
+{
+    TRY(check_psk(psk));
+    struct secret shared = {0};
+    struct err err = kem_decap(suite->kem, private_key, own_public, enc, &shared);
+    if (err_is_ok(err))
+        err = key_schedule(suite, &shared, info, psk, ret_ctx);
+    secret_clear(&shared);
+    return err;
+}
+
+void hpke_ctx_clear(struct hpke_ctx *ctx)
+{
+    bytes_wipe(ctx, sizeof *ctx);
+}
+
+/* ComputeNonce, RFC 9180 5.2. The numbers would allow 2^96 messages; 2^64 - 1 is where our counter
+ * ends. */
+static struct err next_nonce(const struct hpke_ctx *ctx, uint8_t nonce[AEAD_NONCE_BYTES])
+{
+    if (ctx->suite->aead->ops == NULL)
+        return ERR(WRONG_STATE);
+    if (ctx->sequence == UINT64_MAX)
+        return ERR(CRYPTO_EXHAUSTED);
+    memcpy(nonce, ctx->base_nonce.data, AEAD_NONCE_BYTES);
+    for (size_t i = 0; i < sizeof ctx->sequence; i++)
+        nonce[AEAD_NONCE_BYTES - 1 - i] ^= (uint8_t)(ctx->sequence >> 8 * i);
+    return ERR_OK;
+}
+
+struct err hpke_ctx_seal(struct hpke_ctx *ctx, struct bytes aad, struct bytes plaintext,
+                         uint8_t *ret_ciphertext)
+{
+    uint8_t nonce[AEAD_NONCE_BYTES];
+    TRY(next_nonce(ctx, nonce));
+    TRY(aead_seal(ctx->suite->aead, &ctx->key, nonce, aad, plaintext, ret_ciphertext));
+    ctx->sequence++;
+    return ERR_OK;
+}
+
+struct err hpke_ctx_open(struct hpke_ctx *ctx, struct bytes aad, struct bytes ciphertext,
+                         uint8_t *ret_plaintext)
+{
+    uint8_t nonce[AEAD_NONCE_BYTES];
+    TRY(next_nonce(ctx, nonce));
+    TRY(aead_open(ctx->suite->aead, &ctx->key, nonce, aad, ciphertext, ret_plaintext));
+    ctx->sequence++;
+    return ERR_OK;
+}
+
+struct err hpke_ctx_export(const struct hpke_ctx *ctx, struct bytes exporter_context, size_t len,
+                           struct secret *ret_secret)
+{
+    struct hpke_kdf k = hpke_kdf_of_suite(ctx->suite);
+    return hpke_labeled_expand(&k, &ctx->exporter_secret, "sec", exporter_context, len, ret_secret);
+}
+
+struct err hpke_seal(const struct hpke_suite *suite, const struct rng *rng, struct bytes public_key,
+                     struct bytes_list info, struct bytes aad, struct bytes plaintext,
+                     struct public_key *ret_enc, uint8_t *ret_ciphertext)
+{
+    struct hpke_ctx ctx;
+    struct public_key enc;
+    TRY(hpke_setup_send(suite, rng, public_key, info, NULL, &ctx, &enc));
+    struct err err = hpke_ctx_seal(&ctx, aad, plaintext, ret_ciphertext);
+    if (err_is_ok(err))
+        *ret_enc = enc;
+    hpke_ctx_clear(&ctx);
+    return err;
+}
+
+struct err hpke_open(const struct hpke_suite *suite, struct bytes private_key,
+                     struct bytes own_public, struct bytes enc, struct bytes_list info,
+                     struct bytes aad, struct bytes ciphertext, uint8_t *ret_plaintext)
+{
+    struct hpke_ctx ctx;
+    TRY(hpke_setup_receive(suite, private_key, own_public, enc, info, NULL, &ctx));
+    struct err err = hpke_ctx_open(&ctx, aad, ciphertext, ret_plaintext);
+    hpke_ctx_clear(&ctx);
+    return err;
+}
