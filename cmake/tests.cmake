@@ -12,6 +12,7 @@ hearth_unit_tests(mls_public lib/mls/public)
 hearth_unit_tests(mls_member lib/mls/member)
 hearth_unit_tests(net lib/net generated_bench)
 hearth_unit_tests(rpc lib/rpc)
+hearth_unit_tests(pb lib/pb generated_golden)
 hearth_unit_tests(plugin proto/plugin generated_golden rpc)
 
 # Official MLS vectors: mls_vectors checks files by type; ctest runs it over what lies in the vectors folder.

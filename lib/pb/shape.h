@@ -8,6 +8,9 @@
 
 #include "base/bytes.h"
 
+/* What protobuf's own implementations take. */
+enum { SHAPE_DEPTH = 100 };
+
 /* false: messages nested deeper than depth (1: none within it), or bytes that are no message of
  * this type. Fields that the type doesn't know are stepped over, as when decoding. */
 bool shape_fits(const ProtobufCMessageDescriptor *type, struct bytes in, unsigned depth);
