@@ -237,6 +237,10 @@ struct hearth_server_options {
     const struct hearth_interceptor *interceptors; /* copied */
     size_t interceptor_count;
     bool reflection; /* offer grpc.reflection.v1 and v1alpha */
+    /* One plain HTTP page, for whatever probes a server without gRPC; any method, 200 text/plain. Borrowed. */
+    const char *page_path; /* "/alive"; NULL: none */
+    const void *page;
+    size_t page_len;
     bool no_health;  /* don't offer grpc.health.v1 */
     void (*log)(void *self,
                 const char *line); /* logfmt, no addresses or names of users; NULL: silent */

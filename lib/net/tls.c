@@ -4,10 +4,12 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 struct tls_context {
     SSL_CTX *ctx;
@@ -20,6 +22,72 @@ struct tls_session {
     struct tls_context *context;
     char error[160];
 };
+
+/* ---- the socket as a BIO: OpenSSL's own would raise SIGPIPE, which is not ours to switch off ---- */
+
+static int bio_write(BIO *bio, const char *data, size_t len, size_t *written)
+{
+    int fd = (int)(intptr_t)BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+    if (n >= 0) {
+        *written = (size_t)n;
+        return 1;
+    }
+    if (errno == EAGAIN || errno == EINTR)
+        BIO_set_retry_write(bio);
+    return 0;
+}
+
+static int bio_read(BIO *bio, char *data, size_t len, size_t *read_len)
+{
+    int fd = (int)(intptr_t)BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    ssize_t n = recv(fd, data, len, 0);
+    if (n > 0) {
+        *read_len = (size_t)n;
+        return 1;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        BIO_set_retry_read(bio);
+    else if (n == 0)
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    return 0;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    (void)number;
+    (void)pointer;
+    if (command == BIO_CTRL_EOF)
+        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+static BIO_METHOD *bio_method;
+static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
+
+static void make_bio_method(void)
+{
+    bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without SIGPIPE");
+    if (bio_method == NULL)
+        return;
+    BIO_meth_set_write_ex(bio_method, bio_write);
+    BIO_meth_set_read_ex(bio_method, bio_read);
+    BIO_meth_set_ctrl(bio_method, bio_ctrl);
+}
+
+static bool attach(SSL *ssl, int fd)
+{
+    pthread_once(&bio_once, make_bio_method);
+    BIO *bio = bio_method != NULL ? BIO_new(bio_method) : NULL;
+    if (bio == NULL)
+        return false;
+    BIO_set_data(bio, (void *)(intptr_t)fd);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl, bio, bio);
+    return true;
+}
 
 static int select_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                      const unsigned char *in, unsigned in_len, void *arg)
@@ -133,7 +201,7 @@ struct tls_session *tls_session_new(struct tls_context *context, int fd, const c
     if (session == NULL)
         return NULL;
     session->ssl = SSL_new(context->ctx);
-    if (session->ssl == NULL || SSL_set_fd(session->ssl, fd) != 1)
+    if (session->ssl == NULL || !attach(session->ssl, fd))
         goto fail;
     if (!context->server && name != NULL) {
         /* an address is checked against the address names of the certificate and not sent as SNI */

@@ -16,6 +16,8 @@ static bool is(struct bytes a, const char *text, size_t len)
 
 static void find_endpoint(struct hearth_call *call, struct bytes path)
 {
+    const char *page_path = call->core->page_path;
+    call->plain = page_path != NULL && bytes_equal(path, bytes_str(page_path));
     call->bound = registry_find(&call->core->registry, path);
     if (call->bound == NULL)
         return;
@@ -96,6 +98,8 @@ static bool accept_headers(struct hearth_call *call, bool over)
         hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED,
                          "request headers are larger than %u bytes",
                          call->core->limits.header_bytes);
+    } else if (call->plain) {
+        return false; /* answered when the request has ended */
     } else if (!call->method_ok) {
         call->http_status = 405;
         call_finish(call, HEARTH_INTERNAL);
@@ -383,7 +387,7 @@ void call_pump(struct hearth_call *call)
 
 void call_on_data(struct hearth_call *call, const uint8_t *data, size_t len)
 {
-    if (call->finished) {
+    if (call->finished || call->plain) {
         h2_consume(&call->conn->h2, call->id, len);
         return;
     }
@@ -415,7 +419,10 @@ void call_on_data(struct hearth_call *call, const uint8_t *data, size_t len)
 void call_on_end(struct hearth_call *call)
 {
     call->request_ended = true;
-    call_pump(call);
+    if (call->plain && !call->finished)
+        call_send_page(call);
+    else
+        call_pump(call);
 }
 
 /* ---- include/hearth/rpc.h ---- */

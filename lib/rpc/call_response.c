@@ -120,6 +120,19 @@ static void send_plain_http(struct hearth_call *call)
     check_sent(call, h2_respond(&call->conn->h2, call->id, list, 1, true, NULL));
 }
 
+void call_send_page(struct hearth_call *call)
+{
+    static const struct h2_header head[] = {HEADER(":status", "200"), HEADER("content-type", "text/plain")};
+    call->finished = true;
+    if (call->conn == NULL)
+        return;
+    struct err err = outbox_append_raw(&call->out, bytes_of(call->core->page, call->core->page_len));
+    if (err_is_ok(err))
+        err = h2_respond(&call->conn->h2, call->id, head, sizeof head / sizeof *head, false, call);
+    check_sent(call, err);
+    h2_wake(&call->conn->h2);
+}
+
 static void send_trailers_only(struct hearth_call *call)
 {
     struct header_list list = {.count = 0};
@@ -166,7 +179,14 @@ void call_finish(struct hearth_call *call, enum hearth_code code)
     end_response(call, code);
 }
 
-size_t call_read_body(struct hearth_call *call, uint8_t *buf, size_t len, bool *ret_end)
+static void send_trailers(struct hearth_call *call)
+{
+    struct header_list list = {.count = 0};
+    put_status(&list, call);
+    check_sent(call, h2_trailers(&call->conn->h2, call->id, list.at, list.count));
+}
+
+size_t call_read_body(struct hearth_call *call, uint8_t *buf, size_t len, enum h2_body_end *ret_end)
 {
     size_t n = outbox_take(&call->out, buf, len);
     if (n > 0)
@@ -181,10 +201,11 @@ size_t call_read_body(struct hearth_call *call, uint8_t *buf, size_t len, bool *
         }
     }
     if (call->finished && outbox_waiting(&call->out) == 0) {
-        struct header_list list = {.count = 0};
-        put_status(&list, call);
-        check_sent(call, h2_trailers(&call->conn->h2, call->id, list.at, list.count));
-        *ret_end = true;
+        *ret_end = H2_BODY_TRAILERS;
+        if (call->plain)
+            *ret_end = H2_BODY_OVER;
+        else
+            send_trailers(call);
     }
     return n;
 }

@@ -57,11 +57,12 @@ static void on_close(struct h2 *h, void *stream, uint32_t error_code)
         conn->on_room(conn);
 }
 
-static size_t read_body(struct h2 *h, void *stream, uint8_t *buf, size_t len, bool *ret_end)
+static size_t read_body(struct h2 *h, void *stream, uint8_t *buf, size_t len, enum h2_body_end *ret_end)
 {
     struct hearth_client_call *call = stream;
     size_t n = outbox_take(&call->out, buf, len);
-    *ret_end = call->half_closed && outbox_waiting(&call->out) == 0;
+    if (call->half_closed && outbox_waiting(&call->out) == 0)
+        *ret_end = H2_BODY_OVER;
     if (call->write_blocked && outbox_waiting(&call->out) <= CLIENT_SEND_BUFFER_BYTES / 2)
         call->tell_writable = conn_of(h)->some_writable = true;
     return n;

@@ -212,15 +212,14 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     (void)session;
     (void)id;
     struct h2 *h = user;
-    bool end = false;
+    enum h2_body_end end = H2_BODY_MORE;
     size_t n = h->role->read_body(h, source->ptr, buf, len, &end);
-    if (end) {
-        /* a server's body is followed by trailers; a client's END_STREAM is its half-close */
-        *flags |=
-            NGHTTP2_DATA_FLAG_EOF | (h->server ? (uint32_t)NGHTTP2_DATA_FLAG_NO_END_STREAM : 0u);
-    } else if (n == 0) {
+    if (end == H2_BODY_MORE && n == 0)
         return NGHTTP2_ERR_DEFERRED;
-    }
+    if (end != H2_BODY_MORE)
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (end == H2_BODY_TRAILERS)
+        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     return (ssize_t)n;
 }
 

@@ -71,6 +71,17 @@ struct err outbox_append(struct outbox *o, const ProtobufCMessage *message, size
     return ERR_OK;
 }
 
+struct err outbox_append_raw(struct outbox *o, struct bytes raw)
+{
+    uint8_t *room = make_room(o, raw.len);
+    if (room == NULL)
+        return ERR(NO_MEMORY);
+    if (raw.len > 0)
+        memcpy(room, raw.data, raw.len);
+    o->len += (uint32_t)raw.len;
+    return ERR_OK;
+}
+
 size_t outbox_take(struct outbox *o, uint8_t *buf, size_t len)
 {
     size_t n = outbox_waiting(o) < len ? outbox_waiting(o) : len;

@@ -20,6 +20,8 @@ static inline uint32_t outbox_waiting(const struct outbox *o)
  */
 CHECKED struct err outbox_append(struct outbox *o, const ProtobufCMessage *message, size_t size,
                                  bool compress);
+/* Bytes as they are, no frame head. */
+CHECKED struct err outbox_append_raw(struct outbox *o, struct bytes raw);
 /* Moves up to len bytes to buf. */
 size_t outbox_take(struct outbox *o, uint8_t *buf, size_t len);
 /* Wipes and frees. */

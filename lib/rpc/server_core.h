@@ -14,6 +14,9 @@ struct server_core {
     size_t interceptor_count;
     struct hearth_server_limits limits; /* every member filled in */
     struct h2_limits h2_limits;
+    const char *page_path; /* borrowed; NULL: none */
+    const void *page;
+    size_t page_len;
     atomic_bool draining;
 };
 

@@ -75,6 +75,11 @@ int main(int argc, char **argv)
     struct hearth_server_options options = {.threads = 1, .reflection = true};
     struct hearth_tls_options tls = {0};
     const char *port = NULL;
+    static char page[1029];
+    memset(page, 'h', sizeof page);
+    options.page_path = "/h2spec"; /* answers DATA to an empty request, which conformance suites want to see */
+    options.page = page;
+    options.page_len = sizeof page;
     options.limits.connections = 20000;
     options.limits.connections_per_prefix = 20000;
     options.limits.accepts_per_s = 20000;
