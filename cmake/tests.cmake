@@ -18,6 +18,7 @@ hearth_unit_tests(mls_public lib/mls/public mls_kit)
 hearth_unit_tests(mls_member lib/mls/member)
 hearth_unit_tests(net lib/net generated_bench)
 hearth_unit_tests(rpc lib/rpc)
+hearth_unit_tests(pb lib/pb generated_golden)
 hearth_unit_tests(plugin proto/plugin generated_golden rpc)
 
 # Official MLS vectors: mls_vectors checks files by type; ctest runs it over what lies in the vectors folder.
@@ -45,6 +46,7 @@ hearth_test(golden_plugin_refusals COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/plug
 add_library(generated_headers_cpp STATIC ${CMAKE_SOURCE_DIR}/tests/unit/proto/plugin/headers.cc)
 target_link_libraries(generated_headers_cpp PRIVATE generated_core generated_bench generated_interop generated_golden)
 
+hearth_fuzz(plugin_input USES plugin)
 # HTTP/2 by wire: our own conformance rules (those of h2spec, strict) and the attacks of docs/http2.md.
 hearth_test(h2_hpack COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/h2/hpack.py LABELS h2)
 if(TARGET bench_server)

@@ -23,12 +23,12 @@ stubs() { # stubs OPTIONS OUT SEARCH... -- FILES...: messages, stubs and pages
         --c_out="$to" --hearth_out="$options:$to" "$@"
 }
 
-pages() { # pages OPTIONS FILES...: docs/protocol
-    local options=$1
-    shift
+pages() { # pages OUT SEARCH FILES...: OUT/protocol/<package>.md
+    local to=$1 search=$2
+    shift 2
     [ $# -gt 0 ] || return 0
-    protoc --plugin=protoc-gen-hearth="$plugin" -I proto -I /usr/include \
-        --hearth_out="$options,docs=protocol:$docs" "$@"
+    protoc --plugin=protoc-gen-hearth="$plugin" -I "$search" -I proto -I /usr/include \
+        --hearth_out="docs=protocol:$to" "$@"
 }
 
 shopt -s nullglob
@@ -40,11 +40,13 @@ mapfile -t standard < <(in_proto 'google/rpc/*.proto grpc/*/*/*.proto')
 mapfile -t ours < <(in_proto 'hearth/v1/*.proto')
 stubs policy=optional "$out" proto -- ${standard[@]}
 stubs policy=required "$out" proto -- ${ours[@]}
-pages policy=required ${ours[@]}
+pages "$docs" proto ${ours[@]}
 stubs policy=optional "$out/tests" tests/bench tests/interop/proto -- \
     bench.proto grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.proto
 
 # Golden files of the plugin's own tests.
 golden=tests/golden/plugin/good
-stubs policy=required "$out/tests" "$golden" proto -- golden/shapes.proto golden/rules.proto golden/other.proto
+shapes="golden/shapes.proto golden/rules.proto golden/other.proto"
+stubs policy=required "$out/tests" "$golden" proto -- $shapes
+pages "$out/tests" "$golden" $shapes
 stubs policy=optional "$out/tests" "$golden" -- google/protobuf/empty.proto golden/names.proto

@@ -170,6 +170,9 @@ struct  Hearth__Policy
 
 /*
  * Rules for one field; checked after decoding and before the handler runs.
+ * A rule other than `required` holds for what is there: the chosen member of a oneof, what proto2 calls set. A
+ * plain proto3 field is always there, so exact_bytes, min_bytes and min refuse the empty or zero value too.
+ * Rules that make no sense where they stand are refused by the plugin. Messages may lie 32 deep.
  * Example: bytes group_id = 1 [(hearth.rule) = { exact_bytes: 16 }];
  */
 struct  Hearth__Rule
@@ -188,15 +191,16 @@ struct  Hearth__Rule
    */
   uint32_t max_bytes;
   /*
-   * Numbers: smallest value.
+   * Numbers: smallest value; 0 is no limit, so values below 0 pass.
    */
   uint64_t min;
   /*
-   * Numbers: largest value; 0 is no limit.
+   * Numbers: largest value; 0 is no limit. Alone it lets values below 0 pass.
    */
   uint64_t max;
   /*
-   * Sub-message set, string or bytes not empty, number or enum not zero, oneof member chosen.
+   * Sub-message set, string or bytes not empty, number or enum not zero; where unset can be told from zero: set.
+   * On any member of a oneof: one of its members is chosen.
    */
   protobuf_c_boolean required;
   /*

@@ -138,6 +138,10 @@ struct hearth_endpoint {
     uint32_t memory_bytes;   /* cap of the call's arena; 0: from request_bytes */
     const ProtobufCMessageDescriptor *request;
     const ProtobufCMessageDescriptor *response;
+    /* Messages of the type can lie within each other without end, so their depth has to be
+     * bounded before they are decoded (pb/shape.h): protobuf-c unpacks by recursion. */
+    bool request_recursive;
+    bool response_recursive;
     hearth_validate_fn *validate_request; /* or NULL */
     hearth_invoke_fn *invoke;
     hearth_open_fn *open; /* or NULL */

@@ -1,6 +1,7 @@
 /* The incoming half of a call: headers, messages, interceptors, decoding, the handler. */
 #include <stdlib.h>
 
+#include "pb/shape.h"
 #include "rpc/call.h"
 #include "rpc/gzip.h"
 #include "rpc/timeout.h"
@@ -173,6 +174,10 @@ static const ProtobufCMessage *decode(struct hearth_call *call, struct arena *ar
 {
     const struct hearth_endpoint *row = call->bound->row;
     ProtobufCAllocator allocator = {arena_allocator_alloc, arena_allocator_free, arena};
+    if (row->request_recursive && !shape_fits(row->request, message, SHAPE_DEPTH)) {
+        hearth_call_fail(call, HEARTH_INTERNAL, "the request can't be decoded");
+        return NULL;
+    }
     ProtobufCMessage *in =
         protobuf_c_message_unpack(row->request, &allocator, message.len, message.data);
     if (arena->overflow) {

@@ -91,6 +91,8 @@ static void put_row(const struct emit_rpc *emit, struct buf *out)
               "        .request = &$in$__descriptor,\n"
               "        .response = &$out$__descriptor,\n",
               emit->vars);
+    text_put(out, rpc->in->recursive ? "        .request_recursive = true,\n" : "");
+    text_put(out, rpc->out->recursive ? "        .response_recursive = true,\n" : "");
     text_fill(out, rpc->in->checked ? "        .validate_request = $fn$__validate,\n" : "",
               emit->vars);
     text_fill(out, "        .invoke = $fn$__invoke,\n", emit->vars);

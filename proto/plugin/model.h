@@ -45,6 +45,7 @@ struct model_message {
     size_t field_count;
     bool checked; /* it or a message within it has rules: there is a C function that checks them */
     bool is_map_entry;
+    bool recursive; /* it can hold messages without end: itself, or others that do */
 };
 
 enum model_shape { SHAPE_UNARY, SHAPE_CLIENT_STREAM, SHAPE_SERVER_STREAM, SHAPE_BIDI };

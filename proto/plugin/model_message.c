@@ -150,7 +150,7 @@ static CHECKED struct err read_message(struct model *model, size_t at, struct re
     return ERR_OK;
 }
 
-/* ---- which messages need a check: those with rules, and whatever holds them ---- */
+/* ---- what a message gets from those it holds: checks, and endless depth ---- */
 
 struct holds {
     size_t inner; /* index of a message */
@@ -199,34 +199,74 @@ static CHECKED struct err list_holds(struct model *model, struct holds **ret_edg
     return ERR_OK;
 }
 
-static CHECKED struct err mark_checked(struct model *model)
+/* A list of messages to look at, and the edges to walk outwards by. */
+struct outwards {
+    struct model *model;
+    struct holds *edges;
+    size_t edge_count;
+    size_t *waiting;
+    size_t waiting_count;
+};
+
+/* With rules of its own, or around one that is checked. */
+static void mark_checked(struct outwards *walk)
 {
-    struct holds *edges = NULL;
-    size_t edge_count = 0;
-    TRY(list_holds(model, &edges, &edge_count));
-    size_t *waiting =
-        arena_alloc(model->request->arena, model->request->type_count * sizeof *waiting);
-    if (waiting == NULL)
-        return ERR(NO_MEMORY);
-    size_t waiting_count = 0;
+    struct model *model = walk->model;
     for (size_t i = 0; i < model->request->type_count; i++) {
         struct model_message *message = &model->messages[i];
         for (size_t f = 0; f < message->field_count && !message->checked; f++)
             message->checked = message->fields[f].rule != NULL;
         if (message->checked)
-            waiting[waiting_count++] = i;
+            walk->waiting[walk->waiting_count++] = i;
     }
-    while (waiting_count > 0) {
-        size_t inner = waiting[--waiting_count];
-        for (const struct holds *edge = first_of(edges, edge_count, inner);
-             edge < edges + edge_count && edge->inner == inner; edge++) {
+    while (walk->waiting_count > 0) {
+        size_t inner = walk->waiting[--walk->waiting_count];
+        const struct holds *end = walk->edges + walk->edge_count;
+        for (const struct holds *edge = first_of(walk->edges, walk->edge_count, inner);
+             edge < end && edge->inner == inner; edge++) {
             struct model_message *outer = &model->messages[edge->outer];
             if (!outer->checked) {
                 outer->checked = true;
-                waiting[waiting_count++] = edge->outer;
+                walk->waiting[walk->waiting_count++] = edge->outer;
             }
         }
     }
+}
+
+/* Those that have a bottom are found from the bottom up; what is left has none. */
+static void mark_recursive(struct outwards *walk, size_t *unsettled)
+{
+    struct model *model = walk->model;
+    for (size_t i = 0; i < model->request->type_count; i++) {
+        model->messages[i].recursive = model->request->types[i].message != NULL;
+        for (size_t f = 0; f < model->messages[i].field_count; f++)
+            unsettled[i] += model->messages[i].fields[f].message != NULL;
+        if (unsettled[i] == 0)
+            walk->waiting[walk->waiting_count++] = i;
+    }
+    while (walk->waiting_count > 0) {
+        size_t inner = walk->waiting[--walk->waiting_count];
+        model->messages[inner].recursive = false;
+        const struct holds *end = walk->edges + walk->edge_count;
+        for (const struct holds *edge = first_of(walk->edges, walk->edge_count, inner);
+             edge < end && edge->inner == inner; edge++)
+            if (--unsettled[edge->outer] == 0)
+                walk->waiting[walk->waiting_count++] = edge->outer;
+    }
+}
+
+static CHECKED struct err mark(struct model *model)
+{
+    struct arena *arena = model->request->arena;
+    size_t count = model->request->type_count;
+    struct outwards walk = {.model = model};
+    TRY(list_holds(model, &walk.edges, &walk.edge_count));
+    walk.waiting = arena_alloc(arena, count * sizeof *walk.waiting);
+    size_t *unsettled = arena_alloc(arena, count * sizeof *unsettled);
+    if (walk.waiting == NULL || unsettled == NULL)
+        return ERR(NO_MEMORY);
+    mark_checked(&walk);
+    mark_recursive(&walk, unsettled);
     return ERR_OK;
 }
 
@@ -239,5 +279,5 @@ struct err model_add_messages(struct model *model, struct report *report)
     for (size_t i = 0; i < count; i++)
         if (model->request->types[i].message != NULL)
             TRY(read_message(model, i, report));
-    return mark_checked(model);
+    return mark(model);
 }

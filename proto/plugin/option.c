@@ -1,6 +1,6 @@
 /* Extensions, which protobuf-c keeps as unknown fields. */
+#include "pb/shape.h"
 #include "proto/plugin/model.h"
-#include "proto/plugin/shape.h"
 
 struct err option_find(const ProtobufCMessage *options, uint32_t number, struct arena *arena,
                        bool *ret_found, struct bytes *ret_value)

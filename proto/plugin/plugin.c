@@ -91,6 +91,8 @@ static CHECKED struct err pack(const pb_response *response, struct buf *ret_resp
     size_t len = google__protobuf__compiler__code_generator_response__get_packed_size(response);
     if (len > PLUGIN_RESPONSE_BYTES)
         return ERR(TOO_LARGE);
+    if (len == 0) /* nothing asked for */
+        return ERR_OK;
     uint8_t *room = buf_extend(ret_response, len);
     if (room == NULL)
         return buf_check(ret_response);

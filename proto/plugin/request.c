@@ -1,10 +1,10 @@
 /* Decoding the request and checking names. */
 #include "proto/plugin/request.h"
 
+#include "pb/shape.h"
 #include "proto/plugin/names.h"
 #include "proto/plugin/plugin.h"
 #include "proto/plugin/request_index.h"
-#include "proto/plugin/shape.h"
 
 /* protobuf-c's allocator on the arena: what one run decodes dies with it, whatever fails in
  * between. */

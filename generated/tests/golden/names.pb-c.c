@@ -109,7 +109,7 @@ void   golden__foo_bar__outer_two__free_unpacked
   assert(message->base.descriptor == &golden__foo_bar__outer_two__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor golden__foo_bar__outer__inner_thing__field_descriptors[1] =
+static const ProtobufCFieldDescriptor golden__foo_bar__outer__inner_thing__field_descriptors[2] =
 {
   {
     "value",
@@ -123,14 +123,27 @@ static const ProtobufCFieldDescriptor golden__foo_bar__outer__inner_thing__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "back",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Golden__FooBar__Outer__InnerThing, n_back),
+    offsetof(Golden__FooBar__Outer__InnerThing, back),
+    &golden__foo_bar__outer__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned golden__foo_bar__outer__inner_thing__field_indices_by_name[] = {
+  1,   /* field[1] = back */
   0,   /* field[0] = value */
 };
 static const ProtobufCIntRange golden__foo_bar__outer__inner_thing__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor golden__foo_bar__outer__inner_thing__descriptor =
 {
@@ -140,7 +153,7 @@ const ProtobufCMessageDescriptor golden__foo_bar__outer__inner_thing__descriptor
   "Golden__FooBar__Outer__InnerThing",
   "golden.fooBar",
   sizeof(Golden__FooBar__Outer__InnerThing),
-  1,
+  2,
   golden__foo_bar__outer__inner_thing__field_descriptors,
   golden__foo_bar__outer__inner_thing__field_indices_by_name,
   1,  golden__foo_bar__outer__inner_thing__number_ranges,

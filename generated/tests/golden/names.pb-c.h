@@ -31,10 +31,12 @@ struct  Golden__FooBar__Outer__InnerThing
 {
   ProtobufCMessage base;
   char *value;
+  size_t n_back;
+  Golden__FooBar__Outer **back;
 };
 #define GOLDEN__FOO_BAR__OUTER__INNER_THING__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&golden__foo_bar__outer__inner_thing__descriptor) \
-    , (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0,NULL }
 
 
 struct  Golden__FooBar__Outer

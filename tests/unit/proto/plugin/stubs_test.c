@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "golden/names_rpc.h"
 #include "golden/shapes_rpc.h"
 #include "hearth/options.pb-c.h"
 
@@ -284,6 +285,19 @@ static void rows_carry_the_policy(void **state)
     assert_string_equal(broken.path, "id");
 }
 
+/* Outer holds InnerThing, which holds Outer; Outer_two holds Outer in a map. */
+static void rows_say_what_can_nest_without_end(void **state)
+{
+    (void)state;
+    const struct hearth_endpoint *row = golden_foo_bar_httpservice_descriptor.endpoints;
+    assert_false(row[0].request_recursive); /* Empty */
+    assert_true(row[0].response_recursive); /* InnerThing */
+    assert_true(row[1].request_recursive);  /* Outer */
+    assert_true(row[1].response_recursive); /* Outer_two */
+    row = hearth_shapes_descriptor.endpoints;
+    assert_false(row[0].request_recursive || row[0].response_recursive);
+}
+
 /* ---- client ---- */
 
 static answer_type *new_answer(void)
@@ -493,6 +507,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(handlers_are_reached, reset),
         cmocka_unit_test_setup(rows_carry_the_policy, reset),
+        cmocka_unit_test_setup(rows_say_what_can_nest_without_end, reset),
         cmocka_unit_test_setup(blocking_unary, reset),
         cmocka_unit_test_setup(unary_with_a_callback, reset),
         cmocka_unit_test_setup(streams_with_events, reset),

@@ -1,4 +1,4 @@
-#include "proto/plugin/shape.h"
+#include "pb/shape.h"
 
 bool shape_varint(struct bytes *in, uint64_t *ret_value)
 {
