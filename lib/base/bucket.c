@@ -1,6 +1,7 @@
 #include "base/bucket.h"
 
-/* What is still spent at now_us. A credit a second is a millionth a microsecond, so no division is needed. */
+/* What is still spent at now_us. A credit a second is a millionth a microsecond, so no division is
+ * needed. */
 static uint64_t settled(const struct bucket *b, uint64_t now_us, uint32_t per_s)
 {
     uint64_t elapsed_us = now_us > b->last_us ? now_us - b->last_us : 0;

@@ -1,4 +1,5 @@
-/* A token bucket: `burst` credits at most, `per_s` new ones a second. The zero state is a full bucket.
+/* A token bucket: `burst` credits at most, `per_s` new ones a second. The zero state is a full
+ * bucket.
  */
 #ifndef BASE_BUCKET_H
 #define BASE_BUCKET_H
@@ -7,8 +8,8 @@
 #include <stdint.h>
 
 struct bucket {
-    uint64_t last_us;  /* when `spent` was last settled */
-    uint64_t spent_u;  /* millionths of a credit in use */
+    uint64_t last_us; /* when `spent` was last settled */
+    uint64_t spent_u; /* millionths of a credit in use */
 };
 
 /* Takes cost credits, or takes nothing and returns false. now_us is monotonic. */

@@ -116,7 +116,8 @@ uint64_t address_prefix(const struct address *a, unsigned bits_v4, unsigned bits
         uint64_t high = 0;
         static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
         if (memcmp(b, mapped, sizeof mapped) == 0) {
-            uint64_t v4 = (uint64_t)b[12] << 24 | (uint64_t)b[13] << 16 | (uint64_t)b[14] << 8 | b[15];
+            uint64_t v4 =
+                (uint64_t)b[12] << 24 | (uint64_t)b[13] << 16 | (uint64_t)b[14] << 8 | b[15];
             return first_bits(v4 << 32, bits_v4) | 1;
         }
         for (int i = 0; i < 8; i++)

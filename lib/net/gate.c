@@ -26,8 +26,8 @@ static size_t home_of(const struct gate *g, uint64_t prefix)
     return (size_t)(h >> 32) % GATE_SLOTS;
 }
 
-/* The slot of a prefix within its short run of probes, else a free one of the run; when now_us says so, also one
- * whose owner is gone and has all its credit back. */
+/* The slot of a prefix within its short run of probes, else a free one of the run; when now_us says
+ * so, also one whose owner is gone and has all its credit back. */
 static struct gate_slot *slot_for(struct gate *g, uint64_t prefix, uint64_t now_us, bool make)
 {
     struct gate_slot *usable = NULL;
@@ -37,8 +37,9 @@ static struct gate_slot *slot_for(struct gate *g, uint64_t prefix, uint64_t now_
         if (slot->prefix == prefix)
             return slot;
         bool idle = slot->prefix == 0 ||
-                    (slot->open == 0 && bucket_wait_ms(&slot->accepts, now_us, g->limits->accepts_burst,
-                                                       g->limits->accepts_per_s, g->limits->accepts_burst) == 0);
+                    (slot->open == 0 &&
+                     bucket_wait_ms(&slot->accepts, now_us, g->limits->accepts_burst,
+                                    g->limits->accepts_per_s, g->limits->accepts_burst) == 0);
         if (usable == NULL && idle)
             usable = slot;
     }

@@ -150,7 +150,8 @@ static struct event_base *make_base(void)
     struct event_config *config = event_config_new();
     if (config == NULL)
         return NULL;
-    /* one thread at a time by contract: no locks inside libevent; other threads come through the wake fd */
+    /* one thread at a time by contract: no locks inside libevent; other threads come through the
+     * wake fd */
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
     struct event_base *base = event_base_new_with_config(config);
     event_config_free(config);

@@ -44,7 +44,9 @@ static enum io write_some(struct rpc_conn *conn, const uint8_t *data, size_t len
 {
     if (conn->tls != NULL) {
         enum tls_result result = tls_write(conn->tls, data, len, ret_len);
-        return result == TLS_OK ? IO_OK : result == TLS_WANT_READ || result == TLS_WANT_WRITE ? IO_WAIT : IO_OVER;
+        return result == TLS_OK                                      ? IO_OK
+               : result == TLS_WANT_READ || result == TLS_WANT_WRITE ? IO_WAIT
+                                                                     : IO_OVER;
     }
     ssize_t n = send(conn->fd, data, len, MSG_NOSIGNAL);
     if (n >= 0) {
@@ -120,8 +122,8 @@ static enum io send_unsent(struct rpc_conn *conn)
 {
     while (conn->unsent_off < conn->unsent_len) {
         size_t n = 0;
-        enum io result =
-            write_some(conn, conn->unsent + conn->unsent_off, conn->unsent_len - conn->unsent_off, &n);
+        enum io result = write_some(conn, conn->unsent + conn->unsent_off,
+                                    conn->unsent_len - conn->unsent_off, &n);
         conn->unsent_off += n;
         if (n > 0)
             conn->h2->blocked_us = 0;
@@ -132,7 +134,8 @@ static enum io send_unsent(struct rpc_conn *conn)
     return IO_OK;
 }
 
-/* Produces and sends until there is nothing more, the socket is full, or it was enough for one turn. */
+/* Produces and sends until there is nothing more, the socket is full, or it was enough for one
+ * turn. */
 static enum io push(struct rpc_conn *conn, struct err *ret_err)
 {
     if (conn->unsent != NULL) {
@@ -163,7 +166,8 @@ static void flush(struct rpc_conn *conn)
         return;
     enum io result = push(conn, &err);
     if (result == IO_OVER) {
-        rpc_conn_close(conn, err_is_ok(err) ? ERR(RPC_CLOSED) : err, "the connection broke while writing");
+        rpc_conn_close(conn, err_is_ok(err) ? ERR(RPC_CLOSED) : err,
+                       "the connection broke while writing");
     } else if (result == IO_WAIT) {
         wait_for_room(conn);
     } else {
@@ -242,7 +246,8 @@ static void handshake(struct rpc_conn *conn)
         event_add(&conn->write_event, NULL);
         break;
     default:
-        rpc_conn_close(conn, ERR(TLS_FAILED), result == TLS_CLOSED ? "closed in the TLS handshake" : tls_error(conn->tls));
+        rpc_conn_close(conn, ERR(TLS_FAILED),
+                       result == TLS_CLOSED ? "closed in the TLS handshake" : tls_error(conn->tls));
         break;
     }
 }
@@ -328,7 +333,8 @@ void rpc_conn_close(struct rpc_conn *conn, struct err err, const char *why)
         return;
     conn->closed = true;
     /* the reason, when there is one to tell and the socket takes it */
-    if (!conn->connecting && !conn->handshaking && conn->unsent == NULL && h2_has_output(conn->h2)) {
+    if (!conn->connecting && !conn->handshaking && conn->unsent == NULL &&
+        h2_has_output(conn->h2)) {
         size_t len = 0;
         if (err_is_ok(h2_produce(conn->h2, conn->loop->out, LOOP_BUFFER_BYTES, &len)) && len > 0)
             (void)send_all(conn, conn->loop->out, len);

@@ -13,7 +13,8 @@ struct hearth_server {
     struct server_core core;
     struct gate gate;
     struct server_port ports[PORTS_MOST];
-    int port_fds[PORTS_MOST]; /* the first worker's listening socket, made when the address is given */
+    int port_fds[PORTS_MOST]; /* the first worker's listening socket, made when the address is given
+                               */
     size_t port_count;
     struct server_worker *workers;
     unsigned worker_count;
@@ -45,15 +46,16 @@ struct hearth_server *hearth_server_new(const struct hearth_server_options *opti
     pthread_condattr_destroy(&attributes);
     server->workers = calloc(server->worker_count, sizeof *server->workers);
     if (server->workers == NULL || !err_is_ok(rng_fill(&rng_system, &key, sizeof key)) ||
-        !err_is_ok(server_core_init(&server->core, options)) || !gate_init(&server->gate, &server->core.limits, key)) {
+        !err_is_ok(server_core_init(&server->core, options)) ||
+        !gate_init(&server->gate, &server->core.limits, key)) {
         hearth_server_free(server);
         return NULL;
     }
     return server;
 }
 
-bool hearth_server_add(struct hearth_server *server, const struct hearth_service *service, const void *impl,
-                       void *self)
+bool hearth_server_add(struct hearth_server *server, const struct hearth_service *service,
+                       const void *impl, void *self)
 {
     if (server->started)
         return false;
@@ -73,9 +75,11 @@ static bool copy_text(const char **to, const char *from)
 
 static bool copy_tls(struct hearth_tls_options *to, const struct hearth_tls_options *from)
 {
-    *to = (struct hearth_tls_options){.require_client_certificate = from->require_client_certificate};
-    return copy_text(&to->certificate_file, from->certificate_file) && copy_text(&to->key_file, from->key_file) &&
-           copy_text(&to->ca_file, from->ca_file) && copy_text(&to->server_name, from->server_name);
+    *to =
+        (struct hearth_tls_options){.require_client_certificate = from->require_client_certificate};
+    return copy_text(&to->certificate_file, from->certificate_file) &&
+           copy_text(&to->key_file, from->key_file) && copy_text(&to->ca_file, from->ca_file) &&
+           copy_text(&to->server_name, from->server_name);
 }
 
 static void clear_port(struct server_port *port)
@@ -88,7 +92,8 @@ static void clear_port(struct server_port *port)
     pthread_mutex_destroy(&port->lock);
 }
 
-bool hearth_server_listen(struct hearth_server *server, const char *address, const struct hearth_tls_options *tls)
+bool hearth_server_listen(struct hearth_server *server, const char *address,
+                          const struct hearth_tls_options *tls)
 {
     struct server_port *port = &server->ports[server->port_count];
     if (server->started || server->port_count == PORTS_MOST) {
@@ -101,8 +106,8 @@ bool hearth_server_listen(struct hearth_server *server, const char *address, con
         say(server, address, "not an address (127.0.0.1:7443, [::1]:7443 or unix:/path)");
     } else if (tls != NULL && !copy_tls(&port->tls_options, tls)) {
         say(server, address, "out of memory");
-    } else if (tls != NULL && !err_is_ok(tls_context_new(&port->tls_options, true, server->error, ERROR_BYTES,
-                                                         &port->tls))) {
+    } else if (tls != NULL && !err_is_ok(tls_context_new(&port->tls_options, true, server->error,
+                                                         ERROR_BYTES, &port->tls))) {
         /* the error says it already */
     } else if (!err_is_ok(server_port_listen(port, &server->port_fds[server->port_count]))) {
         say(server, address, strerror(errno));
@@ -125,8 +130,8 @@ bool hearth_server_reload_tls(struct hearth_server *server)
     bool ok = true;
     for (size_t i = 0; i < server->port_count && ok; i++) {
         if (server->ports[i].is_tls)
-            ok = err_is_ok(
-                tls_context_new(&server->ports[i].tls_options, true, server->error, ERROR_BYTES, &fresh[i]));
+            ok = err_is_ok(tls_context_new(&server->ports[i].tls_options, true, server->error,
+                                           ERROR_BYTES, &fresh[i]));
     }
     for (size_t i = 0; i < server->port_count; i++) {
         struct server_port *port = &server->ports[i];
@@ -153,11 +158,13 @@ static void on_worker_empty(void *arg)
     pthread_mutex_unlock(&server->lock);
 }
 
-/* Worker 0 uses the sockets that listen already; the others make their own beside them. A Unix socket has one. */
+/* Worker 0 uses the sockets that listen already; the others make their own beside them. A Unix
+ * socket has one. */
 static struct err open_listeners(struct hearth_server *server, unsigned index)
 {
     struct server_worker *worker = &server->workers[index];
-    worker->listeners = calloc(server->port_count > 0 ? server->port_count : 1, sizeof *worker->listeners);
+    worker->listeners =
+        calloc(server->port_count > 0 ? server->port_count : 1, sizeof *worker->listeners);
     if (worker->listeners == NULL)
         return ERR(NO_MEMORY);
     for (size_t i = 0; i < server->port_count; i++) {
@@ -175,11 +182,14 @@ static struct err open_listeners(struct hearth_server *server, unsigned index)
     return server_worker_accept(worker);
 }
 
-static struct err prepare_worker(struct hearth_server *server, unsigned index, struct hearth_loop *loop)
+static struct err prepare_worker(struct hearth_server *server, unsigned index,
+                                 struct hearth_loop *loop)
 {
     struct server_worker *worker = &server->workers[index];
     worker->core = &server->core;
     worker->gate = &server->gate;
+    worker->on_empty = on_worker_empty;
+    worker->on_empty_arg = server;
     worker->owns_loop = loop == NULL;
     worker->loop = loop != NULL ? loop : hearth_loop_new(NULL);
     if (worker->loop == NULL)
@@ -229,14 +239,12 @@ bool hearth_server_start_on(struct hearth_server *server, struct hearth_loop *lo
 
 static void post_drain(void *arg)
 {
-    struct server_worker *worker = arg;
-    server_worker_drain(worker);
+    server_worker_drain(arg);
 }
 
 static void post_close(void *arg)
 {
-    struct server_worker *worker = arg;
-    server_worker_close_all(worker);
+    server_worker_close_all(arg);
 }
 
 static struct timespec after_ms(uint32_t ms)
@@ -269,8 +277,6 @@ void hearth_server_drain(struct hearth_server *server, uint32_t grace_ms)
         return;
     for (unsigned i = 0; i < server->worker_count; i++) {
         struct server_worker *worker = &server->workers[i];
-        worker->on_empty = on_worker_empty;
-        worker->on_empty_arg = server;
         if (worker->loop != NULL)
             (void)hearth_loop_post(worker->loop, post_drain, worker);
     }
@@ -288,11 +294,11 @@ void hearth_server_free(struct hearth_server *server)
         return;
     for (unsigned i = 0; i < server->worker_count && server->workers != NULL; i++) {
         struct server_worker *worker = &server->workers[i];
-        worker->on_empty = NULL;
         if (worker->has_thread) {
             hearth_loop_stop(worker->loop);
             pthread_join(worker->thread, NULL);
         }
+        worker->on_empty = NULL;
         server_worker_clear(worker);
     }
     for (size_t i = 0; i < server->port_count; i++) {

@@ -29,7 +29,8 @@ struct err server_port_listen(struct server_port *port, int *ret_fd)
                setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0) {
         goto fail;
     }
-    if (bind(fd, (struct sockaddr *)&port->address.storage, port->address.len) != 0 || listen(fd, BACKLOG) != 0)
+    if (bind(fd, (struct sockaddr *)&port->address.storage, port->address.len) != 0 ||
+        listen(fd, BACKLOG) != 0)
         goto fail;
     if (family != AF_UNIX) {
         port->address.len = sizeof port->address.storage;
@@ -62,6 +63,14 @@ static void handshake_over(struct server_link *link)
     gate_handshake_done(link->worker->gate);
 }
 
+static void worker_empty(struct server_worker *worker)
+{
+    if (worker->told_empty || worker->on_empty == NULL)
+        return;
+    worker->told_empty = true;
+    worker->on_empty(worker->on_empty_arg);
+}
+
 static void end_link(struct server_link *link)
 {
     struct server_worker *worker = link->worker;
@@ -78,8 +87,8 @@ static void end_link(struct server_link *link)
     gate_leave(worker->gate, link->prefix);
     free(link->peer_name);
     free(link);
-    if (worker->links == NULL && worker->on_empty != NULL)
-        worker->on_empty(worker->on_empty_arg);
+    if (worker->links == NULL && worker->draining)
+        worker_empty(worker);
 }
 
 static void on_end_task(struct loop_task *task)
@@ -99,8 +108,9 @@ static void on_ready(struct rpc_conn *io)
         link->peer_name = tls_peer_name(io->tls);
         link->core.peer_name = link->peer_name;
         /* spent, whether or not there was credit: what is owed delays the next accept */
-        (void)bucket_take(&link->worker->handshake_cpu, rpc_env_now_us(&io->loop->env), HANDSHAKE_CPU_BURST_US * 2,
-                          HANDSHAKE_CPU_PER_S_US, (uint32_t)io->handshake_us);
+        (void)bucket_take(&link->worker->handshake_cpu, rpc_env_now_us(&io->loop->env),
+                          HANDSHAKE_CPU_BURST_US * 2, HANDSHAKE_CPU_PER_S_US,
+                          (uint32_t)io->handshake_us);
     }
     handshake_over(link);
     if (link->worker->draining)
@@ -123,7 +133,8 @@ static void on_expired(void *transport)
 static void on_handshake_late(struct timer *timer)
 {
     struct server_link *link =
-        (struct server_link *)(void *)((char *)timer - offsetof(struct server_link, handshake_timer));
+        (struct server_link *)(void *)((char *)timer -
+                                       offsetof(struct server_link, handshake_timer));
     rpc_conn_close(&link->io, ERR(TIMEOUT), "the TLS handshake took too long");
 }
 
@@ -148,7 +159,8 @@ static struct err open_link(struct server_worker *worker, struct server_port *po
         link->handshake_timer.fire = on_handshake_late;
         if (err_is_ok(err))
             err = timers_arm(&env->timers, &link->handshake_timer,
-                             link->core.opened_us + (uint64_t)worker->core->limits.handshake_ms * 1000);
+                             link->core.opened_us +
+                                 (uint64_t)worker->core->limits.handshake_ms * 1000);
     }
     if (!err_is_ok(err)) {
         tls_session_free(tls);
@@ -193,7 +205,8 @@ static void pause_accepting(struct server_worker *worker)
 static void on_resume(struct timer *timer)
 {
     struct server_worker *worker =
-        (struct server_worker *)(void *)((char *)timer - offsetof(struct server_worker, resume_timer));
+        (struct server_worker *)(void *)((char *)timer -
+                                         offsetof(struct server_worker, resume_timer));
     if (worker->draining)
         return;
     for (size_t i = 0; i < worker->listener_count; i++)
@@ -209,11 +222,13 @@ static bool accept_one(struct server_listener *listener)
     struct address peer = {.len = sizeof peer.storage};
     uint64_t now_us = rpc_env_now_us(&worker->loop->env);
     if (port->is_tls && !l->no_limits &&
-        bucket_wait_ms(&worker->handshake_cpu, now_us, HANDSHAKE_CPU_BURST_US, HANDSHAKE_CPU_PER_S_US, 1) > 0) {
+        bucket_wait_ms(&worker->handshake_cpu, now_us, HANDSHAKE_CPU_BURST_US,
+                       HANDSHAKE_CPU_PER_S_US, 1) > 0) {
         pause_accepting(worker);
         return false;
     }
-    int fd = accept4(listener->fd, (struct sockaddr *)&peer.storage, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(listener->fd, (struct sockaddr *)&peer.storage, &peer.len,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
             pause_accepting(worker);
@@ -241,7 +256,8 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
     struct server_listener *listener = arg;
     (void)fd;
     (void)what;
-    for (int i = 0; i < ACCEPTS_PER_TURN && !listener->worker->draining && accept_one(listener); i++)
+    for (int i = 0; i < ACCEPTS_PER_TURN && !listener->worker->draining && accept_one(listener);
+         i++)
         ;
     loop_timers_changed(listener->worker->loop);
 }
@@ -251,8 +267,8 @@ struct err server_worker_accept(struct server_worker *worker)
     worker->resume_timer.fire = on_resume;
     for (size_t i = 0; i < worker->listener_count; i++) {
         struct server_listener *listener = &worker->listeners[i];
-        event_assign(&listener->event, worker->loop->base, listener->fd, EV_READ | EV_PERSIST, on_acceptable,
-                     listener);
+        event_assign(&listener->event, worker->loop->base, listener->fd, EV_READ | EV_PERSIST,
+                     on_acceptable, listener);
         if (event_add(&listener->event, NULL) != 0)
             return ERR(NO_MEMORY);
     }
@@ -282,8 +298,8 @@ void server_worker_drain(struct server_worker *worker)
         if (!link->io.handshaking)
             server_conn_drain(&link->core);
     }
-    if (worker->links == NULL && worker->on_empty != NULL)
-        worker->on_empty(worker->on_empty_arg);
+    if (worker->links == NULL)
+        worker_empty(worker);
 }
 
 void server_worker_close_all(struct server_worker *worker)

@@ -1,7 +1,7 @@
 /* One loop of a server: its listening sockets and its connections. From the inside of lib/net only.
  *
- * All of it is touched by the loop's thread only; other threads post. Listeners with SO_REUSEPORT let the kernel
- * spread connections over the workers.
+ * All of it is touched by the loop's thread only; other threads post. Listeners with SO_REUSEPORT
+ * let the kernel spread connections over the workers.
  */
 #ifndef NET_SERVER_WORKER_H
 #define NET_SERVER_WORKER_H
@@ -51,14 +51,15 @@ struct server_worker {
     struct server_listener *listeners;
     size_t listener_count;
     struct server_link *links;
-    struct timer resume_timer;        /* accepting goes on */
-    struct bucket handshake_cpu;      /* microseconds of handshakes: at most half a core */
-    void (*on_empty)(void *arg);      /* the last connection is gone */
+    struct timer resume_timer;   /* accepting goes on */
+    struct bucket handshake_cpu; /* microseconds of handshakes: at most half a core */
+    void (*on_empty)(void *arg); /* the last connection is gone */
     void *on_empty_arg;
     pthread_t thread;
     bool has_thread;
     bool owns_loop;
     bool draining;
+    bool told_empty;
 };
 
 /* Starts to accept. Listening sockets were made by server_port_listen(). */

@@ -4,10 +4,12 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 struct tls_context {
     SSL_CTX *ctx;
@@ -21,8 +23,74 @@ struct tls_session {
     char error[160];
 };
 
-static int select_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
-                     unsigned in_len, void *arg)
+/* ---- the socket as a BIO: OpenSSL's own would raise SIGPIPE, which is not ours to switch off ---- */
+
+static int bio_write(BIO *bio, const char *data, size_t len, size_t *written)
+{
+    int fd = (int)(intptr_t)BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+    if (n >= 0) {
+        *written = (size_t)n;
+        return 1;
+    }
+    if (errno == EAGAIN || errno == EINTR)
+        BIO_set_retry_write(bio);
+    return 0;
+}
+
+static int bio_read(BIO *bio, char *data, size_t len, size_t *read_len)
+{
+    int fd = (int)(intptr_t)BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    ssize_t n = recv(fd, data, len, 0);
+    if (n > 0) {
+        *read_len = (size_t)n;
+        return 1;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        BIO_set_retry_read(bio);
+    else if (n == 0)
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    return 0;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    (void)number;
+    (void)pointer;
+    if (command == BIO_CTRL_EOF)
+        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+static BIO_METHOD *bio_method;
+static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
+
+static void make_bio_method(void)
+{
+    bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without SIGPIPE");
+    if (bio_method == NULL)
+        return;
+    BIO_meth_set_write_ex(bio_method, bio_write);
+    BIO_meth_set_read_ex(bio_method, bio_read);
+    BIO_meth_set_ctrl(bio_method, bio_ctrl);
+}
+
+static bool attach(SSL *ssl, int fd)
+{
+    pthread_once(&bio_once, make_bio_method);
+    BIO *bio = bio_method != NULL ? BIO_new(bio_method) : NULL;
+    if (bio == NULL)
+        return false;
+    BIO_set_data(bio, (void *)(intptr_t)fd);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl, bio, bio);
+    return true;
+}
+
+static int select_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                     const unsigned char *in, unsigned in_len, void *arg)
 {
     (void)ssl;
     (void)arg;
@@ -45,7 +113,8 @@ static bool say(char *error, size_t error_bytes, const char *what, const char *f
     return false;
 }
 
-static bool load_own(SSL_CTX *ctx, const struct hearth_tls_options *o, char *error, size_t error_bytes)
+static bool load_own(SSL_CTX *ctx, const struct hearth_tls_options *o, char *error,
+                     size_t error_bytes)
 {
     if (o->certificate_file == NULL)
         return true;
@@ -71,12 +140,14 @@ static bool load_roots(SSL_CTX *ctx, const struct hearth_tls_options *o, bool se
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     else if (o->ca_file != NULL)
         SSL_CTX_set_verify(
-            ctx, SSL_VERIFY_PEER | (o->require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+            ctx,
+            SSL_VERIFY_PEER | (o->require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+            NULL);
     return true;
 }
 
-struct err tls_context_new(const struct hearth_tls_options *o, bool server, char *error, size_t error_bytes,
-                           struct tls_context **ret_context)
+struct err tls_context_new(const struct hearth_tls_options *o, bool server, char *error,
+                           size_t error_bytes, struct tls_context **ret_context)
 {
     struct tls_context *context = calloc(1, sizeof *context);
     SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
@@ -130,13 +201,15 @@ struct tls_session *tls_session_new(struct tls_context *context, int fd, const c
     if (session == NULL)
         return NULL;
     session->ssl = SSL_new(context->ctx);
-    if (session->ssl == NULL || SSL_set_fd(session->ssl, fd) != 1)
+    if (session->ssl == NULL || !attach(session->ssl, fd))
         goto fail;
     if (!context->server && name != NULL) {
         /* an address is checked against the address names of the certificate and not sent as SNI */
         X509_VERIFY_PARAM *param = SSL_get0_param(session->ssl);
         if (X509_VERIFY_PARAM_set1_ip_asc(param, name) != 1 &&
-            (SSL_set1_host(session->ssl, name) != 1 || SSL_set_tlsext_host_name(session->ssl, name) != 1))
+            (SSL_set1_host(session->ssl, name) != 1 ||
+             SSL_ctrl(session->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                      (void *)(uintptr_t)name) != 1))
             goto fail;
     }
     if (context->server)
@@ -167,7 +240,8 @@ static void keep_error(struct tls_session *session)
     const char *reason = verify != X509_V_OK ? X509_verify_cert_error_string(verify)
                          : code != 0         ? ERR_reason_error_string(code)
                                              : "the connection broke";
-    (void)snprintf(session->error, sizeof session->error, "%s", reason != NULL ? reason : "TLS failed");
+    (void)snprintf(session->error, sizeof session->error, "%s",
+                   reason != NULL ? reason : "TLS failed");
 }
 
 /* What OpenSSL says about a call that did not succeed. */
@@ -193,7 +267,8 @@ enum tls_result tls_handshake(struct tls_session *session)
     if (rv != 1)
         return outcome(session, rv);
     if (!tls_is_h2(session)) {
-        (void)snprintf(session->error, sizeof session->error, "the other side does not speak HTTP/2 (no ALPN h2)");
+        (void)snprintf(session->error, sizeof session->error,
+                       "the other side does not speak HTTP/2 (no ALPN h2)");
         return TLS_FAILED;
     }
     return TLS_OK;
@@ -205,7 +280,8 @@ enum tls_result tls_read(struct tls_session *session, uint8_t *buf, size_t len, 
     return rv == 1 ? TLS_OK : outcome(session, rv);
 }
 
-enum tls_result tls_write(struct tls_session *session, const uint8_t *buf, size_t len, size_t *ret_len)
+enum tls_result tls_write(struct tls_session *session, const uint8_t *buf, size_t len,
+                          size_t *ret_len)
 {
     int rv = SSL_write_ex(session->ssl, buf, len, ret_len);
     return rv == 1 ? TLS_OK : outcome(session, rv);

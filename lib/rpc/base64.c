@@ -39,7 +39,8 @@ static int value_of(uint8_t c)
 struct err base64_decode(struct bytes in, uint8_t *out, size_t *ret_len)
 {
     size_t len = in.len;
-    for (int padding = 0; padding < 2 && len > 0 && len % 4 != 1 && in.data[len - 1] == '='; padding++)
+    for (int padding = 0; padding < 2 && len > 0 && len % 4 != 1 && in.data[len - 1] == '=';
+         padding++)
         len--;
     if (len % 4 == 1)
         return ERR(RPC_METADATA);

@@ -1,6 +1,7 @@
 /* The life of a call, and what a handler may ask of it. */
 #include "rpc/call.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,7 +9,8 @@ enum { MEMORY_BASE_BYTES = 32 * 1024, MEMORY_FACTOR = 4 };
 
 static void on_deadline(struct timer *timer)
 {
-    struct hearth_call *call = (struct hearth_call *)(void *)((char *)timer - offsetof(struct hearth_call, deadline));
+    struct hearth_call *call =
+        (struct hearth_call *)(void *)((char *)timer - offsetof(struct hearth_call, deadline));
     call_expire(call, HEARTH_DEADLINE_EXCEEDED, "deadline exceeded");
 }
 
@@ -43,6 +45,25 @@ void call_ref(struct hearth_call *call)
     call->refs++;
 }
 
+void call_add_child(struct hearth_call *call, struct call_child *child)
+{
+    child->next = call->children;
+    child->at = &call->children;
+    if (child->next != NULL)
+        child->next->at = &child->next;
+    call->children = child;
+}
+
+void call_remove_child(struct call_child *child)
+{
+    if (child->at == NULL)
+        return;
+    *child->at = child->next;
+    if (child->next != NULL)
+        child->next->at = child->at;
+    child->at = NULL;
+}
+
 static void call_free(struct hearth_call *call)
 {
     for (size_t i = call->core->interceptor_count; i > 0; i--) {
@@ -52,10 +73,11 @@ static void call_free(struct hearth_call *call)
     }
     if (call->release != NULL)
         call->release(call->state);
+    while (call->children != NULL)
+        call_remove_child(call->children);
     frame_reader_clear(&call->reader);
     buf_clear(&call->held);
-    bytes_wipe(call->out, call->out_len);
-    free(call->out);
+    outbox_clear(&call->out);
     arena_clear(&call->message_arena);
     arena_clear(&call->arena);
     free(call);
@@ -72,6 +94,11 @@ static void tell_cancelled(struct hearth_call *call)
     if (call->cancelled)
         return;
     call->cancelled = true;
+    while (call->children != NULL) {
+        struct call_child *child = call->children;
+        call_remove_child(child);
+        child->cancel(child);
+    }
     if (call->on_cancel != NULL)
         call->on_cancel(call, call->on_cancel_arg);
 }
@@ -125,7 +152,8 @@ void *hearth_call_alloc(struct hearth_call *call, size_t len)
     return arena_alloc(&call->arena, len);
 }
 
-static char *print(struct hearth_call *call, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static char *print(struct hearth_call *call,
+                                                         const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
@@ -154,8 +182,8 @@ int64_t hearth_call_deadline_left_ms(const struct hearth_call *call)
     return now_us >= call->deadline_us ? 0 : (int64_t)((call->deadline_us - now_us + 999) / 1000);
 }
 
-bool hearth_call_metadata(struct hearth_call *call, const char *name, size_t n, const uint8_t **ret_value,
-                          size_t *ret_len)
+bool hearth_call_metadata(struct hearth_call *call, const char *name, size_t n,
+                          const uint8_t **ret_value, size_t *ret_len)
 {
     const struct metadata_entry *entry = metadata_find(&call->headers, bytes_str(name), n);
     if (entry == NULL)
@@ -165,16 +193,20 @@ bool hearth_call_metadata(struct hearth_call *call, const char *name, size_t n, 
     return true;
 }
 
-bool hearth_call_add_header(struct hearth_call *call, const char *name, const void *value, size_t len)
+bool hearth_call_add_header(struct hearth_call *call, const char *name, const void *value,
+                            size_t len)
 {
     if (call->headers_sent)
         return false;
-    return err_is_ok(metadata_add(&call->out_headers, &call->arena, bytes_str(name), bytes_of(value, len)));
+    return err_is_ok(
+        metadata_add(&call->out_headers, &call->arena, bytes_str(name), bytes_of(value, len)));
 }
 
-bool hearth_call_add_trailer(struct hearth_call *call, const char *name, const void *value, size_t len)
+bool hearth_call_add_trailer(struct hearth_call *call, const char *name, const void *value,
+                             size_t len)
 {
-    return err_is_ok(metadata_add(&call->out_trailers, &call->arena, bytes_str(name), bytes_of(value, len)));
+    return err_is_ok(
+        metadata_add(&call->out_trailers, &call->arena, bytes_str(name), bytes_of(value, len)));
 }
 
 void hearth_call_compress(struct hearth_call *call, bool on)
@@ -202,7 +234,8 @@ struct hearth_loop *hearth_call_loop(const struct hearth_call *call)
     return call->env->loop;
 }
 
-void hearth_call_on_cancel(struct hearth_call *call, void (*fn)(struct hearth_call *call, void *arg), void *arg)
+void hearth_call_on_cancel(struct hearth_call *call,
+                           void (*fn)(struct hearth_call *call, void *arg), void *arg)
 {
     call->on_cancel = fn;
     call->on_cancel_arg = arg;
@@ -224,7 +257,8 @@ void *hearth_call_state(const struct hearth_call *call)
     return call->state;
 }
 
-void hearth_call_on_writable(struct hearth_call *call, void (*fn)(struct hearth_call *call, void *arg), void *arg)
+void hearth_call_on_writable(struct hearth_call *call,
+                             void (*fn)(struct hearth_call *call, void *arg), void *arg)
 {
     call->on_writable = fn;
     call->on_writable_arg = arg;
@@ -240,7 +274,8 @@ void hearth_call_unref(struct hearth_call *call)
     call_unref(call);
 }
 
-enum hearth_code hearth_call_fail(struct hearth_call *call, enum hearth_code code, const char *format, ...)
+enum hearth_code hearth_call_fail(struct hearth_call *call, enum hearth_code code,
+                                  const char *format, ...)
 {
     if (call->finished) {
         call_settle(call);

@@ -1,6 +1,7 @@
 /* The incoming half of a call: headers, messages, interceptors, decoding, the handler. */
 #include <stdlib.h>
 
+#include "pb/shape.h"
 #include "rpc/call.h"
 #include "rpc/gzip.h"
 #include "rpc/timeout.h"
@@ -15,6 +16,8 @@ static bool is(struct bytes a, const char *text, size_t len)
 
 static void find_endpoint(struct hearth_call *call, struct bytes path)
 {
+    const char *page_path = call->core->page_path;
+    call->plain = page_path != NULL && bytes_equal(path, bytes_str(page_path));
     call->bound = registry_find(&call->core->registry, path);
     if (call->bound == NULL)
         return;
@@ -92,8 +95,11 @@ static void arm_deadline(struct hearth_call *call)
 static bool accept_headers(struct hearth_call *call, bool over)
 {
     if (over) {
-        hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED, "request headers are larger than %u bytes",
+        hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED,
+                         "request headers are larger than %u bytes",
                          call->core->limits.header_bytes);
+    } else if (call->plain) {
+        return false; /* answered when the request has ended */
     } else if (!call->method_ok) {
         call->http_status = 405;
         call_finish(call, HEARTH_INTERNAL);
@@ -108,7 +114,8 @@ static bool accept_headers(struct hearth_call *call, bool over)
         hearth_call_fail(call, HEARTH_INTERNAL, "grpc-timeout can't be read");
     } else if (call->encoding == ENCODING_UNKNOWN ||
                (call->encoding == ENCODING_GZIP && !call->bound->row->compression)) {
-        hearth_call_fail(call, HEARTH_UNIMPLEMENTED, "this message compression is not accepted here");
+        hearth_call_fail(call, HEARTH_UNIMPLEMENTED,
+                         "this message compression is not accepted here");
     } else {
         arm_deadline(call);
     }
@@ -127,7 +134,8 @@ static bool run_header_interceptors(struct hearth_call *call)
 {
     for (size_t i = 0; i < call->core->interceptor_count && !call->finished; i++) {
         const struct hearth_interceptor *interceptor = &call->core->interceptors[i];
-        if (interceptor->on_headers != NULL && !ran_ok(call, interceptor->on_headers(call, interceptor->self)))
+        if (interceptor->on_headers != NULL &&
+            !ran_ok(call, interceptor->on_headers(call, interceptor->self)))
             return false;
     }
     return true;
@@ -138,8 +146,10 @@ void call_on_headers(struct hearth_call *call, bool over)
     if (!accept_headers(call, over))
         return;
     call->running = true;
-    if (run_header_interceptors(call) && call_streams_requests(call) && call->bound->row->open != NULL) {
-        enum hearth_code code = call->bound->row->open(call, call->bound->service, call->bound->self);
+    if (run_header_interceptors(call) && call_streams_requests(call) &&
+        call->bound->row->open != NULL) {
+        enum hearth_code code =
+            call->bound->row->open(call, call->bound->service, call->bound->self);
         if (code != HEARTH_LATER && !call->finished)
             call_finish(call, code);
     }
@@ -159,11 +169,17 @@ static void arena_allocator_free(void *arena, void *data)
     (void)data;
 }
 
-static const ProtobufCMessage *decode(struct hearth_call *call, struct arena *arena, struct bytes message)
+static const ProtobufCMessage *decode(struct hearth_call *call, struct arena *arena,
+                                      struct bytes message)
 {
     const struct hearth_endpoint *row = call->bound->row;
     ProtobufCAllocator allocator = {arena_allocator_alloc, arena_allocator_free, arena};
-    ProtobufCMessage *in = protobuf_c_message_unpack(row->request, &allocator, message.len, message.data);
+    if (row->request_recursive && !shape_fits(row->request, message, SHAPE_DEPTH)) {
+        hearth_call_fail(call, HEARTH_INTERNAL, "the request can't be decoded");
+        return NULL;
+    }
+    ProtobufCMessage *in =
+        protobuf_c_message_unpack(row->request, &allocator, message.len, message.data);
     if (arena->overflow) {
         hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED, "the decoded request is too large");
         return NULL;
@@ -172,9 +188,9 @@ static const ProtobufCMessage *decode(struct hearth_call *call, struct arena *ar
         hearth_call_fail(call, HEARTH_INTERNAL, "the request can't be decoded");
         return NULL;
     }
-    const char *broken = row->validate_request != NULL ? row->validate_request(in) : NULL;
-    if (broken != NULL) {
-        hearth_call_fail(call, HEARTH_INVALID_ARGUMENT, "%s", broken);
+    struct hearth_broken_rule broken;
+    if (row->validate_request != NULL && !row->validate_request(in, &broken)) {
+        hearth_call_fail(call, HEARTH_INVALID_ARGUMENT, "%s: %s", broken.path, broken.text);
         return NULL;
     }
     return in;
@@ -200,7 +216,8 @@ static void invoke(struct hearth_call *call, const ProtobufCMessage *in)
     if (!prepare_reply(call))
         return;
     call->running = true;
-    enum hearth_code code = call->bound->row->invoke(call, in, call->reply, call->bound->service, call->bound->self);
+    enum hearth_code code =
+        call->bound->row->invoke(call, in, call->reply, call->bound->service, call->bound->self);
     call->running = false;
     if (call->finished)
         return;
@@ -226,18 +243,19 @@ static void handle_message(struct hearth_call *call)
         arena_clear(&call->message_arena);
 }
 
-/* Runs the interceptors that have not run yet for this message, then the handler. The message stays in the reader
- * until all are through. */
+/* Runs the interceptors that have not run yet for this message, then the handler. The message stays
+ * in the reader until all are through. */
 static void intercept(struct hearth_call *call)
 {
     struct bytes message = frame_reader_message(&call->reader);
     while (call->intercepted < call->core->interceptor_count) {
-        const struct hearth_interceptor *interceptor = &call->core->interceptors[call->intercepted++];
+        const struct hearth_interceptor *interceptor =
+            &call->core->interceptors[call->intercepted++];
         if (interceptor->on_message == NULL)
             continue;
         call->running = true;
-        enum hearth_code code =
-            interceptor->on_message(call, message.data, message.len, call->message_count, interceptor->self);
+        enum hearth_code code = interceptor->on_message(call, message.data, message.len,
+                                                        call->message_count, interceptor->self);
         call->running = false;
         if (call->finished)
             return;
@@ -265,7 +283,8 @@ static void decompress(struct hearth_call *call)
         frame_reader_next(&call->reader);
         frame_reader_adopt(&call->reader, &out);
     } else {
-        hearth_call_fail(call, err.code == ERR_TOO_LARGE ? HEARTH_RESOURCE_EXHAUSTED : HEARTH_INTERNAL,
+        hearth_call_fail(call,
+                         err.code == ERR_TOO_LARGE ? HEARTH_RESOURCE_EXHAUSTED : HEARTH_INTERNAL,
                          "a compressed message can't be read: %s", err_text(err));
     }
     buf_clear(&out);
@@ -284,7 +303,8 @@ static void message_complete(struct hearth_call *call)
     } else if (call->message_ready || call->message_count > 0) {
         hearth_call_fail(call, HEARTH_INTERNAL, "more than one request message");
     } else {
-        call->message_ready = true; /* the handler runs at half-close, when it is sure that it is alone */
+        call->message_ready =
+            true; /* the handler runs at half-close, when it is sure that it is alone */
     }
 }
 
@@ -299,8 +319,9 @@ static void feed(struct hearth_call *call, const uint8_t *data, size_t len, size
     struct err err = frame_reader_feed(&call->reader, data, len, &used, &complete);
     *ret_used = used;
     if (err.code == ERR_TOO_LARGE)
-        hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED, "a request message of %u bytes is over the limit of %u",
-                         call->reader.want, call->reader.cap_bytes);
+        hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED,
+                         "a request message of %u bytes is over the limit of %u", call->reader.want,
+                         call->reader.cap_bytes);
     else if (!err_is_ok(err))
         hearth_call_fail(call, HEARTH_INTERNAL, "%s", err_text(err));
     else if (complete)
@@ -325,7 +346,8 @@ static void take(struct hearth_call *call, const uint8_t *data, size_t len, size
     *ret_taken = taken;
 }
 
-/* All of the request has been taken: request streams hear of it, the others run their handler now. */
+/* All of the request has been taken: request streams hear of it, the others run their handler now.
+ */
 static void at_end(struct hearth_call *call)
 {
     call->end_delivered = true;
@@ -341,8 +363,8 @@ static void at_end(struct hearth_call *call)
     }
 }
 
-/* Goes on with what was held back. Not reentrant: a handler that resumes inside its own invocation is served by
- * the loop that runs it. */
+/* Goes on with what was held back. Not reentrant: a handler that resumes inside its own invocation
+ * is served by the loop that runs it. */
 void call_pump(struct hearth_call *call)
 {
     if (call->pumping)
@@ -365,7 +387,7 @@ void call_pump(struct hearth_call *call)
 
 void call_on_data(struct hearth_call *call, const uint8_t *data, size_t len)
 {
-    if (call->finished) {
+    if (call->finished || call->plain) {
         h2_consume(&call->conn->h2, call->id, len);
         return;
     }
@@ -385,7 +407,8 @@ void call_on_data(struct hearth_call *call, const uint8_t *data, size_t len)
     }
     if (taken == len)
         return;
-    /* never more than the window we announced, or the sender is at fault and nghttp2 has said so already */
+    /* never more than the window we announced, or the sender is at fault and nghttp2 has said so
+     * already */
     buf_append(&call->held, data + taken, len - taken);
     if (call->held.failed)
         hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED, "out of memory");
@@ -396,7 +419,10 @@ void call_on_data(struct hearth_call *call, const uint8_t *data, size_t len)
 void call_on_end(struct hearth_call *call)
 {
     call->request_ended = true;
-    call_pump(call);
+    if (call->plain && !call->finished)
+        call_send_page(call);
+    else
+        call_pump(call);
 }
 
 /* ---- include/hearth/rpc.h ---- */

@@ -1,16 +1,20 @@
 /* The outgoing half of a call: messages, headers, trailers, status. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "google/rpc/status.pb-c.h"
 #include "rpc/call.h"
-#include "rpc/gzip.h"
 #include "rpc/status_text.h"
 
 enum { HEADERS_MOST = 48, COMPRESS_FROM_BYTES = 128 };
 
-#define VIEW(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
-#define HEADER(name, value) {VIEW(name), VIEW(value), true}
+#define VIEW(literal)                                   \
+    {                                                   \
+        (const uint8_t *)(literal), sizeof(literal) - 1 \
+    }
+#define HEADER(name, value)           \
+    {                                 \
+        VIEW(name), VIEW(value), true \
+    }
 
 struct header_list {
     struct h2_header at[HEADERS_MOST];
@@ -24,7 +28,8 @@ static void put(struct header_list *list, struct h2_header header)
 }
 
 /* Metadata lives in the arena, which outlives the stream: nothing is copied. */
-static void put_metadata(struct header_list *list, struct hearth_call *call, const struct metadata *metadata)
+static void put_metadata(struct header_list *list, struct hearth_call *call,
+                         const struct metadata *metadata)
 {
     for (const struct metadata_entry *e = metadata->first; e != NULL; e = e->next) {
         struct bytes value = metadata_wire_value(e, &call->arena);
@@ -115,6 +120,19 @@ static void send_plain_http(struct hearth_call *call)
     check_sent(call, h2_respond(&call->conn->h2, call->id, list, 1, true, NULL));
 }
 
+void call_send_page(struct hearth_call *call)
+{
+    static const struct h2_header head[] = {HEADER(":status", "200"), HEADER("content-type", "text/plain")};
+    call->finished = true;
+    if (call->conn == NULL)
+        return;
+    struct err err = outbox_append_raw(&call->out, bytes_of(call->core->page, call->core->page_len));
+    if (err_is_ok(err))
+        err = h2_respond(&call->conn->h2, call->id, head, sizeof head / sizeof *head, false, call);
+    check_sent(call, err);
+    h2_wake(&call->conn->h2);
+}
+
 static void send_trailers_only(struct hearth_call *call)
 {
     struct header_list list = {.count = 0};
@@ -134,7 +152,7 @@ static void end_response(struct hearth_call *call, enum hearth_code code)
         return;
     if (call->http_status != 200)
         send_plain_http(call);
-    else if (!call->headers_sent && call->out_len == 0)
+    else if (!call->headers_sent && outbox_waiting(&call->out) == 0)
         send_trailers_only(call);
     else if (!call->headers_sent)
         send_head(call);
@@ -161,17 +179,20 @@ void call_finish(struct hearth_call *call, enum hearth_code code)
     end_response(call, code);
 }
 
-size_t call_read_body(struct hearth_call *call, uint8_t *buf, size_t len, bool *ret_end)
+static void send_trailers(struct hearth_call *call)
 {
-    size_t waiting = call->out_len - call->out_off;
-    size_t n = waiting < len ? waiting : len;
-    if (n > 0) {
-        memcpy(buf, call->out + call->out_off, n);
-        call->out_off += (uint32_t)n;
+    struct header_list list = {.count = 0};
+    put_status(&list, call);
+    check_sent(call, h2_trailers(&call->conn->h2, call->id, list.at, list.count));
+}
+
+size_t call_read_body(struct hearth_call *call, uint8_t *buf, size_t len, enum h2_body_end *ret_end)
+{
+    size_t n = outbox_take(&call->out, buf, len);
+    if (n > 0)
         call->out_moved_us = call->conn->h2.now_us;
-    }
     uint32_t half = call->core->limits.send_buffer_bytes / 2;
-    if (call->write_blocked && call->out_len - call->out_off <= half && !call->finished) {
+    if (call->write_blocked && outbox_waiting(&call->out) <= half && !call->finished) {
         call->write_blocked = false;
         if (!call->writable_queued && call->on_writable != NULL) {
             call->writable_queued = true;
@@ -179,74 +200,17 @@ size_t call_read_body(struct hearth_call *call, uint8_t *buf, size_t len, bool *
             call->conn->writable = call;
         }
     }
-    if (call->finished && call->out_off == call->out_len) {
-        struct header_list list = {.count = 0};
-        put_status(&list, call);
-        check_sent(call, h2_trailers(&call->conn->h2, call->id, list.at, list.count));
-        *ret_end = true;
+    if (call->finished && outbox_waiting(&call->out) == 0) {
+        *ret_end = H2_BODY_TRAILERS;
+        if (call->plain)
+            *ret_end = H2_BODY_OVER;
+        else
+            send_trailers(call);
     }
     return n;
 }
 
 /* ---- messages ---- */
-
-static bool make_out_room(struct hearth_call *call, size_t more)
-{
-    if (call->out_off == call->out_len) {
-        call->out_off = call->out_len = 0;
-    } else if (call->out_off > call->out_cap / 2) {
-        memmove(call->out, call->out + call->out_off, call->out_len - call->out_off);
-        call->out_len -= call->out_off;
-        call->out_off = 0;
-    }
-    size_t need = call->out_len + more;
-    if (need > UINT32_MAX)
-        return false;
-    if (need <= call->out_cap)
-        return true;
-    size_t cap = call->out_cap == 0 ? more : (size_t)call->out_cap * 2;
-    if (cap < need)
-        cap = need;
-    uint8_t *out = malloc(cap);
-    if (out == NULL)
-        return false;
-    if (call->out_len > 0)
-        memcpy(out, call->out, call->out_len);
-    bytes_wipe(call->out, call->out_len);
-    free(call->out);
-    call->out = out;
-    call->out_cap = (uint32_t)cap;
-    return true;
-}
-
-static bool append_plain(struct hearth_call *call, const ProtobufCMessage *item, size_t size)
-{
-    if (!make_out_room(call, FRAME_HEAD_BYTES + size))
-        return false;
-    frame_head_write(call->out + call->out_len, false, (uint32_t)size);
-    protobuf_c_message_pack(item, call->out + call->out_len + FRAME_HEAD_BYTES);
-    call->out_len += (uint32_t)(FRAME_HEAD_BYTES + size);
-    return true;
-}
-
-static bool append_compressed(struct hearth_call *call, const ProtobufCMessage *item, size_t size)
-{
-    struct buf plain = BUF_INIT, packed = BUF_INIT;
-    bool ok = false;
-    uint8_t *room = buf_extend(&plain, size);
-    if (room != NULL) {
-        protobuf_c_message_pack(item, room);
-        ok = err_is_ok(gzip_deflate(buf_view(&plain), &packed)) && make_out_room(call, FRAME_HEAD_BYTES + packed.len);
-    }
-    if (ok) {
-        frame_head_write(call->out + call->out_len, true, (uint32_t)packed.len);
-        memcpy(call->out + call->out_len + FRAME_HEAD_BYTES, packed.data, packed.len);
-        call->out_len += (uint32_t)(FRAME_HEAD_BYTES + packed.len);
-    }
-    buf_clear(&plain);
-    buf_clear(&packed);
-    return ok;
-}
 
 int hearth_call_write(struct hearth_call *call, const ProtobufCMessage *item)
 {
@@ -254,13 +218,13 @@ int hearth_call_write(struct hearth_call *call, const ProtobufCMessage *item)
         return -1;
     size_t size = protobuf_c_message_get_packed_size(item);
     if (size > call->bound->row->response_bytes) {
-        hearth_call_fail(call, HEARTH_INTERNAL, "a response of %zu bytes is over the limit of %u", size,
-                         call->bound->row->response_bytes);
+        hearth_call_fail(call, HEARTH_INTERNAL, "a response of %zu bytes is over the limit of %u",
+                         size, call->bound->row->response_bytes);
         return -1;
     }
-    bool was_empty = call->out_off == call->out_len;
+    bool was_empty = outbox_waiting(&call->out) == 0;
     bool compress = call->compress && compresses(call) && size >= COMPRESS_FROM_BYTES;
-    if (!(compress ? append_compressed(call, item, size) : append_plain(call, item, size))) {
+    if (!err_is_ok(outbox_append(&call->out, item, size, compress))) {
         hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED, "out of memory for the response");
         return -1;
     }
@@ -272,7 +236,7 @@ int hearth_call_write(struct hearth_call *call, const ProtobufCMessage *item)
         else if (was_empty)
             h2_resume(&call->conn->h2, call->id);
     }
-    if (call->out_len - call->out_off < call->core->limits.send_buffer_bytes)
+    if (outbox_waiting(&call->out) < call->core->limits.send_buffer_bytes)
         return 1;
     call->write_blocked = true;
     return 0;
@@ -300,12 +264,14 @@ void hearth_call_finish(struct hearth_call *call, enum hearth_code code)
 
 /* ---- details ---- */
 
-enum hearth_code hearth_call_fail_detail(struct hearth_call *call, enum hearth_code code, const char *text,
-                                         const ProtobufCMessage *detail)
+enum hearth_code hearth_call_fail_detail(struct hearth_call *call, enum hearth_code code,
+                                         const char *text, const ProtobufCMessage *detail)
 {
-    Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+    Google__Protobuf__Any any;
     Google__Protobuf__Any *anys[1] = {&any};
-    Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
+    Google__Rpc__Status status;
+    google__protobuf__any__init(&any);
+    google__rpc__status__init(&status);
     any.type_url = hearth_call_printf(call, "type.googleapis.com/%s", detail->descriptor->name);
     any.value.len = protobuf_c_message_get_packed_size(detail);
     any.value.data = arena_alloc(&call->arena, any.value.len);

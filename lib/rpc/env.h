@@ -1,5 +1,5 @@
-/* What every connection core of one loop shares: time, timers, randomness. The core calls nothing else of the
- * outside world; lib/net fills this for sockets, tests for pipes and a fake clock.
+/* What every connection core of one loop shares: time, timers, randomness. The core calls nothing
+ * else of the outside world; lib/net fills this for sockets, tests for pipes and a fake clock.
  */
 #ifndef RPC_ENV_H
 #define RPC_ENV_H

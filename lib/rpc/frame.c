@@ -21,7 +21,8 @@ static struct err read_head(struct frame_reader *f)
     if (f->head[0] > 1)
         return ERR(RPC_FRAME);
     f->compressed = f->head[0] == 1;
-    f->want = (uint32_t)f->head[1] << 24 | (uint32_t)f->head[2] << 16 | (uint32_t)f->head[3] << 8 | f->head[4];
+    f->want = (uint32_t)f->head[1] << 24 | (uint32_t)f->head[2] << 16 | (uint32_t)f->head[3] << 8 |
+              f->head[4];
     f->got = 0;
     return f->want > f->cap_bytes ? ERR(TOO_LARGE) : ERR_OK;
 }
@@ -47,8 +48,8 @@ static struct err make_room(struct frame_reader *f, uint32_t need)
     return ERR_OK;
 }
 
-struct err frame_reader_feed(struct frame_reader *f, const uint8_t *data, size_t len, size_t *ret_used,
-                             bool *ret_complete)
+struct err frame_reader_feed(struct frame_reader *f, const uint8_t *data, size_t len,
+                             size_t *ret_used, bool *ret_complete)
 {
     size_t used = 0;
     while (f->head_len < FRAME_HEAD_BYTES && used < len) {

@@ -39,8 +39,8 @@ struct err gzip_inflate(struct bytes in, struct buf *out)
 struct err gzip_deflate(struct bytes in, struct buf *out)
 {
     z_stream z = {0};
-    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW_BITS, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) !=
-        Z_OK)
+    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW_BITS, MEMORY_LEVEL,
+                     Z_DEFAULT_STRATEGY) != Z_OK)
         return ERR(NO_MEMORY);
     struct err err = run(&z, deflate, in, out);
     deflateEnd(&z);

@@ -5,8 +5,8 @@
 
 #include "base/bytes.h"
 
-/* Appends the decompressed message to out, whose limit is the largest size allowed. ERR_TOO_LARGE beyond it,
- * ERR_RPC_FRAME for bytes that are no complete gzip stream. */
+/* Appends the decompressed message to out, whose limit is the largest size allowed. ERR_TOO_LARGE
+ * beyond it, ERR_RPC_FRAME for bytes that are no complete gzip stream. */
 CHECKED struct err gzip_inflate(struct bytes in, struct buf *out);
 CHECKED struct err gzip_deflate(struct bytes in, struct buf *out);
 

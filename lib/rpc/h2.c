@@ -6,9 +6,9 @@
 #include "rpc/h2_glitch.h"
 
 enum {
-    HEADERS_MOST = 64,             /* of one block we send */
-    HEADER_OVER_FACTOR = 8,        /* a block so many times over the limit ends the connection */
-    OUTBOUND_ACKS_MOST = 64,       /* queued PING and SETTINGS answers */
+    HEADERS_MOST = 64,       /* of one block we send */
+    HEADER_OVER_FACTOR = 8,  /* a block so many times over the limit ends the connection */
+    OUTBOUND_ACKS_MOST = 64, /* queued PING and SETTINGS answers */
     HPACK_TABLE_BYTES = 4096,
 };
 
@@ -44,8 +44,9 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
-                     const uint8_t *value, size_t value_len, uint8_t flags, void *user)
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                     void *user)
 {
     (void)flags;
     struct h2 *h = user;
@@ -65,13 +66,14 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return 0;
 }
 
-static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len,
-                         void *user)
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
+                         size_t len, void *user)
 {
     (void)flags;
     struct h2 *h = user;
     void *stream = stream_of(session, id);
-    /* The connection window goes back at once: what a slow reader may hold up is its own stream only. */
+    /* The connection window goes back at once: what a slow reader may hold up is its own stream
+     * only. */
     nghttp2_session_consume_connection(session, len);
     if (stream != NULL)
         h->role->on_data(h, stream, data, len);
@@ -122,7 +124,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
-static int on_invalid_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, int lib_error, void *user)
+static int on_invalid_frame_recv(nghttp2_session *session, const nghttp2_frame *frame,
+                                 int lib_error, void *user)
 {
     (void)session;
     (void)frame;
@@ -153,8 +156,8 @@ static bool was_closed_lately(const struct h2 *h, int32_t id)
     return false;
 }
 
-/* RFC 9113 5.1.1: a HEADERS with a lower id than one seen before, on a stream that never was, is a connection
- * error; nghttp2 takes it for a closed stream and ignores it. */
+/* RFC 9113 5.1.1: a HEADERS with a lower id than one seen before, on a stream that never was, is a
+ * connection error; nghttp2 takes it for a closed stream and ignores it. */
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
 {
     struct h2 *h = user;
@@ -165,8 +168,9 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
                  nghttp2_session_find_stream(session, hd->stream_id) == NULL;
     if (lower) {
         h->dead = true;
-        return nghttp2_session_terminate_session(
-            session, was_closed_lately(h, hd->stream_id) ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR);
+        return nghttp2_session_terminate_session(session, was_closed_lately(h, hd->stream_id)
+                                                              ? NGHTTP2_STREAM_CLOSED
+                                                              : NGHTTP2_PROTOCOL_ERROR);
     }
     return 0;
 }
@@ -175,7 +179,8 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 {
     struct h2 *h = user;
     h2_glitch_sent(h, frame);
-    if (h->server && frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
+    if (h->server && frame->hd.type == NGHTTP2_HEADERS &&
+        (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
         void *stream = stream_of(session, frame->hd.stream_id);
         if (stream != NULL)
             h->role->on_answered(h, stream);
@@ -201,27 +206,27 @@ struct err h2_receive(struct h2 *h, const uint8_t *data, size_t len)
 
 /* ---- sending ---- */
 
-static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len, uint32_t *flags,
-                         nghttp2_data_source *source, void *user)
+static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
+                         uint32_t *flags, nghttp2_data_source *source, void *user)
 {
     (void)session;
     (void)id;
     struct h2 *h = user;
-    bool end = false;
+    enum h2_body_end end = H2_BODY_MORE;
     size_t n = h->role->read_body(h, source->ptr, buf, len, &end);
-    if (end) {
-        /* a server's body is followed by trailers; a client's END_STREAM is its half-close */
-        *flags |= NGHTTP2_DATA_FLAG_EOF | (h->server ? (uint32_t)NGHTTP2_DATA_FLAG_NO_END_STREAM : 0u);
-    } else if (n == 0) {
+    if (end == H2_BODY_MORE && n == 0)
         return NGHTTP2_ERR_DEFERRED;
-    }
+    if (end != H2_BODY_MORE)
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (end == H2_BODY_TRAILERS)
+        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     return (ssize_t)n;
 }
 
 struct err h2_produce(struct h2 *h, uint8_t *room, size_t cap, size_t *ret_len)
 {
-    /* Frames are at most 16 KiB and a head; a further one is asked for only if it is sure to fit, and none
-     * while 64 KiB wait, or nghttp2 could not see that its own output floods. */
+    /* Frames are at most 16 KiB and a head; a further one is asked for only if it is sure to fit,
+     * and none while 64 KiB wait, or nghttp2 could not see that its own output floods. */
     enum { FRAME_MOST = 16384 + 9 + 1 };
     size_t len = 0;
     h->woken = false;
@@ -258,8 +263,9 @@ static size_t to_nv(nghttp2_nv *nv, const struct h2_header *headers, size_t coun
 {
     for (size_t i = 0; i < count; i++) {
         uint8_t keep = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
-        nv[i] = (nghttp2_nv){(uint8_t *)(uintptr_t)headers[i].name.data, (uint8_t *)(uintptr_t)headers[i].value.data,
-                             headers[i].name.len, headers[i].value.len,
+        nv[i] = (nghttp2_nv){(uint8_t *)(uintptr_t)headers[i].name.data,
+                             (uint8_t *)(uintptr_t)headers[i].value.data, headers[i].name.len,
+                             headers[i].value.len,
                              headers[i].borrowed ? keep : (uint8_t)NGHTTP2_NV_FLAG_NONE};
     }
     return count;
@@ -272,13 +278,15 @@ static struct err result_of(int rv)
     return rv == NGHTTP2_ERR_NOMEM ? ERR(NO_MEMORY) : ERR(RPC_CLOSED);
 }
 
-struct err h2_respond(struct h2 *h, int32_t id, const struct h2_header *headers, size_t count, bool end, void *stream)
+struct err h2_respond(struct h2 *h, int32_t id, const struct h2_header *headers, size_t count,
+                      bool end, void *stream)
 {
     nghttp2_nv nv[HEADERS_MOST];
     if (count > HEADERS_MOST)
         return ERR(TOO_LARGE);
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_body};
-    return result_of(nghttp2_submit_response(h->session, id, nv, to_nv(nv, headers, count), end ? NULL : &body));
+    return result_of(
+        nghttp2_submit_response(h->session, id, nv, to_nv(nv, headers, count), end ? NULL : &body));
 }
 
 struct err h2_trailers(struct h2 *h, int32_t id, const struct h2_header *headers, size_t count)
@@ -289,13 +297,15 @@ struct err h2_trailers(struct h2 *h, int32_t id, const struct h2_header *headers
     return result_of(nghttp2_submit_trailer(h->session, id, nv, to_nv(nv, headers, count)));
 }
 
-struct err h2_request(struct h2 *h, const struct h2_header *headers, size_t count, void *stream, int32_t *ret_id)
+struct err h2_request(struct h2 *h, const struct h2_header *headers, size_t count, void *stream,
+                      int32_t *ret_id)
 {
     nghttp2_nv nv[HEADERS_MOST];
     if (count > HEADERS_MOST)
         return ERR(TOO_LARGE);
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_body};
-    int32_t id = nghttp2_submit_request(h->session, NULL, nv, to_nv(nv, headers, count), &body, stream);
+    int32_t id =
+        nghttp2_submit_request(h->session, NULL, nv, to_nv(nv, headers, count), &body, stream);
     if (id < 0)
         return result_of(id);
     h->streams_open++;
@@ -304,8 +314,9 @@ struct err h2_request(struct h2 *h, const struct h2_header *headers, size_t coun
     return ERR_OK;
 }
 
-/* The calls below can only fail for want of memory or because the stream is gone already; in the first case the
- * next allocation inside the session fails it as a whole, in the second there is nothing to do. */
+/* The calls below can only fail for want of memory or because the stream is gone already; in the
+ * first case the next allocation inside the session fails it as a whole, in the second there is
+ * nothing to do. */
 
 void h2_resume(struct h2 *h, int32_t id)
 {
@@ -334,7 +345,8 @@ void h2_ping(struct h2 *h)
 bool h2_can_request(const struct h2 *h)
 {
     return !h->dead && nghttp2_session_check_request_allowed(h->session) &&
-           h->streams_open < nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+           h->streams_open < nghttp2_session_get_remote_settings(
+                                 h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 void h2_goaway_notice(struct h2 *h)
@@ -346,8 +358,8 @@ void h2_goaway_notice(struct h2 *h)
 void h2_goaway(struct h2 *h, enum h2_error error)
 {
     h->goaway_sent = true;
-    nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h->session), error,
-                          NULL, 0);
+    nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(h->session), error, NULL, 0);
     h2_wake(h);
 }
 
@@ -396,22 +408,25 @@ static int submit_settings(struct h2 *h)
     const struct h2_limits *l = h->limits;
     nghttp2_settings_entry entries[5];
     size_t n = 0;
-    entries[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, l->stream_window_bytes};
+    entries[n++] =
+        (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, l->stream_window_bytes};
     entries[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, l->header_bytes};
     if (h->server) {
-        entries[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, l->streams};
+        entries[n++] =
+            (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, l->streams};
         entries[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1};
     } else {
         entries[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
     }
     int rv = nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, entries, n);
     if (rv == 0)
-        rv = nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0, (int32_t)l->connection_window_bytes);
+        rv = nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
+                                                   (int32_t)l->connection_window_bytes);
     return rv;
 }
 
-struct err h2_init(struct h2 *h, bool server, const struct h2_role *role, const struct h2_limits *limits,
-                   struct rpc_env *env)
+struct err h2_init(struct h2 *h, bool server, const struct h2_role *role,
+                   const struct h2_limits *limits, struct rpc_env *env)
 {
     uint64_t now_us = rpc_env_now_us(env);
     *h = (struct h2){.role = role,

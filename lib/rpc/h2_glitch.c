@@ -1,14 +1,20 @@
 #include "rpc/h2_glitch.h"
 
-/* What an honest peer may do per frame of ours: gRPC stacks answer DATA with WINDOW_UPDATE, and probe the
- * bandwidth with PING while data flows. */
-enum { PINGS_PER_FRAME = 1, WINDOWS_PER_FRAME = 2, PING_CREDIT_MOST = 64, WINDOW_CREDIT_MOST = 1024 };
+/* What an honest peer may do per frame of ours: gRPC stacks answer DATA with WINDOW_UPDATE, and
+ * probe the bandwidth with PING while data flows. */
+enum {
+    PINGS_PER_FRAME = 1,
+    WINDOWS_PER_FRAME = 2,
+    PING_CREDIT_MOST = 64,
+    WINDOW_CREDIT_MOST = 1024
+};
 
 void h2_glitch(struct h2 *h, uint32_t weight)
 {
     if (h->limits->off || h->dead)
         return;
-    if (bucket_take(&h->glitches, h->now_us, h->limits->glitch_burst, h->limits->glitches_per_s, weight))
+    if (bucket_take(&h->glitches, h->now_us, h->limits->glitch_burst, h->limits->glitches_per_s,
+                    weight))
         return;
     h->abuse = true;
     h2_terminate(h, H2_ENHANCE_YOUR_CALM);
@@ -86,7 +92,8 @@ void h2_glitch_sent(struct h2 *h, const nghttp2_frame *frame)
         earn(&h->window_credit, WINDOWS_PER_FRAME, WINDOW_CREDIT_MOST);
         break;
     case NGHTTP2_RST_STREAM:
-        /* The other side made us do it (MadeYouReset); NO_ERROR ends a call that was answered early. */
+        /* The other side made us do it (MadeYouReset); NO_ERROR ends a call that was answered
+         * early. */
         if (frame->rst_stream.error_code == NGHTTP2_NO_ERROR)
             h2_count_reset(h);
         else

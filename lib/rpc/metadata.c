@@ -2,7 +2,8 @@
 
 #include "rpc/base64.h"
 
-static struct err append(struct metadata *m, struct arena *arena, struct bytes name, struct bytes value)
+static struct err append(struct metadata *m, struct arena *arena, struct bytes name,
+                         struct bytes value)
 {
     struct metadata_entry *entry = arena_alloc(arena, sizeof *entry);
     char *name_copy = arena_strndup(arena, (const char *)name.data, name.len);
@@ -20,7 +21,8 @@ static struct err append(struct metadata *m, struct arena *arena, struct bytes n
     return ERR_OK;
 }
 
-static struct err append_decoded(struct metadata *m, struct arena *arena, struct bytes name, struct bytes text)
+static struct err append_decoded(struct metadata *m, struct arena *arena, struct bytes name,
+                                 struct bytes text)
 {
     while (text.len > 0 && text.data[0] == ' ')
         text = bytes_of(text.data + 1, text.len - 1);
@@ -34,7 +36,8 @@ static struct err append_decoded(struct metadata *m, struct arena *arena, struct
     return append(m, arena, name, bytes_of(raw, raw_len));
 }
 
-struct err metadata_add_wire(struct metadata *m, struct arena *arena, struct bytes name, struct bytes value)
+struct err metadata_add_wire(struct metadata *m, struct arena *arena, struct bytes name,
+                             struct bytes value)
 {
     if (!metadata_is_bin(name))
         return append(m, arena, name, value);
@@ -54,14 +57,16 @@ static bool name_is_good(struct bytes name)
         return false;
     for (size_t i = 0; i < name.len; i++) {
         uint8_t c = name.data[i];
-        bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+        bool good =
+            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
         if (!good)
             return false;
     }
     return true;
 }
 
-struct err metadata_add(struct metadata *m, struct arena *arena, struct bytes name, struct bytes value)
+struct err metadata_add(struct metadata *m, struct arena *arena, struct bytes name,
+                        struct bytes value)
 {
     if (!name_is_good(name))
         return ERR(ARGUMENT);

@@ -49,11 +49,12 @@ static struct err make_room(struct registry *r, size_t endpoints)
     return ERR_OK;
 }
 
-struct err registry_add(struct registry *r, const struct hearth_service *service, const void *impl, void *self)
+struct err registry_add(struct registry *r, const struct hearth_service *service, const void *impl,
+                        void *self)
 {
     for (size_t i = 0; i < service->endpoint_count; i++) {
         if (registry_find(r, bytes_str(service->endpoints[i].path)) != NULL)
-            return ERR(STATE);
+            return ERR(WRONG_STATE);
     }
     TRY(make_room(r, service->endpoint_count));
     const struct hearth_service **services =

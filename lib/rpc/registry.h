@@ -1,5 +1,5 @@
-/* The services of a server: a path finds its endpoint, implementation and self. Filled before the server starts,
- * read-only and shared by all loops afterwards.
+/* The services of a server: a path finds its endpoint, implementation and self. Filled before the
+ * server starts, read-only and shared by all loops afterwards.
  */
 #ifndef RPC_REGISTRY_H
 #define RPC_REGISTRY_H
@@ -21,9 +21,9 @@ struct registry {
     size_t endpoint_count;
 };
 
-/* The zero state is empty. ERR_STATE when a path is taken already. */
-CHECKED struct err registry_add(struct registry *r, const struct hearth_service *service, const void *impl,
-                                void *self);
+/* The zero state is empty. ERR_WRONG_STATE when a path is taken already. */
+CHECKED struct err registry_add(struct registry *r, const struct hearth_service *service,
+                                const void *impl, void *self);
 const struct bound_endpoint *registry_find(const struct registry *r, struct bytes path);
 void registry_clear(struct registry *r);
 

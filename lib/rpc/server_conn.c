@@ -74,8 +74,8 @@ static void on_close(struct h2 *h, void *stream, uint32_t error_code)
         conn->idle_us = h->now_us;
 }
 
-/* Trailers went out while the request was still coming: the peer is told that the rest is not wanted.
- * RFC 9113 8.1: RST_STREAM with NO_ERROR. */
+/* Trailers went out while the request was still coming: the peer is told that the rest is not
+ * wanted. RFC 9113 8.1: RST_STREAM with NO_ERROR. */
 static void on_answered(struct h2 *h, void *stream)
 {
     struct hearth_call *call = stream;
@@ -83,7 +83,7 @@ static void on_answered(struct h2 *h, void *stream)
         h2_reset(h, call->id, H2_NO_ERROR);
 }
 
-static size_t read_body(struct h2 *h, void *stream, uint8_t *buf, size_t len, bool *ret_end)
+static size_t read_body(struct h2 *h, void *stream, uint8_t *buf, size_t len, enum h2_body_end *ret_end)
 {
     (void)h;
     return call_read_body(stream, buf, len, ret_end);
@@ -128,23 +128,28 @@ static uint64_t ms(uint32_t value)
     return (uint64_t)value * 1000;
 }
 
-static bool body_is_slow(const struct hearth_call *call, uint64_t now_us, const struct hearth_server_limits *l)
+static bool body_is_slow(const struct hearth_call *call, uint64_t now_us,
+                         const struct hearth_server_limits *l)
 {
     /* a request stream may be silent by design; a single message may not dawdle */
-    if (call->request_ended || call->finished || call->bound == NULL || call->paused || call->thinking)
+    if (call->request_ended || call->finished || call->bound == NULL || call->paused ||
+        call->thinking)
         return false;
     if (call_streams_requests(call) && !frame_reader_partial(&call->reader))
         return false;
-    uint64_t age_us = now_us - (call_streams_requests(call) ? call->message_begun_us : call->begun_us);
+    uint64_t age_us =
+        now_us - (call_streams_requests(call) ? call->message_begun_us : call->begun_us);
     if (age_us < ms(l->slow_body_ms))
         return false;
-    return call->reader.got < (age_us - ms(l->slow_body_ms)) / 1000000 * l->slow_body_bytes_per_s + 1 ||
+    return call->reader.got <
+               (age_us - ms(l->slow_body_ms)) / 1000000 * l->slow_body_bytes_per_s + 1 ||
            !frame_reader_partial(&call->reader);
 }
 
-static bool output_is_stuck(const struct hearth_call *call, uint64_t now_us, const struct hearth_server_limits *l)
+static bool output_is_stuck(const struct hearth_call *call, uint64_t now_us,
+                            const struct hearth_server_limits *l)
 {
-    return call->out_len != call->out_off && now_us - call->out_moved_us >= ms(l->unread_ms);
+    return outbox_waiting(&call->out) != 0 && now_us - call->out_moved_us >= ms(l->unread_ms);
 }
 
 static bool check_calls(struct server_conn *conn, uint64_t now_us)
@@ -159,7 +164,7 @@ static bool check_calls(struct server_conn *conn, uint64_t now_us)
         else if (output_is_stuck(call, now_us, l))
             h2_reset(&conn->h2, call->id, H2_CANCEL);
         else
-            watching = watching || !call->request_ended || call->out_len != call->out_off;
+            watching = watching || !call->request_ended || outbox_waiting(&call->out) != 0;
     }
     return watching;
 }
@@ -215,7 +220,8 @@ static void on_tick(struct timer *timer)
         bool old = l->age_ms != 0 && now_us - conn->opened_us >= ms(l->age_ms);
         if ((quiet || old) && !conn->draining)
             server_conn_drain(conn);
-        if (conn->idle_us == 0 && conn->ping_us == 0 && now_us - conn->h2.heard_us >= ms(l->keepalive_ms)) {
+        if (conn->idle_us == 0 && conn->ping_us == 0 &&
+            now_us - conn->h2.heard_us >= ms(l->keepalive_ms)) {
             conn->ping_us = now_us;
             h2_ping(&conn->h2);
         }
@@ -233,7 +239,8 @@ struct err server_conn_init(struct server_conn *conn, struct server_core *core, 
     conn->opened_us = conn->h2.now_us;
     conn->idle_us = conn->h2.now_us;
     conn->timer.fire = on_tick;
-    struct err err = timers_arm(&env->timers, &conn->timer, next_tick_us(conn, conn->opened_us, false));
+    struct err err =
+        timers_arm(&env->timers, &conn->timer, next_tick_us(conn, conn->opened_us, false));
     if (!err_is_ok(err))
         h2_clear(&conn->h2);
     return err;

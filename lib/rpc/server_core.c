@@ -69,6 +69,9 @@ struct err server_core_init(struct server_core *core, const struct hearth_server
     *core = (struct server_core){0};
     if (options != NULL) {
         core->limits = options->limits;
+        core->page_path = options->page_path;
+        core->page = options->page;
+        core->page_len = options->page_len;
         if (options->interceptor_count > 0) {
             core->interceptors = calloc(options->interceptor_count, sizeof *core->interceptors);
             if (core->interceptors == NULL)

@@ -14,11 +14,15 @@ struct server_core {
     size_t interceptor_count;
     struct hearth_server_limits limits; /* every member filled in */
     struct h2_limits h2_limits;
+    const char *page_path; /* borrowed; NULL: none */
+    const void *page;
+    size_t page_len;
     atomic_bool draining;
 };
 
 /* options may be NULL. Fills in defaults. ERR_NO_MEMORY. */
-CHECKED struct err server_core_init(struct server_core *core, const struct hearth_server_options *options);
+CHECKED struct err server_core_init(struct server_core *core,
+                                    const struct hearth_server_options *options);
 void server_core_clear(struct server_core *core);
 
 #endif

@@ -1,5 +1,5 @@
-/* Status codes as text, grpc-message percent-encoding, and what an HTTP status means when grpc-status is missing.
- * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+/* Status codes as text, grpc-message percent-encoding, and what an HTTP status means when
+ * grpc-status is missing. https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
 #ifndef RPC_STATUS_TEXT_H
 #define RPC_STATUS_TEXT_H

@@ -35,6 +35,7 @@ static const struct vector_type types[] = {
     {"tree-operations", {"tree_before", "proposal_sender"}, vector_tree_operations},
     {"tree-validation", {"tree_hashes", "resolutions"}, vector_tree_validation},
     {"treekem", {"update_paths", "leaves_private"}, NULL},
+    {"treekem", {"update_paths", "leaves_private"}, vector_treekem},
     {"secret-tree", {"sender_data", "leaves"}, vector_secret_tree},
     {"message-protection", {"proposal_priv", "membership_key"}, vector_message_protection},
     {"key-schedule", {"initial_init_secret", NULL}, vector_key_schedule},
