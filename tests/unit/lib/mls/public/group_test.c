@@ -148,6 +148,16 @@ static void broken_states_are_refused(void **state)
     assert_ok(public_group_load(buf_view(&b), &g));
     assert_int_equal(g.proposals.count, 1);
     public_group_clear(&g);
+    /* the context says another tree hash than the tree has */
+    uint8_t *hash = memmem(b.data, b.len, tree_root_hash(&k.group.tree).data, 32);
+    assert_non_null(hash);
+    *hash ^= 1;
+    assert_err(public_group_load(buf_view(&b), &g), MLS_TREE_HASH);
+    *hash ^= 1;
+    buf_clear(&b);
+    k.group.confirmation_tag.len--;
+    public_group_save(&b, &k.group);
+    assert_err(public_group_load(buf_view(&b), &g), WIRE_VALUE);
     buf_clear(&b);
 }
 
@@ -171,7 +181,7 @@ static void links(void **state)
 {
     (void)state;
     struct kit next;
-    struct proposal p = {.type = PROPOSAL_REINIT, .reinit = {bytes_str("next"), 1, 1, {0}}};
+    struct proposal p = {.type = PROPOSAL_REINIT, .reinit = {bytes_str("next"), 1, 1, {{NULL, 0}}}};
     kit_group(&k, 3, false, &(struct extensions){0});
     next_group(&next, 3, 0, bytes_str("next"), 1); /* names of clients are the same in every kit */
     assert_err(public_group_check_reinit(&k.group, &next.group),
