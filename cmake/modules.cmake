@@ -8,3 +8,28 @@ hearth_module(crypto lib/crypto USES base wire LIBS lib::crypto lib::sodium)
 hearth_module(mls_codec lib/mls/codec USES base wire crypto)
 hearth_module(mls_public lib/mls/public USES base wire crypto mls_codec)
 hearth_module(mls_member lib/mls/member USES base wire crypto mls_codec mls_public)
+
+# Care with protobuf-c.
+hearth_module(pb lib/pb USES base LIBS lib::protobuf_c)
+
+# Messages that the runtime, reflection and the stub generator read.
+hearth_generated(generated_messages ROOT generated ONLY .pb-c
+  FOLDERS google/protobuf google/protobuf/compiler google/rpc hearth
+  grpc/health/v1 grpc/reflection/v1 grpc/reflection/v1alpha)
+
+# The stub generator.
+hearth_module(plugin proto/plugin USES base pb generated_messages)
+hearth_program(protoc-gen-hearth SOURCES proto/protoc_gen_hearth.c USES plugin)
+
+# gRPC: rpc is bytes in, bytes out; net owns sockets, TLS and the loop.
+hearth_module(rpc lib/rpc USES base pb generated_messages LIBS lib::nghttp2 lib::protobuf_c lib::zlib)
+hearth_module(net lib/net USES base rpc LIBS lib::event lib::ssl lib::crypto lib::threads)
+
+# Stubs: of the services that come with the runtime; for measurements; for tests.
+hearth_generated(generated_core ROOT generated ONLY _rpc
+  FOLDERS google/rpc grpc/health/v1 grpc/reflection/v1 grpc/reflection/v1alpha
+  USES rpc generated_messages)
+hearth_generated(generated_bench ROOT generated/tests FOLDERS . USES rpc)
+hearth_generated(generated_interop ROOT generated/tests FOLDERS grpc/testing USES rpc)
+hearth_generated(generated_golden ROOT generated/tests FOLDERS golden google/protobuf
+  USES rpc generated_messages)

@@ -2,14 +2,24 @@ add_library(test_support STATIC EXCLUDE_FROM_ALL)
 file(GLOB support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.c)
 target_sources(test_support PRIVATE ${support_sources})
 target_include_directories(test_support PUBLIC ${CMAKE_SOURCE_DIR}/tests)
-target_link_libraries(test_support PUBLIC hearth_flags base lib::cmocka lib::jansson)
+target_link_libraries(test_support PUBLIC hearth_flags base lib::cmocka lib::crypto lib::jansson)
+
+# tests/kit: makes MLS groups and messages, right ones and wrong ones, for tests, benches and fuzz seeds.
+file(GLOB kit_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/kit/*.c)
+add_library(mls_kit STATIC EXCLUDE_FROM_ALL ${kit_sources})
+target_include_directories(mls_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(mls_kit PUBLIC hearth_flags mls_public)
 
 hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(mls_codec lib/mls/codec)
-hearth_unit_tests(mls_public lib/mls/public)
+hearth_unit_tests(mls_public lib/mls/public mls_kit)
 hearth_unit_tests(mls_member lib/mls/member)
+hearth_unit_tests(net lib/net generated_bench)
+hearth_unit_tests(rpc lib/rpc)
+hearth_unit_tests(pb lib/pb generated_golden)
+hearth_unit_tests(plugin proto/plugin generated_golden rpc)
 
 # Official MLS vectors: mls_vectors checks files by type; ctest runs it over what lies in the vectors folder.
 file(GLOB vector_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/vectors/*.c)
@@ -21,8 +31,35 @@ string(REPLACE ";" "\n" arrows "${arrows}")
 file(WRITE ${CMAKE_BINARY_DIR}/arrows.txt "${arrows}\n")
 hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/includes.py ${CMAKE_BINARY_DIR}/arrows.txt)
 
+# Programs that tests and measurements run against.
+hearth_program(bench_server SOURCES tests/bench/bench_server.c USES generated_bench net)
 # Timings: run by hand, printed as tables.
 hearth_program(crypto_bench SOURCES tests/bench/crypto_bench.c USES crypto)
 target_include_directories(crypto_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+
+hearth_test(golden_generated_fresh COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/generated_fresh.sh
+  $<TARGET_FILE:protoc-gen-hearth> ${CMAKE_BINARY_DIR}/fresh)
+hearth_test(golden_plugin_refusals COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/plugin/refusals.sh
+  $<TARGET_FILE:protoc-gen-hearth> ${CMAKE_BINARY_DIR}/refusals)
+
+# Generated headers as C++, with all warnings.
+add_library(generated_headers_cpp STATIC ${CMAKE_SOURCE_DIR}/tests/unit/proto/plugin/headers.cc)
+target_link_libraries(generated_headers_cpp PRIVATE generated_core generated_bench generated_interop generated_golden)
+
+hearth_fuzz(plugin_input USES plugin)
+hearth_fuzz(mls_message USES mls_codec)
+hearth_fuzz(mls_ratchet_tree USES mls_public)
+hearth_fuzz(mls_secrets USES mls_codec)
+hearth_fuzz(mls_extension USES mls_codec)
+hearth_fuzz(mls_public_group USES mls_kit)
+hearth_program(mls_seeds SOURCES tests/fuzz/mls_seeds.c USES mls_kit) # writes the seeds of the five above
+# HTTP/2 by wire: our own conformance rules (those of h2spec, strict) and the attacks of docs/http2.md.
+hearth_test(h2_hpack COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/h2/hpack.py LABELS h2)
+if(TARGET bench_server)
+  set(h2_conformance python3 ${CMAKE_SOURCE_DIR}/tests/h2/conformance.py --server $<TARGET_FILE:bench_server>)
+  hearth_test(h2_conformance COMMAND ${h2_conformance} LABELS h2)
+  hearth_test(h2_conformance_tls COMMAND ${h2_conformance} --tls LABELS h2)
+endif()
+hearth_program(mls_bench SOURCES tests/bench/mls_bench.c USES mls_kit)
 hearth_program(member_bench SOURCES tests/bench/member_bench.c USES mls_member)
 target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)

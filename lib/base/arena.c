@@ -24,7 +24,8 @@ static struct arena_block *add_block(struct arena *a, size_t len)
 {
     size_t cap = len;
 #ifndef HEARTH_SANITIZED
-    size_t usual = a->blocks == NULL ? FIRST_BLOCK_BYTES - sizeof(struct arena_block) : a->blocks->cap * 2;
+    size_t usual =
+        a->blocks == NULL ? FIRST_BLOCK_BYTES - sizeof(struct arena_block) : a->blocks->cap * 2;
     if (usual > LARGEST_BLOCK_BYTES)
         usual = LARGEST_BLOCK_BYTES;
     if (cap < usual)

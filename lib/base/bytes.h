@@ -1,8 +1,9 @@
 /* Borrowed byte strings and growable buffers.
  *
  * struct bytes is a view: it owns nothing and lives as long as what it points into.
- * struct buf owns its memory, grows up to a limit chosen at init, and fails stickily: after the first failed
- * append every later one is a no-op, so a sequence of appends needs one check at its end.
+ * struct buf owns its memory, grows up to a limit chosen at init, and fails stickily: after the
+ * first failed append every later one is a no-op, so a sequence of appends needs one check at its
+ * end.
  */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
@@ -60,7 +61,8 @@ enum { BUF_DEFAULT_LIMIT = 64 * 1024 * 1024 };
 void buf_append(struct buf *b, const void *data, size_t len);
 void buf_append_byte(struct buf *b, uint8_t byte);
 void buf_append_bytes(struct buf *b, struct bytes view);
-/* Room for len more bytes, returned for the caller to fill; NULL on failure. len is added to b->len. */
+/* Room for len more bytes, returned for the caller to fill; NULL on failure. len is added to
+ * b->len. */
 uint8_t *buf_extend(struct buf *b, size_t len);
 /* Keeps the memory for reuse. Clears `failed`. Does not wipe. */
 void buf_reset_unwiped(struct buf *b);

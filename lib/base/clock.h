@@ -1,5 +1,6 @@
-/* Time and randomness as doors: protocol code takes a struct clock or struct rng, never calls the system, so
- * that whole worlds run on a fake clock and one seed. Both are borrowed and must outlive their users.
+/* Time and randomness as doors: protocol code takes a struct clock or struct rng, never calls the
+ * system, so that whole worlds run on a fake clock and one seed. Both are borrowed and must outlive
+ * their users.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -7,8 +8,9 @@
 #include <stdint.h>
 
 struct clock {
-    uint64_t (*monotonic_us)(void *self); /* microseconds from an arbitrary start, never goes back */
-    uint64_t (*unix_ms)(void *self);      /* wall clock, milliseconds since 1970; may jump */
+    uint64_t (*monotonic_us)(
+        void *self);                 /* microseconds from an arbitrary start, never goes back */
+    uint64_t (*unix_ms)(void *self); /* wall clock, milliseconds since 1970; may jump */
     void *self;
 };
 

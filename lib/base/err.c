@@ -9,7 +9,8 @@ struct err_row {
 };
 
 static const struct err_row rows[ERR_CODE_COUNT] = {
-#define ERR_ROW(name, class, grpc, retry, text) [ERR_##name] = {#name, ERR_CLASS_##class, grpc, retry, text},
+#define ERR_ROW(name, class, grpc, retry, text) \
+    [ERR_##name] = {#name, ERR_CLASS_##class, grpc, retry, text},
 #include "base/err.def"
 #undef ERR_ROW
 };

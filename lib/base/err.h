@@ -1,7 +1,8 @@
 /* The one result type.
  *
- * A struct, so that the compiler refuses to mix it with a count or a boolean; functions that return it are
- * marked CHECKED, so that it can't be dropped. All codes stand in err.def with class, gRPC status and text.
+ * A struct, so that the compiler refuses to mix it with a count or a boolean; functions that return
+ * it are marked CHECKED, so that it can't be dropped. All codes stand in err.def with class, gRPC
+ * status and text.
  *
  *     CHECKED struct err thing_parse(struct bytes in, struct thing *ret_thing);
  *     TRY(thing_parse(in, &thing));
@@ -36,19 +37,19 @@ enum err_class {
 #define ERR(name) ((struct err){ERR_##name})
 #define ERR_OK    ((struct err){ERR_NONE})
 
-#define TRY(expression)                                                                            \
-    do {                                                                                           \
-        struct err try_err_ = (expression);                                                        \
-        if (try_err_.code != ERR_NONE)                                                             \
-            return try_err_;                                                                       \
+#define TRY(expression)                     \
+    do {                                    \
+        struct err try_err_ = (expression); \
+        if (try_err_.code != ERR_NONE)      \
+            return try_err_;                \
     } while (0)
 
 /* For exit ladders: remembers the error in `err` and jumps. */
-#define TRY_OR(expression, err, label)                                                             \
-    do {                                                                                           \
-        (err) = (expression);                                                                      \
-        if ((err).code != ERR_NONE)                                                                \
-            goto label;                                                                            \
+#define TRY_OR(expression, err, label) \
+    do {                               \
+        (err) = (expression);          \
+        if ((err).code != ERR_NONE)    \
+            goto label;                \
     } while (0)
 
 static inline bool err_is_ok(struct err e)
@@ -56,10 +57,10 @@ static inline bool err_is_ok(struct err e)
     return e.code == ERR_NONE;
 }
 
-const char *err_name(struct err e);         /* "NO_MEMORY" */
-const char *err_text(struct err e);         /* one sentence for a person */
+const char *err_name(struct err e); /* "NO_MEMORY" */
+const char *err_text(struct err e); /* one sentence for a person */
 enum err_class err_class_of(struct err e);
-int err_grpc_status(struct err e);          /* 0 to 16 */
-bool err_retry(struct err e);               /* may the same request succeed later? */
+int err_grpc_status(struct err e); /* 0 to 16 */
+bool err_retry(struct err e);      /* may the same request succeed later? */
 
 #endif

@@ -1,5 +1,5 @@
-/* Randomness as a door. The system source is getrandom(2); tests use a seeded one (xoshiro256**), which is
- * reproducible and not secret. Borrowed; must outlive its users.
+/* Randomness as a door. The system source is getrandom(2); tests use a seeded one (xoshiro256**),
+ * which is reproducible and not secret. Borrowed; must outlive its users.
  */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H

@@ -1,7 +1,7 @@
 /* A heap of timers without a clock of its own: whoever owns the heap says what time it is.
  *
- * A timer is embedded in its owner. The heap borrows it while it is armed; the owner disarms before it dies.
- * Times are microseconds of a monotonic clock. One thread per heap.
+ * A timer is embedded in its owner. The heap borrows it while it is armed; the owner disarms before
+ * it dies. Times are microseconds of a monotonic clock. One thread per heap.
  */
 #ifndef BASE_TIMER_H
 #define BASE_TIMER_H
@@ -38,8 +38,9 @@ static inline bool timer_armed(const struct timer *timer)
 
 /* UINT64_MAX when none is armed. */
 uint64_t timers_next_due_us(const struct timers *t);
-/* Fires all that are due, each disarmed before its call; a timer may arm itself again, and does not fire twice
- * in one run unless it asks for a time not later than now. At most `most` fire (0: no bound). */
+/* Fires all that are due, each disarmed before its call; a timer may arm itself again, and does not
+ * fire twice in one run unless it asks for a time not later than now. At most `most` fire (0: no
+ * bound). */
 void timers_run(struct timers *t, uint64_t now_us, size_t most);
 
 #endif

@@ -140,7 +140,7 @@ static struct err check(const struct aead_alg *alg, const struct secret *key, st
                         size_t text_bytes)
 {
     if (alg->ops == NULL)
-        return ERR(STATE);
+        return ERR(WRONG_STATE);
     if (key->len != alg->key_bytes)
         return ERR(CRYPTO_KEY_LENGTH);
     if (aad.len > INT_MAX || text_bytes > TEXT_MAX_BYTES)

@@ -90,7 +90,7 @@ void hpke_ctx_clear(struct hpke_ctx *ctx)
 static struct err next_nonce(const struct hpke_ctx *ctx, uint8_t nonce[AEAD_NONCE_BYTES])
 {
     if (ctx->suite->aead->ops == NULL)
-        return ERR(STATE);
+        return ERR(WRONG_STATE);
     if (ctx->sequence == UINT64_MAX)
         return ERR(CRYPTO_EXHAUSTED);
     memcpy(nonce, ctx->base_nonce.data, AEAD_NONCE_BYTES);

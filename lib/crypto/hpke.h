@@ -46,7 +46,7 @@ CHECKED struct err hpke_setup_receive(const struct hpke_suite *suite, struct byt
 void hpke_ctx_clear(struct hpke_ctx *ctx);
 
 /* Context.Seal: plaintext.len + AEAD_TAG_BYTES bytes; in place as aead_seal. The sequence number
- * moves on only on success. ERR_CRYPTO_EXHAUSTED when the numbers are used up, ERR_STATE for an
+ * moves on only on success. ERR_CRYPTO_EXHAUSTED when the numbers are used up, ERR_WRONG_STATE for an
  * export-only suite. */
 CHECKED struct err hpke_ctx_seal(struct hpke_ctx *ctx, struct bytes aad, struct bytes plaintext,
                                  uint8_t *ret_ciphertext);

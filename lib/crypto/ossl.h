@@ -6,9 +6,6 @@
 
 #include "base/bytes.h"
 
-/* openssl/types.h has a type ERR_STATE, which is also a code of base/err.def: every OpenSSL header
- * comes in through here, with its name out of the way. */
-#define ERR_STATE openssl_err_state
 /* EC_KEY and ECDSA_* are marked deprecated in favour of EVP_PKEY, which takes 35 us to make a key
  * for a P-256 verification of 60. */
 #define OPENSSL_SUPPRESS_DEPRECATED
@@ -19,7 +16,6 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
-#undef ERR_STATE
 
 enum ossl_curve { OSSL_P256, OSSL_P384, OSSL_P521, OSSL_CURVE_COUNT };
 

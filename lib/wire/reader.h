@@ -1,9 +1,10 @@
 /* Reading the TLS presentation language (RFC 8446 3) with the variable vectors of RFC 9420 2.1.2.
  *
- * A reader borrows its input; views it hands out live as long as that. Failure is sticky: after the first
- * failure every read gives zero or an empty view and nothing moves, so a parser reads a whole structure and
- * asks once, with wire_reader_end() for a complete input or wire_reader_check() in between.
- * Nothing is allocated; a length is compared with what is left of the input before it is believed.
+ * A reader borrows its input; views it hands out live as long as that. Failure is sticky: after the
+ * first failure every read gives zero or an empty view and nothing moves, so a parser reads a whole
+ * structure and asks once, with wire_reader_end() for a complete input or wire_reader_check() in
+ * between. Nothing is allocated; a length is compared with what is left of the input before it is
+ * believed.
  */
 #ifndef WIRE_READER_H
 #define WIRE_READER_H
@@ -31,8 +32,8 @@ struct bytes wire_read_vector(struct wire_reader *r);
 /* opaque x<0..2^8-1>, <0..2^16-1>: RFC 8446 vectors with a length of fixed size */
 struct bytes wire_read_vector8(struct wire_reader *r);
 struct bytes wire_read_vector16(struct wire_reader *r);
-/* A vector of structures: a reader over its contents. A failed outer reader gives an empty inner one; errors
- * inside are carried out with wire_reader_join(). */
+/* A vector of structures: a reader over its contents. A failed outer reader gives an empty inner
+ * one; errors inside are carried out with wire_reader_join(). */
 struct wire_reader wire_read_nested(struct wire_reader *r);
 /* Ends a nested reader: trailing bytes or a failure inside fail the outer one too. */
 void wire_reader_join(struct wire_reader *outer, const struct wire_reader *inner);

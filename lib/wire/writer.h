@@ -1,6 +1,7 @@
 /* Writing the TLS presentation language; the mirror of reader.h.
  *
- * A writer appends to a struct buf owned by the caller. Failure is sticky in the buffer (buf_check).
+ * A writer appends to a struct buf owned by the caller. Failure is sticky in the buffer
+ * (buf_check).
  */
 #ifndef WIRE_WRITER_H
 #define WIRE_WRITER_H

@@ -38,10 +38,8 @@ def main():
     bad = checked = 0
     for folder in direct:
         if not os.path.isdir(os.path.join(root, folder)):
-            continue  # listed, not written yet
+            continue  # a module whose folder is still to come
         allowed = reach(folder, set())
-        if not os.path.isdir(os.path.join(root, folder)):
-            continue  # declared, not begun
         for name in sorted(os.listdir(os.path.join(root, folder))):
             if not name.endswith((".c", ".h")):
                 continue

@@ -21,11 +21,13 @@ static const struct vector_type types[] = {
     {"deserialization", {"vlbytes_header", NULL}, vector_deserialization},
     {"tree-math", {"n_leaves", "sibling"}, vector_tree_math},
     {"messages", {"mls_welcome", "private_message"}, vector_messages},
+    {"public-follower", {"group_info", "initial"}, vector_public_follower},
+    {"labelled", {"verdict", "label"}, vector_labelled},
     {"crypto-basics", {"ref_hash", "derive_tree_secret"}, vector_crypto_basics},
     {"transcript-hashes", {"interim_transcript_hash_before", NULL}, vector_transcript_hashes},
     {"tree-operations", {"tree_before", "proposal_sender"}, vector_tree_operations},
     {"tree-validation", {"tree_hashes", "resolutions"}, vector_tree_validation},
-    {"treekem", {"update_paths", "leaves_private"}, NULL},
+    {"treekem", {"update_paths", "leaves_private"}, vector_treekem},
     {"secret-tree", {"sender_data", "leaves"}, vector_secret_tree},
     {"message-protection", {"proposal_priv", "membership_key"}, vector_message_protection},
     {"key-schedule", {"initial_init_secret", NULL}, vector_key_schedule},
@@ -76,8 +78,9 @@ static bool check_file(const char *path, uint64_t now)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
-    json_error_t error;
-    json_t *file = json_load_file(path, 0, &error);
+    json_error_t error = {0};
+    bool is_text = strlen(name) > 4 && strcmp(name + strlen(name) - 4, ".txt") == 0;
+    json_t *file = is_text ? vector_labelled_file(path) : json_load_file(path, 0, &error);
     if (file == NULL) {
         printf("%s: line %d: %s\n", path, error.line, error.text);
         return false;

@@ -1,6 +1,6 @@
 /* A valid tree: hash and resolution of each node, and every rule of joining (RFC 9420 12.4.3.1). */
-#include "mls/public/parent_hash.h"
 #include "mls/public/tree_path.h"
+#include "mls/public/validate_tree.h"
 #include "vectors/vector_case.h"
 
 static void check_resolution(struct vector_case *c, const struct tree_diff *d, uint32_t x,
@@ -16,7 +16,7 @@ static void check_resolution(struct vector_case *c, const struct tree_diff *d, u
         CHECK(json_integer_value(json_array_get(want, i)) == list->at[i]);
 }
 
-static void check(struct vector_case *c, const struct tree *tree)
+static void check(struct vector_case *c, const struct suite *suite, const struct tree *tree)
 {
     struct tree_diff d;
     tree_diff_init(&d, tree);
@@ -29,7 +29,10 @@ static void check(struct vector_case *c, const struct tree *tree)
             vector_fail(c, "tree hash of node %u", x);
     }
     node_list_clear(&list);
-    CHECK_OK(parent_hash_check_tree(&d));
+    struct group_rules rules = {0};
+    struct mls_policy policy = mls_policy_at(c->now);
+    policy.any_tree_lifetime = true; /* they have expired */
+    CHECK_OK(validate_tree(&d, suite, vector_hex(c, c->json, "group_id"), &rules, &policy));
 }
 
 void vector_tree_validation(struct vector_case *c)
@@ -38,6 +41,6 @@ void vector_tree_validation(struct vector_case *c)
     CHECK(suite != NULL);
     struct tree tree;
     CHECK_OK(tree_load(suite->hash, vector_hex(c, c->json, "tree"), &tree));
-    check(c, &tree);
+    check(c, suite, &tree);
     tree_clear(&tree);
 }

@@ -139,8 +139,7 @@ struct err tree_diff_blank_path(struct tree_diff *d, uint32_t leaf_index)
     return ERR_OK;
 }
 
-/* A leaf changes: keeps count of members and credential types. raw empty: becomes blank. */
-static struct err set_leaf(struct tree_diff *d, uint32_t leaf_index, struct bytes raw)
+struct err tree_diff_set_leaf(struct tree_diff *d, uint32_t leaf_index, struct bytes raw)
 {
     struct leaf_node leaf;
     if (tree_diff_leaf(d, leaf_index, &leaf)) {
@@ -181,7 +180,7 @@ static struct err place_leaf(struct tree_diff *d, struct bytes raw_leaf, uint32_
     uint32_t leaf = tree_diff_next_leaf(d);
     while (leaf >= d->width)
         TRY(extend(d));
-    TRY(set_leaf(d, leaf, raw_leaf));
+    TRY(tree_diff_set_leaf(d, leaf, raw_leaf));
     d->first_blank = leaf + 1;
     *ret_leaf_index = leaf;
     return ERR_OK;
@@ -235,7 +234,7 @@ struct err tree_diff_add_leaf(struct tree_diff *d, struct bytes raw_leaf, uint32
 
 struct err tree_diff_update_leaf(struct tree_diff *d, uint32_t leaf_index, struct bytes raw_leaf)
 {
-    TRY(set_leaf(d, leaf_index, raw_leaf));
+    TRY(tree_diff_set_leaf(d, leaf_index, raw_leaf));
     return tree_diff_blank_path(d, leaf_index);
 }
 
@@ -250,13 +249,13 @@ static bool right_half_is_blank(const struct tree_diff *d)
 
 struct err tree_diff_remove_leaf(struct tree_diff *d, uint32_t leaf_index)
 {
-    TRY(set_leaf(d, leaf_index, bytes_of(NULL, 0)));
+    TRY(tree_diff_set_leaf(d, leaf_index, bytes_of(NULL, 0)));
     TRY(tree_diff_blank_path(d, leaf_index));
     if (leaf_index < d->first_blank)
         d->first_blank = leaf_index;
     /* RFC 9420 7.7: halve while the right half has no member; a tree without members is not
      * truncated to nothing */
-    while (d->width > 1 && d->member_count > 0 && right_half_is_blank(d))
+    while (d->width > 1 && right_half_is_blank(d))
         d->width /= 2;
     return ERR_OK;
 }

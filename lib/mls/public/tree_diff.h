@@ -48,6 +48,9 @@ bool tree_diff_unchanged(const struct tree_diff *d, uint32_t node_index);
  * RFC is applied. */
 CHECKED struct err tree_diff_set(struct tree_diff *d, uint32_t node_index, struct bytes raw);
 
+/* The same for a leaf: keeps count of members and credential types too. */
+CHECKED struct err tree_diff_set_leaf(struct tree_diff *d, uint32_t leaf_index, struct bytes raw);
+
 /* RFC 9420 12.1.1: puts a leaf into the leftmost blank place, extending the tree if there is none,
  * and enters it as unmerged above. */
 CHECKED struct err tree_diff_add_leaf(struct tree_diff *d, struct bytes raw_leaf,

@@ -73,8 +73,8 @@ static void check_context(struct hpke_ctx *ctx, const json_t *c)
         test_assert_bytes(secret_view(&ctx->base_nonce), vectors_hex(&file, c, "base_nonce"));
     } else {
         uint8_t out[64];
-        assert_err(hpke_ctx_seal(ctx, bytes_of(NULL, 0), bytes_str("x"), out), STATE);
-        assert_err(hpke_ctx_open(ctx, bytes_of(NULL, 0), bytes_of(out, 17), out), STATE);
+        assert_err(hpke_ctx_seal(ctx, bytes_of(NULL, 0), bytes_str("x"), out), WRONG_STATE);
+        assert_err(hpke_ctx_open(ctx, bytes_of(NULL, 0), bytes_of(out, 17), out), WRONG_STATE);
     }
     test_assert_bytes(secret_view(&ctx->exporter_secret), vectors_hex(&file, c, "exporter_secret"));
     size_t index;

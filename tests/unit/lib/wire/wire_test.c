@@ -29,9 +29,15 @@ static void varints(void **state)
     static const struct {
         uint32_t value;
         const char *hex;
-    } cases[] = {{0, "00"},       {37, "25"},         {63, "3f"},
-                 {64, "4040"},    {15293, "7bbd"},    {16383, "7fff"},
-                 {16384, "80004000"}, {494878333, "9d7f3e7d"}, {(1u << 30) - 1, "bfffffff"}};
+    } cases[] = {{0, "00"},
+                 {37, "25"},
+                 {63, "3f"},
+                 {64, "4040"},
+                 {15293, "7bbd"},
+                 {16383, "7fff"},
+                 {16384, "80004000"},
+                 {494878333, "9d7f3e7d"},
+                 {(1u << 30) - 1, "bfffffff"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buf b = BUF_INIT;
         struct buf want = test_unhex(cases[i].hex);

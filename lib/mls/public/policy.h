@@ -1,0 +1,29 @@
+/* What RFC 9420 leaves to the application, and the time: passed to whatever validates. */
+#ifndef MLS_PUBLIC_POLICY_H
+#define MLS_PUBLIC_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mls_policy {
+    uint64_t now;                  /* seconds since 1970 */
+    uint64_t max_lifetime_seconds; /* RFC 9420 7.2: longest not_before..not_after; 0: any */
+    uint64_t
+        early_seconds; /* how far not_before may lie ahead: clocks of clients are wrong by hours */
+    bool any_tree_lifetime; /* RFC 9420 7.3: lifetimes of leaves already in a tree are not looked at
+                             */
+    bool any_resync; /* RFC 9420 12.2: an external commit may remove a leaf of another identity */
+};
+
+enum { MLS_MAX_LIFETIME_DAYS = 366, MLS_EARLY_HOURS = 24 };
+
+static inline struct mls_policy mls_policy_at(uint64_t now)
+{
+    return (struct mls_policy){
+        .now = now,
+        .max_lifetime_seconds = (uint64_t)MLS_MAX_LIFETIME_DAYS * 24 * 3600,
+        .early_seconds = (uint64_t)MLS_EARLY_HOURS * 3600,
+    };
+}
+
+#endif

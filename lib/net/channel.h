@@ -1,0 +1,63 @@
+/* struct hearth_channel from the inside: one target, at most one connection that takes new calls,
+ * and the calls that wait for it. All of it belongs to the loop's thread but what `lock` guards.
+ *
+ *   IDLE -> CONNECTING -> READY -> IDLE (idle, GOAWAY) | BACKOFF -> CONNECTING ...
+ */
+#ifndef NET_CHANNEL_H
+#define NET_CHANNEL_H
+
+#include "net/address.h"
+#include "net/rpc_conn.h"
+#include "rpc/client_call.h"
+
+enum channel_state { CHANNEL_IDLE, CHANNEL_CONNECTING, CHANNEL_READY, CHANNEL_BACKOFF };
+
+struct channel_link {
+    struct client_conn core; /* first: h2's owner */
+    struct rpc_conn io;
+    struct hearth_channel *channel;
+    struct channel_link *next;
+    struct loop_task end_task;
+    struct timer connect_timer;
+    bool ready;
+    char why[128];
+};
+
+struct hearth_channel {
+    struct client_call_owner owner; /* env, interceptors, header texts */
+    struct hearth_loop *loop;
+    bool owns_loop;
+    struct h2_limits limits;
+    struct hearth_channel_options options; /* numbers filled in; pointers not kept */
+    struct tls_context *tls;
+    char *target, *authority, *user_agent, *server_name;
+    struct address address;
+
+    enum channel_state state;
+    struct channel_link *current; /* connecting or ready */
+    struct channel_link *links;   /* all, those that are leaving too */
+    struct hearth_client_call *waiting, *waiting_last;
+    struct hearth_client_call *all;
+    struct hearth_client_call *done, *done_last; /* to be told at the turn's end */
+    struct loop_task done_task, kick_task;
+    struct timer backoff, idle;
+    unsigned failures; /* connection attempts in a row */
+    char last_error[160];
+    bool freeing;
+
+    pthread_mutex_t
+        lock; /* of what blocking callers share: led, and the done flags of what they wait for */
+    pthread_cond_t moved;
+    bool led; /* a blocking caller runs the loop */
+};
+
+/* channel.c: the calls' side */
+void channel_kick(struct hearth_channel *channel);
+/* channel_link.c: the connection's side */
+void channel_connect(struct hearth_channel *channel);
+void channel_close_links(struct hearth_channel *channel);
+/* A connection attempt failed or the connection was lost: what waits and will not wait for ready
+ * fails. */
+void channel_failed(struct hearth_channel *channel, const char *why);
+
+#endif

@@ -1,0 +1,235 @@
+/* A channel's connections: dialing, backoff, GOAWAY, loss. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "net/channel.h"
+
+static void end_link(struct channel_link *link)
+{
+    struct hearth_channel *channel = link->channel;
+    struct rpc_env *env = &channel->loop->env;
+    for (struct channel_link **at = &channel->links; *at != NULL; at = &(*at)->next) {
+        if (*at == link) {
+            *at = link->next;
+            break;
+        }
+    }
+    timers_disarm(&env->timers, &link->connect_timer);
+    loop_task_cancel(channel->loop, &link->end_task);
+    client_conn_clear(&link->core, link->why);
+    rpc_conn_clear(&link->io);
+    free(link);
+}
+
+static void on_end_task(struct loop_task *task)
+{
+    struct channel_link *link =
+        (struct channel_link *)(void *)((char *)task - offsetof(struct channel_link, end_task));
+    struct hearth_channel *channel = link->channel;
+    end_link(link);
+    channel_kick(channel);
+}
+
+static struct channel_link *link_of(struct rpc_conn *io)
+{
+    return (struct channel_link *)(void *)((char *)io - offsetof(struct channel_link, io));
+}
+
+/* ---- backoff ---- */
+
+static uint64_t random_below(struct hearth_channel *channel, uint64_t bound)
+{
+    uint64_t value = 0;
+    /* without randomness the jitter is missing, nothing else */
+    struct err ignored = rng_fill(channel->loop->env.rng, &value, sizeof value);
+    (void)ignored;
+    return bound == 0 ? 0 : value % bound;
+}
+
+static void on_backoff_over(struct timer *timer)
+{
+    struct hearth_channel *channel =
+        (struct hearth_channel *)(void *)((char *)timer - offsetof(struct hearth_channel, backoff));
+    channel->state = CHANNEL_IDLE;
+    channel_kick(channel);
+}
+
+/* doc/connection-backoff.md: 1.6 times as long each time, up to a bound, give or take a fifth */
+static void back_off(struct hearth_channel *channel)
+{
+    uint64_t wait_us = (uint64_t)channel->options.backoff_min_ms * 1000;
+    uint64_t most_us = (uint64_t)channel->options.backoff_max_ms * 1000;
+    for (unsigned i = 1; i < channel->failures && wait_us < most_us; i++)
+        wait_us = wait_us * 8 / 5;
+    if (wait_us > most_us)
+        wait_us = most_us;
+    wait_us = wait_us * 4 / 5 + random_below(channel, wait_us * 2 / 5);
+    channel->state = CHANNEL_BACKOFF;
+    channel->backoff.fire = on_backoff_over;
+    struct rpc_env *env = &channel->loop->env;
+    if (!err_is_ok(timers_arm(&env->timers, &channel->backoff, rpc_env_now_us(env) + wait_us)))
+        channel->state = CHANNEL_IDLE;
+}
+
+static void attempt_failed(struct hearth_channel *channel, const char *why)
+{
+    channel->failures++;
+    back_off(channel);
+    channel_failed(channel, why);
+}
+
+/* ---- what the transport says ---- */
+
+static void on_ready(struct rpc_conn *io)
+{
+    struct channel_link *link = link_of(io);
+    struct hearth_channel *channel = link->channel;
+    timers_disarm(&channel->loop->env.timers, &link->connect_timer);
+    link->ready = true;
+    if (channel->current == link) {
+        channel->state = CHANNEL_READY;
+        channel->failures = 0;
+    }
+    loop_at_turn_end(channel->loop, &channel->kick_task);
+}
+
+static void on_closed(struct rpc_conn *io, struct err err, const char *why)
+{
+    struct channel_link *link = link_of(io);
+    struct hearth_channel *channel = link->channel;
+    (void)err;
+    (void)snprintf(link->why, sizeof link->why, "%s: %s", channel->target, why);
+    if (channel->current == link) {
+        channel->current = NULL;
+        if (link->ready)
+            channel->state = CHANNEL_IDLE;
+        else
+            attempt_failed(channel, link->why);
+    }
+    loop_at_turn_end(channel->loop, &link->end_task);
+}
+
+static void on_connect_late(struct timer *timer)
+{
+    struct channel_link *link =
+        (struct channel_link *)(void *)((char *)timer -
+                                        offsetof(struct channel_link, connect_timer));
+    rpc_conn_close(&link->io, ERR(TIMEOUT), "connecting took too long");
+}
+
+static void on_room(struct client_conn *conn)
+{
+    struct channel_link *link = (struct channel_link *)(void *)conn;
+    if (link->channel->waiting != NULL || link->channel->all == NULL)
+        loop_at_turn_end(link->channel->loop, &link->channel->kick_task);
+}
+
+static void on_leaving(struct client_conn *conn)
+{
+    struct channel_link *link = (struct channel_link *)(void *)conn;
+    struct hearth_channel *channel = link->channel;
+    if (channel->current == link) {
+        channel->current = NULL;
+        channel->state = CHANNEL_IDLE;
+    }
+    loop_at_turn_end(channel->loop, &channel->kick_task);
+}
+
+static void on_dead(struct client_conn *conn)
+{
+    struct channel_link *link = (struct channel_link *)(void *)conn;
+    rpc_conn_close(&link->io, ERR(TIMEOUT), "the other side does not answer pings");
+}
+
+/* ---- dialing ---- */
+
+static int dial(const struct address *address, const char **ret_why)
+{
+    int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int one = 1;
+    if (fd < 0) {
+        *ret_why = strerror(errno);
+        return -1;
+    }
+    if (address->storage.ss_family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, (const struct sockaddr *)&address->storage, address->len) != 0 &&
+        errno != EINPROGRESS) {
+        *ret_why = strerror(errno);
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static struct err make_link(struct hearth_channel *channel, int fd, struct channel_link **ret_link)
+{
+    struct rpc_env *env = &channel->loop->env;
+    struct tls_session *tls = NULL;
+    struct channel_link *link = calloc(1, sizeof *link);
+    if (link == NULL)
+        return ERR(NO_MEMORY);
+    struct err err = client_conn_init(&link->core, &channel->limits, env);
+    if (err_is_ok(err) && channel->tls != NULL) {
+        tls = tls_session_new(channel->tls, fd, channel->server_name);
+        if (tls == NULL)
+            err = ERR(NO_MEMORY);
+    }
+    link->connect_timer.fire = on_connect_late;
+    if (err_is_ok(err))
+        err =
+            timers_arm(&env->timers, &link->connect_timer,
+                       rpc_env_now_us(env) + (uint64_t)channel->options.connect_timeout_ms * 1000);
+    if (err_is_ok(err))
+        err = rpc_conn_init(&link->io, channel->loop, &link->core.h2, fd, tls, true);
+    if (!err_is_ok(err)) {
+        timers_disarm(&env->timers, &link->connect_timer);
+        tls_session_free(tls);
+        client_conn_clear(&link->core, "out of memory");
+        free(link);
+        return err;
+    }
+    link->channel = channel;
+    link->end_task.run = on_end_task;
+    link->core.keepalive_ms = channel->options.keepalive_ms;
+    link->core.keepalive_timeout_ms = channel->options.keepalive_timeout_ms;
+    link->core.on_room = on_room;
+    link->core.on_leaving = on_leaving;
+    link->core.on_dead = on_dead;
+    link->io.on_ready = on_ready;
+    link->io.on_closed = on_closed;
+    *ret_link = link;
+    return ERR_OK;
+}
+
+void channel_connect(struct hearth_channel *channel)
+{
+    const char *why = "out of memory";
+    struct channel_link *link = NULL;
+    int fd = dial(&channel->address, &why);
+    if (fd >= 0 && !err_is_ok(make_link(channel, fd, &link)))
+        close(fd);
+    if (link == NULL) {
+        char text[160];
+        (void)snprintf(text, sizeof text, "%s: %s", channel->target, why);
+        attempt_failed(channel, text);
+        return;
+    }
+    link->next = channel->links;
+    channel->links = link;
+    channel->current = link;
+    channel->state = CHANNEL_CONNECTING;
+}
+
+void channel_close_links(struct hearth_channel *channel)
+{
+    channel->current = NULL;
+    while (channel->links != NULL) {
+        (void)snprintf(channel->links->why, sizeof channel->links->why, "the channel is closed");
+        end_link(channel->links);
+    }
+}

@@ -1,0 +1,323 @@
+#include "net/server_worker.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    BACKLOG = 4096,
+    ACCEPTS_PER_TURN = 64,
+    ACCEPT_PAUSE_US = 20000,
+    HANDSHAKE_CPU_BURST_US = 500000,
+    HANDSHAKE_CPU_PER_S_US = 500000,
+};
+
+/* ---- listening ---- */
+
+struct err server_port_listen(struct server_port *port, int *ret_fd)
+{
+    int one = 1;
+    int family = port->address.storage.ss_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return ERR(IO);
+    if (family == AF_UNIX) {
+        unlink(((struct sockaddr_un *)&port->address.storage)->sun_path);
+    } else if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+               setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0) {
+        goto fail;
+    }
+    if (bind(fd, (struct sockaddr *)&port->address.storage, port->address.len) != 0 ||
+        listen(fd, BACKLOG) != 0)
+        goto fail;
+    if (family != AF_UNIX) {
+        port->address.len = sizeof port->address.storage;
+        if (getsockname(fd, (struct sockaddr *)&port->address.storage, &port->address.len) != 0)
+            goto fail;
+    }
+    *ret_fd = fd;
+    return ERR_OK;
+fail:
+    close(fd);
+    return ERR(IO);
+}
+
+struct tls_context *server_port_tls(struct server_port *port)
+{
+    pthread_mutex_lock(&port->lock);
+    struct tls_context *tls = port->tls != NULL ? tls_context_ref(port->tls) : NULL;
+    pthread_mutex_unlock(&port->lock);
+    return tls;
+}
+
+/* ---- a connection ---- */
+
+static void handshake_over(struct server_link *link)
+{
+    timers_disarm(&link->worker->loop->env.timers, &link->handshake_timer);
+    if (!link->counted_handshake)
+        return;
+    link->counted_handshake = false;
+    gate_handshake_done(link->worker->gate);
+}
+
+static void worker_empty(struct server_worker *worker)
+{
+    if (worker->told_empty || worker->on_empty == NULL)
+        return;
+    worker->told_empty = true;
+    worker->on_empty(worker->on_empty_arg);
+}
+
+static void end_link(struct server_link *link)
+{
+    struct server_worker *worker = link->worker;
+    handshake_over(link);
+    server_conn_clear(&link->core);
+    rpc_conn_clear(&link->io);
+    loop_task_cancel(worker->loop, &link->end_task);
+    if (link->prev != NULL)
+        link->prev->next = link->next;
+    else
+        worker->links = link->next;
+    if (link->next != NULL)
+        link->next->prev = link->prev;
+    gate_leave(worker->gate, link->prefix);
+    free(link->peer_name);
+    free(link);
+    if (worker->links == NULL && worker->draining)
+        worker_empty(worker);
+}
+
+static void on_end_task(struct loop_task *task)
+{
+    end_link((struct server_link *)(void *)((char *)task - offsetof(struct server_link, end_task)));
+}
+
+static struct server_link *link_of(struct rpc_conn *io)
+{
+    return (struct server_link *)(void *)((char *)io - offsetof(struct server_link, io));
+}
+
+static void on_ready(struct rpc_conn *io)
+{
+    struct server_link *link = link_of(io);
+    if (io->tls != NULL) {
+        link->peer_name = tls_peer_name(io->tls);
+        link->core.peer_name = link->peer_name;
+        /* spent, whether or not there was credit: what is owed delays the next accept */
+        (void)bucket_take(&link->worker->handshake_cpu, rpc_env_now_us(&io->loop->env),
+                          HANDSHAKE_CPU_BURST_US * 2, HANDSHAKE_CPU_PER_S_US,
+                          (uint32_t)io->handshake_us);
+    }
+    handshake_over(link);
+    if (link->worker->draining)
+        server_conn_drain(&link->core);
+}
+
+/* The structs are still in use further down the stack: they go at the end of the turn. */
+static void on_closed(struct rpc_conn *io, struct err err, const char *why)
+{
+    (void)err;
+    (void)why;
+    loop_at_turn_end(io->loop, &link_of(io)->end_task);
+}
+
+static void on_expired(void *transport)
+{
+    rpc_conn_close(transport, ERR(RPC_CLOSED), "idle, unread or unanswered for too long");
+}
+
+static void on_handshake_late(struct timer *timer)
+{
+    struct server_link *link =
+        (struct server_link *)(void *)((char *)timer -
+                                       offsetof(struct server_link, handshake_timer));
+    rpc_conn_close(&link->io, ERR(TIMEOUT), "the TLS handshake took too long");
+}
+
+static struct err open_link(struct server_worker *worker, struct server_port *port, int fd,
+                            const struct address *peer, uint64_t prefix)
+{
+    struct server_link *link = calloc(1, sizeof *link);
+    if (link == NULL)
+        return ERR(NO_MEMORY);
+    struct rpc_env *env = &worker->loop->env;
+    struct tls_session *tls = NULL;
+    struct err err = server_conn_init(&link->core, worker->core, env);
+    if (!err_is_ok(err)) {
+        free(link);
+        return err;
+    }
+    if (port->is_tls) {
+        struct tls_context *context = server_port_tls(port);
+        tls = tls_session_new(context, fd, NULL);
+        tls_context_unref(context);
+        err = tls == NULL ? ERR(NO_MEMORY) : ERR_OK;
+        link->handshake_timer.fire = on_handshake_late;
+        if (err_is_ok(err))
+            err = timers_arm(&env->timers, &link->handshake_timer,
+                             link->core.opened_us +
+                                 (uint64_t)worker->core->limits.handshake_ms * 1000);
+    }
+    if (!err_is_ok(err)) {
+        tls_session_free(tls);
+        server_conn_clear(&link->core);
+        free(link);
+        return err;
+    }
+    address_host(peer, link->peer);
+    link->core.peer = link->peer;
+    link->core.on_expired = on_expired;
+    link->worker = worker;
+    link->prefix = prefix;
+    link->counted_handshake = port->is_tls;
+    link->end_task.run = on_end_task;
+    link->io.on_ready = on_ready;
+    link->io.on_closed = on_closed;
+    link->next = worker->links;
+    if (worker->links != NULL)
+        worker->links->prev = link;
+    worker->links = link;
+    /* can't fail: the connection is there already, so no event is added */
+    struct err never = rpc_conn_init(&link->io, worker->loop, &link->core.h2, fd, tls, false);
+    (void)never;
+    rpc_conn_start(&link->io);
+    return ERR_OK;
+}
+
+/* ---- accepting ---- */
+
+static void pause_accepting(struct server_worker *worker)
+{
+    for (size_t i = 0; i < worker->listener_count; i++)
+        event_del(&worker->listeners[i].event);
+    struct err err = timers_arm(&worker->loop->env.timers, &worker->resume_timer,
+                                rpc_env_now_us(&worker->loop->env) + ACCEPT_PAUSE_US);
+    if (err_is_ok(err))
+        return;
+    for (size_t i = 0; i < worker->listener_count; i++)
+        event_add(&worker->listeners[i].event, NULL);
+}
+
+static void on_resume(struct timer *timer)
+{
+    struct server_worker *worker =
+        (struct server_worker *)(void *)((char *)timer -
+                                         offsetof(struct server_worker, resume_timer));
+    if (worker->draining)
+        return;
+    for (size_t i = 0; i < worker->listener_count; i++)
+        event_add(&worker->listeners[i].event, NULL);
+}
+
+/* False: no more for now. */
+static bool accept_one(struct server_listener *listener)
+{
+    struct server_worker *worker = listener->worker;
+    struct server_port *port = listener->port;
+    const struct hearth_server_limits *l = &worker->core->limits;
+    struct address peer = {.len = sizeof peer.storage};
+    uint64_t now_us = rpc_env_now_us(&worker->loop->env);
+    if (port->is_tls && !l->no_limits &&
+        bucket_wait_ms(&worker->handshake_cpu, now_us, HANDSHAKE_CPU_BURST_US,
+                       HANDSHAKE_CPU_PER_S_US, 1) > 0) {
+        pause_accepting(worker);
+        return false;
+    }
+    int fd = accept4(listener->fd, (struct sockaddr *)&peer.storage, &peer.len,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+            pause_accepting(worker);
+        return errno == ECONNABORTED || errno == EINTR;
+    }
+    uint64_t prefix = address_prefix(&peer, l->prefix_bits_v4, l->prefix_bits_v6);
+    if (!gate_enter(worker->gate, prefix, port->is_tls, now_us)) {
+        close(fd);
+        return true;
+    }
+    int one = 1;
+    if (peer.storage.ss_family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (!err_is_ok(open_link(worker, port, fd, &peer, prefix))) {
+        if (port->is_tls)
+            gate_handshake_done(worker->gate);
+        gate_leave(worker->gate, prefix);
+        close(fd);
+    }
+    return true;
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+    struct server_listener *listener = arg;
+    (void)fd;
+    (void)what;
+    for (int i = 0; i < ACCEPTS_PER_TURN && !listener->worker->draining && accept_one(listener);
+         i++)
+        ;
+    loop_timers_changed(listener->worker->loop);
+}
+
+struct err server_worker_accept(struct server_worker *worker)
+{
+    worker->resume_timer.fire = on_resume;
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        struct server_listener *listener = &worker->listeners[i];
+        event_assign(&listener->event, worker->loop->base, listener->fd, EV_READ | EV_PERSIST,
+                     on_acceptable, listener);
+        if (event_add(&listener->event, NULL) != 0)
+            return ERR(NO_MEMORY);
+    }
+    return ERR_OK;
+}
+
+/* ---- the end ---- */
+
+static void close_listeners(struct server_worker *worker)
+{
+    timers_disarm(&worker->loop->env.timers, &worker->resume_timer);
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        struct server_listener *listener = &worker->listeners[i];
+        if (listener->fd < 0)
+            continue;
+        event_del(&listener->event);
+        close(listener->fd);
+        listener->fd = -1;
+    }
+}
+
+void server_worker_drain(struct server_worker *worker)
+{
+    worker->draining = true;
+    close_listeners(worker);
+    for (struct server_link *link = worker->links; link != NULL; link = link->next) {
+        if (!link->io.handshaking)
+            server_conn_drain(&link->core);
+    }
+    if (worker->links == NULL)
+        worker_empty(worker);
+}
+
+void server_worker_close_all(struct server_worker *worker)
+{
+    worker->draining = true;
+    close_listeners(worker);
+    while (worker->links != NULL)
+        end_link(worker->links);
+}
+
+void server_worker_clear(struct server_worker *worker)
+{
+    if (worker->loop != NULL)
+        server_worker_close_all(worker);
+    free(worker->listeners);
+    worker->listeners = NULL;
+    worker->listener_count = 0;
+    if (worker->owns_loop)
+        hearth_loop_free(worker->loop);
+    worker->loop = NULL;
+}

@@ -1,0 +1,105 @@
+#include "rpc/h2_glitch.h"
+
+/* What an honest peer may do per frame of ours: gRPC stacks answer DATA with WINDOW_UPDATE, and
+ * probe the bandwidth with PING while data flows. */
+enum {
+    PINGS_PER_FRAME = 1,
+    WINDOWS_PER_FRAME = 2,
+    PING_CREDIT_MOST = 64,
+    WINDOW_CREDIT_MOST = 1024
+};
+
+void h2_glitch(struct h2 *h, uint32_t weight)
+{
+    if (h->limits->off || h->dead)
+        return;
+    if (bucket_take(&h->glitches, h->now_us, h->limits->glitch_burst, h->limits->glitches_per_s,
+                    weight))
+        return;
+    h->abuse = true;
+    h2_terminate(h, H2_ENHANCE_YOUR_CALM);
+}
+
+void h2_count_reset(struct h2 *h)
+{
+    if (h->limits->off || h->dead)
+        return;
+    if (bucket_take(&h->resets, h->now_us, h->limits->reset_burst, h->limits->resets_per_s, 1))
+        return;
+    h->abuse = true;
+    h2_terminate(h, H2_ENHANCE_YOUR_CALM);
+}
+
+static void spend_credit(struct h2 *h, uint32_t *credit)
+{
+    if (*credit > 0)
+        (*credit)--;
+    else
+        h2_glitch(h, 1);
+}
+
+void h2_glitch_received(struct h2 *h, const nghttp2_frame *frame)
+{
+    uint8_t flags = frame->hd.flags;
+    if (!h->server)
+        return; /* a client chose its server, and has its own limits of memory and time */
+    switch (frame->hd.type) {
+    case NGHTTP2_DATA:
+        if (frame->hd.length - frame->data.padlen == 0 && !(flags & NGHTTP2_FLAG_END_STREAM))
+            h2_glitch(h, 1);
+        break;
+    case NGHTTP2_PING:
+        if (!(flags & NGHTTP2_FLAG_ACK))
+            spend_credit(h, &h->ping_credit);
+        break;
+    case NGHTTP2_SETTINGS:
+        if (!(flags & NGHTTP2_FLAG_ACK))
+            h2_glitch(h, 1);
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+        spend_credit(h, &h->window_credit);
+        break;
+    case NGHTTP2_PRIORITY:
+        h2_glitch(h, 1);
+        break;
+    case NGHTTP2_RST_STREAM:
+        h2_count_reset(h);
+        break;
+    default:
+        break;
+    }
+}
+
+bool h2_glitch_frame_head(struct h2 *h, uint8_t type)
+{
+    if (!h->server || type <= NGHTTP2_CONTINUATION)
+        return false;
+    h2_glitch(h, 1);
+    return true;
+}
+
+static void earn(uint32_t *credit, uint32_t more, uint32_t most)
+{
+    *credit = *credit + more > most ? most : *credit + more;
+}
+
+void h2_glitch_sent(struct h2 *h, const nghttp2_frame *frame)
+{
+    switch (frame->hd.type) {
+    case NGHTTP2_DATA:
+    case NGHTTP2_HEADERS:
+        earn(&h->ping_credit, PINGS_PER_FRAME, PING_CREDIT_MOST);
+        earn(&h->window_credit, WINDOWS_PER_FRAME, WINDOW_CREDIT_MOST);
+        break;
+    case NGHTTP2_RST_STREAM:
+        /* The other side made us do it (MadeYouReset); NO_ERROR ends a call that was answered
+         * early. */
+        if (frame->rst_stream.error_code == NGHTTP2_NO_ERROR)
+            h2_count_reset(h);
+        else
+            h2_glitch(h, 1);
+        break;
+    default:
+        break;
+    }
+}
