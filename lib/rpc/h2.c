@@ -281,7 +281,7 @@ static struct err result_of(int rv)
 struct err h2_respond(struct h2 *h, int32_t id, const struct h2_header *headers, size_t count,
                       bool end, void *stream)
 {
-    nghttp2_nv nv[HEADERS_MOST];
+    nghttp2_nv nv[HEADERS_MOST] FILLED_LATER;
     if (count > HEADERS_MOST)
         return ERR(TOO_LARGE);
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_body};
@@ -291,7 +291,7 @@ struct err h2_respond(struct h2 *h, int32_t id, const struct h2_header *headers,
 
 struct err h2_trailers(struct h2 *h, int32_t id, const struct h2_header *headers, size_t count)
 {
-    nghttp2_nv nv[HEADERS_MOST];
+    nghttp2_nv nv[HEADERS_MOST] FILLED_LATER;
     if (count > HEADERS_MOST)
         return ERR(TOO_LARGE);
     return result_of(nghttp2_submit_trailer(h->session, id, nv, to_nv(nv, headers, count)));
@@ -300,7 +300,7 @@ struct err h2_trailers(struct h2 *h, int32_t id, const struct h2_header *headers
 struct err h2_request(struct h2 *h, const struct h2_header *headers, size_t count, void *stream,
                       int32_t *ret_id)
 {
-    nghttp2_nv nv[HEADERS_MOST];
+    nghttp2_nv nv[HEADERS_MOST] FILLED_LATER;
     if (count > HEADERS_MOST)
         return ERR(TOO_LARGE);
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_body};

@@ -61,9 +61,10 @@ struct h2_role {
     /* At the end of each h2_produce(): a place to make more output, outside of nghttp2's callbacks.
      */
     void (*after_produce)(struct h2 *h);
-    /* Fills buf with up to len bytes of body. Returns how many; 0 with H2_BODY_MORE means wait until
-     * h2_resume(). Any other end: the bytes returned are the last. */
-    size_t (*read_body)(struct h2 *h, void *stream, uint8_t *buf, size_t len, enum h2_body_end *ret_end);
+    /* Fills buf with up to len bytes of body. Returns how many; 0 with H2_BODY_MORE means wait
+     * until h2_resume(). Any other end: the bytes returned are the last. */
+    size_t (*read_body)(struct h2 *h, void *stream, uint8_t *buf, size_t len,
+                        enum h2_body_end *ret_end);
     /* The peer sent GOAWAY: streams above last_id were not processed. */
     void (*on_goaway)(struct h2 *h, int32_t last_id, uint32_t error_code);
     void (*on_settings)(struct h2 *h);

@@ -83,7 +83,8 @@ static void on_answered(struct h2 *h, void *stream)
         h2_reset(h, call->id, H2_NO_ERROR);
 }
 
-static size_t read_body(struct h2 *h, void *stream, uint8_t *buf, size_t len, enum h2_body_end *ret_end)
+static size_t read_body(struct h2 *h, void *stream, uint8_t *buf, size_t len,
+                        enum h2_body_end *ret_end)
 {
     (void)h;
     return call_read_body(stream, buf, len, ret_end);
