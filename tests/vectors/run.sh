@@ -19,6 +19,8 @@ labelled-sample.txt
 "
 program=$1
 set --
+files="deserialization messages tree-math tree-operations tree-validation transcript-hashes"
+files="$files crypto-basics key-schedule psk_secret secret-tree message-protection welcome"
 for file in $files; do
     if [ ! -f "$folder/$file" ]; then
         echo "SKIP $folder/$file is missing (set HEARTH_VECTORS)"

@@ -78,5 +78,6 @@ void vector_treekem(struct vector_case *c); /* the public part */
 /* Labelled lines (labelled.c) as an array of cases like those of a JSON file. The caller owns it.
  */
 json_t *vector_labelled_file(const char *path);
+void vector_welcome(struct vector_case *c);
 
 #endif
