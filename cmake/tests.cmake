@@ -47,6 +47,12 @@ add_library(generated_headers_cpp STATIC ${CMAKE_SOURCE_DIR}/tests/unit/proto/pl
 target_link_libraries(generated_headers_cpp PRIVATE generated_core generated_bench generated_interop generated_golden)
 
 hearth_fuzz(plugin_input USES plugin)
+hearth_fuzz(mls_message USES mls_codec)
+hearth_fuzz(mls_ratchet_tree USES mls_public)
+hearth_fuzz(mls_secrets USES mls_codec)
+hearth_fuzz(mls_extension USES mls_codec)
+hearth_fuzz(mls_public_group USES mls_kit)
+hearth_program(mls_seeds SOURCES tests/fuzz/mls_seeds.c USES mls_kit) # writes the seeds of the five above
 # HTTP/2 by wire: our own conformance rules (those of h2spec, strict) and the attacks of docs/http2.md.
 hearth_test(h2_hpack COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/h2/hpack.py LABELS h2)
 if(TARGET bench_server)

@@ -74,10 +74,10 @@ void vector_tree_math(struct vector_case *c);
 void vector_tree_operations(struct vector_case *c);
 void vector_tree_validation(struct vector_case *c);
 void vector_treekem(struct vector_case *c); /* the public part */
+void vector_welcome(struct vector_case *c);
 
 /* Labelled lines (labelled.c) as an array of cases like those of a JSON file. The caller owns it.
  */
 json_t *vector_labelled_file(const char *path);
-void vector_welcome(struct vector_case *c);
 
 #endif
