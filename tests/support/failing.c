@@ -1,0 +1,63 @@
+#include "support/failing.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+static _Thread_local long countdown = -1;
+static _Thread_local bool failed;
+
+void test_fail_allocation(long n)
+{
+    failed = false;
+    countdown = n;
+}
+
+bool test_allocation_failed(void)
+{
+    countdown = -1;
+    return failed;
+}
+
+#if defined(HEARTH_SANITIZED) || defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+
+bool test_can_fail_allocations(void)
+{
+    return false;
+}
+
+#else
+
+bool test_can_fail_allocations(void)
+{
+    return true;
+}
+
+static bool fail_now(void)
+{
+    if (countdown < 0 || countdown-- > 0)
+        return false;
+    failed = true;
+    return true;
+}
+
+/* glibc's own, under the names it keeps for this purpose */
+void *__libc_malloc(size_t len);
+void *__libc_calloc(size_t count, size_t len);
+void *__libc_realloc(void *old, size_t len);
+
+void *malloc(size_t len)
+{
+    return fail_now() ? NULL : __libc_malloc(len);
+}
+
+void *calloc(size_t count, size_t len)
+{
+    return fail_now() ? NULL : __libc_calloc(count, len);
+}
+
+void *realloc(void *old, size_t len)
+{
+    return fail_now() ? NULL : __libc_realloc(old, len);
+}
+
+#endif

@@ -1,0 +1,23 @@
+/* Failing chosen allocations of the running program: malloc, calloc and realloc themselves, whoever
+ * calls them. A program gets its own malloc by using this header; sanitizer builds have one
+ * already, and there nothing can be failed (test_can_fail_allocations() is false, skip()).
+ *
+ *     for (long n = 0;; n++) {
+ *         test_fail_allocation(n);
+ *         struct err err = thing(...);
+ *         if (!test_allocation_failed()) break;      // thing makes no more than n allocations
+ *         ...err must be NO_MEMORY and nothing changed...
+ *     }
+ */
+#ifndef TESTS_SUPPORT_FAILING_H
+#define TESTS_SUPPORT_FAILING_H
+
+#include <stdbool.h>
+
+bool test_can_fail_allocations(void);
+/* The n-th allocation from now on fails, once; below 0: none does. */
+void test_fail_allocation(long n);
+/* Did it? Stops the counting. */
+bool test_allocation_failed(void);
+
+#endif
