@@ -55,3 +55,5 @@ if(TARGET bench_server)
   hearth_test(h2_conformance_tls COMMAND ${h2_conformance} --tls LABELS h2)
 endif()
 hearth_program(mls_bench SOURCES tests/bench/mls_bench.c USES mls_kit)
+hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py
+  $<TARGET_FILE:bench_server>)
