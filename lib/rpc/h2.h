@@ -81,6 +81,17 @@ struct h2_limits {
     bool off; /* count nothing: control runs */
 };
 
+/* Where the stream of bytes stands in its frames; see h2_scan.h. */
+struct h2_scan {
+    uint8_t head[9];
+    uint8_t have; /* bytes of head */
+    uint8_t type;
+    uint32_t length;   /* of the frame's payload */
+    uint32_t left;     /* bytes of it, or of the preface, that are still to come */
+    int64_t late_cost; /* of frames that came, less those that nghttp2 took */
+    struct bucket late;
+};
+
 enum { H2_CLOSED_RING = 64, H2_OUTPUT_BYTES = 64 * 1024 };
 
 struct h2 {
@@ -105,6 +116,9 @@ struct h2 {
     uint32_t streams_open;
     struct bucket glitches, resets;
     uint32_t ping_credit, window_credit; /* earned by what we send */
+    uint32_t pings_out;                  /* of ours, not answered yet */
+    uint64_t headers_us;                 /* servers: since when a header block is coming; 0: none */
+    struct h2_scan scan;                 /* servers */
     int32_t closed[H2_CLOSED_RING];
     uint32_t closed_at;
 };
