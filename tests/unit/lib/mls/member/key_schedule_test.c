@@ -33,6 +33,14 @@ static void external_init(void **state)
         assert_ok(key_schedule_external_receive(suite, &external, public_key_view(&kem_output),
                                                 &received));
         assert_true(secret_equal(&sent, &received));
+        /* RFC 9420 8.3, spelled out: an empty info, and a label that is exported whole */
+        struct hpke_ctx ctx;
+        struct secret spelled;
+        assert_ok(hpke_setup_receive(&suite->hpke, secret_view(&private_key), none,
+                                     public_key_view(&kem_output), BYTES_LIST(none), NULL, &ctx));
+        assert_ok(hpke_ctx_export(&ctx, bytes_str("MLS 1.0 external init secret"),
+                                  suite_hash_bytes(suite), &spelled));
+        assert_true(secret_equal(&sent, &spelled));
         /* under another epoch's secret the output is another */
         external.data[0] ^= 1;
         assert_ok(key_schedule_external_receive(suite, &external, public_key_view(&kem_output),
