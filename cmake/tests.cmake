@@ -33,6 +33,7 @@ hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/include
 
 # Programs that tests and measurements run against.
 hearth_program(bench_server SOURCES tests/bench/bench_server.c USES generated_bench net)
+hearth_program(bench_client SOURCES tests/bench/bench_client.c USES generated_bench net)
 # gRPC's official test service, both ends.
 hearth_program(interop_server SOURCES tests/interop/interop_server.c tests/interop/service.c tests/interop/flags.c
   USES generated_interop net LIBS lib::event)
