@@ -61,7 +61,8 @@ static void check_seed(const char *name)
             fail_msg("%s: wrote %zu bytes and failed", name, out.len);
         buf_clear(&out);
     }
-    assert_true(runs > 10);
+    assert_true(runs >=
+                5); /* ten times that where arenas give each allocation a malloc of its own */
     buf_clear(&good);
     buf_clear(&seed);
 }
