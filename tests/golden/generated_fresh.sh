@@ -8,8 +8,8 @@ for tool in protoc protoc-c; do
 done
 version=$(protoc-c --version)
 case $version in
-"protobuf-c 1.4."*) ;;
-*) echo "SKIP protoc-c writes other text: ${version%%$'\n'*}"; exit 77 ;;
+    "protobuf-c 1.4."*) ;;
+    *) echo "SKIP protoc-c writes other text: $version"; exit 77 ;;
 esac
 rm -rf "$scratch"
 mkdir -p "$scratch/generated" "$scratch/docs/protocol"

@@ -1,0 +1,89 @@
+"""What is paired with what, as data: peers, and the cases each pair must pass.
+
+A peer is how to start its server and its client; both take the official flags. prepare() makes it runnable in
+`work` (compiles, installs) and returns None, or the reason why it can't be.
+"""
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+from typing import Callable
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+PROTO = os.path.join(HERE, "proto")
+
+CORE = ["empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",
+        "custom_metadata", "status_code_and_message", "special_status_message", "unimplemented_method",
+        "unimplemented_service", "cancel_after_begin", "cancel_after_first_response", "timeout_on_sleeping_server"]
+COMPRESSED = ["client_compressed_unary", "server_compressed_unary", "client_compressed_streaming",
+              "server_compressed_streaming"]
+MORE = ["half_duplex", "rpc_soak", "channel_soak", "slow_consumer", "pick_first_unary"]
+OURS = CORE + COMPRESSED + MORE + ["cacheable_unary"]
+
+
+@dataclasses.dataclass
+class Peer:
+    name: str
+    server: Callable  # work folder -> command
+    client: Callable
+    prepare: Callable
+    serves: list  # cases that our client runs against its server
+    calls: list  # cases that its client knows
+    environment: dict = dataclasses.field(default_factory=dict)
+
+
+def run(command, folder=None, seconds=300):
+    """None, or what the command said when it failed."""
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return None if done.returncode == 0 else (done.stderr or done.stdout)[-2000:]
+
+
+def protos():
+    return [os.path.join("grpc/testing", name) for name in ("empty.proto", "messages.proto", "test.proto")]
+
+
+# ---- ours -----------------------------------------------------------------------------------------------------
+
+def ours(binaries):
+    def prepare(_work):
+        for name in ("interop_server", "interop_client"):
+            if not os.access(os.path.join(binaries, name), os.X_OK):
+                return f"no {name} in {binaries}"
+        return None
+    return Peer("hearth", lambda _: [os.path.join(binaries, "interop_server")],
+                lambda _: [os.path.join(binaries, "interop_client"), "--slow_consumer_ms=1"], prepare, OURS, OURS)
+
+
+# ---- python ---------------------------------------------------------------------------------------------------
+
+def system_python():
+    """Debian's, which is where python3-grpcio goes, may not be the first on the path."""
+    for python in ("/usr/bin/python3", sys.executable):
+        if run([python, "-c", "import grpc, google.protobuf"], seconds=60) is None:
+            return python
+    return None
+
+
+def python():
+    folder = os.path.join(HERE, "peers", "python")
+
+    def prepare(work):
+        if system_python() is None:
+            return "no grpcio: apt-get install python3-grpcio python3-protobuf"
+        if not shutil.which("protoc"):
+            return "no protoc"
+        os.makedirs(work, exist_ok=True)
+        return run(["protoc", "-I", PROTO, "--python_out", work, *protos()], PROTO)
+    return Peer("python", lambda work: [system_python(), os.path.join(folder, "server.py"), "--messages", work],
+                lambda work: [system_python(), os.path.join(folder, "client.py"), "--messages", work], prepare,
+                # grpcio can't switch compression per message towards a client, nor see it
+                serves=CORE + MORE, calls=CORE + ["half_duplex", "rpc_soak", "channel_soak"])
+
+
+def peers(binaries):
+    return [ours(binaries), python()]
