@@ -20,6 +20,7 @@ hearth_unit_tests(net lib/net generated_bench generated_golden)
 hearth_unit_tests(rpc lib/rpc)
 hearth_unit_tests(pb lib/pb generated_golden)
 hearth_unit_tests(plugin proto/plugin generated_golden rpc)
+target_link_options(unit_proto_plugin_failure_test PRIVATE -Wl,--wrap=malloc)
 
 # Official MLS vectors: mls_vectors checks files by type; ctest runs it over what lies in the vectors folder.
 file(GLOB vector_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/vectors/*.c)
