@@ -81,8 +81,10 @@ def python():
         return run(["protoc", "-I", PROTO, "--python_out", work, *protos()], PROTO)
     return Peer("python", lambda work: [system_python(), os.path.join(folder, "server.py"), "--messages", work],
                 lambda work: [system_python(), os.path.join(folder, "client.py"), "--messages", work], prepare,
-                # grpcio can't switch compression per message towards a client, nor see it
-                serves=CORE + MORE, calls=CORE + ["half_duplex", "rpc_soak", "channel_soak"])
+                # a server on grpcio is not told whether a request came compressed
+                serves=CORE + MORE + ["server_compressed_unary", "server_compressed_streaming"],
+                calls=CORE + ["half_duplex", "rpc_soak", "channel_soak", "client_compressed_unary",
+                              "server_compressed_unary"])
 
 
 def peers(binaries):
