@@ -87,5 +87,47 @@ def python():
                               "server_compressed_unary"])
 
 
+# ---- C++ ------------------------------------------------------------------------------------------------------
+
+def cpp():
+    folder = os.path.join(HERE, "peers", "cpp")
+
+    def newer(program, *sources):
+        return os.path.exists(program) and all(os.path.getmtime(source) <= os.path.getmtime(program)
+                                               for source in sources)
+
+    def prepare(work):
+        plugin = shutil.which("grpc_cpp_plugin")
+        if not plugin or run(["pkg-config", "--exists", "grpc++"]) is not None:
+            return "no gRPC C++: apt-get install libgrpc++-dev protobuf-compiler-grpc"
+        os.makedirs(work, exist_ok=True)
+        sources = [os.path.join(folder, name) for name in ("server.cc", "client.cc", "common.h")]
+        programs = [os.path.join(work, name) for name in ("server", "client")]
+        if all(newer(program, *sources) for program in programs):
+            return None
+        why = run(["protoc", "-I", PROTO, f"--plugin=protoc-gen-grpc={plugin}", "--cpp_out", work, "--grpc_out", work,
+                   *protos()], PROTO)
+        if why:
+            return why
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "grpc++", "protobuf"], capture_output=True,
+                               text=True, check=True).stdout.split()
+        generated = [os.path.join(work, "grpc/testing", name)
+                     for name in ("empty.pb.cc", "messages.pb.cc", "test.pb.cc", "test.grpc.pb.cc")]
+        objects = []
+        for source in generated + sources[:2]:
+            objects.append(os.path.join(work, os.path.basename(source) + ".o"))
+            why = run(["g++", "-std=c++17", "-O1", "-c", "-I", work, "-I", folder, source, "-o", objects[-1]])
+            if why:
+                return why
+        for program, main in zip(programs, objects[-2:]):
+            why = run(["g++", "-o", program, main, *objects[:4], *flags])
+            if why:
+                return why
+        return None
+    cases = CORE + COMPRESSED + MORE
+    return Peer("cpp", lambda work: [os.path.join(work, "server")], lambda work: [os.path.join(work, "client")],
+                prepare, serves=cases, calls=cases)
+
+
 def peers(binaries):
-    return [ours(binaries), python()]
+    return [ours(binaries), python(), cpp()]
