@@ -129,5 +129,44 @@ def cpp():
                 prepare, serves=cases, calls=cases)
 
 
+# ---- JavaScript -----------------------------------------------------------------------------------------------
+
+NODE = os.path.join(ROOT, "build", "node")
+
+
+def install_node_packages():
+    """package.json's into build/node, unless they are there. None, or why not."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return "no node and npm: apt-get install nodejs npm"
+    wanted, installed = os.path.join(HERE, "package.json"), os.path.join(NODE, "installed.json")
+    with open(wanted, encoding="utf-8") as file:
+        text = file.read()
+    if os.path.exists(installed):
+        with open(installed, encoding="utf-8") as file:
+            if file.read() == text:
+                return None
+    os.makedirs(NODE, exist_ok=True)
+    shutil.copy(wanted, os.path.join(NODE, "package.json"))
+    why = run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], NODE, 240)
+    if why:
+        return f"npm install: {why}"
+    with open(installed, "w", encoding="utf-8") as file:
+        file.write(text)
+    return None
+
+
+def javascript():
+    folder = os.path.join(HERE, "peers", "js")
+
+    def command(program):
+        return lambda _: ["node", os.path.join(folder, program), f"--protos={PROTO}"]
+    return Peer("js", command("server.js"), command("client.js"), lambda _: install_node_packages(),
+                # a server on grpc-js neither compresses nor sees whether a request came compressed
+                serves=CORE + MORE,
+                calls=CORE + ["half_duplex", "rpc_soak", "channel_soak", "client_compressed_unary",
+                              "server_compressed_unary", "server_compressed_streaming"],
+                environment={"NODE_PATH": os.path.join(NODE, "node_modules")})
+
+
 def peers(binaries):
-    return [ours(binaries), python(), cpp()]
+    return [ours(binaries), python(), cpp(), javascript()]
