@@ -288,6 +288,7 @@ static void reinit_closes_the_group(void **state)
     kit_apply(&k, commit, NULL, 0);
     assert_true(public_group_is_closed(&k.group));
     assert_err(process(kit_commit(&k, 0, NULL, 0, false)), MLS_GROUP_CLOSED);
+    assert_err(process(kit_member_proposal(&k, 0, kit_remove(&k, 1))), MLS_GROUP_CLOSED);
     struct buf b = BUF_INIT;
     struct public_group loaded;
     public_group_save(&b, &k.group);
