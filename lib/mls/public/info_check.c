@@ -102,9 +102,9 @@ static struct err added_refs(const struct staged_commit *s, struct digest **ret_
     return ERR_OK;
 }
 
-/* Strikes out (len 0 would spoil the order, so in a list of its own) the one a Welcome names. */
-static struct err strike(const struct staged_commit *s, const struct digest *refs, bool *reached,
-                         struct bytes ref)
+/* Marks the Add a Welcome names; an unknown one, or one named before, is an error. */
+static struct err mark_reached(const struct staged_commit *s, const struct digest *refs,
+                               bool *reached, struct bytes ref)
 {
     struct digest key = {.len = ref.len};
     if (ref.len != s->group->suite->hash->bytes)
@@ -127,7 +127,7 @@ static struct err check_reach(const struct staged_commit *s, const struct digest
         struct wire_reader it = welcome_begin(&welcomes[i]);
         struct encrypted_group_secrets e;
         for (; welcome_next(&it, &e); total++)
-            TRY(strike(s, refs, reached, e.new_member));
+            TRY(mark_reached(s, refs, reached, e.new_member));
     }
     return total == s->added.count ? ERR_OK : ERR(MLS_WELCOME_MEMBERS);
 }

@@ -26,7 +26,8 @@ struct err public_group_adopt_context(struct public_group *g, struct bytes conte
     g->suite = suite_find(g->context.cipher_suite);
     if (g->suite == NULL)
         return ERR(MLS_SUITE_UNKNOWN);
-    return group_rules_read(&g->context.extensions, &g->rules);
+    struct group_rules rules;
+    return group_rules_read(&g->context.extensions, &rules);
 }
 
 static void set_tag(struct public_group *g, struct bytes tag)
@@ -41,6 +42,15 @@ void public_group_set_confirmation_tag(struct public_group *g, struct bytes tag)
 {
     assert(g->context.epoch == 0 && tag.len == g->suite->hash->bytes);
     set_tag(g, tag);
+}
+
+static struct err validate(const struct public_group *g, const struct mls_policy *policy)
+{
+    struct group_rules rules;
+    struct tree_diff d;
+    TRY(group_rules_read(&g->context.extensions, &rules));
+    tree_diff_init(&d, &g->tree);
+    return validate_tree(&d, g->suite, g->context.group_id, &rules, policy);
 }
 
 static struct err from_group_info(struct public_group *g, const struct group_info *info,
@@ -61,9 +71,7 @@ static struct err from_group_info(struct public_group *g, const struct group_inf
     if (!tree_leaf(&g->tree, info->signer, &signer))
         return ERR(MLS_GROUP_INFO_SIGNER);
     TRY(info_check_signature(info, g->suite, signer.signature_key));
-    struct tree_diff d;
-    tree_diff_init(&d, &g->tree);
-    TRY(validate_tree(&d, g->suite, g->context.group_id, &g->rules, policy));
+    TRY(validate(g, policy));
     set_tag(g, info->confirmation_tag);
     return ERR_OK;
 }
@@ -98,9 +106,7 @@ static struct err create(struct public_group *g, struct group_context *gc, struc
     group_context_write(scratch, gc);
     TRY(buf_check(scratch));
     TRY(public_group_adopt_context(g, buf_view(scratch)));
-    struct tree_diff d;
-    tree_diff_init(&d, &g->tree);
-    return validate_tree(&d, g->suite, g->context.group_id, &g->rules, policy);
+    return validate(g, policy);
 }
 
 struct err public_group_create(const struct suite *suite, struct bytes group_id,
@@ -131,7 +137,6 @@ void public_group_merge(struct public_group *g, struct staged_commit **staged)
     g->context_bytes = s->context;
     s->context = BUF_INIT;
     g->context = s->next_context;
-    g->rules = s->next_rules;
     g->interim_transcript_hash = s->interim_transcript_hash;
     g->confirmation_tag = s->confirmation_tag;
     buf_clear(&g->reinit);
