@@ -2,8 +2,10 @@
 # run.sh MLS_VECTORS: runs it over the files in $HEARTH_VECTORS/mls. The time is that of the files we made ourselves.
 folder=${HEARTH_VECTORS:-../shared/vectors}/mls
 files="
+crypto-basics.json
 deserialization.json
 key-schedule.json
+message-protection.json
 messages.json
 psk_secret.json
 secret-tree.json

@@ -62,6 +62,21 @@ struct bytes vector_hex(struct vector_case *c, const json_t *object, const char 
     return vector_hex_of(c, vector_field(c, object, name));
 }
 
+struct bytes vector_private_key(struct vector_case *c, const json_t *object, const char *name,
+                                size_t len)
+{
+    struct bytes key = vector_hex(c, object, name);
+    if (key.len >= len)
+        return key;
+    uint8_t *padded = arena_alloc(&c->arena, len);
+    if (padded == NULL) {
+        vector_fail(c, "out of memory");
+        return key;
+    }
+    memcpy(padded + (len - key.len), key.data, key.len);
+    return bytes_of(padded, len);
+}
+
 const struct suite *vector_suite(struct vector_case *c)
 {
     uint64_t id = vector_uint(c, c->json, "cipher_suite");

@@ -33,6 +33,9 @@ const json_t *vector_field(struct vector_case *c, const json_t *object, const ch
 uint64_t vector_uint(struct vector_case *c, const json_t *object, const char *name);
 struct bytes vector_hex(struct vector_case *c, const json_t *object, const char *name);
 struct bytes vector_hex_of(struct vector_case *c, const json_t *value);
+/* A private key of len bytes. The files drop leading zeros of P-521 scalars; these are put back. */
+struct bytes vector_private_key(struct vector_case *c, const json_t *object, const char *name,
+                                size_t len);
 /* The field cipher_suite of the case. NULL fails the case. */
 const struct suite *vector_suite(struct vector_case *c);
 /* Copies and forgets the buffer; a failed one fails the case. */
@@ -57,9 +60,11 @@ struct bytes vector_take(struct vector_case *c, struct buf *b);
 #define CHECK_BYTES(got, want) CHECK(bytes_equal(got, want))
 
 /* One function per type, each in a file of its own name. */
+void vector_crypto_basics(struct vector_case *c);
 void vector_deserialization(struct vector_case *c);
 void vector_key_schedule(struct vector_case *c);
 void vector_labelled(struct vector_case *c);
+void vector_message_protection(struct vector_case *c);
 void vector_messages(struct vector_case *c);
 void vector_psk_secret(struct vector_case *c);
 void vector_public_follower(struct vector_case *c);
