@@ -7,6 +7,8 @@ deserialization.json
 key-schedule.json
 message-protection.json
 messages.json
+passive-client-handling-commit.json
+passive-client-welcome.json
 psk_secret.json
 secret-tree.json
 transcript-hashes.json
@@ -14,6 +16,7 @@ tree-math.json
 tree-operations.json
 tree-validation.json
 treekem.json
+welcome.json
 public-follower-sample.json
 labelled-sample.txt
 "
