@@ -67,6 +67,22 @@ static void the_store_is_bounded(void **state)
     proposal_store_clear(&store);
 }
 
+static void credential_types_are_counted(void **state)
+{
+    (void)state;
+    struct credential_uses uses = {0};
+    for (uint16_t type = 0; type < TREE_MAX_CREDENTIAL_TYPES; type++)
+        assert_ok(credential_uses_add(&uses, type));
+    assert_ok(credential_uses_add(&uses, 3));
+    assert_err(credential_uses_add(&uses, 1000), WIRE_LIMIT);
+    credential_uses_remove(&uses, 3);
+    credential_uses_remove(&uses, 1000); /* is not there */
+    assert_int_equal(uses.count, TREE_MAX_CREDENTIAL_TYPES);
+    credential_uses_remove(&uses, 3);
+    assert_int_equal(uses.count, TREE_MAX_CREDENTIAL_TYPES - 1);
+    assert_ok(credential_uses_add(&uses, 1000));
+}
+
 static void trees_are_bounded(void **state)
 {
     (void)state;
@@ -333,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pending_proposals, setup, teardown),
         cmocka_unit_test_setup_teardown(the_store_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(credential_types_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(trees_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(content_from_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(required_credentials, setup, teardown),
