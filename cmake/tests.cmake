@@ -82,3 +82,18 @@ hearth_program(member_bench SOURCES tests/bench/member_bench.c USES mls_member)
 target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py
   $<TARGET_FILE:bench_server>)
+hearth_fuzz(crypto_inputs USES crypto)
+hearth_fuzz(mls_secret_tree USES mls_member)
+hearth_program(secret_seeds SOURCES tests/fuzz/secret_seeds.c USES mls_member) # writes the seeds of these two
+
+# Secrets must not steer branches or addresses: memcheck with secrets marked undefined. Sanitizers and valgrind
+# don't mix.
+find_path(VALGRIND_HEADERS valgrind/memcheck.h)
+if(VALGRIND_HEADERS AND NOT HEARTH_SANITIZE)
+  hearth_program(secret_dependence SOURCES tests/secrets/secret_dependence.c USES mls_member)
+  target_link_options(secret_dependence PRIVATE -Wl,--strip-debug) # valgrind 3.19 can't read clang's
+  hearth_test(secret_dependence COMMAND ${CMAKE_SOURCE_DIR}/tests/secrets/run.sh $<TARGET_FILE:secret_dependence>
+    ${CMAKE_SOURCE_DIR}/tests/secrets/secret_dependence.supp SECONDS 300)
+else()
+  hearth_test(secret_dependence COMMAND ${CMAKE_SOURCE_DIR}/tests/secrets/run.sh not-built none)
+endif()
