@@ -34,6 +34,7 @@ hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/include
 
 # Programs that tests and measurements run against.
 hearth_program(bench_server SOURCES tests/bench/bench_server.c USES generated_bench net)
+hearth_program(bench_client SOURCES tests/bench/bench_client.c USES generated_bench net)
 # gRPC's official test service, both ends.
 hearth_program(interop_server SOURCES tests/interop/interop_server.c tests/interop/service.c tests/interop/flags.c
   USES generated_interop net LIBS lib::event)
@@ -44,7 +45,7 @@ hearth_program(interop_client
 target_include_directories(interop_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Other people's stacks against ours, each way; a peer that can't be installed is skipped and says why.
-foreach(peer hearth python)
+foreach(peer hearth python cpp js)
   hearth_test(interop_${peer} COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/run.py
     --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --work ${CMAKE_SOURCE_DIR}/build/interop --peer ${peer}
     SECONDS 900 LABELS interop)

@@ -31,7 +31,7 @@ static struct err key_schedule(const struct hpke_suite *suite, const struct secr
     hpke_labeled_extract(&k, secret_view(shared), "secret",
                          BYTES_LIST(psk != NULL ? psk->psk : none), &secret);
     struct hpke_ctx ctx = {.suite = suite};
-    struct err err = ERR_OK;
+    struct err err;
     if (suite->aead->ops != NULL) {
         TRY_OR(
             hpke_labeled_expand(&k, &secret, "key", context_view, suite->aead->key_bytes, &ctx.key),

@@ -40,7 +40,9 @@ static void handshakes(struct kit *k)
     struct proposal context = {.type = PROPOSAL_GROUP_CONTEXT_EXTENSIONS};
     context.group_context_extensions =
         kit_extension(k, EXTENSION_EXTERNAL_SENDERS, bytes_of("", 1));
-    struct proposal reinit = {.type = PROPOSAL_REINIT, .reinit = {bytes_str("next"), 1, 2, {0}}};
+    struct proposal reinit = {
+        .type = PROPOSAL_REINIT,
+        .reinit = {.group_id = bytes_str("next"), .version = 1, .cipher_suite = 2}};
     struct proposal custom = {.type = 0xff01, .unknown = bytes_str("custom")};
     struct proposal_or_ref list[] = {
         kit_by_value(k, kit_add(k, kit_client_new(k))), kit_by_value(k, kit_remove(k, 4)),

@@ -69,7 +69,7 @@ static struct bytes psk(enum psk_type type, enum psk_usage usage, size_t nonce_b
 static struct bytes reinit(uint16_t version)
 {
     struct proposal p = {.type = PROPOSAL_REINIT};
-    p.reinit = (struct reinit){bytes_str("next"), version, 2, {0}};
+    p.reinit = (struct reinit){.group_id = bytes_str("next"), .version = version, .cipher_suite = 2};
     return kit_proposal(&k, &p);
 }
 
