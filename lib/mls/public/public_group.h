@@ -11,7 +11,8 @@
  * public_group_merge creator  staged_commit_begin ... (staged_commit.h)
  *
  * Nothing changes on failure. A staged commit borrows the group: merge it or free it before
- * anything else changes the group (adding a proposal included). Not thread-safe.
+ * anything else changes the group. Adding a proposal is no such change: stored proposals stay where
+ * they are. Not thread-safe.
  */
 #ifndef MLS_PUBLIC_PUBLIC_GROUP_H
 #define MLS_PUBLIC_PUBLIC_GROUP_H

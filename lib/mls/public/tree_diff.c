@@ -304,3 +304,20 @@ struct err tree_diff_rehash(struct tree_diff *d)
 {
     return rehash(d, tree_math_root(d->width));
 }
+
+void tree_diff_write(struct buf *b, const struct tree_diff *d)
+{
+    size_t mark = wire_vector_begin(b);
+    uint32_t count = tree_math_node_count(d->width);
+    while (count > 0 && tree_diff_at(d, count - 1) == NULL)
+        count--;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct tree_node *node = tree_diff_at(d, i);
+        wire_write_present(b, node != NULL);
+        if (node == NULL)
+            continue;
+        wire_write_u8(b, tree_math_is_leaf(i) ? NODE_LEAF : NODE_PARENT);
+        wire_write_fixed(b, tree_node_raw(node));
+    }
+    wire_vector_end(b, mark);
+}
