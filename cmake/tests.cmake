@@ -51,6 +51,8 @@ foreach(peer hearth python cpp js)
     --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --work ${CMAKE_SOURCE_DIR}/build/interop --peer ${peer}
     SECONDS 900 LABELS interop)
 endforeach()
+hearth_test(interop_negative COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/negative.py
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 300 LABELS interop)
 # Timings: run by hand, printed as tables.
 hearth_program(crypto_bench SOURCES tests/bench/crypto_bench.c USES crypto)
 target_include_directories(crypto_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
