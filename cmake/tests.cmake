@@ -16,10 +16,11 @@ hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(mls_codec lib/mls/codec)
 hearth_unit_tests(mls_public lib/mls/public mls_kit)
 hearth_unit_tests(mls_member lib/mls/member)
-hearth_unit_tests(net lib/net generated_bench)
+hearth_unit_tests(net lib/net generated_bench generated_golden)
 hearth_unit_tests(rpc lib/rpc)
 hearth_unit_tests(pb lib/pb generated_golden)
 hearth_unit_tests(plugin proto/plugin generated_golden rpc)
+target_link_options(unit_proto_plugin_failure_test PRIVATE -Wl,--wrap=malloc)
 
 # Official MLS vectors: mls_vectors checks files by type; ctest runs it over what lies in the vectors folder.
 file(GLOB vector_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/vectors/*.c)
@@ -33,6 +34,22 @@ hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/include
 
 # Programs that tests and measurements run against.
 hearth_program(bench_server SOURCES tests/bench/bench_server.c USES generated_bench net)
+hearth_program(bench_client SOURCES tests/bench/bench_client.c USES generated_bench net)
+# gRPC's official test service, both ends.
+hearth_program(interop_server SOURCES tests/interop/interop_server.c tests/interop/service.c tests/interop/flags.c
+  USES generated_interop net LIBS lib::event)
+file(GLOB interop_client_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/interop/cases_*.c)
+hearth_program(interop_client
+  SOURCES tests/interop/interop_client.c tests/interop/client.c tests/interop/flags.c ${interop_client_sources}
+  USES generated_interop net)
+target_include_directories(interop_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_include_directories(interop_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# Other people's stacks against ours, each way; a peer that can't be installed is skipped and says why.
+foreach(peer hearth python cpp js)
+  hearth_test(interop_${peer} COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/run.py
+    --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --work ${CMAKE_SOURCE_DIR}/build/interop --peer ${peer}
+    SECONDS 900 LABELS interop)
+endforeach()
 # Timings: run by hand, printed as tables.
 hearth_program(crypto_bench SOURCES tests/bench/crypto_bench.c USES crypto)
 target_include_directories(crypto_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
@@ -47,6 +64,12 @@ add_library(generated_headers_cpp STATIC ${CMAKE_SOURCE_DIR}/tests/unit/proto/pl
 target_link_libraries(generated_headers_cpp PRIVATE generated_core generated_bench generated_interop generated_golden)
 
 hearth_fuzz(plugin_input USES plugin)
+hearth_fuzz(mls_message USES mls_codec)
+hearth_fuzz(mls_ratchet_tree USES mls_public)
+hearth_fuzz(mls_secrets USES mls_codec)
+hearth_fuzz(mls_extension USES mls_codec)
+hearth_fuzz(mls_public_group USES mls_kit)
+hearth_program(mls_seeds SOURCES tests/fuzz/mls_seeds.c USES mls_kit) # writes the seeds of the five above
 # HTTP/2 by wire: our own conformance rules (those of h2spec, strict) and the attacks of docs/http2.md.
 hearth_test(h2_hpack COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/h2/hpack.py LABELS h2)
 if(TARGET bench_server)
@@ -55,3 +78,7 @@ if(TARGET bench_server)
   hearth_test(h2_conformance_tls COMMAND ${h2_conformance} --tls LABELS h2)
 endif()
 hearth_program(mls_bench SOURCES tests/bench/mls_bench.c USES mls_kit)
+hearth_program(member_bench SOURCES tests/bench/member_bench.c USES mls_member)
+target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py
+  $<TARGET_FILE:bench_server>)

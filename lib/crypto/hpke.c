@@ -39,7 +39,7 @@ static struct err key_schedule(const struct hpke_info *info, const struct secret
     struct secret secret;
     hpke_labeled_extract(&k, secret_view(shared), "secret", BYTES_LIST(psk), &secret);
     struct hpke_ctx ctx = {.suite = suite};
-    struct err err = ERR_OK;
+    struct err err;
     if (suite->aead->ops != NULL) {
         TRY_OR(hpke_labeled_expand(&k, &secret, "key", context, suite->aead->key_bytes, &ctx.key),
                err, out);

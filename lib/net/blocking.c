@@ -153,6 +153,7 @@ enum hearth_code hearth_channel_call(struct hearth_channel *channel,
 struct read_item {
     struct read_item *next;
     ProtobufCMessage *message;
+    bool compressed;
 };
 
 struct hearth_stream {
@@ -166,6 +167,8 @@ struct hearth_stream {
     bool writable;
     bool done;
     bool no_memory;
+    bool read_compressed; /* the reader's, like item and written: of the message read last */
+    bool compress;        /* the writer's: see hearth_stream_compress */
     struct hearth_status status;
     const ProtobufCMessage *item; /* being written */
     int written;
@@ -181,7 +184,8 @@ static void on_stream_message(struct hearth_client_call *call, const ProtobufCMe
         client_call_end(call, HEARTH_RESOURCE_EXHAUSTED, "out of memory for a response");
         return;
     }
-    *item = (struct read_item){NULL, (ProtobufCMessage *)(uintptr_t)message};
+    *item = (struct read_item){NULL, (ProtobufCMessage *)(uintptr_t)message,
+                               hearth_client_call_message_compressed(call)};
     call->keep_item = true;
     pthread_mutex_lock(&s->channel->lock);
     *s->last = item;
@@ -234,7 +238,7 @@ struct hearth_stream *hearth_stream_open(struct hearth_channel *channel,
     s->endpoint = endpoint;
     s->options = options;
     s->last = &s->first;
-    s->writable = true;
+    s->writable = s->compress = true;
     if (!on_loop(channel, start_stream, s) || (s->call == NULL && !s->done)) {
         free(s);
         return NULL;
@@ -246,6 +250,8 @@ struct hearth_stream *hearth_stream_open(struct hearth_channel *channel,
 static void write_item(void *arg)
 {
     struct hearth_stream *s = arg;
+    if (s->call != NULL)
+        hearth_client_call_compress(s->call, s->compress);
     s->written = s->call != NULL ? hearth_client_call_write(s->call, s->item) : -1;
     if (s->written == 0) {
         pthread_mutex_lock(&s->channel->lock);
@@ -261,6 +267,16 @@ bool hearth_stream_write(struct hearth_stream *stream, const ProtobufCMessage *i
     if (!on_loop(stream->channel, write_item, stream))
         return false;
     return stream->written >= 0;
+}
+
+void hearth_stream_compress(struct hearth_stream *stream, bool on)
+{
+    stream->compress = on;
+}
+
+bool hearth_stream_message_compressed(const struct hearth_stream *stream)
+{
+    return stream->read_compressed;
 }
 
 static void half_close(void *arg)
@@ -304,6 +320,7 @@ static ProtobufCMessage *pop(struct hearth_stream *s, bool *ret_resume)
         if (s->first == NULL)
             s->last = &s->first;
         message = item->message;
+        s->read_compressed = item->compressed;
         s->count--;
     }
     s->readable = s->first != NULL || s->done;

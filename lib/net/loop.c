@@ -205,7 +205,7 @@ void hearth_loop_free(struct hearth_loop *loop)
         loop->post_first = post->next;
         free(post);
     }
-    timers_clear(&loop->env.timers);
+    rpc_env_clear(&loop->env);
     close(loop->wake_fd);
     if (loop->owns_base)
         event_base_free(loop->base);

@@ -3,7 +3,7 @@
 
 usage: attacks.py --server PROGRAM [--tls] [--only NAME,...] [--seconds S] [--control] [--list]
 
-For each attack a fresh `PROGRAM --port P --threads 1 [--tls CERT KEY]` is started. An honest client makes 50 calls
+For each attack a fresh `PROGRAM --port P --threads 1 --product-limits [--tls CERT KEY]` is started. An honest client makes 50 calls
 a second over a connection and an address of its own, before, during and after. The defence held when
   - the attack says so: the abusive connection was cut, the call refused, in time;
   - the honest client's calls all came back (one retry each), with a p99 of at most max(2 x idle, idle + 10 ms)
@@ -110,7 +110,8 @@ def measure(attacks, options, net):
     """Runs these at once on a server of their own; one Measured each. Several are only run together when they are
     slow ones, and then share what the server and the honest client went through."""
     seconds = max(attack.seconds or options.seconds for attack in attacks)
-    with Server(options.server, options.tls, ["--no-limits"] if options.control else []) as server:
+    limits = ["--no-limits"] if options.control else ["--product-limits"]
+    with Server(options.server, options.tls, limits) as server:
         with Honest(server.host, server.port, options.tls) as honest:
             idle_from = time.monotonic()
             time.sleep(IDLE_S)

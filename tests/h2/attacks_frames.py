@@ -199,6 +199,21 @@ def data_after_reset(a):
     return flood(a, lambda c: h2.data(1, b"x") * MANY, lambda c: opened(c) + h2.rst_stream(1))
 
 
+def made_reset(c):
+    """Stream 1 is reset by the server, whose retained memory of it lets late frames pass."""
+    return h2.headers(1, block(c, [("content-length", "1")])) + h2.data(1, b"body")
+
+
+@attack("DATA for a stream that the server has reset, for ever")
+def data_after_server_reset(a):
+    return flood(a, lambda c: h2.data(1, b"x") * MANY, made_reset)
+
+
+@attack("header blocks of 16 KB for a stream that the server has reset: decoded, told to nobody")
+def headers_after_server_reset(a):
+    return flood(a, lambda c: h2.headers(1, h2.hpack.indexed(2) * 16000) * 4, made_reset)
+
+
 @attack("RST_STREAM again and again on one dead stream, 300 a second")
 def reset_closed_flood(a):
     return flood(a, lambda c: h2.rst_stream(1) * 15, opened, per_s=20)

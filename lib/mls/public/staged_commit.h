@@ -36,6 +36,7 @@ struct staged_commit {
         committer_leaf; /* where the committer sits in the new tree; for a joiner set by join */
     struct listed_proposal *list; /* owned; in the order of the commit, references resolved */
     size_t list_count;
+    uint32_t covered_count; /* pending proposals the list names */
     bool path_required;
     bool has_path;
     struct filtered_path path;      /* after shape */
@@ -49,6 +50,7 @@ struct staged_commit {
     /* Also in the list: PSKs in order (PROPOSAL_PSK), kem_output (PROPOSAL_EXTERNAL_INIT),
      * PROPOSAL_REINIT. */
 
+    bool new_extensions;          /* there is a GroupContextExtensions */
     struct extensions extensions; /* of the new epoch: after a GroupContextExtensions */
     struct group_rules rules;     /* read from them */
     struct buf
@@ -110,6 +112,9 @@ CHECKED struct err staged_commit_confirm(struct staged_commit *s,
 /* ERR_MLS_CONFIRMATION_TAG_LENGTH */
 CHECKED struct err staged_commit_set_tag(struct staged_commit *s, struct bytes tag);
 
+/* Does it cover every proposal pending in the group? (A server may ask that of regular commits, so
+ * that nobody is kept from leaving; RFC 9420 12.4 leaves it to the application.) */
+bool staged_commit_covers_pending(const struct staged_commit *s);
 /* The ReInit among the proposals, or NULL. */
 const struct reinit *staged_commit_reinit(const struct staged_commit *s);
 

@@ -49,30 +49,51 @@ bool tree_diff_has_encryption_key(const struct tree_diff *d, struct bytes key)
     return false;
 }
 
-/* Merges two sorted lists: what stays of the base's index, and the new entries. Equal neighbours
- * are twins. */
+/* The first place in a sorted index whose key is not below. Keys are those of the base. */
+static uint32_t place_of(const struct tree_diff *d, const struct key_index *index,
+                         key_index_key *key_of, struct bytes key)
+{
+    uint32_t low = 0;
+    uint32_t high = index->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (bytes_compare(key_of(tree_at(d->base, index->sorted[middle])), key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* What stays of old[from..to) goes to the end of out. */
+static void keep_range(const struct tree_diff *d, const struct key_index *old,
+                       key_index_key *key_of, uint32_t from, uint32_t to, struct key_index *out)
+{
+    for (uint32_t i = from; i < to; i++) {
+        if (keeps_key(d, old->sorted[i], key_of))
+            out->sorted[out->count++] = old->sorted[i];
+    }
+}
+
+/* Merges two sorted lists: what stays of the base's index, and the new entries. False when a key is
+ * in both. Old keys are looked at only where a new one is to be put: reading all would cost more
+ * than the rest of a commit. */
 static bool merge_sorted(const struct tree_diff *d, const struct key_index *old,
                          key_index_key *key_of, struct tree_diff_entry *const *added,
                          uint32_t added_count, struct key_index *out)
 {
-    uint32_t next = 0;
-    for (uint32_t i = 0; i < old->count; i++) {
-        uint32_t index = old->sorted[i];
-        if (!keeps_key(d, index, key_of))
-            continue;
-        struct bytes key = next < added_count ? key_of(tree_diff_at(d, index)) : bytes_of(NULL, 0);
-        while (next < added_count) {
-            int order = bytes_compare(key_of(added[next]->node), key);
-            if (order == 0)
-                return false;
-            if (order > 0)
-                break;
-            out->sorted[out->count++] = added[next++]->index;
-        }
-        out->sorted[out->count++] = index;
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < added_count; i++) {
+        struct bytes key = key_of(added[i]->node);
+        uint32_t place = place_of(d, old, key_of, key);
+        keep_range(d, old, key_of, done, place, out);
+        done = place;
+        if (place < old->count && keeps_key(d, old->sorted[place], key_of) &&
+            bytes_equal(key_of(tree_at(d->base, old->sorted[place])), key))
+            return false;
+        out->sorted[out->count++] = added[i]->index;
     }
-    while (next < added_count)
-        out->sorted[out->count++] = added[next++]->index;
+    keep_range(d, old, key_of, done, old->count, out);
     return true;
 }
 

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Everything CI runs, on a clean clone: ./dev test [PRESET...] [--jobs N] [--fuzz-seconds N] [--no-static]
+
+Builds each preset and runs its ctest; then fuzzes each target for some seconds, then the static checks. Prints a
+line per step and at the end `N passed, N failed, N skipped`. A skipped test says why above; it is never a pass.
+"""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# What runs where: everything with gcc optimised (as shipped), with clang, and under ASan+UBSan; under TSan what
+# has threads. Conformance and peers need one build only.
+PRESETS = {
+    "release": [],
+    "dev": ["-LE", "h2|interop|bench"],
+    "asan": ["-LE", "interop|bench"],
+    "tsan": ["-R", "unit_lib_net|unit_lib_rpc|unit_lib_base", "-LE", "interop|bench"],
+}
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, name, outcome, detail=""):
+        setattr(self, outcome, getattr(self, outcome) + 1)
+        if outcome != "passed":
+            print(f"{outcome.upper():8}{name}  {detail}", flush=True)
+
+
+def run(command, log, **more):
+    with open(log, "w") as out:
+        return subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, **more).returncode
+
+
+def tail(log, lines=40):
+    return "".join(open(log, errors="replace").readlines()[-lines:])
+
+
+def build(preset, jobs, tally):
+    log = os.path.join(ROOT, "build", f"build-{preset}.log")
+    code = run(["cmake", "--preset", preset], log)
+    if code == 0:
+        code = run(["cmake", "--build", f"build/{preset}", "-j", str(jobs)], log)
+    tally.add(f"build {preset}", "passed" if code == 0 else "failed", "" if code == 0 else "\n" + tail(log))
+    return code == 0
+
+
+def ctest(preset, selection, jobs, tally):
+    log = os.path.join(ROOT, "build", f"test-{preset}.log")
+    junit = os.path.join(ROOT, "build", f"test-{preset}.xml")
+    if os.path.exists(junit):
+        os.remove(junit)
+    run(["ctest", "--test-dir", f"build/{preset}", "-j", str(jobs), "--output-on-failure", "--output-junit", junit,
+         *selection], log)
+    if not os.path.exists(junit):
+        tally.add(f"ctest {preset}", "failed", "\n" + tail(log))
+        return
+    for case in xml.parse(junit).getroot().iter("testcase"):
+        name = f"{preset}: {case.get('name')}"
+        status = case.get("status")
+        output = case.findtext("system-out") or ""
+        if status == "run":
+            tally.add(name, "passed")
+        elif status == "notrun" or case.find("skipped") is not None:
+            why = [line for line in output.splitlines() if line.startswith("SKIP")]
+            tally.add(name, "skipped", "; ".join(why) or "no reason given")
+        else:
+            tally.add(name, "failed", "\n" + output[-6000:])
+
+
+def fuzz(seconds, jobs, tally):
+    if not build("fuzz", jobs, tally):
+        return
+    folder = os.path.join(ROOT, "build/fuzz/bin")
+    targets = sorted(name for name in os.listdir(folder) if name.startswith("fuzz_"))
+    for name in targets:
+        log = os.path.join(ROOT, "build", f"{name}.log")
+        scratch = os.path.join(ROOT, "build", "corpus", name)
+        os.makedirs(scratch, exist_ok=True)
+        seeds = os.path.join(ROOT, "tests/fuzz/seeds", name[len("fuzz_"):])
+        command = [os.path.join(folder, name), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+                   "-print_final_stats=1", f"-artifact_prefix={scratch}/", scratch]
+        if os.path.isdir(seeds):
+            command.append(seeds)
+        code = run(command, log)
+        runs = re.search(r"number_of_executed_units:\s*(\d+)", open(log, errors="replace").read())
+        detail = "" if code == 0 else "\n" + tail(log)
+        tally.add(name, "passed" if code == 0 and runs else "failed", detail)
+    print(f"{len(targets)} fuzz targets, {seconds} s each", flush=True)
+
+
+def static_checks(jobs, tally):
+    """cppcheck and clang-tidy over our own sources (the dev preset's compile commands)."""
+    suppressions = os.path.join(ROOT, "tests/static/cppcheck.txt")
+    sources = subprocess.run(["git", "ls-files", "lib/*.c", "server/*.c", "client/*.c", "proto/*.c"], cwd=ROOT,
+                             capture_output=True, text=True).stdout.split()
+    log = os.path.join(ROOT, "build", "cppcheck.log")
+    if shutil.which("cppcheck"):
+        code = run(["cppcheck", "--quiet", "--error-exitcode=1", "--inline-suppr", "--std=c11", "-j", str(jobs),
+                    "--enable=warning,portability,performance", f"--suppressions-list={suppressions}",
+                    "-Ilib", "-Iinclude", *sources], log)
+        tally.add("cppcheck", "passed" if code == 0 else "failed", "" if code == 0 else "\n" + tail(log))
+    else:
+        tally.add("cppcheck", "skipped", "SKIP cppcheck is not installed")
+    log = os.path.join(ROOT, "build", "clang-tidy.log")
+    if shutil.which("clang-tidy"):
+        with open(log, "w") as out:
+            code = subprocess.run(["xargs", "-P", str(jobs), "-n", "4", "clang-tidy", "-p", "build/dev", "--quiet"],
+                                  cwd=ROOT, input="\n".join(sources), text=True, stdout=out,
+                                  stderr=subprocess.STDOUT).returncode
+        tally.add("clang-tidy", "passed" if code == 0 else "failed", "" if code == 0 else "\n" + tail(log))
+    else:
+        tally.add("clang-tidy", "skipped", "SKIP clang-tidy is not installed")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("presets", nargs="*", help=f"some of {', '.join(PRESETS)}; default: all, fuzz and static too")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--fuzz-seconds", type=int, default=10)
+    parser.add_argument("--no-static", action="store_true")
+    a = parser.parse_args()
+    os.makedirs(os.path.join(ROOT, "build"), exist_ok=True)
+    tally = Tally()
+    for preset in a.presets or PRESETS:
+        begun = time.monotonic()
+        if build(preset, a.jobs, tally):
+            ctest(preset, PRESETS[preset], max(1, a.jobs // 2), tally)
+        print(f"{preset}: {time.monotonic() - begun:.0f} s", flush=True)
+    if not a.presets:
+        fuzz(a.fuzz_seconds, a.jobs, tally)
+        if not a.no_static:
+            static_checks(a.jobs, tally)
+    print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped", flush=True)
+    sys.exit(1 if tally.failed or not tally.passed else 0)
+
+
+main()
