@@ -12,6 +12,8 @@ exec "$1" --now 1795219200 \
     "$folder/key-schedule.json" \
     "$folder/message-protection.json" \
     "$folder/messages.json" \
+    "$folder/passive-client-handling-commit.json" \
+    "$folder/passive-client-welcome.json" \
     "$folder/psk_secret.json" \
     "$folder/secret-tree.json" \
     "$folder/transcript-hashes.json" \
@@ -22,32 +24,3 @@ exec "$1" --now 1795219200 \
     "$folder/welcome.json" \
     "$folder/public-follower-sample.json" \
     "$folder/labelled-sample.txt"
-files="
-crypto-basics.json
-deserialization.json
-key-schedule.json
-message-protection.json
-messages.json
-passive-client-handling-commit.json
-passive-client-welcome.json
-psk_secret.json
-secret-tree.json
-transcript-hashes.json
-tree-math.json
-tree-operations.json
-tree-validation.json
-treekem.json
-welcome.json
-public-follower-sample.json
-labelled-sample.txt
-"
-program=$1
-set --
-for file in $files; do
-    if [ ! -f "$folder/$file" ]; then
-        echo "SKIP $folder/$file is missing (set HEARTH_VECTORS)"
-        exit 77
-    fi
-    set -- "$@" "$folder/$file"
-done
-exec "$program" --now 1795219200 "$@"
