@@ -108,6 +108,8 @@ static struct err derive(struct commit_build *b, const struct secret *init_secre
     else
         secret_set_zero(suite_hash_bytes(suite), &commit_secret);
     const struct mls_group *g = b->group->active ? b->group : NULL;
+    if (b->predecessor != NULL)
+        g = b->predecessor;
     struct err err = next_epoch_derive(b->client, g, b->s, init_secret, &commit_secret, &b->next);
     secret_clear(&commit_secret);
     return err;

@@ -10,6 +10,7 @@ struct commit_build {
     const struct mls_client *client;
     const struct sig_key *message_signer; /* signs the FramedContent and GroupInfo */
     const struct sig_key *leaf_signer;    /* signs the new leaf */
+    const struct mls_group *predecessor;  /* or NULL */
     struct mls_staged *staged;            /* owned until it is pending */
     struct staged_commit *s;              /* staged->public */
     const struct proposal_or_ref *list;

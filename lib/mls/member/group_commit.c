@@ -79,6 +79,7 @@ struct err group_commit(struct mls_group *g, const struct mls_client *client,
     struct commit_build b = {
         .group = g,
         .client = client,
+        .predecessor = o.predecessor,
         .message_signer = client->signer,
         .leaf_signer = o.new_signer != NULL ? o.new_signer : client->signer,
     };
