@@ -10,12 +10,17 @@ add_library(mls_kit STATIC EXCLUDE_FROM_ALL ${kit_sources})
 target_include_directories(mls_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(mls_kit PUBLIC hearth_flags mls_public)
 
+# tests/world: clients of our own in one group, with a server that follows them.
+file(GLOB world_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/world/*.c)
+add_library(mls_world STATIC EXCLUDE_FROM_ALL ${world_sources})
+target_link_libraries(mls_world PUBLIC hearth_flags mls_member test_support)
+
 hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(mls_codec lib/mls/codec)
 hearth_unit_tests(mls_public lib/mls/public mls_kit)
-hearth_unit_tests(mls_member lib/mls/member)
+hearth_unit_tests(mls_member lib/mls/member mls_world)
 hearth_unit_tests(net lib/net generated_bench generated_golden)
 hearth_unit_tests(rpc lib/rpc)
 hearth_unit_tests(rpc_services lib/rpc/services generated_golden net)
