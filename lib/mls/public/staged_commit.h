@@ -76,6 +76,12 @@ CHECKED struct err staged_commit_process(const struct public_group *g,
                                          const struct authenticated_content *content,
                                          const struct mls_policy *policy,
                                          struct staged_commit **ret_staged);
+/* The same with options: for a creator who takes up a commit of its own again. */
+CHECKED struct err staged_commit_process_with(const struct public_group *g,
+                                              const struct authenticated_content *content,
+                                              const struct mls_policy *policy,
+                                              const struct staged_options *options,
+                                              struct staged_commit **ret_staged);
 /* *staged becomes NULL; NULL is ignored. */
 void staged_commit_free(struct staged_commit **staged);
 
