@@ -225,6 +225,11 @@ static void required_capabilities(void **state)
     k.capabilities_extensions = (struct u16_list){0};
     struct proposal_or_ref list[] = {value(kit_add(&k, kit_client_new(&k))), lower};
     assert_ok(process(kit_commit(&k, 0, list, 2, true)));
+    /* what was required is required no more once that is merged */
+    assert_int_equal(u16_list_count(&k.group.rules.required.extension_types), 1);
+    k.capabilities_extensions = kit_list(&k, 1, (const uint16_t[]){0xff01});
+    kit_apply(&k, kit_commit(&k, 0, &lower, 1, true), NULL, 0);
+    assert_int_equal(u16_list_count(&k.group.rules.required.extension_types), 0);
 }
 
 /* RFC 9420 7.3: credential types: the new one must know those in use, and all must know the new
