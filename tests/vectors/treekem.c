@@ -95,7 +95,8 @@ static void check_own_path(struct treekem_case *t, uint32_t sender, struct tree_
     struct digest parent_hash;
     tree_diff_init(d, &t->tree);
     tree_filtered_path(d, sender, &path);
-    CHECK_OK(treekem_path_new(t->suite, &rng_system, path.count, &own));
+    CHECK_OK(treekem_path_new(t->suite, &rng_system, &own));
+    CHECK_OK(treekem_path_fill(t->suite, &rng_system, path.count, own));
     for (uint32_t i = 0; i < path.count; i++)
         keys[i] = public_key_view(&own->publics[i]);
     struct bytes commit_secret =

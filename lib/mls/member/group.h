@@ -206,7 +206,10 @@ struct commit_options {
     bool external_pub;                  /* in Welcomes' and the given GroupInfo */
     const struct sig_key *new_signer;   /* for the new leaf, or NULL */
     const struct leaf_profile *profile; /* the same */
-    int psk_usage; /* PSK_USAGE_REINIT or _BRANCH in the first commit of a successor, else 0 */
+    /* in the first commit of a successor (group_reinit, group_branch): whose resumption PSK it is,
+     * and PSK_USAGE_REINIT or _BRANCH; else NULL, 0 */
+    const struct mls_group *predecessor;
+    int psk_usage;
 };
 /* What to send. Clear it. */
 struct commit_output {
@@ -221,6 +224,33 @@ void commit_output_clear(struct commit_output *out);
 CHECKED struct err group_commit(struct mls_group *g, const struct mls_client *client,
                                 const struct commit_options *options,
                                 struct commit_output *ret_output);
+/* ---- successors ---- */
+
+/* A new group of members of an old one, tied to it by a resumption PSK; its first commit is
+ * pending, the Welcome is for the others. */
+struct successor {
+    const struct bytes *key_packages; /* of the others, encoded, of the new group's suite */
+    size_t count;
+    const struct leaf_profile *profile; /* of our leaf */
+    const struct mls_group_config *config;
+    bool force_path;
+    bool tree_beside;
+    /* group_branch only; a ReInit has its own */
+    struct bytes group_id;
+    const struct extensions *extensions; /* or NULL */
+};
+/* RFC 9420 11.2: after the commit of a ReInit; the group is as that says. client->signer is of the
+ * new suite. ERR_WRONG_STATE when the old group has not ended, ERR_MLS_SUITE_UNKNOWN. */
+CHECKED struct err group_reinit(const struct mls_group *closed, const struct mls_client *client,
+                                const struct successor *successor, struct commit_output *ret_output,
+                                struct mls_group **ret_group);
+/* RFC 9420 11.3: a subgroup, of the same suite, from the current epoch. */
+CHECKED struct err group_branch(const struct mls_group *from, const struct mls_client *client,
+                                const struct successor *successor, struct commit_output *ret_output,
+                                struct mls_group **ret_group);
+
+/* ---- pending commits ---- */
+
 /* NULL when there is none. For looking at. */
 const struct staged_commit *group_pending(const struct mls_group *g);
 /* Into the epoch of our own commit. ERR_WRONG_STATE when nothing is pending. */

@@ -45,7 +45,7 @@ struct err client_accept_staged(const struct mls_client *client, const struct st
         TRY(accept_leaf(client, s, s->committer_leaf, s->removed.count > 0,
                         s->removed.count > 0 ? s->removed.at[0] / 2 : 0));
     /* RFC 9420 12.1.8.1: external senders of new extensions */
-    if (s->extensions.raw.data != s->group->context.extensions.raw.data)
+    if (s->new_extensions)
         TRY(accept_external_senders(client, &s->extensions));
     return ERR_OK;
 }

@@ -1,7 +1,6 @@
 /* Messages of other members: tags and decryption here, the rest in the public ring. */
 #include <stdlib.h>
 
-#include "crypto/labelled.h"
 #include "mls/member/group_state.h"
 #include "mls/member/message_protection.h"
 #include "mls/public/validate_leaf.h"
@@ -250,27 +249,13 @@ static const struct tree_node *leaf_of(const struct mls_group *g, const struct e
                               : view->past->leaves[leaf_index];
 }
 
-static struct err verify_application(const struct suite *suite, const struct epoch_view *view,
-                                     const struct authenticated_content *content,
-                                     const struct tree_node *leaf)
-{
-    struct buf tbs = BUF_INIT;
-    framed_content_write_tbs(&tbs, content->wire_format, &content->content, view->context);
-    struct err err = buf_check(&tbs);
-    if (err_is_ok(err))
-        err =
-            labelled_verify(suite->sig, tree_node_signature_key(leaf), LABEL_MLS,
-                            bytes_str("FramedContentTBS"), buf_view(&tbs), content->auth.signature);
-    buf_clear(&tbs);
-    /* RFC 9420 6.1: recipients MUST verify the signature */
-    return validate_blame(err, ERR_MLS_MESSAGE_SIGNATURE);
-}
-
 static struct err receive_application(const struct mls_group *g, const struct epoch_view *view,
                                       const struct authenticated_content *content,
                                       const struct tree_node *leaf, struct mls_received *received)
 {
-    TRY(verify_application(g->public.suite, view, content, leaf));
+    /* RFC 9420 6.1: in the epoch of the message, by its leaf */
+    TRY(public_group_verify_signature(g->public.suite, content, view->context,
+                                      tree_node_signature_key(leaf)));
     const void *copy = arena_copy(&received->arena, leaf->raw, leaf->len);
     if (copy == NULL)
         return ERR(NO_MEMORY);

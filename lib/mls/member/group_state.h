@@ -36,6 +36,7 @@ struct mls_staged {
     struct staged_commit *public; /* owned; views into arena */
     struct arena arena;           /* of our own commits; of received ones it is mls_received's */
     struct bytes content;         /* own: the AuthenticatedContent, for storage */
+    int psk_usage;                /* own: of struct commit_options */
     uint64_t epoch;               /* in which it was made */
     bool removes_us;              /* then there are no secrets below */
     uint32_t own_leaf;
@@ -80,6 +81,12 @@ CHECKED struct err leaf_make(const struct sig_key *signer, struct leaf_node *lea
 CHECKED struct err leaf_make_first(const struct mls_client *client,
                                    const struct leaf_profile *profile, struct bytes encryption_key,
                                    uint64_t lifetime_seconds, struct buf *ret_leaf);
+
+/* What follows our leaf in the tree, by an Update; profile NULL for as before. */
+CHECKED struct err leaf_make_next(const struct mls_group *g, const struct sig_key *signer,
+                                  const struct leaf_profile *profile, enum leaf_source source,
+                                  struct bytes encryption_key, struct bytes parent_hash,
+                                  struct buf *ret_leaf);
 
 /* RFC 9420 5.3.1; ops may be missing. */
 CHECKED struct err client_accept(const struct mls_client *client,

@@ -68,35 +68,35 @@ struct err treekem_next(const struct suite *suite, const struct secret *path_sec
                                   bytes_str("path"), ret_next);
 }
 
-static struct err make_path(const struct suite *suite, const struct rng *rng, uint32_t count,
-                            struct treekem_path *p)
+struct err treekem_path_fill(const struct suite *suite, const struct rng *rng, uint32_t count,
+                             struct treekem_path *path)
 {
-    /* RFC 9420 7.4, 7.5: a fresh leaf key pair and a fresh path secret for the first node */
-    TRY(kem_generate(suite->hpke.kem, rng, &p->leaf, &p->leaf_public));
+    if (count > TREE_MATH_MAX_LEVEL)
+        return ERR(INTERNAL);
+    /* RFC 9420 7.4: a fresh path secret for the first node */
     struct secret secret = {0};
     TRY(secret_random(rng, suite_hash_bytes(suite), &secret));
     struct err err = ERR_OK;
     for (uint32_t i = 0; i < count; i++) {
-        p->secrets[i] = secret;
-        TRY_OR(treekem_pair(suite, &secret, &p->keys[i], &p->publics[i]), err, out);
+        path->secrets[i] = secret;
+        TRY_OR(treekem_pair(suite, &secret, &path->keys[i], &path->publics[i]), err, out);
         TRY_OR(treekem_next(suite, &secret, &secret), err, out);
     }
-    p->count = count;
-    p->commit = secret;
+    path->count = count;
+    path->commit = secret;
 out:
     secret_clear(&secret);
     return err;
 }
 
-struct err treekem_path_new(const struct suite *suite, const struct rng *rng, uint32_t count,
+struct err treekem_path_new(const struct suite *suite, const struct rng *rng,
                             struct treekem_path **ret_path)
 {
-    if (count > TREE_MATH_MAX_LEVEL)
-        return ERR(INTERNAL);
     struct treekem_path *path = calloc(1, sizeof *path);
     if (path == NULL)
         return ERR(NO_MEMORY);
-    struct err err = make_path(suite, rng, count, path);
+    /* RFC 9420 7.5: the leaf's key pair has nothing to do with the path secrets */
+    struct err err = kem_generate(suite->hpke.kem, rng, &path->leaf, &path->leaf_public);
     if (!err_is_ok(err)) {
         treekem_path_free(&path);
         return err;

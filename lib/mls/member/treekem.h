@@ -56,8 +56,12 @@ struct treekem_path {
     struct public_key publics[TREE_MATH_MAX_LEVEL];
     struct secret commit; /* commit_secret */
 };
+/* With a fresh leaf key pair only. */
 CHECKED struct err treekem_path_new(const struct suite *suite, const struct rng *rng,
-                                    uint32_t count, struct treekem_path **ret_path);
+                                    struct treekem_path **ret_path);
+/* Fresh secrets for count nodes, and the commit secret. */
+CHECKED struct err treekem_path_fill(const struct suite *suite, const struct rng *rng,
+                                     uint32_t count, struct treekem_path *path);
 /* Wipes and frees; NULL is fine. *path becomes NULL. */
 void treekem_path_free(struct treekem_path **path);
 /* RFC 9420 7.6: appends to *ciphertexts path_secret[n] for each node of the resolution of the
