@@ -399,18 +399,21 @@ struct hearth_channel_options {
     const struct hearth_signer
         *interceptors; /* for every call, before the call's own signer; copied */
     size_t interceptor_count;
-    uint32_t connect_timeout_ms;   /* [20000] */
+    const char *dns_servers;       /* "192.0.2.1:53,[2001:db8::1]:53"; copied; NULL: the host's */
+    uint32_t connect_timeout_ms;   /* [20000], per address; 2000 at most while others are left */
     uint32_t backoff_min_ms;       /* [1000] */
     uint32_t backoff_max_ms;       /* [120000] */
     uint32_t keepalive_ms;         /* PING after so much silence while calls are open [0: none] */
     uint32_t keepalive_timeout_ms; /* [20000] */
-    uint32_t idle_ms;              /* close the connection when unused [1800000] */
-    uint32_t attempts;             /* of an idempotent call [4] */
-    uint32_t stream_window_bytes;  /* [262144] */
+    uint32_t idle_ms;  /* close the connection when no call was open for so long [1800000]; seen
+                          while the loop runs, on an own loop at the next call */
+    uint32_t attempts; /* of an idempotent call [4] */
+    uint32_t stream_window_bytes;     /* [262144] */
     uint32_t connection_window_bytes; /* [1048576] */
 };
 
-/* target: "host:port", "127.0.0.1:50051", "[::1]:50051", "unix:/path". Connects at the first call.
+/* target: "host:port", "127.0.0.1:50051", "[::1]:50051", "unix:/path". Connects at the first call;
+ * a name is looked up then, and anew for each connection, and its addresses are tried in turn.
  * NULL: out of memory or a target that can't be read. options may be NULL. */
 struct hearth_channel *hearth_channel_new(const char *target,
                                           const struct hearth_channel_options *options);

@@ -23,7 +23,7 @@ struct hpke_psk {
 };
 
 /* One end of a context: the sender seals, the recipient opens, both export. Numbers its messages
- * itself. A value without outside resources; clear it, it holds secrets. 280 bytes. */
+ * itself. A value without outside resources; clear it, it holds secrets. 256 bytes. */
 struct hpke_ctx {
     const struct hpke_suite *suite; /* borrowed */
     struct secret key;

@@ -22,6 +22,7 @@ static void wait_for(struct hearth_channel *channel, const bool *flag)
         channel->led = true;
         pthread_mutex_unlock(&channel->lock);
         loop_turn(channel->loop);
+        channel->turned_us = rpc_env_now_us(&channel->loop->env);
         pthread_mutex_lock(&channel->lock);
         channel->led = false;
         pthread_cond_broadcast(&channel->moved);
@@ -51,6 +52,17 @@ static void run_job(void *arg)
     set_flag(job->channel, &job->done);
 }
 
+/* Nobody ran the loop for a while: hears what came meanwhile (GOAWAY, the connection's end), so
+ * that a call does not begin on a connection that is known to be gone. */
+static void catch_up(struct hearth_channel *channel)
+{
+    enum { LONG_US = 1000 * 1000 };
+    uint64_t now_us = rpc_env_now_us(&channel->loop->env);
+    if (now_us - channel->turned_us > LONG_US)
+        loop_turn_at_once(channel->loop);
+    channel->turned_us = now_us;
+}
+
 /* Runs fn where the loop runs, and returns when it has. false: out of memory, and it did not. */
 static bool on_loop(struct hearth_channel *channel, void (*fn)(void *arg), void *arg)
 {
@@ -60,6 +72,7 @@ static bool on_loop(struct hearth_channel *channel, void (*fn)(void *arg), void 
         channel->led = true;
     pthread_mutex_unlock(&channel->lock);
     if (lead) {
+        catch_up(channel);
         fn(arg);
         pthread_mutex_lock(&channel->lock);
         channel->led = false;

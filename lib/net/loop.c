@@ -221,6 +221,12 @@ void loop_turn(struct hearth_loop *loop)
     event_base_loop(loop->base, EVLOOP_ONCE);
 }
 
+void loop_turn_at_once(struct hearth_loop *loop)
+{
+    loop_timers_changed(loop);
+    event_base_loop(loop->base, EVLOOP_NONBLOCK);
+}
+
 void hearth_loop_run(struct hearth_loop *loop)
 {
     loop_timers_changed(loop);

@@ -54,5 +54,7 @@ void loop_task_cancel(struct hearth_loop *loop, struct loop_task *task);
 void loop_timers_changed(struct hearth_loop *loop);
 /* One turn: waits for events at most until the next is due. */
 void loop_turn(struct hearth_loop *loop);
+/* The same without waiting. */
+void loop_turn_at_once(struct hearth_loop *loop);
 
 #endif

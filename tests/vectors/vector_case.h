@@ -74,7 +74,6 @@ void vector_transcript_hashes(struct vector_case *c);
 void vector_tree_math(struct vector_case *c);
 void vector_tree_operations(struct vector_case *c);
 void vector_tree_validation(struct vector_case *c);
-void vector_treekem(struct vector_case *c); /* the public part */
 void vector_treekem(struct vector_case *c);
 void vector_welcome(struct vector_case *c);
 

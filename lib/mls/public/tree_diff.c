@@ -1,5 +1,6 @@
 #include "mls/public/tree_diff.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 void tree_diff_init(struct tree_diff *d, const struct tree *base)
@@ -40,6 +41,7 @@ static struct tree_diff_entry *find(const struct tree_diff *d, uint32_t index)
 
 static struct err grow(struct tree_diff *d)
 {
+    assert(d->entries != NULL || d->count == 0);
     uint32_t cap = d->cap == 0 ? 32 : 2 * d->cap;
     uint32_t *slots = calloc(2 * (size_t)cap, sizeof *slots);
     if (slots == NULL)
@@ -65,6 +67,7 @@ static struct err touch(struct tree_diff *d, uint32_t index, struct tree_diff_en
     if (entry == NULL) {
         if (d->count == d->cap)
             TRY(grow(d));
+        assert(d->entries != NULL);
         bool in_base = index < tree_math_node_count(d->base->width);
         struct tree_node *node = in_base ? tree_node_ref(d->base->nodes[index]) : NULL;
         d->slots[slot_of(d, index)] = d->count + 1;
