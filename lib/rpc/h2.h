@@ -83,7 +83,7 @@ struct h2_limits {
 };
 
 /* Where the stream of bytes stands in its frames, and what the peer has ended; see h2_scan.h. */
-enum { H2_ENDED_RING = 64 };
+enum { H2_ENDED_SLOTS = 64 };
 struct h2_scan {
     uint8_t head[9 + 4]; /* of the frame; with PRIORITY its dependency too */
     uint8_t have;        /* bytes of it */
@@ -92,10 +92,8 @@ struct h2_scan {
     uint32_t length;    /* of the frame's payload */
     uint32_t left;      /* bytes of it, or of the preface, that are still to come */
     int32_t highest_id; /* of all HEADERS */
-    int32_t open_id;    /* a stream that is not ended for sure: of the last HEADERS; 0: unknown */
-    int32_t
-        ended[H2_ENDED_RING]; /* streams with END_STREAM or RST_STREAM by the peer, the last ones */
-    uint32_t ended_at;
+    /* by id, the last ones: streams with END_STREAM or RST_STREAM by the peer */
+    int32_t ended[H2_ENDED_SLOTS];
     int64_t late_cost; /* of frames that came, less those that nghttp2 took */
     struct bucket late;
 };

@@ -25,38 +25,26 @@ static int64_t late_cost(uint8_t type, size_t length)
 
 /* ---- streams that the peer has ended ---- */
 
-static bool has_ended(const struct h2_scan *s)
+/* A client's ids go up by two, so the last ones have a slot each. */
+static int32_t *slot_of(struct h2_scan *s)
 {
-    if (s->id == s->open_id || s->id > s->highest_id)
-        return false;
-    for (size_t i = 0; i < H2_ENDED_RING; i++) {
-        if (s->ended[i] == s->id)
-            return true;
-    }
-    return false;
-}
-
-static void note_end(struct h2_scan *s)
-{
-    s->ended[s->ended_at++ % H2_ENDED_RING] = s->id;
-    if (s->open_id == s->id)
-        s->open_id = 0;
+    return &s->ended[(uint32_t)s->id / 2 % H2_ENDED_SLOTS];
 }
 
 static void stream_frame_begins(struct h2 *h)
 {
     struct h2_scan *s = &h->scan;
     bool data_or_headers = s->type == NGHTTP2_DATA || s->type == NGHTTP2_HEADERS;
-    if (data_or_headers && s->id != 0 && has_ended(s)) {
+    if (data_or_headers && s->id != 0 && *slot_of(s) == s->id) {
         h2_terminate(h, H2_STREAM_CLOSED);
         return;
     }
     if (s->type == NGHTTP2_HEADERS && s->id > s->highest_id)
-        s->highest_id = s->open_id = s->id;
+        s->highest_id = s->id;
     bool ends = (data_or_headers && (s->flags & NGHTTP2_FLAG_END_STREAM) != 0) ||
                 s->type == NGHTTP2_RST_STREAM;
     if (ends && s->id <= s->highest_id)
-        note_end(s);
+        *slot_of(s) = s->id;
 }
 
 /* ---- frames ---- */
