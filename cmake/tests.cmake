@@ -10,14 +10,20 @@ add_library(mls_kit STATIC EXCLUDE_FROM_ALL ${kit_sources})
 target_include_directories(mls_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(mls_kit PUBLIC hearth_flags mls_public)
 
+# tests/world: clients of our own in one group, with a server that follows them.
+file(GLOB world_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/world/*.c)
+add_library(mls_world STATIC EXCLUDE_FROM_ALL ${world_sources})
+target_link_libraries(mls_world PUBLIC hearth_flags mls_member test_support)
+
 hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(mls_codec lib/mls/codec)
 hearth_unit_tests(mls_public lib/mls/public mls_kit)
-hearth_unit_tests(mls_member lib/mls/member)
+hearth_unit_tests(mls_member lib/mls/member mls_world)
 hearth_unit_tests(net lib/net generated_bench generated_golden)
 hearth_unit_tests(rpc lib/rpc)
+hearth_unit_tests(rpc_services lib/rpc/services generated_golden net)
 hearth_unit_tests(pb lib/pb generated_golden)
 hearth_unit_tests(plugin proto/plugin generated_golden rpc)
 target_link_options(unit_proto_plugin_failure_test PRIVATE -Wl,--wrap=malloc)
@@ -72,15 +78,40 @@ hearth_fuzz(mls_secrets USES mls_codec)
 hearth_fuzz(mls_extension USES mls_codec)
 hearth_fuzz(mls_public_group USES mls_kit)
 hearth_program(mls_seeds SOURCES tests/fuzz/mls_seeds.c USES mls_kit) # writes the seeds of the five above
-# HTTP/2 by wire: our own conformance rules (those of h2spec, strict) and the attacks of docs/http2.md.
+# HTTP/2 by wire: our own conformance rules (those of h2spec, strict) and the attacks of docs/http2.md. Not beside
+# other tests, since latencies are judged; not so in sanitizer builds, which are too slow for that.
 hearth_test(h2_hpack COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/h2/hpack.py LABELS h2)
 if(TARGET bench_server)
   set(h2_conformance python3 ${CMAKE_SOURCE_DIR}/tests/h2/conformance.py --server $<TARGET_FILE:bench_server>)
+  set(h2_attacks python3 ${CMAKE_SOURCE_DIR}/tests/h2/attacks.py --server $<TARGET_FILE:bench_server> --seconds 1.5)
   hearth_test(h2_conformance COMMAND ${h2_conformance} LABELS h2)
   hearth_test(h2_conformance_tls COMMAND ${h2_conformance} --tls LABELS h2)
+  if(HEARTH_SANITIZE)
+    hearth_test(h2_attacks COMMAND ${h2_attacks} --unhurried SECONDS 1200 LABELS h2 attacks)
+  else()
+    hearth_test(h2_attacks COMMAND ${h2_attacks} SECONDS 1200 LABELS h2 attacks)
+    hearth_test(h2_attacks_tls COMMAND ${h2_attacks} --tls SECONDS 1200 LABELS h2 attacks)
+    hearth_test(h2_attacks_control COMMAND ${h2_attacks} --control SECONDS 1200 LABELS h2 attacks)
+    set_tests_properties(h2_attacks h2_attacks_tls h2_attacks_control PROPERTIES RUN_SERIAL TRUE)
+  endif()
 endif()
 hearth_program(mls_bench SOURCES tests/bench/mls_bench.c USES mls_kit)
 hearth_program(member_bench SOURCES tests/bench/member_bench.c USES mls_member)
 target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py
   $<TARGET_FILE:bench_server>)
+hearth_fuzz(crypto_inputs USES crypto)
+hearth_fuzz(mls_secret_tree USES mls_member)
+hearth_program(secret_seeds SOURCES tests/fuzz/secret_seeds.c USES mls_member) # writes the seeds of these two
+
+# Secrets must not steer branches or addresses: memcheck with secrets marked undefined. Sanitizers and valgrind
+# don't mix.
+find_path(VALGRIND_HEADERS valgrind/memcheck.h)
+if(VALGRIND_HEADERS AND NOT HEARTH_SANITIZE)
+  hearth_program(secret_dependence SOURCES tests/secrets/secret_dependence.c USES mls_member)
+  target_link_options(secret_dependence PRIVATE -Wl,--strip-debug) # valgrind 3.19 can't read clang's
+  hearth_test(secret_dependence COMMAND ${CMAKE_SOURCE_DIR}/tests/secrets/run.sh $<TARGET_FILE:secret_dependence>
+    ${CMAKE_SOURCE_DIR}/tests/secrets/secret_dependence.supp SECONDS 300)
+else()
+  hearth_test(secret_dependence COMMAND ${CMAKE_SOURCE_DIR}/tests/secrets/run.sh not-built none)
+endif()

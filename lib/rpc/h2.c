@@ -56,6 +56,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     /* nghttp2 does not enforce SETTINGS_MAX_HEADER_LIST_SIZE on what it receives */
     h->header_bytes += (uint32_t)(name_len + value_len + 32);
     if (h->header_bytes > h->limits->header_bytes && !h->limits->off) {
+        if (!h->header_over)
+            h2_glitch(h, 1); /* the limit was announced, and decoding it cost us */
         h->header_over = true;
         if (h->header_bytes / HEADER_OVER_FACTOR > h->limits->header_bytes) {
             h2_glitch(h, h->limits->glitch_burst + 1);

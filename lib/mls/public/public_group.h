@@ -11,7 +11,8 @@
  * public_group_merge creator  staged_commit_begin ... (staged_commit.h)
  *
  * Nothing changes on failure. A staged commit borrows the group: merge it or free it before
- * anything else changes the group (adding a proposal included). Not thread-safe.
+ * anything else changes the group. Adding a proposal is no such change: stored proposals stay where
+ * they are. Not thread-safe.
  */
 #ifndef MLS_PUBLIC_PUBLIC_GROUP_H
 #define MLS_PUBLIC_PUBLIC_GROUP_H
@@ -30,7 +31,6 @@ struct public_group {
     struct tree tree;
     struct buf context_bytes;     /* the encoded GroupContext */
     struct group_context context; /* views into context_bytes */
-    struct group_rules rules;     /* the same */
     struct digest interim_transcript_hash;
     struct digest confirmation_tag; /* of the commit that began the epoch */
     struct proposal_store proposals;
@@ -116,6 +116,13 @@ static inline bool public_group_leaf(const struct public_group *g, uint32_t leaf
 {
     return tree_leaf(&g->tree, leaf_index, ret_leaf);
 }
+
+/* Is this the GroupInfo of the group's present epoch: same GroupContext and confirmation tag,
+ * signed by a member? For a server that is handed a new one with each commit. Whether it has a tree
+ * or an external_pub is for the caller to ask. ERR_MLS_GROUP_INFO_STATE, and what
+ * public_group_from_group_info says about the form. */
+CHECKED struct err public_group_check_info(const struct public_group *g,
+                                           const struct group_info *info);
 
 /* Is there a Remove of this leaf among the pending proposals? */
 bool public_group_remove_pending(const struct public_group *g, uint32_t leaf_index);

@@ -234,12 +234,21 @@ struct err staged_commit_process(const struct public_group *g,
                                  const struct authenticated_content *content,
                                  const struct mls_policy *policy, struct staged_commit **ret_staged)
 {
+    return staged_commit_process_with(g, content, policy, &(struct staged_options){0}, ret_staged);
+}
+
+struct err staged_commit_process_with(const struct public_group *g,
+                                      const struct authenticated_content *content,
+                                      const struct mls_policy *policy,
+                                      const struct staged_options *options,
+                                      struct staged_commit **ret_staged)
+{
     if (content->content.type != CONTENT_COMMIT)
         return ERR(ARGUMENT);
     const struct commit *commit = &content->content.commit;
     struct staged_commit *s = NULL;
     TRY(staged_commit_begin(g, content->content.sender, commit->proposals, commit->proposal_count,
-                            policy, &(struct staged_options){0}, &s));
+                            policy, options, &s));
     struct err err = process(s, content);
     if (!err_is_ok(err)) {
         staged_commit_free(&s);

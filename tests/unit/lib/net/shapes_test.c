@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "golden/shapes_rpc.h"
+#include "google/rpc/error_details.pb-c.h"
 #include "hearth/rpc.h"
 #include "support/certificate.h"
 
@@ -216,6 +217,13 @@ static void blocking_unary(struct hearth_channel *channel)
     in.id.len = 3; /* the field's rule, checked by the server */
     assert_int_equal(hearth_shapes_ask(channel, NULL, &in, &out, &status), HEARTH_INVALID_ARGUMENT);
     assert_string_equal(status.message, "id: must be 4 bytes");
+    ProtobufCMessage *detail = hearth_status_find(&status, &google__rpc__bad_request__descriptor);
+    assert_non_null(detail);
+    const Google__Rpc__BadRequest *bad = (const Google__Rpc__BadRequest *)detail;
+    assert_int_equal(bad->n_field_violations, 1);
+    assert_string_equal(bad->field_violations[0]->field, "id");
+    assert_string_equal(bad->field_violations[0]->description, "must be 4 bytes");
+    protobuf_c_message_free_unpacked(detail, NULL);
     hearth_status_clear(&status);
 }
 

@@ -242,6 +242,62 @@ static void commits_are_bounded(void **state)
     }
 }
 
+/* Lists that are walked rather than stored. */
+static void walks(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    struct psk_id id = {
+        .type = PSK_RESUMPTION, .usage = PSK_USAGE_BRANCH, .epoch = 7, .nonce = bytes_str("n")};
+    psk_id_write(&b, &id);
+    id.type = PSK_EXTERNAL;
+    psk_id_write(&b, &id);
+    struct group_secrets secrets = {.joiner_secret = bytes_str("joiner"), .psks = take(&b)};
+    group_secrets_write(&b, &secrets);
+    assert_ok(group_secrets_parse(take(&b), &secrets));
+    assert_int_equal(secrets.psk_count, 2);
+    assert_false(secrets.has_path_secret);
+    struct wire_reader it = group_secrets_psks_begin(&secrets);
+    struct psk_id got;
+    assert_true(group_secrets_psks_next(&it, &got));
+    assert_int_equal(got.epoch, 7);
+    assert_true(group_secrets_psks_next(&it, &got));
+    assert_int_equal(got.type, PSK_EXTERNAL);
+    assert_false(group_secrets_psks_next(&it, &got));
+    psk_label_write(&b, &got, 1, 2); /* PSKLabel ends in index and count */
+    assert_memory_equal(b.data + b.len - 4, "\0\1\0\2", 4);
+    struct bytes label = take(&b);
+    assert_ok(psk_id_parse(bytes_of(label.data, label.len - 4), &got));
+
+    struct encrypted_group_secrets e = {bytes_str("ref"), {bytes_str("kem"), bytes_str("text")}};
+    encrypted_group_secrets_write(&b, &e);
+    struct welcome welcome = {.cipher_suite = 3, .secrets = take(&b)};
+    welcome_write(&b, &welcome);
+    assert_ok(welcome_parse(take(&b), &welcome));
+    assert_int_equal(welcome.secret_count, 1);
+    it = welcome_begin(&welcome);
+    assert_true(welcome_next(&it, &e));
+    assert_true(bytes_equal(e.secrets.ciphertext, bytes_str("text")));
+    assert_false(welcome_next(&it, &e));
+
+    for (int i = 0; i < 3; i++)
+        hpke_ciphertext_write(
+            &b, &(struct hpke_ciphertext){bytes_str("kem"), bytes_of("abc", (size_t)i)});
+    struct update_path_node node = {.ciphertexts = take(&b), .ciphertext_count = 3};
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(update_path_node_ciphertext(&node, i).ciphertext.len, i);
+
+    struct parent_node parent;
+    assert_ok(parent_node_parse(bytes_of("\1k\0\4\0\0\0\5", 8), &parent));
+    assert_int_equal(u32_list_at(&parent.unmerged_leaves, 0), 5);
+    assert_err(parent_node_parse(bytes_of("\1k\0\3\0\0\0", 7), &parent), WIRE_VALUE);
+    struct key_package kp = {0};
+    assert_false(key_package_is_last_resort(&kp));
+    extension_write(&b, EXTENSION_LAST_RESORT, bytes_of(NULL, 0));
+    kp.extensions.raw = take(&b);
+    assert_true(key_package_is_last_resort(&kp));
+}
+
 static void default_types_need_no_listing(void **state)
 {
     (void)state;
@@ -267,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(padding, setup, teardown),
         cmocka_unit_test_setup_teardown(values, setup, teardown),
         cmocka_unit_test_setup_teardown(commits_are_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(walks, setup, teardown),
         cmocka_unit_test_setup_teardown(default_types_need_no_listing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

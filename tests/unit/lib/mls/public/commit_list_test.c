@@ -69,7 +69,8 @@ static struct bytes psk(enum psk_type type, enum psk_usage usage, size_t nonce_b
 static struct bytes reinit(uint16_t version)
 {
     struct proposal p = {.type = PROPOSAL_REINIT};
-    p.reinit = (struct reinit){.group_id = bytes_str("next"), .version = version, .cipher_suite = 2};
+    p.reinit =
+        (struct reinit){.group_id = bytes_str("next"), .version = version, .cipher_suite = 2};
     return kit_proposal(&k, &p);
 }
 
@@ -196,6 +197,11 @@ static void required_capabilities(void **state)
     struct proposal_or_ref update = sent(1, kit_update(&k, 1));
     k.capabilities_proposals = kit_list(&k, 1, (const uint16_t[]){0xff02});
     assert_err(process(kit_commit(&k, 0, &update, 1, true)), MLS_LEAF_REQUIRED_PROPOSAL);
+    /* the committer's own new leaf too */
+    k.capabilities_extensions = (struct u16_list){0};
+    assert_err(process(kit_commit(&k, 0, NULL, 0, true)), MLS_LEAF_REQUIRED_EXTENSION);
+    k.capabilities_extensions = kit_list(&k, 1, (const uint16_t[]){0xff01});
+    assert_ok(process(kit_commit(&k, 0, NULL, 0, true)));
     /* new requirements: members who lack them make the proposal invalid */
     struct proposal_or_ref change = value(
         extensions_proposal(EXTENSION_REQUIRED_CAPABILITIES, required(0xff01, 0, CREDENTIAL_X509)));
@@ -223,6 +229,12 @@ static void credentials_are_mutual(void **state)
     k.credential_type = 0xff01;
     uint32_t client = kit_client_new(&k);
     assert_ok(commit1(value(kit_add(&k, client))));
+    struct proposal_or_ref add = value(kit_add(&k, client));
+    kit_apply(&k, kit_commit(&k, 0, &add, 1, false), &client, 1);
+    k.credential_type = CREDENTIAL_BASIC; /* a member who forgets the other type by its next leaf */
+    k.capabilities_credentials = kit_list(&k, 1, (const uint16_t[]){CREDENTIAL_BASIC});
+    assert_err(process(kit_commit(&k, 0, NULL, 0, true)), MLS_CREDENTIAL_MUTUAL);
+    k.credential_type = 0xff01;
     k.capabilities_credentials = kit_list(&k, 1, (const uint16_t[]){0xff01});
     assert_err(commit1(value(kit_add(&k, kit_client_new(&k)))), MLS_CREDENTIAL_MUTUAL);
     k.credential_type = 0xff02;
@@ -287,6 +299,7 @@ static void reinit_closes_the_group(void **state)
     kit_apply(&k, commit, NULL, 0);
     assert_true(public_group_is_closed(&k.group));
     assert_err(process(kit_commit(&k, 0, NULL, 0, false)), MLS_GROUP_CLOSED);
+    assert_err(process(kit_member_proposal(&k, 0, kit_remove(&k, 1))), MLS_GROUP_CLOSED);
     struct buf b = BUF_INIT;
     struct public_group loaded;
     public_group_save(&b, &k.group);

@@ -1,5 +1,6 @@
 /* What a group offers besides following messages: pending proposals, storage, links between groups,
  * bounds. */
+#include "crypto/labelled.h"
 #include "kit/mls_kit.h"
 #include "support/test.h"
 
@@ -64,6 +65,22 @@ static void the_store_is_bounded(void **state)
         assert_int_equal(found->proposal.remove, i);
     }
     proposal_store_clear(&store);
+}
+
+static void credential_types_are_counted(void **state)
+{
+    (void)state;
+    struct credential_uses uses = {0};
+    for (uint16_t type = 0; type < TREE_MAX_CREDENTIAL_TYPES; type++)
+        assert_ok(credential_uses_add(&uses, type));
+    assert_ok(credential_uses_add(&uses, 3));
+    assert_err(credential_uses_add(&uses, 1000), WIRE_LIMIT);
+    credential_uses_remove(&uses, 3);
+    credential_uses_remove(&uses, 1000); /* is not there */
+    assert_int_equal(uses.count, TREE_MAX_CREDENTIAL_TYPES);
+    credential_uses_remove(&uses, 3);
+    assert_int_equal(uses.count, TREE_MAX_CREDENTIAL_TYPES - 1);
+    assert_ok(credential_uses_add(&uses, 1000));
 }
 
 static void trees_are_bounded(void **state)
@@ -148,7 +165,135 @@ static void broken_states_are_refused(void **state)
     assert_ok(public_group_load(buf_view(&b), &g));
     assert_int_equal(g.proposals.count, 1);
     public_group_clear(&g);
+    /* the context says another tree hash than the tree has */
+    uint8_t *hash = memmem(b.data, b.len, tree_root_hash(&k.group.tree).data, 32);
+    assert_non_null(hash);
+    *hash ^= 1;
+    assert_err(public_group_load(buf_view(&b), &g), MLS_TREE_HASH);
+    *hash ^= 1;
     buf_clear(&b);
+    k.group.confirmation_tag.len--;
+    public_group_save(&b, &k.group);
+    assert_err(public_group_load(buf_view(&b), &g), WIRE_VALUE);
+    buf_clear(&b);
+}
+
+/* A server is handed the GroupInfo and the Welcomes of the next epoch together with the commit. */
+static void what_comes_with_a_commit(void **state)
+{
+    (void)state;
+    kit_group(&k, 3, true, &(struct extensions){0});
+    struct mls_message old;
+    assert_ok(mls_message_parse(kit_group_info(&k, 1, bytes_of(NULL, 0)), &k.arena, &old));
+    assert_ok(public_group_check_info(&k.group, &old.group_info));
+    uint32_t clients[2] = {kit_client_new(&k), kit_client_new(&k)};
+    struct proposal_or_ref adds[2];
+    struct welcome welcomes[2];
+    for (int i = 0; i < 2; i++) {
+        struct buf b = BUF_INIT;
+        struct digest ref;
+        adds[i] = kit_by_value(&k, kit_add(&k, clients[i]));
+        assert_ok(labelled_ref_hash(k.suite->hash, bytes_str("MLS 1.0 KeyPackage Reference"),
+                                    adds[i].proposal.add->raw, &ref));
+        struct encrypted_group_secrets e = {.new_member = digest_view(&ref)};
+        encrypted_group_secrets_write(&b, &e);
+        welcomes[i] =
+            (struct welcome){.cipher_suite = 1, .secrets = kit_take(&k, &b), .secret_count = 1};
+    }
+    struct bytes commit = kit_commit(&k, 0, adds, 2, true);
+    struct staged_commit *staged = kit_stage(&k, commit);
+    struct welcome twice[2] = {welcomes[1], welcomes[1]};
+    struct welcome strange = {.cipher_suite = 1};
+    strange.secrets = bytes_of("\3abc\0\0", 6);
+    assert_ok(staged_commit_check_welcomes(staged, welcomes, 2));
+    assert_err(staged_commit_check_welcomes(staged, welcomes, 1), MLS_WELCOME_MEMBERS);
+    assert_err(staged_commit_check_welcomes(staged, welcomes, 0), MLS_WELCOME_MEMBERS);
+    assert_err(staged_commit_check_welcomes(staged, twice, 2), MLS_WELCOME_MEMBERS);
+    assert_err(staged_commit_check_welcomes(staged, &strange, 1), MLS_WELCOME_MEMBERS);
+    welcomes[1].cipher_suite = 2;
+    assert_err(staged_commit_check_welcomes(staged, welcomes, 2), MLS_KEY_PACKAGE_SUITE);
+    assert_err(staged_commit_check_info(staged, &old.group_info), MLS_GROUP_INFO_STATE);
+    struct buf context = BUF_INIT;
+    buf_append_bytes(&context, buf_view(&staged->context));
+    public_group_merge(&k.group, &staged);
+    assert_true(bytes_equal(buf_view(&context), public_group_context(&k.group)));
+    buf_clear(&context);
+    assert_err(public_group_check_info(&k.group, &old.group_info), MLS_GROUP_INFO_STATE);
+}
+
+static struct bytes next_tag;
+static void info_of_next_epoch(struct kit *kit, struct group_info *info)
+{
+    (void)kit;
+    info->confirmation_tag = next_tag;
+}
+
+static void info_of_a_staged_commit(void **state)
+{
+    (void)state;
+    kit_group(&k, 3, true, &(struct extensions){0});
+    struct buf saved = BUF_INIT;
+    public_group_save(&saved, &k.group);
+    struct public_group before;
+    assert_ok(public_group_load(buf_view(&saved), &before));
+    buf_clear(&saved);
+    struct bytes commit = kit_commit(&k, 0, NULL, 0, true);
+    struct staged_commit *staged = NULL;
+    assert_ok(public_group_process(&before, commit, &k.policy, &staged));
+    kit_apply(&k, commit, NULL, 0);
+    struct mls_message m;
+    assert_ok(mls_message_parse(kit_group_info(&k, 2, bytes_of(NULL, 0)), &k.arena, &m));
+    assert_ok(staged_commit_check_info(staged, &m.group_info));
+    assert_err(public_group_check_info(&before, &m.group_info), MLS_GROUP_INFO_STATE);
+    m.group_info.signer = 1;
+    assert_err(staged_commit_check_info(staged, &m.group_info), MLS_GROUP_INFO_SIGNATURE);
+    m.group_info.signer = 3;
+    assert_err(staged_commit_check_info(staged, &m.group_info), MLS_GROUP_INFO_SIGNER);
+    assert_err(public_group_check_info(&k.group, &m.group_info), MLS_GROUP_INFO_SIGNER);
+    next_tag = kit_random(&k, 32);
+    k.hooks.group_info = info_of_next_epoch;
+    assert_ok(mls_message_parse(kit_group_info(&k, 2, bytes_of(NULL, 0)), &k.arena, &m));
+    k.hooks.group_info = NULL;
+    assert_err(staged_commit_check_info(staged, &m.group_info), MLS_GROUP_INFO_STATE);
+    staged_commit_free(&staged);
+    public_group_clear(&before);
+}
+
+/* Who makes a commit is held to what a receiver would say. */
+static void creators(void **state)
+{
+    (void)state;
+    kit_group(&k, 3, true, &(struct extensions){0});
+    struct staged_commit *s = NULL;
+    struct staged_options none = {0};
+    struct sender member = {SENDER_MEMBER, 3};
+    assert_err(staged_commit_begin(&k.group, member, NULL, 0, &k.policy, &none, &s),
+               MLS_SENDER_LEAF);
+    member.type = SENDER_EXTERNAL;
+    assert_err(staged_commit_begin(&k.group, member, NULL, 0, &k.policy, &none, &s),
+               MLS_CONTENT_SENDER);
+    member = (struct sender){SENDER_MEMBER, 0};
+    assert_err(staged_commit_begin(&k.group, member, NULL, MLS_MAX_COMMIT_PROPOSALS + 1, &k.policy,
+                                   &none, &s),
+               WIRE_LIMIT);
+    assert_null(s);
+    assert_ok(staged_commit_begin(&k.group, member, NULL, 0, &k.policy, &none, &s));
+    assert_true(s->path_required);
+    assert_err(staged_commit_settle(s), MLS_PATH_REQUIRED);
+    assert_ok(staged_commit_shape(s));
+    struct bytes keys[2] = {kit_kem_key(&k), kit_kem_key(&k)};
+    assert_int_equal(s->path.count, 2);
+    assert_err(staged_commit_set_keys(s, kit_kem_key(&k), keys, 1), MLS_PATH_LENGTH);
+    assert_err(staged_commit_set_keys(s, kit_random(&k, 31), keys, 2), MLS_LEAF_ENCRYPTION_KEY);
+    assert_ok(staged_commit_set_keys(s, kit_kem_key(&k), keys, 2));
+    struct bytes other = kit_leaf(&k, k.client_of_leaf[0], LEAF_SOURCE_COMMIT, kit_kem_key(&k),
+                                  digest_view(&s->leaf_parent_hash), 0);
+    assert_err(staged_commit_set_leaf(s, other), ARGUMENT); /* not the key just set */
+    assert_err(staged_commit_set_tag(s, kit_random(&k, 31)), MLS_CONFIRMATION_TAG_LENGTH);
+    assert_false(s->ready);
+    staged_commit_free(&s);
+    k.group.context.epoch = UINT64_MAX;
+    assert_err(staged_commit_begin(&k.group, member, NULL, 0, &k.policy, &none, &s), MLS_EPOCH);
 }
 
 /* A group of n members, as the first epoch after its creation, made by a kit of its own. */
@@ -171,7 +316,7 @@ static void links(void **state)
 {
     (void)state;
     struct kit next;
-    struct proposal p = {.type = PROPOSAL_REINIT, .reinit = {bytes_str("next"), 1, 1, {0}}};
+    struct proposal p = {.type = PROPOSAL_REINIT, .reinit = {bytes_str("next"), 1, 1, {{NULL, 0}}}};
     kit_group(&k, 3, false, &(struct extensions){0});
     next_group(&next, 3, 0, bytes_str("next"), 1); /* names of clients are the same in every kit */
     assert_err(public_group_check_reinit(&k.group, &next.group),
@@ -204,10 +349,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pending_proposals, setup, teardown),
         cmocka_unit_test_setup_teardown(the_store_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(credential_types_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(trees_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(content_from_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(required_credentials, setup, teardown),
         cmocka_unit_test_setup_teardown(broken_states_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_comes_with_a_commit, setup, teardown),
+        cmocka_unit_test_setup_teardown(info_of_a_staged_commit, setup, teardown),
+        cmocka_unit_test_setup_teardown(creators, setup, teardown),
         cmocka_unit_test_setup_teardown(links, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
