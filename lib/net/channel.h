@@ -32,6 +32,7 @@ struct hearth_channel {
     struct tls_context *tls;
     char *target, *authority, *user_agent, *server_name;
     struct address address;
+    const char *pipe_name; /* in target; NULL: address counts */
 
     enum channel_state state;
     struct channel_link *current; /* connecting or ready */
@@ -39,7 +40,7 @@ struct hearth_channel {
     struct hearth_client_call *waiting, *waiting_last;
     struct hearth_client_call *all;
     struct hearth_client_call *done, *done_last; /* to be told at the turn's end */
-    struct loop_task done_task, kick_task;
+    struct loop_task done_task, kick_task, free_task;
     struct timer backoff, idle;
     unsigned failures; /* connection attempts in a row */
     char last_error[160];

@@ -82,6 +82,20 @@ static void attempt_failed(struct hearth_channel *channel, const char *why)
     channel_failed(channel, why);
 }
 
+/* The current connection takes no more calls. One that never answered any counts as a failed
+ * attempt: a server may take connections only to drop them (it is full, say, or stopping), and must
+ * not be asked again and again at once. The first time may be bad luck, unless it said nothing. */
+static void lost(struct hearth_channel *channel, struct channel_link *link, const char *why)
+{
+    channel->state = CHANNEL_IDLE;
+    if (link->core.useful)
+        return;
+    if (link->core.greeted && channel->failures == 0)
+        channel->failures = 1;
+    else
+        attempt_failed(channel, why);
+}
+
 /* ---- what the transport says ---- */
 
 static void on_ready(struct rpc_conn *io)
@@ -90,10 +104,8 @@ static void on_ready(struct rpc_conn *io)
     struct hearth_channel *channel = link->channel;
     timers_disarm(&channel->loop->env.timers, &link->connect_timer);
     link->ready = true;
-    if (channel->current == link) {
+    if (channel->current == link)
         channel->state = CHANNEL_READY;
-        channel->failures = 0;
-    }
     loop_at_turn_end(channel->loop, &channel->kick_task);
 }
 
@@ -105,10 +117,7 @@ static void on_closed(struct rpc_conn *io, struct err err, const char *why)
     (void)snprintf(link->why, sizeof link->why, "%s: %s", channel->target, why);
     if (channel->current == link) {
         channel->current = NULL;
-        if (link->ready)
-            channel->state = CHANNEL_IDLE;
-        else
-            attempt_failed(channel, link->why);
+        lost(channel, link, link->why);
     }
     loop_at_turn_end(channel->loop, &link->end_task);
 }
@@ -124,6 +133,8 @@ static void on_connect_late(struct timer *timer)
 static void on_room(struct client_conn *conn)
 {
     struct channel_link *link = (struct channel_link *)(void *)conn;
+    if (link->channel->current == link && conn->useful)
+        link->channel->failures = 0;
     if (link->channel->waiting != NULL || link->channel->all == NULL)
         loop_at_turn_end(link->channel->loop, &link->channel->kick_task);
 }
@@ -134,7 +145,7 @@ static void on_leaving(struct client_conn *conn)
     struct hearth_channel *channel = link->channel;
     if (channel->current == link) {
         channel->current = NULL;
-        channel->state = CHANNEL_IDLE;
+        lost(channel, link, "the server takes no calls");
     }
     loop_at_turn_end(channel->loop, &channel->kick_task);
 }
@@ -166,29 +177,43 @@ static int dial(const struct address *address, const char **ret_why)
     return fd;
 }
 
-static struct err make_link(struct hearth_channel *channel, int fd, struct channel_link **ret_link)
+/* Over the descriptor or the pipe's end, which are taken if it succeeds. */
+static struct err attach(struct hearth_channel *channel, struct channel_link *link, int fd,
+                         struct pipe_end *pipe)
+{
+    struct tls_session *tls = NULL;
+    if (pipe != NULL) {
+        rpc_conn_init_pipe(&link->io, channel->loop, &link->core.h2, pipe, true);
+        return ERR_OK;
+    }
+    if (channel->tls != NULL) {
+        tls = tls_session_new(channel->tls, fd, channel->server_name);
+        if (tls == NULL)
+            return ERR(NO_MEMORY);
+    }
+    struct err err = rpc_conn_init(&link->io, channel->loop, &link->core.h2, fd, tls, true);
+    if (!err_is_ok(err))
+        tls_session_free(tls);
+    return err;
+}
+
+static struct err make_link(struct hearth_channel *channel, int fd, struct pipe_end *pipe,
+                            struct channel_link **ret_link)
 {
     struct rpc_env *env = &channel->loop->env;
-    struct tls_session *tls = NULL;
     struct channel_link *link = calloc(1, sizeof *link);
     if (link == NULL)
         return ERR(NO_MEMORY);
     struct err err = client_conn_init(&link->core, &channel->limits, env);
-    if (err_is_ok(err) && channel->tls != NULL) {
-        tls = tls_session_new(channel->tls, fd, channel->server_name);
-        if (tls == NULL)
-            err = ERR(NO_MEMORY);
-    }
     link->connect_timer.fire = on_connect_late;
     if (err_is_ok(err))
         err =
             timers_arm(&env->timers, &link->connect_timer,
                        rpc_env_now_us(env) + (uint64_t)channel->options.connect_timeout_ms * 1000);
     if (err_is_ok(err))
-        err = rpc_conn_init(&link->io, channel->loop, &link->core.h2, fd, tls, true);
+        err = attach(channel, link, fd, pipe);
     if (!err_is_ok(err)) {
         timers_disarm(&env->timers, &link->connect_timer);
-        tls_session_free(tls);
         client_conn_clear(&link->core, "out of memory");
         free(link);
         return err;
@@ -206,13 +231,32 @@ static struct err make_link(struct hearth_channel *channel, int fd, struct chann
     return ERR_OK;
 }
 
+static struct channel_link *connect_pipe(struct hearth_channel *channel, const char **ret_why)
+{
+    struct pipe_end *pipe = NULL;
+    struct channel_link *link = NULL;
+    struct err err = pipe_connect(channel->loop, channel->pipe_name, &pipe);
+    if (err.code == ERR_RPC_CLOSED)
+        *ret_why = "nobody listens";
+    if (err_is_ok(err) && !err_is_ok(make_link(channel, -1, pipe, &link)))
+        pipe_close(pipe);
+    return link;
+}
+
+static struct channel_link *connect_socket(struct hearth_channel *channel, const char **ret_why)
+{
+    struct channel_link *link = NULL;
+    int fd = dial(&channel->address, ret_why);
+    if (fd >= 0 && !err_is_ok(make_link(channel, fd, NULL, &link)))
+        close(fd);
+    return link;
+}
+
 void channel_connect(struct hearth_channel *channel)
 {
     const char *why = "out of memory";
-    struct channel_link *link = NULL;
-    int fd = dial(&channel->address, &why);
-    if (fd >= 0 && !err_is_ok(make_link(channel, fd, &link)))
-        close(fd);
+    struct channel_link *link =
+        channel->pipe_name != NULL ? connect_pipe(channel, &why) : connect_socket(channel, &why);
     if (link == NULL) {
         char text[160];
         (void)snprintf(text, sizeof text, "%s: %s", channel->target, why);
