@@ -2,7 +2,7 @@ add_library(test_support STATIC EXCLUDE_FROM_ALL)
 file(GLOB support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.c)
 target_sources(test_support PRIVATE ${support_sources})
 target_include_directories(test_support PUBLIC ${CMAKE_SOURCE_DIR}/tests)
-target_link_libraries(test_support PUBLIC hearth_flags base lib::cmocka lib::crypto lib::jansson)
+target_link_libraries(test_support PUBLIC hearth_flags base lib::cmocka lib::crypto lib::jansson lib::sqlite lib::threads)
 
 # tests/kit: makes MLS groups and messages, right ones and wrong ones, for tests, benches and fuzz seeds.
 file(GLOB kit_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/kit/*.c)
@@ -10,10 +10,15 @@ add_library(mls_kit STATIC EXCLUDE_FROM_ALL ${kit_sources})
 target_include_directories(mls_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(mls_kit PUBLIC hearth_flags mls_public)
 
+# tests/kit/store: a small service on a store, with an oracle.
+add_library(store_kit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/kit/store/store_kit.c)
+target_include_directories(store_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(store_kit PUBLIC hearth_flags store)
+
 hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
-hearth_unit_tests(store lib/store)
+hearth_unit_tests(store lib/store store_kit)
 hearth_unit_tests(mls_codec lib/mls/codec)
 hearth_unit_tests(mls_public lib/mls/public mls_kit)
 hearth_unit_tests(mls_member lib/mls/member)

@@ -157,6 +157,9 @@ static struct err settings(struct driver_conn *conn)
                    "PRAGMA wal_autocheckpoint=0;",
                    db->foreign_keys ? "ON" : "OFF", db->cache_kib);
     TRY(run(conn, sql));
+    /* EXTRA until the log is in use: turning it on takes one last rollback journal, and FULL does
+     * not sync that file's removal. After a power cut it would come back and undo everything. */
+    TRY(run(conn, "PRAGMA synchronous=EXTRA"));
     if (conn->role == DRIVER_WRITER)
         TRY(set_and_check(conn, "PRAGMA journal_mode=WAL", db->path == NULL ? "memory" : "wal"));
     TRY(run(conn, db->relaxed ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL"));
