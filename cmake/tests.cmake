@@ -86,3 +86,8 @@ hearth_program(member_bench SOURCES tests/bench/member_bench.c USES mls_member)
 target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py
   $<TARGET_FILE:bench_server>)
+
+# kill -9 loop with an oracle; `--cycles 100000` for long.
+hearth_program(store_crash SOURCES tests/crash/store_crash.c USES store_kit test_support)
+hearth_test(crash_store COMMAND store_crash --cycles 200 SECONDS 300 LABELS crash)
+hearth_program(store_bench SOURCES tests/bench/store_bench.c USES store test_support)
