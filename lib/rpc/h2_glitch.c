@@ -60,7 +60,6 @@ void h2_glitch_received(struct h2 *h, const nghttp2_frame *frame)
         if (!(flags & NGHTTP2_FLAG_ACK))
             h2_glitch(h, 1);
         break;
-    case NGHTTP2_PRIORITY:
     case NGHTTP2_GOAWAY:
         h2_glitch(h, 1);
         break;
