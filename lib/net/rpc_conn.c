@@ -7,8 +7,6 @@
 
 /* Bounds on what one connection may do in one turn of the loop, so that the others get theirs. */
 enum { READS_PER_TURN = 4, FLUSHES_PER_TURN = 8 };
-/* What a peer must take of waiting output within unread_ms to count as reading. */
-enum { LEAST_READ_BYTES = 4096 };
 
 enum io { IO_OK, IO_WAIT, IO_OVER };
 
@@ -82,10 +80,8 @@ static void start_reading(struct rpc_conn *conn)
 
 static void wait_for_room(struct rpc_conn *conn)
 {
-    if (conn->h2->blocked_us == 0) {
+    if (conn->h2->blocked_us == 0)
         conn->h2->blocked_us = rpc_env_now_us(&conn->loop->env);
-        conn->unblocked_bytes = 0;
-    }
     event_add(&conn->write_event, NULL);
     stop_reading(conn);
 }
@@ -129,11 +125,8 @@ static enum io send_unsent(struct rpc_conn *conn)
         enum io result = write_some(conn, conn->unsent + conn->unsent_off,
                                     conn->unsent_len - conn->unsent_off, &n);
         conn->unsent_off += n;
-        conn->unblocked_bytes += n;
-        if (conn->unblocked_bytes >= LEAST_READ_BYTES) {
-            conn->h2->blocked_us = 0; /* the peer reads; a drop now and then does not count */
-            conn->unblocked_bytes = 0;
-        }
+        if (n > 0)
+            conn->h2->blocked_us = 0; /* never drops: a socket is writable when a third is free */
         if (result != IO_OK)
             return result;
     }

@@ -26,8 +26,7 @@ struct rpc_conn {
     struct loop_task flush_task;
     uint8_t *unsent;
     size_t unsent_len, unsent_off;
-    size_t unblocked_bytes; /* of it gone since h2.blocked_us */
-    uint64_t handshake_us;  /* CPU of the handshake so far */
+    uint64_t handshake_us; /* CPU of the handshake so far */
     void (*on_ready)(struct rpc_conn *conn);
     /* Once. why is for people and lives until the return. The owner calls rpc_conn_clear(). */
     void (*on_closed)(struct rpc_conn *conn, struct err err, const char *why);

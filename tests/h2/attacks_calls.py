@@ -202,7 +202,7 @@ def window_dribble_fast(a):
     return flood(a, lambda c: h2.window_update(1, 1) * 20, opening, conn=conn)
 
 
-@attack("10 connections that ask for 2 GB each and read 40 bytes a second", slow=True)
+@attack("10 connections that ask for 2 GB each and read 100 bytes a second", slow=True)
 def reading_drops(a):
     return never_reading(a, drops=True)
 
@@ -211,7 +211,8 @@ def reading_drops(a):
 def never_reading(a, drops=False):
     conns = []
     for number in range(10):
-        c = a.conn(number, shake=False, receive_buffer=4096)
+        # small segments: a receive window opens by one at a time
+        c = a.conn(number, shake=False, receive_buffer=4096, segment=536)
         c.handshake([(h2.INITIAL_WINDOW_SIZE, MAX_WINDOW)])
         ask_for = message(stream_request(100000, 1000))
         c.send(h2.window_update(0, MAX_WINDOW - 65535),
@@ -223,7 +224,7 @@ def never_reading(a, drops=False):
         time.sleep(1)
         for c in conns if drops else []:
             try:
-                c.socket.recv(40)
+                c.socket.recv(100)
             except OSError:
                 pass
     # Only what the kernels hold may still come; a server that is still there would send on without end.
