@@ -270,6 +270,10 @@ static void a_connection_that_died_unseen(void **state)
     int accepted = accept(listener, NULL, NULL);
     assert_true(accepted >= 0);
     close(listener);
+    /* it greets like a server: one that never did would be backed off from */
+    static const uint8_t settings[9] = {0, 0, 0, 4, 0, 0, 0, 0, 0};
+    assert_int_equal(write(accepted, settings, sizeof settings), sizeof settings);
+    assert_int_equal(call(channel, "hello", &brief), HEARTH_DEADLINE_EXCEEDED);
     /* a reset, so that the port is free at once */
     struct linger hard = {.l_onoff = 1, .l_linger = 0};
     assert_int_equal(setsockopt(accepted, SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
