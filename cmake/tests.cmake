@@ -65,6 +65,8 @@ foreach(peer hearth python cpp js)
     --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --work ${CMAKE_SOURCE_DIR}/build/interop --peer ${peer}
     SECONDS 900 LABELS interop)
 endforeach()
+hearth_test(interop_flags COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/flags_test.py
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} LABELS interop)
 hearth_test(interop_buf COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/buf.py
   --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 300 LABELS interop)
 hearth_test(interop_negative COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/negative.py
