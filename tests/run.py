@@ -84,7 +84,7 @@ def fuzz(seconds, jobs, tally):
         log = os.path.join(ROOT, "build", f"{name}.log")
         scratch = os.path.join(ROOT, "build", "corpus", name)
         os.makedirs(scratch, exist_ok=True)
-        seeds = os.path.join(ROOT, "tests/fuzz/seeds", name[len("fuzz_"):])
+        seeds = os.path.join(ROOT, "tests/fuzz", name[len("fuzz_"):])
         command = [os.path.join(folder, name), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
                    "-print_final_stats=1", f"-artifact_prefix={scratch}/", scratch]
         if os.path.isdir(seeds):

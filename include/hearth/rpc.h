@@ -70,6 +70,7 @@ struct hearth_status {
     uint8_t *details; /* serialised google.rpc.Status (grpc-status-details-bin), or NULL */
     size_t details_len;
     struct hearth_metadata_list *metadata; /* response headers and trailers, or NULL */
+    bool compressed;                       /* the last response message came compressed */
 };
 
 void hearth_status_clear(struct hearth_status *status);
@@ -82,6 +83,12 @@ ProtobufCMessage *hearth_status_find(const struct hearth_status *status,
  * come decoded. The view lives as long as the status. */
 bool hearth_status_metadata(const struct hearth_status *status, const char *name, size_t n,
                             const uint8_t **ret_value, size_t *ret_len);
+/* The same, of one kind only: what came before the messages, and what came with the status. A
+ * response without messages may have trailers alone. */
+bool hearth_status_header(const struct hearth_status *status, const char *name, size_t n,
+                          const uint8_t **ret_value, size_t *ret_len);
+bool hearth_status_trailer(const struct hearth_status *status, const char *name, size_t n,
+                           const uint8_t **ret_value, size_t *ret_len);
 
 /* ---- endpoints: written by the generator
  * ---------------------------------------------------------------- */
@@ -237,11 +244,12 @@ struct hearth_server_options {
     const struct hearth_interceptor *interceptors; /* copied */
     size_t interceptor_count;
     bool reflection; /* offer grpc.reflection.v1 and v1alpha */
-    /* One plain HTTP page, for whatever probes a server without gRPC; any method, 200 text/plain. Borrowed. */
+    /* One plain HTTP page, for whatever probes a server without gRPC; any method, 200 text/plain.
+     * Borrowed. */
     const char *page_path; /* "/alive"; NULL: none */
     const void *page;
     size_t page_len;
-    bool no_health;  /* don't offer grpc.health.v1 */
+    bool no_health; /* don't offer grpc.health.v1 */
     void (*log)(void *self,
                 const char *line); /* logfmt, no addresses or names of users; NULL: silent */
     void *log_self;
@@ -378,7 +386,8 @@ struct hearth_call_options {
     struct hearth_call *parent;  /* inherit deadline and cancellation; same loop only */
     bool wait_for_ready;         /* wait for a connection rather than fail with UNAVAILABLE */
     bool no_retry;               /* not even where the endpoint is idempotent */
-    bool compress;               /* gzip requests, where the endpoint allows it */
+    bool compress;               /* gzip requests, where the endpoint allows it; single messages
+                                    of a stream: hearth_client_call_compress */
     uint32_t max_recv_bytes;     /* 0: the endpoint's response_bytes */
 };
 
@@ -390,18 +399,21 @@ struct hearth_channel_options {
     const struct hearth_signer
         *interceptors; /* for every call, before the call's own signer; copied */
     size_t interceptor_count;
-    uint32_t connect_timeout_ms;   /* [20000] */
+    const char *dns_servers;       /* "192.0.2.1:53,[2001:db8::1]:53"; copied; NULL: the host's */
+    uint32_t connect_timeout_ms;   /* [20000], per address; 2000 at most while others are left */
     uint32_t backoff_min_ms;       /* [1000] */
     uint32_t backoff_max_ms;       /* [120000] */
     uint32_t keepalive_ms;         /* PING after so much silence while calls are open [0: none] */
     uint32_t keepalive_timeout_ms; /* [20000] */
-    uint32_t idle_ms;              /* close the connection when unused [1800000] */
-    uint32_t attempts;             /* of an idempotent call [4] */
-    uint32_t stream_window_bytes;  /* [262144] */
+    uint32_t idle_ms;  /* close the connection when no call was open for so long [1800000]; seen
+                          while the loop runs, on an own loop at the next call */
+    uint32_t attempts; /* of an idempotent call [4] */
+    uint32_t stream_window_bytes;     /* [262144] */
     uint32_t connection_window_bytes; /* [1048576] */
 };
 
-/* target: "host:port", "127.0.0.1:50051", "[::1]:50051", "unix:/path". Connects at the first call.
+/* target: "host:port", "127.0.0.1:50051", "[::1]:50051", "unix:/path". Connects at the first call;
+ * a name is looked up then, and anew for each connection, and its addresses are tried in turn.
  * NULL: out of memory or a target that can't be read. options may be NULL. */
 struct hearth_channel *hearth_channel_new(const char *target,
                                           const struct hearth_channel_options *options);
@@ -449,6 +461,10 @@ struct hearth_client_call *hearth_channel_open(struct hearth_channel *channel,
                                                void *arg);
 /* 1 go on, 0 taken but wait for on_writable, below 0 the call is over. */
 int hearth_client_call_write(struct hearth_client_call *call, const ProtobufCMessage *item);
+/* From the next message on: compressed or not. Only in calls begun with options.compress. */
+void hearth_client_call_compress(struct hearth_client_call *call, bool on);
+/* In on_message: it came compressed. */
+bool hearth_client_call_message_compressed(const struct hearth_client_call *call);
 void hearth_client_call_half_close(struct hearth_client_call *call);
 /* on_done follows, with CANCELLED, from the loop. */
 void hearth_client_call_cancel(struct hearth_client_call *call);
@@ -464,6 +480,10 @@ struct hearth_stream *hearth_stream_open(struct hearth_channel *channel,
                                          const struct hearth_call_options *options);
 /* Waits while the window is full. false: the call is over, see finish. */
 bool hearth_stream_write(struct hearth_stream *stream, const ProtobufCMessage *item);
+/* As hearth_client_call_compress. */
+void hearth_stream_compress(struct hearth_stream *stream, bool on);
+/* The message that hearth_stream_read() gave last came compressed. */
+bool hearth_stream_message_compressed(const struct hearth_stream *stream);
 void hearth_stream_half_close(struct hearth_stream *stream);
 /* Waits for the next message; NULL: no more will come, see finish. The caller frees it. */
 ProtobufCMessage *hearth_stream_read(struct hearth_stream *stream);

@@ -88,14 +88,36 @@ char *arena_strndup(struct arena *a, const char *text, size_t len)
     return room;
 }
 
-void arena_clear(struct arena *a)
+static void free_blocks(struct arena_block *block, const struct arena_block *until)
 {
-    struct arena_block *block = a->blocks;
-    while (block != NULL) {
+    while (block != until) {
         struct arena_block *next = block->next;
         bytes_wipe(block->data, block->used);
         free(block);
         block = next;
     }
+}
+
+void arena_clear(struct arena *a)
+{
+    free_blocks(a->blocks, NULL);
     *a = (struct arena){.cap_bytes = a->cap_bytes};
+}
+
+void arena_reset(struct arena *a)
+{
+    struct arena_block *first = a->blocks;
+    while (first != NULL && first->next != NULL)
+        first = first->next;
+#ifdef HEARTH_SANITIZED
+    first = NULL;
+#endif
+    if (first != NULL && first->cap > FIRST_BLOCK_BYTES)
+        first = NULL;
+    free_blocks(a->blocks, first);
+    if (first != NULL) {
+        bytes_wipe(first->data, first->used);
+        first->used = 0;
+    }
+    *a = (struct arena){.blocks = first, .cap_bytes = a->cap_bytes};
 }

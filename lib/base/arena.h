@@ -27,6 +27,8 @@ void *arena_alloc(struct arena *a, size_t len);
 void *arena_copy(struct arena *a, const void *data, size_t len);
 /* Zero-terminated copy. */
 char *arena_strndup(struct arena *a, const char *text, size_t len);
+/* Wipes everything and keeps the first small block for reuse. */
+void arena_reset(struct arena *a);
 /* Wipes and frees everything; the arena can be used again with the same cap. */
 void arena_clear(struct arena *a);
 

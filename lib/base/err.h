@@ -13,6 +13,9 @@
 #include <stdbool.h>
 
 #define CHECKED __attribute__((warn_unused_result))
+/* For large arrays on hot paths that are filled before they are read: the compiler would zero them
+ * first. */
+#define FILLED_LATER __attribute__((uninitialized))
 
 enum err_code {
 #define ERR_ROW(name, class, grpc, retry, text) ERR_##name,

@@ -28,6 +28,7 @@ static void wait_for(struct hearth_channel *channel, const bool *flag)
         channel->led = true;
         pthread_mutex_unlock(&channel->lock);
         loop_turn(channel->loop);
+        channel->turned_us = rpc_env_now_us(&channel->loop->env);
         pthread_mutex_lock(&channel->lock);
         channel->led = false;
         pthread_cond_broadcast(&channel->moved);
@@ -57,6 +58,17 @@ static void run_job(void *arg)
     set_flag(job->channel, &job->done);
 }
 
+/* Nobody ran the loop for a while: hears what came meanwhile (GOAWAY, the connection's end), so
+ * that a call does not begin on a connection that is known to be gone. */
+static void catch_up(struct hearth_channel *channel)
+{
+    enum { LONG_US = 1000 * 1000 };
+    uint64_t now_us = rpc_env_now_us(&channel->loop->env);
+    if (now_us - channel->turned_us > LONG_US)
+        loop_turn_at_once(channel->loop);
+    channel->turned_us = now_us;
+}
+
 /* Runs fn where the loop runs, and returns when it has. false: out of memory, and it did not. */
 static bool on_loop(struct hearth_channel *channel, void (*fn)(void *arg), void *arg)
 {
@@ -66,6 +78,7 @@ static bool on_loop(struct hearth_channel *channel, void (*fn)(void *arg), void 
         channel->led = true;
     pthread_mutex_unlock(&channel->lock);
     if (lead) {
+        catch_up(channel);
         fn(arg);
         pthread_mutex_lock(&channel->lock);
         channel->led = false;
@@ -159,6 +172,7 @@ enum hearth_code hearth_channel_call(struct hearth_channel *channel,
 struct read_item {
     struct read_item *next;
     ProtobufCMessage *message;
+    bool compressed;
 };
 
 struct hearth_stream {
@@ -173,6 +187,8 @@ struct hearth_stream {
     bool writable;
     bool done;
     bool no_memory;
+    bool read_compressed; /* the reader's, like item and written: of the message read last */
+    bool compress;        /* the writer's: see hearth_stream_compress */
     struct hearth_status status;
     const ProtobufCMessage *item; /* being written */
     int written;
@@ -188,7 +204,8 @@ static void on_stream_message(struct hearth_client_call *call, const ProtobufCMe
         client_call_end(call, HEARTH_RESOURCE_EXHAUSTED, "out of memory for a response");
         return;
     }
-    *item = (struct read_item){NULL, (ProtobufCMessage *)(uintptr_t)message};
+    *item = (struct read_item){NULL, (ProtobufCMessage *)(uintptr_t)message,
+                               hearth_client_call_message_compressed(call)};
     call->keep_item = true;
     pthread_mutex_lock(&s->channel->lock);
     *s->last = item;
@@ -242,7 +259,7 @@ struct hearth_stream *hearth_stream_open(struct hearth_channel *channel,
     s->endpoint = endpoint;
     s->options = options;
     s->last = &s->first;
-    s->writable = true;
+    s->writable = s->compress = true;
     if (!on_loop(channel, start_stream, s) || !s->started) {
         free(s);
         return NULL;
@@ -254,6 +271,8 @@ struct hearth_stream *hearth_stream_open(struct hearth_channel *channel,
 static void write_item(void *arg)
 {
     struct hearth_stream *s = arg;
+    if (s->call != NULL)
+        hearth_client_call_compress(s->call, s->compress);
     s->written = s->call != NULL ? hearth_client_call_write(s->call, s->item) : -1;
     if (s->written == 0) {
         pthread_mutex_lock(&s->channel->lock);
@@ -269,6 +288,16 @@ bool hearth_stream_write(struct hearth_stream *stream, const ProtobufCMessage *i
     if (!on_loop(stream->channel, write_item, stream))
         return false;
     return stream->written >= 0;
+}
+
+void hearth_stream_compress(struct hearth_stream *stream, bool on)
+{
+    stream->compress = on;
+}
+
+bool hearth_stream_message_compressed(const struct hearth_stream *stream)
+{
+    return stream->read_compressed;
 }
 
 static void half_close(void *arg)
@@ -312,6 +341,7 @@ static ProtobufCMessage *pop(struct hearth_stream *s, bool *ret_resume)
         if (s->first == NULL)
             s->last = &s->first;
         message = item->message;
+        s->read_compressed = item->compressed;
         s->count--;
     }
     s->readable = s->first != NULL || s->done;

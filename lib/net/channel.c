@@ -90,6 +90,8 @@ static void submit(struct hearth_channel *channel, struct hearth_client_call *ca
         client_call_end(call, HEARTH_UNAVAILABLE, channel->last_error);
     else
         channel_kick(channel);
+    /* the caller's own events run on this loop too, and know nothing of our timers */
+    loop_timers_changed(channel->loop);
 }
 
 /* ---- the end of a call ---- */
@@ -104,6 +106,8 @@ static void forget(struct hearth_client_call *call)
     if (call->all_next != NULL)
         call->all_next->all_prev = call->all_prev;
     client_call_free(call);
+    if (channel->all == NULL)
+        channel->used_us = rpc_env_now_us(&channel->loop->env);
 }
 
 static void tell(struct hearth_client_call *call)
@@ -275,20 +279,38 @@ static void fill_in(struct hearth_channel_options *o)
     fill(&o->connection_window_bytes, 1024 * 1024);
 }
 
-/* Numbers and `localhost` only. */
+static struct err add_address(struct hearth_channel *channel, const char *host, const char *port)
+{
+    char text[64];
+    (void)snprintf(text, sizeof text, "%s:%s", host, port);
+    return address_parse(text, &channel->addresses[channel->address_count++]);
+}
+
+/* Addresses for what is one, or `localhost`, which is nobody's to answer (RFC 6761 6.3); any other
+ * name is kept to be resolved. */
 static struct err find_address(struct hearth_channel *channel, const char *target, char *host,
                                size_t host_bytes)
 {
-    char port[6], text[32];
+    char port[6];
     if (strncmp(target, "unix:", 5) == 0) {
         (void)snprintf(host, host_bytes, "localhost");
-        return address_parse(target, &channel->address);
+        channel->address_count = 1;
+        return address_parse(target, &channel->addresses[0]);
     }
     TRY(address_split(target, host, host_bytes, port));
-    if (strcmp(host, "localhost") != 0)
-        return address_parse(target, &channel->address);
-    (void)snprintf(text, sizeof text, "127.0.0.1:%s", port);
-    return address_parse(text, &channel->address);
+    channel->port = (uint16_t)strtoul(port, NULL, 10);
+    if (strcmp(host, "localhost") == 0) {
+        TRY(add_address(channel, "127.0.0.1", port));
+        return add_address(channel, "[::1]", port);
+    }
+    if (err_is_ok(address_parse(target, &channel->addresses[0]))) {
+        channel->address_count = 1;
+        return ERR_OK;
+    }
+    if (strchr(host, ':') != NULL) /* brackets hold numbers */
+        return ERR(ADDRESS);
+    channel->host = strdup(host);
+    return channel->host != NULL ? ERR_OK : ERR(NO_MEMORY);
 }
 
 static struct err set_up(struct hearth_channel *channel, const char *target,
@@ -309,9 +331,15 @@ static struct err set_up(struct hearth_channel *channel, const char *target,
     (void)snprintf(host, sizeof host, "localhost");
     if (is_pipe && (tls != NULL || options == NULL || options->loop == NULL))
         return ERR(ADDRESS); /* pipes are plain, and join what runs on one loop */
+    if (!is_pipe && options != NULL && options->loop != NULL && options->loop->base == NULL)
+        return ERR(ADDRESS); /* a stepped loop has no sockets */
     if (!is_pipe)
         TRY(find_address(channel, target, host, sizeof host));
     const char *agent = options != NULL ? options->user_agent : NULL;
+    const char *servers = options != NULL ? options->dns_servers : NULL;
+    channel->dns_servers = servers != NULL ? strdup(servers) : NULL;
+    if (servers != NULL && channel->dns_servers == NULL)
+        return ERR(NO_MEMORY);
     channel->target = strdup(target);
     channel->authority =
         strdup(options != NULL && options->authority != NULL ? options->authority : target);
@@ -378,6 +406,9 @@ static void cancel_all(struct hearth_channel *channel)
     loop_task_cancel(channel->loop, &channel->done_task);
     loop_task_cancel(channel->loop, &channel->kick_task);
     timers_disarm(&channel->loop->env.timers, &channel->backoff);
+    timers_disarm(&channel->loop->env.timers, &channel->idle);
+    resolve_cancel(channel->resolving);
+    channel->resolving = NULL;
 }
 
 static void free_channel(struct hearth_channel *channel)
@@ -392,6 +423,8 @@ static void free_channel(struct hearth_channel *channel)
     free(channel->authority);
     free(channel->user_agent);
     free(channel->server_name);
+    free(channel->host);
+    free(channel->dns_servers);
     pthread_cond_destroy(&channel->moved);
     pthread_mutex_destroy(&channel->lock);
     free(channel);

@@ -7,11 +7,13 @@
 
 #include "net/server.h"
 #include "net/server_worker.h"
+#include "rpc/services/standard.h"
 
 enum { PORTS_MOST = 8, THREADS_MOST = 256, ERROR_BYTES = 256 };
 
 struct hearth_server {
     struct server_core core;
+    struct standard_services standard;
     struct gate gate;
     struct server_port ports[PORTS_MOST];
     int port_fds[PORTS_MOST]; /* the first worker's listening socket, made when the address is given
@@ -48,6 +50,7 @@ struct hearth_server *hearth_server_new(const struct hearth_server_options *opti
     server->workers = calloc(server->worker_count, sizeof *server->workers);
     if (server->workers == NULL || !err_is_ok(rng_fill(&rng_system, &key, sizeof key)) ||
         !err_is_ok(server_core_init(&server->core, options)) ||
+        !err_is_ok(standard_init(&server->standard, &server->core.registry, options)) ||
         !gate_init(&server->gate, &server->core.limits, key)) {
         hearth_server_free(server);
         return NULL;
@@ -212,9 +215,19 @@ static void *run_worker(void *arg)
     return NULL;
 }
 
-bool hearth_server_start(struct hearth_server *server)
+static bool start_services(struct hearth_server *server)
 {
     server->started = true;
+    struct err err = standard_start(&server->standard, &server->core.registry);
+    if (!err_is_ok(err))
+        say(server, "start: a service's descriptors", err_text(err));
+    return err_is_ok(err);
+}
+
+bool hearth_server_start(struct hearth_server *server)
+{
+    if (!start_services(server))
+        return false;
     for (unsigned i = 0; i < server->worker_count; i++) {
         struct err err = prepare_worker(server, i, NULL);
         if (!err_is_ok(err)) {
@@ -235,7 +248,8 @@ bool hearth_server_start(struct hearth_server *server)
 
 bool hearth_server_start_on(struct hearth_server *server, struct hearth_loop *loop)
 {
-    server->started = true;
+    if (!start_services(server))
+        return false;
     server->worker_count = 1;
     struct err err = prepare_worker(server, 0, loop);
     if (!err_is_ok(err))
@@ -271,6 +285,13 @@ void server_drain_end(struct hearth_server *server)
     server_worker_close_all(&server->workers[0]);
 }
 
+void hearth_server_set_serving(struct hearth_server *server, const char *service, bool serving)
+{
+    if (server->standard.health != NULL &&
+        !err_is_ok(health_set(server->standard.health, service, serving)))
+        say(server, service, "out of memory: not everybody may have heard of its state");
+}
+
 static struct timespec after_ms(uint32_t ms)
 {
     struct timespec at;
@@ -299,6 +320,8 @@ void hearth_server_drain(struct hearth_server *server, uint32_t grace_ms)
 {
     if (!server->started || atomic_exchange(&server->core.draining, true))
         return;
+    if (server->standard.health != NULL)
+        health_shut_down(server->standard.health);
     for (unsigned i = 0; i < server->worker_count; i++) {
         struct server_worker *worker = &server->workers[i];
         if (worker->loop != NULL)
@@ -333,6 +356,7 @@ void hearth_server_free(struct hearth_server *server)
     free(server->workers);
     if (server->gate.slots != NULL)
         gate_clear(&server->gate);
+    standard_clear(&server->standard);
     server_core_clear(&server->core);
     pthread_cond_destroy(&server->emptied);
     pthread_mutex_destroy(&server->lock);

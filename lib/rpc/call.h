@@ -65,7 +65,7 @@ struct hearth_call {
     uint8_t intercepted;  /* interceptors that have seen the current message */
     uint8_t encoding;     /* of request messages: enum call_encoding */
     bool content_type_ok, method_ok;
-    bool plain;             /* asks for the plain page */
+    bool plain; /* asks for the plain page */
     bool headers_complete;
     bool bad_headers; /* malformed metadata or timeout */
     bool timeout_bad;
@@ -113,7 +113,8 @@ void call_pump(struct hearth_call *call);
 /* call_response.c: what goes out */
 void call_send_page(struct hearth_call *call);
 void call_finish(struct hearth_call *call, enum hearth_code code);
-size_t call_read_body(struct hearth_call *call, uint8_t *buf, size_t len, enum h2_body_end *ret_end);
+size_t call_read_body(struct hearth_call *call, uint8_t *buf, size_t len,
+                      enum h2_body_end *ret_end);
 
 static inline bool call_streams_requests(const struct hearth_call *call)
 {

@@ -99,7 +99,8 @@ static void send_head(struct hearth_call *call)
 {
     if (call->headers_sent || call->conn == NULL)
         return;
-    struct header_list list = {.count = 0};
+    struct header_list list FILLED_LATER;
+    list.count = 0;
     put_head(&list, call);
     call->headers_sent = true;
     check_sent(call, h2_respond(&call->conn->h2, call->id, list.at, list.count, false, call));
@@ -122,11 +123,13 @@ static void send_plain_http(struct hearth_call *call)
 
 void call_send_page(struct hearth_call *call)
 {
-    static const struct h2_header head[] = {HEADER(":status", "200"), HEADER("content-type", "text/plain")};
+    static const struct h2_header head[] = {HEADER(":status", "200"),
+                                            HEADER("content-type", "text/plain")};
     call->finished = true;
     if (call->conn == NULL)
         return;
-    struct err err = outbox_append_raw(&call->out, bytes_of(call->core->page, call->core->page_len));
+    struct err err =
+        outbox_append_raw(&call->out, bytes_of(call->core->page, call->core->page_len));
     if (err_is_ok(err))
         err = h2_respond(&call->conn->h2, call->id, head, sizeof head / sizeof *head, false, call);
     check_sent(call, err);
@@ -135,7 +138,8 @@ void call_send_page(struct hearth_call *call)
 
 static void send_trailers_only(struct hearth_call *call)
 {
-    struct header_list list = {.count = 0};
+    struct header_list list FILLED_LATER;
+    list.count = 0;
     put_head(&list, call);
     put_status(&list, call);
     check_sent(call, h2_respond(&call->conn->h2, call->id, list.at, list.count, true, NULL));
@@ -181,7 +185,8 @@ void call_finish(struct hearth_call *call, enum hearth_code code)
 
 static void send_trailers(struct hearth_call *call)
 {
-    struct header_list list = {.count = 0};
+    struct header_list list FILLED_LATER;
+    list.count = 0;
     put_status(&list, call);
     check_sent(call, h2_trailers(&call->conn->h2, call->id, list.at, list.count));
 }

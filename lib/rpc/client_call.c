@@ -143,7 +143,8 @@ int client_call_write(struct hearth_client_call *call, const ProtobufCMessage *i
             protobuf_c_message_pack(item, copy);
         call->first_message = bytes_of(copy, size);
     }
-    if (call->arena.overflow || !err_is_ok(outbox_append(&call->out, item, size, call->compress))) {
+    if (call->arena.overflow ||
+        !err_is_ok(outbox_append(&call->out, item, size, call->compress && !call->plain))) {
         client_call_end(call, HEARTH_RESOURCE_EXHAUSTED, "out of memory for the request");
         return -1;
     }
@@ -325,6 +326,16 @@ void hearth_client_call_cancel(struct hearth_client_call *call)
 {
     call->cancelled = true;
     client_call_end(call, HEARTH_CANCELLED, "cancelled by the caller");
+}
+
+void hearth_client_call_compress(struct hearth_client_call *call, bool on)
+{
+    call->plain = !on;
+}
+
+bool hearth_client_call_message_compressed(const struct hearth_client_call *call)
+{
+    return call->status.compressed;
 }
 
 void hearth_client_call_pause(struct hearth_client_call *call)

@@ -30,6 +30,7 @@ struct client_call_owner {
 struct hearth_metadata_list {
     struct arena arena;
     struct metadata entries;
+    size_t headers; /* the first so many came as headers, the rest as trailers */
 };
 
 struct hearth_client_call {
@@ -48,7 +49,9 @@ struct hearth_client_call {
     uint32_t max_recv_bytes;
     uint64_t deadline_us; /* 0: none */
     struct timer deadline;
-    bool wait_for_ready, no_retry, compress;
+    bool wait_for_ready, no_retry;
+    bool compress; /* grpc-encoding is gzip */
+    bool plain;    /* the next messages are not compressed all the same */
 
     /* request */
     struct outbox out;

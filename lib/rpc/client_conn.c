@@ -57,7 +57,8 @@ static void on_close(struct h2 *h, void *stream, uint32_t error_code)
         conn->on_room(conn);
 }
 
-static size_t read_body(struct h2 *h, void *stream, uint8_t *buf, size_t len, enum h2_body_end *ret_end)
+static size_t read_body(struct h2 *h, void *stream, uint8_t *buf, size_t len,
+                        enum h2_body_end *ret_end)
 {
     struct hearth_client_call *call = stream;
     size_t n = outbox_take(&call->out, buf, len);

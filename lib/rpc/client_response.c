@@ -25,17 +25,42 @@ void hearth_status_clear(struct hearth_status *status)
     *status = (struct hearth_status){0};
 }
 
+/* The n-th of a name among the entries from number `from` up to before number `to`. */
+static bool find_between(const struct hearth_status *status, const char *name, size_t n,
+                         size_t from, size_t to, const uint8_t **ret_value, size_t *ret_len)
+{
+    if (status->metadata == NULL)
+        return false;
+    size_t number = 0;
+    for (const struct metadata_entry *e = status->metadata->entries.first; e != NULL && number < to;
+         e = e->next) {
+        if (number++ < from || !bytes_equal(e->name, bytes_str(name)) || n-- > 0)
+            continue;
+        *ret_value = e->value.data;
+        *ret_len = e->value.len;
+        return true;
+    }
+    return false;
+}
+
 bool hearth_status_metadata(const struct hearth_status *status, const char *name, size_t n,
                             const uint8_t **ret_value, size_t *ret_len)
 {
-    const struct metadata_entry *entry =
-        status->metadata != NULL ? metadata_find(&status->metadata->entries, bytes_str(name), n)
-                                 : NULL;
-    if (entry == NULL)
-        return false;
-    *ret_value = entry->value.data;
-    *ret_len = entry->value.len;
-    return true;
+    return find_between(status, name, n, 0, SIZE_MAX, ret_value, ret_len);
+}
+
+bool hearth_status_header(const struct hearth_status *status, const char *name, size_t n,
+                          const uint8_t **ret_value, size_t *ret_len)
+{
+    size_t headers = status->metadata != NULL ? status->metadata->headers : 0;
+    return find_between(status, name, n, 0, headers, ret_value, ret_len);
+}
+
+bool hearth_status_trailer(const struct hearth_status *status, const char *name, size_t n,
+                           const uint8_t **ret_value, size_t *ret_len)
+{
+    size_t headers = status->metadata != NULL ? status->metadata->headers : 0;
+    return find_between(status, name, n, headers, SIZE_MAX, ret_value, ret_len);
 }
 
 void client_call_set_status(struct hearth_client_call *call, enum hearth_code code,
@@ -122,6 +147,7 @@ void client_call_on_headers(struct hearth_client_call *call, bool trailers, bool
     if (trailers || end_stream)
         return; /* judged when the stream closes */
     call->got_headers = true;
+    call->metadata->headers = call->metadata->entries.count;
     if (call->http_status != 200 || !call->got_type) {
         client_call_end(
             call, call->http_status == 200 ? HEARTH_UNKNOWN : status_from_http(call->http_status),
@@ -181,6 +207,7 @@ static ProtobufCMessage *decode(struct hearth_client_call *call, struct bytes me
 
 static void message_complete(struct hearth_client_call *call)
 {
+    call->status.compressed = call->reader.compressed;
     ProtobufCMessage *item = decode(call, frame_reader_message(&call->reader));
     frame_reader_next(&call->reader);
     if (item == NULL)

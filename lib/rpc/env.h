@@ -9,13 +9,20 @@
 #include "base/timer.h"
 
 struct hearth_loop;
+struct hearth_call;
 
 struct rpc_env {
     struct timers timers;
     const struct clock *clock;
     const struct rng *rng;
+    struct hearth_call
+        *spare_calls; /* ended calls with their small buffers, wiped, for the next ones */
+    uint32_t spare_count;
     struct hearth_loop *loop; /* for hearth_call_loop(); NULL in tests without one */
 };
+
+/* Frees timers and spare calls; nothing may use the env any more. */
+void rpc_env_clear(struct rpc_env *env);
 
 static inline uint64_t rpc_env_now_us(const struct rpc_env *env)
 {

@@ -6,7 +6,13 @@ enum { FIRST_ROOM_BYTES = 4 * 1024 };
 
 void frame_reader_init(struct frame_reader *f, uint32_t cap_bytes)
 {
-    *f = (struct frame_reader){.cap_bytes = cap_bytes};
+    *f = (struct frame_reader){.cap_bytes = cap_bytes, .body = f->body, .room = f->room};
+}
+
+void frame_reader_reset(struct frame_reader *f)
+{
+    frame_reader_next(f);
+    *f = (struct frame_reader){.body = f->body, .room = f->room};
 }
 
 void frame_reader_clear(struct frame_reader *f)

@@ -23,7 +23,10 @@ struct frame_reader {
     uint8_t *body;
 };
 
+/* From the zero state, or after reset. */
 void frame_reader_init(struct frame_reader *f, uint32_t cap_bytes);
+/* Wipes; keeps memory of up to 4 KiB for the next use. */
+void frame_reader_reset(struct frame_reader *f);
 /* Wipes and frees what it holds. */
 void frame_reader_clear(struct frame_reader *f);
 

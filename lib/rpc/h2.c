@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "rpc/h2_glitch.h"
+#include "rpc/h2_scan.h"
 
 enum {
     HEADERS_MOST = 64,       /* of one block we send */
@@ -30,6 +31,7 @@ void h2_wake(struct h2 *h)
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct h2 *h = user;
+    h2_scan_taken(h, frame);
     h->header_bytes = 0;
     h->header_over = false;
     if (!h->server || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
@@ -54,6 +56,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     /* nghttp2 does not enforce SETTINGS_MAX_HEADER_LIST_SIZE on what it receives */
     h->header_bytes += (uint32_t)(name_len + value_len + 32);
     if (h->header_bytes > h->limits->header_bytes && !h->limits->off) {
+        if (!h->header_over)
+            h2_glitch(h, 1); /* the limit was announced, and decoding it cost us */
         h->header_over = true;
         if (h->header_bytes / HEADER_OVER_FACTOR > h->limits->header_bytes) {
             h2_glitch(h, h->limits->glitch_burst + 1);
@@ -103,6 +107,9 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     h2_glitch_received(h, frame);
     switch (frame->hd.type) {
     case NGHTTP2_DATA:
+        h2_scan_taken(h, frame);
+        frame_with_end(h, frame);
+        break;
     case NGHTTP2_HEADERS:
         frame_with_end(h, frame);
         break;
@@ -157,20 +164,18 @@ static bool was_closed_lately(const struct h2 *h, int32_t id)
 }
 
 /* RFC 9113 5.1.1: a HEADERS with a lower id than one seen before, on a stream that never was, is a
- * connection error; nghttp2 takes it for a closed stream and ignores it. */
+ * connection error; nghttp2 takes it for a closed stream and ignores it. Those that nghttp2
+ * remembers it judges itself; those that it has forgotten and we have not may have been reset by us
+ * while their trailers were under way, and are ignored. */
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
 {
     struct h2 *h = user;
-    if (h2_glitch_frame_head(h, hd->type))
-        return 0;
-    bool lower = h->server && hd->type == NGHTTP2_HEADERS && (hd->stream_id & 1) != 0 &&
-                 hd->stream_id < nghttp2_session_get_last_proc_stream_id(session) &&
-                 nghttp2_session_find_stream(session, hd->stream_id) == NULL;
-    if (lower) {
+    bool unknown = h->server && hd->type == NGHTTP2_HEADERS && (hd->stream_id & 1) != 0 &&
+                   hd->stream_id < nghttp2_session_get_last_proc_stream_id(session) &&
+                   nghttp2_session_find_stream(session, hd->stream_id) == NULL;
+    if (unknown && !was_closed_lately(h, hd->stream_id)) {
         h->dead = true;
-        return nghttp2_session_terminate_session(session, was_closed_lately(h, hd->stream_id)
-                                                              ? NGHTTP2_STREAM_CLOSED
-                                                              : NGHTTP2_PROTOCOL_ERROR);
+        return nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
     }
     return 0;
 }
@@ -194,7 +199,11 @@ struct err h2_receive(struct h2 *h, const uint8_t *data, size_t len)
     h->heard_us = h->now_us;
     if (h->dead && h->abuse)
         return ERR(RPC_ABUSE);
+    if (h->server)
+        h2_scan(h, data, len);
     ssize_t used = nghttp2_session_mem_recv(h->session, data, len);
+    if (h->server)
+        h2_scan_settle(h);
     if (used < 0) {
         h->dead = true;
         if (used == NGHTTP2_ERR_NOMEM)
@@ -281,7 +290,7 @@ static struct err result_of(int rv)
 struct err h2_respond(struct h2 *h, int32_t id, const struct h2_header *headers, size_t count,
                       bool end, void *stream)
 {
-    nghttp2_nv nv[HEADERS_MOST];
+    nghttp2_nv nv[HEADERS_MOST] FILLED_LATER;
     if (count > HEADERS_MOST)
         return ERR(TOO_LARGE);
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_body};
@@ -291,7 +300,7 @@ struct err h2_respond(struct h2 *h, int32_t id, const struct h2_header *headers,
 
 struct err h2_trailers(struct h2 *h, int32_t id, const struct h2_header *headers, size_t count)
 {
-    nghttp2_nv nv[HEADERS_MOST];
+    nghttp2_nv nv[HEADERS_MOST] FILLED_LATER;
     if (count > HEADERS_MOST)
         return ERR(TOO_LARGE);
     return result_of(nghttp2_submit_trailer(h->session, id, nv, to_nv(nv, headers, count)));
@@ -300,7 +309,7 @@ struct err h2_trailers(struct h2 *h, int32_t id, const struct h2_header *headers
 struct err h2_request(struct h2 *h, const struct h2_header *headers, size_t count, void *stream,
                       int32_t *ret_id)
 {
-    nghttp2_nv nv[HEADERS_MOST];
+    nghttp2_nv nv[HEADERS_MOST] FILLED_LATER;
     if (count > HEADERS_MOST)
         return ERR(TOO_LARGE);
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_body};
@@ -338,6 +347,7 @@ void h2_reset(struct h2 *h, int32_t id, enum h2_error error)
 
 void h2_ping(struct h2 *h)
 {
+    h->pings_out++;
     nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL);
     h2_wake(h);
 }
@@ -396,8 +406,6 @@ static nghttp2_option *make_option(bool server)
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_max_outbound_ack(option, OUTBOUND_ACKS_MOST);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, HPACK_TABLE_BYTES);
-    /* closed streams are kept for the priority tree of RFC 7540 only, which nobody uses any more */
-    nghttp2_option_set_no_closed_streams(option, 1);
     if (!server)
         nghttp2_option_set_peer_max_concurrent_streams(option, 100);
     return option;
@@ -414,7 +422,9 @@ static int submit_settings(struct h2 *h)
     if (h->server) {
         entries[n++] =
             (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, l->streams};
-        entries[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1};
+        /* No NO_RFC7540_PRIORITIES: it would make nghttp2 blind to malformed PRIORITY frames, and
+         * forget closed streams, so that DATA after END_STREAM went unnoticed (RFC 9113 5.1, 6.3).
+         */
     } else {
         entries[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
     }
@@ -436,7 +446,8 @@ struct err h2_init(struct h2 *h, bool server, const struct h2_role *role,
                      .now_us = now_us,
                      .heard_us = now_us,
                      .ping_credit = H2_PING_CREDIT_FIRST,
-                     .window_credit = H2_WINDOW_CREDIT_FIRST};
+                     .window_credit = H2_WINDOW_CREDIT_FIRST,
+                     .scan = {.left = H2_SCAN_PREFACE_BYTES, .type = H2_SCAN_NO_TYPE}};
     nghttp2_session_callbacks *callbacks = make_callbacks();
     nghttp2_option *option = make_option(server);
     int rv = NGHTTP2_ERR_NOMEM;

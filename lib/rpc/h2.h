@@ -61,9 +61,10 @@ struct h2_role {
     /* At the end of each h2_produce(): a place to make more output, outside of nghttp2's callbacks.
      */
     void (*after_produce)(struct h2 *h);
-    /* Fills buf with up to len bytes of body. Returns how many; 0 with H2_BODY_MORE means wait until
-     * h2_resume(). Any other end: the bytes returned are the last. */
-    size_t (*read_body)(struct h2 *h, void *stream, uint8_t *buf, size_t len, enum h2_body_end *ret_end);
+    /* Fills buf with up to len bytes of body. Returns how many; 0 with H2_BODY_MORE means wait
+     * until h2_resume(). Any other end: the bytes returned are the last. */
+    size_t (*read_body)(struct h2 *h, void *stream, uint8_t *buf, size_t len,
+                        enum h2_body_end *ret_end);
     /* The peer sent GOAWAY: streams above last_id were not processed. */
     void (*on_goaway)(struct h2 *h, int32_t last_id, uint32_t error_code);
     void (*on_settings)(struct h2 *h);
@@ -78,6 +79,17 @@ struct h2_limits {
     uint32_t glitch_burst, glitches_per_s;
     uint32_t reset_burst, resets_per_s;
     bool off; /* count nothing: control runs */
+};
+
+/* Where the stream of bytes stands in its frames; see h2_scan.h. */
+struct h2_scan {
+    uint8_t head[9];
+    uint8_t have; /* bytes of head */
+    uint8_t type;
+    uint32_t length;   /* of the frame's payload */
+    uint32_t left;     /* bytes of it, or of the preface, that are still to come */
+    int64_t late_cost; /* of frames that came, less those that nghttp2 took */
+    struct bucket late;
 };
 
 enum { H2_CLOSED_RING = 64, H2_OUTPUT_BYTES = 64 * 1024 };
@@ -104,6 +116,9 @@ struct h2 {
     uint32_t streams_open;
     struct bucket glitches, resets;
     uint32_t ping_credit, window_credit; /* earned by what we send */
+    uint32_t pings_out;                  /* of ours, not answered yet */
+    uint64_t headers_us;                 /* servers: since when a header block is coming; 0: none */
+    struct h2_scan scan;                 /* servers */
     int32_t closed[H2_CLOSED_RING];
     uint32_t closed_at;
 };

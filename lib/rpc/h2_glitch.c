@@ -51,15 +51,15 @@ void h2_glitch_received(struct h2 *h, const nghttp2_frame *frame)
     case NGHTTP2_PING:
         if (!(flags & NGHTTP2_FLAG_ACK))
             spend_credit(h, &h->ping_credit);
+        else
+            spend_credit(h, &h->pings_out); /* one that nobody asked for is a glitch */
         break;
     case NGHTTP2_SETTINGS:
         if (!(flags & NGHTTP2_FLAG_ACK))
             h2_glitch(h, 1);
         break;
-    case NGHTTP2_WINDOW_UPDATE:
-        spend_credit(h, &h->window_credit);
-        break;
     case NGHTTP2_PRIORITY:
+    case NGHTTP2_GOAWAY:
         h2_glitch(h, 1);
         break;
     case NGHTTP2_RST_STREAM:
@@ -70,12 +70,9 @@ void h2_glitch_received(struct h2 *h, const nghttp2_frame *frame)
     }
 }
 
-bool h2_glitch_frame_head(struct h2 *h, uint8_t type)
+void h2_glitch_window_update(struct h2 *h)
 {
-    if (!h->server || type <= NGHTTP2_CONTINUATION)
-        return false;
-    h2_glitch(h, 1);
-    return true;
+    spend_credit(h, &h->window_credit);
 }
 
 static void earn(uint32_t *credit, uint32_t more, uint32_t most)

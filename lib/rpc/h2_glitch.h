@@ -11,8 +11,8 @@ enum { H2_PING_CREDIT_FIRST = 8, H2_WINDOW_CREDIT_FIRST = 64 };
 void h2_terminate(struct h2 *h, enum h2_error error);
 /* A complete valid frame came. */
 void h2_glitch_received(struct h2 *h, const nghttp2_frame *frame);
-/* A frame head came; unknown types show only here. True if it was charged. */
-bool h2_glitch_frame_head(struct h2 *h, uint8_t type);
+/* A WINDOW_UPDATE came, on whichever stream. */
+void h2_glitch_window_update(struct h2 *h);
 /* A frame of ours went out. */
 void h2_glitch_sent(struct h2 *h, const nghttp2_frame *frame);
 

@@ -5,6 +5,8 @@
 #include "rpc/frame.h"
 #include "rpc/gzip.h"
 
+enum { KEEP_BYTES = 4 * 1024 };
+
 static uint8_t *make_room(struct outbox *o, size_t more)
 {
     if (o->off == o->len) {
@@ -89,6 +91,16 @@ size_t outbox_take(struct outbox *o, uint8_t *buf, size_t len)
         memcpy(buf, o->data + o->off, n);
     o->off += (uint32_t)n;
     return n;
+}
+
+void outbox_reset(struct outbox *o)
+{
+    if (o->cap > KEEP_BYTES) {
+        outbox_clear(o);
+        return;
+    }
+    bytes_wipe(o->data, o->len);
+    o->len = o->off = 0;
 }
 
 void outbox_clear(struct outbox *o)

@@ -24,6 +24,8 @@ CHECKED struct err outbox_append(struct outbox *o, const ProtobufCMessage *messa
 CHECKED struct err outbox_append_raw(struct outbox *o, struct bytes raw);
 /* Moves up to len bytes to buf. */
 size_t outbox_take(struct outbox *o, uint8_t *buf, size_t len);
+/* Wipes; keeps memory of up to 4 KiB for the next use. */
+void outbox_reset(struct outbox *o);
 /* Wipes and frees. */
 void outbox_clear(struct outbox *o);
 

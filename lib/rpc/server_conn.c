@@ -11,9 +11,25 @@ static struct server_conn *conn_of(struct h2 *h)
 
 /* ---- what HTTP/2 says ---- */
 
+static uint64_t ms(uint32_t value)
+{
+    return (uint64_t)value * 1000;
+}
+
+static void want_tick(struct server_conn *conn, uint64_t due_us)
+{
+    if (timer_armed(&conn->timer) && conn->timer.due_us <= due_us)
+        return;
+    /* without memory for it the limit holds later, when the timer that is armed fires */
+    struct err ignored = timers_arm(&conn->h2.env->timers, &conn->timer, due_us);
+    (void)ignored;
+}
+
 static void *on_begin(struct h2 *h, int32_t id)
 {
     struct server_conn *conn = conn_of(h);
+    /* the header block has so long to come */
+    want_tick(conn, h->now_us + ms(conn->core->limits.first_request_ms));
     /* A stream that was reset still counts while its handler works. */
     if (conn->alive >= h->limits->streams)
         return NULL;
@@ -31,15 +47,6 @@ static void on_header(struct h2 *h, void *stream, struct bytes name, struct byte
     struct hearth_call *call = stream;
     if (!call->headers_complete)
         call_on_header(call, name, value);
-}
-
-static void want_tick(struct server_conn *conn, uint64_t due_us)
-{
-    if (timer_armed(&conn->timer) && conn->timer.due_us <= due_us)
-        return;
-    /* without memory for it the limit holds later, when the timer that is armed fires */
-    struct err ignored = timers_arm(&conn->h2.env->timers, &conn->timer, due_us);
-    (void)ignored;
 }
 
 static void on_headers(struct h2 *h, void *stream, bool trailers, bool over, bool end_stream)
@@ -83,7 +90,8 @@ static void on_answered(struct h2 *h, void *stream)
         h2_reset(h, call->id, H2_NO_ERROR);
 }
 
-static size_t read_body(struct h2 *h, void *stream, uint8_t *buf, size_t len, enum h2_body_end *ret_end)
+static size_t read_body(struct h2 *h, void *stream, uint8_t *buf, size_t len,
+                        enum h2_body_end *ret_end)
 {
     (void)h;
     return call_read_body(stream, buf, len, ret_end);
@@ -122,11 +130,6 @@ static const struct h2_role role = {
 };
 
 /* ---- what time says ---- */
-
-static uint64_t ms(uint32_t value)
-{
-    return (uint64_t)value * 1000;
-}
 
 static bool body_is_slow(const struct hearth_call *call, uint64_t now_us,
                          const struct hearth_server_limits *l)
@@ -174,6 +177,8 @@ static bool is_expired(struct server_conn *conn, uint64_t now_us)
     const struct hearth_server_limits *l = &conn->core->limits;
     if (!conn->had_request && now_us - conn->opened_us >= ms(l->first_request_ms))
         return true;
+    if (conn->h2.headers_us != 0 && now_us - conn->h2.headers_us >= ms(l->first_request_ms))
+        return true;
     if (conn->h2.blocked_us != 0 && now_us - conn->h2.blocked_us >= ms(l->unread_ms))
         return true;
     return conn->ping_us != 0 && now_us - conn->ping_us >= ms(l->keepalive_timeout_ms);
@@ -192,6 +197,8 @@ static uint64_t next_tick_us(const struct server_conn *conn, uint64_t now_us, bo
         return now_us + TICK_US;
     if (!conn->had_request)
         due_us = sooner(due_us, conn->opened_us + ms(l->first_request_ms));
+    if (conn->h2.headers_us != 0)
+        due_us = sooner(due_us, conn->h2.headers_us + ms(l->first_request_ms));
     if (conn->idle_us != 0)
         due_us = sooner(due_us, conn->idle_us + ms(l->idle_ms));
     else

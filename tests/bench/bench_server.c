@@ -2,6 +2,7 @@
  * CERT KEY]
  *
  *   --no-limits     every limit of ours off: for control runs of the attack tests
+ *   --product-limits    the defaults of a real server, for the attack tests
  *   --connections-per-address N    default: no limit of ours but the total, since all load comes
  * from 127.0.0.1
  *
@@ -65,7 +66,8 @@ static enum hearth_code server_stream(struct hearth_call *call, const Bench__Str
 static int usage(void)
 {
     fprintf(stderr, "usage: bench_server --port P [--threads N] [--tls CERT KEY] [--no-limits]\n"
-                    "                    [--connections-per-address N]\n");
+                    "                    [--product-limits]"
+                    " [--connections-per-address N]\n");
     return 2;
 }
 
@@ -77,7 +79,8 @@ int main(int argc, char **argv)
     const char *port = NULL;
     static char page[1029];
     memset(page, 'h', sizeof page);
-    options.page_path = "/h2spec"; /* answers DATA to an empty request, which conformance suites want to see */
+    options.page_path =
+        "/h2spec"; /* answers DATA to an empty request, which conformance suites want to see */
     options.page = page;
     options.page_len = sizeof page;
     options.limits.connections = 20000;
@@ -95,6 +98,9 @@ int main(int argc, char **argv)
             tls.key_file = argv[++i];
         } else if (strcmp(argv[i], "--no-limits") == 0) {
             options.limits.no_limits = true;
+        } else if (strcmp(argv[i], "--product-limits") == 0) {
+            bool off = options.limits.no_limits;
+            options.limits = (struct hearth_server_limits){.no_limits = off};
         } else if (strcmp(argv[i], "--connections-per-address") == 0 && i + 1 < argc) {
             options.limits.connections_per_prefix = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else {

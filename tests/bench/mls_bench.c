@@ -149,6 +149,7 @@ int main(void)
     bench_group(100, 4);
     bench_group(1000, 7);
     bench_adds(1000);
+    bench_adds(5000);
     kit_clear(&k);
     return 0;
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Attacks on an HTTP/2 server, each beside an honest client, each judged, each with a control.
 
-usage: attacks.py --server PROGRAM [--tls] [--only NAME,...] [--seconds S] [--control] [--list]
+usage: attacks.py --server PROGRAM [--tls] [--only NAME,...] [--seconds S] [--control] [--unhurried] [--list]
 
-For each attack a fresh `PROGRAM --port P --threads 1 [--tls CERT KEY]` is started. An honest client makes 50 calls
+For each attack a fresh `PROGRAM --port P --threads 1 --product-limits [--tls CERT KEY]` is started. An honest client makes 50 calls
 a second over a connection and an address of its own, before, during and after. The defence held when
   - the attack says so: the abusive connection was cut, the call refused, in time;
   - the honest client's calls all came back (one retry each), with a p99 of at most max(2 x idle, idle + 10 ms)
@@ -11,7 +11,9 @@ a second over a connection and an address of its own, before, during and after. 
   - the server grew by at most so many MiB and used at most so much of a core (see each attack);
   - it lives, and answers a new connection within 5 s.
 --control starts the server with --no-limits: then each attack marked as having a control must NOT be held by the
-same judgement, for a test that passes without the defence proves nothing. The rest are named with what holds them.
+same judgement (latency aside), for a test that passes without the defence proves nothing. The rest are named with what
+holds them, and must be held.
+--unhurried judges neither latency, memory nor processor time: for servers built with sanitizers.
 Exit 0: all as it should be. 1: not. 77: skipped. Loopback only.
 """
 import argparse
@@ -79,20 +81,20 @@ def recovered(server, tls):
 class Measured:
     """What one attack did to the server, and why the defence did not hold (reasons, empty if it did)."""
 
-    def __init__(self, rss, cpu):
-        self.rss, self.cpu = rss, cpu  # MiB grown, cores used
+    def __init__(self, rss, cpu, unhurried):
+        self.rss, self.cpu, self.unhurried = rss, cpu, unhurried  # MiB grown, cores used
         self.reasons, self.latency_only, self.seen, self.p99, self.idle = [], False, "", 0.0, 0.0
 
     def judge(self, attack, verdict, samples, server, back):
-        self.seen = verdict.seen
+        self.seen, self.verdict = verdict.seen, verdict
         self.p99, self.idle = p99_ms(samples), p99_ms(idle_samples)
         allowed = min(max(2 * self.idle, self.idle + 10), ABSOLUTE_P99_MS)
         lost = sum(not good for _, _, good, _ in samples)
         if not verdict.held:
             self.reasons.append("not held")
-        if attack.rss_mib is not None and self.rss > attack.rss_mib:
+        if attack.rss_mib is not None and self.rss > attack.rss_mib and not self.unhurried:
             self.reasons.append(f"grew {self.rss:.0f} MiB")
-        if attack.cpu is not None and self.cpu > attack.cpu:
+        if attack.cpu is not None and self.cpu > attack.cpu and not self.unhurried:
             self.reasons.append(f"{100 * self.cpu:.0f} % of a core")
         if not server.alive():
             self.reasons.append("the server died")
@@ -100,7 +102,7 @@ class Measured:
             self.reasons.append(f"not well {RECOVER_S:.0f} s after")
         if lost or not samples:
             self.reasons.append(f"{lost} of {len(samples)} honest calls lost")
-        if self.p99 > allowed:
+        if self.p99 > allowed and not self.unhurried:
             self.latency_only = not self.reasons
             self.reasons.append(f"honest p99 {self.p99:.1f} ms, allowed {allowed:.1f}")
         return self
@@ -110,7 +112,8 @@ def measure(attacks, options, net):
     """Runs these at once on a server of their own; one Measured each. Several are only run together when they are
     slow ones, and then share what the server and the honest client went through."""
     seconds = max(attack.seconds or options.seconds for attack in attacks)
-    with Server(options.server, options.tls, ["--no-limits"] if options.control else []) as server:
+    limits = ["--no-limits"] if options.control else ["--product-limits"]
+    with Server(options.server, options.tls, limits) as server:
         with Honest(server.host, server.port, options.tls) as honest:
             idle_from = time.monotonic()
             time.sleep(IDLE_S)
@@ -128,26 +131,28 @@ def measure(attacks, options, net):
         if not server.alive():
             print(server.log_tail())
         samples = honest.between(begin, end)
-        return [Measured(grown, used).judge(attack, verdict, samples, server, back)
+        return [Measured(grown, used, options.unhurried).judge(attack, verdict, samples, server, back)
                 for attack, verdict in zip(attacks, verdicts)]
 
 
 def report(attack, result, control, attempts):
     """One line; True when it is as it should be."""
-    held = not result.reasons
+    # Latency alone proves nothing in a control run: it may be the machine.
+    held = not result.reasons or (control and result.latency_only)
     if not control:
         word = "held" if held else "FAILED"
     elif attack.control:
         word = "HELD WITHOUT DEFENCE" if held else "control ok"
     else:
-        word = "no control"
+        # what is said to be stopped by something else has to be
+        word = "no control" if result.verdict.held else "NOT HELD BY WHAT IS SAID"
     again = f" (run {attempts} times)" if attempts > 1 else ""
     why = "; ".join(result.reasons)
     if control and not attack.control:
         why = attack.why_not + (f" ({why})" if why else "")
     print(f"{word:10} {attack.name:28} p99 {result.p99:6.1f} ms (idle {result.idle:.1f}) +{result.rss:6.1f} MiB "
           f"{100 * result.cpu:4.0f} % cpu  {result.seen}{again}{' -- ' + why if why else ''}", flush=True)
-    return word not in ("FAILED", "HELD WITHOUT DEFENCE")
+    return word in ("held", "control ok", "no control")
 
 
 def run(attacks, options, net):
@@ -166,6 +171,7 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--control", action="store_true")
+    parser.add_argument("--unhurried", action="store_true")
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
     if options.list:

@@ -51,16 +51,24 @@ def tiny_messages(a):
                               (INVALID_ARGUMENT, UNIMPLEMENTED, INTERNAL))])
 
 
-@attack("gzip: 256 MiB of zeroes in 256 KiB", control=False, why_not="compression is off unless the row allows it")
+def gzip_of(size):
+    return zlib.compress(bytes(size), 9, 31)
+
+
+@attack("gzip: bombs that say so, that lie about it, that are cut short", control=False,
+        why_not="the row caps what comes out; compression is off unless the row allows it")
 def compressed_bomb(a):
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    bomb = b"".join(packer.compress(bytes(2 ** 20)) for _ in range(256)) + packer.flush()
-    bomb = bomb[:60000]  # what one window carries; it inflates to 60 MB all the same
-    return each_answered(a, [("bomb", [("grpc-encoding", "gzip")], message(bomb, compressed=True),
-                              (RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL)),
-                             ("unknown encoding", [("grpc-encoding", "zip")], message(b"x", compressed=True),
-                              (UNIMPLEMENTED, INTERNAL)),
-                             ("flag without encoding", (), message(b"x", compressed=True), (INTERNAL, UNIMPLEMENTED))])
+    gzipped, refused = [("grpc-encoding", "gzip")], (RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL)
+    large, huge = gzip_of(3 << 20), gzip_of(40 << 20)
+    lie = huge[:-4] + (1000).to_bytes(4, "little")
+    return each_answered(a, [
+        ("40 MiB", gzipped, message(huge, compressed=True), refused),
+        ("40 MiB that say 1,000 bytes", gzipped, message(lie, compressed=True), refused),
+        ("40 MiB cut short", gzipped, message(huge[:-9], compressed=True), refused),
+        ("3 MiB of what is no message", gzipped, message(large, compressed=True), refused),
+        ("200 bytes that say 4 MB", gzipped, message(gzip_of(90000)[:-4] + b"\0\0\x3d\0", compressed=True), refused),
+        ("unknown encoding", [("grpc-encoding", "zip")], message(b"x", compressed=True), (UNIMPLEMENTED, INTERNAL)),
+        ("flag without encoding", (), message(b"x", compressed=True), (INTERNAL, UNIMPLEMENTED))])
 
 
 @attack("-bin metadata that is no base64", control=False, why_not="it must be answered, no more")

@@ -149,6 +149,7 @@ class Conn:
         self.host, self.port, self.tls, self.timeout, self.path = host, port, tls, timeout, path
         self.buffer, self.closed, self.peer_settings = bytearray(), False, {}
         self.sent, self.tally, self.goaway, self.why = 0, collections.Counter(), None, ""  # see push()
+        self.window = 65535  # of the connection, for what we send; as of the handshake
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
         raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket = raw
@@ -288,6 +289,8 @@ class Conn:
                 self.peer_settings.update(struct.iter_unpack(">HI", seen.payload))
                 self.send(settings(ack=True))
                 theirs = True
+            elif seen.kind == WINDOW_UPDATE and seen.stream == 0:
+                self.window += int.from_bytes(seen.payload, "big")
             if ours and theirs:
                 return self
 

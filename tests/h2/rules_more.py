@@ -48,8 +48,8 @@ def cancelled_with_entry(c):
 
 def padding_is_returned(c):
     """More padding than the windows hold, within the windows: a server that forgets padding lets us starve."""
-    room = {0: 65535, 1: c.peer_settings.get(h2.INITIAL_WINDOW_SIZE, 65535)}
-    size, left = 100 + 256, 600
+    room = {0: c.window, 1: c.peer_settings.get(h2.INITIAL_WINDOW_SIZE, 65535)}
+    size, left = 100 + 256, 2000
     while left > 0:
         fits = min(left, min(room.values()) // size)
         c.send(data(1, b"x" * 100, pad=255) * fits)
@@ -58,7 +58,7 @@ def padding_is_returned(c):
         while left > 0 and min(room.values()) < size:
             seen = c.next(1.0)
             if not isinstance(seen, Frame) or seen.kind in (h2.RST_STREAM, h2.GOAWAY):
-                return f"{seen} with {left} of 600 frames unsent"
+                return f"{seen} with {left} of 2000 frames unsent"
             if seen.kind == h2.WINDOW_UPDATE:
                 room[seen.stream] += int.from_bytes(seen.payload, "big")
     return None

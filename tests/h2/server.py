@@ -54,10 +54,11 @@ class Server:
                 return self
             except OSError:
                 time.sleep(0.02)
-        self.__exit__()
-        raise SystemExit(f"{' '.join(self.arguments)} did not start")
+        log = self.log_tail()
+        self.__exit__(SystemExit)
+        raise SystemExit(f"{' '.join(self.arguments)} did not start: {log}")
 
-    def __exit__(self, *_):
+    def __exit__(self, kind=None, *_):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -65,8 +66,12 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        code, log = self.process.returncode, self.log_tail()
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        # a leak or an overrun that a sanitizer found shows here, when not before
+        if kind is None and code not in (0, -signal.SIGTERM):
+            raise SystemExit(f"the server ended with {code}:\n{log}")
 
     def alive(self):
         return self.process.poll() is None

@@ -32,8 +32,8 @@ static const struct vector_type types[] = {
     {"message-protection", {"proposal_priv", "membership_key"}, vector_message_protection},
     {"key-schedule", {"initial_init_secret", NULL}, vector_key_schedule},
     {"psk_secret", {"psk_secret", "psks"}, vector_psk_secret},
-    {"passive-client", {"external_psks", "epochs"}, NULL},
-    {"welcome", {"welcome", "signer_pub"}, NULL},
+    {"passive-client", {"external_psks", "epochs"}, vector_passive_client},
+    {"welcome", {"welcome", "signer_pub"}, vector_welcome},
 };
 enum { TYPE_COUNT = sizeof types / sizeof *types, ARENA_CAP_BYTES = 64 * 1024 * 1024 };
 

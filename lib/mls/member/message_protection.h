@@ -24,7 +24,8 @@ struct message_keys {
 /* Appends a PrivateMessage (6.3) of signed content: content->wire_format is
  * WIRE_FORMAT_PRIVATE_MESSAGE, the sender a member, namely oneself. padding_bytes zeros hide the
  * length. Uses up one generation of one's own ratchet. Errors: ERR_ARGUMENT for other content,
- * secret_tree_next's, ERR_NO_MEMORY, ERR_IO (rng); *b is then as before. */
+ * secret_tree_next's, ERR_NO_MEMORY, ERR_IO (rng); *b then holds what it held
+ * before. */
 CHECKED struct err message_seal(const struct message_keys *keys, const struct rng *rng,
                                 const struct authenticated_content *content, size_t padding_bytes,
                                 struct buf *b);

@@ -118,6 +118,7 @@ struct err proposal_store_add(struct proposal_store *store, const struct hash_al
         return err;
     }
     entry->ref = ref;
+    entry->number = store->count;
     uint32_t place = place_of(store, digest_view(&ref));
     memmove(store->by_ref + place + 1, store->by_ref + place,
             (store->count - place) * sizeof *store->by_ref);

@@ -17,6 +17,7 @@ enum {
 
 struct stored_proposal {
     struct digest ref; /* ProposalRef */
+    uint32_t number;   /* place in entries */
     struct sender sender;
     struct proposal proposal; /* views into bytes */
     struct bytes bytes;       /* the AuthenticatedContent; in the arena */

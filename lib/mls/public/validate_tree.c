@@ -16,11 +16,13 @@ static uint32_t next_below(const struct tree_diff *d, uint32_t p, uint32_t leaf)
 static struct err check_unmerged(const struct tree_diff *d, uint32_t p,
                                  const struct u32_list *unmerged)
 {
+    /* RFC 9420 7.1: sorted in increasing order, so each once */
+    for (size_t i = 1; i < u32_list_count(unmerged); i++) {
+        if (u32_list_at(unmerged, i - 1) >= u32_list_at(unmerged, i))
+            return ERR(MLS_UNMERGED_ORDER);
+    }
     for (size_t i = 0; i < u32_list_count(unmerged); i++) {
         uint32_t leaf = u32_list_at(unmerged, i);
-        /* RFC 9420 7.1: sorted in increasing order, so each once */
-        if (i > 0 && u32_list_at(unmerged, i - 1) >= leaf)
-            return ERR(MLS_UNMERGED_ORDER);
         /* RFC 9420 12.4.3.1: a descendant of the parent node */
         if (!tree_math_covers_leaf(p, leaf))
             return ERR(MLS_UNMERGED_RANGE);

@@ -327,6 +327,38 @@ static void damaged_storage(void **state)
     buf_clear(&b);
 }
 
+/* Trees of 4 leaves with nothing used, stored as: version, suite, width (3 to 6), length, node (8
+ * to 11), secret, no senders. Every other width or node leaves a leaf without cover, or covers one
+ * that is not there. */
+static void stored_shapes(void **state)
+{
+    (void)state;
+    const struct suite *suite = &suite_table[0];
+    struct secret_tree *tree = tree_of(suite, 4);
+    struct buf b = stored(tree);
+    secret_tree_free(tree);
+    assert_int_equal(b.len, 8 + 4 + 32 + 1);
+    static const uint32_t nodes[] = {0, 1, 2, 4, 5, 6, 7, 0x7fffffff, 0xfffffffe, 0xffffffff};
+    static const uint32_t widths[] = {0, 1, 2, 3, 5, 8, 0x80000000, 0xffffffff};
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
+        b.data[8] = (uint8_t)(nodes[i] >> 24);
+        memset(b.data + 9, (uint8_t)(nodes[i] >> 8), 2);
+        b.data[11] = (uint8_t)nodes[i];
+        assert_err(secret_tree_read(suite, limits, buf_view(&b), &tree), MLS_SECRET_TREE_BYTES);
+    }
+    memcpy(b.data + 8, "\0\0\0\3", 4);
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        b.data[3] = (uint8_t)(widths[i] >> 24);
+        memset(b.data + 4, (uint8_t)(widths[i] >> 8), 2);
+        b.data[6] = (uint8_t)widths[i];
+        assert_err(secret_tree_read(suite, limits, buf_view(&b), &tree), MLS_SECRET_TREE_BYTES);
+    }
+    memcpy(b.data + 3, "\0\0\0\4", 4);
+    assert_ok(secret_tree_read(suite, limits, buf_view(&b), &tree));
+    secret_tree_free(tree);
+    buf_clear(&b);
+}
+
 static void arguments(void **state)
 {
     (void)state;
@@ -405,6 +437,7 @@ int main(void)
         cmocka_unit_test(ratchet_end),
         cmocka_unit_test(storage),
         cmocka_unit_test(damaged_storage),
+        cmocka_unit_test(stored_shapes),
         cmocka_unit_test(arguments),
         cmocka_unit_test(failed_allocations),
     };
