@@ -65,7 +65,7 @@ static void catch_up(struct hearth_channel *channel)
     enum { LONG_US = 1000 * 1000 };
     uint64_t now_us = rpc_env_now_us(&channel->loop->env);
     if (now_us - channel->turned_us > LONG_US)
-        loop_turn_at_once(channel->loop);
+        loop_turn_now(channel->loop);
     channel->turned_us = now_us;
 }
 

@@ -35,13 +35,13 @@ struct hearth_channel {
     struct hearth_channel_options options; /* numbers filled in; pointers not kept */
     struct tls_context *tls;
     char *target, *authority, *user_agent, *server_name;
-    const char *pipe_name; /* in target; NULL: addresses count */
-    char *host;            /* to be resolved; NULL: the addresses are fixed */
+    char *host; /* to be resolved; NULL: the addresses are fixed */
     char *dns_servers;
     uint16_t port;
     struct resolve *resolving;
     struct address addresses[RESOLVE_ADDRESSES_MOST];
     size_t address_count, next_address;
+    const char *pipe_name; /* in target; NULL: addresses count */
 
     enum channel_state state;
     struct channel_link *current; /* connecting or ready */

@@ -84,24 +84,6 @@ static void attempt_failed(struct hearth_channel *channel, const char *why)
     channel_failed(channel, why);
 }
 
-/* The current connection takes no more calls. One that never answered any counts as a failed
- * attempt: a server may take connections only to drop them (it is full, say, or stopping), and must
- * not be asked again and again at once. The first time may be bad luck, unless it said nothing. */
-static void lost(struct hearth_channel *channel, struct channel_link *link, const char *why)
-{
-    if (!link->ready) {
-        channel_dial_next(channel, why);
-        return;
-    }
-    channel->state = CHANNEL_IDLE;
-    if (link->core.useful)
-        return;
-    if (link->core.greeted && channel->failures == 0)
-        channel->failures = 1;
-    else
-        attempt_failed(channel, why);
-}
-
 /* ---- idleness ---- */
 
 static void on_idle(struct timer *timer);
@@ -135,6 +117,20 @@ static void on_idle(struct timer *timer)
     h2_goaway(&link->core.h2, H2_NO_ERROR); /* with no stream open, the end follows by itself */
 }
 
+/* The current connection takes no more calls. One that never answered any counts as a failed
+ * attempt: a server may take connections only to drop them (it is full, say, or stopping), and must
+ * not be asked again and again at once. The first time may be bad luck, unless it said nothing. */
+static void lost(struct hearth_channel *channel, struct channel_link *link, const char *why)
+{
+    channel->state = CHANNEL_IDLE;
+    if (link->core.useful)
+        return;
+    if (link->core.greeted && channel->failures == 0)
+        channel->failures = 1;
+    else
+        attempt_failed(channel, why);
+}
+
 /* ---- what the transport says ---- */
 
 static void on_ready(struct rpc_conn *io)
@@ -145,7 +141,8 @@ static void on_ready(struct rpc_conn *io)
     link->ready = true;
     if (channel->current == link)
         channel->state = CHANNEL_READY;
-    watch_idleness(channel, rpc_env_now_us(&channel->loop->env));
+    if (channel->current == link)
+        watch_idleness(channel, rpc_env_now_us(&channel->loop->env));
     loop_at_turn_end(channel->loop, &channel->kick_task);
 }
 
@@ -157,7 +154,10 @@ static void on_closed(struct rpc_conn *io, struct err err, const char *why)
     (void)snprintf(link->why, sizeof link->why, "%s: %s", channel->target, why);
     if (channel->current == link) {
         channel->current = NULL;
-        lost(channel, link, link->why);
+        if (link->ready)
+            lost(channel, link, link->why);
+        else
+            channel_dial_next(channel, link->why);
     }
     loop_at_turn_end(channel->loop, &link->end_task);
 }
@@ -217,6 +217,14 @@ static int dial(const struct address *address, const char **ret_why)
     return fd;
 }
 
+/* One that does not answer must not use up the time of those behind it. */
+static uint32_t connect_ms(const struct hearth_channel *channel)
+{
+    uint32_t ms = channel->options.connect_timeout_ms;
+    bool last = channel->next_address == channel->address_count;
+    return last || ms < NOT_LAST_MS ? ms : NOT_LAST_MS;
+}
+
 /* Over the descriptor or the pipe's end, which are taken if it succeeds. */
 static struct err attach(struct hearth_channel *channel, struct channel_link *link, int fd,
                          struct pipe_end *pipe)
@@ -235,14 +243,6 @@ static struct err attach(struct hearth_channel *channel, struct channel_link *li
     if (!err_is_ok(err))
         tls_session_free(tls);
     return err;
-}
-
-/* One that does not answer must not use up the time of those behind it. */
-static uint32_t connect_ms(const struct hearth_channel *channel)
-{
-    uint32_t ms = channel->options.connect_timeout_ms;
-    bool last = channel->next_address == channel->address_count;
-    return last || ms < NOT_LAST_MS ? ms : NOT_LAST_MS;
 }
 
 static struct err make_link(struct hearth_channel *channel, int fd, struct pipe_end *pipe,
@@ -278,32 +278,12 @@ static struct err make_link(struct hearth_channel *channel, int fd, struct pipe_
     return ERR_OK;
 }
 
-static void begin_link(struct hearth_channel *channel, struct channel_link *link)
+static void take_link(struct hearth_channel *channel, struct channel_link *link)
 {
     link->next = channel->links;
     channel->links = link;
     channel->current = link;
     channel->state = CHANNEL_CONNECTING;
-}
-
-static void connect_pipe(struct hearth_channel *channel)
-{
-    char text[160];
-    struct pipe_end *pipe = NULL;
-    struct channel_link *link = NULL;
-    struct err err = pipe_connect(channel->loop, channel->pipe_name, &pipe);
-    if (err_is_ok(err)) {
-        err = make_link(channel, -1, pipe, &link);
-        if (!err_is_ok(err))
-            pipe_close(pipe);
-    }
-    if (err_is_ok(err)) {
-        begin_link(channel, link);
-        return;
-    }
-    (void)snprintf(text, sizeof text, "%s: %s", channel->target,
-                   err.code == ERR_RPC_CLOSED ? "nobody listens" : err_text(err));
-    attempt_failed(channel, text);
 }
 
 void channel_dial_next(struct hearth_channel *channel, const char *why)
@@ -319,11 +299,27 @@ void channel_dial_next(struct hearth_channel *channel, const char *why)
         if (link == NULL)
             (void)snprintf(text, sizeof text, "%s: %s", channel->target, dial_why);
     }
-    if (link == NULL) {
+    if (link == NULL)
         attempt_failed(channel, text);
+    else
+        take_link(channel, link);
+}
+
+static void connect_pipe(struct hearth_channel *channel)
+{
+    char text[160];
+    struct pipe_end *pipe = NULL;
+    struct channel_link *link = NULL;
+    struct err err = pipe_connect(channel->loop, channel->pipe_name, &pipe);
+    if (err_is_ok(err) && !err_is_ok(make_link(channel, -1, pipe, &link)))
+        pipe_close(pipe);
+    if (link != NULL) {
+        take_link(channel, link);
         return;
     }
-    begin_link(channel, link);
+    (void)snprintf(text, sizeof text, "%s: %s", channel->target,
+                   err.code == ERR_RPC_CLOSED ? "nobody listens" : "out of memory");
+    attempt_failed(channel, text);
 }
 
 static void on_addresses(struct err err, const struct address *at, size_t count, void *arg)

@@ -336,14 +336,14 @@ void loop_turn(struct hearth_loop *loop)
     event_base_loop(loop->base, EVLOOP_ONCE);
 }
 
-void loop_turn_at_once(struct hearth_loop *loop)
+void loop_turn_now(struct hearth_loop *loop)
 {
     if (loop->base == NULL) {
         (void)loop_step(loop);
         return;
     }
     loop_timers_changed(loop);
-    event_base_loop(loop->base, EVLOOP_NONBLOCK);
+    event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 static bool take_stop(struct hearth_loop *loop)

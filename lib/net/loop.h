@@ -61,8 +61,8 @@ void loop_timers_changed(struct hearth_loop *loop);
 /* One turn: waits for events at most until the next is due. A stepped loop moves its clock instead
  * of waiting; it aborts when nothing can ever happen, since its caller would wait for ever. */
 void loop_turn(struct hearth_loop *loop);
-/* The same without waiting. */
-void loop_turn_at_once(struct hearth_loop *loop);
+/* One turn that doesn't wait. */
+void loop_turn_now(struct hearth_loop *loop);
 
 /* clock and rng (NULL: the system's) are borrowed. The clock must not start at 0, which means
  * "never" in many places. NULL when out of memory. */

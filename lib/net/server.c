@@ -269,6 +269,13 @@ static void post_close(void *arg)
     server_worker_close_all(arg);
 }
 
+void hearth_server_set_serving(struct hearth_server *server, const char *service, bool serving)
+{
+    if (server->standard.health != NULL &&
+        !err_is_ok(health_set(server->standard.health, service, serving)))
+        say(server, service, "out of memory: not everybody may have heard of its state");
+}
+
 void server_drain_begin(struct hearth_server *server)
 {
     if (server->started && !atomic_exchange(&server->core.draining, true))
@@ -283,13 +290,6 @@ bool server_is_empty(struct hearth_server *server)
 void server_drain_end(struct hearth_server *server)
 {
     server_worker_close_all(&server->workers[0]);
-}
-
-void hearth_server_set_serving(struct hearth_server *server, const char *service, bool serving)
-{
-    if (server->standard.health != NULL &&
-        !err_is_ok(health_set(server->standard.health, service, serving)))
-        say(server, service, "out of memory: not everybody may have heard of its state");
 }
 
 static struct timespec after_ms(uint32_t ms)

@@ -21,7 +21,7 @@ def ask(c, stream, body, extra=(), path=None, end=True):
 def each_answered(a, cases):
     """cases: (name, extra fields, body, statuses that are right). Each on the same connection, over and over."""
     done = 0
-    while a.left() > 0:
+    while a.left() > 0 or not done:  # at least once, however long it took to make the cases
         c, stream = a.conn(done % 40), 1
         for name, extra, body, right in cases:
             status, _, ended = ask(c, stream, body, extra)
