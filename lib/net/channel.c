@@ -331,6 +331,8 @@ static struct err set_up(struct hearth_channel *channel, const char *target,
     (void)snprintf(host, sizeof host, "localhost");
     if (is_pipe && (tls != NULL || options == NULL || options->loop == NULL))
         return ERR(ADDRESS); /* pipes are plain, and join what runs on one loop */
+    if (!is_pipe && options != NULL && options->loop != NULL && options->loop->base == NULL)
+        return ERR(ADDRESS); /* a stepped loop has no sockets */
     if (!is_pipe)
         TRY(find_address(channel, target, host, sizeof host));
     const char *agent = options != NULL ? options->user_agent : NULL;
