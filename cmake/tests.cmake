@@ -109,7 +109,7 @@ if(TARGET bench_server)
     set_tests_properties(h2_attacks h2_attacks_tls h2_attacks_control PROPERTIES RUN_SERIAL TRUE)
   endif()
 endif()
-hearth_program(mls_bench SOURCES tests/bench/mls_bench.c USES mls_kit)
+hearth_program(mls_bench SOURCES tests/bench/mls_bench.c tests/bench/mls_bench_member.c USES mls_kit mls_member)
 hearth_program(member_bench SOURCES tests/bench/member_bench.c USES mls_member)
 target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py
