@@ -42,7 +42,8 @@ stubs policy=optional "$out" proto -- ${standard[@]}
 stubs policy=required "$out" proto -- ${ours[@]}
 pages "$docs" proto ${ours[@]}
 stubs policy=optional "$out/tests" tests/bench tests/interop/proto -- \
-    bench.proto grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.proto
+    bench.proto grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.proto \
+    mls_client/mls_client.proto
 
 # Golden files of the plugin's own tests.
 golden=tests/golden/plugin/good

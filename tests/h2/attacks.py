@@ -17,6 +17,7 @@ holds them, and must be held.
 Exit 0: all as it should be. 1: not. 77: skipped. Loopback only.
 """
 import argparse
+import collections
 import multiprocessing
 import os
 import sys
@@ -36,7 +37,7 @@ RECOVER_S = 5.0
 PATIENCE_S = 60    # beyond its time, until an attack program counts as broken
 TRIES = 3       # an attack held but for the honest latency is tried again: noise passes, an attack does not
 ABSOLUTE_P99_MS = 100.0
-idle_samples = []
+idle_samples = collections.deque(maxlen=200)  # the last ones: machines change their mood
 
 
 def _attack_process(attack, host, port, tls, seconds, net, pipe):
