@@ -272,6 +272,11 @@ static void credentials_are_mutual(void **state)
     k.capabilities_credentials = kit_list(&k, 1, (const uint16_t[]){0xff01});
     assert_err(commit1(value(kit_add(&k, kit_client_new(&k)))), MLS_CREDENTIAL_MUTUAL);
     k.credential_type = 0xff02;
+    /* it knows all of theirs, they don't know its */
+    k.capabilities_credentials =
+        kit_list(&k, 3, (const uint16_t[]){CREDENTIAL_BASIC, 0xff01, 0xff02});
+    assert_err(commit1(value(kit_add(&k, kit_client_new(&k)))), MLS_CREDENTIAL_MUTUAL);
+    /* they know its, it does not know all of theirs */
     k.capabilities_credentials = kit_list(&k, 2, (const uint16_t[]){CREDENTIAL_BASIC, 0xff02});
     assert_err(commit1(value(kit_add(&k, kit_client_new(&k)))), MLS_CREDENTIAL_MUTUAL);
 }
