@@ -5,6 +5,19 @@
 
 static _Thread_local long countdown = -1;
 static _Thread_local bool failed;
+static _Thread_local long paused = -1;
+
+void test_pause_failing(void)
+{
+    paused = countdown;
+    countdown = -1;
+}
+
+void test_resume_failing(void)
+{
+    countdown = paused;
+    paused = -1;
+}
 
 void test_fail_allocation(long n)
 {
@@ -23,6 +36,11 @@ bool test_allocation_failed(void)
 bool test_can_fail_allocations(void)
 {
     return false;
+}
+
+long test_live_allocations(void)
+{
+    return 0;
 }
 
 #else
@@ -44,20 +62,45 @@ static bool fail_now(void)
 void *__libc_malloc(size_t len);
 void *__libc_calloc(size_t count, size_t len);
 void *__libc_realloc(void *old, size_t len);
+void __libc_free(void *old);
+
+static _Atomic long live;
+
+long test_live_allocations(void)
+{
+    return live;
+}
+
+static void *counted(void *p)
+{
+    live += p != NULL;
+    return p;
+}
 
 void *malloc(size_t len)
 {
-    return fail_now() ? NULL : __libc_malloc(len);
+    return fail_now() ? NULL : counted(__libc_malloc(len));
 }
 
 void *calloc(size_t count, size_t len)
 {
-    return fail_now() ? NULL : __libc_calloc(count, len);
+    return fail_now() ? NULL : counted(__libc_calloc(count, len));
 }
 
 void *realloc(void *old, size_t len)
 {
-    return fail_now() ? NULL : __libc_realloc(old, len);
+    if (fail_now())
+        return NULL;
+    void *p = __libc_realloc(old, len);
+    live += old == NULL && p != NULL;
+    live -= old != NULL && len == 0;
+    return p;
+}
+
+void free(void *old)
+{
+    live -= old != NULL;
+    __libc_free(old);
 }
 
 #endif
