@@ -82,7 +82,8 @@ hearth_test(golden_plugin_refusals COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/plug
 
 # Generated headers as C++, with all warnings.
 add_library(generated_headers_cpp STATIC ${CMAKE_SOURCE_DIR}/tests/unit/proto/plugin/headers.cc)
-target_link_libraries(generated_headers_cpp PRIVATE generated_core generated_bench generated_interop generated_golden)
+target_link_libraries(generated_headers_cpp PRIVATE generated_core generated_bench generated_interop generated_golden
+  generated_hearth)
 
 hearth_fuzz(plugin_input USES plugin)
 hearth_fuzz(mls_message USES mls_codec)
