@@ -417,7 +417,9 @@ struct hearth_channel_options {
  * NULL: out of memory or a target that can't be read. options may be NULL. */
 struct hearth_channel *hearth_channel_new(const char *target,
                                           const struct hearth_channel_options *options);
-/* Cancels what is under way. On the loop's thread, or with no loop running. */
+/* Cancels what is under way: on_done comes before the return, with CANCELLED. On the loop's thread,
+ * or with no loop running. Inside a callback of the loop the channel goes when the callbacks have
+ * returned, and on_done comes then; it may not be used any more in between. */
 void hearth_channel_free(struct hearth_channel *channel);
 
 /* The generic forms under the generated stubs.

@@ -15,7 +15,7 @@ static void on_header(struct h2 *h, void *stream, struct bytes name, struct byte
 
 static void on_headers(struct h2 *h, void *stream, bool trailers, bool over, bool end_stream)
 {
-    (void)h;
+    conn_of(h)->useful = true;
     client_call_on_headers(stream, trailers, over, end_stream);
 }
 
@@ -100,6 +100,7 @@ static void on_goaway(struct h2 *h, int32_t last_id, uint32_t error_code)
 static void on_settings(struct h2 *h)
 {
     struct client_conn *conn = conn_of(h);
+    conn->greeted = true;
     if (conn->on_room != NULL)
         conn->on_room(conn);
 }

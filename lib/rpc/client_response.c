@@ -2,6 +2,7 @@
  * means. */
 #include <stdlib.h>
 
+#include "pb/shape.h"
 #include "rpc/client_call.h"
 #include "rpc/gzip.h"
 #include "rpc/status_text.h"
@@ -197,8 +198,11 @@ static ProtobufCMessage *decode(struct hearth_client_call *call, struct bytes me
         }
         message = buf_view(&plain);
     }
+    bool fits =
+        !call->row->response_recursive || shape_fits(call->row->response, message, SHAPE_DEPTH);
     ProtobufCMessage *item =
-        protobuf_c_message_unpack(call->row->response, &allocator, message.len, message.data);
+        fits ? protobuf_c_message_unpack(call->row->response, &allocator, message.len, message.data)
+             : NULL;
     buf_clear(&plain);
     if (item == NULL)
         client_call_end(call, HEARTH_INTERNAL, "the response can't be decoded");

@@ -1,10 +1,12 @@
 #include "rpc/h2_glitch.h"
 
 /* What an honest peer may do per frame of ours: gRPC stacks answer DATA with WINDOW_UPDATE, and
- * probe the bandwidth with PING while data flows. */
+ * probe the bandwidth with PING while data flows. A frame of DATA can hold many messages, and gRPC
+ * C++ gives the window back as it reads them one by one. */
 enum {
     PINGS_PER_FRAME = 1,
     WINDOWS_PER_FRAME = 2,
+    DATA_BYTES_PER_WINDOW = 256,
     PING_CREDIT_MOST = 64,
     WINDOW_CREDIT_MOST = 1024,
     /* A window that runs out in the middle makes one short frame; windows of a few bytes make
@@ -102,7 +104,11 @@ void h2_glitch_sent(struct h2 *h, const nghttp2_frame *frame)
     case NGHTTP2_DATA:
         if (h->server)
             data_sent(h, frame);
-        /* fallthrough */
+        earn(&h->window_credit, (uint32_t)frame->hd.length / DATA_BYTES_PER_WINDOW,
+             WINDOW_CREDIT_MOST);
+        earn(&h->ping_credit, PINGS_PER_FRAME, PING_CREDIT_MOST);
+        earn(&h->window_credit, WINDOWS_PER_FRAME, WINDOW_CREDIT_MOST);
+        break;
     case NGHTTP2_HEADERS:
         earn(&h->ping_credit, PINGS_PER_FRAME, PING_CREDIT_MOST);
         earn(&h->window_credit, WINDOWS_PER_FRAME, WINDOW_CREDIT_MOST);

@@ -6,6 +6,7 @@
 /* The list as it grows, and what it holds already. */
 struct selection {
     const struct mls_group *group;
+    struct group_rules rules;     /* of the group as it is */
     struct proposal_or_ref *list; /* in the staged object's arena */
     size_t count;
     uint8_t *removed;   /* by leaf index: 1 is removed, 2 is updated */
@@ -50,7 +51,7 @@ static bool has_psk(const struct selection *s, const struct proposal *p)
 
 static bool leaf_fits(const struct selection *s, const struct leaf_node *leaf)
 {
-    return err_is_ok(validate_leaf_in_group(leaf, &s->group->public.rules)) &&
+    return err_is_ok(validate_leaf_in_group(leaf, &s->rules)) &&
            err_is_ok(validate_leaf_credentials(leaf, &s->group->public.tree.credentials));
 }
 
@@ -171,6 +172,7 @@ static void put_stored(struct selection *s)
 static struct err select_into(struct selection *s, struct arena *a,
                               const struct commit_options *options)
 {
+    TRY(group_rules_read(&s->group->public.context.extensions, &s->rules));
     TRY(put_values(s, a, options));
     if (!options->some_references) {
         put_stored(s);

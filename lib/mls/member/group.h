@@ -96,7 +96,8 @@ struct leaf_profile {
  * into static memory. */
 struct capabilities capabilities_default(void);
 
-/* RFC 9420 10. lifetime: from an hour before client->policy.now. extensions: of the KeyPackage.
+/* RFC 9420 10. Valid from an hour before client->policy.now, since clocks differ, until
+ * lifetime_seconds after it. extensions: of the KeyPackage, or NULL.
  * Errors: ERR_ARGUMENT (no signer), ERR_IO (rng), ERR_NO_MEMORY. */
 CHECKED struct err key_package_make(const struct mls_client *client, const struct suite *suite,
                                     const struct leaf_profile *profile, uint64_t lifetime_seconds,

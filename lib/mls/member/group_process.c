@@ -289,12 +289,16 @@ static struct err receive_private(struct mls_group *g, const struct mls_client *
         TRY(receive_application(g, &view, &content, leaf, received));
         return message_done(&view.keys, message, &sender);
     }
+    uint32_t stored = g->public.proposals.count;
     TRY(receive_handshake(g, client, &content, received));
     /* A commit ends the epoch, and with it this ratchet, when it is merged; until then it may be
-     * dropped and looked at again. A proposal is in the store by now, which takes it once: should
-     * this fail for want of memory, the caller may repeat the call. */
-    return content.content.type == CONTENT_PROPOSAL ? message_done(&view.keys, message, &sender)
-                                                    : ERR_OK;
+     * dropped and looked at again. */
+    if (content.content.type == CONTENT_COMMIT)
+        return ERR_OK;
+    struct err err = message_done(&view.keys, message, &sender);
+    if (!err_is_ok(err) && g->public.proposals.count > stored)
+        proposal_store_drop_last(&g->public.proposals);
+    return err;
 }
 
 static struct err process(struct mls_group *g, const struct mls_client *client,

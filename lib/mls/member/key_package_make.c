@@ -71,7 +71,7 @@ struct err leaf_make_first(const struct mls_client *client, const struct leaf_pr
         .capabilities = profile->capabilities,
         .source = LEAF_SOURCE_KEY_PACKAGE,
         .not_before = from,
-        .not_after = from + lifetime_seconds,
+        .not_after = now + lifetime_seconds,
         .extensions = profile->extensions,
     };
     return leaf_make(client->signer, &leaf, bytes_of(NULL, 0), 0, ret_leaf);

@@ -350,7 +350,8 @@ static void split_welcome(void **state)
         buf_clear(&piece);
     }
     world_check(&w);
-    world_commit(&w, &w.clients[3], &(struct commit_options){0}, &(struct commit_output){0});
+    commit_output_clear(&out);
+    world_commit(&w, &w.clients[3], &(struct commit_options){0}, &out);
     world_check(&w);
     commit_output_clear(&out);
     for (uint32_t i = 0; i < 3; i++)

@@ -90,6 +90,14 @@ static void single_proposals(void **state)
     assert_err(commit1(value(reinit(0))), MLS_REINIT_VERSION);
     assert_err(commit1(value(extensions_proposal(EXTENSION_REQUIRED_CAPABILITIES, bytes_str("?")))),
                MLS_GROUP_EXTENSION);
+    assert_err(commit1(value(extensions_proposal(EXTENSION_EXTERNAL_SENDERS, bytes_str("?")))),
+               MLS_GROUP_EXTENSION);
+    struct buf b = BUF_INIT;
+    struct proposal twice = {.type = PROPOSAL_GROUP_CONTEXT_EXTENSIONS};
+    extension_write(&b, EXTENSION_APPLICATION_ID, bytes_str("x"));
+    extension_write(&b, EXTENSION_APPLICATION_ID, bytes_str("y"));
+    twice.group_context_extensions.raw = kit_take(&k, &b);
+    assert_err(commit1(value(kit_proposal(&k, &twice))), MLS_EXTENSION_TWICE);
     struct proposal init = {.type = PROPOSAL_EXTERNAL_INIT, .external_init = kit_kem_key(&k)};
     assert_err(commit1(value(kit_proposal(&k, &init))), MLS_EXTERNAL_INIT);
 }

@@ -94,6 +94,15 @@ static void trees_are_bounded(void **state)
     struct tree tree;
     assert_err(tree_load(&hash_sha256, buf_view(&b), &tree), MLS_TREE_TOO_LARGE);
     buf_clear(&b);
+    /* a full tree of the largest width: the next Add finds no place, before any node is looked at
+     */
+    struct tree full = {
+        .hash = &hash_sha256, .width = MLS_MAX_LEAVES, .member_count = MLS_MAX_LEAVES};
+    struct tree_diff d;
+    uint32_t leaf;
+    tree_diff_init(&d, &full);
+    assert_err(tree_diff_add_leaf(&d, bytes_str("leaf"), &leaf), MLS_TREE_TOO_LARGE);
+    tree_diff_clear(&d);
 }
 
 /* A PrivateMessage of someone who is no member; an Update of someone without a leaf: such content
