@@ -57,7 +57,8 @@ def ctest(preset, selection, jobs, tally):
     junit = os.path.join(ROOT, "build", f"test-{preset}.xml")
     if os.path.exists(junit):
         os.remove(junit)
-    run(["ctest", "--test-dir", f"build/{preset}", "-j", str(jobs), "--output-on-failure", "--output-junit", junit,
+    run(["ctest", "--test-dir", f"build/{preset}", "-C", "Attacks", "-j", str(jobs), "--output-on-failure",
+         "--output-junit", junit,
          *selection], log)
     if not os.path.exists(junit):
         tally.add(f"ctest {preset}", "failed", "\n" + tail(log))
