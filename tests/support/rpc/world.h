@@ -27,7 +27,8 @@ struct world {
     struct hearth_loop *loop;
     struct hearth_server *server;
     struct hearth_channel *channel;
-    struct hearth_endpoint rows[WORLD_ROWS];
+    struct hearth_endpoint rows[WORLD_ROWS];        /* the server's */
+    struct hearth_endpoint client_rows[WORLD_ROWS]; /* copied from them by world_start() */
     struct hearth_service service;
     struct hearth_server_options server_options;
     struct hearth_channel_options channel_options;
