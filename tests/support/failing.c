@@ -4,11 +4,17 @@
 #include <stdlib.h>
 
 static _Thread_local long countdown = -1;
-static _Thread_local bool failed;
+static _Thread_local bool failed, own_only;
+
+void test_fail_own_allocation(long n)
+{
+    test_fail_allocation(n);
+    own_only = true;
+}
 
 void test_fail_allocation(long n)
 {
-    failed = false;
+    failed = own_only = false;
     countdown = n;
 }
 
@@ -32,9 +38,17 @@ bool test_can_fail_allocations(void)
     return true;
 }
 
-static bool fail_now(void)
+/* the linker's: where the program's own code lies */
+extern const char __executable_start, etext;
+
+static bool is_own(const void *caller)
 {
-    if (countdown < 0 || countdown-- > 0)
+    return (const char *)caller >= &__executable_start && (const char *)caller < &etext;
+}
+
+static bool fail_now(const void *caller)
+{
+    if (countdown < 0 || (own_only && !is_own(caller)) || countdown-- > 0)
         return false;
     failed = true;
     return true;
@@ -47,17 +61,17 @@ void *__libc_realloc(void *old, size_t len);
 
 void *malloc(size_t len)
 {
-    return fail_now() ? NULL : __libc_malloc(len);
+    return fail_now(__builtin_return_address(0)) ? NULL : __libc_malloc(len);
 }
 
 void *calloc(size_t count, size_t len)
 {
-    return fail_now() ? NULL : __libc_calloc(count, len);
+    return fail_now(__builtin_return_address(0)) ? NULL : __libc_calloc(count, len);
 }
 
 void *realloc(void *old, size_t len)
 {
-    return fail_now() ? NULL : __libc_realloc(old, len);
+    return fail_now(__builtin_return_address(0)) ? NULL : __libc_realloc(old, len);
 }
 
 #endif

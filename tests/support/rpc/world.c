@@ -238,6 +238,23 @@ void world_call(struct world *w, int row, size_t len, const struct hearth_call_o
     assert_non_null(o->call);
 }
 
+bool world_try(struct world *w, int row, const struct hearth_call_options *options,
+               const Bench__EchoRequest *in, struct outcome *o)
+{
+    const struct hearth_endpoint *endpoint = &w->client_rows[row];
+    o->world = w;
+    if (endpoint->shape == HEARTH_UNARY) {
+        o->call = hearth_channel_start(w->channel, endpoint, options, &in->base, on_unary_done, o);
+        return o->call != NULL;
+    }
+    o->call = hearth_channel_open(w->channel, endpoint, options, &events, o);
+    if (o->call == NULL)
+        return false;
+    (void)hearth_client_call_write(o->call, &in->base);
+    hearth_client_call_half_close(o->call);
+    return true;
+}
+
 enum hearth_code world_wait(struct world *w, struct outcome *o, uint64_t ms)
 {
     uint64_t until_us = w->clock.now_us + ms * 1000;

@@ -67,6 +67,9 @@ void world_settle(struct world *w);
 /* A unary or server-streaming call with a payload of len bytes; o is written by what happens. */
 void world_call(struct world *w, int row, size_t len, const struct hearth_call_options *options,
                 struct outcome *o);
+/* The same without any allocation or assertion of the test's own; false: it did not begin. */
+bool world_try(struct world *w, int row, const struct hearth_call_options *options,
+               const Bench__EchoRequest *in, struct outcome *o);
 /* A streaming call, left open. */
 void world_open(struct world *w, int row, const struct hearth_call_options *options,
                 struct outcome *o);
