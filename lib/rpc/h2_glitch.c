@@ -106,7 +106,9 @@ void h2_glitch_sent(struct h2 *h, const nghttp2_frame *frame)
             data_sent(h, frame);
         earn(&h->window_credit, (uint32_t)frame->hd.length / DATA_BYTES_PER_WINDOW,
              WINDOW_CREDIT_MOST);
-        /* fallthrough */
+        earn(&h->ping_credit, PINGS_PER_FRAME, PING_CREDIT_MOST);
+        earn(&h->window_credit, WINDOWS_PER_FRAME, WINDOW_CREDIT_MOST);
+        break;
     case NGHTTP2_HEADERS:
         earn(&h->ping_credit, PINGS_PER_FRAME, PING_CREDIT_MOST);
         earn(&h->window_credit, WINDOWS_PER_FRAME, WINDOW_CREDIT_MOST);
