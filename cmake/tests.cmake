@@ -57,6 +57,10 @@ file(GLOB interop_client_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/int
 hearth_program(interop_client
   SOURCES tests/interop/interop_client.c tests/interop/client.c tests/interop/flags.c ${interop_client_sources}
   USES generated_interop net)
+# Our implementation for the MLS working group's test runner.
+file(GLOB mls_client_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/interop/mls/*.c)
+hearth_program(mls_client SOURCES ${mls_client_sources} tests/interop/flags.c USES generated_interop net mls_member)
+target_include_directories(mls_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Other people's stacks against ours, each way; a peer that can't be installed is skipped and says why.
@@ -65,6 +69,8 @@ foreach(peer hearth python cpp js)
     --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --work ${CMAKE_SOURCE_DIR}/build/interop --peer ${peer}
     SECONDS 900 LABELS interop)
 endforeach()
+hearth_test(interop_flags COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/flags_test.py
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} LABELS interop)
 hearth_test(interop_buf COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/buf.py
   --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 300 LABELS interop)
 hearth_test(interop_negative COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/negative.py
@@ -80,7 +86,8 @@ hearth_test(golden_plugin_refusals COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/plug
 
 # Generated headers as C++, with all warnings.
 add_library(generated_headers_cpp STATIC ${CMAKE_SOURCE_DIR}/tests/unit/proto/plugin/headers.cc)
-target_link_libraries(generated_headers_cpp PRIVATE generated_core generated_bench generated_interop generated_golden)
+target_link_libraries(generated_headers_cpp PRIVATE generated_core generated_bench generated_interop generated_golden
+  generated_hearth)
 
 hearth_fuzz(plugin_input USES plugin)
 hearth_fuzz(mls_message USES mls_codec)
@@ -109,7 +116,7 @@ if(TARGET bench_server)
     set_tests_properties(h2_attacks${kind} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1200 LABELS h2 RUN_SERIAL TRUE)
   endforeach()
 endif()
-hearth_program(mls_bench SOURCES tests/bench/mls_bench.c USES mls_kit)
+hearth_program(mls_bench SOURCES tests/bench/mls_bench.c tests/bench/mls_bench_member.c USES mls_kit mls_member)
 hearth_program(member_bench SOURCES tests/bench/member_bench.c USES mls_member)
 target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py

@@ -20,7 +20,7 @@ PRESETS = {
     "release": [],
     "dev": ["-LE", "h2|interop|bench"],
     "asan": ["-LE", "interop|bench"],
-    "tsan": ["-R", "unit_lib_net|unit_lib_rpc|unit_lib_base", "-LE", "interop|bench"],
+    "tsan": ["-R", "unit_lib_net|unit_lib_rpc|unit_lib_base|unit_lib_store", "-LE", "interop|bench"],
 }
 
 
