@@ -57,6 +57,10 @@ file(GLOB interop_client_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/int
 hearth_program(interop_client
   SOURCES tests/interop/interop_client.c tests/interop/client.c tests/interop/flags.c ${interop_client_sources}
   USES generated_interop net)
+# Our implementation for the MLS working group's test runner.
+file(GLOB mls_client_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/interop/mls/*.c)
+hearth_program(mls_client SOURCES ${mls_client_sources} tests/interop/flags.c USES generated_interop net mls_member)
+target_include_directories(mls_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Other people's stacks against ours, each way; a peer that can't be installed is skipped and says why.

@@ -279,7 +279,8 @@ bool hearth_server_reload_tls(struct hearth_server *server);
 void hearth_server_drain(struct hearth_server *server, uint32_t grace_ms);
 /* Health of one service, or of the whole server with "". */
 void hearth_server_set_serving(struct hearth_server *server, const char *service, bool serving);
-/* Drains with no grace, joins, frees. */
+/* Drains with no grace, joins, frees. Unary calls that said LATER hear on_cancel; they must have
+ * been answered, and references to calls given back, before this is called or inside on_cancel. */
 void hearth_server_free(struct hearth_server *server);
 const char *hearth_server_error(const struct hearth_server *server);
 

@@ -83,10 +83,10 @@ void channel_failed(struct hearth_channel *channel, const char *why)
 
 static void submit(struct hearth_channel *channel, struct hearth_client_call *call)
 {
-    /* its deadline, if we were called from outside of the loop's own callbacks */
-    loop_timers_changed(channel->loop);
     enqueue(channel, call);
-    if (channel->state == CHANNEL_BACKOFF && !call->wait_for_ready)
+    if (call->orphan)
+        client_call_end(call, HEARTH_CANCELLED, "the call that asked for it was cancelled");
+    else if (channel->state == CHANNEL_BACKOFF && !call->wait_for_ready)
         client_call_end(call, HEARTH_UNAVAILABLE, channel->last_error);
     else
         channel_kick(channel);
@@ -148,7 +148,8 @@ static bool try_again(struct hearth_client_call *call)
 {
     struct hearth_channel *channel = call->channel;
     struct rpc_env *env = &channel->loop->env;
-    if (channel->freeing || call->attempts == 0 || call->attempts >= channel->options.attempts ||
+    /* counted by retries: a server that can't be reached any more begins no streams */
+    if (channel->freeing || call->attempts == 0 || call->retries + 1 >= channel->options.attempts ||
         !client_call_may_retry(call))
         return false;
     bool at_once = call->never_processed && call->attempts == 1;
@@ -157,7 +158,7 @@ static bool try_again(struct hearth_client_call *call)
         uint64_t jitter = 0;
         struct err ignored = rng_fill(env->rng, &jitter, sizeof jitter);
         (void)ignored;
-        wait_ms = (uint64_t)RETRY_MIN_MS << (call->attempts - 1);
+        wait_ms = call->retries < 10 ? (uint64_t)RETRY_MIN_MS << call->retries : RETRY_MAX_MS;
         wait_ms = wait_ms > RETRY_MAX_MS ? RETRY_MAX_MS : wait_ms;
         wait_ms = wait_ms / 2 + jitter % (wait_ms + 1);
     }
@@ -165,6 +166,7 @@ static bool try_again(struct hearth_client_call *call)
     if (!at_once &&
         !err_is_ok(timers_arm(&env->timers, &call->retry, rpc_env_now_us(env) + wait_ms * 1000)))
         return false;
+    call->retries++;
     client_call_rewind(call);
     if (at_once) {
         enqueue(channel, call);
@@ -202,6 +204,8 @@ static struct hearth_client_call *make_call(struct hearth_channel *channel,
         return NULL;
     call->channel = channel;
     call->arg = arg;
+    call->orphan =
+        options != NULL && options->parent != NULL && hearth_call_is_cancelled(options->parent);
     call->all_next = channel->all;
     if (channel->all != NULL)
         channel->all->all_prev = call;

@@ -23,6 +23,8 @@ struct call_child {
 
 struct hearth_call {
     struct server_conn *conn; /* NULL once the stream is gone */
+    struct server_conn *home; /* as long as it counts there: until it is freed or the connection is
+                                 gone; linked in home->ghosts when conn is NULL */
     struct hearth_call *next, *prev;
     struct hearth_call *next_writable;
     const struct bound_endpoint *bound; /* NULL: unknown path */

@@ -145,7 +145,12 @@ void client_call_on_headers(struct hearth_client_call *call, bool trailers, bool
                         "the response headers are larger than the limit");
         return;
     }
-    if (trailers || end_stream)
+    /* RFC 9110 15.2: any number of interim responses may come first */
+    if (!call->got_headers && !end_stream && call->http_status >= 100 && call->http_status < 200) {
+        call->http_status = 0;
+        return;
+    }
+    if ((trailers && call->got_headers) || end_stream)
         return; /* judged when the stream closes */
     call->got_headers = true;
     call->metadata->headers = call->metadata->entries.count;

@@ -111,6 +111,7 @@ void world_stop_server(struct world *w)
 void world_start(struct world *w)
 {
     world_start_server(w);
+    memcpy(w->client_rows, w->rows, sizeof w->rows);
     w->channel_options.loop = w->loop;
     w->channel = hearth_channel_new("pipe:test", &w->channel_options);
     assert_non_null(w->channel);
@@ -203,7 +204,7 @@ void world_open(struct world *w, int row, const struct hearth_call_options *opti
                 struct outcome *o)
 {
     o->world = w;
-    o->call = hearth_channel_open(w->channel, &w->rows[row], options, &events, o);
+    o->call = hearth_channel_open(w->channel, &w->client_rows[row], options, &events, o);
     assert_non_null(o->call);
 }
 
@@ -222,7 +223,7 @@ void world_call(struct world *w, int row, size_t len, const struct hearth_call_o
                 struct outcome *o)
 {
     o->world = w;
-    if (w->rows[row].shape != HEARTH_UNARY) {
+    if (w->client_rows[row].shape != HEARTH_UNARY) {
         world_open(w, row, options, o);
         (void)outcome_write(o, len);
         if (o->call != NULL)
@@ -231,9 +232,27 @@ void world_call(struct world *w, int row, size_t len, const struct hearth_call_o
     }
     Bench__EchoRequest in;
     fill(&in, len);
-    o->call = hearth_channel_start(w->channel, &w->rows[row], options, &in.base, on_unary_done, o);
+    o->call =
+        hearth_channel_start(w->channel, &w->client_rows[row], options, &in.base, on_unary_done, o);
     free(in.payload.data);
     assert_non_null(o->call);
+}
+
+bool world_try(struct world *w, int row, const struct hearth_call_options *options,
+               const Bench__EchoRequest *in, struct outcome *o)
+{
+    const struct hearth_endpoint *endpoint = &w->client_rows[row];
+    o->world = w;
+    if (endpoint->shape == HEARTH_UNARY) {
+        o->call = hearth_channel_start(w->channel, endpoint, options, &in->base, on_unary_done, o);
+        return o->call != NULL;
+    }
+    o->call = hearth_channel_open(w->channel, endpoint, options, &events, o);
+    if (o->call == NULL)
+        return false;
+    (void)hearth_client_call_write(o->call, &in->base);
+    hearth_client_call_half_close(o->call);
+    return true;
 }
 
 enum hearth_code world_wait(struct world *w, struct outcome *o, uint64_t ms)

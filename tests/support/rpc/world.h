@@ -27,7 +27,8 @@ struct world {
     struct hearth_loop *loop;
     struct hearth_server *server;
     struct hearth_channel *channel;
-    struct hearth_endpoint rows[WORLD_ROWS];
+    struct hearth_endpoint rows[WORLD_ROWS];        /* the server's */
+    struct hearth_endpoint client_rows[WORLD_ROWS]; /* copied from them by world_start() */
     struct hearth_service service;
     struct hearth_server_options server_options;
     struct hearth_channel_options channel_options;
@@ -66,6 +67,9 @@ void world_settle(struct world *w);
 /* A unary or server-streaming call with a payload of len bytes; o is written by what happens. */
 void world_call(struct world *w, int row, size_t len, const struct hearth_call_options *options,
                 struct outcome *o);
+/* The same without any allocation or assertion of the test's own; false: it did not begin. */
+bool world_try(struct world *w, int row, const struct hearth_call_options *options,
+               const Bench__EchoRequest *in, struct outcome *o);
 /* A streaming call, left open. */
 void world_open(struct world *w, int row, const struct hearth_call_options *options,
                 struct outcome *o);
