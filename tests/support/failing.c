@@ -1,5 +1,6 @@
 #include "support/failing.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -31,6 +32,11 @@ bool test_can_fail_allocations(void)
     return false;
 }
 
+long test_live_allocations(void)
+{
+    return 0;
+}
+
 #else
 
 bool test_can_fail_allocations(void)
@@ -58,20 +64,44 @@ static bool fail_now(const void *caller)
 void *__libc_malloc(size_t len);
 void *__libc_calloc(size_t count, size_t len);
 void *__libc_realloc(void *old, size_t len);
+void __libc_free(void *block);
+
+static atomic_long live;
+
+long test_live_allocations(void)
+{
+    return atomic_load(&live);
+}
+
+static void *counted(void *block)
+{
+    if (block != NULL)
+        atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+    return block;
+}
 
 void *malloc(size_t len)
 {
-    return fail_now(__builtin_return_address(0)) ? NULL : __libc_malloc(len);
+    return fail_now(__builtin_return_address(0)) ? NULL : counted(__libc_malloc(len));
 }
 
 void *calloc(size_t count, size_t len)
 {
-    return fail_now(__builtin_return_address(0)) ? NULL : __libc_calloc(count, len);
+    return fail_now(__builtin_return_address(0)) ? NULL : counted(__libc_calloc(count, len));
 }
 
 void *realloc(void *old, size_t len)
 {
-    return fail_now(__builtin_return_address(0)) ? NULL : __libc_realloc(old, len);
+    if (fail_now(__builtin_return_address(0)))
+        return NULL;
+    return old == NULL ? counted(__libc_malloc(len)) : __libc_realloc(old, len);
+}
+
+void free(void *block)
+{
+    if (block != NULL)
+        atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+    __libc_free(block);
 }
 
 #endif

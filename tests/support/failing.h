@@ -20,6 +20,8 @@ void test_fail_allocation(long n);
 /* The same among the allocations made by the program's own code and its static libraries; those
  * of shared libraries are neither counted nor failed. */
 void test_fail_own_allocation(long n);
+/* Blocks not yet freed, of all threads; 0 where they can't be counted. For differences. */
+long test_live_allocations(void);
 /* Did it? Stops the counting. */
 bool test_allocation_failed(void);
 
