@@ -112,6 +112,11 @@ target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py
   $<TARGET_FILE:bench_server>)
 hearth_fuzz(crypto_inputs USES crypto)
+# gRPC: bytes at a server, frames at a server, bytes at a client, and the small grammars.
+hearth_fuzz(rpc_server USES test_rpc)
+hearth_fuzz(rpc_frames USES test_rpc)
+hearth_fuzz(rpc_client USES test_rpc)
+hearth_fuzz(rpc_text USES rpc)
 hearth_fuzz(mls_secret_tree USES mls_member)
 hearth_program(secret_seeds SOURCES tests/fuzz/secret_seeds.c USES mls_member) # writes the seeds of these two
 
