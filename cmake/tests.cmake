@@ -31,6 +31,11 @@ file(GLOB rpc_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/suppor
 add_library(test_rpc STATIC EXCLUDE_FROM_ALL ${rpc_support_sources})
 target_link_libraries(test_rpc PUBLIC net generated_bench test_support)
 hearth_unit_tests(net lib/net generated_bench generated_golden generated_interop test_rpc)
+hearth_unit_tests(net lib/net generated_bench generated_golden test_rpc)
+# The public header and a stub used from C++.
+add_executable(unit_lib_net_consumer ${CMAKE_SOURCE_DIR}/tests/unit/lib/net/consumer.cc)
+target_link_libraries(unit_lib_net_consumer PRIVATE hearth_flags net generated_bench)
+hearth_test(unit_lib_net_consumer COMMAND unit_lib_net_consumer)
 hearth_unit_tests(rpc lib/rpc)
 hearth_unit_tests(rpc_services lib/rpc/services generated_golden net)
 hearth_unit_tests(pb lib/pb generated_golden)
@@ -122,6 +127,11 @@ target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py
   $<TARGET_FILE:bench_server>)
 hearth_fuzz(crypto_inputs USES crypto)
+# gRPC: bytes at a server, frames at a server, bytes at a client, and the small grammars.
+hearth_fuzz(rpc_server USES test_rpc)
+hearth_fuzz(rpc_frames USES test_rpc)
+hearth_fuzz(rpc_client USES test_rpc)
+hearth_fuzz(rpc_text USES rpc)
 hearth_fuzz(mls_secret_tree USES mls_member)
 hearth_program(secret_seeds SOURCES tests/fuzz/secret_seeds.c USES mls_member) # writes the seeds of these two
 
