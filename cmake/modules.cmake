@@ -9,6 +9,9 @@ hearth_module(mls_codec lib/mls/codec USES base wire crypto)
 hearth_module(mls_public lib/mls/public USES base wire crypto mls_codec)
 hearth_module(mls_member lib/mls/member USES base wire crypto mls_codec mls_public)
 
+# Durable storage: mechanism only, knows no table. The only includer of sqlite3.h.
+hearth_module(store lib/store USES base LIBS lib::sqlite lib::threads)
+
 # Care with protobuf-c.
 hearth_module(pb lib/pb USES base LIBS lib::protobuf_c)
 

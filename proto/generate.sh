@@ -19,7 +19,8 @@ stubs() { # stubs OPTIONS OUT SEARCH... -- FILES...: messages, stubs and pages
     while [ "$1" != -- ]; do search+=(-I "$1"); shift; done
     shift
     [ $# -gt 0 ] || return 0
-    protoc --plugin=protoc-gen-hearth="$plugin" "${search[@]}" -I /usr/include \
+    PROTOC_GEN_HEARTH=$plugin protoc --plugin=protoc-gen-hearth="$plugin" \
+        --plugin=protoc-gen-c=proto/protoc-gen-messages "${search[@]}" -I /usr/include \
         --c_out="$to" --hearth_out="$options:$to" "$@"
 }
 

@@ -279,7 +279,8 @@ bool hearth_server_reload_tls(struct hearth_server *server);
 void hearth_server_drain(struct hearth_server *server, uint32_t grace_ms);
 /* Health of one service, or of the whole server with "". */
 void hearth_server_set_serving(struct hearth_server *server, const char *service, bool serving);
-/* Drains with no grace, joins, frees. */
+/* Drains with no grace, joins, frees. Unary calls that said LATER hear on_cancel; they must have
+ * been answered, and references to calls given back, before this is called or inside on_cancel. */
 void hearth_server_free(struct hearth_server *server);
 const char *hearth_server_error(const struct hearth_server *server);
 
@@ -417,7 +418,9 @@ struct hearth_channel_options {
  * NULL: out of memory or a target that can't be read. options may be NULL. */
 struct hearth_channel *hearth_channel_new(const char *target,
                                           const struct hearth_channel_options *options);
-/* Cancels what is under way. On the loop's thread, or with no loop running. */
+/* Cancels what is under way: on_done comes before the return, with CANCELLED. On the loop's thread,
+ * or with no loop running. Inside a callback of the loop the channel goes when the callbacks have
+ * returned, and on_done comes then; it may not be used any more in between. */
 void hearth_channel_free(struct hearth_channel *channel);
 
 /* The generic forms under the generated stubs.

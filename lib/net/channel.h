@@ -41,6 +41,7 @@ struct hearth_channel {
     struct resolve *resolving;
     struct address addresses[RESOLVE_ADDRESSES_MOST];
     size_t address_count, next_address;
+    const char *pipe_name; /* in target; NULL: addresses count */
 
     enum channel_state state;
     struct channel_link *current; /* connecting or ready */
@@ -48,7 +49,7 @@ struct hearth_channel {
     struct hearth_client_call *waiting, *waiting_last;
     struct hearth_client_call *all;
     struct hearth_client_call *done, *done_last; /* to be told at the turn's end */
-    struct loop_task done_task, kick_task;
+    struct loop_task done_task, kick_task, free_task;
     struct timer backoff, idle;
     uint64_t used_us;  /* when the last call ended; idle counts from here */
     unsigned failures; /* connection attempts in a row */

@@ -3,7 +3,10 @@
 A peer is how to start its server and its client; both take the official flags. prepare() makes it runnable in
 `work` (compiles, installs) and returns None, or the reason why it can't be.
 """
+import contextlib
 import dataclasses
+import fcntl
+import filecmp
 import os
 import shutil
 import subprocess
@@ -41,6 +44,15 @@ def run(command, folder=None, seconds=300):
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return None if done.returncode == 0 else (done.stderr or done.stdout)[-2000:]
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """One test at a time prepares what several need."""
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "lock"), "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def protos():
@@ -91,24 +103,27 @@ def python():
 
 def cpp():
     folder = os.path.join(HERE, "peers", "cpp")
+    cases = CORE + COMPRESSED + MORE
+    return Peer("cpp", lambda work: [os.path.join(work, "server")], lambda work: [os.path.join(work, "client")],
+                lambda work: compile_cpp(folder, work), serves=cases, calls=cases)
 
-    def newer(program, *sources):
-        return os.path.exists(program) and all(os.path.getmtime(source) <= os.path.getmtime(program)
-                                               for source in sources)
 
-    def prepare(work):
-        plugin = shutil.which("grpc_cpp_plugin")
-        if not plugin or run(["pkg-config", "--exists", "grpc++"]) is not None:
-            return "no gRPC C++: apt-get install libgrpc++-dev protobuf-compiler-grpc"
-        os.makedirs(work, exist_ok=True)
-        sources = [os.path.join(folder, name) for name in ("server.cc", "client.cc", "common.h")]
-        programs = [os.path.join(work, name) for name in ("server", "client")]
-        if all(newer(program, *sources) for program in programs):
+def newer(program, sources):
+    return os.path.exists(program) and all(os.path.getmtime(source) <= os.path.getmtime(program) for source in sources)
+
+
+def compile_cpp(folder, work):
+    """Server and client into work, unless they are there. None, or why not."""
+    plugin = shutil.which("grpc_cpp_plugin")
+    if not plugin or run(["pkg-config", "--exists", "grpc++"]) is not None:
+        return "no gRPC C++: apt-get install libgrpc++-dev protobuf-compiler-grpc"
+    sources = [os.path.join(folder, name) for name in ("server.cc", "client.cc", "common.h")]
+    programs = [os.path.join(work, name) for name in ("server", "client")]
+    with locked(work):
+        if all(newer(program, sources) for program in programs):
             return None
         why = run(["protoc", "-I", PROTO, f"--plugin=protoc-gen-grpc={plugin}", "--cpp_out", work, "--grpc_out", work,
                    *protos()], PROTO)
-        if why:
-            return why
         flags = subprocess.run(["pkg-config", "--cflags", "--libs", "grpc++", "protobuf"], capture_output=True,
                                text=True, check=True).stdout.split()
         generated = [os.path.join(work, "grpc/testing", name)
@@ -116,17 +131,10 @@ def cpp():
         objects = []
         for source in generated + sources[:2]:
             objects.append(os.path.join(work, os.path.basename(source) + ".o"))
-            why = run(["g++", "-std=c++17", "-O1", "-c", "-I", work, "-I", folder, source, "-o", objects[-1]])
-            if why:
-                return why
+            why = why or run(["g++", "-std=c++17", "-O1", "-c", "-I", work, "-I", folder, source, "-o", objects[-1]])
         for program, main in zip(programs, objects[-2:]):
-            why = run(["g++", "-o", program, main, *objects[:4], *flags])
-            if why:
-                return why
-        return None
-    cases = CORE + COMPRESSED + MORE
-    return Peer("cpp", lambda work: [os.path.join(work, "server")], lambda work: [os.path.join(work, "client")],
-                prepare, serves=cases, calls=cases)
+            why = why or run(["g++", "-o", program, main, *objects[:4], *flags])
+        return why
 
 
 # ---- JavaScript -----------------------------------------------------------------------------------------------
@@ -139,19 +147,14 @@ def install_node_packages():
     if not shutil.which("node") or not shutil.which("npm"):
         return "no node and npm: apt-get install nodejs npm"
     wanted, installed = os.path.join(HERE, "package.json"), os.path.join(NODE, "installed.json")
-    with open(wanted, encoding="utf-8") as file:
-        text = file.read()
-    if os.path.exists(installed):
-        with open(installed, encoding="utf-8") as file:
-            if file.read() == text:
-                return None
-    os.makedirs(NODE, exist_ok=True)
-    shutil.copy(wanted, os.path.join(NODE, "package.json"))
-    why = run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], NODE, 240)
-    if why:
-        return f"npm install: {why}"
-    with open(installed, "w", encoding="utf-8") as file:
-        file.write(text)
+    with locked(NODE):
+        if os.path.exists(installed) and filecmp.cmp(wanted, installed, shallow=False):
+            return None
+        shutil.copy(wanted, os.path.join(NODE, "package.json"))
+        why = run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], NODE, 240)
+        if why:
+            return f"npm install: {why}"
+        shutil.copy(wanted, installed)
     return None
 
 

@@ -110,7 +110,7 @@ def check_reflection(channel, version):
     numbers = answers[13].all_extension_numbers_response
     same((numbers.base_type_name, list(numbers.extension_number)), ("bench.EchoRequest", []), f"{version}: numbers")
     # many questions whose answers are larger: the server makes us wait rather than keep them all
-    many = 3000
+    many = 10000
     count = 0
     for answer in ask((question(file_by_filename=f"grpc/reflection/{version}/reflection.proto")
                        for _ in range(many)), timeout=60):

@@ -79,8 +79,9 @@ static bool check_file(const char *path, uint64_t now)
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
     json_error_t error = {0};
-    bool is_text = strlen(name) > 4 && strcmp(name + strlen(name) - 4, ".txt") == 0;
-    json_t *file = is_text ? vector_labelled_file(path) : json_load_file(path, 0, &error);
+    json_t *file = json_load_file(path, 0, &error);
+    if (file == NULL)
+        file = vector_labelled_file(path);
     if (file == NULL) {
         printf("%s: line %d: %s\n", path, error.line, error.text);
         return false;

@@ -78,7 +78,7 @@ void vector_treekem(struct vector_case *c);
 void vector_welcome(struct vector_case *c);
 
 /* Labelled lines (labelled.c) as an array of cases like those of a JSON file. The caller owns it.
- */
+ * NULL when the file has no such line. */
 json_t *vector_labelled_file(const char *path);
 
 #endif

@@ -226,11 +226,46 @@ static void late_frames_have_an_allowance(void **state)
         drain(&w);
         /* a connection window may be under way, lawfully */
         assert_int_equal(taken(&w, pieces[i], DATA, 0, 1, bytes_of(body, sizeof body), 16), 16);
-        assert_int_equal(taken(&w, pieces[i], HEADERS, END_HEADERS | END_STREAM, 1, REQUEST, 1), 1);
+        assert_int_equal(taken(&w, pieces[i], HEADERS, END_HEADERS, 1, REQUEST, 1), 1);
         assert_false(w.over);
         /* for ever is another matter: 1 MiB, and 16 bytes a frame */
         assert_int_equal(taken(&w, pieces[i], DATA, 0, 1, bytes_of(body, sizeof body), 1000), 50);
         assert_true(w.over);
+        end(&w);
+    }
+}
+
+static void nothing_comes_after_the_peers_own_end(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned end_type, end_flags, type;
+        uint32_t stream;
+        bool lawful;
+    } rows[] = {
+        {DATA, END_STREAM, DATA, 1, false},
+        {DATA, END_STREAM, HEADERS, 1, false},
+        {HEADERS, END_HEADERS | END_STREAM, DATA, 1, false},
+        {RST_STREAM, 0, DATA, 1, false},
+        {RST_STREAM, 0, HEADERS, 1, false},
+        {DATA, END_STREAM, WINDOW_UPDATE, 1, true},
+        {RST_STREAM, 0, RST_STREAM, 1, true},
+        {RST_STREAM, 0, HEADERS, 3, true},
+        {DATA, 0, DATA, 1, true},
+    };
+    static const uint8_t four[4] = {0, 0, 0, 8};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows * PIECES; i++) {
+        struct world w;
+        size_t row = i / PIECES;
+        const struct bytes four_bytes = bytes_of(four, sizeof four);
+        begin(&w);
+        frame(&w, HEADERS, END_HEADERS, 1, REQUEST);
+        frame(&w, rows[row].end_type, rows[row].end_flags, 1,
+              rows[row].end_type == HEADERS ? bytes_of(NULL, 0) : four_bytes);
+        frame(&w, rows[row].type, rows[row].type == HEADERS ? END_HEADERS : 0, rows[row].stream,
+              rows[row].type == HEADERS ? REQUEST : four_bytes);
+        feed(&w, pieces[i % PIECES]);
+        assert_int_equal(h2_finished(&w.h2), !rows[row].lawful);
         end(&w);
     }
 }
@@ -285,6 +320,7 @@ int main(void)
         cmocka_unit_test(credit_comes_back_with_time),
         cmocka_unit_test(a_ping_of_ours_may_be_answered_once),
         cmocka_unit_test(late_frames_have_an_allowance),
+        cmocka_unit_test(nothing_comes_after_the_peers_own_end),
         cmocka_unit_test(data_that_is_wanted_is_not_late),
         cmocka_unit_test(a_header_block_is_timed_until_it_ends),
     };

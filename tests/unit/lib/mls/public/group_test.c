@@ -94,6 +94,15 @@ static void trees_are_bounded(void **state)
     struct tree tree;
     assert_err(tree_load(&hash_sha256, buf_view(&b), &tree), MLS_TREE_TOO_LARGE);
     buf_clear(&b);
+    /* a full tree of the largest width: the next Add finds no place, before any node is looked at
+     */
+    struct tree full = {
+        .hash = &hash_sha256, .width = MLS_MAX_LEAVES, .member_count = MLS_MAX_LEAVES};
+    struct tree_diff d;
+    uint32_t leaf;
+    tree_diff_init(&d, &full);
+    assert_err(tree_diff_add_leaf(&d, bytes_str("leaf"), &leaf), MLS_TREE_TOO_LARGE);
+    tree_diff_clear(&d);
 }
 
 /* A PrivateMessage of someone who is no member; an Update of someone without a leaf: such content
@@ -210,6 +219,11 @@ static void what_comes_with_a_commit(void **state)
     assert_err(staged_commit_check_welcomes(staged, welcomes, 0), MLS_WELCOME_MEMBERS);
     assert_err(staged_commit_check_welcomes(staged, twice, 2), MLS_WELCOME_MEMBERS);
     assert_err(staged_commit_check_welcomes(staged, &strange, 1), MLS_WELCOME_MEMBERS);
+    struct encrypted_group_secrets longer = {.new_member = kit_random(&k, 200)};
+    struct buf w = BUF_INIT;
+    encrypted_group_secrets_write(&w, &longer);
+    strange.secrets = kit_take(&k, &w);
+    assert_err(staged_commit_check_welcomes(staged, &strange, 1), MLS_WELCOME_MEMBERS);
     welcomes[1].cipher_suite = 2;
     assert_err(staged_commit_check_welcomes(staged, welcomes, 2), MLS_KEY_PACKAGE_SUITE);
     assert_err(staged_commit_check_info(staged, &old.group_info), MLS_GROUP_INFO_STATE);
@@ -226,6 +240,12 @@ static void info_of_next_epoch(struct kit *kit, struct group_info *info)
 {
     (void)kit;
     info->confirmation_tag = next_tag;
+}
+
+static void info_of_other_context(struct kit *kit, struct group_info *info)
+{
+    info->group_context.extensions =
+        kit_extension(kit, EXTENSION_EXTERNAL_SENDERS, bytes_of("", 1));
 }
 
 static void info_of_a_staged_commit(void **state)
@@ -252,6 +272,10 @@ static void info_of_a_staged_commit(void **state)
     assert_err(public_group_check_info(&k.group, &m.group_info), MLS_GROUP_INFO_SIGNER);
     next_tag = kit_random(&k, 32);
     k.hooks.group_info = info_of_next_epoch;
+    assert_ok(mls_message_parse(kit_group_info(&k, 2, bytes_of(NULL, 0)), &k.arena, &m));
+    k.hooks.group_info = NULL;
+    assert_err(staged_commit_check_info(staged, &m.group_info), MLS_GROUP_INFO_STATE);
+    k.hooks.group_info = info_of_other_context; /* with the right tag, and signed */
     assert_ok(mls_message_parse(kit_group_info(&k, 2, bytes_of(NULL, 0)), &k.arena, &m));
     k.hooks.group_info = NULL;
     assert_err(staged_commit_check_info(staged, &m.group_info), MLS_GROUP_INFO_STATE);
