@@ -66,6 +66,8 @@ hearth_program(interop_client
 file(GLOB mls_client_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/interop/mls/*.c)
 hearth_program(mls_client SOURCES ${mls_client_sources} tests/interop/flags.c USES generated_interop net mls_member)
 target_include_directories(mls_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+hearth_test(interop_mls COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls/runner.py
+  --client $<TARGET_FILE:mls_client> --client $<TARGET_FILE:mls_client> SECONDS 300 LABELS interop)
 target_include_directories(interop_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Other people's stacks against ours, each way; a peer that can't be installed is skipped and says why.
