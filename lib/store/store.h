@@ -106,10 +106,10 @@ void inbox_free(struct inbox *inbox);
 /* ---- work */
 
 /* Largest cost of one job: owners of larger ones cut them into chunks. */
-enum { STORE_COST_MAX = 1024 };
+enum { STORE_COST_MAX = 256 };
 
 struct store_work {
-    uint64_t principal; /* who pays, for fair order; reads ignore it */
+    uint64_t principal; /* who pays, for fair order among writes, and among reads */
     uint32_t cost;      /* rows it will touch, about; 1 to STORE_COST_MAX */
     bool frees;         /* deletes or acknowledges: allowed when the disk is low */
     /* The transaction: on a thread of the store, must not block on anything else. An error rolls

@@ -89,7 +89,8 @@ static void write_done(void *arg, struct err result)
         free(t);
         return;
     }
-    struct store_work work = {.run = run_read, .done = read_done, .arg = t};
+    struct store_work work = {
+        .principal = l->seed, .cost = 3, .run = run_read, .done = read_done, .arg = t};
     if (!err_is_ok(store_read(l->store, l->inbox, &work)))
         free(t);
 }
