@@ -1,4 +1,5 @@
 /* Opening and closing; how the store is. */
+#include <signal.h>
 #include <stdlib.h>
 
 #include "store/inside.h"
@@ -96,8 +97,6 @@ static struct err open_database(struct store *s, const char **bad)
 
 static struct err start_threads(struct store *s)
 {
-    if (s->options.mode == STORE_INLINE)
-        return ERR_OK;
     for (unsigned i = 0; i < s->reader_count; i++) {
         struct reader *r = &s->readers[i];
         r->started = pthread_create(&r->thread, NULL, store_reader_main, r) == 0;
@@ -106,6 +105,18 @@ static struct err start_threads(struct store *s)
     }
     s->writer_started = pthread_create(&s->writer_thread, NULL, store_writer_main, s) == 0;
     return s->writer_started ? ERR_OK : ERR(NO_MEMORY);
+}
+
+/* Signals are the main thread's business; threads inherit what is blocked here. */
+static struct err start_deaf_threads(struct store *s)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+        return ERR(INTERNAL);
+    struct err err = start_threads(s);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err;
 }
 
 struct err store_open(const struct store_options *options, const char **ret_bad_statement,
@@ -127,7 +138,8 @@ struct err store_open(const struct store_options *options, const char **ret_bad_
     uint64_t now = clock_monotonic_us(s->clock);
     s->log_since_us = now == 0 ? 1 : now;
     s->last_commit_us = now;
-    TRY_OR(start_threads(s), err, fail);
+    if (s->options.mode == STORE_THREADS)
+        TRY_OR(start_deaf_threads(s), err, fail);
     *ret_store = s;
     return ERR_OK;
 fail:

@@ -134,8 +134,8 @@ CHECKED struct err store_call(struct store *store, struct err (*run)(struct stor
 CHECKED struct err store_call_read(struct store *store,
                                    struct err (*run)(struct store_txn *, void *), void *arg);
 
-/* INLINE mode: one group, the waiting reads and the upkeep that is due. True when there was
- * something to do. Completions go through inboxes as ever. */
+/* INLINE mode, one thread at a time: one group, the waiting reads and the upkeep that is due. True
+ * when there was something to do. Completions go through inboxes as ever. */
 bool store_turn(struct store *store);
 
 /* ---- upkeep */
