@@ -33,11 +33,14 @@ hearth_generated(generated_core ROOT generated ONLY _rpc
   FOLDERS google/rpc grpc/health/v1 grpc/reflection/v1 grpc/reflection/v1alpha
   USES rpc generated_messages)
 hearth_module(rpc_services lib/rpc/services USES base pb rpc generated_core)
-hearth_module(net lib/net USES base rpc rpc_services LIBS lib::event lib::ssl lib::crypto lib::threads)
+hearth_module(net lib/net USES base rpc rpc_services LIBS lib::event lib::cares lib::ssl lib::crypto lib::threads)
 target_link_libraries(generated_core PUBLIC net)
+
+# Hearth's own services.
+hearth_generated(generated_hearth ROOT generated FOLDERS hearth/v1 USES rpc generated_messages)
 
 # Stubs for measurements and tests.
 hearth_generated(generated_bench ROOT generated/tests FOLDERS . USES rpc)
-hearth_generated(generated_interop ROOT generated/tests FOLDERS grpc/testing USES rpc)
+hearth_generated(generated_interop ROOT generated/tests FOLDERS grpc/testing mls_client USES rpc)
 hearth_generated(generated_golden ROOT generated/tests FOLDERS golden google/protobuf
   USES rpc generated_messages)

@@ -10,6 +10,10 @@ add_library(mls_kit STATIC EXCLUDE_FROM_ALL ${kit_sources})
 target_include_directories(mls_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(mls_kit PUBLIC hearth_flags mls_public)
 
+# tests/world: clients of our own in one group, with a server that follows them.
+file(GLOB world_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/world/*.c)
+add_library(mls_world STATIC EXCLUDE_FROM_ALL ${world_sources})
+target_link_libraries(mls_world PUBLIC hearth_flags mls_member test_support)
 # tests/kit/store: a small service on a store, with an oracle.
 add_library(store_kit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/kit/store/store_kit.c)
 target_include_directories(store_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
@@ -21,11 +25,17 @@ hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(store lib/store store_kit)
 hearth_unit_tests(mls_codec lib/mls/codec)
 hearth_unit_tests(mls_public lib/mls/public mls_kit)
-hearth_unit_tests(mls_member lib/mls/member)
-hearth_unit_tests(net lib/net generated_bench generated_golden)
+hearth_unit_tests(mls_member lib/mls/member mls_world)
+# tests/support/rpc: worlds of servers and channels over pipes.
+file(GLOB rpc_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/rpc/*.c)
+add_library(test_rpc STATIC EXCLUDE_FROM_ALL ${rpc_support_sources})
+target_link_libraries(test_rpc PUBLIC net generated_bench test_support)
+hearth_unit_tests(net lib/net generated_bench generated_golden test_rpc)
 hearth_unit_tests(rpc lib/rpc)
+hearth_unit_tests(rpc_services lib/rpc/services generated_golden net)
 hearth_unit_tests(pb lib/pb generated_golden)
 hearth_unit_tests(plugin proto/plugin generated_golden rpc)
+target_link_options(unit_proto_plugin_failure_test PRIVATE -Wl,--wrap=malloc)
 
 # Official MLS vectors: mls_vectors checks files by type; ctest runs it over what lies in the vectors folder.
 file(GLOB vector_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/vectors/*.c)
@@ -39,6 +49,7 @@ hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/include
 
 # Programs that tests and measurements run against.
 hearth_program(bench_server SOURCES tests/bench/bench_server.c USES generated_bench net)
+hearth_program(bench_client SOURCES tests/bench/bench_client.c USES generated_bench net)
 # gRPC's official test service, both ends.
 hearth_program(interop_server SOURCES tests/interop/interop_server.c tests/interop/service.c tests/interop/flags.c
   USES generated_interop net LIBS lib::event)
@@ -46,14 +57,24 @@ file(GLOB interop_client_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/int
 hearth_program(interop_client
   SOURCES tests/interop/interop_client.c tests/interop/client.c tests/interop/flags.c ${interop_client_sources}
   USES generated_interop net)
+# Our implementation for the MLS working group's test runner.
+file(GLOB mls_client_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/interop/mls/*.c)
+hearth_program(mls_client SOURCES ${mls_client_sources} tests/interop/flags.c USES generated_interop net mls_member)
+target_include_directories(mls_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Other people's stacks against ours, each way; a peer that can't be installed is skipped and says why.
-foreach(peer hearth python)
+foreach(peer hearth python cpp js)
   hearth_test(interop_${peer} COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/run.py
     --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --work ${CMAKE_SOURCE_DIR}/build/interop --peer ${peer}
     SECONDS 900 LABELS interop)
 endforeach()
+hearth_test(interop_flags COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/flags_test.py
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} LABELS interop)
+hearth_test(interop_buf COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/buf.py
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 300 LABELS interop)
+hearth_test(interop_negative COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/negative.py
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 300 LABELS interop)
 # Timings: run by hand, printed as tables.
 hearth_program(crypto_bench SOURCES tests/bench/crypto_bench.c USES crypto)
 target_include_directories(crypto_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
@@ -65,7 +86,8 @@ hearth_test(golden_plugin_refusals COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/plug
 
 # Generated headers as C++, with all warnings.
 add_library(generated_headers_cpp STATIC ${CMAKE_SOURCE_DIR}/tests/unit/proto/plugin/headers.cc)
-target_link_libraries(generated_headers_cpp PRIVATE generated_core generated_bench generated_interop generated_golden)
+target_link_libraries(generated_headers_cpp PRIVATE generated_core generated_bench generated_interop generated_golden
+  generated_hearth)
 
 hearth_fuzz(plugin_input USES plugin)
 hearth_fuzz(mls_message USES mls_codec)
@@ -74,18 +96,46 @@ hearth_fuzz(mls_secrets USES mls_codec)
 hearth_fuzz(mls_extension USES mls_codec)
 hearth_fuzz(mls_public_group USES mls_kit)
 hearth_program(mls_seeds SOURCES tests/fuzz/mls_seeds.c USES mls_kit) # writes the seeds of the five above
-# HTTP/2 by wire: our own conformance rules (those of h2spec, strict) and the attacks of docs/http2.md.
+# HTTP/2 by wire: our own conformance rules (those of h2spec, strict, and more) and the attacks of docs/http2.md.
+# All attacks, plain, over TLS and as controls, take minutes: `ctest -C Attacks`; one of each kind runs always.
+# Sanitizer builds are too slow for latencies to be judged.
 hearth_test(h2_hpack COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/h2/hpack.py LABELS h2)
 if(TARGET bench_server)
   set(h2_conformance python3 ${CMAKE_SOURCE_DIR}/tests/h2/conformance.py --server $<TARGET_FILE:bench_server>)
+  set(h2_attacks python3 ${CMAKE_SOURCE_DIR}/tests/h2/attacks.py --server $<TARGET_FILE:bench_server> --seconds 1.5
+    --jobs 2)
+  if(HEARTH_SANITIZE)
+    list(APPEND h2_attacks --unhurried)
+  endif()
   hearth_test(h2_conformance COMMAND ${h2_conformance} LABELS h2)
   hearth_test(h2_conformance_tls COMMAND ${h2_conformance} --tls LABELS h2)
+  hearth_test(h2_attacks_quick COMMAND ${h2_attacks} --quick LABELS h2 SECONDS 180)
+  foreach(kind "" _tls _control)
+    string(REPLACE _ -- option "${kind}")
+    add_test(NAME h2_attacks${kind} CONFIGURATIONS Attacks COMMAND ${h2_attacks} ${option})
+    set_tests_properties(h2_attacks${kind} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1200 LABELS h2 RUN_SERIAL TRUE)
+  endforeach()
 endif()
-hearth_program(mls_bench SOURCES tests/bench/mls_bench.c USES mls_kit)
+hearth_program(mls_bench SOURCES tests/bench/mls_bench.c tests/bench/mls_bench_member.c USES mls_kit mls_member)
 hearth_program(member_bench SOURCES tests/bench/member_bench.c USES mls_member)
 target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py
   $<TARGET_FILE:bench_server>)
+hearth_fuzz(crypto_inputs USES crypto)
+hearth_fuzz(mls_secret_tree USES mls_member)
+hearth_program(secret_seeds SOURCES tests/fuzz/secret_seeds.c USES mls_member) # writes the seeds of these two
+
+# Secrets must not steer branches or addresses: memcheck with secrets marked undefined. Sanitizers and valgrind
+# don't mix.
+find_path(VALGRIND_HEADERS valgrind/memcheck.h)
+if(VALGRIND_HEADERS AND NOT HEARTH_SANITIZE)
+  hearth_program(secret_dependence SOURCES tests/secrets/secret_dependence.c USES mls_member)
+  target_link_options(secret_dependence PRIVATE -Wl,--strip-debug) # valgrind 3.19 can't read clang's
+  hearth_test(secret_dependence COMMAND ${CMAKE_SOURCE_DIR}/tests/secrets/run.sh $<TARGET_FILE:secret_dependence>
+    ${CMAKE_SOURCE_DIR}/tests/secrets/secret_dependence.supp SECONDS 300)
+else()
+  hearth_test(secret_dependence COMMAND ${CMAKE_SOURCE_DIR}/tests/secrets/run.sh not-built none)
+endif()
 
 # kill -9 loop with an oracle; `--cycles 100000` for long.
 hearth_program(store_crash SOURCES tests/crash/store_crash.c USES store_kit test_support)

@@ -5,7 +5,7 @@ target_compile_features(hearth_flags INTERFACE c_std_11)
 set(c_only "$<COMPILE_LANGUAGE:C>")
 target_compile_options(hearth_flags INTERFACE
   -Wall -Wextra -Werror -Wpedantic -Wshadow -Wundef -Wvla -Wcast-qual -Wwrite-strings -Wformat=2
-  -Wpointer-arith -Wunused-result
+  -Wpointer-arith -Wunused-result -Wno-missing-braces # gcc takes a nested {0} for a mistake
   $<${c_only}:-Wstrict-prototypes> $<${c_only}:-Wmissing-prototypes> $<${c_only}:-Wold-style-definition>
   -fno-common -fstack-protector-strong -fcf-protection=full -fno-strict-aliasing)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")

@@ -57,7 +57,8 @@ def ctest(preset, selection, jobs, tally):
     junit = os.path.join(ROOT, "build", f"test-{preset}.xml")
     if os.path.exists(junit):
         os.remove(junit)
-    run(["ctest", "--test-dir", f"build/{preset}", "-j", str(jobs), "--output-on-failure", "--output-junit", junit,
+    run(["ctest", "--test-dir", f"build/{preset}", "-C", "Attacks", "-j", str(jobs), "--output-on-failure",
+         "--output-junit", junit,
          *selection], log)
     if not os.path.exists(junit):
         tally.add(f"ctest {preset}", "failed", "\n" + tail(log))
@@ -84,7 +85,7 @@ def fuzz(seconds, jobs, tally):
         log = os.path.join(ROOT, "build", f"{name}.log")
         scratch = os.path.join(ROOT, "build", "corpus", name)
         os.makedirs(scratch, exist_ok=True)
-        seeds = os.path.join(ROOT, "tests/fuzz/seeds", name[len("fuzz_"):])
+        seeds = os.path.join(ROOT, "tests/fuzz", name[len("fuzz_"):])
         command = [os.path.join(folder, name), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
                    "-print_final_stats=1", f"-artifact_prefix={scratch}/", scratch]
         if os.path.isdir(seeds):

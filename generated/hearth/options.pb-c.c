@@ -435,7 +435,7 @@ const ProtobufCEnumDescriptor hearth__caller__descriptor =
 };
 static const ProtobufCEnumValue hearth__cost__enum_values_by_number[5] =
 {
-  { "COST_FREE", "HEARTH__COST__COST_FREE", 0 },
+  { "COST_UNSPECIFIED", "HEARTH__COST__COST_UNSPECIFIED", 0 },
   { "COST_LOW", "HEARTH__COST__COST_LOW", 1 },
   { "COST_MID", "HEARTH__COST__COST_MID", 2 },
   { "COST_HIGH", "HEARTH__COST__COST_HIGH", 3 },
@@ -447,10 +447,10 @@ static const ProtobufCIntRange hearth__cost__value_ranges[] = {
 static const ProtobufCEnumValueIndex hearth__cost__enum_values_by_name[5] =
 {
   { "COST_BY_SIZE", 4 },
-  { "COST_FREE", 0 },
   { "COST_HIGH", 3 },
   { "COST_LOW", 1 },
   { "COST_MID", 2 },
+  { "COST_UNSPECIFIED", 0 },
 };
 const ProtobufCEnumDescriptor hearth__cost__descriptor =
 {

@@ -91,7 +91,7 @@ typedef enum _Hearth__Cost {
   /*
    * No token.
    */
-  HEARTH__COST__COST_FREE = 0,
+  HEARTH__COST__COST_UNSPECIFIED = 0,
   /*
    * Price class low.
    */
@@ -165,7 +165,7 @@ struct  Hearth__Policy
 };
 #define HEARTH__POLICY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__policy__descriptor) \
-    , 0,NULL, HEARTH__COST__COST_FREE, 0, 0, 0, 0, 0, 0, 0 }
+    , 0,NULL, HEARTH__COST__COST_UNSPECIFIED, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /*

@@ -279,7 +279,8 @@ bool hearth_server_reload_tls(struct hearth_server *server);
 void hearth_server_drain(struct hearth_server *server, uint32_t grace_ms);
 /* Health of one service, or of the whole server with "". */
 void hearth_server_set_serving(struct hearth_server *server, const char *service, bool serving);
-/* Drains with no grace, joins, frees. */
+/* Drains with no grace, joins, frees. Unary calls that said LATER hear on_cancel; they must have
+ * been answered, and references to calls given back, before this is called or inside on_cancel. */
 void hearth_server_free(struct hearth_server *server);
 const char *hearth_server_error(const struct hearth_server *server);
 
@@ -399,22 +400,27 @@ struct hearth_channel_options {
     const struct hearth_signer
         *interceptors; /* for every call, before the call's own signer; copied */
     size_t interceptor_count;
-    uint32_t connect_timeout_ms;   /* [20000] */
+    const char *dns_servers;       /* "192.0.2.1:53,[2001:db8::1]:53"; copied; NULL: the host's */
+    uint32_t connect_timeout_ms;   /* [20000], per address; 2000 at most while others are left */
     uint32_t backoff_min_ms;       /* [1000] */
     uint32_t backoff_max_ms;       /* [120000] */
     uint32_t keepalive_ms;         /* PING after so much silence while calls are open [0: none] */
     uint32_t keepalive_timeout_ms; /* [20000] */
-    uint32_t idle_ms;              /* close the connection when unused [1800000] */
-    uint32_t attempts;             /* of an idempotent call [4] */
-    uint32_t stream_window_bytes;  /* [262144] */
+    uint32_t idle_ms;  /* close the connection when no call was open for so long [1800000]; seen
+                          while the loop runs, on an own loop at the next call */
+    uint32_t attempts; /* of an idempotent call [4] */
+    uint32_t stream_window_bytes;     /* [262144] */
     uint32_t connection_window_bytes; /* [1048576] */
 };
 
-/* target: "host:port", "127.0.0.1:50051", "[::1]:50051", "unix:/path". Connects at the first call.
+/* target: "host:port", "127.0.0.1:50051", "[::1]:50051", "unix:/path". Connects at the first call;
+ * a name is looked up then, and anew for each connection, and its addresses are tried in turn.
  * NULL: out of memory or a target that can't be read. options may be NULL. */
 struct hearth_channel *hearth_channel_new(const char *target,
                                           const struct hearth_channel_options *options);
-/* Cancels what is under way. On the loop's thread, or with no loop running. */
+/* Cancels what is under way: on_done comes before the return, with CANCELLED. On the loop's thread,
+ * or with no loop running. Inside a callback of the loop the channel goes when the callbacks have
+ * returned, and on_done comes then; it may not be used any more in between. */
 void hearth_channel_free(struct hearth_channel *channel);
 
 /* The generic forms under the generated stubs.

@@ -23,21 +23,20 @@ struct aead_call {
 
 /* in is without the tag; sealing writes the tag behind the text, opening reads it there. */
 struct aead_ops {
-    struct err (*seal)(const struct aead_call *call, struct bytes in, uint8_t *out);
-    struct err (*open)(const struct aead_call *call, struct bytes in, const uint8_t *tag,
-                       uint8_t *out);
+    struct err (*seal)(struct aead_call call, struct bytes in, uint8_t *out);
+    struct err (*open)(struct aead_call call, struct bytes in, const uint8_t *tag, uint8_t *out);
 };
 
-static struct err gcm_begin(const EVP_CIPHER *cipher, const struct aead_call *call, int seal,
+static struct err gcm_begin(const EVP_CIPHER *cipher, struct aead_call call, int seal,
                             EVP_CIPHER_CTX **ret_ctx)
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     if (ctx == NULL)
         return ossl_failure(ERR(NO_MEMORY));
     int ignored;
-    if (EVP_CipherInit_ex2(ctx, cipher, call->key, call->nonce, seal, NULL) != 1 ||
-        (call->aad.len > 0 &&
-         EVP_CipherUpdate(ctx, NULL, &ignored, call->aad.data, (int)call->aad.len) != 1)) {
+    if (EVP_CipherInit_ex2(ctx, cipher, call.key, call.nonce, seal, NULL) != 1 ||
+        (call.aad.len > 0 &&
+         EVP_CipherUpdate(ctx, NULL, &ignored, call.aad.data, (int)call.aad.len) != 1)) {
         EVP_CIPHER_CTX_free(ctx);
         return ossl_failure(ERR(CRYPTO_BACKEND));
     }
@@ -45,10 +44,10 @@ static struct err gcm_begin(const EVP_CIPHER *cipher, const struct aead_call *ca
     return ERR_OK;
 }
 
-static struct err gcm_seal(const EVP_CIPHER *cipher, const struct aead_call *call, struct bytes in,
+static struct err gcm_seal(const EVP_CIPHER *cipher, struct aead_call call, struct bytes in,
                            uint8_t *out)
 {
-    EVP_CIPHER_CTX *ctx;
+    EVP_CIPHER_CTX *ctx = NULL;
     TRY(gcm_begin(cipher, call, 1, &ctx));
     int len = 0;
     uint8_t none[1];
@@ -59,10 +58,10 @@ static struct err gcm_seal(const EVP_CIPHER *cipher, const struct aead_call *cal
     return done ? ERR_OK : ossl_failure(ERR(CRYPTO_BACKEND));
 }
 
-static struct err gcm_open(const EVP_CIPHER *cipher, const struct aead_call *call, struct bytes in,
+static struct err gcm_open(const EVP_CIPHER *cipher, struct aead_call call, struct bytes in,
                            const uint8_t *tag, uint8_t *out)
 {
-    EVP_CIPHER_CTX *ctx;
+    EVP_CIPHER_CTX *ctx = NULL;
     TRY(gcm_begin(cipher, call, 0, &ctx));
     int len = 0;
     uint8_t none[1];
@@ -78,14 +77,14 @@ static struct err gcm_open(const EVP_CIPHER *cipher, const struct aead_call *cal
     return ossl_failure(ready ? ERR(CRYPTO_TAG) : ERR(CRYPTO_BACKEND));
 }
 
-static struct err aes128_seal(const struct aead_call *call, struct bytes in, uint8_t *out)
+static struct err aes128_seal(struct aead_call call, struct bytes in, uint8_t *out)
 {
     const struct ossl *ossl;
     TRY(ossl_get(&ossl));
     return gcm_seal(ossl->aes128_gcm, call, in, out);
 }
 
-static struct err aes128_open(const struct aead_call *call, struct bytes in, const uint8_t *tag,
+static struct err aes128_open(struct aead_call call, struct bytes in, const uint8_t *tag,
                               uint8_t *out)
 {
     const struct ossl *ossl;
@@ -93,14 +92,14 @@ static struct err aes128_open(const struct aead_call *call, struct bytes in, con
     return gcm_open(ossl->aes128_gcm, call, in, tag, out);
 }
 
-static struct err aes256_seal(const struct aead_call *call, struct bytes in, uint8_t *out)
+static struct err aes256_seal(struct aead_call call, struct bytes in, uint8_t *out)
 {
     const struct ossl *ossl;
     TRY(ossl_get(&ossl));
     return gcm_seal(ossl->aes256_gcm, call, in, out);
 }
 
-static struct err aes256_open(const struct aead_call *call, struct bytes in, const uint8_t *tag,
+static struct err aes256_open(struct aead_call call, struct bytes in, const uint8_t *tag,
                               uint8_t *out)
 {
     const struct ossl *ossl;
@@ -108,22 +107,22 @@ static struct err aes256_open(const struct aead_call *call, struct bytes in, con
     return gcm_open(ossl->aes256_gcm, call, in, tag, out);
 }
 
-static struct err chacha_seal(const struct aead_call *call, struct bytes in, uint8_t *out)
+static struct err chacha_seal(struct aead_call call, struct bytes in, uint8_t *out)
 {
     TRY(crypto_init());
     crypto_aead_chacha20poly1305_ietf_encrypt_detached(out, out + in.len, NULL, in.data, in.len,
-                                                       call->aad.data, call->aad.len, NULL,
-                                                       call->nonce, call->key);
+                                                       call.aad.data, call.aad.len, NULL,
+                                                       call.nonce, call.key);
     return ERR_OK;
 }
 
-static struct err chacha_open(const struct aead_call *call, struct bytes in, const uint8_t *tag,
+static struct err chacha_open(struct aead_call call, struct bytes in, const uint8_t *tag,
                               uint8_t *out)
 {
     TRY(crypto_init());
     if (crypto_aead_chacha20poly1305_ietf_decrypt_detached(out, NULL, in.data, in.len, tag,
-                                                           call->aad.data, call->aad.len,
-                                                           call->nonce, call->key) != 0)
+                                                           call.aad.data, call.aad.len, call.nonce,
+                                                           call.key) != 0)
         return ERR(CRYPTO_TAG);
     return ERR_OK;
 }
@@ -155,7 +154,7 @@ struct err aead_seal(const struct aead_alg *alg, const struct secret *key,
 {
     TRY(check(alg, key, aad, plaintext.len));
     struct aead_call call = {key->data, nonce, aad};
-    return alg->ops->seal(&call, plaintext, ret_ciphertext);
+    return alg->ops->seal(call, plaintext, ret_ciphertext);
 }
 
 struct err aead_open(const struct aead_alg *alg, const struct secret *key,
@@ -167,6 +166,6 @@ struct err aead_open(const struct aead_alg *alg, const struct secret *key,
     size_t text_bytes = ciphertext.len - AEAD_TAG_BYTES;
     TRY(check(alg, key, aad, text_bytes));
     struct aead_call call = {key->data, nonce, aad};
-    return alg->ops->open(&call, bytes_of(ciphertext.data, text_bytes),
-                          ciphertext.data + text_bytes, ret_plaintext);
+    return alg->ops->open(call, bytes_of(ciphertext.data, text_bytes), ciphertext.data + text_bytes,
+                          ret_plaintext);
 }

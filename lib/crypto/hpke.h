@@ -23,7 +23,7 @@ struct hpke_psk {
 };
 
 /* One end of a context: the sender seals, the recipient opens, both export. Numbers its messages
- * itself. A value without outside resources; clear it, it holds secrets. 280 bytes. */
+ * itself. A value without outside resources; clear it, it holds secrets. 256 bytes. */
 struct hpke_ctx {
     const struct hpke_suite *suite; /* borrowed */
     struct secret key;
@@ -46,8 +46,8 @@ CHECKED struct err hpke_setup_receive(const struct hpke_suite *suite, struct byt
 void hpke_ctx_clear(struct hpke_ctx *ctx);
 
 /* Context.Seal: plaintext.len + AEAD_TAG_BYTES bytes; in place as aead_seal. The sequence number
- * moves on only on success. ERR_CRYPTO_EXHAUSTED when the numbers are used up, ERR_WRONG_STATE for an
- * export-only suite. */
+ * moves on only on success. ERR_CRYPTO_EXHAUSTED when the numbers are used up, ERR_WRONG_STATE for
+ * an export-only suite. */
 CHECKED struct err hpke_ctx_seal(struct hpke_ctx *ctx, struct bytes aad, struct bytes plaintext,
                                  uint8_t *ret_ciphertext);
 /* Context.Open: ciphertext.len - AEAD_TAG_BYTES bytes. A wrong message (ERR_CRYPTO_TAG) does not
@@ -63,6 +63,18 @@ CHECKED struct err hpke_seal(const struct hpke_suite *suite, const struct rng *r
                              struct bytes public_key, struct bytes_list info, struct bytes aad,
                              struct bytes plaintext, struct public_key *ret_enc,
                              uint8_t *ret_ciphertext);
+/* The same info for many recipients, hashed once: what info adds to a base mode key schedule.
+ * Public data; nothing to clear. */
+struct hpke_info {
+    const struct hpke_suite *suite; /* borrowed */
+    uint8_t context[1 + 2 * HASH_MAX_BYTES];
+    size_t context_bytes;
+};
+void hpke_info_of(const struct hpke_suite *suite, struct bytes_list info,
+                  struct hpke_info *ret_info);
+CHECKED struct err hpke_seal_with(const struct hpke_info *info, const struct rng *rng,
+                                  struct bytes public_key, struct bytes aad, struct bytes plaintext,
+                                  struct public_key *ret_enc, uint8_t *ret_ciphertext);
 CHECKED struct err hpke_open(const struct hpke_suite *suite, struct bytes private_key,
                              struct bytes own_public, struct bytes enc, struct bytes_list info,
                              struct bytes aad, struct bytes ciphertext, uint8_t *ret_plaintext);

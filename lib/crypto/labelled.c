@@ -111,6 +111,19 @@ struct err labelled_verify_with(const struct sig_verifier *verifier, struct byte
     return err;
 }
 
+struct err labelled_encrypt_info(const struct hpke_suite *suite, struct bytes prefix,
+                                 struct bytes label, struct bytes context,
+                                 struct hpke_info *ret_info)
+{
+    TRY(check_sizes(prefix, label, context));
+    struct head label_head = head_of(prefix.len + label.len);
+    struct head context_head = head_of(context.len);
+    hpke_info_of(
+        suite, BYTES_LIST(head_view(&label_head), prefix, label, head_view(&context_head), context),
+        ret_info);
+    return ERR_OK;
+}
+
 struct err labelled_encrypt(const struct hpke_suite *suite, const struct rng *rng,
                             struct bytes public_key, struct bytes prefix, struct bytes label,
                             struct bytes context, struct bytes plaintext,

@@ -41,6 +41,11 @@ CHECKED struct err labelled_encrypt(const struct hpke_suite *suite, const struct
                                     struct bytes label, struct bytes context,
                                     struct bytes plaintext, struct public_key *ret_enc,
                                     uint8_t *ret_ciphertext);
+/* EncryptWithLabel of many plaintexts under one label and context, which is hashed here, once; then
+ * hpke_seal_with(info, rng, public_key, no aad, plaintext, ...) for each. */
+CHECKED struct err labelled_encrypt_info(const struct hpke_suite *suite, struct bytes prefix,
+                                         struct bytes label, struct bytes context,
+                                         struct hpke_info *ret_info);
 /* DecryptWithLabel: ret_plaintext takes ciphertext.len - AEAD_TAG_BYTES bytes. own_public as in
  * kem_decap. */
 CHECKED struct err labelled_decrypt(const struct hpke_suite *suite, struct bytes private_key,

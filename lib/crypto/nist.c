@@ -48,7 +48,7 @@ struct err nist_check_point(const struct nist_curve *curve, struct bytes point)
 {
     const struct ossl *ossl;
     TRY(ossl_get(&ossl));
-    EC_POINT *parsed;
+    EC_POINT *parsed = NULL;
     TRY(point_parse(curve, ossl->group[curve->index], point, &parsed));
     EC_POINT_free(parsed);
     return ERR_OK;
@@ -91,7 +91,7 @@ struct err nist_dh(const struct nist_curve *curve, struct bytes scalar, struct b
     const struct ossl *ossl;
     TRY(ossl_get(&ossl));
     const EC_GROUP *group = ossl->group[curve->index];
-    EC_POINT *theirs;
+    EC_POINT *theirs = NULL;
     TRY(point_parse(curve, group, point, &theirs));
     BIGNUM *number = scalar_number(scalar);
     EC_POINT *product = EC_POINT_new(group);
@@ -115,7 +115,7 @@ struct err nist_key(const struct nist_curve *curve, struct bytes scalar, struct 
     const struct ossl *ossl;
     TRY(ossl_get(&ossl));
     const EC_GROUP *group = ossl->group[curve->index];
-    EC_POINT *parsed;
+    EC_POINT *parsed = NULL;
     TRY(point_parse(curve, group, point, &parsed));
     BIGNUM *number = scalar.len > 0 ? scalar_number(scalar) : NULL;
     EC_KEY *key = EC_KEY_new();

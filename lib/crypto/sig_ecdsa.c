@@ -95,8 +95,9 @@ static bool der_signature(struct bytes signature, size_t scalar_bytes)
     }
     if (!tagged || !minimal || wire_reader_left(&r) != len)
         return false;
-    bool integers = der_integer(&r, scalar_bytes) && der_integer(&r, scalar_bytes);
-    return integers && err_is_ok(wire_reader_end(&r));
+    bool r_good = der_integer(&r, scalar_bytes);
+    bool s_good = der_integer(&r, scalar_bytes);
+    return r_good && s_good && err_is_ok(wire_reader_end(&r));
 }
 
 static struct err ecdsa_verify(const struct sig_alg *alg, struct bytes public_key, void *parsed,

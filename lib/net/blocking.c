@@ -10,18 +10,25 @@
 
 enum { READ_AHEAD_MESSAGES = 16 };
 
+/* A stepped loop has one thread, so whoever blocks on it turns it. */
+static bool may_lead(const struct hearth_channel *channel)
+{
+    return channel->owns_loop || channel->loop->base == NULL;
+}
+
 /* Waits until *flag, which is set under the channel's lock. */
 static void wait_for(struct hearth_channel *channel, const bool *flag)
 {
     pthread_mutex_lock(&channel->lock);
     while (!*flag) {
-        if (!channel->owns_loop || channel->led) {
+        if (!may_lead(channel) || channel->led) {
             pthread_cond_wait(&channel->moved, &channel->lock);
             continue;
         }
         channel->led = true;
         pthread_mutex_unlock(&channel->lock);
         loop_turn(channel->loop);
+        channel->turned_us = rpc_env_now_us(&channel->loop->env);
         pthread_mutex_lock(&channel->lock);
         channel->led = false;
         pthread_cond_broadcast(&channel->moved);
@@ -51,15 +58,27 @@ static void run_job(void *arg)
     set_flag(job->channel, &job->done);
 }
 
+/* Nobody ran the loop for a while: hears what came meanwhile (GOAWAY, the connection's end), so
+ * that a call does not begin on a connection that is known to be gone. */
+static void catch_up(struct hearth_channel *channel)
+{
+    enum { LONG_US = 1000 * 1000 };
+    uint64_t now_us = rpc_env_now_us(&channel->loop->env);
+    if (now_us - channel->turned_us > LONG_US)
+        loop_turn_now(channel->loop);
+    channel->turned_us = now_us;
+}
+
 /* Runs fn where the loop runs, and returns when it has. false: out of memory, and it did not. */
 static bool on_loop(struct hearth_channel *channel, void (*fn)(void *arg), void *arg)
 {
     pthread_mutex_lock(&channel->lock);
-    bool lead = channel->owns_loop && !channel->led;
+    bool lead = may_lead(channel) && !channel->led;
     if (lead)
         channel->led = true;
     pthread_mutex_unlock(&channel->lock);
     if (lead) {
+        catch_up(channel);
         fn(arg);
         pthread_mutex_lock(&channel->lock);
         channel->led = false;
@@ -163,6 +182,7 @@ struct hearth_stream {
     struct hearth_client_call *call;           /* NULL once it is over */
     struct read_item *first, **last;           /* under the channel's lock, like all below */
     size_t count;
+    bool started;
     bool readable; /* a message or the end is there */
     bool writable;
     bool done;
@@ -225,6 +245,7 @@ static void start_stream(void *arg)
                                                        .on_done = on_stream_done};
     struct hearth_stream *s = arg;
     s->call = hearth_channel_open(s->channel, s->endpoint, s->options, &events, s);
+    s->started = s->call != NULL;
 }
 
 struct hearth_stream *hearth_stream_open(struct hearth_channel *channel,
@@ -239,7 +260,7 @@ struct hearth_stream *hearth_stream_open(struct hearth_channel *channel,
     s->options = options;
     s->last = &s->first;
     s->writable = s->compress = true;
-    if (!on_loop(channel, start_stream, s) || (s->call == NULL && !s->done)) {
+    if (!on_loop(channel, start_stream, s) || !s->started) {
         free(s);
         return NULL;
     }

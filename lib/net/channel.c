@@ -37,28 +37,31 @@ static void dequeue(struct hearth_channel *channel, struct hearth_client_call *c
     call->next = call->prev = NULL;
 }
 
-/* Starts what can start; asks for a connection when something waits and there is none. */
+static struct hearth_client_call *first_startable(struct hearth_channel *channel)
+{
+    struct hearth_client_call *call = channel->waiting;
+    while (call != NULL && !client_call_can_attempt(call))
+        call = call->next;
+    return call;
+}
+
+/* Starts what can start; asks for a connection when something waits and there is none. From the
+ * front of the list each time: a signer may end calls and start others. */
 void channel_kick(struct hearth_channel *channel)
 {
-    bool wants = false;
-    struct hearth_client_call *next;
-    for (struct hearth_client_call *call = channel->waiting; call != NULL && !channel->freeing;
-         call = next) {
-        next = call->next;
-        if (!client_call_can_attempt(call))
-            continue;
+    struct hearth_client_call *call;
+    while (!channel->freeing && (call = first_startable(channel)) != NULL) {
         struct channel_link *link = channel->current;
         if (link == NULL || !link->ready) {
-            wants = true;
-            break;
+            if (channel->state == CHANNEL_IDLE)
+                channel_connect(channel);
+            return;
         }
         if (!client_conn_has_room(&link->core))
-            break;
+            return;
         dequeue(channel, call);
         client_call_attempt(call, &link->core);
     }
-    if (wants && channel->state == CHANNEL_IDLE)
-        channel_connect(channel);
 }
 
 static void on_kick_task(struct loop_task *task)
@@ -81,10 +84,14 @@ void channel_failed(struct hearth_channel *channel, const char *why)
 static void submit(struct hearth_channel *channel, struct hearth_client_call *call)
 {
     enqueue(channel, call);
-    if (channel->state == CHANNEL_BACKOFF && !call->wait_for_ready)
+    if (call->orphan)
+        client_call_end(call, HEARTH_CANCELLED, "the call that asked for it was cancelled");
+    else if (channel->state == CHANNEL_BACKOFF && !call->wait_for_ready)
         client_call_end(call, HEARTH_UNAVAILABLE, channel->last_error);
     else
         channel_kick(channel);
+    /* the caller's own events run on this loop too, and know nothing of our timers */
+    loop_timers_changed(channel->loop);
 }
 
 /* ---- the end of a call ---- */
@@ -99,6 +106,8 @@ static void forget(struct hearth_client_call *call)
     if (call->all_next != NULL)
         call->all_next->all_prev = call->all_prev;
     client_call_free(call);
+    if (channel->all == NULL)
+        channel->used_us = rpc_env_now_us(&channel->loop->env);
 }
 
 static void tell(struct hearth_client_call *call)
@@ -139,7 +148,8 @@ static bool try_again(struct hearth_client_call *call)
 {
     struct hearth_channel *channel = call->channel;
     struct rpc_env *env = &channel->loop->env;
-    if (channel->freeing || call->attempts == 0 || call->attempts >= channel->options.attempts ||
+    /* counted by retries: a server that can't be reached any more begins no streams */
+    if (channel->freeing || call->attempts == 0 || call->retries + 1 >= channel->options.attempts ||
         !client_call_may_retry(call))
         return false;
     bool at_once = call->never_processed && call->attempts == 1;
@@ -148,7 +158,7 @@ static bool try_again(struct hearth_client_call *call)
         uint64_t jitter = 0;
         struct err ignored = rng_fill(env->rng, &jitter, sizeof jitter);
         (void)ignored;
-        wait_ms = (uint64_t)RETRY_MIN_MS << (call->attempts - 1);
+        wait_ms = call->retries < 10 ? (uint64_t)RETRY_MIN_MS << call->retries : RETRY_MAX_MS;
         wait_ms = wait_ms > RETRY_MAX_MS ? RETRY_MAX_MS : wait_ms;
         wait_ms = wait_ms / 2 + jitter % (wait_ms + 1);
     }
@@ -156,6 +166,7 @@ static bool try_again(struct hearth_client_call *call)
     if (!at_once &&
         !err_is_ok(timers_arm(&env->timers, &call->retry, rpc_env_now_us(env) + wait_ms * 1000)))
         return false;
+    call->retries++;
     client_call_rewind(call);
     if (at_once) {
         enqueue(channel, call);
@@ -187,11 +198,14 @@ static struct hearth_client_call *make_call(struct hearth_channel *channel,
                                             const struct hearth_endpoint *endpoint,
                                             const struct hearth_call_options *options, void *arg)
 {
-    struct hearth_client_call *call = client_call_new(&channel->owner, endpoint, options);
+    struct hearth_client_call *call =
+        channel->freeing ? NULL : client_call_new(&channel->owner, endpoint, options);
     if (call == NULL)
         return NULL;
     call->channel = channel;
     call->arg = arg;
+    call->orphan =
+        options != NULL && options->parent != NULL && hearth_call_is_cancelled(options->parent);
     call->all_next = channel->all;
     if (channel->all != NULL)
         channel->all->all_prev = call;
@@ -269,20 +283,38 @@ static void fill_in(struct hearth_channel_options *o)
     fill(&o->connection_window_bytes, 1024 * 1024);
 }
 
-/* Numbers and `localhost` only. */
+static struct err add_address(struct hearth_channel *channel, const char *host, const char *port)
+{
+    char text[64];
+    (void)snprintf(text, sizeof text, "%s:%s", host, port);
+    return address_parse(text, &channel->addresses[channel->address_count++]);
+}
+
+/* Addresses for what is one, or `localhost`, which is nobody's to answer (RFC 6761 6.3); any other
+ * name is kept to be resolved. */
 static struct err find_address(struct hearth_channel *channel, const char *target, char *host,
                                size_t host_bytes)
 {
-    char port[6], text[32];
+    char port[6];
     if (strncmp(target, "unix:", 5) == 0) {
         (void)snprintf(host, host_bytes, "localhost");
-        return address_parse(target, &channel->address);
+        channel->address_count = 1;
+        return address_parse(target, &channel->addresses[0]);
     }
     TRY(address_split(target, host, host_bytes, port));
-    if (strcmp(host, "localhost") != 0)
-        return address_parse(target, &channel->address);
-    (void)snprintf(text, sizeof text, "127.0.0.1:%s", port);
-    return address_parse(text, &channel->address);
+    channel->port = (uint16_t)strtoul(port, NULL, 10);
+    if (strcmp(host, "localhost") == 0) {
+        TRY(add_address(channel, "127.0.0.1", port));
+        return add_address(channel, "[::1]", port);
+    }
+    if (err_is_ok(address_parse(target, &channel->addresses[0]))) {
+        channel->address_count = 1;
+        return ERR_OK;
+    }
+    if (strchr(host, ':') != NULL) /* brackets hold numbers */
+        return ERR(ADDRESS);
+    channel->host = strdup(host);
+    return channel->host != NULL ? ERR_OK : ERR(NO_MEMORY);
 }
 
 static struct err set_up(struct hearth_channel *channel, const char *target,
@@ -299,8 +331,19 @@ static struct err set_up(struct hearth_channel *channel, const char *target,
         .header_bytes = 64 * 1024,
         .off = true,
     };
-    TRY(find_address(channel, target, host, sizeof host));
+    bool is_pipe = pipe_name_of(target) != NULL;
+    (void)snprintf(host, sizeof host, "localhost");
+    if (is_pipe && (tls != NULL || options == NULL || options->loop == NULL))
+        return ERR(ADDRESS); /* pipes are plain, and join what runs on one loop */
+    if (!is_pipe && options != NULL && options->loop != NULL && options->loop->base == NULL)
+        return ERR(ADDRESS); /* a stepped loop has no sockets */
+    if (!is_pipe)
+        TRY(find_address(channel, target, host, sizeof host));
     const char *agent = options != NULL ? options->user_agent : NULL;
+    const char *servers = options != NULL ? options->dns_servers : NULL;
+    channel->dns_servers = servers != NULL ? strdup(servers) : NULL;
+    if (servers != NULL && channel->dns_servers == NULL)
+        return ERR(NO_MEMORY);
     channel->target = strdup(target);
     channel->authority =
         strdup(options != NULL && options->authority != NULL ? options->authority : target);
@@ -312,6 +355,7 @@ static struct err set_up(struct hearth_channel *channel, const char *target,
     if (channel->target == NULL || channel->authority == NULL || channel->server_name == NULL ||
         channel->user_agent == NULL)
         return ERR(NO_MEMORY);
+    channel->pipe_name = pipe_name_of(channel->target);
     if (tls != NULL)
         TRY(tls_context_new(tls, false, error, sizeof error, &channel->tls));
     if (options != NULL && options->interceptor_count > 0) {
@@ -328,6 +372,8 @@ static struct err set_up(struct hearth_channel *channel, const char *target,
     return channel->loop == NULL ? ERR(NO_MEMORY) : ERR_OK;
 }
 
+static void on_free_task(struct loop_task *task);
+
 struct hearth_channel *hearth_channel_new(const char *target,
                                           const struct hearth_channel_options *options)
 {
@@ -342,6 +388,7 @@ struct hearth_channel *hearth_channel_new(const char *target,
     }
     channel->done_task.run = on_done_task;
     channel->kick_task.run = on_kick_task;
+    channel->free_task.run = on_free_task;
     channel->owner.on_over = on_over;
     channel->owner.env = &channel->loop->env;
     channel->owner.scheme = channel->tls != NULL ? "https" : "http";
@@ -363,13 +410,13 @@ static void cancel_all(struct hearth_channel *channel)
     loop_task_cancel(channel->loop, &channel->done_task);
     loop_task_cancel(channel->loop, &channel->kick_task);
     timers_disarm(&channel->loop->env.timers, &channel->backoff);
+    timers_disarm(&channel->loop->env.timers, &channel->idle);
+    resolve_cancel(channel->resolving);
+    channel->resolving = NULL;
 }
 
-void hearth_channel_free(struct hearth_channel *channel)
+static void free_channel(struct hearth_channel *channel)
 {
-    if (channel == NULL)
-        return;
-    channel->freeing = true;
     if (channel->loop != NULL)
         cancel_all(channel);
     tls_context_unref(channel->tls);
@@ -380,7 +427,27 @@ void hearth_channel_free(struct hearth_channel *channel)
     free(channel->authority);
     free(channel->user_agent);
     free(channel->server_name);
+    free(channel->host);
+    free(channel->dns_servers);
     pthread_cond_destroy(&channel->moved);
     pthread_mutex_destroy(&channel->lock);
     free(channel);
+}
+
+static void on_free_task(struct loop_task *task)
+{
+    free_channel((struct hearth_channel *)(void *)((char *)task -
+                                                   offsetof(struct hearth_channel, free_task)));
+}
+
+void hearth_channel_free(struct hearth_channel *channel)
+{
+    if (channel == NULL || channel->freeing)
+        return;
+    channel->freeing = true;
+    /* Inside a callback the channel may be in use further down the stack. */
+    if (channel->loop != NULL && channel->loop->depth > 0)
+        loop_at_turn_end(channel->loop, &channel->free_task);
+    else
+        free_channel(channel);
 }

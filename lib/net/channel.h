@@ -2,11 +2,15 @@
  * and the calls that wait for it. All of it belongs to the loop's thread but what `lock` guards.
  *
  *   IDLE -> CONNECTING -> READY -> IDLE (idle, GOAWAY) | BACKOFF -> CONNECTING ...
+ *
+ * CONNECTING is: asking for the target's addresses, each time anew, then trying one after the
+ * other. Only when none is left the attempt has failed.
  */
 #ifndef NET_CHANNEL_H
 #define NET_CHANNEL_H
 
 #include "net/address.h"
+#include "net/resolve.h"
 #include "net/rpc_conn.h"
 #include "rpc/client_call.h"
 
@@ -31,7 +35,13 @@ struct hearth_channel {
     struct hearth_channel_options options; /* numbers filled in; pointers not kept */
     struct tls_context *tls;
     char *target, *authority, *user_agent, *server_name;
-    struct address address;
+    char *host; /* to be resolved; NULL: the addresses are fixed */
+    char *dns_servers;
+    uint16_t port;
+    struct resolve *resolving;
+    struct address addresses[RESOLVE_ADDRESSES_MOST];
+    size_t address_count, next_address;
+    const char *pipe_name; /* in target; NULL: addresses count */
 
     enum channel_state state;
     struct channel_link *current; /* connecting or ready */
@@ -39,8 +49,9 @@ struct hearth_channel {
     struct hearth_client_call *waiting, *waiting_last;
     struct hearth_client_call *all;
     struct hearth_client_call *done, *done_last; /* to be told at the turn's end */
-    struct loop_task done_task, kick_task;
+    struct loop_task done_task, kick_task, free_task;
     struct timer backoff, idle;
+    uint64_t used_us;  /* when the last call ended; idle counts from here */
     unsigned failures; /* connection attempts in a row */
     char last_error[160];
     bool freeing;
@@ -48,13 +59,16 @@ struct hearth_channel {
     pthread_mutex_t
         lock; /* of what blocking callers share: led, and the done flags of what they wait for */
     pthread_cond_t moved;
-    bool led; /* a blocking caller runs the loop */
+    bool led;           /* a blocking caller runs the loop */
+    uint64_t turned_us; /* when one last did; the leader's */
 };
 
 /* channel.c: the calls' side */
 void channel_kick(struct hearth_channel *channel);
 /* channel_link.c: the connection's side */
 void channel_connect(struct hearth_channel *channel);
+/* From the addresses: the next that can be dialed, or the attempt has failed for this reason. */
+void channel_dial_next(struct hearth_channel *channel, const char *why);
 void channel_close_links(struct hearth_channel *channel);
 /* A connection attempt failed or the connection was lost: what waits and will not wait for ready
  * fails. */

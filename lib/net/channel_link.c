@@ -8,6 +8,8 @@
 
 #include "net/channel.h"
 
+enum { NOT_LAST_MS = 2000 };
+
 static void end_link(struct channel_link *link)
 {
     struct hearth_channel *channel = link->channel;
@@ -82,6 +84,53 @@ static void attempt_failed(struct hearth_channel *channel, const char *why)
     channel_failed(channel, why);
 }
 
+/* ---- idleness ---- */
+
+static void on_idle(struct timer *timer);
+
+static void watch_idleness(struct hearth_channel *channel, uint64_t since_us)
+{
+    channel->idle.fire = on_idle;
+    uint64_t due_us = since_us + (uint64_t)channel->options.idle_ms * 1000;
+    /* without memory for the timer the connection stays, which harms nobody */
+    struct err ignored = timers_arm(&channel->loop->env.timers, &channel->idle, due_us);
+    (void)ignored;
+}
+
+/* Calls don't touch the timer; when it fires it looks whether it was right. */
+static void on_idle(struct timer *timer)
+{
+    struct hearth_channel *channel =
+        (struct hearth_channel *)(void *)((char *)timer - offsetof(struct hearth_channel, idle));
+    struct channel_link *link = channel->current;
+    uint64_t now_us = rpc_env_now_us(&channel->loop->env);
+    if (link == NULL || !link->ready)
+        return; /* the next connection arms it again */
+    uint64_t used_us = channel->all != NULL ? now_us : channel->used_us;
+    if (now_us < used_us + (uint64_t)channel->options.idle_ms * 1000) {
+        watch_idleness(channel, used_us);
+        return;
+    }
+    channel->current = NULL;
+    channel->state = CHANNEL_IDLE;
+    link->core.leaving = true;
+    h2_goaway(&link->core.h2, H2_NO_ERROR); /* with no stream open, the end follows by itself */
+}
+
+/* The current connection takes no more calls. One that never answered any counts as a failed
+ * attempt: a server may take connections only to drop them (it is full, say, or stopping), and must
+ * not be asked again and again at once. The first time may be bad luck, unless it said nothing. */
+static void lost(struct hearth_channel *channel, struct channel_link *link, const char *why)
+{
+    channel->state = CHANNEL_IDLE;
+    if (link->core.useful)
+        return;
+    if (link->core.greeted && channel->failures == 0)
+        channel->failures = 1;
+    else
+        attempt_failed(channel, why);
+}
+
 /* ---- what the transport says ---- */
 
 static void on_ready(struct rpc_conn *io)
@@ -90,10 +139,10 @@ static void on_ready(struct rpc_conn *io)
     struct hearth_channel *channel = link->channel;
     timers_disarm(&channel->loop->env.timers, &link->connect_timer);
     link->ready = true;
-    if (channel->current == link) {
+    if (channel->current == link)
         channel->state = CHANNEL_READY;
-        channel->failures = 0;
-    }
+    if (channel->current == link)
+        watch_idleness(channel, rpc_env_now_us(&channel->loop->env));
     loop_at_turn_end(channel->loop, &channel->kick_task);
 }
 
@@ -106,9 +155,9 @@ static void on_closed(struct rpc_conn *io, struct err err, const char *why)
     if (channel->current == link) {
         channel->current = NULL;
         if (link->ready)
-            channel->state = CHANNEL_IDLE;
+            lost(channel, link, link->why);
         else
-            attempt_failed(channel, link->why);
+            channel_dial_next(channel, link->why);
     }
     loop_at_turn_end(channel->loop, &link->end_task);
 }
@@ -124,6 +173,8 @@ static void on_connect_late(struct timer *timer)
 static void on_room(struct client_conn *conn)
 {
     struct channel_link *link = (struct channel_link *)(void *)conn;
+    if (link->channel->current == link && conn->useful)
+        link->channel->failures = 0;
     if (link->channel->waiting != NULL || link->channel->all == NULL)
         loop_at_turn_end(link->channel->loop, &link->channel->kick_task);
 }
@@ -134,7 +185,7 @@ static void on_leaving(struct client_conn *conn)
     struct hearth_channel *channel = link->channel;
     if (channel->current == link) {
         channel->current = NULL;
-        channel->state = CHANNEL_IDLE;
+        lost(channel, link, "the server takes no calls");
     }
     loop_at_turn_end(channel->loop, &channel->kick_task);
 }
@@ -166,29 +217,50 @@ static int dial(const struct address *address, const char **ret_why)
     return fd;
 }
 
-static struct err make_link(struct hearth_channel *channel, int fd, struct channel_link **ret_link)
+/* One that does not answer must not use up the time of those behind it. */
+static uint32_t connect_ms(const struct hearth_channel *channel)
+{
+    uint32_t ms = channel->options.connect_timeout_ms;
+    bool last = channel->next_address == channel->address_count;
+    return last || ms < NOT_LAST_MS ? ms : NOT_LAST_MS;
+}
+
+/* Over the descriptor or the pipe's end, which are taken if it succeeds. */
+static struct err attach(struct hearth_channel *channel, struct channel_link *link, int fd,
+                         struct pipe_end *pipe)
+{
+    struct tls_session *tls = NULL;
+    if (pipe != NULL) {
+        rpc_conn_init_pipe(&link->io, channel->loop, &link->core.h2, pipe, true);
+        return ERR_OK;
+    }
+    if (channel->tls != NULL) {
+        tls = tls_session_new(channel->tls, fd, channel->server_name);
+        if (tls == NULL)
+            return ERR(NO_MEMORY);
+    }
+    struct err err = rpc_conn_init(&link->io, channel->loop, &link->core.h2, fd, tls, true);
+    if (!err_is_ok(err))
+        tls_session_free(tls);
+    return err;
+}
+
+static struct err make_link(struct hearth_channel *channel, int fd, struct pipe_end *pipe,
+                            struct channel_link **ret_link)
 {
     struct rpc_env *env = &channel->loop->env;
-    struct tls_session *tls = NULL;
     struct channel_link *link = calloc(1, sizeof *link);
     if (link == NULL)
         return ERR(NO_MEMORY);
     struct err err = client_conn_init(&link->core, &channel->limits, env);
-    if (err_is_ok(err) && channel->tls != NULL) {
-        tls = tls_session_new(channel->tls, fd, channel->server_name);
-        if (tls == NULL)
-            err = ERR(NO_MEMORY);
-    }
     link->connect_timer.fire = on_connect_late;
     if (err_is_ok(err))
-        err =
-            timers_arm(&env->timers, &link->connect_timer,
-                       rpc_env_now_us(env) + (uint64_t)channel->options.connect_timeout_ms * 1000);
+        err = timers_arm(&env->timers, &link->connect_timer,
+                         rpc_env_now_us(env) + (uint64_t)connect_ms(channel) * 1000);
     if (err_is_ok(err))
-        err = rpc_conn_init(&link->io, channel->loop, &link->core.h2, fd, tls, true);
+        err = attach(channel, link, fd, pipe);
     if (!err_is_ok(err)) {
         timers_disarm(&env->timers, &link->connect_timer);
-        tls_session_free(tls);
         client_conn_clear(&link->core, "out of memory");
         free(link);
         return err;
@@ -206,23 +278,78 @@ static struct err make_link(struct hearth_channel *channel, int fd, struct chann
     return ERR_OK;
 }
 
-void channel_connect(struct hearth_channel *channel)
+static void take_link(struct hearth_channel *channel, struct channel_link *link)
 {
-    const char *why = "out of memory";
-    struct channel_link *link = NULL;
-    int fd = dial(&channel->address, &why);
-    if (fd >= 0 && !err_is_ok(make_link(channel, fd, &link)))
-        close(fd);
-    if (link == NULL) {
-        char text[160];
-        (void)snprintf(text, sizeof text, "%s: %s", channel->target, why);
-        attempt_failed(channel, text);
-        return;
-    }
     link->next = channel->links;
     channel->links = link;
     channel->current = link;
     channel->state = CHANNEL_CONNECTING;
+}
+
+void channel_dial_next(struct hearth_channel *channel, const char *why)
+{
+    char text[160];
+    struct channel_link *link = NULL;
+    (void)snprintf(text, sizeof text, "%s", why);
+    while (link == NULL && channel->next_address < channel->address_count) {
+        const char *dial_why = "out of memory";
+        int fd = dial(&channel->addresses[channel->next_address++], &dial_why);
+        if (fd >= 0 && !err_is_ok(make_link(channel, fd, NULL, &link)))
+            close(fd);
+        if (link == NULL)
+            (void)snprintf(text, sizeof text, "%s: %s", channel->target, dial_why);
+    }
+    if (link == NULL)
+        attempt_failed(channel, text);
+    else
+        take_link(channel, link);
+}
+
+static void connect_pipe(struct hearth_channel *channel)
+{
+    char text[160];
+    struct pipe_end *pipe = NULL;
+    struct channel_link *link = NULL;
+    struct err err = pipe_connect(channel->loop, channel->pipe_name, &pipe);
+    if (err_is_ok(err) && !err_is_ok(make_link(channel, -1, pipe, &link)))
+        pipe_close(pipe);
+    if (link != NULL) {
+        take_link(channel, link);
+        return;
+    }
+    (void)snprintf(text, sizeof text, "%s: %s", channel->target,
+                   err.code == ERR_RPC_CLOSED ? "nobody listens" : "out of memory");
+    attempt_failed(channel, text);
+}
+
+static void on_addresses(struct err err, const struct address *at, size_t count, void *arg)
+{
+    struct hearth_channel *channel = arg;
+    char text[160];
+    channel->resolving = NULL;
+    memcpy(channel->addresses, at, count * sizeof *at);
+    channel->address_count = count;
+    (void)snprintf(text, sizeof text, "%s: %s", channel->target, err_text(err));
+    channel_dial_next(channel, text);
+}
+
+void channel_connect(struct hearth_channel *channel)
+{
+    channel->next_address = 0;
+    if (channel->pipe_name != NULL) {
+        connect_pipe(channel);
+        return;
+    }
+    if (channel->host == NULL) {
+        channel_dial_next(channel, "no address");
+        return;
+    }
+    channel->address_count = 0;
+    channel->state = CHANNEL_CONNECTING;
+    struct err err = resolve_start(channel->loop, channel->dns_servers, channel->host,
+                                   channel->port, on_addresses, channel, &channel->resolving);
+    if (!err_is_ok(err))
+        attempt_failed(channel, err_text(err));
 }
 
 void channel_close_links(struct hearth_channel *channel)

@@ -1,60 +1,14 @@
-#include "net/rpc_conn.h"
+#include "net/conn_io.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 /* Bounds on what one connection may do in one turn of the loop, so that the others get theirs. */
 enum { READS_PER_TURN = 4, FLUSHES_PER_TURN = 8 };
 
-enum io { IO_OK, IO_WAIT, IO_OVER };
-
 static void flush(struct rpc_conn *conn);
-
-static enum io read_some(struct rpc_conn *conn, size_t *ret_len, const char **ret_why)
-{
-    if (conn->tls != NULL) {
-        switch (tls_read(conn->tls, conn->loop->in, LOOP_BUFFER_BYTES, ret_len)) {
-        case TLS_OK:
-            return IO_OK;
-        case TLS_WANT_READ:
-        case TLS_WANT_WRITE:
-            return IO_WAIT;
-        case TLS_CLOSED:
-            *ret_why = "the other side closed the connection";
-            return IO_OVER;
-        default:
-            *ret_why = tls_error(conn->tls);
-            return IO_OVER;
-        }
-    }
-    ssize_t n = recv(conn->fd, conn->loop->in, LOOP_BUFFER_BYTES, 0);
-    if (n > 0) {
-        *ret_len = (size_t)n;
-        return IO_OK;
-    }
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return IO_WAIT;
-    *ret_why = n == 0 ? "the other side closed the connection" : strerror(errno);
-    return IO_OVER;
-}
-
-static enum io write_some(struct rpc_conn *conn, const uint8_t *data, size_t len, size_t *ret_len)
-{
-    if (conn->tls != NULL) {
-        enum tls_result result = tls_write(conn->tls, data, len, ret_len);
-        return result == TLS_OK                                      ? IO_OK
-               : result == TLS_WANT_READ || result == TLS_WANT_WRITE ? IO_WAIT
-                                                                     : IO_OVER;
-    }
-    ssize_t n = send(conn->fd, data, len, MSG_NOSIGNAL);
-    if (n >= 0) {
-        *ret_len = (size_t)n;
-        return IO_OK;
-    }
-    return errno == EAGAIN || errno == EINTR ? IO_WAIT : IO_OVER;
-}
 
 /* ---- writing ---- */
 
@@ -64,7 +18,7 @@ static void stop_reading(struct rpc_conn *conn)
     if (conn->read_stopped || !conn->h2->server)
         return;
     conn->read_stopped = true;
-    event_del(&conn->read_event);
+    (void)conn_watch_read(conn, false);
 }
 
 static void start_reading(struct rpc_conn *conn)
@@ -72,17 +26,18 @@ static void start_reading(struct rpc_conn *conn)
     if (!conn->read_stopped)
         return;
     conn->read_stopped = false;
-    event_add(&conn->read_event, NULL);
+    /* it was watched before, so libevent has the memory for it */
+    (void)conn_watch_read(conn, true);
     /* TLS may hold decrypted bytes that the socket will not announce */
     if (conn->tls != NULL)
-        event_active(&conn->read_event, EV_READ, 0);
+        conn_read_again(conn);
 }
 
 static void wait_for_room(struct rpc_conn *conn)
 {
     if (conn->h2->blocked_us == 0)
         conn->h2->blocked_us = rpc_env_now_us(&conn->loop->env);
-    event_add(&conn->write_event, NULL);
+    (void)conn_watch_write(conn, true);
     stop_reading(conn);
 }
 
@@ -92,7 +47,7 @@ static enum io send_all(struct rpc_conn *conn, const uint8_t *data, size_t len)
     size_t off = 0;
     while (off < len) {
         size_t n = 0;
-        enum io result = write_some(conn, data + off, len - off, &n);
+        enum io result = conn_write(conn, data + off, len - off, &n);
         off += n;
         if (result == IO_OVER)
             return IO_OVER;
@@ -122,11 +77,11 @@ static enum io send_unsent(struct rpc_conn *conn)
 {
     while (conn->unsent_off < conn->unsent_len) {
         size_t n = 0;
-        enum io result = write_some(conn, conn->unsent + conn->unsent_off,
+        enum io result = conn_write(conn, conn->unsent + conn->unsent_off,
                                     conn->unsent_len - conn->unsent_off, &n);
         conn->unsent_off += n;
         if (n > 0)
-            conn->h2->blocked_us = 0;
+            conn->h2->blocked_us = 0; /* never drops: a socket is writable when a third is free */
         if (result != IO_OK)
             return result;
     }
@@ -197,7 +152,7 @@ static void receive(struct rpc_conn *conn)
     for (int round = 0; round < READS_PER_TURN; round++) {
         size_t len = 0;
         const char *why = NULL;
-        enum io result = read_some(conn, &len, &why);
+        enum io result = conn_read(conn, &len, &why);
         if (result == IO_WAIT)
             break;
         if (result == IO_OVER) {
@@ -215,7 +170,7 @@ static void receive(struct rpc_conn *conn)
         if (conn->tls == NULL && len < LOOP_BUFFER_BYTES)
             break;
         if (round == READS_PER_TURN - 1)
-            event_active(&conn->read_event, EV_READ, 0);
+            conn_read_again(conn);
     }
     conn->h2->woken = false;
     flush(conn);
@@ -224,7 +179,7 @@ static void receive(struct rpc_conn *conn)
 static void ready(struct rpc_conn *conn)
 {
     conn->handshaking = false;
-    event_del(&conn->write_event);
+    (void)conn_watch_write(conn, false);
     conn->on_ready(conn);
 }
 
@@ -240,10 +195,10 @@ static void handshake(struct rpc_conn *conn)
             receive(conn); /* what came with the last flight */
         break;
     case TLS_WANT_READ:
-        event_del(&conn->write_event);
+        (void)conn_watch_write(conn, false);
         break;
     case TLS_WANT_WRITE:
-        event_add(&conn->write_event, NULL);
+        (void)conn_watch_write(conn, true);
         break;
     default:
         rpc_conn_close(conn, ERR(TLS_FAILED),
@@ -255,7 +210,7 @@ static void handshake(struct rpc_conn *conn)
 static void begin(struct rpc_conn *conn)
 {
     conn->connecting = false;
-    if (event_add(&conn->read_event, NULL) != 0) {
+    if (!conn_watch_read(conn, true)) {
         rpc_conn_close(conn, ERR(NO_MEMORY), "out of memory");
     } else if (conn->tls != NULL) {
         conn->handshaking = true;
@@ -266,39 +221,67 @@ static void begin(struct rpc_conn *conn)
     }
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void readable(struct rpc_conn *conn)
 {
-    struct rpc_conn *conn = arg;
-    (void)fd;
-    (void)what;
-    struct hearth_loop *loop = conn->loop;
+    if (conn->closed)
+        return; /* it goes at the end of this turn */
     if (conn->handshaking)
         handshake(conn);
     else
         receive(conn);
-    loop_timers_changed(loop);
+}
+
+static void writable(struct rpc_conn *conn)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (conn->closed)
+        return;
+    if (conn->connecting && conn->pipe == NULL &&
+        getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        error = errno;
+    if (error != 0)
+        rpc_conn_close(conn, ERR(RPC_CLOSED), strerror(error));
+    else if (conn->connecting)
+        begin(conn);
+    else if (conn->handshaking)
+        handshake(conn);
+    else
+        flush(conn);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct rpc_conn *conn = arg;
+    struct hearth_loop *loop = conn->loop;
+    (void)fd;
+    (void)what;
+    loop_enter(loop);
+    readable(conn);
+    loop_leave(loop);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     struct rpc_conn *conn = arg;
     struct hearth_loop *loop = conn->loop;
+    (void)fd;
     (void)what;
-    if (conn->connecting) {
-        int error = 0;
-        socklen_t len = sizeof error;
-        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-            error = errno;
-        if (error != 0)
-            rpc_conn_close(conn, ERR(RPC_CLOSED), strerror(error));
-        else
-            begin(conn);
-    } else if (conn->handshaking) {
-        handshake(conn);
-    } else {
-        flush(conn);
+    loop_enter(loop);
+    writable(conn);
+    loop_leave(loop);
+}
+
+/* Owners free a connection at the end of a turn, after this. */
+static void on_pipe_event(struct pipe_end *end, bool can_read, bool can_write)
+{
+    struct rpc_conn *conn = end->owner;
+    if (can_write) {
+        (void)conn_watch_write(conn, false); /* told once, as events are */
+        writable(conn);
     }
-    loop_timers_changed(loop);
+    if (can_read && !conn->closed)
+        readable(conn);
 }
 
 /* ---- life ---- */
@@ -319,6 +302,23 @@ struct err rpc_conn_init(struct rpc_conn *conn, struct hearth_loop *loop, struct
     if (connecting && event_add(&conn->write_event, NULL) != 0)
         return ERR(NO_MEMORY);
     return ERR_OK;
+}
+
+void rpc_conn_init_pipe(struct rpc_conn *conn, struct hearth_loop *loop, struct h2 *h2,
+                        struct pipe_end *end, bool connecting)
+{
+    conn->loop = loop;
+    conn->h2 = h2;
+    conn->fd = -1;
+    conn->pipe = end;
+    conn->connecting = connecting;
+    conn->flush_task.run = on_flush_task;
+    end->owner = conn;
+    end->on_event = on_pipe_event;
+    h2->on_wake = on_wake;
+    h2->transport = conn;
+    if (connecting)
+        (void)conn_watch_write(conn, true);
 }
 
 void rpc_conn_start(struct rpc_conn *conn)
@@ -348,14 +348,6 @@ void rpc_conn_clear(struct rpc_conn *conn)
     if (conn->loop == NULL)
         return;
     loop_task_cancel(conn->loop, &conn->flush_task);
-    event_del(&conn->read_event);
-    event_del(&conn->write_event);
-    if (conn->tls != NULL && !conn->handshaking)
-        tls_close(conn->tls);
-    tls_session_free(conn->tls);
-    conn->tls = NULL;
-    if (conn->fd >= 0)
-        close(conn->fd);
-    conn->fd = -1;
+    conn_io_close(conn);
     drop_unsent(conn);
 }

@@ -1,4 +1,5 @@
-/* The transport of one HTTP/2 connection: a socket, TLS or not, that drives a struct h2 on a loop.
+/* The transport of one HTTP/2 connection: a socket, TLS or not, or a pipe, that drives a struct h2
+ * on a loop.
  *
  * Reads into and writes from buffers of the loop, so that an idle connection has none of its own.
  * Output is produced only when the socket takes it: what a slow peer leaves unsent is at most one
@@ -9,6 +10,7 @@
 #define NET_RPC_CONN_H
 
 #include "net/loop.h"
+#include "net/pipe.h"
 #include "net/tls.h"
 #include "rpc/h2.h"
 
@@ -16,6 +18,7 @@ struct rpc_conn {
     struct hearth_loop *loop;
     struct h2 *h2;
     struct tls_session *tls; /* NULL: plaintext */
+    struct pipe_end *pipe;   /* owned; NULL: a socket */
     int fd;
     bool handshaking;
     bool connecting; /* client: the TCP connection is not there yet */
@@ -36,6 +39,9 @@ struct rpc_conn {
  * hook is set. */
 CHECKED struct err rpc_conn_init(struct rpc_conn *conn, struct hearth_loop *loop, struct h2 *h2,
                                  int fd, struct tls_session *tls, bool connecting);
+/* The same over a pipe, whose end is taken. */
+void rpc_conn_init_pipe(struct rpc_conn *conn, struct hearth_loop *loop, struct h2 *h2,
+                        struct pipe_end *end, bool connecting);
 /* Starts; on_ready comes at once for plaintext that is connected. */
 void rpc_conn_start(struct rpc_conn *conn);
 /* Flushes what the socket takes without waiting, then on_closed. */

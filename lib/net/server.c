@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net/server.h"
 #include "net/server_worker.h"
 #include "rpc/services/standard.h"
 
@@ -105,6 +106,12 @@ bool hearth_server_listen(struct hearth_server *server, const char *address,
     }
     *port = (struct server_port){.is_tls = tls != NULL};
     pthread_mutex_init(&port->lock, NULL);
+    const char *pipe_name = pipe_name_of(address);
+    if (pipe_name != NULL && tls == NULL && strlen(pipe_name) < PIPE_NAME_BYTES) {
+        memcpy(port->pipe_name, pipe_name, strlen(pipe_name) + 1);
+        server->port_fds[server->port_count++] = -1;
+        return true;
+    }
     if (!err_is_ok(address_parse(address, &port->address))) {
         say(server, address, "not an address (127.0.0.1:7443, [::1]:7443 or unix:/path)");
     } else if (tls != NULL && !copy_tls(&port->tls_options, tls)) {
@@ -173,7 +180,8 @@ static struct err open_listeners(struct hearth_server *server, unsigned index)
     for (size_t i = 0; i < server->port_count; i++) {
         struct server_port *port = &server->ports[i];
         int fd = server->port_fds[i];
-        if (index > 0 && port->address.storage.ss_family == AF_UNIX)
+        bool is_pipe = port->pipe_name[0] != 0;
+        if (index > 0 && (is_pipe || port->address.storage.ss_family == AF_UNIX))
             continue;
         if (index > 0)
             TRY(server_port_listen(port, &fd));
@@ -266,6 +274,22 @@ void hearth_server_set_serving(struct hearth_server *server, const char *service
     if (server->standard.health != NULL &&
         !err_is_ok(health_set(server->standard.health, service, serving)))
         say(server, service, "out of memory: not everybody may have heard of its state");
+}
+
+void server_drain_begin(struct hearth_server *server)
+{
+    if (server->started && !atomic_exchange(&server->core.draining, true))
+        server_worker_drain(&server->workers[0]);
+}
+
+bool server_is_empty(struct hearth_server *server)
+{
+    return server->workers[0].links == NULL;
+}
+
+void server_drain_end(struct hearth_server *server)
+{
+    server_worker_close_all(&server->workers[0]);
 }
 
 static struct timespec after_ms(uint32_t ms)

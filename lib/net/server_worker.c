@@ -84,7 +84,8 @@ static void end_link(struct server_link *link)
         worker->links = link->next;
     if (link->next != NULL)
         link->next->prev = link->prev;
-    gate_leave(worker->gate, link->prefix);
+    if (link->gated)
+        gate_leave(worker->gate, link->prefix);
     free(link->peer_name);
     free(link);
     if (worker->links == NULL && worker->draining)
@@ -138,49 +139,63 @@ static void on_handshake_late(struct timer *timer)
     rpc_conn_close(&link->io, ERR(TIMEOUT), "the TLS handshake took too long");
 }
 
-static struct err open_link(struct server_worker *worker, struct server_port *port, int fd,
-                            const struct address *peer, uint64_t prefix)
+static void add_link(struct server_worker *worker, struct server_link *link)
 {
-    struct server_link *link = calloc(1, sizeof *link);
-    if (link == NULL)
-        return ERR(NO_MEMORY);
-    struct rpc_env *env = &worker->loop->env;
-    struct tls_session *tls = NULL;
-    struct err err = server_conn_init(&link->core, worker->core, env);
-    if (!err_is_ok(err)) {
-        free(link);
-        return err;
-    }
-    if (port->is_tls) {
-        struct tls_context *context = server_port_tls(port);
-        tls = tls_session_new(context, fd, NULL);
-        tls_context_unref(context);
-        err = tls == NULL ? ERR(NO_MEMORY) : ERR_OK;
-        link->handshake_timer.fire = on_handshake_late;
-        if (err_is_ok(err))
-            err = timers_arm(&env->timers, &link->handshake_timer,
-                             link->core.opened_us +
-                                 (uint64_t)worker->core->limits.handshake_ms * 1000);
-    }
-    if (!err_is_ok(err)) {
-        tls_session_free(tls);
-        server_conn_clear(&link->core);
-        free(link);
-        return err;
-    }
-    address_host(peer, link->peer);
+    link->worker = worker;
+    link->end_task.run = on_end_task;
     link->core.peer = link->peer;
     link->core.on_expired = on_expired;
-    link->worker = worker;
-    link->prefix = prefix;
-    link->counted_handshake = port->is_tls;
-    link->end_task.run = on_end_task;
     link->io.on_ready = on_ready;
     link->io.on_closed = on_closed;
     link->next = worker->links;
     if (worker->links != NULL)
         worker->links->prev = link;
     worker->links = link;
+}
+
+static struct err add_tls(struct server_worker *worker, struct server_port *port,
+                          struct server_link *link, int fd, struct tls_session **ret_tls)
+{
+    struct tls_context *context = server_port_tls(port);
+    struct tls_session *tls = tls_session_new(context, fd, NULL);
+    tls_context_unref(context);
+    if (tls == NULL)
+        return ERR(NO_MEMORY);
+    link->handshake_timer.fire = on_handshake_late;
+    struct err err =
+        timers_arm(&worker->loop->env.timers, &link->handshake_timer,
+                   link->core.opened_us + (uint64_t)worker->core->limits.handshake_ms * 1000);
+    if (err_is_ok(err))
+        *ret_tls = tls;
+    else
+        tls_session_free(tls);
+    return err;
+}
+
+static struct err open_link(struct server_worker *worker, struct server_port *port, int fd,
+                            const struct address *peer, uint64_t prefix)
+{
+    struct server_link *link = calloc(1, sizeof *link);
+    if (link == NULL)
+        return ERR(NO_MEMORY);
+    struct tls_session *tls = NULL;
+    struct err err = server_conn_init(&link->core, worker->core, &worker->loop->env);
+    if (!err_is_ok(err)) {
+        free(link);
+        return err;
+    }
+    if (port->is_tls)
+        err = add_tls(worker, port, link, fd, &tls);
+    if (!err_is_ok(err)) {
+        server_conn_clear(&link->core);
+        free(link);
+        return err;
+    }
+    address_host(peer, link->peer);
+    link->gated = true;
+    link->prefix = prefix;
+    link->counted_handshake = port->is_tls;
+    add_link(worker, link);
     /* can't fail: the connection is there already, so no event is added */
     struct err never = rpc_conn_init(&link->io, worker->loop, &link->core.h2, fd, tls, false);
     (void)never;
@@ -188,18 +203,45 @@ static struct err open_link(struct server_worker *worker, struct server_port *po
     return ERR_OK;
 }
 
+static void on_pipe_accept(struct pipe_listener *pipe, struct pipe_end *end)
+{
+    struct server_listener *listener =
+        (struct server_listener *)(void *)((char *)pipe - offsetof(struct server_listener, pipe));
+    struct server_worker *worker = listener->worker;
+    struct server_link *link = calloc(1, sizeof *link);
+    if (link == NULL ||
+        !err_is_ok(server_conn_init(&link->core, worker->core, &worker->loop->env))) {
+        free(link);
+        pipe_close(end);
+        return;
+    }
+    add_link(worker, link);
+    rpc_conn_init_pipe(&link->io, worker->loop, &link->core.h2, end, false);
+    rpc_conn_start(&link->io);
+}
+
 /* ---- accepting ---- */
+
+static void watch(struct server_listener *listener, bool on)
+{
+    if (listener->fd < 0)
+        return;
+    if (on)
+        event_add(&listener->event, NULL);
+    else
+        event_del(&listener->event);
+}
 
 static void pause_accepting(struct server_worker *worker)
 {
     for (size_t i = 0; i < worker->listener_count; i++)
-        event_del(&worker->listeners[i].event);
+        watch(&worker->listeners[i], false);
     struct err err = timers_arm(&worker->loop->env.timers, &worker->resume_timer,
                                 rpc_env_now_us(&worker->loop->env) + ACCEPT_PAUSE_US);
     if (err_is_ok(err))
         return;
     for (size_t i = 0; i < worker->listener_count; i++)
-        event_add(&worker->listeners[i].event, NULL);
+        watch(&worker->listeners[i], true);
 }
 
 static void on_resume(struct timer *timer)
@@ -210,7 +252,7 @@ static void on_resume(struct timer *timer)
     if (worker->draining)
         return;
     for (size_t i = 0; i < worker->listener_count; i++)
-        event_add(&worker->listeners[i].event, NULL);
+        watch(&worker->listeners[i], true);
 }
 
 /* False: no more for now. */
@@ -267,6 +309,13 @@ struct err server_worker_accept(struct server_worker *worker)
     worker->resume_timer.fire = on_resume;
     for (size_t i = 0; i < worker->listener_count; i++) {
         struct server_listener *listener = &worker->listeners[i];
+        if (listener->port->pipe_name[0] != 0) {
+            listener->pipe.on_accept = on_pipe_accept;
+            TRY(pipe_listen(worker->loop, &listener->pipe, listener->port->pipe_name));
+            continue;
+        }
+        if (worker->loop->base == NULL)
+            return ERR(WRONG_STATE);
         event_assign(&listener->event, worker->loop->base, listener->fd, EV_READ | EV_PERSIST,
                      on_acceptable, listener);
         if (event_add(&listener->event, NULL) != 0)
@@ -282,9 +331,13 @@ static void close_listeners(struct server_worker *worker)
     timers_disarm(&worker->loop->env.timers, &worker->resume_timer);
     for (size_t i = 0; i < worker->listener_count; i++) {
         struct server_listener *listener = &worker->listeners[i];
+        if (listener->pipe.on_accept != NULL)
+            pipe_unlisten(worker->loop, &listener->pipe);
         if (listener->fd < 0)
             continue;
-        event_del(&listener->event);
+        /* not assigned when starting failed half-way */
+        if (event_initialized(&listener->event))
+            event_del(&listener->event);
         close(listener->fd);
         listener->fd = -1;
     }

@@ -16,6 +16,7 @@ struct server_worker;
 /* What is the same for one address on all workers. */
 struct server_port {
     struct address address;
+    char pipe_name[PIPE_NAME_BYTES]; /* "": a socket */
     bool is_tls;
     struct hearth_tls_options tls_options; /* strings owned */
     struct tls_context *tls;               /* guarded by lock: a reload replaces it */
@@ -25,9 +26,9 @@ struct server_port {
 struct server_listener {
     struct server_worker *worker;
     struct server_port *port;
-    int fd;
+    int fd; /* -1: closed, or a pipe */
     struct event event;
-    bool paused;
+    struct pipe_listener pipe;
 };
 
 /* A connection: transport and core together. */
@@ -38,6 +39,7 @@ struct server_link {
     struct server_link *next, *prev;
     struct loop_task end_task;
     struct timer handshake_timer;
+    bool gated; /* counted at the gate by its prefix */
     uint64_t prefix;
     bool counted_handshake;
     char peer[ADDRESS_TEXT_BYTES];

@@ -23,7 +23,8 @@ struct tls_session {
     char error[160];
 };
 
-/* ---- the socket as a BIO: OpenSSL's own would raise SIGPIPE, which is not ours to switch off ---- */
+/* ---- the socket as a BIO: OpenSSL's own would raise SIGPIPE, which is not ours to switch off ----
+ */
 
 static int bio_write(BIO *bio, const char *data, size_t len, size_t *written)
 {
@@ -113,11 +114,13 @@ static bool say(char *error, size_t error_bytes, const char *what, const char *f
     return false;
 }
 
-static bool load_own(SSL_CTX *ctx, const struct hearth_tls_options *o, char *error,
+static bool load_own(SSL_CTX *ctx, const struct hearth_tls_options *o, bool server, char *error,
                      size_t error_bytes)
 {
-    if (o->certificate_file == NULL)
+    if (o->certificate_file == NULL && !server)
         return true;
+    if (o->certificate_file == NULL || o->key_file == NULL)
+        return say(error, error_bytes, "certificate and key are both needed", NULL);
     if (SSL_CTX_use_certificate_chain_file(ctx, o->certificate_file) != 1)
         return say(error, error_bytes, "certificate", o->certificate_file);
     if (SSL_CTX_use_PrivateKey_file(ctx, o->key_file, SSL_FILETYPE_PEM) != 1)
@@ -130,6 +133,8 @@ static bool load_own(SSL_CTX *ctx, const struct hearth_tls_options *o, char *err
 static bool load_roots(SSL_CTX *ctx, const struct hearth_tls_options *o, bool server, char *error,
                        size_t error_bytes)
 {
+    if (server && o->require_client_certificate && o->ca_file == NULL)
+        return say(error, error_bytes, "client certificates can't be required without roots", NULL);
     if (o->ca_file != NULL) {
         if (SSL_CTX_load_verify_locations(ctx, o->ca_file, NULL) != 1)
             return say(error, error_bytes, "roots", o->ca_file);
@@ -165,7 +170,8 @@ struct err tls_context_new(const struct hearth_tls_options *o, bool server, char
         SSL_CTX_set_alpn_select_cb(ctx, select_h2, NULL);
     else
         SSL_CTX_set_alpn_protos(ctx, (const unsigned char *)"\x02h2", 3);
-    if (!load_own(ctx, o, error, error_bytes) || !load_roots(ctx, o, server, error, error_bytes)) {
+    if (!load_own(ctx, o, server, error, error_bytes) ||
+        !load_roots(ctx, o, server, error, error_bytes)) {
         SSL_CTX_free(ctx);
         free(context);
         return ERR(TLS_FILES);

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MEMORY_BASE_BYTES = 32 * 1024, MEMORY_FACTOR = 4 };
+/* METADATA_MOST: headers and trailers together fit HEADERS_MOST of call_response.c beside our own
+ */
+enum { MEMORY_BASE_BYTES = 32 * 1024, MEMORY_FACTOR = 4, METADATA_MOST = 20 };
 
 static void on_deadline(struct timer *timer)
 {
@@ -17,10 +19,13 @@ static void on_deadline(struct timer *timer)
 /* ---- spares: a call's struct and small buffers are used again, which saves five trips to malloc a
  * call ---- */
 
-#ifdef HEARTH_SANITIZED
-enum { SPARES_MOST = 0 };
-#else
 enum { SPARES_MOST = 256 };
+
+/* Sanitizers see use after free only if it is freed. */
+#ifdef HEARTH_SANITIZED
+static const bool keeps_spares = false;
+#else
+static const bool keeps_spares = true;
 #endif
 
 static struct hearth_call *take_spare(struct rpc_env *env)
@@ -47,7 +52,7 @@ static void destroy(struct hearth_call *call)
 static void keep_or_destroy(struct hearth_call *call)
 {
     struct rpc_env *env = call->env;
-    if (env->spare_count >= SPARES_MOST) {
+    if (!keeps_spares || env->spare_count >= SPARES_MOST) {
         destroy(call);
         return;
     }
@@ -73,12 +78,32 @@ void rpc_env_clear(struct rpc_env *env)
     timers_clear(&env->timers);
 }
 
+static void unlink_from(struct hearth_call *call, struct hearth_call **list)
+{
+    if (call->prev != NULL)
+        call->prev->next = call->next;
+    else
+        *list = call->next;
+    if (call->next != NULL)
+        call->next->prev = call->prev;
+    call->next = call->prev = NULL;
+}
+
+static void link_into(struct hearth_call *call, struct hearth_call **list)
+{
+    call->prev = NULL;
+    call->next = *list;
+    if (call->next != NULL)
+        call->next->prev = call;
+    *list = call;
+}
+
 struct hearth_call *call_new(struct server_conn *conn, int32_t id)
 {
     struct hearth_call *call = take_spare(conn->h2.env);
     if (call == NULL)
         return NULL;
-    call->conn = conn;
+    call->conn = call->home = conn;
     call->env = conn->h2.env;
     call->core = conn->core;
     call->id = id;
@@ -91,10 +116,7 @@ struct hearth_call *call_new(struct server_conn *conn, int32_t id)
     call->held.limit = conn->h2.limits->stream_window_bytes;
     /* until the endpoint is known: room for the headers */
     call->arena.cap_bytes = MEMORY_BASE_BYTES;
-    call->next = conn->calls;
-    if (conn->calls != NULL)
-        conn->calls->prev = call;
-    conn->calls = call;
+    link_into(call, &conn->calls);
     conn->alive++;
     return call;
 }
@@ -134,6 +156,10 @@ static void call_free(struct hearth_call *call)
         call->release(call->state);
     while (call->children != NULL)
         call_remove_child(call->children);
+    if (call->home != NULL) {
+        unlink_from(call, &call->home->ghosts);
+        call->home->alive--;
+    }
     keep_or_destroy(call);
 }
 
@@ -161,12 +187,8 @@ void call_detach(struct hearth_call *call)
 {
     struct server_conn *conn = call->conn;
     timers_disarm(&call->env->timers, &call->deadline);
-    if (call->prev != NULL)
-        call->prev->next = call->next;
-    else
-        conn->calls = call->next;
-    if (call->next != NULL)
-        call->next->prev = call->prev;
+    unlink_from(call, &conn->calls);
+    link_into(call, &conn->ghosts);
     if (call->writable_queued) {
         struct hearth_call **at = &conn->writable;
         while (*at != call)
@@ -174,7 +196,6 @@ void call_detach(struct hearth_call *call)
         *at = call->next_writable;
     }
     call->conn = NULL;
-    conn->alive--;
     if (!call->finished) {
         call->finished = true;
         call->code = HEARTH_CANCELLED;
@@ -250,7 +271,7 @@ bool hearth_call_metadata(struct hearth_call *call, const char *name, size_t n,
 bool hearth_call_add_header(struct hearth_call *call, const char *name, const void *value,
                             size_t len)
 {
-    if (call->headers_sent)
+    if (call->headers_sent || call->out_headers.count == METADATA_MOST)
         return false;
     return err_is_ok(
         metadata_add(&call->out_headers, &call->arena, bytes_str(name), bytes_of(value, len)));
@@ -259,6 +280,8 @@ bool hearth_call_add_header(struct hearth_call *call, const char *name, const vo
 bool hearth_call_add_trailer(struct hearth_call *call, const char *name, const void *value,
                              size_t len)
 {
+    if (call->out_trailers.count == METADATA_MOST)
+        return false;
     return err_is_ok(
         metadata_add(&call->out_trailers, &call->arena, bytes_str(name), bytes_of(value, len)));
 }

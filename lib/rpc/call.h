@@ -23,6 +23,8 @@ struct call_child {
 
 struct hearth_call {
     struct server_conn *conn; /* NULL once the stream is gone */
+    struct server_conn *home; /* as long as it counts there: until it is freed or the connection is
+                                 gone; linked in home->ghosts when conn is NULL */
     struct hearth_call *next, *prev;
     struct hearth_call *next_writable;
     const struct bound_endpoint *bound; /* NULL: unknown path */
@@ -47,7 +49,8 @@ struct hearth_call {
     struct metadata out_headers, out_trailers;
     ProtobufCMessage *reply; /* of a unary or client-streaming handler, in the arena */
     struct outbox out;
-    uint64_t out_moved_us; /* when some of it went last */
+    uint64_t out_moved_us;    /* when a fair part of it went last */
+    uint32_t out_moved_bytes; /* gone since then */
     enum hearth_code code;
     const char *message;  /* text of the status, in the arena, or NULL */
     struct bytes details; /* google.rpc.Status, in the arena */

@@ -1,6 +1,7 @@
 /* The incoming half of a call: headers, messages, interceptors, decoding, the handler. */
 #include <stdlib.h>
 
+#include "google/rpc/error_details.pb-c.h"
 #include "pb/shape.h"
 #include "rpc/call.h"
 #include "rpc/gzip.h"
@@ -169,6 +170,25 @@ static void arena_allocator_free(void *arena, void *data)
     (void)data;
 }
 
+/* In words for a person, and as google.rpc.BadRequest for a program. */
+static void refuse_field(struct hearth_call *call, struct hearth_broken_rule *broken)
+{
+    Google__Rpc__BadRequest__FieldViolation violation;
+    Google__Rpc__BadRequest__FieldViolation *violations[] = {&violation};
+    Google__Rpc__BadRequest detail;
+    google__rpc__bad_request__field_violation__init(&violation);
+    google__rpc__bad_request__init(&detail);
+    violation.field = broken->path;
+    violation.description = hearth_call_printf(call, "%s", broken->text);
+    detail.field_violations = violations;
+    detail.n_field_violations = 1;
+    char *text = hearth_call_printf(call, "%s: %s", broken->path, broken->text);
+    if (violation.description != NULL && text != NULL)
+        hearth_call_fail_detail(call, HEARTH_INVALID_ARGUMENT, text, &detail.base);
+    else
+        hearth_call_fail(call, HEARTH_INVALID_ARGUMENT, "a field breaks its rule");
+}
+
 static const ProtobufCMessage *decode(struct hearth_call *call, struct arena *arena,
                                       struct bytes message)
 {
@@ -190,7 +210,7 @@ static const ProtobufCMessage *decode(struct hearth_call *call, struct arena *ar
     }
     struct hearth_broken_rule broken;
     if (row->validate_request != NULL && !row->validate_request(in, &broken)) {
-        hearth_call_fail(call, HEARTH_INVALID_ARGUMENT, "%s: %s", broken.path, broken.text);
+        refuse_field(call, &broken);
         return NULL;
     }
     return in;

@@ -5,7 +5,7 @@
 #include "rpc/call.h"
 #include "rpc/status_text.h"
 
-enum { HEADERS_MOST = 48, COMPRESS_FROM_BYTES = 128 };
+enum { HEADERS_MOST = 48, COMPRESS_FROM_BYTES = 128, MESSAGE_TEXT_BYTES = 4096 };
 
 #define VIEW(literal)                                   \
     {                                                   \
@@ -67,7 +67,8 @@ static void put_details(struct header_list *list, struct hearth_call *call)
         put(list, (struct h2_header){bytes_str(name), value, true});
 }
 
-static void put_status(struct header_list *list, struct hearth_call *call)
+/* text is for the message, and cleared by the caller when the list was submitted. */
+static void put_status(struct header_list *list, struct hearth_call *call, struct buf *text)
 {
     static const char *const codes[] = {"0", "1",  "2",  "3",  "4",  "5",  "6",  "7", "8",
                                         "9", "10", "11", "12", "13", "14", "15", "16"};
@@ -76,12 +77,11 @@ static void put_status(struct header_list *list, struct hearth_call *call)
     unsigned code = (unsigned)call->code <= 16 ? (unsigned)call->code : HEARTH_UNKNOWN;
     put(list, (struct h2_header){status_name, bytes_str(codes[code]), true});
     if (call->message != NULL && call->code != HEARTH_OK) {
-        struct buf text = {.limit = call->core->limits.header_bytes};
-        status_message_encode(&text, call->message);
-        const void *copy = text.len > 0 ? arena_copy(&call->arena, text.data, text.len) : NULL;
-        if (copy != NULL)
-            put(list, (struct h2_header){message_name, bytes_of(copy, text.len), true});
-        buf_clear(&text);
+        /* not in the arena: that it is full may be what there is to say */
+        *text = (struct buf){.limit = MESSAGE_TEXT_BYTES};
+        status_message_encode(text, call->message);
+        if (text->len > 0)
+            put(list, (struct h2_header){message_name, buf_view(text), false});
     }
     if (call->details.len > 0)
         put_details(list, call);
@@ -139,10 +139,12 @@ void call_send_page(struct hearth_call *call)
 static void send_trailers_only(struct hearth_call *call)
 {
     struct header_list list FILLED_LATER;
+    struct buf text = BUF_INIT;
     list.count = 0;
     put_head(&list, call);
-    put_status(&list, call);
+    put_status(&list, call, &text);
     check_sent(call, h2_respond(&call->conn->h2, call->id, list.at, list.count, true, NULL));
+    buf_clear(&text);
 }
 
 /* The outcome is decided and all messages are in `out`. */
@@ -174,6 +176,10 @@ void call_finish(struct hearth_call *call, enum hearth_code code)
 {
     if (call->finished)
         return;
+    if (code == HEARTH_OK && call->arena.overflow) {
+        call->message = "over the memory of one call";
+        code = HEARTH_RESOURCE_EXHAUSTED;
+    }
     if (code == HEARTH_OK && call->bound != NULL && !call_streams_responses(call)) {
         if (call->reply == NULL)
             code = HEARTH_INTERNAL;
@@ -186,16 +192,28 @@ void call_finish(struct hearth_call *call, enum hearth_code code)
 static void send_trailers(struct hearth_call *call)
 {
     struct header_list list FILLED_LATER;
+    struct buf text = BUF_INIT;
     list.count = 0;
-    put_status(&list, call);
+    put_status(&list, call, &text);
     check_sent(call, h2_trailers(&call->conn->h2, call->id, list.at, list.count));
+    buf_clear(&text);
+}
+
+/* A peer that takes a byte now and then has not read anything. */
+static void note_moved(struct hearth_call *call, size_t n)
+{
+    enum { LEAST_BYTES = 1024 };
+    call->out_moved_bytes += (uint32_t)n;
+    if (call->out_moved_bytes < LEAST_BYTES && outbox_waiting(&call->out) > 0)
+        return;
+    call->out_moved_us = call->conn->h2.now_us;
+    call->out_moved_bytes = 0;
 }
 
 size_t call_read_body(struct hearth_call *call, uint8_t *buf, size_t len, enum h2_body_end *ret_end)
 {
     size_t n = outbox_take(&call->out, buf, len);
-    if (n > 0)
-        call->out_moved_us = call->conn->h2.now_us;
+    note_moved(call, n);
     uint32_t half = call->core->limits.send_buffer_bytes / 2;
     if (call->write_blocked && outbox_waiting(&call->out) <= half && !call->finished) {
         call->write_blocked = false;
@@ -233,8 +251,10 @@ int hearth_call_write(struct hearth_call *call, const ProtobufCMessage *item)
         hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED, "out of memory for the response");
         return -1;
     }
-    if (was_empty)
+    if (was_empty) {
         call->out_moved_us = call->conn->h2.now_us;
+        call->out_moved_bytes = 0;
+    }
     if (call_streams_responses(call)) {
         if (!call->headers_sent)
             send_head(call);

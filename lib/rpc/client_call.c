@@ -290,6 +290,7 @@ void client_call_end(struct hearth_client_call *call, enum hearth_code code, con
         h2_reset(&call->conn->h2, call->id, H2_CANCEL);
         return; /* on_close follows and hands it back */
     }
+    call->finished = true;
     call->owner->on_over(call);
 }
 

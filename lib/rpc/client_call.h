@@ -88,9 +88,11 @@ struct hearth_client_call {
     /* the channel's */
     struct hearth_channel *channel;
     struct hearth_client_call *all_next, *all_prev;
-    bool waiting;   /* in the channel's waiting list, by next and prev */
-    bool keep_item; /* set inside on_message: the item is not freed, its taker frees it */
-    uint32_t attempts;
+    bool waiting;      /* in the channel's waiting list, by next and prev */
+    bool keep_item;    /* set inside on_message: the item is not freed, its taker frees it */
+    bool orphan;       /* its parent was cancelled before it began */
+    uint32_t attempts; /* streams begun */
+    uint32_t retries;  /* times it was queued again, whether or not a stream began */
     struct timer retry;
 };
 

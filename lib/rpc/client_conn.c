@@ -15,7 +15,7 @@ static void on_header(struct h2 *h, void *stream, struct bytes name, struct byte
 
 static void on_headers(struct h2 *h, void *stream, bool trailers, bool over, bool end_stream)
 {
-    (void)h;
+    conn_of(h)->useful = true;
     client_call_on_headers(stream, trailers, over, end_stream);
 }
 
@@ -31,7 +31,7 @@ static void on_end(struct h2 *h, void *stream)
     call->stream_ended = true;
     /* the stream closes by itself, or because our half, which nobody reads any more, is cut:
      * on_close tells */
-    if (!call->half_closed)
+    if (!call->half_closed || outbox_waiting(&call->out) > 0)
         h2_reset(h, call->id, H2_NO_ERROR);
 }
 
@@ -52,6 +52,11 @@ static void on_close(struct h2 *h, void *stream, uint32_t error_code)
     struct client_conn *conn = conn_of(h);
     struct hearth_client_call *call = stream;
     unlink_call(conn, call);
+    if (conn->calls == NULL) {
+        /* nobody may be there to hear the answer: silence says nothing until the next call */
+        timers_disarm(&h->env->timers, &conn->timer);
+        conn->ping_us = 0;
+    }
     client_call_on_close(call, error_code);
     if (conn->on_room != NULL)
         conn->on_room(conn);
@@ -100,6 +105,7 @@ static void on_goaway(struct h2 *h, int32_t last_id, uint32_t error_code)
 static void on_settings(struct h2 *h)
 {
     struct client_conn *conn = conn_of(h);
+    conn->greeted = true;
     if (conn->on_room != NULL)
         conn->on_room(conn);
 }

@@ -15,6 +15,8 @@ struct client_conn {
     uint32_t keepalive_ms; /* 0: none */
     uint32_t keepalive_timeout_ms;
     bool some_writable; /* a call has room again: told after the current h2_produce() */
+    bool greeted;       /* the server's SETTINGS came: it speaks HTTP/2 */
+    bool useful;        /* it answered a call */
     bool leaving;       /* GOAWAY came or was decided: no new calls */
     /* of the owner; called inside h2_receive or h2_produce */
     void (*on_room)(

@@ -2,6 +2,7 @@
  * means. */
 #include <stdlib.h>
 
+#include "pb/shape.h"
 #include "rpc/client_call.h"
 #include "rpc/gzip.h"
 #include "rpc/status_text.h"
@@ -144,7 +145,12 @@ void client_call_on_headers(struct hearth_client_call *call, bool trailers, bool
                         "the response headers are larger than the limit");
         return;
     }
-    if (trailers || end_stream)
+    /* RFC 9110 15.2: any number of interim responses may come first */
+    if (!call->got_headers && !end_stream && call->http_status >= 100 && call->http_status < 200) {
+        call->http_status = 0;
+        return;
+    }
+    if ((trailers && call->got_headers) || end_stream)
         return; /* judged when the stream closes */
     call->got_headers = true;
     call->metadata->headers = call->metadata->entries.count;
@@ -197,8 +203,11 @@ static ProtobufCMessage *decode(struct hearth_client_call *call, struct bytes me
         }
         message = buf_view(&plain);
     }
+    bool fits =
+        !call->row->response_recursive || shape_fits(call->row->response, message, SHAPE_DEPTH);
     ProtobufCMessage *item =
-        protobuf_c_message_unpack(call->row->response, &allocator, message.len, message.data);
+        fits ? protobuf_c_message_unpack(call->row->response, &allocator, message.len, message.data)
+             : NULL;
     buf_clear(&plain);
     if (item == NULL)
         client_call_end(call, HEARTH_INTERNAL, "the response can't be decoded");

@@ -56,6 +56,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     /* nghttp2 does not enforce SETTINGS_MAX_HEADER_LIST_SIZE on what it receives */
     h->header_bytes += (uint32_t)(name_len + value_len + 32);
     if (h->header_bytes > h->limits->header_bytes && !h->limits->off) {
+        if (!h->header_over)
+            h2_glitch(h, 1); /* the limit was announced, and decoding it cost us */
         h->header_over = true;
         if (h->header_bytes / HEADER_OVER_FACTOR > h->limits->header_bytes) {
             h2_glitch(h, h->limits->glitch_burst + 1);
@@ -162,9 +164,8 @@ static bool was_closed_lately(const struct h2 *h, int32_t id)
 }
 
 /* RFC 9113 5.1.1: a HEADERS with a lower id than one seen before, on a stream that never was, is a
- * connection error; nghttp2 takes it for a closed stream and ignores it. Those that nghttp2
- * remembers it judges itself; those that it has forgotten and we have not may have been reset by us
- * while their trailers were under way, and are ignored. */
+ * connection error; nghttp2 takes it for a closed stream and ignores it. One that we closed may
+ * have its trailers under way; one that the peer ended is found by h2_scan.c. */
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
 {
     struct h2 *h = user;
@@ -420,9 +421,10 @@ static int submit_settings(struct h2 *h)
     if (h->server) {
         entries[n++] =
             (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, l->streams};
-        /* No NO_RFC7540_PRIORITIES: it would make nghttp2 blind to malformed PRIORITY frames, and
-         * forget closed streams, so that DATA after END_STREAM went unnoticed (RFC 9113 5.1, 6.3).
+        /* RFC 9218: nothing is kept for the priority tree of RFC 7540. nghttp2 is blind to
+         * malformed PRIORITY frames then, and forgets closed streams; h2_scan.c looks after both.
          */
+        entries[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1};
     } else {
         entries[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
     }
@@ -445,6 +447,7 @@ struct err h2_init(struct h2 *h, bool server, const struct h2_role *role,
                      .heard_us = now_us,
                      .ping_credit = H2_PING_CREDIT_FIRST,
                      .window_credit = H2_WINDOW_CREDIT_FIRST,
+                     .short_credit = H2_SHORT_CREDIT_FIRST,
                      .scan = {.left = H2_SCAN_PREFACE_BYTES, .type = H2_SCAN_NO_TYPE}};
     nghttp2_session_callbacks *callbacks = make_callbacks();
     nghttp2_option *option = make_option(server);

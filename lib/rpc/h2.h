@@ -26,6 +26,7 @@ enum h2_error {
     H2_NO_ERROR = 0,
     H2_PROTOCOL_ERROR = 1,
     H2_INTERNAL_ERROR = 2,
+    H2_STREAM_CLOSED = 5,
     H2_REFUSED_STREAM = 7,
     H2_CANCEL = 8,
     H2_ENHANCE_YOUR_CALM = 11,
@@ -81,13 +82,18 @@ struct h2_limits {
     bool off; /* count nothing: control runs */
 };
 
-/* Where the stream of bytes stands in its frames; see h2_scan.h. */
+/* Where the stream of bytes stands in its frames, and what the peer has ended; see h2_scan.h. */
+enum { H2_ENDED_SLOTS = 64 };
 struct h2_scan {
-    uint8_t head[9];
-    uint8_t have; /* bytes of head */
-    uint8_t type;
-    uint32_t length;   /* of the frame's payload */
-    uint32_t left;     /* bytes of it, or of the preface, that are still to come */
+    uint8_t head[9 + 4]; /* of the frame; with PRIORITY its dependency too */
+    uint8_t have;        /* bytes of it */
+    uint8_t type, flags;
+    int32_t id;
+    uint32_t length;    /* of the frame's payload */
+    uint32_t left;      /* bytes of it, or of the preface, that are still to come */
+    int32_t highest_id; /* of all HEADERS */
+    /* by id, the last ones: streams with END_STREAM or RST_STREAM by the peer */
+    int32_t ended[H2_ENDED_SLOTS];
     int64_t late_cost; /* of frames that came, less those that nghttp2 took */
     struct bucket late;
 };
@@ -115,10 +121,11 @@ struct h2 {
     uint32_t header_bytes; /* of the block being received */
     uint32_t streams_open;
     struct bucket glitches, resets;
-    uint32_t ping_credit, window_credit; /* earned by what we send */
-    uint32_t pings_out;                  /* of ours, not answered yet */
-    uint64_t headers_us;                 /* servers: since when a header block is coming; 0: none */
-    struct h2_scan scan;                 /* servers */
+    uint32_t ping_credit, window_credit, short_credit; /* earned by what we send */
+    uint32_t short_bytes;                              /* sent towards the next short_credit */
+    uint32_t pings_out;                                /* of ours, not answered yet */
+    uint64_t headers_us; /* servers: since when a header block is coming; 0: none */
+    struct h2_scan scan; /* servers */
     int32_t closed[H2_CLOSED_RING];
     uint32_t closed_at;
 };

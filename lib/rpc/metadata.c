@@ -51,6 +51,29 @@ struct err metadata_add_wire(struct metadata *m, struct arena *arena, struct byt
     }
 }
 
+/* Whitespace around a value is not part of it (RFC 9113 8.2.1 refuses it). */
+static struct bytes trim(struct bytes text)
+{
+    while (text.len > 0 && text.data[0] == ' ')
+        text = bytes_of(text.data + 1, text.len - 1);
+    while (text.len > 0 && text.data[text.len - 1] == ' ')
+        text.len--;
+    return text;
+}
+
+/* What the runtime sends itself, and what HTTP/2 forbids (RFC 9113 8.2.2). */
+static bool is_reserved(struct bytes name)
+{
+    static const char *const names[] = {
+        "connection", "content-length",    "content-type", "host",       "keep-alive",
+        "te",         "transfer-encoding", "upgrade",      "user-agent", "proxy-connection"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (bytes_equal(name, bytes_str(names[i])))
+            return true;
+    }
+    return false;
+}
+
 static bool name_is_good(struct bytes name)
 {
     if (name.len == 0 || (name.len >= 5 && memcmp(name.data, "grpc-", 5) == 0))
@@ -70,7 +93,10 @@ struct err metadata_add(struct metadata *m, struct arena *arena, struct bytes na
 {
     if (!name_is_good(name))
         return ERR(ARGUMENT);
+    if (is_reserved(name))
+        return ERR(ARGUMENT);
     if (!metadata_is_bin(name)) {
+        value = trim(value);
         for (size_t i = 0; i < value.len; i++) {
             if (value.data[i] < 0x20 || value.data[i] > 0x7e)
                 return ERR(ARGUMENT);

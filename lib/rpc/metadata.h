@@ -29,8 +29,9 @@ static inline bool metadata_is_bin(struct bytes name)
  * values. ERR_RPC_METADATA for bad base64, ERR_TOO_LARGE when the arena is full. */
 CHECKED struct err metadata_add_wire(struct metadata *m, struct arena *arena, struct bytes name,
                                      struct bytes value);
-/* Adds what the program gives: names of a-z 0-9 - _ . (not starting with "grpc-" or ':'), ASCII
- * values of 0x20..0x7E unless the name ends in `-bin`. ERR_ARGUMENT otherwise. */
+/* Adds what the program gives: names of a-z 0-9 - _ . (not starting with "grpc-" or ':', not one
+ * the runtime or HTTP/2 keeps for itself), ASCII values of 0x20..0x7E, spaces around them dropped,
+ * unless the name ends in `-bin`. ERR_ARGUMENT otherwise. */
 CHECKED struct err metadata_add(struct metadata *m, struct arena *arena, struct bytes name,
                                 struct bytes value);
 /* The n-th value of a name, or NULL. */

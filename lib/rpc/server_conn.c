@@ -135,13 +135,13 @@ static bool body_is_slow(const struct hearth_call *call, uint64_t now_us,
                          const struct hearth_server_limits *l)
 {
     /* a request stream may be silent by design; a single message may not dawdle */
-    if (call->request_ended || call->finished || call->bound == NULL || call->paused ||
-        call->thinking)
+    if (call->request_ended || call->finished || (call->bound == NULL && !call->plain) ||
+        call->paused || call->thinking)
         return false;
-    if (call_streams_requests(call) && !frame_reader_partial(&call->reader))
+    bool streams = call->bound != NULL && call_streams_requests(call);
+    if (streams && !frame_reader_partial(&call->reader))
         return false;
-    uint64_t age_us =
-        now_us - (call_streams_requests(call) ? call->message_begun_us : call->begun_us);
+    uint64_t age_us = now_us - (streams ? call->message_begun_us : call->begun_us);
     if (age_us < ms(l->slow_body_ms))
         return false;
     return call->reader.got <
@@ -181,6 +181,9 @@ static bool is_expired(struct server_conn *conn, uint64_t now_us)
         return true;
     if (conn->h2.blocked_us != 0 && now_us - conn->h2.blocked_us >= ms(l->unread_ms))
         return true;
+    /* while our output is stuck we don't read, so that no answer can be heard */
+    if (conn->h2.blocked_us != 0)
+        return false;
     return conn->ping_us != 0 && now_us - conn->ping_us >= ms(l->keepalive_timeout_ms);
 }
 
@@ -227,7 +230,7 @@ static void on_tick(struct timer *timer)
         bool old = l->age_ms != 0 && now_us - conn->opened_us >= ms(l->age_ms);
         if ((quiet || old) && !conn->draining)
             server_conn_drain(conn);
-        if (conn->idle_us == 0 && conn->ping_us == 0 &&
+        if (conn->idle_us == 0 && conn->ping_us == 0 && conn->h2.blocked_us == 0 &&
             now_us - conn->h2.heard_us >= ms(l->keepalive_ms)) {
             conn->ping_us = now_us;
             h2_ping(&conn->h2);
@@ -268,5 +271,11 @@ void server_conn_clear(struct server_conn *conn)
     conn->h2.on_wake = NULL;
     while (conn->calls != NULL)
         call_detach(conn->calls);
+    while (conn->ghosts != NULL) {
+        struct hearth_call *ghost = conn->ghosts;
+        conn->ghosts = ghost->next;
+        ghost->home = NULL;
+        ghost->next = ghost->prev = NULL;
+    }
     h2_clear(&conn->h2);
 }

@@ -12,6 +12,7 @@ struct server_conn {
     struct h2 h2;
     struct server_core *core;
     struct hearth_call *calls;    /* with an open stream */
+    struct hearth_call *ghosts;   /* whose stream is gone, but whose handler still works */
     struct hearth_call *writable; /* to be told after the current h2_produce() */
     uint32_t alive; /* calls not yet freed, streams gone or not: what max streams is held against */
     struct timer timer; /* idle, first request, keepalive, age, slow bodies, unread output */

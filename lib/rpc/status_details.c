@@ -1,6 +1,7 @@
 /* google.rpc.Status in grpc-status-details-bin, read. */
 #include "google/rpc/status.pb-c.h"
 #include "hearth/rpc.h"
+#include "pb/shape.h"
 
 #include <string.h>
 
@@ -21,9 +22,10 @@ ProtobufCMessage *hearth_status_find(const struct hearth_status *status,
         return NULL;
     ProtobufCMessage *found = NULL;
     for (size_t i = 0; i < outer->n_details && found == NULL; i++) {
-        if (is_of_type(outer->details[i], type))
-            found = protobuf_c_message_unpack(type, NULL, outer->details[i]->value.len,
-                                              outer->details[i]->value.data);
+        const ProtobufCBinaryData *value = &outer->details[i]->value;
+        if (is_of_type(outer->details[i], type) &&
+            shape_fits(type, bytes_of(value->data, value->len), SHAPE_DEPTH))
+            found = protobuf_c_message_unpack(type, NULL, value->len, value->data);
     }
     google__rpc__status__free_unpacked(outer, NULL);
     return found;

@@ -27,6 +27,21 @@ static CHECKED struct err add_file(struct model *model, const struct proto_file 
     return model_add_services(model, added, report);
 }
 
+/* Imported files too: the stubs use the names that protoc-c gives their types. */
+static CHECKED struct err check_file_options(const struct request *request, struct report *report)
+{
+    for (size_t i = 0; i < request->file_count; i++) {
+        bool strange = false;
+        const pb_file *proto = request->files[i].proto;
+        bool defines_them = strcmp(proto->name, "protobuf-c/protobuf-c.proto") == 0;
+        if (proto->options != NULL && !defines_them)
+            TRY(option_is_protobuf_c(&proto->options->base, request->arena, &strange));
+        if (strange)
+            report_add(report, proto->name, 0, "(pb_c_file) options are not supported");
+    }
+    return ERR_OK;
+}
+
 struct err model_build(const struct request *request, struct report *report,
                        struct model *ret_model)
 {
@@ -34,6 +49,7 @@ struct err model_build(const struct request *request, struct report *report,
     model.files = arena_alloc(request->arena, request->file_count * sizeof *model.files);
     if (model.files == NULL)
         return ERR(NO_MEMORY);
+    TRY(check_file_options(request, report));
     TRY(model_add_messages(&model, report));
     for (size_t i = 0; i < request->file_count; i++)
         if (request->files[i].generate)

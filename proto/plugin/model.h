@@ -120,6 +120,11 @@ CHECKED struct err rule_read(const struct model *model, const struct proto_file 
 CHECKED struct err option_find(const ProtobufCMessage *options, uint32_t number,
                                struct arena *arena, bool *ret_found, struct bytes *ret_value);
 
+/* option.c: a (pb_c_file), (pb_c_msg) or (pb_c_field) option: they change the names and types that
+ * protoc-c chooses. */
+CHECKED struct err option_is_protobuf_c(const ProtobufCMessage *options, struct arena *arena,
+                                        bool *ret_is);
+
 /* symbols.c: C names that the files of one run define; a name that two things want is refused. */
 CHECKED struct err symbols_check(const struct model *model, struct report *report);
 

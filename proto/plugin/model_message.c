@@ -5,10 +5,6 @@
 #include "proto/plugin/names.h"
 #include "proto/plugin/text.h"
 
-enum {
-    PROTOBUF_C_OPTION = 1019
-}; /* (pb_c_file), (pb_c_msg), (pb_c_field): they change names and types */
-
 const struct model_message *model_find(const struct model *model, const char *name)
 {
     const struct proto_type *type = request_type(model->request, name);
@@ -120,9 +116,8 @@ static CHECKED struct err read_field(const struct message_place *place, struct m
     bool scalar = field->kind != KIND_STRING && field->kind != KIND_MESSAGE;
     field->has_presence = optional && !proto3 && scalar && field->one_of == NULL;
     bool found = false;
-    struct bytes unused;
     if (proto->options != NULL)
-        TRY(option_find(&proto->options->base, PROTOBUF_C_OPTION, arena, &found, &unused));
+        TRY(option_is_protobuf_c(&proto->options->base, arena, &found));
     if (found || proto->proto3_optional)
         refuse(place, path.step, path.len, proto->name,
                found ? "(pb_c_field) options are not supported"
@@ -144,6 +139,13 @@ static CHECKED struct err read_message(struct model *model, size_t at, struct re
     message->comment = file_comment(type->file, type->path, type->path_len);
     message->field_count = type->message->n_field;
     message->is_map_entry = type->message->options != NULL && type->message->options->map_entry;
+    bool strange = false;
+    if (type->message->options != NULL)
+        TRY(option_is_protobuf_c(&type->message->options->base, arena, &strange));
+    if (strange && type->file->generate)
+        report_add(report, type->file->proto->name,
+                   file_line(type->file, type->path, type->path_len),
+                   "message %s: (pb_c_msg) options are not supported", type->message->name);
     struct message_place place = {model, message, type->file->generate ? report : NULL};
     for (size_t i = 0; i < message->field_count; i++)
         TRY(read_field(&place, &message->fields[i], i));

@@ -173,14 +173,12 @@ char *name_snake(struct arena *arena, const char *name)
     return snake(arena, name, "");
 }
 
-static char *with_underscore(struct arena *arena, char *name)
+static char *with_underscore(struct arena *arena, const char *name)
 {
-    size_t len = strlen(name);
-    char *longer = arena_alloc(arena, len + 2);
-    if (longer != NULL) {
-        memcpy(longer, name, len);
-        longer[len] = '_';
-    }
+    size_t size = strlen(name) + 2;
+    char *longer = arena_alloc(arena, size);
+    if (longer != NULL)
+        snprintf(longer, size, "%s_", name);
     return longer;
 }
 

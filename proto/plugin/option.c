@@ -35,3 +35,10 @@ struct err option_find(const ProtobufCMessage *options, uint32_t number, struct 
     *ret_value = bytes_of(joined, len);
     return ERR_OK;
 }
+
+struct err option_is_protobuf_c(const ProtobufCMessage *options, struct arena *arena, bool *ret_is)
+{
+    enum { PROTOBUF_C_OPTION = 1019 }; /* the registered number of all of them */
+    struct bytes unused;
+    return option_find(options, PROTOBUF_C_OPTION, arena, ret_is, &unused);
+}

@@ -30,10 +30,10 @@ static CHECKED struct err read_options(const char *parameter, struct arena *aren
 {
     const char *at = parameter == NULL ? "" : parameter;
     while (*at != '\0') {
-        struct bytes option = bytes_of(at, strcspn(at, ","));
-        at += option.len;
-        at += *at == ',' ? 1 : 0;
-        if (option.len == 0 || option_is(option, "policy=required"))
+        size_t len = strcspn(at, ",");
+        struct bytes option = bytes_of(at, len);
+        at += len + (at[len] == ',' ? 1 : 0);
+        if (len == 0 || option_is(option, "policy=required"))
             continue;
         if (option_is(option, "policy=optional")) {
             options->policy_optional = true;

@@ -23,6 +23,20 @@ static void put(const char *target, const char *name, int choice, struct bytes d
     (void)fclose(file);
 }
 
+/* A record of mls_public_group.c. */
+static void record(struct buf *b, int choice, struct bytes data)
+{
+    wire_write_u8(b, (uint8_t)choice);
+    wire_write_vector16(b, data);
+}
+
+static void put_record(struct kit *k, const char *name, int choice, struct bytes data)
+{
+    struct buf b = BUF_INIT;
+    record(&b, choice, data);
+    put("mls_public_group", name, -1, kit_take(k, &b));
+}
+
 /* The body of a handshake message, as verified content. */
 static struct bytes body(struct kit *k, struct bytes message)
 {
@@ -40,7 +54,9 @@ static void handshakes(struct kit *k)
     struct proposal context = {.type = PROPOSAL_GROUP_CONTEXT_EXTENSIONS};
     context.group_context_extensions =
         kit_extension(k, EXTENSION_EXTERNAL_SENDERS, bytes_of("", 1));
-    struct proposal reinit = {.type = PROPOSAL_REINIT, .reinit = {bytes_str("next"), 1, 2, {0}}};
+    struct proposal reinit = {
+        .type = PROPOSAL_REINIT,
+        .reinit = {.group_id = bytes_str("next"), .version = 1, .cipher_suite = 2}};
     struct proposal custom = {.type = 0xff01, .unknown = bytes_str("custom")};
     struct proposal_or_ref list[] = {
         kit_by_value(k, kit_add(k, kit_client_new(k))), kit_by_value(k, kit_remove(k, 4)),
@@ -58,18 +74,34 @@ static void handshakes(struct kit *k)
     put("mls_message", "join", -1, join);
     put("mls_message", "update", -1, update);
     put("mls_message", "unknown_proposal", -1, unknown);
-    put("mls_public_group", "message_commit", 0, commit);
-    put("mls_public_group", "message_join", 0, join);
-    put("mls_public_group", "commit", 1, body(k, commit));
-    put("mls_public_group", "commit_reinit", 1, body(k, close));
-    put("mls_public_group", "commit_empty", 2, body(k, empty));
-    put("mls_public_group", "join", 3, body(k, join));
-    put("mls_public_group", "resync", 3, body(k, resync));
-    put("mls_public_group", "update", 4, body(k, update));
-    put("mls_public_group", "unknown_proposal", 4, body(k, unknown));
+    put_record(k, "message_commit", 0, commit);
+    put_record(k, "message_join", 0, join);
+    put_record(k, "commit", 1, body(k, commit));
+    put_record(k, "commit_reinit", 1, body(k, close));
+    put_record(k, "commit_empty", 2, body(k, empty));
+    put_record(k, "join", 3, body(k, join));
+    put_record(k, "resync", 3, body(k, resync));
+    put_record(k, "update", 4, body(k, update));
+    put_record(k, "unknown_proposal", 4, body(k, unknown));
     struct buf b = BUF_INIT;
+    struct proposal_or_ref list_of_refs[] = {kit_by_ref(k, update), kit_by_ref(k, unknown)};
+    record(
+        &b, 4,
+        body(k, unknown)); /* several in a row: a proposal, another, a commit, and one too late */
+    record(&b, 0, update);
+    record(&b, 0, kit_commit(k, 0, list_of_refs, 1, false));
+    record(&b, 1, body(k, commit));
+    record(&b, 0, join);
+    put("mls_public_group", "history", -1, kit_take(k, &b));
+    struct proposal_or_ref add = kit_by_value(k, kit_add(k, kit_client_new(k)));
+    struct proposal_or_ref add_again = kit_by_value(k, kit_add(k, kit_client_new(k)));
+    record(&b, 1, body(k, kit_commit(k, 0, &add, 1, false)));
+    record(&b, 2, body(k, kit_commit(k, 3, &add_again, 1, false)));
+    record(&b, 1, body(k, close));
+    record(&b, 1, body(k, empty));
+    put("mls_public_group", "two_adds_and_the_end", -1, kit_take(k, &b));
     public_group_save(&b, &k->group);
-    put("mls_public_group", "state", 5, kit_take(k, &b));
+    put_record(k, "state", 5, kit_take(k, &b));
 }
 
 static void tree_and_info(struct kit *k)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Attacks on an HTTP/2 server, each beside an honest client, each judged, each with a control.
 
-usage: attacks.py --server PROGRAM [--tls] [--only NAME,...] [--seconds S] [--control] [--list]
+usage: attacks.py --server PROGRAM [--tls] [--only NAME,...] [--quick] [--seconds S] [--jobs N] [--control]
+                  [--unhurried] [--list]
 
 For each attack a fresh `PROGRAM --port P --threads 1 --product-limits [--tls CERT KEY]` is started. An honest client makes 50 calls
 a second over a connection and an address of its own, before, during and after. The defence held when
@@ -11,10 +12,15 @@ a second over a connection and an address of its own, before, during and after. 
   - the server grew by at most so many MiB and used at most so much of a core (see each attack);
   - it lives, and answers a new connection within 5 s.
 --control starts the server with --no-limits: then each attack marked as having a control must NOT be held by the
-same judgement, for a test that passes without the defence proves nothing. The rest are named with what holds them.
+same judgement (latency aside), for a test that passes without the defence proves nothing. The rest are named with what
+holds them, and must be held.
+--quick runs one of each kind. --jobs runs several beside each other, each with a server of its own.
+--unhurried judges neither latency, memory nor processor time: for servers built with sanitizers.
 Exit 0: all as it should be. 1: not. 77: skipped. Loopback only.
 """
 import argparse
+import collections
+import concurrent.futures
 import multiprocessing
 import os
 import sys
@@ -26,7 +32,7 @@ import attacks_frames  # noqa: F401
 import attacks_headers  # noqa: F401
 from abuse import ATTACKS, Attacker, Verdict
 from honest import Caller, Honest, p99_ms
-from server import Server
+from server import Server, die_with_parent
 
 IDLE_S = 1.0
 LEAST_S = 0.5
@@ -34,10 +40,14 @@ RECOVER_S = 5.0
 PATIENCE_S = 60    # beyond its time, until an attack program counts as broken
 TRIES = 3       # an attack held but for the honest latency is tried again: noise passes, an attack does not
 ABSOLUTE_P99_MS = 100.0
-idle_samples = []
+QUICK = ("rapid_reset_paced", "reset_by_malformed", "continuation_flood", "ping_flood_paced", "settings_flood_paced",
+         "window_update_flood", "window_dribble_fast", "unknown_flood", "data_after_server_reset", "hpack_bomb",
+         "compressed_bomb", "connection_churn")
+idle_samples = collections.deque(maxlen=200)  # the last ones: machines change their mood
 
 
 def _attack_process(attack, host, port, tls, seconds, net, pipe):
+    die_with_parent()
     os.nice(10)
     try:
         verdict = attack.run(Attacker(host, port, tls, seconds, net))
@@ -79,20 +89,20 @@ def recovered(server, tls):
 class Measured:
     """What one attack did to the server, and why the defence did not hold (reasons, empty if it did)."""
 
-    def __init__(self, rss, cpu):
-        self.rss, self.cpu = rss, cpu  # MiB grown, cores used
+    def __init__(self, rss, cpu, unhurried):
+        self.rss, self.cpu, self.unhurried = rss, cpu, unhurried  # MiB grown, cores used
         self.reasons, self.latency_only, self.seen, self.p99, self.idle = [], False, "", 0.0, 0.0
 
     def judge(self, attack, verdict, samples, server, back):
-        self.seen = verdict.seen
+        self.seen, self.verdict = verdict.seen, verdict
         self.p99, self.idle = p99_ms(samples), p99_ms(idle_samples)
         allowed = min(max(2 * self.idle, self.idle + 10), ABSOLUTE_P99_MS)
         lost = sum(not good for _, _, good, _ in samples)
         if not verdict.held:
             self.reasons.append("not held")
-        if attack.rss_mib is not None and self.rss > attack.rss_mib:
+        if attack.rss_mib is not None and self.rss > attack.rss_mib and not self.unhurried:
             self.reasons.append(f"grew {self.rss:.0f} MiB")
-        if attack.cpu is not None and self.cpu > attack.cpu:
+        if attack.cpu is not None and self.cpu > attack.cpu and not self.unhurried:
             self.reasons.append(f"{100 * self.cpu:.0f} % of a core")
         if not server.alive():
             self.reasons.append("the server died")
@@ -100,7 +110,7 @@ class Measured:
             self.reasons.append(f"not well {RECOVER_S:.0f} s after")
         if lost or not samples:
             self.reasons.append(f"{lost} of {len(samples)} honest calls lost")
-        if self.p99 > allowed:
+        if self.p99 > allowed and not self.unhurried:
             self.latency_only = not self.reasons
             self.reasons.append(f"honest p99 {self.p99:.1f} ms, allowed {allowed:.1f}")
         return self
@@ -129,26 +139,28 @@ def measure(attacks, options, net):
         if not server.alive():
             print(server.log_tail())
         samples = honest.between(begin, end)
-        return [Measured(grown, used).judge(attack, verdict, samples, server, back)
+        return [Measured(grown, used, options.unhurried).judge(attack, verdict, samples, server, back)
                 for attack, verdict in zip(attacks, verdicts)]
 
 
 def report(attack, result, control, attempts):
     """One line; True when it is as it should be."""
-    held = not result.reasons
+    # Latency alone proves nothing in a control run: it may be the machine.
+    held = not result.reasons or (control and result.latency_only)
     if not control:
         word = "held" if held else "FAILED"
     elif attack.control:
         word = "HELD WITHOUT DEFENCE" if held else "control ok"
     else:
-        word = "no control"
+        # what is said to be stopped by something else has to be
+        word = "no control" if result.verdict.held else "NOT HELD BY WHAT IS SAID"
     again = f" (run {attempts} times)" if attempts > 1 else ""
     why = "; ".join(result.reasons)
     if control and not attack.control:
         why = attack.why_not + (f" ({why})" if why else "")
     print(f"{word:10} {attack.name:28} p99 {result.p99:6.1f} ms (idle {result.idle:.1f}) +{result.rss:6.1f} MiB "
           f"{100 * result.cpu:4.0f} % cpu  {result.seen}{again}{' -- ' + why if why else ''}", flush=True)
-    return word not in ("FAILED", "HELD WITHOUT DEFENCE")
+    return word in ("held", "control ok", "no control")
 
 
 def run(attacks, options, net):
@@ -167,6 +179,9 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--control", action="store_true")
+    parser.add_argument("--unhurried", action="store_true")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
     if options.list:
@@ -175,12 +190,14 @@ def main():
         return 0
     if not options.server:
         parser.error("--server is needed")
-    wanted = options.only.split(",") if options.only else None
+    wanted = options.only.split(",") if options.only else QUICK if options.quick else None
     chosen = [attack for attack in ATTACKS if (wanted is None or attack.name in wanted) and
               (attack.tls is None or attack.tls == options.tls)]
     slow = [attack for attack in chosen if attack.slow]
-    good = sum(run([attack], options, 10 + at) for at, attack in enumerate(chosen) if not attack.slow)
-    good += run(slow, options, 150) if slow else 0
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        runs = [pool.submit(run, slow, options, 150)] if slow else []
+        runs += [pool.submit(run, [attack], options, 10 + at) for at, attack in enumerate(chosen) if not attack.slow]
+        good = sum(one.result() for one in runs)
     print(f"{good} passed, {len(chosen) - good} failed, {len(ATTACKS) - len(chosen)} skipped")
     return 0 if chosen and good == len(chosen) else 1
 

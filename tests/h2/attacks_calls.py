@@ -3,7 +3,7 @@ import time
 import zlib
 
 import frames as h2
-from abuse import Verdict, attack
+from abuse import Verdict, attack, flood
 from frames import MAX_WINDOW, Closed
 from grpc_wire import SERVER_STREAM, answer, block, body_frames, echo, message, stream_request
 
@@ -21,7 +21,7 @@ def ask(c, stream, body, extra=(), path=None, end=True):
 def each_answered(a, cases):
     """cases: (name, extra fields, body, statuses that are right). Each on the same connection, over and over."""
     done = 0
-    while a.left() > 0:
+    while a.left() > 0 or not done:  # at least once, however long it took to make the cases
         c, stream = a.conn(done % 40), 1
         for name, extra, body, right in cases:
             status, _, ended = ask(c, stream, body, extra)
@@ -51,16 +51,24 @@ def tiny_messages(a):
                               (INVALID_ARGUMENT, UNIMPLEMENTED, INTERNAL))])
 
 
-@attack("gzip: 256 MiB of zeroes in 256 KiB", control=False, why_not="compression is off unless the row allows it")
+def gzip_of(size):
+    return zlib.compress(bytes(size), 9, 31)
+
+
+@attack("gzip: bombs that say so, that lie about it, that are cut short", control=False,
+        why_not="the row caps what comes out; compression is off unless the row allows it")
 def compressed_bomb(a):
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    bomb = b"".join(packer.compress(bytes(2 ** 20)) for _ in range(256)) + packer.flush()
-    bomb = bomb[:60000]  # what one window carries; it inflates to 60 MB all the same
-    return each_answered(a, [("bomb", [("grpc-encoding", "gzip")], message(bomb, compressed=True),
-                              (RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL)),
-                             ("unknown encoding", [("grpc-encoding", "zip")], message(b"x", compressed=True),
-                              (UNIMPLEMENTED, INTERNAL)),
-                             ("flag without encoding", (), message(b"x", compressed=True), (INTERNAL, UNIMPLEMENTED))])
+    gzipped, refused = [("grpc-encoding", "gzip")], (RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL)
+    large, huge = gzip_of(3 << 20), gzip_of(40 << 20)
+    lie = huge[:-4] + (1000).to_bytes(4, "little")
+    return each_answered(a, [
+        ("40 MiB", gzipped, message(huge, compressed=True), refused),
+        ("40 MiB that say 1,000 bytes", gzipped, message(lie, compressed=True), refused),
+        ("40 MiB cut short", gzipped, message(huge[:-9], compressed=True), refused),
+        ("3 MiB of what is no message", gzipped, message(large, compressed=True), refused),
+        ("200 bytes that say 4 MB", gzipped, message(gzip_of(90000)[:-4] + b"\0\0\x3d\0", compressed=True), refused),
+        ("unknown encoding", [("grpc-encoding", "zip")], message(b"x", compressed=True), (UNIMPLEMENTED, INTERNAL)),
+        ("flag without encoding", (), message(b"x", compressed=True), (INTERNAL, UNIMPLEMENTED))])
 
 
 @attack("-bin metadata that is no base64", control=False, why_not="it must be answered, no more")
@@ -172,18 +180,53 @@ def window_never_opened(a):
     return ended_within(c, STREAMS, UNREAD_S + SLACK_S)
 
 
+@attack("two such streams, with a window of one byte more every second", slow=True)
+def window_dribble(a):
+    c = a.conn(shake=False)
+    c.handshake([(h2.INITIAL_WINDOW_SIZE, 0)])
+    ask_for = message(stream_request(100000, 1000))
+    c.send(*(h2.headers(stream, block(c, path=SERVER_STREAM)) + h2.data(stream, ask_for, end=True)
+             for stream in (1, 3)))
+    return ended_within(c, (1, 3), UNREAD_S + SLACK_S, lambda stream: h2.window_update(stream, 1))
+
+
+@attack("data dribble (CVE-2019-9511): a window of one byte more, as fast as it goes")
+def window_dribble_fast(a):
+    def conn():
+        c = a.conn(shake=False)
+        return c.handshake([(h2.INITIAL_WINDOW_SIZE, 0)])
+
+    def opening(c):
+        return h2.headers(1, block(c, path=SERVER_STREAM)) + \
+            h2.data(1, message(stream_request(100000, 1000)), end=True)
+    return flood(a, lambda c: h2.window_update(1, 1) * 20, opening, conn=conn)
+
+
+@attack("10 connections that ask for 2 GB each and read 100 bytes a second", slow=True)
+def reading_drops(a):
+    return never_reading(a, drops=True)
+
+
 @attack("10 connections that ask for 2 GB each and read nothing", slow=True)
-def never_reading(a):
+def never_reading(a, drops=False):
     conns = []
     for number in range(10):
-        c = a.conn(number, shake=False, receive_buffer=4096)
+        # small segments: a receive window opens by one at a time
+        c = a.conn(number, shake=False, receive_buffer=4096, segment=536)
         c.handshake([(h2.INITIAL_WINDOW_SIZE, MAX_WINDOW)])
         ask_for = message(stream_request(100000, 1000))
         c.send(h2.window_update(0, MAX_WINDOW - 65535),
                *(h2.headers(stream, block(c, path=SERVER_STREAM)) + h2.data(stream, ask_for, end=True)
                  for stream in STREAMS))
         conns.append(c)
-    time.sleep(UNREAD_S + SLACK_S)
+    end = time.monotonic() + UNREAD_S + SLACK_S
+    while time.monotonic() < end:
+        time.sleep(1)
+        for c in conns if drops else []:
+            try:
+                c.socket.recv(100)
+            except OSError:
+                pass
     # Only what the kernels hold may still come; a server that is still there would send on without end.
     rest = 0
     for c in conns:

@@ -32,6 +32,21 @@ def rapid_reset_paced(a):
 # A stream that was reset no longer counts, so these run on without ever reaching the limit of streams. In bursts of
 # 16, 320 a second: more at once would be too many streams, which nghttp2 ends by itself.
 
+LIMIT = h2.MAX_CONCURRENT_STREAMS
+
+
+def greeted(a):
+    """A connection that has seen the server's SETTINGS and does not acknowledge them."""
+    c = a.conn(shake=False)
+    c.send(h2.PREFACE, h2.settings())
+    for seen in c.frames(1):
+        if isinstance(seen, h2.Frame) and seen.kind == h2.SETTINGS and not seen.ack:
+            c.peer_settings.update(h2.struct.iter_unpack(">HI", seen.payload))
+            return c
+    c.close()
+    raise Closed("no SETTINGS")
+
+
 def each(make, count=16):
     """make(stream, header block) for new streams."""
     return per_conn(lambda c, ids: b"".join(make(stream, block(c)) for stream in ids.take(count)))
@@ -56,8 +71,7 @@ def reset_by_malformed(a):
     return flood(a, each(lambda stream, head: h2.headers(stream, head + upper, end=True)), per_s=20)
 
 
-@attack("MadeYouReset: malformed requests, as fast as they go", control=False,
-        why_not="beyond the limit of streams nghttp2 ends the connection")
+@attack("MadeYouReset: malformed requests, as fast as they go")
 def reset_by_malformed_fast(a):
     upper = h2.hpack.literal(b"X-TEST", b"1")
     return flood(a, each(lambda stream, head: h2.headers(stream, head + upper, end=True), MANY))
@@ -72,13 +86,11 @@ def reset_by_second_headers(a):
 @attack("MadeYouReset: streams beyond the announced limit, by one who never acknowledges it")
 def reset_by_refusal(a):
     def conn():
-        c = a.conn(shake=False)
-        c.send(h2.PREFACE, h2.settings())
-        return c
+        return greeted(a)
 
     def opening(c):
         c.ids = Ids()
-        return b"".join(h2.headers(stream, block(c)) for stream in c.ids.take(128))
+        return b"".join(h2.headers(stream, block(c)) for stream in c.ids.take(c.peer_settings[LIMIT]))
     return flood(a, each(lambda stream, head: h2.headers(stream, head)), opening, per_s=20, conn=conn)
 
 
@@ -268,14 +280,8 @@ def id_jumps(a):
 
 @attack("SETTINGS never acknowledged: the stream limit holds all the same")
 def settings_unacked(a):
-    c = a.conn(shake=False)
-    c.send(h2.PREFACE + h2.settings())
-    limit = None
-    for seen in c.frames(1):
-        if isinstance(seen, h2.Frame) and seen.kind == h2.SETTINGS and not seen.ack:
-            c.peer_settings.update(h2.struct.iter_unpack(">HI", seen.payload))
-            limit = c.peer_settings.get(h2.MAX_CONCURRENT_STREAMS)
-            break
+    c = greeted(a)
+    limit = c.peer_settings.get(LIMIT)
     if limit is None:
         return Verdict(False, "no stream limit announced")
     head, refused = block(c), 0

@@ -3,7 +3,10 @@
 A peer is how to start its server and its client; both take the official flags. prepare() makes it runnable in
 `work` (compiles, installs) and returns None, or the reason why it can't be.
 """
+import contextlib
 import dataclasses
+import fcntl
+import filecmp
 import os
 import shutil
 import subprocess
@@ -41,6 +44,15 @@ def run(command, folder=None, seconds=300):
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return None if done.returncode == 0 else (done.stderr or done.stdout)[-2000:]
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """One test at a time prepares what several need."""
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "lock"), "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def protos():
@@ -81,9 +93,83 @@ def python():
         return run(["protoc", "-I", PROTO, "--python_out", work, *protos()], PROTO)
     return Peer("python", lambda work: [system_python(), os.path.join(folder, "server.py"), "--messages", work],
                 lambda work: [system_python(), os.path.join(folder, "client.py"), "--messages", work], prepare,
-                # grpcio can't switch compression per message towards a client, nor see it
-                serves=CORE + MORE, calls=CORE + ["half_duplex", "rpc_soak", "channel_soak"])
+                # a server on grpcio is not told whether a request came compressed
+                serves=CORE + MORE + ["server_compressed_unary", "server_compressed_streaming"],
+                calls=CORE + ["half_duplex", "rpc_soak", "channel_soak", "client_compressed_unary",
+                              "server_compressed_unary"])
+
+
+# ---- C++ ------------------------------------------------------------------------------------------------------
+
+def cpp():
+    folder = os.path.join(HERE, "peers", "cpp")
+    cases = CORE + COMPRESSED + MORE
+    return Peer("cpp", lambda work: [os.path.join(work, "server")], lambda work: [os.path.join(work, "client")],
+                lambda work: compile_cpp(folder, work), serves=cases, calls=cases)
+
+
+def newer(program, sources):
+    return os.path.exists(program) and all(os.path.getmtime(source) <= os.path.getmtime(program) for source in sources)
+
+
+def compile_cpp(folder, work):
+    """Server and client into work, unless they are there. None, or why not."""
+    plugin = shutil.which("grpc_cpp_plugin")
+    if not plugin or run(["pkg-config", "--exists", "grpc++"]) is not None:
+        return "no gRPC C++: apt-get install libgrpc++-dev protobuf-compiler-grpc"
+    sources = [os.path.join(folder, name) for name in ("server.cc", "client.cc", "common.h")]
+    programs = [os.path.join(work, name) for name in ("server", "client")]
+    with locked(work):
+        if all(newer(program, sources) for program in programs):
+            return None
+        why = run(["protoc", "-I", PROTO, f"--plugin=protoc-gen-grpc={plugin}", "--cpp_out", work, "--grpc_out", work,
+                   *protos()], PROTO)
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "grpc++", "protobuf"], capture_output=True,
+                               text=True, check=True).stdout.split()
+        generated = [os.path.join(work, "grpc/testing", name)
+                     for name in ("empty.pb.cc", "messages.pb.cc", "test.pb.cc", "test.grpc.pb.cc")]
+        objects = []
+        for source in generated + sources[:2]:
+            objects.append(os.path.join(work, os.path.basename(source) + ".o"))
+            why = why or run(["g++", "-std=c++17", "-O1", "-c", "-I", work, "-I", folder, source, "-o", objects[-1]])
+        for program, main in zip(programs, objects[-2:]):
+            why = why or run(["g++", "-o", program, main, *objects[:4], *flags])
+        return why
+
+
+# ---- JavaScript -----------------------------------------------------------------------------------------------
+
+NODE = os.path.join(ROOT, "build", "node")
+
+
+def install_node_packages():
+    """package.json's into build/node, unless they are there. None, or why not."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return "no node and npm: apt-get install nodejs npm"
+    wanted, installed = os.path.join(HERE, "package.json"), os.path.join(NODE, "installed.json")
+    with locked(NODE):
+        if os.path.exists(installed) and filecmp.cmp(wanted, installed, shallow=False):
+            return None
+        shutil.copy(wanted, os.path.join(NODE, "package.json"))
+        why = run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], NODE, 240)
+        if why:
+            return f"npm install: {why}"
+        shutil.copy(wanted, installed)
+    return None
+
+
+def javascript():
+    folder = os.path.join(HERE, "peers", "js")
+
+    def command(program):
+        return lambda _: ["node", os.path.join(folder, program), f"--protos={PROTO}"]
+    return Peer("js", command("server.js"), command("client.js"), lambda _: install_node_packages(),
+                # a server on grpc-js neither compresses nor sees whether a request came compressed
+                serves=CORE + MORE,
+                calls=CORE + ["half_duplex", "rpc_soak", "channel_soak", "client_compressed_unary",
+                              "server_compressed_unary", "server_compressed_streaming"],
+                environment={"NODE_PATH": os.path.join(NODE, "node_modules")})
 
 
 def peers(binaries):
-    return [ours(binaries), python()]
+    return [ours(binaries), python(), cpp(), javascript()]

@@ -8,6 +8,7 @@ skipped with the reason. Exit code: 0, 1 when something failed, 77 when nothing 
 """
 import argparse
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -23,9 +24,14 @@ HOST_OVERRIDE = "foo.test.google.fr"
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range from which the kernel takes ports for clients, so that none of them is in the way."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("0.0.0.0", random.randrange(20000, 32000)))
+                return probe.getsockname()[1]
+            except OSError:
+                pass
 
 
 class Server:

@@ -109,6 +109,13 @@ def check_reflection(channel, version):
         same(answers[i].error_response.error_code, 5, f"{version}: {questions[i]} is not found")
     numbers = answers[13].all_extension_numbers_response
     same((numbers.base_type_name, list(numbers.extension_number)), ("bench.EchoRequest", []), f"{version}: numbers")
+    # many questions whose answers are larger: the server makes us wait rather than keep them all
+    many = 10000
+    count = 0
+    for answer in ask((question(file_by_filename=f"grpc/reflection/{version}/reflection.proto")
+                       for _ in range(many)), timeout=60):
+        count += len(answer.file_descriptor_response.file_descriptor_proto)
+    same(count, many, f"{version}: many answers")
     # a question that asks nothing ends the stream
     try:
         list(ask(iter([module.ServerReflectionRequest()]), timeout=5))

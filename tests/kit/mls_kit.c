@@ -19,6 +19,8 @@ void kit_init(struct kit *k, const struct suite *suite, uint64_t seed)
     *k = (struct kit){
         .suite = suite, .policy = mls_policy_at(KIT_NOW), .credential_type = CREDENTIAL_BASIC};
     arena_init(&k->arena, (size_t)1 << 30);
+    k->clients = calloc(KIT_MAX_CLIENTS, sizeof *k->clients);
+    kit_must(k->clients == NULL ? ERR(NO_MEMORY) : ERR_OK, "clients");
     rng_seeded_init(&k->seed, seed);
     k->rng = rng_of_seeded(&k->seed);
     k->capabilities_credentials = kit_list(k, 1, (const uint16_t[]){CREDENTIAL_BASIC});
@@ -78,11 +80,7 @@ struct extensions kit_extension(struct kit *k, uint16_t type, struct bytes data)
 
 uint32_t kit_client_new(struct kit *k)
 {
-    if ((k->client_count & (k->client_count - 1)) == 0) { /* at each power of two */
-        size_t room = k->client_count == 0 ? 1 : 2 * (size_t)k->client_count;
-        k->clients = realloc(k->clients, room * sizeof *k->clients);
-        kit_must(k->clients == NULL ? ERR(NO_MEMORY) : ERR_OK, "clients");
-    }
+    kit_must(k->client_count == KIT_MAX_CLIENTS ? ERR(TOO_LARGE) : ERR_OK, "clients");
     struct kit_client *client = &k->clients[k->client_count];
     char name[32];
     int len = snprintf(name, sizeof name, "client %u", k->client_count);

@@ -12,7 +12,7 @@
 #include "mls/public/public_group.h"
 #include "mls/public/staged_commit.h"
 
-enum { KIT_NOW = 1800000000 };
+enum { KIT_NOW = 1800000000, KIT_MAX_CLIENTS = 16384 };
 
 /* A client: one signature key, one identity. Its leaf index is where the group put it. */
 struct kit_client {
@@ -39,7 +39,7 @@ struct kit {
     struct arena arena;
     struct mls_policy policy;
     struct kit_hooks hooks;
-    struct kit_client *clients; /* owned */
+    struct kit_client *clients; /* owned, KIT_MAX_CLIENTS of them, so that they never move */
     uint32_t client_count;
     uint32_t *client_of_leaf; /* owned: number of the client at each leaf of the kit's group */
     uint32_t leaf_room;

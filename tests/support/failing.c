@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 static _Thread_local long countdown = -1;
-static _Thread_local bool failed;
+static _Thread_local bool failed, own_only;
 static _Thread_local long paused = -1;
 
 void test_pause_failing(void)
@@ -19,9 +19,15 @@ void test_resume_failing(void)
     paused = -1;
 }
 
+void test_fail_own_allocation(long n)
+{
+    test_fail_allocation(n);
+    own_only = true;
+}
+
 void test_fail_allocation(long n)
 {
-    failed = false;
+    failed = own_only = false;
     countdown = n;
 }
 
@@ -50,9 +56,17 @@ bool test_can_fail_allocations(void)
     return true;
 }
 
-static bool fail_now(void)
+/* the linker's: where the program's own code lies */
+extern const char __executable_start, etext;
+
+static bool is_own(const void *caller)
 {
-    if (countdown < 0 || countdown-- > 0)
+    return (const char *)caller >= &__executable_start && (const char *)caller < &etext;
+}
+
+static bool fail_now(const void *caller)
+{
+    if (countdown < 0 || (own_only && !is_own(caller)) || countdown-- > 0)
         return false;
     failed = true;
     return true;
@@ -79,17 +93,17 @@ static void *counted(void *p)
 
 void *malloc(size_t len)
 {
-    return fail_now() ? NULL : counted(__libc_malloc(len));
+    return fail_now(__builtin_return_address(0)) ? NULL : counted(__libc_malloc(len));
 }
 
 void *calloc(size_t count, size_t len)
 {
-    return fail_now() ? NULL : counted(__libc_calloc(count, len));
+    return fail_now(__builtin_return_address(0)) ? NULL : counted(__libc_calloc(count, len));
 }
 
 void *realloc(void *old, size_t len)
 {
-    if (fail_now())
+    if (fail_now(__builtin_return_address(0)))
         return NULL;
     void *p = __libc_realloc(old, len);
     live += old == NULL && p != NULL;

@@ -17,6 +17,9 @@
 bool test_can_fail_allocations(void);
 /* The n-th allocation from now on fails, once; below 0: none does. */
 void test_fail_allocation(long n);
+/* The same among the allocations made by the program's own code and its static libraries; those
+ * of shared libraries are neither counted nor failed. */
+void test_fail_own_allocation(long n);
 /* Between these two nothing fails or counts: for the test's own machinery. They don't nest. */
 void test_pause_failing(void);
 void test_resume_failing(void);

@@ -56,5 +56,8 @@ json_t *vector_labelled_file(const char *path)
     free(line);
     if (file != NULL)
         (void)fclose(file);
-    return cases;
+    if (json_array_size(cases) > 0)
+        return cases;
+    json_decref(cases);
+    return NULL;
 }

@@ -32,7 +32,7 @@ static const struct vector_type types[] = {
     {"message-protection", {"proposal_priv", "membership_key"}, vector_message_protection},
     {"key-schedule", {"initial_init_secret", NULL}, vector_key_schedule},
     {"psk_secret", {"psk_secret", "psks"}, vector_psk_secret},
-    {"passive-client", {"external_psks", "epochs"}, NULL},
+    {"passive-client", {"external_psks", "epochs"}, vector_passive_client},
     {"welcome", {"welcome", "signer_pub"}, vector_welcome},
 };
 enum { TYPE_COUNT = sizeof types / sizeof *types, ARENA_CAP_BYTES = 64 * 1024 * 1024 };
@@ -79,8 +79,9 @@ static bool check_file(const char *path, uint64_t now)
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
     json_error_t error = {0};
-    bool is_text = strlen(name) > 4 && strcmp(name + strlen(name) - 4, ".txt") == 0;
-    json_t *file = is_text ? vector_labelled_file(path) : json_load_file(path, 0, &error);
+    json_t *file = json_load_file(path, 0, &error);
+    if (file == NULL)
+        file = vector_labelled_file(path);
     if (file == NULL) {
         printf("%s: line %d: %s\n", path, error.line, error.text);
         return false;

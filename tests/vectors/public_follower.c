@@ -68,9 +68,13 @@ void vector_public_follower(struct vector_case *c)
     policy.max_lifetime_seconds =
         0; /* one of the implementations behind these files makes leaves that last for ever */
     struct public_group g;
-    CHECK_OK(public_group_from_group_info(&m.group_info, bytes_of(NULL, 0), &policy, &g));
+    const json_t *initial = vector_field(c, c->json, "initial");
+    const json_t *tree =
+        json_object_get(initial, "ratchet_tree"); /* where the GroupInfo has none */
+    struct bytes ratchet_tree = json_is_string(tree) ? vector_hex_of(c, tree) : bytes_of(NULL, 0);
+    CHECK_OK(public_group_from_group_info(&m.group_info, ratchet_tree, &policy, &g));
     const json_t *epochs = vector_field(c, c->json, "epochs");
-    check_values(c, &g, vector_field(c, c->json, "initial"));
+    check_values(c, &g, initial);
     for (size_t i = 0; i < json_array_size(epochs) && !c->failed; i++)
         follow_epoch(c, &g, json_array_get(epochs, i), &policy);
     public_group_clear(&g);

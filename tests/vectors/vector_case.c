@@ -34,6 +34,8 @@ static int digit(char ch)
 {
     if (ch >= '0' && ch <= '9')
         return ch - '0';
+    if (ch >= 'A' && ch <= 'F')
+        return ch - 'A' + 10;
     return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
 }
 

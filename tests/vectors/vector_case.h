@@ -66,6 +66,7 @@ void vector_key_schedule(struct vector_case *c);
 void vector_labelled(struct vector_case *c);
 void vector_message_protection(struct vector_case *c);
 void vector_messages(struct vector_case *c);
+void vector_passive_client(struct vector_case *c);
 void vector_psk_secret(struct vector_case *c);
 void vector_public_follower(struct vector_case *c);
 void vector_secret_tree(struct vector_case *c);
@@ -73,11 +74,11 @@ void vector_transcript_hashes(struct vector_case *c);
 void vector_tree_math(struct vector_case *c);
 void vector_tree_operations(struct vector_case *c);
 void vector_tree_validation(struct vector_case *c);
-void vector_treekem(struct vector_case *c); /* the public part */
+void vector_treekem(struct vector_case *c);
 void vector_welcome(struct vector_case *c);
 
 /* Labelled lines (labelled.c) as an array of cases like those of a JSON file. The caller owns it.
- */
+ * NULL when the file has no such line. */
 json_t *vector_labelled_file(const char *path);
 
 #endif

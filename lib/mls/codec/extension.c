@@ -75,9 +75,9 @@ struct err required_capabilities_parse(struct bytes data,
 {
     struct wire_reader r = wire_reader_of(data);
     struct required_capabilities required;
-    u16_list_read(&r, MLS_MAX_CAPABILITIES, &required.extension_types);
-    u16_list_read(&r, MLS_MAX_CAPABILITIES, &required.proposal_types);
-    u16_list_read(&r, MLS_MAX_CAPABILITIES, &required.credential_types);
+    u16_list_read(&r, MLS_MAX_REQUIRED, &required.extension_types);
+    u16_list_read(&r, MLS_MAX_REQUIRED, &required.proposal_types);
+    u16_list_read(&r, MLS_MAX_REQUIRED, &required.credential_types);
     TRY(wire_reader_end(&r));
     *ret_required = required;
     return ERR_OK;

@@ -50,6 +50,7 @@ enum {
     MLS_MAX_LEAVES = 1 << 16,         /* of a ratchet tree, blank ones included */
     MLS_MAX_EXTENSIONS = 64,          /* of one list */
     MLS_MAX_CAPABILITIES = 512,       /* of one of the five lists of Capabilities */
+    MLS_MAX_REQUIRED = 64,            /* of one of the three lists of RequiredCapabilities */
     MLS_MAX_CERTIFICATES = 16,        /* of one x509 credential */
     MLS_MAX_EXTERNAL_SENDERS = 64,    /* of one extension */
     MLS_MAX_COMMIT_PROPOSALS = 16384, /* of one commit */

@@ -67,7 +67,7 @@ struct err key_schedule_from_epoch_secret(const struct suite *suite,
                                           struct epoch_secrets *ret_secrets)
 {
     struct epoch_secrets s = {0};
-    struct err err = ERR_OK;
+    struct err err;
     /* RFC 9420 8, table 4 */
     TRY_OR(derive(suite, epoch_secret, "init", &s.init), err, out);
     TRY_OR(derive(suite, epoch_secret, "sender data", &s.sender_data), err, out);

@@ -120,6 +120,18 @@ static void jump_clear(struct jump *j)
     secret_clear(&j->secret);
 }
 
+static struct err keep(const struct suite *suite, const struct secret *secret, uint32_t generation,
+                       struct ratchet_kept *ret_kept)
+{
+    struct message_key k;
+    TRY(derive_key(suite, secret, generation, &k));
+    ret_kept->generation = generation;
+    memcpy(ret_kept->key, k.key.data, k.key.len);
+    memcpy(ret_kept->nonce, k.nonce, sizeof ret_kept->nonce);
+    message_key_clear(&k);
+    return ERR_OK;
+}
+
 /* The newest kept_most of the old list and the generations jumped over. */
 static struct err jump_init(const struct ratchet *r, const struct suite *suite,
                             const struct secret_tree_limits *limits, uint32_t generation,
@@ -137,17 +149,10 @@ static struct err jump_init(const struct ratchet *r, const struct suite *suite,
         if (old > 0)
             memcpy(j->kept, r->kept + (r->kept_count - old), old * sizeof *j->kept);
     }
-    struct ratchet_kept *fill = j->kept_count > 0 ? j->kept + old : NULL;
+    uint32_t at = old;
     for (uint32_t g = r->next; g < generation; g++) {
-        if (generation - g <= fresh) {
-            struct message_key k;
-            TRY(derive_key(suite, &j->secret, g, &k));
-            fill->generation = g;
-            memcpy(fill->key, k.key.data, k.key.len);
-            memcpy(fill->nonce, k.nonce, sizeof fill->nonce);
-            fill++;
-            message_key_clear(&k);
-        }
+        if (j->kept != NULL && generation - g <= fresh)
+            TRY(keep(suite, &j->secret, g, &j->kept[at++]));
         TRY(step(suite, &j->secret, g));
     }
     return step(suite, &j->secret, generation);

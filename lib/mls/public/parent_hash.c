@@ -61,26 +61,61 @@ static struct bytes field_of(const struct tree_diff *d, uint32_t index)
                                     : tree_node_parent(node).parent_hash;
 }
 
-/* RFC 9420 7.9.2: the unmerged leaves of P under C are the resolution of C without D. Both go from
- * left to right. */
-static bool unmerged_are_rest(const struct u32_list *unmerged, uint32_t c,
-                              const struct node_list *resolution, uint32_t d_index)
+/* The resolution of C beside the unmerged leaves of P that lie under C. Worked out once for each C:
+ * a tree can claim one parent hash in all its leaves. */
+struct under {
+    struct node_list *resolution; /* borrowed */
+    uint32_t parents;             /* nodes in it that are not leaves */
+    struct u32_list unmerged;     /* the part under C */
+};
+
+static size_t first_not_below(const struct u32_list *list, uint32_t value)
 {
-    uint32_t first = tree_math_first_leaf(c);
-    size_t next = 0;
-    while (next < u32_list_count(unmerged) && u32_list_at(unmerged, next) < first)
-        next++;
-    for (uint32_t i = 0; i < resolution->count; i++) {
-        uint32_t x = resolution->at[i];
-        if (x == d_index)
-            continue;
-        if (!tree_math_is_leaf(x) || next == u32_list_count(unmerged) ||
-            u32_list_at(unmerged, next) != x / 2)
-            return false;
-        next++;
+    size_t low = 0;
+    size_t high = u32_list_count(list);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (u32_list_at(list, middle) < value)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return next == u32_list_count(unmerged) ||
-           !tree_math_covers_leaf(c, u32_list_at(unmerged, next));
+    return low;
+}
+
+static struct err look_under(const struct tree_diff *d, const struct u32_list *unmerged, uint32_t c,
+                             struct under *u)
+{
+    u->resolution->count = 0;
+    TRY(tree_resolution(d, c, u->resolution));
+    u->parents = 0;
+    for (uint32_t i = 0; i < u->resolution->count; i++)
+        u->parents += !tree_math_is_leaf(u->resolution->at[i]);
+    uint32_t first_leaf = tree_math_first_leaf(c);
+    size_t from = first_not_below(unmerged, first_leaf);
+    size_t to = first_not_below(unmerged, first_leaf + tree_math_leaf_count(c));
+    u->unmerged.raw =
+        from < to ? bytes_of(unmerged->raw.data + 4 * from, 4 * (to - from)) : bytes_of(NULL, 0);
+    return ERR_OK;
+}
+
+/* RFC 9420 7.9.2: the unmerged leaves of P under C are the resolution of C without D. The first
+ * three questions cost little and leave at most one D for which the lists are compared. Both lists
+ * go from left to right. */
+static bool unmerged_are_rest(const struct under *u, uint32_t d_index)
+{
+    bool is_leaf = tree_math_is_leaf(d_index);
+    if (u->parents != (is_leaf ? 0 : 1) ||
+        u32_list_count(&u->unmerged) != u->resolution->count - 1 ||
+        (is_leaf && u32_list_has_sorted(&u->unmerged, d_index / 2)))
+        return false;
+    size_t next = 0;
+    for (uint32_t i = 0; i < u->resolution->count; i++) {
+        uint32_t x = u->resolution->at[i];
+        if (x != d_index && u32_list_at(&u->unmerged, next++) != x / 2)
+            return false;
+    }
+    return true;
 }
 
 /* How many nodes D under child C of P are valid with respect to P. D is one of the non-blank nodes
@@ -91,10 +126,11 @@ static struct err count_valid(const struct tree_diff *d, uint32_t p, uint32_t c,
 {
     struct parent_node parent = tree_node_parent(tree_diff_at(d, p));
     struct node_list *frontier = &lists[0];
-    struct node_list *resolution = &lists[1];
+    struct under under = {.resolution = &lists[1]};
+    struct digest expected = {.len = 0};
+    bool looked = false;
     frontier->count = 0;
     TRY(tree_frontier(d, c, frontier));
-    struct digest expected = {.len = 0};
     for (uint32_t i = 0; i < frontier->count; i++) {
         struct bytes field = field_of(d, frontier->at[i]);
         if (field.len == 0)
@@ -107,9 +143,10 @@ static struct err count_valid(const struct tree_diff *d, uint32_t p, uint32_t c,
         }
         if (!bytes_equal(field, digest_view(&expected)))
             continue;
-        resolution->count = 0;
-        TRY(tree_resolution(d, c, resolution));
-        *valid += unmerged_are_rest(&parent.unmerged_leaves, c, resolution, frontier->at[i]);
+        if (!looked)
+            TRY(look_under(d, &parent.unmerged_leaves, c, &under));
+        looked = true;
+        *valid += unmerged_are_rest(&under, frontier->at[i]);
     }
     return ERR_OK;
 }

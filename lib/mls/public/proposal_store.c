@@ -118,6 +118,7 @@ struct err proposal_store_add(struct proposal_store *store, const struct hash_al
         return err;
     }
     entry->ref = ref;
+    entry->number = store->count;
     uint32_t place = place_of(store, digest_view(&ref));
     memmove(store->by_ref + place + 1, store->by_ref + place,
             (store->count - place) * sizeof *store->by_ref);
@@ -125,4 +126,16 @@ struct err proposal_store_add(struct proposal_store *store, const struct hash_al
     store->entries[store->count++] = entry;
     store->bytes += entry->bytes.len;
     return ERR_OK;
+}
+
+void proposal_store_drop_last(struct proposal_store *store)
+{
+    struct stored_proposal *entry = store->entries[--store->count];
+    uint32_t place = 0;
+    while (store->by_ref[place] != store->count)
+        place++;
+    memmove(store->by_ref + place, store->by_ref + place + 1,
+            (store->count - place) * sizeof *store->by_ref);
+    store->bytes -= entry->bytes.len;
+    free_entry(entry);
 }

@@ -17,6 +17,7 @@ enum {
 
 struct stored_proposal {
     struct digest ref; /* ProposalRef */
+    uint32_t number;   /* place in entries */
     struct sender sender;
     struct proposal proposal; /* views into bytes */
     struct bytes bytes;       /* the AuthenticatedContent; in the arena */
@@ -37,6 +38,8 @@ void proposal_store_clear(struct proposal_store *store);
  * ERR_NO_MEMORY, ERR_MLS_TOO_MANY_PROPOSALS. */
 CHECKED struct err proposal_store_add(struct proposal_store *store, const struct hash_alg *alg,
                                       const struct authenticated_content *content);
+/* Takes back what was added last; the store must not be empty. */
+void proposal_store_drop_last(struct proposal_store *store);
 /* NULL when there is none. Lives until the store is cleared. */
 const struct stored_proposal *proposal_store_find(const struct proposal_store *store,
                                                   struct bytes ref);

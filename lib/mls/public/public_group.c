@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#include "crypto/labelled.h"
+#include "mls/public/info_check.h"
 #include "mls/public/staged_commit.h"
 #include "mls/public/transcript.h"
 #include "mls/public/validate_tree.h"
@@ -43,50 +43,18 @@ void public_group_set_confirmation_tag(struct public_group *g, struct bytes tag)
     set_tag(g, tag);
 }
 
-static struct err check_info_form(const struct group_info *info, const struct suite *suite)
+static struct err validate(const struct public_group *g, const struct mls_policy *policy)
 {
-    size_t confirmed_len = info->group_context.confirmed_transcript_hash.len;
-    struct bytes data;
-    struct bytes key;
-    /* RFC 9420 8.2: an output of the suite's hash; empty in epoch 0 */
-    if (confirmed_len != suite->hash->bytes &&
-        !(confirmed_len == 0 && info->group_context.epoch == 0))
-        return ERR(MLS_TRANSCRIPT_HASH_LENGTH);
-    /* RFC 9420 6.1: a MAC of full length */
-    if (info->confirmation_tag.len != suite->hash->bytes)
-        return ERR(MLS_CONFIRMATION_TAG_LENGTH);
-    /* RFC 9420 13.4: no more than one extension of any given type */
-    if (!extensions_unique(&info->extensions))
-        return ERR(MLS_EXTENSION_TWICE);
-    if (!extensions_find(&info->extensions, EXTENSION_EXTERNAL_PUB, &data))
-        return ERR_OK;
-    /* RFC 9420 12.4.3.2: an HPKE public key of the suite */
-    TRY(validate_blame(external_pub_parse(data, &key), ERR_MLS_EXTERNAL_PUB));
-    return validate_blame(kem_check_public(suite->hpke.kem, key), ERR_MLS_EXTERNAL_PUB);
-}
-
-static struct err check_info_signature(const struct public_group *g, const struct group_info *info)
-{
-    struct leaf_node signer;
-    /* RFC 9420 12.4.3.1: the signer is a leaf of the tree, and not blank */
-    if (!tree_leaf(&g->tree, info->signer, &signer))
-        return ERR(MLS_GROUP_INFO_SIGNER);
-    struct buf tbs = BUF_INIT;
-    group_info_write_tbs(&tbs, info);
-    struct err err = buf_check(&tbs);
-    if (err_is_ok(err))
-        err = labelled_verify(g->suite->sig, signer.signature_key, LABEL_MLS,
-                              bytes_str("GroupInfoTBS"), buf_view(&tbs), info->signature);
-    buf_clear(&tbs);
-    /* RFC 9420 12.4.3.1: verify the signature on the GroupInfo */
-    return validate_blame(err, ERR_MLS_GROUP_INFO_SIGNATURE);
+    struct tree_diff d;
+    tree_diff_init(&d, &g->tree);
+    return validate_tree(&d, g->suite, g->context.group_id, &g->rules, policy);
 }
 
 static struct err from_group_info(struct public_group *g, const struct group_info *info,
                                   struct bytes ratchet_tree, const struct mls_policy *policy)
 {
     TRY(public_group_adopt_context(g, info->group_context.raw));
-    TRY(check_info_form(info, g->suite));
+    TRY(info_check_form(info, g->suite));
     /* RFC 9420 12.4.3.3: the tree is in the extension, or comes from elsewhere */
     if (ratchet_tree.len == 0 &&
         !extensions_find(&info->extensions, EXTENSION_RATCHET_TREE, &ratchet_tree))
@@ -95,10 +63,12 @@ static struct err from_group_info(struct public_group *g, const struct group_inf
     /* RFC 9420 12.4.3.1: the tree hash matches the tree_hash field */
     if (!bytes_equal(tree_root_hash(&g->tree), g->context.tree_hash))
         return ERR(MLS_TREE_HASH);
-    TRY(check_info_signature(g, info));
-    struct tree_diff d;
-    tree_diff_init(&d, &g->tree);
-    TRY(validate_tree(&d, g->suite, g->context.group_id, &g->rules, policy));
+    struct leaf_node signer;
+    /* RFC 9420 12.4.3.1: the signer is a leaf of the tree, and not blank */
+    if (!tree_leaf(&g->tree, info->signer, &signer))
+        return ERR(MLS_GROUP_INFO_SIGNER);
+    TRY(info_check_signature(info, g->suite, signer.signature_key));
+    TRY(validate(g, policy));
     set_tag(g, info->confirmation_tag);
     return ERR_OK;
 }
@@ -133,9 +103,7 @@ static struct err create(struct public_group *g, struct group_context *gc, struc
     group_context_write(scratch, gc);
     TRY(buf_check(scratch));
     TRY(public_group_adopt_context(g, buf_view(scratch)));
-    struct tree_diff d;
-    tree_diff_init(&d, &g->tree);
-    return validate_tree(&d, g->suite, g->context.group_id, &g->rules, policy);
+    return validate(g, policy);
 }
 
 struct err public_group_create(const struct suite *suite, struct bytes group_id,

@@ -11,7 +11,8 @@
  * public_group_merge creator  staged_commit_begin ... (staged_commit.h)
  *
  * Nothing changes on failure. A staged commit borrows the group: merge it or free it before
- * anything else changes the group (adding a proposal included). Not thread-safe.
+ * anything else changes the group. Adding a proposal is no such change: stored proposals stay where
+ * they are. Not thread-safe.
  */
 #ifndef MLS_PUBLIC_PUBLIC_GROUP_H
 #define MLS_PUBLIC_PUBLIC_GROUP_H
@@ -30,7 +31,7 @@ struct public_group {
     struct tree tree;
     struct buf context_bytes;     /* the encoded GroupContext */
     struct group_context context; /* views into context_bytes */
-    struct group_rules rules;     /* the same */
+    struct group_rules rules;     /* what the context's extensions ask of leaves; the same */
     struct digest interim_transcript_hash;
     struct digest confirmation_tag; /* of the commit that began the epoch */
     struct proposal_store proposals;
@@ -81,6 +82,13 @@ CHECKED struct err public_group_sender_key(const struct public_group *g,
                                            const struct authenticated_content *content,
                                            struct bytes *ret_key);
 
+/* The signature alone (RFC 9420 6.1), under a key and the encoded GroupContext of the epoch the
+ * content belongs to: for a member reading messages of an epoch that is over.
+ * ERR_MLS_MESSAGE_SIGNATURE, ERR_NO_MEMORY. */
+CHECKED struct err public_group_verify_signature(const struct suite *suite,
+                                                 const struct authenticated_content *content,
+                                                 struct bytes context, struct bytes key);
+
 /* Validates a verified proposal by itself and stores it. Errors: those of validate_proposal,
  * proposal_store_add. */
 CHECKED struct err public_group_add_proposal(struct public_group *g,
@@ -110,11 +118,32 @@ static inline bool public_group_leaf(const struct public_group *g, uint32_t leaf
     return tree_leaf(&g->tree, leaf_index, ret_leaf);
 }
 
+/* Is this the GroupInfo of the group's present epoch: same GroupContext and confirmation tag,
+ * signed by a member? For a server that is handed a new one with each commit. Whether it has a tree
+ * or an external_pub is for the caller to ask. ERR_MLS_GROUP_INFO_STATE, and what
+ * public_group_from_group_info says about the form. */
+CHECKED struct err public_group_check_info(const struct public_group *g,
+                                           const struct group_info *info);
+
+/* Is there a Remove of this leaf among the pending proposals? */
+bool public_group_remove_pending(const struct public_group *g, uint32_t leaf_index);
+
 /* RFC 9420 11.2: the group has ended by a ReInit; only a view of it remains. */
 static inline bool public_group_is_closed(const struct public_group *g)
 {
     return g->reinit.len > 0;
 }
+
+/* RFC 9420 11.2, 12.4.3.1: is `next` (epoch 1 of the new group) what the ReInit of the closed group
+ * announced? ERR_MLS_REINIT_MISMATCH. And are all members of the old group in it?
+ * ERR_MLS_REINIT_MEMBERS. */
+CHECKED struct err public_group_check_reinit(const struct public_group *closed,
+                                             const struct public_group *next);
+/* RFC 9420 11.3, 12.4.3.1: is `next` a subgroup branched from `from`? ERR_MLS_BRANCH_MISMATCH,
+ * ERR_MLS_BRANCH_MEMBERS. In both, members are matched by equal credentials; an application that
+ * matches them otherwise does so itself. */
+CHECKED struct err public_group_check_branch(const struct public_group *from,
+                                             const struct public_group *next);
 
 /* The whole state, for storage that keeps it from being changed: loading trusts it and verifies no
  * signature, but checks form and that the tree fits its hash. */

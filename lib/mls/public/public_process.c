@@ -66,15 +66,15 @@ struct err public_group_sender_key(const struct public_group *g,
     }
 }
 
-static struct err check_signature(const struct public_group *g,
-                                  const struct authenticated_content *content, struct bytes key)
+struct err public_group_verify_signature(const struct suite *suite,
+                                         const struct authenticated_content *content,
+                                         struct bytes context, struct bytes key)
 {
     struct buf tbs = BUF_INIT;
-    framed_content_write_tbs(&tbs, content->wire_format, &content->content,
-                             public_group_context(g));
+    framed_content_write_tbs(&tbs, content->wire_format, &content->content, context);
     struct err err = buf_check(&tbs);
     if (err_is_ok(err))
-        err = labelled_verify(g->suite->sig, key, LABEL_MLS, bytes_str("FramedContentTBS"),
+        err = labelled_verify(suite->sig, key, LABEL_MLS, bytes_str("FramedContentTBS"),
                               buf_view(&tbs), content->auth.signature);
     buf_clear(&tbs);
     /* RFC 9420 6.1: recipients MUST verify the signature */
@@ -99,7 +99,17 @@ struct err public_group_verify(const struct public_group *g,
         return ERR(MLS_CONFIRMATION_TAG_LENGTH);
     struct bytes key;
     TRY(public_group_sender_key(g, content, &key));
-    return check_signature(g, content, key);
+    return public_group_verify_signature(g->suite, content, public_group_context(g), key);
+}
+
+bool public_group_remove_pending(const struct public_group *g, uint32_t leaf_index)
+{
+    for (uint32_t i = 0; i < g->proposals.count; i++) {
+        const struct proposal *p = &g->proposals.entries[i]->proposal;
+        if (p->type == PROPOSAL_REMOVE && p->remove == leaf_index)
+            return true;
+    }
+    return false;
 }
 
 struct err public_group_add_proposal(struct public_group *g,

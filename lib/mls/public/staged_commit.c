@@ -31,14 +31,17 @@ const struct reinit *staged_commit_reinit(const struct staged_commit *s)
                : NULL;
 }
 
-static struct err resolve(struct staged_commit *s, const struct proposal_or_ref *proposals,
-                          size_t count)
+bool staged_commit_covers_pending(const struct staged_commit *s)
 {
-    if (count > MLS_MAX_COMMIT_PROPOSALS)
-        return ERR(WIRE_LIMIT);
-    s->list = calloc(count + 1, sizeof *s->list);
-    if (s->list == NULL)
-        return ERR(NO_MEMORY);
+    return s->covered_count == s->group->proposals.count;
+}
+
+/* seen: a flag for each pending proposal, so that one named twice (which only types we do not know
+ * can be) counts once among those covered. */
+static struct err resolve_each(struct staged_commit *s, const struct proposal_or_ref *proposals,
+                               size_t count, bool *seen)
+{
+    bool is_external = s->committer.type == SENDER_NEW_MEMBER_COMMIT;
     for (size_t i = 0; i < count; i++) {
         struct listed_proposal *p = &s->list[i];
         if (proposals[i].type == PROPOSAL_BY_VALUE) {
@@ -49,13 +52,28 @@ static struct err resolve(struct staged_commit *s, const struct proposal_or_ref 
         /* RFC 9420 12.4: a reference identifies a proposal received in this epoch */
         const struct stored_proposal *stored =
             proposal_store_find(&s->group->proposals, proposals[i].reference);
-        bool is_external = s->committer.type == SENDER_NEW_MEMBER_COMMIT;
         if (stored == NULL)
             return is_external ? ERR(MLS_EXTERNAL_COMMIT_REFERENCE) : ERR(MLS_PROPOSAL_REF_UNKNOWN);
         *p = (struct listed_proposal){&stored->proposal, stored->sender, true, true};
+        s->covered_count += !seen[stored->number];
+        seen[stored->number] = true;
     }
     s->list_count = count;
     return ERR_OK;
+}
+
+static struct err resolve(struct staged_commit *s, const struct proposal_or_ref *proposals,
+                          size_t count)
+{
+    if (count > MLS_MAX_COMMIT_PROPOSALS)
+        return ERR(WIRE_LIMIT);
+    s->list = calloc(count + 1, sizeof *s->list);
+    bool *seen = calloc(s->group->proposals.count + (size_t)1, sizeof *seen);
+    struct err err = ERR(NO_MEMORY);
+    if (s->list != NULL && seen != NULL)
+        err = resolve_each(s, proposals, count, seen);
+    free(seen);
+    return err;
 }
 
 static struct err validate(struct staged_commit *s, const struct staged_options *options)
@@ -84,8 +102,10 @@ static struct err validate(struct staged_commit *s, const struct staged_options 
 static struct err apply(struct staged_commit *s)
 {
     for (size_t i = 0; i < s->list_count; i++) {
-        if (s->list[i].proposal->type == PROPOSAL_GROUP_CONTEXT_EXTENSIONS)
-            s->extensions = s->list[i].proposal->group_context_extensions;
+        if (s->list[i].proposal->type != PROPOSAL_GROUP_CONTEXT_EXTENSIONS)
+            continue;
+        s->extensions = s->list[i].proposal->group_context_extensions;
+        s->new_extensions = true;
     }
     TRY(group_rules_read(&s->extensions, &s->rules));
     for (size_t i = 0; i < s->list_count; i++) {
@@ -214,12 +234,21 @@ struct err staged_commit_process(const struct public_group *g,
                                  const struct authenticated_content *content,
                                  const struct mls_policy *policy, struct staged_commit **ret_staged)
 {
+    return staged_commit_process_with(g, content, policy, &(struct staged_options){0}, ret_staged);
+}
+
+struct err staged_commit_process_with(const struct public_group *g,
+                                      const struct authenticated_content *content,
+                                      const struct mls_policy *policy,
+                                      const struct staged_options *options,
+                                      struct staged_commit **ret_staged)
+{
     if (content->content.type != CONTENT_COMMIT)
         return ERR(ARGUMENT);
     const struct commit *commit = &content->content.commit;
     struct staged_commit *s = NULL;
     TRY(staged_commit_begin(g, content->content.sender, commit->proposals, commit->proposal_count,
-                            policy, &(struct staged_options){0}, &s));
+                            policy, options, &s));
     struct err err = process(s, content);
     if (!err_is_ok(err)) {
         staged_commit_free(&s);

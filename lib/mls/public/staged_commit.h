@@ -36,6 +36,7 @@ struct staged_commit {
         committer_leaf; /* where the committer sits in the new tree; for a joiner set by join */
     struct listed_proposal *list; /* owned; in the order of the commit, references resolved */
     size_t list_count;
+    uint32_t covered_count; /* pending proposals the list names */
     bool path_required;
     bool has_path;
     struct filtered_path path;      /* after shape */
@@ -49,6 +50,7 @@ struct staged_commit {
     /* Also in the list: PSKs in order (PROPOSAL_PSK), kem_output (PROPOSAL_EXTERNAL_INIT),
      * PROPOSAL_REINIT. */
 
+    bool new_extensions;          /* there is a GroupContextExtensions */
     struct extensions extensions; /* of the new epoch: after a GroupContextExtensions */
     struct group_rules rules;     /* read from them */
     struct buf
@@ -75,6 +77,12 @@ CHECKED struct err staged_commit_process(const struct public_group *g,
                                          const struct authenticated_content *content,
                                          const struct mls_policy *policy,
                                          struct staged_commit **ret_staged);
+/* The same with options: for a creator who takes up a commit of its own again. */
+CHECKED struct err staged_commit_process_with(const struct public_group *g,
+                                              const struct authenticated_content *content,
+                                              const struct mls_policy *policy,
+                                              const struct staged_options *options,
+                                              struct staged_commit **ret_staged);
 /* *staged becomes NULL; NULL is ignored. */
 void staged_commit_free(struct staged_commit **staged);
 
@@ -104,6 +112,16 @@ CHECKED struct err staged_commit_confirm(struct staged_commit *s,
 /* ERR_MLS_CONFIRMATION_TAG_LENGTH */
 CHECKED struct err staged_commit_set_tag(struct staged_commit *s, struct bytes tag);
 
+/* As public_group_check_info, about the epoch this commit begins: before anything is merged. */
+CHECKED struct err staged_commit_check_info(const struct staged_commit *s,
+                                            const struct group_info *info);
+/* RFC 9420 12.4.1: the Welcomes of a commit reach each member it adds, once, and nobody else.
+ * ERR_MLS_WELCOME_MEMBERS, ERR_MLS_KEY_PACKAGE_SUITE (of a Welcome), ERR_NO_MEMORY. n log n. */
+CHECKED struct err staged_commit_check_welcomes(const struct staged_commit *s,
+                                                const struct welcome *welcomes, size_t count);
+/* Does it cover every proposal pending in the group? (A server may ask that of regular commits, so
+ * that nobody is kept from leaving; RFC 9420 12.4 leaves it to the application.) */
+bool staged_commit_covers_pending(const struct staged_commit *s);
 /* The ReInit among the proposals, or NULL. */
 const struct reinit *staged_commit_reinit(const struct staged_commit *s);
 

@@ -32,7 +32,7 @@ static bool has_new_credential_type(const struct staged_commit *s)
     return false;
 }
 
-static struct err check_all_leaves(const struct staged_commit *s, bool new_extensions)
+static struct err check_all_leaves(const struct staged_commit *s)
 {
     struct leaf_node leaf;
     for (uint32_t i = 0; i < s->diff.width; i++) {
@@ -40,7 +40,7 @@ static struct err check_all_leaves(const struct staged_commit *s, bool new_exten
             continue;
         /* RFC 9420 12.1.7, 11.1: all members, those added included, support what the new extensions
          * require */
-        if (new_extensions && !err_is_ok(validate_leaf_in_group(&leaf, &s->rules)))
+        if (s->new_extensions && !err_is_ok(validate_leaf_in_group(&leaf, &s->rules)))
             return ERR(MLS_CONTEXT_EXTENSIONS_UNSUPPORTED);
         TRY(validate_leaf_credentials(&leaf, &s->diff.credentials));
     }
@@ -57,9 +57,8 @@ static struct err check_leaves(const struct staged_commit *s)
         TRY(check_leaf(s, s->updated.at[i]));
     if (s->has_path)
         TRY(check_leaf(s, 2 * s->committer_leaf));
-    bool new_extensions = s->extensions.raw.data != s->group->context.extensions.raw.data;
-    if (new_extensions || has_new_credential_type(s))
-        return check_all_leaves(s, new_extensions);
+    if (s->new_extensions || has_new_credential_type(s))
+        return check_all_leaves(s);
     return ERR_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "mls/public/tree_diff.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 void tree_diff_init(struct tree_diff *d, const struct tree *base)
@@ -40,6 +41,7 @@ static struct tree_diff_entry *find(const struct tree_diff *d, uint32_t index)
 
 static struct err grow(struct tree_diff *d)
 {
+    assert(d->entries != NULL || d->count == 0);
     uint32_t cap = d->cap == 0 ? 32 : 2 * d->cap;
     uint32_t *slots = calloc(2 * (size_t)cap, sizeof *slots);
     if (slots == NULL)
@@ -65,6 +67,7 @@ static struct err touch(struct tree_diff *d, uint32_t index, struct tree_diff_en
     if (entry == NULL) {
         if (d->count == d->cap)
             TRY(grow(d));
+        assert(d->entries != NULL);
         bool in_base = index < tree_math_node_count(d->base->width);
         struct tree_node *node = in_base ? tree_node_ref(d->base->nodes[index]) : NULL;
         d->slots[slot_of(d, index)] = d->count + 1;
@@ -303,4 +306,21 @@ static struct err rehash(struct tree_diff *d, uint32_t index)
 struct err tree_diff_rehash(struct tree_diff *d)
 {
     return rehash(d, tree_math_root(d->width));
+}
+
+void tree_diff_write(struct buf *b, const struct tree_diff *d)
+{
+    size_t mark = wire_vector_begin(b);
+    uint32_t count = tree_math_node_count(d->width);
+    while (count > 0 && tree_diff_at(d, count - 1) == NULL)
+        count--;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct tree_node *node = tree_diff_at(d, i);
+        wire_write_present(b, node != NULL);
+        if (node == NULL)
+            continue;
+        wire_write_u8(b, tree_math_is_leaf(i) ? NODE_LEAF : NODE_PARENT);
+        wire_write_fixed(b, tree_node_raw(node));
+    }
+    wire_vector_end(b, mark);
 }

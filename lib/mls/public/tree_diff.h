@@ -89,6 +89,9 @@ void tree_merge_clear(struct tree_merge *m);
  * write it. */
 void tree_merge(struct tree *base, struct tree_diff *d, struct tree_merge *m);
 
+/* As the ratchet_tree extension's data, like tree_write. */
+void tree_diff_write(struct buf *b, const struct tree_diff *d);
+
 /* RFC 9420 12.4.2: does any node of the tree as the diff shows it have this encryption key? */
 bool tree_diff_has_encryption_key(const struct tree_diff *d, struct bytes key);
 

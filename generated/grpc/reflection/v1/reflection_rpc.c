@@ -141,7 +141,7 @@ static const struct hearth_endpoint grpc_reflection_v1_server_reflection__endpoi
         .path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
         .shape = HEARTH_BIDI,
         .callers = 0,
-        .cost = 0, /* COST_FREE */
+        .cost = 0, /* COST_UNSPECIFIED */
         .idempotent = false,
         .federated = false,
         .compression = true,

@@ -145,7 +145,7 @@ static const struct hearth_endpoint grpc_reflection_v1alpha_server_reflection__e
         .path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
         .shape = HEARTH_BIDI,
         .callers = 0,
-        .cost = 0, /* COST_FREE */
+        .cost = 0, /* COST_UNSPECIFIED */
         .idempotent = false,
         .federated = false,
         .compression = true,

@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 
+#include "golden/names_rpc.h"
 #include "golden/shapes_rpc.h"
+#include "google/rpc/error_details.pb-c.h"
 #include "hearth/rpc.h"
 #include "support/certificate.h"
 
@@ -216,6 +218,13 @@ static void blocking_unary(struct hearth_channel *channel)
     in.id.len = 3; /* the field's rule, checked by the server */
     assert_int_equal(hearth_shapes_ask(channel, NULL, &in, &out, &status), HEARTH_INVALID_ARGUMENT);
     assert_string_equal(status.message, "id: must be 4 bytes");
+    ProtobufCMessage *detail = hearth_status_find(&status, &google__rpc__bad_request__descriptor);
+    assert_non_null(detail);
+    const Google__Rpc__BadRequest *bad = (const Google__Rpc__BadRequest *)detail;
+    assert_int_equal(bad->n_field_violations, 1);
+    assert_string_equal(bad->field_violations[0]->field, "id");
+    assert_string_equal(bad->field_violations[0]->description, "must be 4 bytes");
+    protobuf_c_message_free_unpacked(detail, NULL);
     hearth_status_clear(&status);
 }
 
@@ -415,6 +424,26 @@ static void check_callbacks(bool tls)
     world_close(&w);
 }
 
+/* A channel that goes while calls are under way ends them: the stubs' callbacks run once, and
+ * nothing is left. */
+static void free_under_calls(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, false, true);
+    struct progress unary = {.world = &w, .code = HEARTH_LATER};
+    struct progress stream = {.world = &w, .code = HEARTH_LATER};
+    question_type in = question(hello);
+    const struct hearth_shapes_listen_events events = {.on_message = got, .on_done = done};
+    unary.call = hearth_shapes_ask_start(w.channel, NULL, &in, asked, &unary);
+    stream.call = hearth_shapes_listen_start(w.channel, NULL, &in, &events, &stream);
+    assert_non_null(unary.call);
+    assert_non_null(stream.call);
+    world_close(&w);
+    assert_int_equal(unary.code, HEARTH_CANCELLED);
+    assert_int_equal(stream.code, HEARTH_CANCELLED);
+}
+
 static void callbacks_plain(void **state)
 {
     (void)state;
@@ -427,13 +456,91 @@ static void callbacks_tls(void **state)
     check_callbacks(true);
 }
 
+/* ---- messages within messages ---- */
+
+typedef Golden__FooBar__Outer outer_type;
+typedef Golden__FooBar__Outer__InnerThing inner_type;
+
+enum { LEVELS = 400 };
+
+/* Outer within InnerThing within Outer ...: `levels` messages in all, the outermost an Outer. */
+struct nest {
+    outer_type outer[LEVELS];
+    inner_type inner[LEVELS];
+    outer_type *list[LEVELS];
+};
+
+static outer_type *nest_init(struct nest *nest, size_t levels)
+{
+    for (size_t i = 0; i < LEVELS; i++) {
+        golden__foo_bar__outer__init(&nest->outer[i]);
+        golden__foo_bar__outer__inner_thing__init(&nest->inner[i]);
+        nest->list[i] = &nest->outer[i];
+    }
+    for (size_t made = 1, at = 0; made < levels; made++) {
+        if (made % 2 == 1) {
+            nest->outer[at].delete_ = &nest->inner[at];
+        } else {
+            nest->inner[at].back = &nest->list[at + 1];
+            nest->inner[at].n_back = 1;
+            at++;
+        }
+    }
+    return &nest->outer[0];
+}
+
+static struct nest deep; /* what the server answers with */
+
+static enum hearth_code ids(struct hearth_call *call, const outer_type *in, void *self)
+{
+    (void)self;
+    if (in == NULL)
+        return HEARTH_OK;
+    return golden_foo_bar_httpservice_ids_write(call, &deep.inner[0]) < 0 ? HEARTH_CANCELLED
+                                                                          : HEARTH_LATER;
+}
+
+static enum hearth_code ask_ids(struct hearth_channel *channel, size_t ask_levels,
+                                size_t answer_levels)
+{
+    static struct nest question_nest;
+    nest_init(&deep, answer_levels + 1);
+    const outer_type *in = nest_init(&question_nest, ask_levels);
+    struct hearth_stream *stream = golden_foo_bar_httpservice_ids_open(channel, NULL);
+    assert_non_null(stream);
+    (void)golden_foo_bar_httpservice_ids_send(stream, in);
+    hearth_stream_half_close(stream);
+    inner_type *item = golden_foo_bar_httpservice_ids_read(stream);
+    if (item != NULL)
+        protobuf_c_message_free_unpacked(&item->base, NULL);
+    return hearth_stream_finish(stream, NULL);
+}
+
+/* A hundred levels are taken, both ways; more is refused before anything recurses. */
+static void nesting_is_bounded(void **state)
+{
+    (void)state;
+    static const struct golden_foo_bar_httpservice_service nesting = {.ids = ids};
+    char address[32];
+    struct hearth_server *server = hearth_server_new(NULL);
+    assert_true(hearth_server_add_golden_foo_bar_httpservice(server, &nesting, NULL));
+    assert_true(hearth_server_listen(server, "127.0.0.1:0", NULL));
+    assert_true(hearth_server_start(server));
+    snprintf(address, sizeof address, "127.0.0.1:%u", hearth_server_port(server, 0));
+    struct hearth_channel *channel = hearth_channel_new(address, NULL);
+    assert_int_equal(ask_ids(channel, 100, 100), HEARTH_OK);
+    assert_int_equal(ask_ids(channel, 101, 1), HEARTH_INTERNAL);
+    assert_int_equal(ask_ids(channel, 1, 101), HEARTH_INTERNAL);
+    hearth_channel_free(channel);
+    hearth_server_free(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocking_plain),
-        cmocka_unit_test(blocking_tls),
-        cmocka_unit_test(callbacks_plain),
-        cmocka_unit_test(callbacks_tls),
+        cmocka_unit_test(blocking_plain),   cmocka_unit_test(blocking_tls),
+        cmocka_unit_test(callbacks_plain),  cmocka_unit_test(callbacks_tls),
+        cmocka_unit_test(free_under_calls), cmocka_unit_test(nesting_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,7 +69,8 @@ static struct bytes psk(enum psk_type type, enum psk_usage usage, size_t nonce_b
 static struct bytes reinit(uint16_t version)
 {
     struct proposal p = {.type = PROPOSAL_REINIT};
-    p.reinit = (struct reinit){bytes_str("next"), version, 2, {0}};
+    p.reinit =
+        (struct reinit){.group_id = bytes_str("next"), .version = version, .cipher_suite = 2};
     return kit_proposal(&k, &p);
 }
 
@@ -89,6 +90,14 @@ static void single_proposals(void **state)
     assert_err(commit1(value(reinit(0))), MLS_REINIT_VERSION);
     assert_err(commit1(value(extensions_proposal(EXTENSION_REQUIRED_CAPABILITIES, bytes_str("?")))),
                MLS_GROUP_EXTENSION);
+    assert_err(commit1(value(extensions_proposal(EXTENSION_EXTERNAL_SENDERS, bytes_str("?")))),
+               MLS_GROUP_EXTENSION);
+    struct buf b = BUF_INIT;
+    struct proposal twice = {.type = PROPOSAL_GROUP_CONTEXT_EXTENSIONS};
+    extension_write(&b, EXTENSION_APPLICATION_ID, bytes_str("x"));
+    extension_write(&b, EXTENSION_APPLICATION_ID, bytes_str("y"));
+    twice.group_context_extensions.raw = kit_take(&k, &b);
+    assert_err(commit1(value(kit_proposal(&k, &twice))), MLS_EXTENSION_TWICE);
     struct proposal init = {.type = PROPOSAL_EXTERNAL_INIT, .external_init = kit_kem_key(&k)};
     assert_err(commit1(value(kit_proposal(&k, &init))), MLS_EXTERNAL_INIT);
 }
@@ -141,6 +150,27 @@ static void paths_are_required(void **state)
     assert_err(commit1(value(extensions_proposal(EXTENSION_EXTERNAL_SENDERS, bytes_of("", 1)))),
                MLS_PATH_REQUIRED);
     assert_ok(commit1(value(kit_add(&k, kit_client_new(&k)))));
+}
+
+static void lists_are_bounded(void **state)
+{
+    (void)state;
+    static struct proposal_or_ref list[MLS_MAX_PSKS + 1];
+    uint16_t types[17];
+    for (uint16_t i = 0; i < 17; i++)
+        types[i] = (uint16_t)(0xff00 + i);
+    k.capabilities_proposals = kit_list(&k, 17, types);
+    kit_group(&k, 2, true, &(struct extensions){0});
+    for (size_t i = 0; i <= MLS_MAX_PSKS; i++)
+        list[i] = value(psk(PSK_EXTERNAL, 0, 32));
+    assert_ok(process(kit_commit(&k, 0, list, MLS_MAX_PSKS, false)));
+    assert_err(process(kit_commit(&k, 0, list, MLS_MAX_PSKS + 1, false)), WIRE_LIMIT);
+    for (size_t i = 0; i < 17; i++) {
+        struct proposal custom = {.type = types[i], .unknown = bytes_str("x")};
+        list[i] = value(kit_proposal(&k, &custom));
+    }
+    assert_ok(process(kit_commit(&k, 0, list, 16, false)));
+    assert_err(process(kit_commit(&k, 0, list, 17, false)), WIRE_LIMIT);
 }
 
 /* RFC 9420 12.2: unknown proposals only if all members support them, those removed excepted. */
@@ -196,6 +226,11 @@ static void required_capabilities(void **state)
     struct proposal_or_ref update = sent(1, kit_update(&k, 1));
     k.capabilities_proposals = kit_list(&k, 1, (const uint16_t[]){0xff02});
     assert_err(process(kit_commit(&k, 0, &update, 1, true)), MLS_LEAF_REQUIRED_PROPOSAL);
+    /* the committer's own new leaf too */
+    k.capabilities_extensions = (struct u16_list){0};
+    assert_err(process(kit_commit(&k, 0, NULL, 0, true)), MLS_LEAF_REQUIRED_EXTENSION);
+    k.capabilities_extensions = kit_list(&k, 1, (const uint16_t[]){0xff01});
+    assert_ok(process(kit_commit(&k, 0, NULL, 0, true)));
     /* new requirements: members who lack them make the proposal invalid */
     struct proposal_or_ref change = value(
         extensions_proposal(EXTENSION_REQUIRED_CAPABILITIES, required(0xff01, 0, CREDENTIAL_X509)));
@@ -211,6 +246,11 @@ static void required_capabilities(void **state)
     k.capabilities_extensions = (struct u16_list){0};
     struct proposal_or_ref list[] = {value(kit_add(&k, kit_client_new(&k))), lower};
     assert_ok(process(kit_commit(&k, 0, list, 2, true)));
+    /* what was required is required no more once that is merged */
+    assert_int_equal(u16_list_count(&k.group.rules.required.extension_types), 1);
+    k.capabilities_extensions = kit_list(&k, 1, (const uint16_t[]){0xff01});
+    kit_apply(&k, kit_commit(&k, 0, &lower, 1, true), NULL, 0);
+    assert_int_equal(u16_list_count(&k.group.rules.required.extension_types), 0);
 }
 
 /* RFC 9420 7.3: credential types: the new one must know those in use, and all must know the new
@@ -223,9 +263,20 @@ static void credentials_are_mutual(void **state)
     k.credential_type = 0xff01;
     uint32_t client = kit_client_new(&k);
     assert_ok(commit1(value(kit_add(&k, client))));
+    struct proposal_or_ref add = value(kit_add(&k, client));
+    kit_apply(&k, kit_commit(&k, 0, &add, 1, false), &client, 1);
+    k.credential_type = CREDENTIAL_BASIC; /* a member who forgets the other type by its next leaf */
+    k.capabilities_credentials = kit_list(&k, 1, (const uint16_t[]){CREDENTIAL_BASIC});
+    assert_err(process(kit_commit(&k, 0, NULL, 0, true)), MLS_CREDENTIAL_MUTUAL);
+    k.credential_type = 0xff01;
     k.capabilities_credentials = kit_list(&k, 1, (const uint16_t[]){0xff01});
     assert_err(commit1(value(kit_add(&k, kit_client_new(&k)))), MLS_CREDENTIAL_MUTUAL);
     k.credential_type = 0xff02;
+    /* it knows all of theirs, they don't know its */
+    k.capabilities_credentials =
+        kit_list(&k, 3, (const uint16_t[]){CREDENTIAL_BASIC, 0xff01, 0xff02});
+    assert_err(commit1(value(kit_add(&k, kit_client_new(&k)))), MLS_CREDENTIAL_MUTUAL);
+    /* they know its, it does not know all of theirs */
     k.capabilities_credentials = kit_list(&k, 2, (const uint16_t[]){CREDENTIAL_BASIC, 0xff02});
     assert_err(commit1(value(kit_add(&k, kit_client_new(&k)))), MLS_CREDENTIAL_MUTUAL);
 }
@@ -287,6 +338,7 @@ static void reinit_closes_the_group(void **state)
     kit_apply(&k, commit, NULL, 0);
     assert_true(public_group_is_closed(&k.group));
     assert_err(process(kit_commit(&k, 0, NULL, 0, false)), MLS_GROUP_CLOSED);
+    assert_err(process(kit_member_proposal(&k, 0, kit_remove(&k, 1))), MLS_GROUP_CLOSED);
     struct buf b = BUF_INIT;
     struct public_group loaded;
     public_group_save(&b, &k.group);
@@ -303,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lists, setup, teardown),
         cmocka_unit_test_setup_teardown(removed_client_is_added_again, setup, teardown),
         cmocka_unit_test_setup_teardown(paths_are_required, setup, teardown),
+        cmocka_unit_test_setup_teardown(lists_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_proposals, setup, teardown),
         cmocka_unit_test_setup_teardown(required_capabilities, setup, teardown),
         cmocka_unit_test_setup_teardown(credentials_are_mutual, setup, teardown),

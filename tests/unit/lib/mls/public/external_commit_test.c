@@ -98,6 +98,27 @@ static void resync_of_another_is_refused(void **state)
     assert_ok(process(kit_external_commit(&k, kit_client_new(&k), list, 1)));
 }
 
+static uint32_t key_owner;
+static void key_of_a_leaf(struct kit *kit, struct leaf_node *leaf)
+{
+    leaf->encryption_key = tree_node_encryption_key(tree_at(&kit->group.tree, 2 * key_owner));
+}
+
+/* RFC 9420 12.2, 12.4.2: neither the key of the leaf it replaces nor that of anybody else. */
+static void joiners_bring_new_keys(void **state)
+{
+    (void)state;
+    struct proposal_or_ref remove = kit_by_value(&k, kit_remove(&k, 2));
+    k.hooks.leaf = key_of_a_leaf;
+    key_owner = 2;
+    assert_err(process(kit_external_commit(&k, k.client_of_leaf[2], &remove, 1)),
+               MLS_LEAF_KEY_REUSED);
+    key_owner = 1;
+    assert_err(process(kit_external_commit(&k, k.client_of_leaf[2], &remove, 1)),
+               MLS_PATH_KEY_REUSED);
+    assert_err(process(kit_external_commit(&k, kit_client_new(&k), NULL, 0)), MLS_PATH_KEY_REUSED);
+}
+
 static void a_member_cannot_join_twice(void **state)
 {
     (void)state;
@@ -162,6 +183,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(join, setup, teardown),
         cmocka_unit_test_setup_teardown(resync_takes_the_old_place, setup, teardown),
         cmocka_unit_test_setup_teardown(resync_of_another_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(joiners_bring_new_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(a_member_cannot_join_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(lists, setup, teardown),
         cmocka_unit_test_setup_teardown(a_path_is_needed, setup, teardown),

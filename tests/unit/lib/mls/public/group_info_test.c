@@ -286,6 +286,20 @@ static void members_must_fit_each_other(void **state)
     assert_err(judge_tree(other_credential), MLS_CREDENTIAL_MUTUAL);
 }
 
+static void unmerged_forgotten(struct nodes *n)
+{
+    n->at[3].parent.unmerged_leaves.raw.len = 0;
+}
+static void unmerged_too_many(struct nodes *n)
+{
+    set_unmerged(&n->at[3].parent, 2,
+                 (const uint32_t[]){2, 3}); /* leaf 2 was there when node 3 was set */
+}
+static void unmerged_on_this_side(struct nodes *n)
+{
+    set_unmerged(&n->at[1].parent, 1, (const uint32_t[]){0}); /* in a node below, not in node 3 */
+}
+
 /* RFC 9420 7.9.2 with unmerged leaves: node 3 is set by leaf 0's commit while leaf 3 joins after;
  * the parent hash must be computed over a sibling without it, and be valid for exactly one
  * descendant. */
@@ -305,6 +319,9 @@ static void unmerged_leaves_are_left_out_of_parent_hashes(void **state)
     assert_int_equal(u32_list_count(&root.unmerged_leaves), 1);
     assert_int_equal(u32_list_at(&root.unmerged_leaves, 0), 3);
     assert_ok(judge_tree(NULL));
+    assert_err(judge_tree(unmerged_forgotten), MLS_PARENT_HASH);
+    assert_err(judge_tree(unmerged_too_many), MLS_PARENT_HASH);
+    assert_err(judge_tree(unmerged_on_this_side), MLS_PARENT_HASH);
 }
 
 static void expired_leaves_in_a_tree(void **state)

@@ -162,6 +162,55 @@ static void faults_of_the_leaf(void **state)
     assert_ok(judge(leaf_extension_default, NULL));
 }
 
+static struct bytes compressed(struct kit *kit, struct bytes point)
+{
+    uint8_t *copy = arena_copy(&kit->arena, point.data, point.len);
+    copy[0] = (uint8_t)(2 + (copy[point.len - 1] & 1));
+    return bytes_of(copy, 1 + point.len / 2);
+}
+static struct bytes off_the_curve(struct kit *kit, struct bytes point)
+{
+    uint8_t *copy = arena_copy(&kit->arena, point.data, point.len);
+    copy[point.len - 1] ^= 1;
+    return bytes_of(copy, point.len);
+}
+static void encryption_key_compressed(struct kit *kit, struct leaf_node *leaf)
+{
+    leaf->encryption_key = compressed(kit, leaf->encryption_key);
+}
+static void encryption_key_off(struct kit *kit, struct leaf_node *leaf)
+{
+    leaf->encryption_key = off_the_curve(kit, leaf->encryption_key);
+}
+static void signature_key_compressed(struct kit *kit, struct leaf_node *leaf)
+{
+    leaf->signature_key = compressed(kit, leaf->signature_key);
+}
+static void signature_key_off(struct kit *kit, struct leaf_node *leaf)
+{
+    leaf->signature_key = off_the_curve(kit, leaf->signature_key);
+}
+static void init_key_compressed(struct kit *kit, struct key_package *kp)
+{
+    kp->init_key = compressed(kit, kp->init_key);
+}
+
+/* RFC 9420 5.1.1: points of the NIST curves uncompressed, and on the curve. */
+static void points(void **state)
+{
+    (void)state;
+    static const uint16_t suites[] = {2, 5, 7};
+    for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
+        k.suite = suite_find(suites[i]);
+        assert_ok(judge(NULL, NULL));
+        assert_err(judge(encryption_key_compressed, NULL), MLS_LEAF_ENCRYPTION_KEY);
+        assert_err(judge(encryption_key_off, NULL), MLS_LEAF_ENCRYPTION_KEY);
+        assert_err(judge(signature_key_compressed, NULL), MLS_LEAF_SIGNATURE_KEY);
+        assert_err(judge(signature_key_off, NULL), MLS_LEAF_SIGNATURE_KEY);
+        assert_err(judge(NULL, init_key_compressed), MLS_INIT_KEY);
+    }
+}
+
 static void backwards(struct kit *kit, struct leaf_node *leaf)
 {
     (void)kit;
@@ -237,6 +286,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_every_suite_is_accepted, setup, teardown),
         cmocka_unit_test_setup_teardown(faults_of_the_package, setup, teardown),
         cmocka_unit_test_setup_teardown(faults_of_the_leaf, setup, teardown),
+        cmocka_unit_test_setup_teardown(points, setup, teardown),
         cmocka_unit_test_setup_teardown(lifetimes, setup, teardown),
         cmocka_unit_test_setup_teardown(no_byte_can_change, setup, teardown),
         cmocka_unit_test_setup_teardown(signatures_of_others, setup, teardown),

@@ -210,7 +210,6 @@ static struct bytes from_external(uint32_t index, const struct sig_key *key, str
 static void external_senders(void **state)
 {
     (void)state;
-    struct sig_key *key = &k.clients[kit_client_new(&k)].key;
     struct sig_key sender_key;
     assert_ok(sig_key_generate(k.suite->sig, &k.rng, &sender_key));
     struct buf b = BUF_INIT;
@@ -221,7 +220,7 @@ static void external_senders(void **state)
     wire_vector_end(&b, mark);
     struct extensions extensions = kit_extension(&k, EXTENSION_EXTERNAL_SENDERS, kit_take(&k, &b));
     kit_group(&k, 4, false, &extensions);
-    key = &kit_at(&k, 1)->key;
+    const struct sig_key *key = &kit_at(&k, 1)->key;
     struct bytes message = from_external(0, &sender_key, kit_remove(&k, 2));
     assert_ok(process(message));
     assert_int_equal(k.group.proposals.count, 1);
