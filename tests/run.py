@@ -58,8 +58,7 @@ def ctest(preset, selection, jobs, tally):
     if os.path.exists(junit):
         os.remove(junit)
     run(["ctest", "--test-dir", f"build/{preset}", "-C", "Attacks", "-j", str(jobs), "--output-on-failure",
-         "--output-junit", junit,
-         *selection], log)
+         "--output-junit", junit, *selection], log)
     if not os.path.exists(junit):
         tally.add(f"ctest {preset}", "failed", "\n" + tail(log))
         return
