@@ -41,6 +41,6 @@ hearth_generated(generated_hearth ROOT generated FOLDERS hearth/v1 USES rpc gene
 
 # Stubs for measurements and tests.
 hearth_generated(generated_bench ROOT generated/tests FOLDERS . USES rpc)
-hearth_generated(generated_interop ROOT generated/tests FOLDERS grpc/testing USES rpc)
+hearth_generated(generated_interop ROOT generated/tests FOLDERS grpc/testing mls_client USES rpc)
 hearth_generated(generated_golden ROOT generated/tests FOLDERS golden google/protobuf
   USES rpc generated_messages)

@@ -19,7 +19,8 @@ stubs() { # stubs OPTIONS OUT SEARCH... -- FILES...: messages, stubs and pages
     while [ "$1" != -- ]; do search+=(-I "$1"); shift; done
     shift
     [ $# -gt 0 ] || return 0
-    protoc --plugin=protoc-gen-hearth="$plugin" "${search[@]}" -I /usr/include \
+    PROTOC_GEN_HEARTH=$plugin protoc --plugin=protoc-gen-hearth="$plugin" \
+        --plugin=protoc-gen-c=proto/protoc-gen-messages "${search[@]}" -I /usr/include \
         --c_out="$to" --hearth_out="$options:$to" "$@"
 }
 
@@ -42,7 +43,8 @@ stubs policy=optional "$out" proto -- ${standard[@]}
 stubs policy=required "$out" proto -- ${ours[@]}
 pages "$docs" proto ${ours[@]}
 stubs policy=optional "$out/tests" tests/bench tests/interop/proto -- \
-    bench.proto grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.proto
+    bench.proto grpc/testing/empty.proto grpc/testing/messages.proto grpc/testing/test.proto \
+    mls_client/mls_client.proto
 
 # Golden files of the plugin's own tests.
 golden=tests/golden/plugin/good

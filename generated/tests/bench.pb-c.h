@@ -137,43 +137,12 @@ typedef void (*Bench__StreamRequest_Closure)
 
 /* --- services --- */
 
-typedef struct Bench__Echo_Service Bench__Echo_Service;
-struct Bench__Echo_Service
-{
-  ProtobufCService base;
-  void (*unary)(Bench__Echo_Service *service,
-                const Bench__EchoRequest *input,
-                Bench__EchoReply_Closure closure,
-                void *closure_data);
-  void (*server_stream)(Bench__Echo_Service *service,
-                        const Bench__StreamRequest *input,
-                        Bench__EchoReply_Closure closure,
-                        void *closure_data);
-};
-typedef void (*Bench__Echo_ServiceDestroy)(Bench__Echo_Service *);
-void bench__echo__init (Bench__Echo_Service *service,
-                        Bench__Echo_ServiceDestroy destroy);
-#define BENCH__ECHO__BASE_INIT \
-    { &bench__echo__descriptor, protobuf_c_service_invoke_internal, NULL }
-#define BENCH__ECHO__INIT(function_prefix__) \
-    { BENCH__ECHO__BASE_INIT,\
-      function_prefix__ ## unary,\
-      function_prefix__ ## server_stream  }
-void bench__echo__unary(ProtobufCService *service,
-                        const Bench__EchoRequest *input,
-                        Bench__EchoReply_Closure closure,
-                        void *closure_data);
-void bench__echo__server_stream(ProtobufCService *service,
-                                const Bench__StreamRequest *input,
-                                Bench__EchoReply_Closure closure,
-                                void *closure_data);
 
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor bench__echo_request__descriptor;
 extern const ProtobufCMessageDescriptor bench__echo_reply__descriptor;
 extern const ProtobufCMessageDescriptor bench__stream_request__descriptor;
-extern const ProtobufCServiceDescriptor bench__echo__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -81,7 +81,7 @@ static enum io send_unsent(struct rpc_conn *conn)
                                     conn->unsent_len - conn->unsent_off, &n);
         conn->unsent_off += n;
         if (n > 0)
-            conn->h2->blocked_us = 0;
+            conn->h2->blocked_us = 0; /* never drops: a socket is writable when a third is free */
         if (result != IO_OK)
             return result;
     }

@@ -43,21 +43,31 @@ static bool take_field(struct bytes *in, unsigned wire_type, struct bytes *ret_c
     return true;
 }
 
+bool shape_field(struct bytes *in, uint32_t *ret_number, unsigned *ret_wire_type,
+                 struct bytes *ret_contents)
+{
+    uint64_t key;
+    if (!shape_varint(in, &key) || key >> 3 == 0 || key >> 3 > (1u << 29) - 1)
+        return false;
+    *ret_number = (uint32_t)(key >> 3);
+    *ret_wire_type = (unsigned)(key & 7);
+    return take_field(in, *ret_wire_type, ret_contents);
+}
+
 bool shape_fits(const ProtobufCMessageDescriptor *type, struct bytes in, unsigned depth)
 {
     if (depth == 0)
         return false;
     while (in.len > 0) {
-        uint64_t key;
+        uint32_t number;
+        unsigned wire_type;
         struct bytes contents;
-        if (!shape_varint(&in, &key) || key >> 3 == 0 || key >> 3 > (1u << 29) - 1)
-            return false;
-        if (!take_field(&in, (unsigned)(key & 7), &contents))
+        if (!shape_field(&in, &number, &wire_type, &contents))
             return false;
         const ProtobufCFieldDescriptor *field =
-            protobuf_c_message_descriptor_get_field(type, (unsigned)(key >> 3));
+            protobuf_c_message_descriptor_get_field(type, number);
         bool message = field != NULL && field->type == PROTOBUF_C_TYPE_MESSAGE &&
-                       (key & 7) == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
+                       wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
         if (message && !shape_fits(field->descriptor, contents, depth - 1))
             return false;
     }

@@ -49,7 +49,8 @@ struct hearth_call {
     struct metadata out_headers, out_trailers;
     ProtobufCMessage *reply; /* of a unary or client-streaming handler, in the arena */
     struct outbox out;
-    uint64_t out_moved_us; /* when some of it went last */
+    uint64_t out_moved_us;    /* when a fair part of it went last */
+    uint32_t out_moved_bytes; /* gone since then */
     enum hearth_code code;
     const char *message;  /* text of the status, in the arena, or NULL */
     struct bytes details; /* google.rpc.Status, in the arena */

@@ -199,11 +199,21 @@ static void send_trailers(struct hearth_call *call)
     buf_clear(&text);
 }
 
+/* A peer that takes a byte now and then has not read anything. */
+static void note_moved(struct hearth_call *call, size_t n)
+{
+    enum { LEAST_BYTES = 1024 };
+    call->out_moved_bytes += (uint32_t)n;
+    if (call->out_moved_bytes < LEAST_BYTES && outbox_waiting(&call->out) > 0)
+        return;
+    call->out_moved_us = call->conn->h2.now_us;
+    call->out_moved_bytes = 0;
+}
+
 size_t call_read_body(struct hearth_call *call, uint8_t *buf, size_t len, enum h2_body_end *ret_end)
 {
     size_t n = outbox_take(&call->out, buf, len);
-    if (n > 0)
-        call->out_moved_us = call->conn->h2.now_us;
+    note_moved(call, n);
     uint32_t half = call->core->limits.send_buffer_bytes / 2;
     if (call->write_blocked && outbox_waiting(&call->out) <= half && !call->finished) {
         call->write_blocked = false;
@@ -241,8 +251,10 @@ int hearth_call_write(struct hearth_call *call, const ProtobufCMessage *item)
         hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED, "out of memory for the response");
         return -1;
     }
-    if (was_empty)
+    if (was_empty) {
         call->out_moved_us = call->conn->h2.now_us;
+        call->out_moved_bytes = 0;
+    }
     if (call_streams_responses(call)) {
         if (!call->headers_sent)
             send_head(call);

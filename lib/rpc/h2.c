@@ -447,6 +447,7 @@ struct err h2_init(struct h2 *h, bool server, const struct h2_role *role,
                      .heard_us = now_us,
                      .ping_credit = H2_PING_CREDIT_FIRST,
                      .window_credit = H2_WINDOW_CREDIT_FIRST,
+                     .short_credit = H2_SHORT_CREDIT_FIRST,
                      .scan = {.left = H2_SCAN_PREFACE_BYTES, .type = H2_SCAN_NO_TYPE}};
     nghttp2_session_callbacks *callbacks = make_callbacks();
     nghttp2_option *option = make_option(server);

@@ -121,10 +121,11 @@ struct h2 {
     uint32_t header_bytes; /* of the block being received */
     uint32_t streams_open;
     struct bucket glitches, resets;
-    uint32_t ping_credit, window_credit; /* earned by what we send */
-    uint32_t pings_out;                  /* of ours, not answered yet */
-    uint64_t headers_us;                 /* servers: since when a header block is coming; 0: none */
-    struct h2_scan scan;                 /* servers */
+    uint32_t ping_credit, window_credit, short_credit; /* earned by what we send */
+    uint32_t short_bytes;                              /* sent towards the next short_credit */
+    uint32_t pings_out;                                /* of ours, not answered yet */
+    uint64_t headers_us; /* servers: since when a header block is coming; 0: none */
+    struct h2_scan scan; /* servers */
     int32_t closed[H2_CLOSED_RING];
     uint32_t closed_at;
 };

@@ -8,7 +8,12 @@ enum {
     WINDOWS_PER_FRAME = 2,
     DATA_BYTES_PER_WINDOW = 256,
     PING_CREDIT_MOST = 64,
-    WINDOW_CREDIT_MOST = 1024
+    WINDOW_CREDIT_MOST = 1024,
+    /* A window that runs out in the middle makes one short frame; windows of a few bytes make
+     * nothing else (CVE-2019-9511). Sixteen short frames are due in 64 KiB. */
+    SHORT_FRAME_BYTES = 1024,
+    BYTES_PER_SHORT_FRAME = 4096,
+    SHORT_CREDIT_MOST = 256,
 };
 
 void h2_glitch(struct h2 *h, uint32_t weight)
@@ -81,10 +86,24 @@ static void earn(uint32_t *credit, uint32_t more, uint32_t most)
     *credit = *credit + more > most ? most : *credit + more;
 }
 
+static void data_sent(struct h2 *h, const nghttp2_frame *frame)
+{
+    size_t len = frame->hd.length;
+    h->short_bytes += (uint32_t)len;
+    earn(&h->short_credit, h->short_bytes / BYTES_PER_SHORT_FRAME, SHORT_CREDIT_MOST);
+    h->short_bytes %= BYTES_PER_SHORT_FRAME;
+    if (len < SHORT_FRAME_BYTES &&
+        (nghttp2_session_get_stream_remote_window_size(h->session, frame->hd.stream_id) == 0 ||
+         nghttp2_session_get_remote_window_size(h->session) == 0))
+        spend_credit(h, &h->short_credit);
+}
+
 void h2_glitch_sent(struct h2 *h, const nghttp2_frame *frame)
 {
     switch (frame->hd.type) {
     case NGHTTP2_DATA:
+        if (h->server)
+            data_sent(h, frame);
         earn(&h->window_credit, (uint32_t)frame->hd.length / DATA_BYTES_PER_WINDOW,
              WINDOW_CREDIT_MOST);
         earn(&h->ping_credit, PINGS_PER_FRAME, PING_CREDIT_MOST);

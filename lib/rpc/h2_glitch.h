@@ -6,7 +6,7 @@
 
 #include "rpc/h2.h"
 
-enum { H2_PING_CREDIT_FIRST = 8, H2_WINDOW_CREDIT_FIRST = 64 };
+enum { H2_PING_CREDIT_FIRST = 8, H2_WINDOW_CREDIT_FIRST = 64, H2_SHORT_CREDIT_FIRST = 64 };
 
 void h2_terminate(struct h2 *h, enum h2_error error);
 /* A complete valid frame came. */

@@ -27,4 +27,9 @@ enum {
  * ERR_NO_MEMORY. Nothing is appended on error. */
 CHECKED struct err plugin_run(struct bytes request, struct buf *ret_response);
 
+/* Appends the same request without its services to *ret_request. protoc-c, given that, writes the
+ * messages alone: its own service stubs would be dead code, and they put the names of rpcs into
+ * headers as they are, which C++ does not take from one called Delete. Errors as above. */
+CHECKED struct err plugin_strip_services(struct bytes request, struct buf *ret_request);
+
 #endif

@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include "bench/bench.h"
+#include "bench/mls_bench_member.h"
 #include "kit/mls_kit.h"
 
 struct step {
@@ -135,6 +136,11 @@ static void bench_adds(uint32_t adds)
     kit_clear(&k);
 }
 
+static double measure_v(void)
+{
+    return bench_run("V: Ed25519 verification", verify, &v_step);
+}
+
 int main(void)
 {
     struct kit k;
@@ -142,7 +148,7 @@ int main(void)
     uint32_t client = kit_client_new(&k);
     v_step = (struct step){.k = &k, .message = kit_random(&k, 300), .key = &k.clients[client].key};
     KIT_MUST(sig_sign(v_step.key, v_step.message, &v_step.signature));
-    (void)bench_run("V: Ed25519 verification", verify, &v_step);
+    (void)measure_v();
     struct step s = {.k = &k, .message = kit_key_package(&k, client)};
     bench_ratio("KeyPackage parse and verify", key_package, &s, 2.3);
     bench_group(10, 3);
@@ -150,6 +156,7 @@ int main(void)
     bench_group(1000, 7);
     bench_adds(1000);
     bench_adds(5000);
+    bench_member(measure_v);
     kit_clear(&k);
     return 0;
 }

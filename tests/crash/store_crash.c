@@ -10,6 +10,7 @@
  * all cycles, so that recovery works on what recovery left.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -204,6 +205,12 @@ static void cycle(struct oracle *o, const char *path, struct rng_seeded *rng)
         child(path, ends[1], o->last_number, seed);
     }
     (void)close(ends[1]);
+    /* Half of the kills come at any time, recovery included; the other half once the child has asked for
+     * something, however long a loaded machine took to get there. */
+    if (rng_seeded_next(rng) % 2 == 0) {
+        struct pollfd asked = {.fd = ends[0], .events = POLLIN};
+        (void)poll(&asked, 1, 5000);
+    }
     struct timespec until_kill = {.tv_nsec = (long)(rng_seeded_next(rng) % 60000000)};
     (void)nanosleep(&until_kill, NULL);
     if (kill(pid, SIGKILL) != 0)

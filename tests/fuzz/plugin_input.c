@@ -22,5 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         abort();
     }
     buf_clear(&response);
+    if (err_is_ok(plugin_strip_services(bytes_of(data, len), &response)) && response.len > len)
+        abort();
+    buf_clear(&response);
     return 0;
 }

@@ -3,7 +3,7 @@ import time
 import zlib
 
 import frames as h2
-from abuse import Verdict, attack
+from abuse import Verdict, attack, flood
 from frames import MAX_WINDOW, Closed
 from grpc_wire import SERVER_STREAM, answer, block, body_frames, echo, message, stream_request
 
@@ -180,22 +180,63 @@ def window_never_opened(a):
     return ended_within(c, STREAMS, UNREAD_S + SLACK_S)
 
 
+@attack("two such streams, with a window of one byte more every second", slow=True)
+def window_dribble(a):
+    c = a.conn(shake=False)
+    c.handshake([(h2.INITIAL_WINDOW_SIZE, 0)])
+    ask_for = message(stream_request(100000, 1000))
+    c.send(*(h2.headers(stream, block(c, path=SERVER_STREAM)) + h2.data(stream, ask_for, end=True)
+             for stream in (1, 3)))
+    return ended_within(c, (1, 3), UNREAD_S + SLACK_S, lambda stream: h2.window_update(stream, 1))
+
+
+@attack("data dribble (CVE-2019-9511): a window of one byte more, as fast as it goes")
+def window_dribble_fast(a):
+    def conn():
+        c = a.conn(shake=False)
+        return c.handshake([(h2.INITIAL_WINDOW_SIZE, 0)])
+
+    def opening(c):
+        return h2.headers(1, block(c, path=SERVER_STREAM)) + \
+            h2.data(1, message(stream_request(100000, 1000)), end=True)
+    return flood(a, lambda c: h2.window_update(1, 1) * 20, opening, conn=conn)
+
+
+@attack("10 connections that ask for 2 GB each and read 100 bytes a second", slow=True)
+def reading_drops(a):
+    return never_reading(a, drops=True)
+
+
 @attack("10 connections that ask for 2 GB each and read nothing", slow=True)
-def never_reading(a):
+def never_reading(a, drops=False):
     conns = []
     for number in range(10):
-        c = a.conn(number, shake=False, receive_buffer=4096)
+        # small segments: a receive window opens by one at a time
+        c = a.conn(number, shake=False, receive_buffer=4096, segment=536 if drops else None)
         c.handshake([(h2.INITIAL_WINDOW_SIZE, MAX_WINDOW)])
         ask_for = message(stream_request(100000, 1000))
         c.send(h2.window_update(0, MAX_WINDOW - 65535),
                *(h2.headers(stream, block(c, path=SERVER_STREAM)) + h2.data(stream, ask_for, end=True)
                  for stream in STREAMS))
         conns.append(c)
-    time.sleep(UNREAD_S + SLACK_S)
-    # Only what the kernels hold may still come; a server that is still there would send on without end.
-    rest = 0
-    for c in conns:
-        if c.push(b"", 4):
-            return Verdict(False, f"still sending after {UNREAD_S + SLACK_S} s")
-        rest += sum(c.tally.values())
-    return Verdict(True, f"all 10 ended, {rest} frames were left in the kernels")
+    # a drop may let the kernel take some more from the server once, which counts as reading
+    end = time.monotonic() + UNREAD_S * (2 if drops else 1) + SLACK_S
+    while time.monotonic() < end:
+        time.sleep(1)
+        for c in conns if drops else []:
+            try:
+                c.socket.recv(100)
+            except OSError:
+                pass
+    return drained(conns)
+
+
+def drained(conns, patience_s=30):
+    """Held when all come to an end. What the kernels hold may still come, some MB at the pace of small segments; a
+    server that is still there sends on without end."""
+    end, left = time.monotonic() + patience_s, conns
+    while left and time.monotonic() < end:
+        left = [c for c in left if c.push(b"", 0.2)]
+    if left:
+        return Verdict(False, f"{len(left)} of {len(conns)} still sending")
+    return Verdict(True, f"all {len(conns)} ended, {sum(sum(c.tally.values()) for c in conns)} frames were left")

@@ -145,7 +145,8 @@ def tls_context():
 class Conn:
     """One client connection. send() never raises for a peer that is gone: what was seen is asked with next()."""
 
-    def __init__(self, host, port, tls=False, timeout=2.0, source=None, receive_buffer=None, path="/h2spec"):
+    def __init__(self, host, port, tls=False, timeout=2.0, source=None, receive_buffer=None, path="/h2spec",
+                 segment=None):
         self.host, self.port, self.tls, self.timeout, self.path = host, port, tls, timeout, path
         self.buffer, self.closed, self.peer_settings = bytearray(), False, {}
         self.sent, self.tally, self.goaway, self.why = 0, collections.Counter(), None, ""  # see push()
@@ -156,6 +157,8 @@ class Conn:
         try:
             if receive_buffer:
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            if segment:
+                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
             if source:
                 raw.bind((source, 0))
             raw.settimeout(timeout)

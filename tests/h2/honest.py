@@ -7,6 +7,7 @@ import time
 import frames as h2
 import grpc_wire
 from frames import Closed, Conn
+from server import die_with_parent
 
 SOURCE = "127.0.0.2"
 CALLS_PER_S = 50
@@ -39,6 +40,7 @@ class Caller:
 
 
 def _run(host, port, tls, stop, pipe):
+    die_with_parent()
     caller, samples = Caller(host, port, tls), []
     caller.call()  # the connection, its handshake and the tables are there before the first sample
     due = time.monotonic()

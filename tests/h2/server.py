@@ -1,4 +1,5 @@
 """The server under test: started on a free port, watched through /proc, ended by its process id."""
+import ctypes
 import os
 import shutil
 import signal
@@ -9,6 +10,12 @@ import tempfile
 import time
 
 READY_S = 10
+
+
+def die_with_parent():
+    """For processes forked by a test: a test that is killed leaves nothing behind."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def skip(why):
@@ -30,7 +37,8 @@ class Server:
             skip(f"no server at {program}")
         self.folder = tempfile.mkdtemp(prefix="hearth-h2-")
         self.host, self.port, self.tls = "127.0.0.1", free_port(), tls
-        self.arguments = [program, "--port", str(self.port), "--threads", "1", *options]
+        wrapper = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
+        self.arguments = [*wrapper, program, "--port", str(self.port), "--threads", "1", *options]
         if tls:
             self.arguments += ["--tls", *self._certificate()]
 

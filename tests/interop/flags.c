@@ -5,11 +5,16 @@
 #include <string.h>
 #include <strings.h>
 
+/* Of clients for Google's clouds, of other languages' servers, of newer descriptions. */
 static const char *const ignored[] = {
-    "default_service_account",  "oauth_scope",
-    "service_account_key_file", "custom_credentials_type",
-    "additional_metadata",      "service_config_json",
+    "additional_metadata",      "address_type",
+    "correctness_options_file", "custom_credentials_type",
+    "default_service_account",  "do_not_abort_on_transient_failures",
     "enable_observability",     "google_c2p_universe_domain",
+    "iteration_interval",       "log_metadata_and_status",
+    "max_send_message_size",    "oauth_scope",
+    "service_account_key_file", "service_config_json",
+    "soak_num_threads",         "use_alts",
 };
 
 static bool parse_bool(const char *text, bool *ret)
@@ -108,14 +113,16 @@ bool flags_parse(int argc, char **argv, const struct flag *flags)
     return true;
 }
 
-const char *flags_credential(const char *given, const char *name)
+const char *flags_credential(const char *given, const char *name, const char *variable)
 {
     static char paths[4][512];
     static unsigned used;
-    if (given != NULL)
+    if (given != NULL && *given != 0)
         return given;
     const char *folder = getenv("HEARTH_TEST_CREDS");
-    if (folder == NULL || used == sizeof paths / sizeof *paths)
+    if (folder == NULL)
+        return variable != NULL ? getenv(variable) : NULL;
+    if (used == sizeof paths / sizeof *paths)
         return NULL;
     char *path = paths[used++];
     (void)snprintf(path, sizeof *paths, "%s/%s", folder, name);

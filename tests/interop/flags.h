@@ -20,7 +20,8 @@ struct flag {
 bool flags_parse(int argc, char **argv, const struct flag *flags);
 
 /* Where the test certificates lie: the path given, or `name` in the folder that the environment's
- * HEARTH_TEST_CREDS names. NULL when there is neither. Lives as long as the program. */
-const char *flags_credential(const char *given, const char *name);
+ * HEARTH_TEST_CREDS names, or the path that `variable` (or NULL) of the environment is. NULL when
+ * there is none of these. Lives as long as the program. */
+const char *flags_credential(const char *given, const char *name, const char *variable);
 
 #endif

@@ -2,7 +2,8 @@
  * interop_client --server_host=H --server_port=P --test_case=NAME --use_tls=true --use_test_ca=true
  *                --server_host_override=foo.test.google.fr
  *
- *   --ca_file    for --use_test_ca; default: ca.pem in $HEARTH_TEST_CREDS
+ *   --ca_file    for --use_test_ca; default: ca.pem in $HEARTH_TEST_CREDS, or the file
+ *                $GRPC_DEFAULT_SSL_ROOTS_FILE_PATH
  *   --test_case  one name, or several joined by commas, or `list`
  *
  * Exits with 0 when all asserted holds, 1 when not, 2 for bad flags or unknown cases.
@@ -93,7 +94,7 @@ int main(int argc, char **argv)
     if (s.host_override != NULL && *s.host_override == 0)
         s.host_override = NULL; /* scripts pass it empty for none */
     if (s.use_test_ca)
-        s.ca_file = flags_credential(s.ca_file, "ca.pem");
+        s.ca_file = flags_credential(s.ca_file, "ca.pem", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH");
     if (s.use_test_ca && s.ca_file == NULL) {
         (void)complain("--use_test_ca needs --ca_file or $HEARTH_TEST_CREDS");
         return 2;

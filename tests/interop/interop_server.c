@@ -36,8 +36,8 @@ static struct hearth_server *start(const struct settings *s, char *id)
                    .streams = 100},
     };
     struct hearth_tls_options tls = {
-        .certificate_file = flags_credential(s->cert_file, "server1.pem"),
-        .key_file = flags_credential(s->key_file, "server1.key"),
+        .certificate_file = flags_credential(s->cert_file, "server1.pem", NULL),
+        .key_file = flags_credential(s->key_file, "server1.key", NULL),
     };
     char address[128];
     (void)snprintf(address, sizeof address, "%s:%u", s->address, s->port);
@@ -66,6 +66,8 @@ int main(int argc, char **argv)
         {"use_tls", FLAG_BOOL, &s.use_tls, "[false]"},
         {"cert_file", FLAG_TEXT, &s.cert_file, "PEM chain [$HEARTH_TEST_CREDS/server1.pem]"},
         {"key_file", FLAG_TEXT, &s.key_file, "PEM key [$HEARTH_TEST_CREDS/server1.key]"},
+        {"tls_cert_file", FLAG_TEXT, &s.cert_file, "the same, as in Go"},
+        {"tls_key_file", FLAG_TEXT, &s.key_file, "the same, as in Go"},
         {"threads", FLAG_NUMBER, &s.threads, "event loops [2]"},
         {NULL, FLAG_TEXT, NULL, NULL},
     };

@@ -1,11 +1,23 @@
 #include "support/failing.h"
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 
 static _Thread_local long countdown = -1;
 static _Thread_local bool failed, own_only;
+static _Thread_local long paused = -1;
+
+void test_pause_failing(void)
+{
+    paused = countdown;
+    countdown = -1;
+}
+
+void test_resume_failing(void)
+{
+    countdown = paused;
+    paused = -1;
+}
 
 void test_fail_own_allocation(long n)
 {
@@ -64,20 +76,19 @@ static bool fail_now(const void *caller)
 void *__libc_malloc(size_t len);
 void *__libc_calloc(size_t count, size_t len);
 void *__libc_realloc(void *old, size_t len);
-void __libc_free(void *block);
+void __libc_free(void *old);
 
-static atomic_long live;
+static _Atomic long live;
 
 long test_live_allocations(void)
 {
-    return atomic_load(&live);
+    return live;
 }
 
-static void *counted(void *block)
+static void *counted(void *p)
 {
-    if (block != NULL)
-        atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
-    return block;
+    live += p != NULL;
+    return p;
 }
 
 void *malloc(size_t len)
@@ -94,14 +105,16 @@ void *realloc(void *old, size_t len)
 {
     if (fail_now(__builtin_return_address(0)))
         return NULL;
-    return old == NULL ? counted(__libc_malloc(len)) : __libc_realloc(old, len);
+    void *p = __libc_realloc(old, len);
+    live += old == NULL && p != NULL;
+    live -= old != NULL && len == 0;
+    return p;
 }
 
-void free(void *block)
+void free(void *old)
 {
-    if (block != NULL)
-        atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
-    __libc_free(block);
+    live -= old != NULL;
+    __libc_free(old);
 }
 
 #endif

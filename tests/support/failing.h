@@ -20,9 +20,13 @@ void test_fail_allocation(long n);
 /* The same among the allocations made by the program's own code and its static libraries; those
  * of shared libraries are neither counted nor failed. */
 void test_fail_own_allocation(long n);
-/* Blocks not yet freed, of all threads; 0 where they can't be counted. For differences. */
-long test_live_allocations(void);
+/* Between these two nothing fails or counts: for the test's own machinery. They don't nest. */
+void test_pause_failing(void);
+void test_resume_failing(void);
 /* Did it? Stops the counting. */
 bool test_allocation_failed(void);
+
+/* Allocations that are not freed, of all threads: equal before and after what leaks nothing. */
+long test_live_allocations(void);
 
 #endif

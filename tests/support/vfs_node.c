@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "support/failing.h"
+
 static void must(bool ok)
 {
     if (!ok)
@@ -14,9 +16,11 @@ struct vfs_node *vfs_node_find(struct vfs_fault *v, const char *name, bool creat
     while (n != NULL && strcmp(n->name, name) != 0)
         n = n->next;
     if (n == NULL && create) {
+        test_pause_failing();
         n = calloc(1, sizeof *n);
         must(n != NULL);
         n->name = strdup(name);
+        test_resume_failing();
         must(n->name != NULL);
         n->next = v->nodes;
         v->nodes = n;
@@ -33,7 +37,9 @@ static void grow(struct vfs_node *n, size_t len)
     size_t cap = n->cap == 0 ? (size_t)64 * 1024 : n->cap;
     while (cap < len)
         cap *= 2;
+    test_pause_failing();
     uint8_t *now = calloc(1, cap), *safe = calloc(1, cap), *dirty = calloc(1, cap / VFS_SECTOR);
+    test_resume_failing();
     must(now != NULL && safe != NULL && dirty != NULL);
     if (n->cap != 0) {
         memcpy(now, n->now.data, n->cap);

@@ -807,90 +807,6 @@ typedef void (*Hearth__V1__SetPeerResponse_Closure)
 
 /* --- services --- */
 
-typedef struct Hearth__V1__Admin_Service Hearth__V1__Admin_Service;
-struct Hearth__V1__Admin_Service
-{
-  ProtobufCService base;
-  void (*get_status)(Hearth__V1__Admin_Service *service,
-                     const Hearth__V1__GetStatusRequest *input,
-                     Hearth__V1__GetStatusResponse_Closure closure,
-                     void *closure_data);
-  void (*invite)(Hearth__V1__Admin_Service *service,
-                 const Hearth__V1__InviteRequest *input,
-                 Hearth__V1__InviteResponse_Closure closure,
-                 void *closure_data);
-  void (*reload)(Hearth__V1__Admin_Service *service,
-                 const Hearth__V1__ReloadRequest *input,
-                 Hearth__V1__ReloadResponse_Closure closure,
-                 void *closure_data);
-  void (*drain)(Hearth__V1__Admin_Service *service,
-                const Hearth__V1__DrainRequest *input,
-                Hearth__V1__DrainResponse_Closure closure,
-                void *closure_data);
-  void (*backup)(Hearth__V1__Admin_Service *service,
-                 const Hearth__V1__BackupRequest *input,
-                 Hearth__V1__BackupResponse_Closure closure,
-                 void *closure_data);
-  void (*rotate_key)(Hearth__V1__Admin_Service *service,
-                     const Hearth__V1__RotateKeyRequest *input,
-                     Hearth__V1__RotateKeyResponse_Closure closure,
-                     void *closure_data);
-  void (*list_peers)(Hearth__V1__Admin_Service *service,
-                     const Hearth__V1__ListPeersRequest *input,
-                     Hearth__V1__ListPeersResponse_Closure closure,
-                     void *closure_data);
-  void (*set_peer)(Hearth__V1__Admin_Service *service,
-                   const Hearth__V1__SetPeerRequest *input,
-                   Hearth__V1__SetPeerResponse_Closure closure,
-                   void *closure_data);
-};
-typedef void (*Hearth__V1__Admin_ServiceDestroy)(Hearth__V1__Admin_Service *);
-void hearth__v1__admin__init (Hearth__V1__Admin_Service *service,
-                              Hearth__V1__Admin_ServiceDestroy destroy);
-#define HEARTH__V1__ADMIN__BASE_INIT \
-    { &hearth__v1__admin__descriptor, protobuf_c_service_invoke_internal, NULL }
-#define HEARTH__V1__ADMIN__INIT(function_prefix__) \
-    { HEARTH__V1__ADMIN__BASE_INIT,\
-      function_prefix__ ## get_status,\
-      function_prefix__ ## invite,\
-      function_prefix__ ## reload,\
-      function_prefix__ ## drain,\
-      function_prefix__ ## backup,\
-      function_prefix__ ## rotate_key,\
-      function_prefix__ ## list_peers,\
-      function_prefix__ ## set_peer  }
-void hearth__v1__admin__get_status(ProtobufCService *service,
-                                   const Hearth__V1__GetStatusRequest *input,
-                                   Hearth__V1__GetStatusResponse_Closure closure,
-                                   void *closure_data);
-void hearth__v1__admin__invite(ProtobufCService *service,
-                               const Hearth__V1__InviteRequest *input,
-                               Hearth__V1__InviteResponse_Closure closure,
-                               void *closure_data);
-void hearth__v1__admin__reload(ProtobufCService *service,
-                               const Hearth__V1__ReloadRequest *input,
-                               Hearth__V1__ReloadResponse_Closure closure,
-                               void *closure_data);
-void hearth__v1__admin__drain(ProtobufCService *service,
-                              const Hearth__V1__DrainRequest *input,
-                              Hearth__V1__DrainResponse_Closure closure,
-                              void *closure_data);
-void hearth__v1__admin__backup(ProtobufCService *service,
-                               const Hearth__V1__BackupRequest *input,
-                               Hearth__V1__BackupResponse_Closure closure,
-                               void *closure_data);
-void hearth__v1__admin__rotate_key(ProtobufCService *service,
-                                   const Hearth__V1__RotateKeyRequest *input,
-                                   Hearth__V1__RotateKeyResponse_Closure closure,
-                                   void *closure_data);
-void hearth__v1__admin__list_peers(ProtobufCService *service,
-                                   const Hearth__V1__ListPeersRequest *input,
-                                   Hearth__V1__ListPeersResponse_Closure closure,
-                                   void *closure_data);
-void hearth__v1__admin__set_peer(ProtobufCService *service,
-                                 const Hearth__V1__SetPeerRequest *input,
-                                 Hearth__V1__SetPeerResponse_Closure closure,
-                                 void *closure_data);
 
 /* --- descriptors --- */
 
@@ -914,7 +830,6 @@ extern const ProtobufCMessageDescriptor hearth__v1__peer__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__list_peers_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__set_peer_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__set_peer_response__descriptor;
-extern const ProtobufCServiceDescriptor hearth__v1__admin__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -335,45 +335,6 @@ typedef void (*Hearth__V1__DeleteResponse_Closure)
 
 /* --- services --- */
 
-typedef struct Hearth__V1__Attachment_Service Hearth__V1__Attachment_Service;
-struct Hearth__V1__Attachment_Service
-{
-  ProtobufCService base;
-  void (*upload)(Hearth__V1__Attachment_Service *service,
-                 const Hearth__V1__UploadRequest *input,
-                 Hearth__V1__UploadResponse_Closure closure,
-                 void *closure_data);
-  void (*download)(Hearth__V1__Attachment_Service *service,
-                   const Hearth__V1__DownloadRequest *input,
-                   Hearth__V1__DownloadResponse_Closure closure,
-                   void *closure_data);
-  void (*delete)(Hearth__V1__Attachment_Service *service,
-                 const Hearth__V1__DeleteRequest *input,
-                 Hearth__V1__DeleteResponse_Closure closure,
-                 void *closure_data);
-};
-typedef void (*Hearth__V1__Attachment_ServiceDestroy)(Hearth__V1__Attachment_Service *);
-void hearth__v1__attachment__init (Hearth__V1__Attachment_Service *service,
-                                   Hearth__V1__Attachment_ServiceDestroy destroy);
-#define HEARTH__V1__ATTACHMENT__BASE_INIT \
-    { &hearth__v1__attachment__descriptor, protobuf_c_service_invoke_internal, NULL }
-#define HEARTH__V1__ATTACHMENT__INIT(function_prefix__) \
-    { HEARTH__V1__ATTACHMENT__BASE_INIT,\
-      function_prefix__ ## upload,\
-      function_prefix__ ## download,\
-      function_prefix__ ## delete  }
-void hearth__v1__attachment__upload(ProtobufCService *service,
-                                    const Hearth__V1__UploadRequest *input,
-                                    Hearth__V1__UploadResponse_Closure closure,
-                                    void *closure_data);
-void hearth__v1__attachment__download(ProtobufCService *service,
-                                      const Hearth__V1__DownloadRequest *input,
-                                      Hearth__V1__DownloadResponse_Closure closure,
-                                      void *closure_data);
-void hearth__v1__attachment__delete(ProtobufCService *service,
-                                    const Hearth__V1__DeleteRequest *input,
-                                    Hearth__V1__DeleteResponse_Closure closure,
-                                    void *closure_data);
 
 /* --- descriptors --- */
 
@@ -384,7 +345,6 @@ extern const ProtobufCMessageDescriptor hearth__v1__download_request__descriptor
 extern const ProtobufCMessageDescriptor hearth__v1__download_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__delete_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__delete_response__descriptor;
-extern const ProtobufCServiceDescriptor hearth__v1__attachment__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -464,36 +464,3 @@ const ProtobufCEnumDescriptor hearth__v1__deliver_outcome__descriptor =
   hearth__v1__deliver_outcome__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor hearth__v1__federation__method_descriptors[1] =
-{
-  { "Deliver", &hearth__v1__deliver_request__descriptor, &hearth__v1__deliver_response__descriptor },
-};
-const unsigned hearth__v1__federation__method_indices_by_name[] = {
-  0         /* Deliver */
-};
-const ProtobufCServiceDescriptor hearth__v1__federation__descriptor =
-{
-  PROTOBUF_C__SERVICE_DESCRIPTOR_MAGIC,
-  "hearth.v1.Federation",
-  "Federation",
-  "Hearth__V1__Federation",
-  "hearth.v1",
-  1,
-  hearth__v1__federation__method_descriptors,
-  hearth__v1__federation__method_indices_by_name
-};
-void hearth__v1__federation__deliver(ProtobufCService *service,
-                                     const Hearth__V1__DeliverRequest *input,
-                                     Hearth__V1__DeliverResponse_Closure closure,
-                                     void *closure_data)
-{
-  assert(service->descriptor == &hearth__v1__federation__descriptor);
-  service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
-}
-void hearth__v1__federation__init (Hearth__V1__Federation_Service *service,
-                                   Hearth__V1__Federation_ServiceDestroy destroy)
-{
-  protobuf_c_service_generated_init (&service->base,
-                                     &hearth__v1__federation__descriptor,
-                                     (ProtobufCServiceDestroy) destroy);
-}

@@ -241,27 +241,6 @@ typedef void (*Hearth__V1__DeliverResponse_Closure)
 
 /* --- services --- */
 
-typedef struct Hearth__V1__Federation_Service Hearth__V1__Federation_Service;
-struct Hearth__V1__Federation_Service
-{
-  ProtobufCService base;
-  void (*deliver)(Hearth__V1__Federation_Service *service,
-                  const Hearth__V1__DeliverRequest *input,
-                  Hearth__V1__DeliverResponse_Closure closure,
-                  void *closure_data);
-};
-typedef void (*Hearth__V1__Federation_ServiceDestroy)(Hearth__V1__Federation_Service *);
-void hearth__v1__federation__init (Hearth__V1__Federation_Service *service,
-                                   Hearth__V1__Federation_ServiceDestroy destroy);
-#define HEARTH__V1__FEDERATION__BASE_INIT \
-    { &hearth__v1__federation__descriptor, protobuf_c_service_invoke_internal, NULL }
-#define HEARTH__V1__FEDERATION__INIT(function_prefix__) \
-    { HEARTH__V1__FEDERATION__BASE_INIT,\
-      function_prefix__ ## deliver  }
-void hearth__v1__federation__deliver(ProtobufCService *service,
-                                     const Hearth__V1__DeliverRequest *input,
-                                     Hearth__V1__DeliverResponse_Closure closure,
-                                     void *closure_data);
 
 /* --- descriptors --- */
 
@@ -270,7 +249,6 @@ extern const ProtobufCMessageDescriptor hearth__v1__deliver_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__deliver_payload__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__deliver_row__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__deliver_response__descriptor;
-extern const ProtobufCServiceDescriptor hearth__v1__federation__descriptor;
 
 PROTOBUF_C__END_DECLS
 

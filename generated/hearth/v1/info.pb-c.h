@@ -366,36 +366,6 @@ typedef void (*Hearth__V1__GetKeysResponse_Closure)
 
 /* --- services --- */
 
-typedef struct Hearth__V1__Info_Service Hearth__V1__Info_Service;
-struct Hearth__V1__Info_Service
-{
-  ProtobufCService base;
-  void (*get_server_info)(Hearth__V1__Info_Service *service,
-                          const Hearth__V1__GetServerInfoRequest *input,
-                          Hearth__V1__GetServerInfoResponse_Closure closure,
-                          void *closure_data);
-  void (*get_keys)(Hearth__V1__Info_Service *service,
-                   const Hearth__V1__GetKeysRequest *input,
-                   Hearth__V1__GetKeysResponse_Closure closure,
-                   void *closure_data);
-};
-typedef void (*Hearth__V1__Info_ServiceDestroy)(Hearth__V1__Info_Service *);
-void hearth__v1__info__init (Hearth__V1__Info_Service *service,
-                             Hearth__V1__Info_ServiceDestroy destroy);
-#define HEARTH__V1__INFO__BASE_INIT \
-    { &hearth__v1__info__descriptor, protobuf_c_service_invoke_internal, NULL }
-#define HEARTH__V1__INFO__INIT(function_prefix__) \
-    { HEARTH__V1__INFO__BASE_INIT,\
-      function_prefix__ ## get_server_info,\
-      function_prefix__ ## get_keys  }
-void hearth__v1__info__get_server_info(ProtobufCService *service,
-                                       const Hearth__V1__GetServerInfoRequest *input,
-                                       Hearth__V1__GetServerInfoResponse_Closure closure,
-                                       void *closure_data);
-void hearth__v1__info__get_keys(ProtobufCService *service,
-                                const Hearth__V1__GetKeysRequest *input,
-                                Hearth__V1__GetKeysResponse_Closure closure,
-                                void *closure_data);
 
 /* --- descriptors --- */
 
@@ -407,7 +377,6 @@ extern const ProtobufCMessageDescriptor hearth__v1__get_server_info_response__de
 extern const ProtobufCMessageDescriptor hearth__v1__get_keys_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__server_key__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__get_keys_response__descriptor;
-extern const ProtobufCServiceDescriptor hearth__v1__info__descriptor;
 
 PROTOBUF_C__END_DECLS
 

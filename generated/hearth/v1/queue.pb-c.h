@@ -1285,126 +1285,6 @@ typedef void (*Hearth__V1__ListenDrained_Closure)
 
 /* --- services --- */
 
-typedef struct Hearth__V1__Queue_Service Hearth__V1__Queue_Service;
-struct Hearth__V1__Queue_Service
-{
-  ProtobufCService base;
-  void (*create_queue_user)(Hearth__V1__Queue_Service *service,
-                            const Hearth__V1__CreateQueueUserRequest *input,
-                            Hearth__V1__CreateQueueUserResponse_Closure closure,
-                            void *closure_data);
-  void (*update_queue_user)(Hearth__V1__Queue_Service *service,
-                            const Hearth__V1__UpdateQueueUserRequest *input,
-                            Hearth__V1__UpdateQueueUserResponse_Closure closure,
-                            void *closure_data);
-  void (*get_queue_user)(Hearth__V1__Queue_Service *service,
-                         const Hearth__V1__GetQueueUserRequest *input,
-                         Hearth__V1__GetQueueUserResponse_Closure closure,
-                         void *closure_data);
-  void (*delete_queue_user)(Hearth__V1__Queue_Service *service,
-                            const Hearth__V1__DeleteQueueUserRequest *input,
-                            Hearth__V1__DeleteQueueUserResponse_Closure closure,
-                            void *closure_data);
-  void (*create_queue_client)(Hearth__V1__Queue_Service *service,
-                              const Hearth__V1__CreateQueueClientRequest *input,
-                              Hearth__V1__CreateQueueClientResponse_Closure closure,
-                              void *closure_data);
-  void (*update_queue_client)(Hearth__V1__Queue_Service *service,
-                              const Hearth__V1__UpdateQueueClientRequest *input,
-                              Hearth__V1__UpdateQueueClientResponse_Closure closure,
-                              void *closure_data);
-  void (*delete_queue_client)(Hearth__V1__Queue_Service *service,
-                              const Hearth__V1__DeleteQueueClientRequest *input,
-                              Hearth__V1__DeleteQueueClientResponse_Closure closure,
-                              void *closure_data);
-  void (*publish_key_packages)(Hearth__V1__Queue_Service *service,
-                               const Hearth__V1__PublishKeyPackagesRequest *input,
-                               Hearth__V1__PublishKeyPackagesResponse_Closure closure,
-                               void *closure_data);
-  void (*get_key_packages)(Hearth__V1__Queue_Service *service,
-                           const Hearth__V1__GetKeyPackagesRequest *input,
-                           Hearth__V1__GetKeyPackagesResponse_Closure closure,
-                           void *closure_data);
-  void (*update_blocklist)(Hearth__V1__Queue_Service *service,
-                           const Hearth__V1__UpdateBlocklistRequest *input,
-                           Hearth__V1__UpdateBlocklistResponse_Closure closure,
-                           void *closure_data);
-  void (*dequeue)(Hearth__V1__Queue_Service *service,
-                  const Hearth__V1__DequeueRequest *input,
-                  Hearth__V1__DequeueResponse_Closure closure,
-                  void *closure_data);
-  void (*listen)(Hearth__V1__Queue_Service *service,
-                 const Hearth__V1__ListenRequest *input,
-                 Hearth__V1__ListenResponse_Closure closure,
-                 void *closure_data);
-};
-typedef void (*Hearth__V1__Queue_ServiceDestroy)(Hearth__V1__Queue_Service *);
-void hearth__v1__queue__init (Hearth__V1__Queue_Service *service,
-                              Hearth__V1__Queue_ServiceDestroy destroy);
-#define HEARTH__V1__QUEUE__BASE_INIT \
-    { &hearth__v1__queue__descriptor, protobuf_c_service_invoke_internal, NULL }
-#define HEARTH__V1__QUEUE__INIT(function_prefix__) \
-    { HEARTH__V1__QUEUE__BASE_INIT,\
-      function_prefix__ ## create_queue_user,\
-      function_prefix__ ## update_queue_user,\
-      function_prefix__ ## get_queue_user,\
-      function_prefix__ ## delete_queue_user,\
-      function_prefix__ ## create_queue_client,\
-      function_prefix__ ## update_queue_client,\
-      function_prefix__ ## delete_queue_client,\
-      function_prefix__ ## publish_key_packages,\
-      function_prefix__ ## get_key_packages,\
-      function_prefix__ ## update_blocklist,\
-      function_prefix__ ## dequeue,\
-      function_prefix__ ## listen  }
-void hearth__v1__queue__create_queue_user(ProtobufCService *service,
-                                          const Hearth__V1__CreateQueueUserRequest *input,
-                                          Hearth__V1__CreateQueueUserResponse_Closure closure,
-                                          void *closure_data);
-void hearth__v1__queue__update_queue_user(ProtobufCService *service,
-                                          const Hearth__V1__UpdateQueueUserRequest *input,
-                                          Hearth__V1__UpdateQueueUserResponse_Closure closure,
-                                          void *closure_data);
-void hearth__v1__queue__get_queue_user(ProtobufCService *service,
-                                       const Hearth__V1__GetQueueUserRequest *input,
-                                       Hearth__V1__GetQueueUserResponse_Closure closure,
-                                       void *closure_data);
-void hearth__v1__queue__delete_queue_user(ProtobufCService *service,
-                                          const Hearth__V1__DeleteQueueUserRequest *input,
-                                          Hearth__V1__DeleteQueueUserResponse_Closure closure,
-                                          void *closure_data);
-void hearth__v1__queue__create_queue_client(ProtobufCService *service,
-                                            const Hearth__V1__CreateQueueClientRequest *input,
-                                            Hearth__V1__CreateQueueClientResponse_Closure closure,
-                                            void *closure_data);
-void hearth__v1__queue__update_queue_client(ProtobufCService *service,
-                                            const Hearth__V1__UpdateQueueClientRequest *input,
-                                            Hearth__V1__UpdateQueueClientResponse_Closure closure,
-                                            void *closure_data);
-void hearth__v1__queue__delete_queue_client(ProtobufCService *service,
-                                            const Hearth__V1__DeleteQueueClientRequest *input,
-                                            Hearth__V1__DeleteQueueClientResponse_Closure closure,
-                                            void *closure_data);
-void hearth__v1__queue__publish_key_packages(ProtobufCService *service,
-                                             const Hearth__V1__PublishKeyPackagesRequest *input,
-                                             Hearth__V1__PublishKeyPackagesResponse_Closure closure,
-                                             void *closure_data);
-void hearth__v1__queue__get_key_packages(ProtobufCService *service,
-                                         const Hearth__V1__GetKeyPackagesRequest *input,
-                                         Hearth__V1__GetKeyPackagesResponse_Closure closure,
-                                         void *closure_data);
-void hearth__v1__queue__update_blocklist(ProtobufCService *service,
-                                         const Hearth__V1__UpdateBlocklistRequest *input,
-                                         Hearth__V1__UpdateBlocklistResponse_Closure closure,
-                                         void *closure_data);
-void hearth__v1__queue__dequeue(ProtobufCService *service,
-                                const Hearth__V1__DequeueRequest *input,
-                                Hearth__V1__DequeueResponse_Closure closure,
-                                void *closure_data);
-void hearth__v1__queue__listen(ProtobufCService *service,
-                               const Hearth__V1__ListenRequest *input,
-                               Hearth__V1__ListenResponse_Closure closure,
-                               void *closure_data);
 
 /* --- descriptors --- */
 
@@ -1438,7 +1318,6 @@ extern const ProtobufCMessageDescriptor hearth__v1__listen_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__listen_start__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__listen_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__listen_drained__descriptor;
-extern const ProtobufCServiceDescriptor hearth__v1__queue__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -212,36 +212,6 @@ typedef void (*Hearth__V1__LinkClientResponse_Closure)
 
 /* --- services --- */
 
-typedef struct Hearth__V1__Relay_Service Hearth__V1__Relay_Service;
-struct Hearth__V1__Relay_Service
-{
-  ProtobufCService base;
-  void (*provision_client)(Hearth__V1__Relay_Service *service,
-                           const Hearth__V1__ProvisionClientRequest *input,
-                           Hearth__V1__ProvisionClientResponse_Closure closure,
-                           void *closure_data);
-  void (*link_client)(Hearth__V1__Relay_Service *service,
-                      const Hearth__V1__LinkClientRequest *input,
-                      Hearth__V1__LinkClientResponse_Closure closure,
-                      void *closure_data);
-};
-typedef void (*Hearth__V1__Relay_ServiceDestroy)(Hearth__V1__Relay_Service *);
-void hearth__v1__relay__init (Hearth__V1__Relay_Service *service,
-                              Hearth__V1__Relay_ServiceDestroy destroy);
-#define HEARTH__V1__RELAY__BASE_INIT \
-    { &hearth__v1__relay__descriptor, protobuf_c_service_invoke_internal, NULL }
-#define HEARTH__V1__RELAY__INIT(function_prefix__) \
-    { HEARTH__V1__RELAY__BASE_INIT,\
-      function_prefix__ ## provision_client,\
-      function_prefix__ ## link_client  }
-void hearth__v1__relay__provision_client(ProtobufCService *service,
-                                         const Hearth__V1__ProvisionClientRequest *input,
-                                         Hearth__V1__ProvisionClientResponse_Closure closure,
-                                         void *closure_data);
-void hearth__v1__relay__link_client(ProtobufCService *service,
-                                    const Hearth__V1__LinkClientRequest *input,
-                                    Hearth__V1__LinkClientResponse_Closure closure,
-                                    void *closure_data);
 
 /* --- descriptors --- */
 
@@ -249,7 +219,6 @@ extern const ProtobufCMessageDescriptor hearth__v1__provision_client_request__de
 extern const ProtobufCMessageDescriptor hearth__v1__provision_client_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__link_client_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__link_client_response__descriptor;
-extern const ProtobufCServiceDescriptor hearth__v1__relay__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -592,81 +592,6 @@ typedef void (*Hearth__V1__AddCosignatureResponse_Closure)
 
 /* --- services --- */
 
-typedef struct Hearth__V1__Transparency_Service Hearth__V1__Transparency_Service;
-struct Hearth__V1__Transparency_Service
-{
-  ProtobufCService base;
-  void (*get_checkpoint)(Hearth__V1__Transparency_Service *service,
-                         const Hearth__V1__GetCheckpointRequest *input,
-                         Hearth__V1__GetCheckpointResponse_Closure closure,
-                         void *closure_data);
-  void (*lookup)(Hearth__V1__Transparency_Service *service,
-                 const Hearth__V1__LookupRequest *input,
-                 Hearth__V1__LookupResponse_Closure closure,
-                 void *closure_data);
-  void (*monitor)(Hearth__V1__Transparency_Service *service,
-                  const Hearth__V1__MonitorRequest *input,
-                  Hearth__V1__MonitorResponse_Closure closure,
-                  void *closure_data);
-  void (*get_consistency)(Hearth__V1__Transparency_Service *service,
-                          const Hearth__V1__GetConsistencyRequest *input,
-                          Hearth__V1__GetConsistencyResponse_Closure closure,
-                          void *closure_data);
-  void (*get_tile)(Hearth__V1__Transparency_Service *service,
-                   const Hearth__V1__GetTileRequest *input,
-                   Hearth__V1__GetTileResponse_Closure closure,
-                   void *closure_data);
-  void (*update)(Hearth__V1__Transparency_Service *service,
-                 const Hearth__V1__UpdateRequest *input,
-                 Hearth__V1__UpdateResponse_Closure closure,
-                 void *closure_data);
-  void (*add_cosignature)(Hearth__V1__Transparency_Service *service,
-                          const Hearth__V1__AddCosignatureRequest *input,
-                          Hearth__V1__AddCosignatureResponse_Closure closure,
-                          void *closure_data);
-};
-typedef void (*Hearth__V1__Transparency_ServiceDestroy)(Hearth__V1__Transparency_Service *);
-void hearth__v1__transparency__init (Hearth__V1__Transparency_Service *service,
-                                     Hearth__V1__Transparency_ServiceDestroy destroy);
-#define HEARTH__V1__TRANSPARENCY__BASE_INIT \
-    { &hearth__v1__transparency__descriptor, protobuf_c_service_invoke_internal, NULL }
-#define HEARTH__V1__TRANSPARENCY__INIT(function_prefix__) \
-    { HEARTH__V1__TRANSPARENCY__BASE_INIT,\
-      function_prefix__ ## get_checkpoint,\
-      function_prefix__ ## lookup,\
-      function_prefix__ ## monitor,\
-      function_prefix__ ## get_consistency,\
-      function_prefix__ ## get_tile,\
-      function_prefix__ ## update,\
-      function_prefix__ ## add_cosignature  }
-void hearth__v1__transparency__get_checkpoint(ProtobufCService *service,
-                                              const Hearth__V1__GetCheckpointRequest *input,
-                                              Hearth__V1__GetCheckpointResponse_Closure closure,
-                                              void *closure_data);
-void hearth__v1__transparency__lookup(ProtobufCService *service,
-                                      const Hearth__V1__LookupRequest *input,
-                                      Hearth__V1__LookupResponse_Closure closure,
-                                      void *closure_data);
-void hearth__v1__transparency__monitor(ProtobufCService *service,
-                                       const Hearth__V1__MonitorRequest *input,
-                                       Hearth__V1__MonitorResponse_Closure closure,
-                                       void *closure_data);
-void hearth__v1__transparency__get_consistency(ProtobufCService *service,
-                                               const Hearth__V1__GetConsistencyRequest *input,
-                                               Hearth__V1__GetConsistencyResponse_Closure closure,
-                                               void *closure_data);
-void hearth__v1__transparency__get_tile(ProtobufCService *service,
-                                        const Hearth__V1__GetTileRequest *input,
-                                        Hearth__V1__GetTileResponse_Closure closure,
-                                        void *closure_data);
-void hearth__v1__transparency__update(ProtobufCService *service,
-                                      const Hearth__V1__UpdateRequest *input,
-                                      Hearth__V1__UpdateResponse_Closure closure,
-                                      void *closure_data);
-void hearth__v1__transparency__add_cosignature(ProtobufCService *service,
-                                               const Hearth__V1__AddCosignatureRequest *input,
-                                               Hearth__V1__AddCosignatureResponse_Closure closure,
-                                               void *closure_data);
 
 /* --- descriptors --- */
 
@@ -684,7 +609,6 @@ extern const ProtobufCMessageDescriptor hearth__v1__update_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__update_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__add_cosignature_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__add_cosignature_response__descriptor;
-extern const ProtobufCServiceDescriptor hearth__v1__transparency__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -132,54 +132,6 @@ typedef void (*Golden__FooBar__OuterTwo_Closure)
 
 /* --- services --- */
 
-typedef struct Golden__FooBar__HTTPService_Service Golden__FooBar__HTTPService_Service;
-struct Golden__FooBar__HTTPService_Service
-{
-  ProtobufCService base;
-  void (*get_url)(Golden__FooBar__HTTPService_Service *service,
-                  const Google__Protobuf__Empty *input,
-                  Golden__FooBar__Outer__InnerThing_Closure closure,
-                  void *closure_data);
-  void (*delete)(Golden__FooBar__HTTPService_Service *service,
-                 const Golden__FooBar__Outer *input,
-                 Golden__FooBar__OuterTwo_Closure closure,
-                 void *closure_data);
-  void (*nullptr)(Golden__FooBar__HTTPService_Service *service,
-                  const Golden__FooBar__Outer *input,
-                  Golden__FooBar__Outer_Closure closure,
-                  void *closure_data);
-  void (*ids)(Golden__FooBar__HTTPService_Service *service,
-              const Golden__FooBar__Outer *input,
-              Golden__FooBar__Outer__InnerThing_Closure closure,
-              void *closure_data);
-};
-typedef void (*Golden__FooBar__HTTPService_ServiceDestroy)(Golden__FooBar__HTTPService_Service *);
-void golden__foo_bar__httpservice__init (Golden__FooBar__HTTPService_Service *service,
-                                         Golden__FooBar__HTTPService_ServiceDestroy destroy);
-#define GOLDEN__FOO_BAR__HTTPSERVICE__BASE_INIT \
-    { &golden__foo_bar__httpservice__descriptor, protobuf_c_service_invoke_internal, NULL }
-#define GOLDEN__FOO_BAR__HTTPSERVICE__INIT(function_prefix__) \
-    { GOLDEN__FOO_BAR__HTTPSERVICE__BASE_INIT,\
-      function_prefix__ ## get_url,\
-      function_prefix__ ## delete,\
-      function_prefix__ ## nullptr,\
-      function_prefix__ ## ids  }
-void golden__foo_bar__httpservice__get_url(ProtobufCService *service,
-                                           const Google__Protobuf__Empty *input,
-                                           Golden__FooBar__Outer__InnerThing_Closure closure,
-                                           void *closure_data);
-void golden__foo_bar__httpservice__delete(ProtobufCService *service,
-                                          const Golden__FooBar__Outer *input,
-                                          Golden__FooBar__OuterTwo_Closure closure,
-                                          void *closure_data);
-void golden__foo_bar__httpservice__nullptr(ProtobufCService *service,
-                                           const Golden__FooBar__Outer *input,
-                                           Golden__FooBar__Outer_Closure closure,
-                                           void *closure_data);
-void golden__foo_bar__httpservice__ids(ProtobufCService *service,
-                                       const Golden__FooBar__Outer *input,
-                                       Golden__FooBar__Outer__InnerThing_Closure closure,
-                                       void *closure_data);
 
 /* --- descriptors --- */
 
@@ -187,7 +139,6 @@ extern const ProtobufCMessageDescriptor golden__foo_bar__outer__descriptor;
 extern const ProtobufCMessageDescriptor golden__foo_bar__outer__inner_thing__descriptor;
 extern const ProtobufCMessageDescriptor golden__foo_bar__outer_two__descriptor;
 extern const ProtobufCMessageDescriptor golden__foo_bar__outer_two__my_map_entry__descriptor;
-extern const ProtobufCServiceDescriptor golden__foo_bar__httpservice__descriptor;
 
 PROTOBUF_C__END_DECLS
 

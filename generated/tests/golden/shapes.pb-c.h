@@ -95,60 +95,11 @@ typedef void (*Hearth__Golden__V1__Answer_Closure)
 
 /* --- services --- */
 
-typedef struct Hearth__Golden__V1__Shapes_Service Hearth__Golden__V1__Shapes_Service;
-struct Hearth__Golden__V1__Shapes_Service
-{
-  ProtobufCService base;
-  void (*ask)(Hearth__Golden__V1__Shapes_Service *service,
-              const Hearth__Golden__V1__Question *input,
-              Hearth__Golden__V1__Answer_Closure closure,
-              void *closure_data);
-  void (*listen)(Hearth__Golden__V1__Shapes_Service *service,
-                 const Hearth__Golden__V1__Question *input,
-                 Hearth__Golden__V1__Answer_Closure closure,
-                 void *closure_data);
-  void (*tell)(Hearth__Golden__V1__Shapes_Service *service,
-               const Hearth__Golden__V1__Question *input,
-               Hearth__Golden__V1__Answer_Closure closure,
-               void *closure_data);
-  void (*talk)(Hearth__Golden__V1__Shapes_Service *service,
-               const Hearth__Golden__V1__Question *input,
-               Hearth__Golden__V1__Answer_Closure closure,
-               void *closure_data);
-};
-typedef void (*Hearth__Golden__V1__Shapes_ServiceDestroy)(Hearth__Golden__V1__Shapes_Service *);
-void hearth__golden__v1__shapes__init (Hearth__Golden__V1__Shapes_Service *service,
-                                       Hearth__Golden__V1__Shapes_ServiceDestroy destroy);
-#define HEARTH__GOLDEN__V1__SHAPES__BASE_INIT \
-    { &hearth__golden__v1__shapes__descriptor, protobuf_c_service_invoke_internal, NULL }
-#define HEARTH__GOLDEN__V1__SHAPES__INIT(function_prefix__) \
-    { HEARTH__GOLDEN__V1__SHAPES__BASE_INIT,\
-      function_prefix__ ## ask,\
-      function_prefix__ ## listen,\
-      function_prefix__ ## tell,\
-      function_prefix__ ## talk  }
-void hearth__golden__v1__shapes__ask(ProtobufCService *service,
-                                     const Hearth__Golden__V1__Question *input,
-                                     Hearth__Golden__V1__Answer_Closure closure,
-                                     void *closure_data);
-void hearth__golden__v1__shapes__listen(ProtobufCService *service,
-                                        const Hearth__Golden__V1__Question *input,
-                                        Hearth__Golden__V1__Answer_Closure closure,
-                                        void *closure_data);
-void hearth__golden__v1__shapes__tell(ProtobufCService *service,
-                                      const Hearth__Golden__V1__Question *input,
-                                      Hearth__Golden__V1__Answer_Closure closure,
-                                      void *closure_data);
-void hearth__golden__v1__shapes__talk(ProtobufCService *service,
-                                      const Hearth__Golden__V1__Question *input,
-                                      Hearth__Golden__V1__Answer_Closure closure,
-                                      void *closure_data);
 
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor hearth__golden__v1__question__descriptor;
 extern const ProtobufCMessageDescriptor hearth__golden__v1__answer__descriptor;
-extern const ProtobufCServiceDescriptor hearth__golden__v1__shapes__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -258,6 +258,15 @@ const struct staged_commit *group_pending(const struct mls_group *g);
 CHECKED struct err group_merge_pending(struct mls_group *g);
 void group_drop_pending(struct mls_group *g);
 
+/* ---- from outside ---- */
+
+/* A proposal by who is not a member (RFC 9420 12.1.8), as PublicMessage: sender external (the index
+ * in external_senders, whose key signs) or new_member_proposal (an Add of oneself, signed with the
+ * KeyPackage's key). proposal: encoded. ERR_ARGUMENT for another sender. */
+CHECKED struct err outside_propose(const struct sig_key *signer, struct bytes group_id,
+                                   uint64_t epoch, struct sender sender, struct bytes proposal,
+                                   struct buf *ret_message);
+
 /* ---- received messages ---- */
 
 enum mls_received_type { MLS_RECEIVED_APPLICATION, MLS_RECEIVED_PROPOSAL, MLS_RECEIVED_COMMIT };

@@ -26,8 +26,7 @@ struct err public_group_adopt_context(struct public_group *g, struct bytes conte
     g->suite = suite_find(g->context.cipher_suite);
     if (g->suite == NULL)
         return ERR(MLS_SUITE_UNKNOWN);
-    struct group_rules rules;
-    return group_rules_read(&g->context.extensions, &rules);
+    return group_rules_read(&g->context.extensions, &g->rules);
 }
 
 static void set_tag(struct public_group *g, struct bytes tag)
@@ -46,11 +45,9 @@ void public_group_set_confirmation_tag(struct public_group *g, struct bytes tag)
 
 static struct err validate(const struct public_group *g, const struct mls_policy *policy)
 {
-    struct group_rules rules;
     struct tree_diff d;
-    TRY(group_rules_read(&g->context.extensions, &rules));
     tree_diff_init(&d, &g->tree);
-    return validate_tree(&d, g->suite, g->context.group_id, &rules, policy);
+    return validate_tree(&d, g->suite, g->context.group_id, &g->rules, policy);
 }
 
 static struct err from_group_info(struct public_group *g, const struct group_info *info,
@@ -137,6 +134,7 @@ void public_group_merge(struct public_group *g, struct staged_commit **staged)
     g->context_bytes = s->context;
     s->context = BUF_INIT;
     g->context = s->next_context;
+    g->rules = s->next_rules;
     g->interim_transcript_hash = s->interim_transcript_hash;
     g->confirmation_tag = s->confirmation_tag;
     buf_clear(&g->reinit);

@@ -31,6 +31,7 @@ struct public_group {
     struct tree tree;
     struct buf context_bytes;     /* the encoded GroupContext */
     struct group_context context; /* views into context_bytes */
+    struct group_rules rules;     /* what the context's extensions ask of leaves; the same */
     struct digest interim_transcript_hash;
     struct digest confirmation_tag; /* of the commit that began the epoch */
     struct proposal_store proposals;

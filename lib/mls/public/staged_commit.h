@@ -61,6 +61,7 @@ struct staged_commit {
     struct digest confirmation_tag;    /* as claimed by the committer; a member must verify it */
     struct buf reinit;                 /* the ReInit, encoded, when there is one */
     struct group_context next_context; /* views into context */
+    struct group_rules next_rules;     /* the same */
     struct tree_merge merge;
     bool ready; /* for public_group_merge */
 };

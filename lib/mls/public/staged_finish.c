@@ -96,6 +96,7 @@ struct err staged_commit_confirm(struct staged_commit *s,
                              &s->confirmed_transcript_hash));
     TRY(write_context(s, digest_view(&s->confirmed_transcript_hash), &s->context));
     TRY(group_context_parse(buf_view(&s->context), &s->next_context));
+    TRY(group_rules_read(&s->next_context.extensions, &s->next_rules));
     const struct reinit *reinit = staged_commit_reinit(s);
     if (reinit != NULL)
         reinit_write(&s->reinit, reinit);

@@ -424,6 +424,26 @@ static void check_callbacks(bool tls)
     world_close(&w);
 }
 
+/* A channel that goes while calls are under way ends them: the stubs' callbacks run once, and
+ * nothing is left. */
+static void free_under_calls(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, false, true);
+    struct progress unary = {.world = &w, .code = HEARTH_LATER};
+    struct progress stream = {.world = &w, .code = HEARTH_LATER};
+    question_type in = question(hello);
+    const struct hearth_shapes_listen_events events = {.on_message = got, .on_done = done};
+    unary.call = hearth_shapes_ask_start(w.channel, NULL, &in, asked, &unary);
+    stream.call = hearth_shapes_listen_start(w.channel, NULL, &in, &events, &stream);
+    assert_non_null(unary.call);
+    assert_non_null(stream.call);
+    world_close(&w);
+    assert_int_equal(unary.code, HEARTH_CANCELLED);
+    assert_int_equal(stream.code, HEARTH_CANCELLED);
+}
+
 static void callbacks_plain(void **state)
 {
     (void)state;
@@ -518,9 +538,9 @@ static void nesting_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocking_plain),     cmocka_unit_test(blocking_tls),
-        cmocka_unit_test(callbacks_plain),    cmocka_unit_test(callbacks_tls),
-        cmocka_unit_test(nesting_is_bounded),
+        cmocka_unit_test(blocking_plain),   cmocka_unit_test(blocking_tls),
+        cmocka_unit_test(callbacks_plain),  cmocka_unit_test(callbacks_tls),
+        cmocka_unit_test(free_under_calls), cmocka_unit_test(nesting_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

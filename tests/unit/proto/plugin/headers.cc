@@ -1,6 +1,7 @@
 // Generated headers are C++ too: all shapes, called with their own types. Compiled, never run.
-// Not names_rpc.h: it has an rpc called `delete`, which protoc-c puts into names.pb-c.h as it is.
+// names_rpc.h has an rpc called `delete`.
 #include "bench_rpc.h"
+#include "golden/names_rpc.h"
 #include "golden/other_rpc.h"
 #include "golden/rules_rpc.h"
 #include "golden/shapes_rpc.h"
@@ -9,6 +10,9 @@
 #include "grpc/reflection/v1/reflection_rpc.h"
 #include "grpc/reflection/v1alpha/reflection_rpc.h"
 #include "grpc/testing/test_rpc.h"
+#include "hearth/v1/attachment_rpc.h"
+#include "hearth/v1/federation_rpc.h"
+#include "hearth/v1/queue_rpc.h"
 
 using Question = Hearth__Golden__V1__Question;
 using Answer = Hearth__Golden__V1__Answer;

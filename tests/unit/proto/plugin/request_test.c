@@ -268,6 +268,39 @@ static void depth_is_bounded(void **state)
     sample_close(&s);
 }
 
+static void services_are_stripped(void **state)
+{
+    (void)state;
+    struct sample s;
+    sample_open(&s);
+    struct buf in = BUF_INIT;
+    struct buf out = BUF_INIT;
+    size_t len = google__protobuf__compiler__code_generator_request__get_packed_size(&s.request);
+    google__protobuf__compiler__code_generator_request__pack(&s.request, buf_extend(&in, len));
+    assert_ok(plugin_strip_services(buf_view(&in), &out));
+    /* what is left is what the sample would be without any */
+    s.file.n_service = 0;
+    struct buf want = BUF_INIT;
+    len = google__protobuf__compiler__code_generator_request__get_packed_size(&s.request);
+    google__protobuf__compiler__code_generator_request__pack(&s.request, buf_extend(&want, len));
+    assert_true(out.len < in.len);
+    assert_true(bytes_equal(buf_view(&out), buf_view(&want)));
+    buf_clear(&want);
+    buf_clear(&out);
+    sample_close(&s);
+    /* cut short it is refused, or is a request that ends before its file */
+    for (size_t cut = 0; cut < in.len; cut++) {
+        struct err err = plugin_strip_services(bytes_of(in.data, cut), &out);
+        if (!err_is_ok(err)) {
+            assert_err(err, WIRE_VALUE);
+            assert_int_equal(out.len, 0);
+        }
+        buf_clear(&out);
+    }
+    assert_err(plugin_strip_services(bytes_of(in.data, in.len - 1), &out), WIRE_VALUE);
+    buf_clear(&in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +311,7 @@ int main(void)
         cmocka_unit_test(refusals_are_counted_out),
         cmocka_unit_test(what_is_no_request_is_an_error),
         cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(services_are_stripped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,6 +211,88 @@ static void values(void **state)
     assert_ok(group_context_parse(bytes_of("\0\1\0\1\0\0\0\0\0\0\0\0\0\0\0\0", 16), &gc));
 }
 
+/* A vector of `count` times the same element. */
+static struct bytes repeated(const char *element, size_t len, size_t count)
+{
+    struct buf b = BUF_INIT;
+    for (size_t i = 0; i < count; i++)
+        buf_append(&b, element, len);
+    return take(&b);
+}
+
+static void counts(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    for (size_t more = 0; more <= 1; more++) {
+        struct welcome w = {.cipher_suite = 1};
+        w.secrets =
+            repeated("\0\0\0", 3, MLS_MAX_WELCOME_SECRETS + more); /* empty ref, empty ciphertext */
+        welcome_write(&b, &w);
+        assert_int_equal(welcome_parse(take(&b), &w).code, more ? ERR_WIRE_LIMIT : ERR_NONE);
+        struct group_secrets g = {.psks = repeated("\1\0\0", 3, MLS_MAX_PSKS + more)};
+        group_secrets_write(&b, &g);
+        assert_int_equal(group_secrets_parse(take(&b), &g).code, more ? ERR_WIRE_LIMIT : ERR_NONE);
+        struct leaf_node leaf = {.credential.type = CREDENTIAL_BASIC, .source = LEAF_SOURCE_UPDATE};
+        struct update_path_node node = {.ciphertexts = repeated("\0\0", 2, MLS_MAX_LEAVES + more)};
+        struct update_path path = {leaf, &node, 1};
+        update_path_write(&b, &path);
+        struct wire_reader r = wire_reader_of(take(&b));
+        update_path_read(&r, &a, &path);
+        assert_int_equal(wire_reader_end(&r).code, more ? ERR_WIRE_LIMIT : ERR_NONE);
+    }
+}
+
+/* Kinds without which the rest can't be read. */
+static void kinds(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    struct framed_content content = {.sender = {SENDER_MEMBER, 0}, .type = CONTENT_APPLICATION};
+    struct framed_content got;
+    for (uint8_t sender = 0; sender <= 5; sender++) {
+        for (uint8_t type = 0; type <= 4; type++) {
+            wire_write_vector(&b, bytes_of(NULL, 0));
+            wire_write_u64(&b, 0);
+            wire_write_u8(&b, sender);
+            if (sender == SENDER_MEMBER || sender == SENDER_EXTERNAL)
+                wire_write_u32(&b, 7);
+            wire_write_vector(&b, bytes_of(NULL, 0));
+            wire_write_u8(&b, type);
+            content.type = (enum content_type)type;
+            content.proposal = (struct proposal){.type = PROPOSAL_REMOVE};
+            if (type == CONTENT_APPLICATION)
+                wire_write_vector(&b, bytes_of(NULL, 0));
+            else if (type == CONTENT_PROPOSAL)
+                proposal_write(&b, &content.proposal);
+            else if (type == CONTENT_COMMIT)
+                commit_write(&b, &(struct commit){0});
+            struct wire_reader r = wire_reader_of(take(&b));
+            framed_content_read(&r, &a, &got);
+            bool known = sender >= 1 && sender <= 4 && type >= 1 && type <= 3;
+            assert_int_equal(wire_reader_end(&r).code, known ? ERR_NONE : ERR_WIRE_VALUE);
+        }
+    }
+    struct leaf_node leaf = {.credential.type = CREDENTIAL_BASIC};
+    for (uint8_t source = 0; source <= 4; source++) {
+        leaf.source = (enum leaf_source)source;
+        leaf_node_write(&b, &leaf);
+        bool known = source >= 1 && source <= 3;
+        struct leaf_node other;
+        assert_int_equal(leaf_node_parse(take(&b), &other).code, known ? ERR_NONE : ERR_WIRE_VALUE);
+    }
+    /* RFC 9420 10: the version of a KeyPackage is that of the MLSMessage around it */
+    struct mls_message m = {.wire_format = WIRE_FORMAT_KEY_PACKAGE};
+    leaf.source = LEAF_SOURCE_UPDATE;
+    for (uint16_t version = 0; version <= 2; version++) {
+        m.key_package = (struct key_package){.version = version, .leaf_node = leaf};
+        mls_message_write(&b, &m);
+        struct mls_message read;
+        assert_int_equal(mls_message_parse(take(&b), &a, &read).code,
+                         version == 1 ? ERR_NONE : ERR_MLS_VERSION);
+    }
+}
+
 /* A commit of as many proposals as there may be, and one more; a small message makes no large
  * memory. */
 static void commits_are_bounded(void **state)
@@ -322,6 +404,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(external_senders_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(padding, setup, teardown),
         cmocka_unit_test_setup_teardown(values, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(kinds, setup, teardown),
         cmocka_unit_test_setup_teardown(commits_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(walks, setup, teardown),
         cmocka_unit_test_setup_teardown(default_types_need_no_listing, setup, teardown),

@@ -152,6 +152,27 @@ static void paths_are_required(void **state)
     assert_ok(commit1(value(kit_add(&k, kit_client_new(&k)))));
 }
 
+static void lists_are_bounded(void **state)
+{
+    (void)state;
+    static struct proposal_or_ref list[MLS_MAX_PSKS + 1];
+    uint16_t types[17];
+    for (uint16_t i = 0; i < 17; i++)
+        types[i] = (uint16_t)(0xff00 + i);
+    k.capabilities_proposals = kit_list(&k, 17, types);
+    kit_group(&k, 2, true, &(struct extensions){0});
+    for (size_t i = 0; i <= MLS_MAX_PSKS; i++)
+        list[i] = value(psk(PSK_EXTERNAL, 0, 32));
+    assert_ok(process(kit_commit(&k, 0, list, MLS_MAX_PSKS, false)));
+    assert_err(process(kit_commit(&k, 0, list, MLS_MAX_PSKS + 1, false)), WIRE_LIMIT);
+    for (size_t i = 0; i < 17; i++) {
+        struct proposal custom = {.type = types[i], .unknown = bytes_str("x")};
+        list[i] = value(kit_proposal(&k, &custom));
+    }
+    assert_ok(process(kit_commit(&k, 0, list, 16, false)));
+    assert_err(process(kit_commit(&k, 0, list, 17, false)), WIRE_LIMIT);
+}
+
 /* RFC 9420 12.2: unknown proposals only if all members support them, those removed excepted. */
 static void unknown_proposals(void **state)
 {
@@ -225,6 +246,11 @@ static void required_capabilities(void **state)
     k.capabilities_extensions = (struct u16_list){0};
     struct proposal_or_ref list[] = {value(kit_add(&k, kit_client_new(&k))), lower};
     assert_ok(process(kit_commit(&k, 0, list, 2, true)));
+    /* what was required is required no more once that is merged */
+    assert_int_equal(u16_list_count(&k.group.rules.required.extension_types), 1);
+    k.capabilities_extensions = kit_list(&k, 1, (const uint16_t[]){0xff01});
+    kit_apply(&k, kit_commit(&k, 0, &lower, 1, true), NULL, 0);
+    assert_int_equal(u16_list_count(&k.group.rules.required.extension_types), 0);
 }
 
 /* RFC 9420 7.3: credential types: the new one must know those in use, and all must know the new
@@ -246,6 +272,11 @@ static void credentials_are_mutual(void **state)
     k.capabilities_credentials = kit_list(&k, 1, (const uint16_t[]){0xff01});
     assert_err(commit1(value(kit_add(&k, kit_client_new(&k)))), MLS_CREDENTIAL_MUTUAL);
     k.credential_type = 0xff02;
+    /* it knows all of theirs, they don't know its */
+    k.capabilities_credentials =
+        kit_list(&k, 3, (const uint16_t[]){CREDENTIAL_BASIC, 0xff01, 0xff02});
+    assert_err(commit1(value(kit_add(&k, kit_client_new(&k)))), MLS_CREDENTIAL_MUTUAL);
+    /* they know its, it does not know all of theirs */
     k.capabilities_credentials = kit_list(&k, 2, (const uint16_t[]){CREDENTIAL_BASIC, 0xff02});
     assert_err(commit1(value(kit_add(&k, kit_client_new(&k)))), MLS_CREDENTIAL_MUTUAL);
 }
@@ -324,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lists, setup, teardown),
         cmocka_unit_test_setup_teardown(removed_client_is_added_again, setup, teardown),
         cmocka_unit_test_setup_teardown(paths_are_required, setup, teardown),
+        cmocka_unit_test_setup_teardown(lists_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_proposals, setup, teardown),
         cmocka_unit_test_setup_teardown(required_capabilities, setup, teardown),
         cmocka_unit_test_setup_teardown(credentials_are_mutual, setup, teardown),

@@ -219,6 +219,11 @@ static void what_comes_with_a_commit(void **state)
     assert_err(staged_commit_check_welcomes(staged, welcomes, 0), MLS_WELCOME_MEMBERS);
     assert_err(staged_commit_check_welcomes(staged, twice, 2), MLS_WELCOME_MEMBERS);
     assert_err(staged_commit_check_welcomes(staged, &strange, 1), MLS_WELCOME_MEMBERS);
+    struct encrypted_group_secrets longer = {.new_member = kit_random(&k, 200)};
+    struct buf w = BUF_INIT;
+    encrypted_group_secrets_write(&w, &longer);
+    strange.secrets = kit_take(&k, &w);
+    assert_err(staged_commit_check_welcomes(staged, &strange, 1), MLS_WELCOME_MEMBERS);
     welcomes[1].cipher_suite = 2;
     assert_err(staged_commit_check_welcomes(staged, welcomes, 2), MLS_KEY_PACKAGE_SUITE);
     assert_err(staged_commit_check_info(staged, &old.group_info), MLS_GROUP_INFO_STATE);
@@ -235,6 +240,12 @@ static void info_of_next_epoch(struct kit *kit, struct group_info *info)
 {
     (void)kit;
     info->confirmation_tag = next_tag;
+}
+
+static void info_of_other_context(struct kit *kit, struct group_info *info)
+{
+    info->group_context.extensions =
+        kit_extension(kit, EXTENSION_EXTERNAL_SENDERS, bytes_of("", 1));
 }
 
 static void info_of_a_staged_commit(void **state)
@@ -264,6 +275,10 @@ static void info_of_a_staged_commit(void **state)
     assert_ok(mls_message_parse(kit_group_info(&k, 2, bytes_of(NULL, 0)), &k.arena, &m));
     k.hooks.group_info = NULL;
     assert_err(staged_commit_check_info(staged, &m.group_info), MLS_GROUP_INFO_STATE);
+    k.hooks.group_info = info_of_other_context; /* with the right tag, and signed */
+    assert_ok(mls_message_parse(kit_group_info(&k, 2, bytes_of(NULL, 0)), &k.arena, &m));
+    k.hooks.group_info = NULL;
+    assert_err(staged_commit_check_info(staged, &m.group_info), MLS_GROUP_INFO_STATE);
     staged_commit_free(&staged);
     public_group_clear(&before);
 }
@@ -285,6 +300,9 @@ static void creators(void **state)
     assert_err(staged_commit_begin(&k.group, member, NULL, MLS_MAX_COMMIT_PROPOSALS + 1, &k.policy,
                                    &none, &s),
                WIRE_LIMIT);
+    struct proposal_or_ref made = kit_by_value(&k, kit_add(&k, kit_client_new(&k)));
+    made.proposal.raw.len = 0;
+    assert_err(staged_commit_begin(&k.group, member, &made, 1, &k.policy, &none, &s), ARGUMENT);
     assert_null(s);
     assert_ok(staged_commit_begin(&k.group, member, NULL, 0, &k.policy, &none, &s));
     assert_true(s->path_required);

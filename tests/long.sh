@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# ./dev long [SECONDS]: what ./dev test runs, for longer. Fuzzers and crash loops get SECONDS each (default 3600).
+set -uo pipefail
+seconds=${1:-3600}
+status=0
+python3 tests/run.py --fuzz-seconds "$seconds" || status=1
+bin=build/release/bin
+python3 tests/h2/attacks.py --server "$bin/bench_server" --seconds 30 || status=1
+python3 tests/h2/attacks.py --server "$bin/bench_server" --tls --seconds 30 || status=1
+timeout "$seconds" "$bin/store_crash" --cycles 100000 || [ $? = 124 ] || status=1
+exit $status
