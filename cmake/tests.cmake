@@ -31,6 +31,7 @@ file(GLOB rpc_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/suppor
 add_library(test_rpc STATIC EXCLUDE_FROM_ALL ${rpc_support_sources})
 target_link_libraries(test_rpc PUBLIC net generated_bench test_support)
 hearth_unit_tests(net lib/net generated_bench generated_golden generated_interop test_rpc)
+hearth_unit_tests(net lib/net generated_bench generated_golden test_rpc)
 # The public header and a stub used from C++.
 add_executable(unit_lib_net_consumer ${CMAKE_SOURCE_DIR}/tests/unit/lib/net/consumer.cc)
 target_link_libraries(unit_lib_net_consumer PRIVATE hearth_flags net generated_bench)
@@ -65,6 +66,8 @@ hearth_program(interop_client
 file(GLOB mls_client_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/interop/mls/*.c)
 hearth_program(mls_client SOURCES ${mls_client_sources} tests/interop/flags.c USES generated_interop net mls_member)
 target_include_directories(mls_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+hearth_test(interop_mls COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls/runner.py
+  --client $<TARGET_FILE:mls_client> --client $<TARGET_FILE:mls_client> SECONDS 300 LABELS interop)
 target_include_directories(interop_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Other people's stacks against ours, each way; a peer that can't be installed is skipped and says why.
@@ -149,4 +152,5 @@ endif()
 # kill -9 loop with an oracle; `--cycles 100000` for long.
 hearth_program(store_crash SOURCES tests/crash/store_crash.c USES store_kit test_support)
 hearth_test(crash_store COMMAND store_crash --cycles 200 SECONDS 300 LABELS crash)
+hearth_test(crash_store_control COMMAND store_crash --cycles 60 --control SECONDS 120 LABELS crash)
 hearth_program(store_bench SOURCES tests/bench/store_bench.c USES store test_support)

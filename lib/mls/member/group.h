@@ -129,7 +129,7 @@ CHECKED struct err group_join(const struct mls_client *client,
 /* Is there something for the KeyPackage in the Welcome (an MLSMessage)? */
 bool welcome_has(struct bytes welcome, struct bytes key_package_ref);
 /* A Welcome (MLSMessage) with the secrets of one joiner only, for servers that hand out pieces.
- * ERR_MLS_WELCOME_OTHERS. */
+ * ERR_MLS_WELCOME_NOT_FOR_US. */
 CHECKED struct err welcome_split(struct bytes welcome, struct bytes key_package_ref,
                                  struct buf *ret_welcome);
 
