@@ -31,7 +31,6 @@ file(GLOB rpc_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/suppor
 add_library(test_rpc STATIC EXCLUDE_FROM_ALL ${rpc_support_sources})
 target_link_libraries(test_rpc PUBLIC net generated_bench test_support)
 hearth_unit_tests(net lib/net generated_bench generated_golden generated_interop test_rpc)
-hearth_unit_tests(net lib/net generated_bench generated_golden test_rpc)
 # The public header and a stub used from C++.
 add_executable(unit_lib_net_consumer ${CMAKE_SOURCE_DIR}/tests/unit/lib/net/consumer.cc)
 target_link_libraries(unit_lib_net_consumer PRIVATE hearth_flags net generated_bench)
