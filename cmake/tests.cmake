@@ -125,6 +125,8 @@ hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/
   $<TARGET_FILE:bench_server>)
 hearth_fuzz(crypto_inputs USES crypto)
 hearth_fuzz(mls_secret_tree USES mls_member)
+hearth_fuzz(mls_group USES mls_world)
+hearth_program(member_seeds SOURCES tests/fuzz/member_seeds.c USES mls_world) # writes the seeds of mls_group
 hearth_program(secret_seeds SOURCES tests/fuzz/secret_seeds.c USES mls_member) # writes the seeds of these two
 
 # Secrets must not steer branches or addresses: memcheck with secrets marked undefined. Sanitizers and valgrind
