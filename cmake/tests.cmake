@@ -134,6 +134,8 @@ hearth_fuzz(rpc_frames USES test_rpc)
 hearth_fuzz(rpc_client USES test_rpc)
 hearth_fuzz(rpc_text USES rpc)
 hearth_fuzz(mls_secret_tree USES mls_member)
+hearth_fuzz(mls_group USES mls_world)
+hearth_program(member_seeds SOURCES tests/fuzz/member_seeds.c USES mls_world) # writes the seeds of mls_group
 hearth_program(secret_seeds SOURCES tests/fuzz/secret_seeds.c USES mls_member) # writes the seeds of these two
 
 # Secrets must not steer branches or addresses: memcheck with secrets marked undefined. Sanitizers and valgrind
