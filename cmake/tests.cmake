@@ -31,6 +31,14 @@ file(GLOB rpc_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/suppor
 add_library(test_rpc STATIC EXCLUDE_FROM_ALL ${rpc_support_sources})
 target_link_libraries(test_rpc PUBLIC net generated_bench test_support)
 hearth_unit_tests(net lib/net generated_bench generated_golden generated_interop test_rpc)
+# The same under valgrind, where it reads what the compiler writes: not clang's debug information, no sanitizers.
+find_program(HEARTH_VALGRIND valgrind)
+if(HEARTH_VALGRIND AND CMAKE_C_COMPILER_ID STREQUAL "GNU" AND NOT HEARTH_SANITIZE)
+  foreach(name net_endings net_retry net_flow net_pipe net_loop net_tls net_blocking net_gate net_stuck)
+    hearth_test(valgrind_${name} COMMAND ${HEARTH_VALGRIND} -q --leak-check=full --error-exitcode=9
+      $<TARGET_FILE:unit_lib_${name}_test> SECONDS 300 LABELS valgrind)
+  endforeach()
+endif()
 # The public header and a stub used from C++.
 add_executable(unit_lib_net_consumer ${CMAKE_SOURCE_DIR}/tests/unit/lib/net/consumer.cc)
 target_link_libraries(unit_lib_net_consumer PRIVATE hearth_flags net generated_bench)
