@@ -23,6 +23,10 @@ hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(store lib/store store_kit)
+# Thousands of durable commits each: as slow as the disk's flushes.
+foreach(slow migrate failure power)
+  set_tests_properties(unit_lib_store_${slow}_test PROPERTIES TIMEOUT 600)
+endforeach()
 hearth_unit_tests(mls_codec lib/mls/codec)
 hearth_unit_tests(mls_public lib/mls/public mls_kit)
 hearth_unit_tests(mls_member lib/mls/member mls_world)
@@ -142,6 +146,8 @@ hearth_fuzz(rpc_frames USES test_rpc)
 hearth_fuzz(rpc_client USES test_rpc)
 hearth_fuzz(rpc_text USES rpc)
 hearth_fuzz(mls_secret_tree USES mls_member)
+hearth_fuzz(mls_group USES mls_world)
+hearth_program(member_seeds SOURCES tests/fuzz/member_seeds.c USES mls_world) # writes the seeds of mls_group
 hearth_program(secret_seeds SOURCES tests/fuzz/secret_seeds.c USES mls_member) # writes the seeds of these two
 
 # Secrets must not steer branches or addresses: memcheck with secrets marked undefined. Sanitizers and valgrind
