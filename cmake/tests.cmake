@@ -23,6 +23,9 @@ hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(store lib/store store_kit)
+# They sync, and wait for a disk that others may use at the same time.
+set_tests_properties(unit_lib_store_failure_test unit_lib_store_migrate_test unit_lib_store_power_test
+  unit_lib_store_threads_test unit_lib_store_store_test PROPERTIES TIMEOUT 300)
 hearth_unit_tests(mls_codec lib/mls/codec)
 hearth_unit_tests(mls_public lib/mls/public mls_kit)
 hearth_unit_tests(mls_member lib/mls/member mls_world)
