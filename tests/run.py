@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PRESETS = {
     "release": [],
     "dev": ["-LE", "h2|interop|bench"],
-    "asan": ["-LE", "interop|bench"],
+    "asan": ["-LE", "interop|bench|attacks"],
     "tsan": ["-R", "unit_lib_net|unit_lib_rpc|unit_lib_base|unit_lib_store", "-LE", "interop|bench"],
 }
 
@@ -58,8 +58,7 @@ def ctest(preset, selection, jobs, tally):
     if os.path.exists(junit):
         os.remove(junit)
     run(["ctest", "--test-dir", f"build/{preset}", "-C", "Attacks", "-j", str(jobs), "--output-on-failure",
-         "--output-junit", junit,
-         *selection], log)
+         "--output-junit", junit, *selection], log)
     if not os.path.exists(junit):
         tally.add(f"ctest {preset}", "failed", "\n" + tail(log))
         return

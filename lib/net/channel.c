@@ -1,7 +1,6 @@
 /* A channel's calls: waiting, starting, trying again, ending. */
 #include "net/channel.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -265,113 +264,6 @@ void hearth_client_call_half_close(struct hearth_client_call *call)
 
 /* ---- life ---- */
 
-static void fill(uint32_t *value, uint32_t usual)
-{
-    if (*value == 0)
-        *value = usual;
-}
-
-static void fill_in(struct hearth_channel_options *o)
-{
-    fill(&o->connect_timeout_ms, 20000);
-    fill(&o->backoff_min_ms, 1000);
-    fill(&o->backoff_max_ms, 120000);
-    fill(&o->keepalive_timeout_ms, 20000);
-    fill(&o->idle_ms, 1800000);
-    fill(&o->attempts, 4);
-    fill(&o->stream_window_bytes, 256 * 1024);
-    fill(&o->connection_window_bytes, 1024 * 1024);
-}
-
-static struct err add_address(struct hearth_channel *channel, const char *host, const char *port)
-{
-    char text[64];
-    (void)snprintf(text, sizeof text, "%s:%s", host, port);
-    return address_parse(text, &channel->addresses[channel->address_count++]);
-}
-
-/* Addresses for what is one, or `localhost`, which is nobody's to answer (RFC 6761 6.3); any other
- * name is kept to be resolved. */
-static struct err find_address(struct hearth_channel *channel, const char *target, char *host,
-                               size_t host_bytes)
-{
-    char port[6];
-    if (strncmp(target, "unix:", 5) == 0) {
-        (void)snprintf(host, host_bytes, "localhost");
-        channel->address_count = 1;
-        return address_parse(target, &channel->addresses[0]);
-    }
-    TRY(address_split(target, host, host_bytes, port));
-    channel->port = (uint16_t)strtoul(port, NULL, 10);
-    if (strcmp(host, "localhost") == 0) {
-        TRY(add_address(channel, "127.0.0.1", port));
-        return add_address(channel, "[::1]", port);
-    }
-    if (err_is_ok(address_parse(target, &channel->addresses[0]))) {
-        channel->address_count = 1;
-        return ERR_OK;
-    }
-    if (strchr(host, ':') != NULL) /* brackets hold numbers */
-        return ERR(ADDRESS);
-    channel->host = strdup(host);
-    return channel->host != NULL ? ERR_OK : ERR(NO_MEMORY);
-}
-
-static struct err set_up(struct hearth_channel *channel, const char *target,
-                         const struct hearth_channel_options *options)
-{
-    char host[256], error[200];
-    const struct hearth_tls_options *tls = options != NULL ? options->tls : NULL;
-    if (options != NULL)
-        channel->options = *options;
-    fill_in(&channel->options);
-    channel->limits = (struct h2_limits){
-        .stream_window_bytes = channel->options.stream_window_bytes,
-        .connection_window_bytes = channel->options.connection_window_bytes,
-        .header_bytes = 64 * 1024,
-        .off = true,
-    };
-    bool is_pipe = pipe_name_of(target) != NULL;
-    (void)snprintf(host, sizeof host, "localhost");
-    if (is_pipe && (tls != NULL || options == NULL || options->loop == NULL))
-        return ERR(ADDRESS); /* pipes are plain, and join what runs on one loop */
-    if (!is_pipe && options != NULL && options->loop != NULL && options->loop->base == NULL)
-        return ERR(ADDRESS); /* a stepped loop has no sockets */
-    if (!is_pipe)
-        TRY(find_address(channel, target, host, sizeof host));
-    const char *agent = options != NULL ? options->user_agent : NULL;
-    const char *servers = options != NULL ? options->dns_servers : NULL;
-    channel->dns_servers = servers != NULL ? strdup(servers) : NULL;
-    if (servers != NULL && channel->dns_servers == NULL)
-        return ERR(NO_MEMORY);
-    channel->target = strdup(target);
-    channel->authority =
-        strdup(options != NULL && options->authority != NULL ? options->authority : target);
-    channel->server_name =
-        strdup(tls != NULL && tls->server_name != NULL ? tls->server_name : host);
-    if (asprintf(&channel->user_agent, "%s%sgrpc-c-hearth/0.1", agent != NULL ? agent : "",
-                 agent != NULL ? " " : "") < 0)
-        channel->user_agent = NULL;
-    if (channel->target == NULL || channel->authority == NULL || channel->server_name == NULL ||
-        channel->user_agent == NULL)
-        return ERR(NO_MEMORY);
-    channel->pipe_name = pipe_name_of(channel->target);
-    if (tls != NULL)
-        TRY(tls_context_new(tls, false, error, sizeof error, &channel->tls));
-    if (options != NULL && options->interceptor_count > 0) {
-        size_t size = options->interceptor_count * sizeof *options->interceptors;
-        struct hearth_signer *copy = malloc(size);
-        if (copy == NULL)
-            return ERR(NO_MEMORY);
-        memcpy(copy, options->interceptors, size);
-        channel->owner.interceptors = copy;
-        channel->owner.interceptor_count = options->interceptor_count;
-    }
-    channel->owns_loop = options == NULL || options->loop == NULL;
-    channel->loop = channel->owns_loop ? hearth_loop_new(NULL) : options->loop;
-    return channel->loop == NULL ? ERR(NO_MEMORY) : ERR_OK;
-}
-
 static void on_free_task(struct loop_task *task);
 
 struct hearth_channel *hearth_channel_new(const char *target,
@@ -382,7 +274,7 @@ struct hearth_channel *hearth_channel_new(const char *target,
         return NULL;
     pthread_mutex_init(&channel->lock, NULL);
     pthread_cond_init(&channel->moved, NULL);
-    if (!err_is_ok(set_up(channel, target, options))) {
+    if (!err_is_ok(channel_set_up(channel, target, options))) {
         hearth_channel_free(channel);
         return NULL;
     }

@@ -65,6 +65,10 @@ struct hearth_channel {
 
 /* channel.c: the calls' side */
 void channel_kick(struct hearth_channel *channel);
+/* channel_setup.c: everything but the callbacks; what it has set when it fails is
+ * hearth_channel_free()'s to release. */
+CHECKED struct err channel_set_up(struct hearth_channel *channel, const char *target,
+                                  const struct hearth_channel_options *options);
 /* channel_link.c: the connection's side */
 void channel_connect(struct hearth_channel *channel);
 /* From the addresses: the next that can be dialed, or the attempt has failed for this reason. */

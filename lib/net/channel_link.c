@@ -356,7 +356,9 @@ void channel_close_links(struct hearth_channel *channel)
 {
     channel->current = NULL;
     while (channel->links != NULL) {
-        (void)snprintf(channel->links->why, sizeof channel->links->why, "the channel is closed");
-        end_link(channel->links);
+        struct channel_link *link = channel->links;
+        channel->links = link->next;
+        (void)snprintf(link->why, sizeof link->why, "the channel is closed");
+        end_link(link);
     }
 }

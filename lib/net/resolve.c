@@ -271,7 +271,7 @@ static uint32_t draw(struct resolve *r, uint32_t bound)
     /* without randomness the order is fixed, nothing else */
     struct err ignored = rng_fill(r->loop->env.rng, &value, sizeof value);
     (void)ignored;
-    return value % bound;
+    return bound > 0 ? value % bound : 0;
 }
 
 /* RFC 2782: lowest priority first; within one, each place goes to an entry drawn by weight, those

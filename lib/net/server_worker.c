@@ -162,9 +162,10 @@ static struct err add_tls(struct server_worker *worker, struct server_port *port
     if (tls == NULL)
         return ERR(NO_MEMORY);
     link->handshake_timer.fire = on_handshake_late;
-    struct err err =
-        timers_arm(&worker->loop->env.timers, &link->handshake_timer,
-                   link->core.opened_us + (uint64_t)worker->core->limits.handshake_ms * 1000);
+    struct err err = ERR_OK;
+    if (!worker->core->limits.no_limits)
+        err = timers_arm(&worker->loop->env.timers, &link->handshake_timer,
+                         link->core.opened_us + (uint64_t)worker->core->limits.handshake_ms * 1000);
     if (err_is_ok(err))
         *ret_tls = tls;
     else

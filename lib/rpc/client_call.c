@@ -286,10 +286,9 @@ void client_call_end(struct hearth_client_call *call, enum hearth_code code, con
         return;
     client_call_set_status(call, code, message);
     call->over = true;
-    if (call->conn != NULL) {
-        h2_reset(&call->conn->h2, call->id, H2_CANCEL);
-        return; /* on_close follows and hands it back */
-    }
+    /* Now, not when the reset is on its way: a peer that reads nothing would hold up every end. */
+    if (call->conn != NULL)
+        client_conn_abandon(call->conn, call);
     call->finished = true;
     call->owner->on_over(call);
 }

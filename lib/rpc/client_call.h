@@ -75,7 +75,7 @@ struct hearth_client_call {
     struct hearth_status status;
     uint32_t pushback_ms;  /* grpc-retry-pushback-ms; UINT32_MAX: none */
     bool never_processed;  /* the server says it has not looked at it */
-    bool closed, finished; /* the stream is gone; on_over was called for it */
+    bool closed, finished; /* the peer's side is done with the stream; on_over was called for it */
     uint32_t close_code;   /* RST_STREAM's */
     bool over;             /* status is final for this attempt */
 

@@ -322,12 +322,6 @@ void client_call_on_close(struct hearth_client_call *call, uint32_t error_code)
 {
     call->closed = true;
     call->close_code = error_code;
-    if (call->over) {
-        /* ended by us: the status stands */
-        call->finished = true;
-        call->owner->on_over(call);
-        return;
-    }
     if (call->held.len > 0 && call->paused)
         return; /* resume goes on here */
     call->finished = true;

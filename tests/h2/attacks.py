@@ -4,8 +4,8 @@
 usage: attacks.py --server PROGRAM [--tls] [--only NAME,...] [--quick] [--seconds S] [--jobs N] [--control]
                   [--unhurried] [--list]
 
-For each attack a fresh `PROGRAM --port P --threads 1 --product-limits [--tls CERT KEY]` is started. An honest client makes 50 calls
-a second over a connection and an address of its own, before, during and after. The defence held when
+For each attack a fresh `PROGRAM --port P --threads 1 --product-limits [--tls CERT KEY]` is started. An honest client
+makes 50 calls a second over a connection and an address of its own, before, during and after. The defence held when
   - the attack says so: the abusive connection was cut, the call refused, in time;
   - the honest client's calls all came back (one retry each), with a p99 of at most max(2 x idle, idle + 10 ms)
     and 100 ms;
@@ -37,8 +37,8 @@ from server import Server, die_with_parent
 IDLE_S = 1.0
 LEAST_S = 0.5
 RECOVER_S = 5.0
-PATIENCE_S = 60    # beyond its time, until an attack program counts as broken
-TRIES = 3       # an attack held but for the honest latency is tried again: noise passes, an attack does not
+PATIENCE_S = 180    # beyond its time, until an attack program counts as broken
+TRIES = 5       # an attack held but for the honest latency is tried again: noise passes, an attack does not
 ABSOLUTE_P99_MS = 100.0
 QUICK = ("rapid_reset_paced", "reset_by_malformed", "continuation_flood", "ping_flood_paced", "settings_flood_paced",
          "window_update_flood", "window_dribble_fast", "unknown_flood", "data_after_server_reset", "hpack_bomb",

@@ -1,6 +1,7 @@
 /* KeyPackages of our own (RFC 9420 10). */
 #include "crypto/labelled.h"
 #include "mls/member/group_state.h"
+#include "mls/member/welcome_protection.h"
 
 struct err key_package_ref(struct bytes key_package, struct digest *ret_ref)
 {
@@ -9,8 +10,7 @@ struct err key_package_ref(struct bytes key_package, struct digest *ret_ref)
     const struct suite *suite = suite_find(kp.cipher_suite);
     if (suite == NULL)
         return ERR(MLS_SUITE_UNKNOWN);
-    return labelled_ref_hash(suite->hash, bytes_str("MLS 1.0 KeyPackage Reference"), key_package,
-                             ret_ref);
+    return welcome_key_package_ref(suite, key_package, ret_ref);
 }
 
 void key_package_bundle_clear(struct key_package_bundle *bundle)

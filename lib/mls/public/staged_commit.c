@@ -45,6 +45,8 @@ static struct err resolve_each(struct staged_commit *s, const struct proposal_or
     for (size_t i = 0; i < count; i++) {
         struct listed_proposal *p = &s->list[i];
         if (proposals[i].type == PROPOSAL_BY_VALUE) {
+            if (proposals[i].proposal.raw.len == 0)
+                return ERR(ARGUMENT); /* made and never read: leaves of it would have no bytes */
             *p = (struct listed_proposal){.proposal = &proposals[i].proposal,
                                           .sender = s->committer};
             continue;

@@ -74,11 +74,19 @@ struct err validate_leaf_signature(const struct leaf_node *leaf, const struct su
                                    struct bytes group_id, uint32_t leaf_index)
 {
     struct buf tbs = BUF_INIT;
-    leaf_node_write_tbs(&tbs, leaf, group_id, leaf_index);
+    struct bytes content =
+        leaf->raw_tbs; /* of a key_package leaf that was read: nothing is added to it */
+    if (leaf->source != LEAF_SOURCE_KEY_PACKAGE || content.len == 0) {
+        /* room for all at once, since this is done for each leaf of a tree */
+        if (buf_extend(&tbs, content.len + group_id.len + 2 * sizeof(uint32_t)) != NULL)
+            buf_reset_unwiped(&tbs);
+        leaf_node_write_tbs(&tbs, leaf, group_id, leaf_index);
+        content = buf_view(&tbs);
+    }
     struct err err = buf_check(&tbs);
     if (err_is_ok(err))
         err = labelled_verify(suite->sig, leaf->signature_key, LABEL_MLS, bytes_str("LeafNodeTBS"),
-                              buf_view(&tbs), leaf->signature);
+                              content, leaf->signature);
     buf_clear(&tbs);
     /* RFC 9420 7.3: the signature on the LeafNode is valid using signature_key */
     return validate_blame(err, ERR_MLS_LEAF_SIGNATURE);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bench_rpc.h"
+#include "support/certificate.h"
 #include "support/dns.h"
 #include "support/test.h"
 
@@ -145,6 +146,43 @@ static void a_name_that_nobody_knows(void **state)
     channel_connect(channel);
     assert_non_null(channel->resolving);
     hearth_channel_free(channel);
+    test_dns_stop(&dns);
+}
+
+/* The first address takes the connection and never says a word of TLS. */
+static void a_silent_address_gives_way(void **state)
+{
+    (void)state;
+    struct test_dns dns;
+    struct test_certificate certificate;
+    test_dns_start(&dns, three);
+    test_certificate_make(&certificate, "server.test");
+    struct hearth_tls_options server_tls = {.certificate_file = certificate.certificate_file,
+                                            .key_file = certificate.key_file};
+    struct hearth_server *server = hearth_server_new(NULL);
+    assert_true(hearth_server_add_bench_echo(server, &impl, NULL));
+    assert_true(hearth_server_listen(server, "127.0.0.1:0", &server_tls));
+    assert_true(hearth_server_start(server));
+
+    struct sockaddr_in silent = {.sin_family = AF_INET,
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1),
+                                 .sin_port = htons(hearth_server_port(server, 0))};
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&silent, sizeof silent), 0);
+    assert_int_equal(listen(listener, 4), 0);
+
+    struct hearth_tls_options tls = {.ca_file = certificate.certificate_file};
+    struct hearth_channel_options options = {.tls = &tls, .dns_servers = dns.servers};
+    struct hearth_channel *channel =
+        open_channel("server.test", hearth_server_port(server, 0), &options);
+    struct hearth_call_options patient = {.deadline_ms = 10000};
+    uint64_t begun_ms = now_ms();
+    assert_int_equal(call(channel, "hello", &patient), HEARTH_OK);
+    assert_in_range(now_ms() - begun_ms, 1500, 9000); /* it was asked, and given up */
+    close(listener);
+    hearth_channel_free(channel);
+    hearth_server_free(server);
+    test_certificate_remove(&certificate);
     test_dns_stop(&dns);
 }
 
@@ -292,6 +330,7 @@ int main(void)
         cmocka_unit_test(addresses_are_tried_in_turn),
         cmocka_unit_test(a_name_is_looked_up_again_after_failure),
         cmocka_unit_test(a_name_that_nobody_knows),
+        cmocka_unit_test(a_silent_address_gives_way),
         cmocka_unit_test(an_unused_connection_is_closed),
         cmocka_unit_test(a_deadline_set_from_a_foreign_event),
         cmocka_unit_test(a_connection_that_died_unseen),

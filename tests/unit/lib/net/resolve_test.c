@@ -2,6 +2,7 @@
 #include "net/resolve.h"
 
 #include "support/dns.h"
+#include "support/failing.h"
 #include "support/test.h"
 
 enum { PORT = 7443 };
@@ -168,6 +169,35 @@ static void a_cancelled_question_stays_silent(void **state)
     assert_int_equal(w->calls, 1);
 }
 
+/* Whichever allocation fails, ours or c-ares's: there is one answer, and it is right or says so. */
+static void without_memory(void **state)
+{
+    struct world *w = *state;
+    unsigned refused = 0;
+    long n = 0;
+    if (!test_can_fail_allocations())
+        skip();
+    for (bool failed = true; failed; n++) {
+        w->calls = 0;
+        test_fail_allocation(n);
+        struct err err =
+            resolve_start(w->loop, w->dns.servers, "two.test", PORT, on_done, w, &w->resolve);
+        while (err_is_ok(err) && w->calls == 0)
+            loop_turn(w->loop);
+        failed = test_allocation_failed();
+        if (err_is_ok(err))
+            err = w->err;
+        refused += !err_is_ok(err);
+        if (err_is_ok(err))
+            assert_in_range(w->count, 1, 2);
+        else
+            assert_true(failed);
+    }
+    assert_true(n > 10 && refused > 5);
+    assert_int_equal(w->count, 2);
+    assert_int_equal(w->loop->env.timers.count, 0);
+}
+
 static void services_come_by_priority_and_weight(void **state)
 {
     struct world *w = *state;
@@ -202,7 +232,7 @@ int main(void)
         TEST(both_kinds_of_address_come),        TEST(more_addresses_than_we_keep),
         TEST(failures_say_whose_they_are),       TEST(damaged_answers_are_refused),
         TEST(a_cancelled_question_stays_silent), TEST(services_come_by_priority_and_weight),
-        TEST(a_service_that_is_not_offered),
+        TEST(a_service_that_is_not_offered),     TEST(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

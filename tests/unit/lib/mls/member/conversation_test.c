@@ -345,7 +345,7 @@ static void split_welcome(void **state)
         struct world_client *c = &w.clients[2 + i];
         assert_err(group_join(&c->client, &w.config, &bundles[(i + 1) % 3], buf_view(&piece),
                               bytes_of(NULL, 0), NULL, &g),
-                   MLS_WELCOME_OTHERS);
+                   MLS_WELCOME_NOT_FOR_US);
         world_join(&w, c, &bundles[i], buf_view(&piece), bytes_of(NULL, 0));
         buf_clear(&piece);
     }

@@ -154,6 +154,12 @@ static void deletion(void **state)
     assert_ok(group_merge(c[2].group, &received.staged));
     mls_received_clear(&received);
     assert_false(group_is_active(c[2].group));
+    /* not in memory either */
+    static const struct epoch_secrets no_secrets;
+    static const struct treekem_keys no_keys;
+    assert_memory_equal(&c[2].group->secrets, &no_secrets, sizeof no_secrets);
+    assert_memory_equal(&c[2].group->keys, &no_keys, sizeof no_keys);
+    assert_null(c[2].group->tree);
     assert_ok(group_write(c[2].group, &stored));
     assert_null(memmem(stored.data, stored.len, before.init.data, before.init.len));
     assert_err(receive(&c[2], &m), MLS_EPOCH_GONE);

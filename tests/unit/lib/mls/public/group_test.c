@@ -300,6 +300,9 @@ static void creators(void **state)
     assert_err(staged_commit_begin(&k.group, member, NULL, MLS_MAX_COMMIT_PROPOSALS + 1, &k.policy,
                                    &none, &s),
                WIRE_LIMIT);
+    struct proposal_or_ref made = kit_by_value(&k, kit_add(&k, kit_client_new(&k)));
+    made.proposal.raw.len = 0;
+    assert_err(staged_commit_begin(&k.group, member, &made, 1, &k.policy, &none, &s), ARGUMENT);
     assert_null(s);
     assert_ok(staged_commit_begin(&k.group, member, NULL, 0, &k.policy, &none, &s));
     assert_true(s->path_required);
