@@ -23,6 +23,9 @@ hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(store lib/store store_kit)
+# They sync, and wait for a disk that others may use at the same time.
+set_tests_properties(unit_lib_store_failure_test unit_lib_store_migrate_test unit_lib_store_power_test
+  unit_lib_store_threads_test unit_lib_store_store_test PROPERTIES TIMEOUT 300)
 # Thousands of durable commits each: as slow as the disk's flushes.
 foreach(slow migrate failure power)
   set_tests_properties(unit_lib_store_${slow}_test PROPERTIES TIMEOUT 600)
