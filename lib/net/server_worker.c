@@ -12,6 +12,9 @@ enum {
     ACCEPT_PAUSE_US = 20000,
     HANDSHAKE_CPU_BURST_US = 500000,
     HANDSHAKE_CPU_PER_S_US = 500000,
+    /* What the kernel may hold of output that the peer has not made room for; it would grow to
+     * several MiB for each connection that never reads. */
+    KERNEL_UNSENT_BYTES = 128 * 1024,
 };
 
 /* ---- listening ---- */
@@ -282,9 +285,13 @@ static bool accept_one(struct server_listener *listener)
         close(fd);
         return true;
     }
-    int one = 1;
-    if (peer.storage.ss_family != AF_UNIX)
+    int one = 1, unsent_bytes = KERNEL_UNSENT_BYTES;
+    if (peer.storage.ss_family != AF_UNIX) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (!l->no_limits)
+            (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes,
+                             sizeof unsent_bytes);
+    }
     if (!err_is_ok(open_link(worker, port, fd, &peer, prefix))) {
         if (port->is_tls)
             gate_handshake_done(worker->gate);
