@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -19,6 +20,14 @@ enum {
 
 /* ---- listening ---- */
 
+/* The one that a server before us left; never a file, which bind() then stumbles over. */
+static void remove_socket(const char *path)
+{
+    struct stat is;
+    if (lstat(path, &is) == 0 && S_ISSOCK(is.st_mode))
+        (void)unlink(path);
+}
+
 struct err server_port_listen(struct server_port *port, int *ret_fd)
 {
     int one = 1;
@@ -27,7 +36,7 @@ struct err server_port_listen(struct server_port *port, int *ret_fd)
     if (fd < 0)
         return ERR(IO);
     if (family == AF_UNIX) {
-        unlink(((struct sockaddr_un *)&port->address.storage)->sun_path);
+        remove_socket(((struct sockaddr_un *)&port->address.storage)->sun_path);
     } else if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
                setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0) {
         goto fail;
