@@ -77,18 +77,19 @@ struct err leaf_make_first(const struct mls_client *client, const struct leaf_pr
     return leaf_make(client->signer, &leaf, bytes_of(NULL, 0), 0, ret_leaf);
 }
 
-static struct err sign_package(const struct sig_key *signer, struct key_package *kp,
+static struct err sign_package(const struct sig_key *signer, const struct key_package *kp,
                                struct buf *ret_package)
 {
     struct buf tbs = BUF_INIT;
     struct signature signature;
+    struct key_package whole = *kp;
     struct err err;
     key_package_write_tbs(&tbs, kp);
     TRY_OR(buf_check(&tbs), err, out);
     TRY_OR(labelled_sign(signer, LABEL_MLS, bytes_str("KeyPackageTBS"), buf_view(&tbs), &signature),
            err, out);
-    kp->signature = signature_view(&signature);
-    key_package_write(ret_package, kp);
+    whole.signature = signature_view(&signature);
+    key_package_write(ret_package, &whole);
     err = buf_check(ret_package);
 out:
     buf_clear(&tbs);
