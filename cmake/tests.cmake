@@ -23,6 +23,9 @@ hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(store lib/store store_kit)
+# They sync, and wait for a disk that others may use at the same time.
+set_tests_properties(unit_lib_store_failure_test unit_lib_store_migrate_test unit_lib_store_power_test
+  unit_lib_store_threads_test unit_lib_store_store_test PROPERTIES TIMEOUT 300)
 # Thousands of durable commits each: as slow as the disk's flushes.
 foreach(slow migrate failure power)
   set_tests_properties(unit_lib_store_${slow}_test PROPERTIES TIMEOUT 600)
@@ -35,6 +38,14 @@ file(GLOB rpc_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/suppor
 add_library(test_rpc STATIC EXCLUDE_FROM_ALL ${rpc_support_sources})
 target_link_libraries(test_rpc PUBLIC net generated_bench test_support)
 hearth_unit_tests(net lib/net generated_bench generated_golden generated_interop test_rpc)
+# The same under valgrind, where it reads what the compiler writes: not clang's debug information, no sanitizers.
+find_program(HEARTH_VALGRIND valgrind)
+if(HEARTH_VALGRIND AND CMAKE_C_COMPILER_ID STREQUAL "GNU" AND NOT HEARTH_SANITIZE)
+  foreach(name net_endings net_retry net_flow net_pipe net_loop net_tls net_blocking net_gate net_stuck)
+    hearth_test(valgrind_${name} COMMAND ${HEARTH_VALGRIND} -q --leak-check=full --error-exitcode=9
+      $<TARGET_FILE:unit_lib_${name}_test> SECONDS 300 LABELS valgrind)
+  endforeach()
+endif()
 # The public header and a stub used from C++.
 add_executable(unit_lib_net_consumer ${CMAKE_SOURCE_DIR}/tests/unit/lib/net/consumer.cc)
 target_link_libraries(unit_lib_net_consumer PRIVATE hearth_flags net generated_bench)
@@ -71,6 +82,10 @@ hearth_program(mls_client SOURCES ${mls_client_sources} tests/interop/flags.c US
 target_include_directories(mls_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(interop_mls COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls/runner.py
   --client $<TARGET_FILE:mls_client> --client $<TARGET_FILE:mls_client> SECONDS 300 LABELS interop)
+# Groups of our members and another stack's, followed by a server of ours.
+hearth_program(mls_follow SOURCES tests/interop/mls_follow.c USES mls_public)
+hearth_test(interop_mls_live COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls_live.py
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 400 LABELS interop)
 target_include_directories(interop_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Other people's stacks against ours, each way; a peer that can't be installed is skipped and says why.

@@ -58,8 +58,11 @@ static bool take_options(struct hearth_client_call *call, const struct hearth_ca
     }
     for (size_t i = 0; i < o->metadata_count; i++) {
         const struct hearth_metadata *m = &o->metadata[i];
-        if (!err_is_ok(metadata_add(&call->headers, &call->arena, bytes_str(m->name),
-                                    bytes_of(m->value, m->len))))
+        struct err err = metadata_add(&call->headers, &call->arena, bytes_str(m->name),
+                                      bytes_of(m->value, m->len));
+        if (err.code == ERR_ARGUMENT)
+            call->unfit = true;
+        else if (!err_is_ok(err))
             return false;
     }
     return call->deadline_us == 0 ||

@@ -91,6 +91,7 @@ struct hearth_client_call {
     bool waiting;      /* in the channel's waiting list, by next and prev */
     bool keep_item;    /* set inside on_message: the item is not freed, its taker frees it */
     bool orphan;       /* its parent was cancelled before it began */
+    bool unfit;        /* metadata was given that can't be sent */
     uint32_t attempts; /* streams begun */
     uint32_t retries;  /* times it was queued again, whether or not a stream began */
     struct timer retry;

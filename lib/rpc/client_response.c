@@ -117,8 +117,9 @@ void client_call_on_header(struct hearth_client_call *call, struct bytes name, s
     if (IS(name, ":status")) {
         call->http_status = read_number(value);
     } else if (IS(name, "content-type")) {
-        call->got_type =
-            value.len >= sizeof type - 1 && memcmp(value.data, type, sizeof type - 1) == 0;
+        size_t n = sizeof type - 1;
+        call->got_type = value.len >= n && memcmp(value.data, type, n) == 0 &&
+                         (value.len == n || value.data[n] == '+' || value.data[n] == ';');
     } else if (IS(name, "grpc-status")) {
         call->got_status = true;
         call->status.code = status_code_parse(value);

@@ -298,8 +298,9 @@ CHECKED struct err group_process(struct mls_group *g, const struct mls_client *c
                                  struct bytes message, struct mls_received *ret_received);
 
 /* Into the epoch of a received commit; a pending one of ours is dropped, *staged becomes NULL. If
- * the commit removed us, the group becomes inactive and its secrets are wiped. ERR_WRONG_STATE when
- * the commit is not of the group's current epoch; then nothing happens. */
+ * the commit removed us, the group becomes inactive and the secrets of the epoch that ends are
+ * wiped; of the past epochs before it, messages within the window stay readable. ERR_WRONG_STATE
+ * when the commit is not of the group's current epoch; then nothing happens. */
 CHECKED struct err group_merge(struct mls_group *g, struct mls_staged **staged);
 /* What the commit does; views live as long as it. */
 const struct staged_commit *mls_staged_view(const struct mls_staged *staged);

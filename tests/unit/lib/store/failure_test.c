@@ -17,6 +17,7 @@ static struct clock_fake now;
 static struct clock fake_clock;
 static long syncs_when_stopped;
 static bool opened;
+static bool kill_when_full; /* nothing is written any more once a job was told STORE_FULL */
 
 static struct store_options options(void)
 {
@@ -79,6 +80,9 @@ static struct err scenario(struct vfs_fault *v)
             assert_typed(store_call_read(s, kit_check, &items));
         if (syncs_when_stopped < 0 && !err_is_ok(store_health(s)))
             syncs_when_stopped = vfs_count(v, VFS_SYNC);
+        for (unsigned i = 0; i < asked && kill_when_full; i++)
+            if (jobs[i].done && jobs[i].result.code == ERR_STORE_FULL)
+                vfs_power_off_after(v, 0);
         for (unsigned i = 0; i < asked; i++) /* who hears of this can rely on the rest */
             if (jobs[i].done &&
                 (jobs[i].result.code == ERR_STORE_UNCERTAIN || jobs[i].result.code == ERR_STORE_IO))
@@ -132,6 +136,7 @@ static void fail_each(enum vfs_op op, enum vfs_how how, long times, const char *
         stopped += opened && !err_is_ok(err);
         unopened += !opened;
         long failed = vfs_failed(v);
+        vfs_restart(v);
         /* S1: it was the last sync of all. (Turning the log on, in a file that is new, takes the
          * first three; there the engine rolls a journal back, with a sync.) */
         if (op == VFS_SYNC && failed != 0 && n >= 3)
@@ -163,6 +168,10 @@ static void each_write_full(void **state)
     (void)state;
     fail_each(VFS_WRITE, VFS_FULL, 1, "write to a full disk");
     fail_each(VFS_WRITE, VFS_FULL, 6, "6 writes to a full disk");
+    /* what was refused does not come back with the log */
+    kill_when_full = true;
+    fail_each(VFS_WRITE, VFS_FULL, 1, "write to a full disk, then kill -9");
+    kill_when_full = false;
 }
 
 static void each_sync(void **state)
