@@ -35,9 +35,11 @@ def sources():
 
 
 def commands(preset):
-    """file -> compile command. Configures first: the list may be from before a file was added."""
+    """file -> compile command. Configures first: the list may be from before a file was added. When that fails, no
+    file has one, which each check reports."""
     path = os.path.join(ROOT, "build", preset, "compile_commands.json")
-    subprocess.run(["cmake", "--preset", preset], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    if run(["cmake", "--preset", preset])[0] != 0:
+        return {}
     return {os.path.relpath(entry["file"], ROOT): entry for entry in json.load(open(path))}
 
 
@@ -107,20 +109,23 @@ def analyze(path, entry, mistakes):
                if word not in NOT_FOR_ANALYZER and "FORTIFY_SOURCE" not in word]
     command[command.index("-o") + 1] = os.devnull
     code, said = run([*command, "-O1", "-fanalyzer", "-fdiagnostics-format=json"], entry["directory"])
+    try:
+        findings = [finding for line in said.splitlines() for finding in json.loads(line)]
+    except ValueError:
+        code = code or 1
     if code != 0:
-        return f"{path}: {said}"
+        return f"{path}: exit {code}: {said}\n"
     wrong = ""
-    for line in said.splitlines():
-        for finding in json.loads(line):
-            warning = finding.get("option", finding["kind"]).removeprefix("-Wanalyzer-")
-            events = finding.get("path") or [{}]
-            function = events[-1].get("function", "-")
-            if mistakes.excuse((path, function, warning)):
-                continue
-            for event in events:
-                at = event.get("location", {})
-                wrong += f"    {at.get('file')}:{at.get('line')}: {event.get('description')}\n"
-            wrong += f"{path} {function} {warning}: {finding['message']}\n"
+    for finding in findings:
+        warning = finding.get("option", finding["kind"]).removeprefix("-Wanalyzer-")
+        events = finding.get("path") or [{}]
+        function = events[-1].get("function", "-")
+        if mistakes.excuse((path, function, warning)):
+            continue
+        for event in events:
+            at = event.get("location", {})
+            wrong += f"    {at.get('file')}:{at.get('line')}: {event.get('description')}\n"
+        wrong += f"{path} {function} {warning}: {finding['message']}\n"
     return wrong
 
 
