@@ -3,7 +3,8 @@
  *     info HEX      MLSMessage with a GroupInfo that holds its tree: the group from here on
  *     message HEX   MLSMessage with a PublicMessage; a commit that is accepted is merged
  *
- * and answers each with `OK EPOCH TREE_HASH CONFIRMED_TRANSCRIPT_HASH` or `ERR NAME`, state as it was.
+ * and answers each with `OK EPOCH TREE_HASH CONFIRMED_TRANSCRIPT_HASH` or `ERR NAME`, state as it
+ * was.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -164,6 +164,37 @@ static void deletion(void **state)
     world_clear(&w);
 }
 
+/* RFC 9420 9.2: the key that opened a commit sent as PrivateMessage is gone when the commit is
+ * merged, though the epoch stays readable for application messages; before that it is not, since
+ * the commit may be dropped. */
+static void commit_key_deleted(void **state)
+{
+    (void)state;
+    struct commit_output out;
+    struct message_key key;
+    world_init(&w, &suite_table[0], 19, false);
+    world_grow(&w, 4);
+    struct world_client *c = w.clients;
+    struct buf late = send_text(&c[2], "late");
+    assert_ok(group_commit(c[2].group, &c[2].client, &(struct commit_options){0}, &out));
+    for (int again = 0; again < 2; again++) {
+        mls_received_clear(&received);
+        assert_ok(group_process(c[0].group, &c[0].client, buf_view(&out.commit), &received));
+        assert_ok(secret_tree_peek(c[0].group->tree, 2, RATCHET_HANDSHAKE, 0, &key));
+    }
+    world_reload(&w, &c[1]);
+    assert_ok(group_merge(c[0].group, &received.staged));
+    mls_received_clear(&received);
+    const struct past_epoch *past = &c[0].group->past[0];
+    assert_err(secret_tree_peek(past->tree, 2, RATCHET_HANDSHAKE, 0, &key), MLS_GENERATION_USED);
+    message_key_clear(&key);
+    world_reload(&w, &c[0]);
+    read_text(&c[0], &late, "late");
+    buf_clear(&late);
+    commit_output_clear(&out);
+    world_clear(&w);
+}
+
 /* Tags are checked at full length: one bit off anywhere is refused (RFC 9420 6.1, 6.2). */
 static void tags(void **state)
 {
@@ -353,6 +384,7 @@ int main(void)
         cmocka_unit_test(damaged),
         cmocka_unit_test(past_epochs),
         cmocka_unit_test(deletion),
+        cmocka_unit_test(commit_key_deleted),
         cmocka_unit_test(tags),
         cmocka_unit_test(padding),
         cmocka_unit_test(refusals),
