@@ -311,6 +311,51 @@ static void refusals(void **state)
     world_clear(&w);
 }
 
+/* RFC 9420 12.4.3.1, 11.2, 12.4.3.2: what a joiner refuses, each by its own name. */
+static void refused_joins(void **state)
+{
+    (void)state;
+    struct key_package_bundle bundle;
+    struct commit_output out;
+    struct mls_group *g = NULL;
+    struct buf m = BUF_INIT;
+    enum { SUITE_AT = 5 }; /* behind version and wire format, low byte */
+    world_init(&w, &suite_table[0], 23, true);
+    world_grow(&w, 2);
+    struct world_client *c = world_client_new(&w);
+    struct bytes add = world_add(&w, world_key_package(&w, c, &bundle));
+    world_commit(&w, &w.clients[0],
+                 &(struct commit_options){.proposals = &add, .proposal_count = 1}, &out);
+    uint8_t *welcome = out.welcome.data;
+    welcome[SUITE_AT] = 3;
+    assert_err(group_join(&c->client, &w.config, &bundle, buf_view(&out.welcome), bytes_of(NULL, 0),
+                          NULL, &g),
+               MLS_WELCOME_SUITE);
+    welcome[SUITE_AT] = 1;
+    welcome[out.welcome.len - 1] ^= 1;
+    assert_err(group_join(&c->client, &w.config, &bundle, buf_view(&out.welcome), bytes_of(NULL, 0),
+                          NULL, &g),
+               MLS_WELCOME_SECRETS);
+    welcome[out.welcome.len - 1] ^= 1;
+    /* a successor without the old group's PSK proves nothing */
+    assert_err(group_join(&c->client, &w.config, &bundle, buf_view(&out.welcome), bytes_of(NULL, 0),
+                          w.clients[0].group, &g),
+               MLS_SUCCESSOR);
+    assert_ok(group_make_info(w.clients[0].group, &w.clients[0].client,
+                              (struct group_info_options){.ratchet_tree = true}, &m));
+    struct external_join join = {.group_info = buf_view(&m)};
+    struct buf commit = BUF_INIT;
+    assert_err(group_join_external(&c->client, &w.config, &join, &c->profile, &commit, &g),
+               MLS_EXTERNAL_PUB_MISSING);
+    assert_err(group_read(&c->client, bytes_of(welcome, 3), &g), MLS_GROUP_STATE);
+    assert_null(g);
+    world_join(&w, c, &bundle, buf_view(&out.welcome), bytes_of(NULL, 0));
+    buf_clear(&m);
+    key_package_bundle_clear(&bundle);
+    commit_output_clear(&out);
+    world_clear(&w);
+}
+
 /* Each bit of a Welcome matters to the joiner. */
 static void damaged_welcome(void **state)
 {
@@ -388,6 +433,7 @@ int main(void)
         cmocka_unit_test(tags),
         cmocka_unit_test(padding),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(refused_joins),
         cmocka_unit_test(damaged_welcome),
         cmocka_unit_test(damaged_storage),
     };

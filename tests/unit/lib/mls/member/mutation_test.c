@@ -497,6 +497,40 @@ static void mutations(void **state)
     world_clear(&w);
 }
 
+/* RFC 9420 7.6, 12.4.2: path secrets that do not open; only members can tell. */
+static void path_secrets(void **state)
+{
+    struct commit_output out;
+    struct made m;
+    struct mls_received received;
+    struct counts counts = {0};
+    world_init(&w, *state, 5, true);
+    world_grow(&w, 4);
+    struct world_client *c = w.clients;
+    assert_ok(group_commit(c[0].group, &c[0].client, &(struct commit_options){0}, &out));
+    take_apart(&c[0], buf_view(&out.commit), &m);
+    assert_true(m.path.node_count > 0);
+    for (size_t i = 0; i < m.path.node_count; i++) {
+        struct wire_reader it = wire_reader_of(m.nodes[i].ciphertexts);
+        struct buf b = BUF_INIT;
+        while (wire_reader_more(&it)) {
+            struct hpke_ciphertext ciphertext;
+            hpke_ciphertext_read(&it, &ciphertext);
+            ciphertext.ciphertext = flipped(ciphertext.ciphertext);
+            hpke_ciphertext_write(&b, &ciphertext);
+        }
+        m.nodes[i].ciphertexts = world_take(&w, &b);
+    }
+    struct bytes message = put_together(&m);
+    for (int i = 1; i < 4; i++) {
+        assert_err(group_process(c[i].group, &c[i].client, message, &received), MLS_PATH_SECRET);
+        judge(&c[i], message, &counts);
+    }
+    assert_int_equal(counts.only_member, 3);
+    commit_output_clear(&out);
+    world_clear(&w);
+}
+
 int main(int argc, char **argv)
 {
 #ifdef HEARTH_SANITIZED
@@ -512,6 +546,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(mutations, &first),
         cmocka_unit_test_prestate(mutations, &second),
+        cmocka_unit_test_prestate(path_secrets, &first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
