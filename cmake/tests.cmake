@@ -23,6 +23,13 @@ hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(store lib/store store_kit)
+# They sync, and wait for a disk that others may use at the same time.
+set_tests_properties(unit_lib_store_failure_test unit_lib_store_migrate_test unit_lib_store_power_test
+  unit_lib_store_threads_test unit_lib_store_store_test PROPERTIES TIMEOUT 300)
+# Thousands of durable commits each: as slow as the disk's flushes.
+foreach(slow migrate failure power)
+  set_tests_properties(unit_lib_store_${slow}_test PROPERTIES TIMEOUT 600)
+endforeach()
 hearth_unit_tests(mls_codec lib/mls/codec)
 hearth_unit_tests(mls_public lib/mls/public mls_kit)
 hearth_unit_tests(mls_member lib/mls/member mls_world)
@@ -31,6 +38,18 @@ file(GLOB rpc_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/suppor
 add_library(test_rpc STATIC EXCLUDE_FROM_ALL ${rpc_support_sources})
 target_link_libraries(test_rpc PUBLIC net generated_bench test_support)
 hearth_unit_tests(net lib/net generated_bench generated_golden generated_interop test_rpc)
+# The same under valgrind, where it reads what the compiler writes: not clang's debug information, no sanitizers.
+find_program(HEARTH_VALGRIND valgrind)
+if(HEARTH_VALGRIND AND CMAKE_C_COMPILER_ID STREQUAL "GNU" AND NOT HEARTH_SANITIZE)
+  foreach(name net_endings net_retry net_flow net_pipe net_loop net_tls net_blocking net_gate net_stuck)
+    hearth_test(valgrind_${name} COMMAND ${HEARTH_VALGRIND} -q --leak-check=full --error-exitcode=9
+      $<TARGET_FILE:unit_lib_${name}_test> SECONDS 300 LABELS valgrind)
+  endforeach()
+endif()
+# The public header and a stub used from C++.
+add_executable(unit_lib_net_consumer ${CMAKE_SOURCE_DIR}/tests/unit/lib/net/consumer.cc)
+target_link_libraries(unit_lib_net_consumer PRIVATE hearth_flags net generated_bench)
+hearth_test(unit_lib_net_consumer COMMAND unit_lib_net_consumer)
 hearth_unit_tests(rpc lib/rpc)
 hearth_unit_tests(rpc_services lib/rpc/services generated_golden net)
 hearth_unit_tests(pb lib/pb generated_golden)
@@ -62,6 +81,8 @@ hearth_program(interop_client
 file(GLOB mls_client_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/interop/mls/*.c)
 hearth_program(mls_client SOURCES ${mls_client_sources} tests/interop/flags.c USES generated_interop net mls_member)
 target_include_directories(mls_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+hearth_test(interop_mls COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls/runner.py
+  --client $<TARGET_FILE:mls_client> --client $<TARGET_FILE:mls_client> SECONDS 300 LABELS interop)
 # Groups of our members and another stack's, followed by a server of ours.
 hearth_program(mls_follow SOURCES tests/interop/mls_follow.c USES mls_public)
 hearth_test(interop_mls_live COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls_live.py
@@ -127,7 +148,14 @@ target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py
   $<TARGET_FILE:bench_server>)
 hearth_fuzz(crypto_inputs USES crypto)
+# gRPC: bytes at a server, frames at a server, bytes at a client, and the small grammars.
+hearth_fuzz(rpc_server USES test_rpc)
+hearth_fuzz(rpc_frames USES test_rpc)
+hearth_fuzz(rpc_client USES test_rpc)
+hearth_fuzz(rpc_text USES rpc)
 hearth_fuzz(mls_secret_tree USES mls_member)
+hearth_fuzz(mls_group USES mls_world)
+hearth_program(member_seeds SOURCES tests/fuzz/member_seeds.c USES mls_world) # writes the seeds of mls_group
 hearth_program(secret_seeds SOURCES tests/fuzz/secret_seeds.c USES mls_member) # writes the seeds of these two
 
 # Secrets must not steer branches or addresses: memcheck with secrets marked undefined. Sanitizers and valgrind
@@ -145,4 +173,5 @@ endif()
 # kill -9 loop with an oracle; `--cycles 100000` for long.
 hearth_program(store_crash SOURCES tests/crash/store_crash.c USES store_kit test_support)
 hearth_test(crash_store COMMAND store_crash --cycles 200 SECONDS 300 LABELS crash)
+hearth_test(crash_store_control COMMAND store_crash --cycles 60 --control SECONDS 120 LABELS crash)
 hearth_program(store_bench SOURCES tests/bench/store_bench.c USES store test_support)

@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PRESETS = {
     "release": [],
     "dev": ["-LE", "h2|interop|bench"],
-    "asan": ["-LE", "interop|bench"],
+    "asan": ["-LE", "interop|bench|attacks"],
     "tsan": ["-R", "unit_lib_net|unit_lib_rpc|unit_lib_base|unit_lib_store", "-LE", "interop|bench"],
 }
 

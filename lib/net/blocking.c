@@ -69,8 +69,13 @@ static void catch_up(struct hearth_channel *channel)
     channel->turned_us = now_us;
 }
 
-/* Runs fn where the loop runs, and returns when it has. false: out of memory, and it did not. */
-static bool on_loop(struct hearth_channel *channel, void (*fn)(void *arg), void *arg)
+enum after { THEN_RETURN, THEN_SEND };
+
+/* Runs fn where the loop runs, and returns when it has. THEN_SEND: what it made leaves now, as far
+ * as the socket takes it, since the caller may not wait for anything afterwards. false: out of
+ * memory, and it did not run. */
+static bool on_loop(struct hearth_channel *channel, void (*fn)(void *arg), void *arg,
+                    enum after after)
 {
     pthread_mutex_lock(&channel->lock);
     bool lead = may_lead(channel) && !channel->led;
@@ -80,6 +85,8 @@ static bool on_loop(struct hearth_channel *channel, void (*fn)(void *arg), void 
     if (lead) {
         catch_up(channel);
         fn(arg);
+        if (after == THEN_SEND)
+            loop_turn_now(channel->loop);
         pthread_mutex_lock(&channel->lock);
         channel->led = false;
         pthread_cond_broadcast(&channel->moved);
@@ -160,7 +167,7 @@ enum hearth_code hearth_channel_call(struct hearth_channel *channel,
 {
     struct unary u = {.channel = channel, .endpoint = endpoint, .options = options, .in = in};
     *ret_out = NULL;
-    if (!on_loop(channel, start_unary, &u) || !u.started)
+    if (!on_loop(channel, start_unary, &u, THEN_RETURN) || !u.started)
         return fail_for_memory(status);
     wait_for(channel, &u.done);
     *ret_out = u.out;
@@ -260,7 +267,7 @@ struct hearth_stream *hearth_stream_open(struct hearth_channel *channel,
     s->options = options;
     s->last = &s->first;
     s->writable = s->compress = true;
-    if (!on_loop(channel, start_stream, s) || !s->started) {
+    if (!on_loop(channel, start_stream, s, THEN_SEND) || !s->started) {
         free(s);
         return NULL;
     }
@@ -285,7 +292,7 @@ bool hearth_stream_write(struct hearth_stream *stream, const ProtobufCMessage *i
 {
     wait_for(stream->channel, &stream->writable);
     stream->item = item;
-    if (!on_loop(stream->channel, write_item, stream))
+    if (!on_loop(stream->channel, write_item, stream, THEN_SEND))
         return false;
     return stream->written >= 0;
 }
@@ -309,7 +316,7 @@ static void half_close(void *arg)
 
 void hearth_stream_half_close(struct hearth_stream *stream)
 {
-    (void)on_loop(stream->channel, half_close, stream);
+    (void)on_loop(stream->channel, half_close, stream, THEN_SEND);
 }
 
 static void cancel(void *arg)
@@ -321,7 +328,7 @@ static void cancel(void *arg)
 
 void hearth_stream_cancel(struct hearth_stream *stream)
 {
-    (void)on_loop(stream->channel, cancel, stream);
+    (void)on_loop(stream->channel, cancel, stream, THEN_SEND);
 }
 
 static void resume(void *arg)
@@ -357,7 +364,7 @@ ProtobufCMessage *hearth_stream_read(struct hearth_stream *stream)
     wait_for(stream->channel, &stream->readable);
     ProtobufCMessage *message = pop(stream, &wants_resume);
     if (wants_resume)
-        (void)on_loop(stream->channel, resume, stream);
+        (void)on_loop(stream->channel, resume, stream, THEN_RETURN);
     return message;
 }
 

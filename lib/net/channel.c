@@ -85,6 +85,10 @@ static void submit(struct hearth_channel *channel, struct hearth_client_call *ca
     enqueue(channel, call);
     if (call->orphan)
         client_call_end(call, HEARTH_CANCELLED, "the call that asked for it was cancelled");
+    else if (call->unfit)
+        client_call_end(call, HEARTH_INVALID_ARGUMENT,
+                        "metadata with a name that is not a-z 0-9 - _ . or is reserved, or a value "
+                        "that is not ASCII text");
     else if (channel->state == CHANNEL_BACKOFF && !call->wait_for_ready)
         client_call_end(call, HEARTH_UNAVAILABLE, channel->last_error);
     else

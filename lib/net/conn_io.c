@@ -104,6 +104,12 @@ void conn_io_close(struct rpc_conn *conn)
     }
     event_del(&conn->read_event);
     event_del(&conn->write_event);
+    /* Cut in the middle of output that nobody took: what the kernel holds of it is of no use, and
+     * would stay there for minutes. */
+    if (conn->unsent != NULL && conn->fd >= 0) {
+        struct linger at_once = {.l_onoff = 1};
+        (void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
     if (conn->tls != NULL && !conn->handshaking)
         tls_close(conn->tls);
     tls_session_free(conn->tls);

@@ -324,8 +324,9 @@ void hearth_server_drain(struct hearth_server *server, uint32_t grace_ms)
         health_shut_down(server->standard.health);
     for (unsigned i = 0; i < server->worker_count; i++) {
         struct server_worker *worker = &server->workers[i];
-        if (worker->loop != NULL)
-            (void)hearth_loop_post(worker->loop, post_drain, worker);
+        /* one that never ran, or can't be told for want of memory, is not waited for */
+        if (worker->loop == NULL || !hearth_loop_post(worker->loop, post_drain, worker))
+            on_worker_empty(server);
     }
     wait_empty(server, grace_ms);
     for (unsigned i = 0; i < server->worker_count; i++) {

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -12,9 +13,20 @@ enum {
     ACCEPT_PAUSE_US = 20000,
     HANDSHAKE_CPU_BURST_US = 500000,
     HANDSHAKE_CPU_PER_S_US = 500000,
+    /* What the kernel may hold of output that the peer has not made room for; it would grow to
+     * several MiB for each connection that never reads. */
+    KERNEL_UNSENT_BYTES = 128 * 1024,
 };
 
 /* ---- listening ---- */
+
+/* The one that a server before us left; never a file, which bind() then stumbles over. */
+static void remove_socket(const char *path)
+{
+    struct stat is;
+    if (lstat(path, &is) == 0 && S_ISSOCK(is.st_mode))
+        (void)unlink(path);
+}
 
 struct err server_port_listen(struct server_port *port, int *ret_fd)
 {
@@ -24,7 +36,7 @@ struct err server_port_listen(struct server_port *port, int *ret_fd)
     if (fd < 0)
         return ERR(IO);
     if (family == AF_UNIX) {
-        unlink(((struct sockaddr_un *)&port->address.storage)->sun_path);
+        remove_socket(((struct sockaddr_un *)&port->address.storage)->sun_path);
     } else if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
                setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0) {
         goto fail;
@@ -282,9 +294,13 @@ static bool accept_one(struct server_listener *listener)
         close(fd);
         return true;
     }
-    int one = 1;
-    if (peer.storage.ss_family != AF_UNIX)
+    int one = 1, unsent_bytes = KERNEL_UNSENT_BYTES;
+    if (peer.storage.ss_family != AF_UNIX) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (!l->no_limits)
+            (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes,
+                             sizeof unsent_bytes);
+    }
     if (!err_is_ok(open_link(worker, port, fd, &peer, prefix))) {
         if (port->is_tls)
             gate_handshake_done(worker->gate);

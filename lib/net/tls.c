@@ -107,8 +107,10 @@ static int select_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len
 
 static bool say(char *error, size_t error_bytes, const char *what, const char *file)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+    unsigned long code = ERR_peek_error(); /* the first says most, those after it where it was */
+    const char *reason = code == 0                ? NULL
+                         : ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code))
+                                                  : ERR_reason_error_string(code);
     (void)snprintf(error, error_bytes, "%s %s: %s", what, file != NULL ? file : "",
                    reason != NULL ? reason : "failed");
     return false;

@@ -394,6 +394,8 @@ void call_pump(struct hearth_call *call)
     while (call->held.len > 0 && can_take(call)) {
         size_t taken = 0;
         take(call, call->held.data, call->held.len, &taken);
+        if (call->finished)
+            break; /* the end has dropped what was held, and given its window back */
         if (call->conn != NULL)
             h2_consume(&call->conn->h2, call->id, taken);
         buf_drop_front(&call->held, taken);

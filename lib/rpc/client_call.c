@@ -58,8 +58,11 @@ static bool take_options(struct hearth_client_call *call, const struct hearth_ca
     }
     for (size_t i = 0; i < o->metadata_count; i++) {
         const struct hearth_metadata *m = &o->metadata[i];
-        if (!err_is_ok(metadata_add(&call->headers, &call->arena, bytes_str(m->name),
-                                    bytes_of(m->value, m->len))))
+        struct err err = metadata_add(&call->headers, &call->arena, bytes_str(m->name),
+                                      bytes_of(m->value, m->len));
+        if (err.code == ERR_ARGUMENT)
+            call->unfit = true;
+        else if (!err_is_ok(err))
             return false;
     }
     return call->deadline_us == 0 ||
@@ -264,7 +267,9 @@ void client_call_attempt(struct hearth_client_call *call, struct client_conn *co
         return;
     }
     call->conn = conn;
-    struct err err = make_metadata(call) ? send_request(call) : ERR(NO_MEMORY);
+    struct err err = ERR(NO_MEMORY);
+    if (make_metadata(call))
+        err = send_request(call);
     if (!err_is_ok(err)) {
         call->conn = NULL;
         client_call_end(call,
@@ -286,10 +291,9 @@ void client_call_end(struct hearth_client_call *call, enum hearth_code code, con
         return;
     client_call_set_status(call, code, message);
     call->over = true;
-    if (call->conn != NULL) {
-        h2_reset(&call->conn->h2, call->id, H2_CANCEL);
-        return; /* on_close follows and hands it back */
-    }
+    /* Now, not when the reset is on its way: a peer that reads nothing would hold up every end. */
+    if (call->conn != NULL)
+        client_conn_abandon(call->conn, call);
     call->finished = true;
     call->owner->on_over(call);
 }

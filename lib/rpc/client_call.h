@@ -75,7 +75,7 @@ struct hearth_client_call {
     struct hearth_status status;
     uint32_t pushback_ms;  /* grpc-retry-pushback-ms; UINT32_MAX: none */
     bool never_processed;  /* the server says it has not looked at it */
-    bool closed, finished; /* the stream is gone; on_over was called for it */
+    bool closed, finished; /* the peer's side is done with the stream; on_over was called for it */
     uint32_t close_code;   /* RST_STREAM's */
     bool over;             /* status is final for this attempt */
 
@@ -91,6 +91,7 @@ struct hearth_client_call {
     bool waiting;      /* in the channel's waiting list, by next and prev */
     bool keep_item;    /* set inside on_message: the item is not freed, its taker frees it */
     bool orphan;       /* its parent was cancelled before it began */
+    bool unfit;        /* metadata was given that can't be sent */
     uint32_t attempts; /* streams begun */
     uint32_t retries;  /* times it was queued again, whether or not a stream began */
     struct timer retry;

@@ -47,17 +47,29 @@ static void unlink_call(struct client_conn *conn, struct hearth_client_call *cal
     call->conn = NULL;
 }
 
+static void leave(struct client_conn *conn, struct hearth_client_call *call)
+{
+    unlink_call(conn, call);
+    if (conn->calls != NULL)
+        return;
+    /* nobody may be there to hear the answer: silence says nothing until the next call */
+    timers_disarm(&conn->h2.env->timers, &conn->timer);
+    conn->ping_us = 0;
+}
+
 static void on_close(struct h2 *h, void *stream, uint32_t error_code)
 {
     struct client_conn *conn = conn_of(h);
-    struct hearth_client_call *call = stream;
-    unlink_call(conn, call);
-    if (conn->calls == NULL) {
-        /* nobody may be there to hear the answer: silence says nothing until the next call */
-        timers_disarm(&h->env->timers, &conn->timer);
-        conn->ping_us = 0;
-    }
-    client_call_on_close(call, error_code);
+    leave(conn, stream);
+    client_call_on_close(stream, error_code);
+    if (conn->on_room != NULL)
+        conn->on_room(conn);
+}
+
+void client_conn_abandon(struct client_conn *conn, struct hearth_client_call *call)
+{
+    h2_abandon(&conn->h2, call->id, H2_CANCEL);
+    leave(conn, call);
     if (conn->on_room != NULL)
         conn->on_room(conn);
 }
@@ -77,17 +89,19 @@ static size_t read_body(struct h2 *h, void *stream, uint8_t *buf, size_t len,
 static void after_produce(struct h2 *h)
 {
     struct client_conn *conn = conn_of(h);
-    struct hearth_client_call *next;
     if (!conn->some_writable)
         return;
     conn->some_writable = false;
-    for (struct hearth_client_call *call = conn->calls; call != NULL; call = next) {
-        next = call->next;
-        if (!call->tell_writable)
+    struct hearth_client_call *call = conn->calls;
+    while (call != NULL) {
+        if (!call->tell_writable) {
+            call = call->next;
             continue;
+        }
         call->tell_writable = call->write_blocked = false;
         if (call->events.on_writable != NULL)
             call->events.on_writable(call, call->arg);
+        call = conn->calls; /* any of them may have been ended in between */
     }
 }
 

@@ -20,7 +20,8 @@ struct client_conn {
     bool leaving;       /* GOAWAY came or was decided: no new calls */
     /* of the owner; called inside h2_receive or h2_produce */
     void (*on_room)(
-        struct client_conn *conn); /* a stream ended or settings came: a waiting call may start */
+        struct client_conn *conn); /* a stream ended or settings came: a waiting call may start;
+                                      also when a call is ended from our side */
     void (*on_leaving)(
         struct client_conn *conn); /* no new calls; the connection ends with its last call */
     void (*on_dead)(struct client_conn *conn); /* keepalive was not answered; from a timer */
@@ -35,6 +36,8 @@ static inline bool client_conn_has_room(const struct client_conn *conn)
 {
     return !conn->leaving && h2_can_request(&conn->h2);
 }
+/* A call is ended from our side: resets its stream and forgets it at once. */
+void client_conn_abandon(struct client_conn *conn, struct hearth_client_call *call);
 /* Arms keepalive when a call starts. */
 void client_conn_call_started(struct client_conn *conn);
 

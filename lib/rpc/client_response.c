@@ -117,8 +117,9 @@ void client_call_on_header(struct hearth_client_call *call, struct bytes name, s
     if (IS(name, ":status")) {
         call->http_status = read_number(value);
     } else if (IS(name, "content-type")) {
-        call->got_type =
-            value.len >= sizeof type - 1 && memcmp(value.data, type, sizeof type - 1) == 0;
+        size_t n = sizeof type - 1;
+        call->got_type = value.len >= n && memcmp(value.data, type, n) == 0 &&
+                         (value.len == n || value.data[n] == '+' || value.data[n] == ';');
     } else if (IS(name, "grpc-status")) {
         call->got_status = true;
         call->status.code = status_code_parse(value);
@@ -322,12 +323,6 @@ void client_call_on_close(struct hearth_client_call *call, uint32_t error_code)
 {
     call->closed = true;
     call->close_code = error_code;
-    if (call->over) {
-        /* ended by us: the status stands */
-        call->finished = true;
-        call->owner->on_over(call);
-        return;
-    }
     if (call->held.len > 0 && call->paused)
         return; /* resume goes on here */
     call->finished = true;

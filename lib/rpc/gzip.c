@@ -53,7 +53,7 @@ static struct err room_for(struct bytes in, const struct buf *out, size_t *ret_s
 
 static struct err inflate_all(z_stream *z, struct bytes in, uint8_t *room, size_t size)
 {
-    uint8_t spare; /* zlib wants somewhere to write, even when there is nothing */
+    uint8_t spare = 0; /* zlib wants somewhere to write, even when there is nothing */
     z->next_in = (uint8_t *)(uintptr_t)in.data; /* zlib's type lacks const; it does not write */
     z->avail_in = (uInt)in.len;
     z->next_out = size > 0 ? room : &spare;

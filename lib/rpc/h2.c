@@ -217,10 +217,10 @@ struct err h2_receive(struct h2 *h, const uint8_t *data, size_t len)
 static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t len,
                          uint32_t *flags, nghttp2_data_source *source, void *user)
 {
-    (void)session;
-    (void)id;
     struct h2 *h = user;
     enum h2_body_end end = H2_BODY_MORE;
+    if (!h->server && stream_of(session, id) == NULL)
+        return NGHTTP2_ERR_DEFERRED; /* abandoned, its reset is queued */
     size_t n = h->role->read_body(h, source->ptr, buf, len, &end);
     if (end == H2_BODY_MORE && n == 0)
         return NGHTTP2_ERR_DEFERRED;
@@ -342,6 +342,13 @@ void h2_reset(struct h2 *h, int32_t id, enum h2_error error)
 {
     nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, error);
     h2_wake(h);
+}
+
+void h2_abandon(struct h2 *h, int32_t id, enum h2_error error)
+{
+    nghttp2_session_set_stream_user_data(h->session, id, NULL);
+    h->streams_open--;
+    h2_reset(h, id, error);
 }
 
 void h2_ping(struct h2 *h)

@@ -163,6 +163,9 @@ CHECKED struct err h2_request(struct h2 *h, const struct h2_header *headers, siz
 void h2_resume(struct h2 *h, int32_t id);
 void h2_consume(struct h2 *h, int32_t id, size_t len);
 void h2_reset(struct h2 *h, int32_t id, enum h2_error error);
+/* Client: resets a stream that its owner has no more use for. Nothing is said about it any more, no
+ * on_close either, so that what belongs to it may be freed before the reset is on its way. */
+void h2_abandon(struct h2 *h, int32_t id, enum h2_error error);
 void h2_ping(struct h2 *h);
 /* Client: may another request be sent now? */
 bool h2_can_request(const struct h2 *h);

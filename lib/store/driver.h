@@ -1,10 +1,12 @@
 /* The SQL engine behind a store, as a table of functions. SQLite is the one there is
  * (store_driver_sqlite); PostgreSQL would be another row of pointers.
  *
- * What SQL may use so that both understand it: parameters $1, $2, ... first used in this order;
- * types BIGINT, BYTEA or BLOB by the migration row of the engine, TEXT; INSERT ... ON CONFLICT,
- * RETURNING, CTEs; no rowid, no AUTOINCREMENT, no type affinity (a value has the type of its
- * column), no implicit order of rows, no strings in double quotes.
+ * What statements may use so that both understand them: parameters $1, $2, ... first used in this
+ * order; 64-bit integers, byte strings, texts; INSERT ... ON CONFLICT, RETURNING, CTEs. They don't
+ * use: rowid, type affinity (a value has the type of its column), the order of rows without ORDER
+ * BY, strings in double quotes, LIMIT in UPDATE or DELETE, INSERT OR ..., deferred constraints.
+ * Migrations belong to an engine (BLOB or BYTEA; in SQLite a key that is INTEGER PRIMARY KEY is the
+ * table itself, and WITHOUT ROWID saves the second tree of any other key).
  *
  * A database is opened once by a process (`open` fails with STORE_IN_USE elsewhere) and connected
  * to by each of the store's threads; a connection is used by one thread at a time, except for

@@ -33,8 +33,7 @@ struct store {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t writer_wake, reader_wake;
     struct sched writes;
-    struct job_list reads;
-    uint32_t reads_waiting;
+    struct sched reads;
     unsigned reading; /* reader threads inside a transaction */
     bool gate;        /* no read may begin: the log is to be truncated */
     bool closing;

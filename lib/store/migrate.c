@@ -69,7 +69,7 @@ struct err migrate_run(const struct store_driver *driver, struct driver_conn *co
     for (unsigned i = 0; i < schema->migration_count; i++)
         if (schema->migrations[i].version != i + 1)
             return ERR(STORE_SCHEMA);
-    unsigned version;
+    unsigned version = 0;
     TRY(read_version(driver, conn, &version));
     if (version > schema->migration_count)
         return ERR(STORE_SCHEMA_NEWER);

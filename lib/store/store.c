@@ -1,4 +1,5 @@
-/* Opening, closing, submitting. */
+/* Opening and closing; how the store is. */
+#include <signal.h>
 #include <stdlib.h>
 
 #include "store/inside.h"
@@ -28,7 +29,6 @@ static struct err take_options(struct store *s, const struct store_options *o)
     mine->readers = o->mode == STORE_INLINE ? 0 : or_default(o->readers, 2);
     s->driver = o->driver != NULL ? o->driver : &store_driver_sqlite;
     s->clock = o->clock != NULL ? o->clock : &clock_system;
-    job_list_init(&s->reads);
     job_list_init(&s->undelivered);
     if (mine->readers > STORE_READERS_MAX || (o->path == NULL && o->mode != STORE_INLINE) ||
         o->schema == NULL)
@@ -97,8 +97,6 @@ static struct err open_database(struct store *s, const char **bad)
 
 static struct err start_threads(struct store *s)
 {
-    if (s->options.mode == STORE_INLINE)
-        return ERR_OK;
     for (unsigned i = 0; i < s->reader_count; i++) {
         struct reader *r = &s->readers[i];
         r->started = pthread_create(&r->thread, NULL, store_reader_main, r) == 0;
@@ -107,6 +105,18 @@ static struct err start_threads(struct store *s)
     }
     s->writer_started = pthread_create(&s->writer_thread, NULL, store_writer_main, s) == 0;
     return s->writer_started ? ERR_OK : ERR(NO_MEMORY);
+}
+
+/* Signals are the main thread's business; threads inherit what is blocked here. */
+static struct err start_deaf_threads(struct store *s)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+        return ERR(INTERNAL);
+    struct err err = start_threads(s);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return err;
 }
 
 struct err store_open(const struct store_options *options, const char **ret_bad_statement,
@@ -121,13 +131,15 @@ struct err store_open(const struct store_options *options, const char **ret_bad_
     TRY_OR(take_options(s, options), err, fail);
     TRY_OR(locks_init(s), err, fail);
     TRY_OR(sched_init(&s->writes, s->options.queue_jobs, s->options.principal_jobs), err, fail);
+    TRY_OR(sched_init(&s->reads, s->options.queue_jobs, s->options.principal_jobs), err, fail);
     TRY_OR(open_database(s, ret_bad_statement), err, fail);
     s->stats.low_disk = s->disk.low;
     /* What an earlier process left in the log is as old as can be. */
     uint64_t now = clock_monotonic_us(s->clock);
     s->log_since_us = now == 0 ? 1 : now;
     s->last_commit_us = now;
-    TRY_OR(start_threads(s), err, fail);
+    if (s->options.mode == STORE_THREADS)
+        TRY_OR(start_deaf_threads(s), err, fail);
     *ret_store = s;
     return ERR_OK;
 fail:
@@ -151,13 +163,12 @@ static void join_threads(struct store *s)
 
 static void end_jobs(struct store *s)
 {
-    struct sched_entry *entry;
-    while (s->writes.chains != NULL && (entry = sched_pop(&s->writes)) != NULL)
-        job_list_add(&s->reads, (struct job *)entry);
     struct job *job;
     while ((job = job_list_take(&s->undelivered)) != NULL)
         inbox_leave(job);
-    while ((job = job_list_take(&s->reads)) != NULL) {
+    struct sched_entry *entry;
+    while ((entry = sched_pop(&s->writes)) != NULL || (entry = sched_pop(&s->reads)) != NULL) {
+        job = (struct job *)entry;
         job->result = ERR(STORE_STOPPED);
         inbox_leave(job);
     }
@@ -184,6 +195,7 @@ void store_close(struct store *s)
         s->driver->close(s->db);
     disk_clear(&s->disk);
     sched_clear(&s->writes);
+    sched_clear(&s->reads);
     if (s->has_lock) {
         (void)pthread_cond_destroy(&s->reader_wake);
         (void)pthread_cond_destroy(&s->writer_wake);
@@ -192,123 +204,6 @@ void store_close(struct store *s)
     free(s->path);
     free(s->files);
     free(s);
-}
-
-/* Lock held. */
-static struct err admit(struct store *s, struct job *job, bool write)
-{
-    if (!err_is_ok(s->stopped) || s->closing)
-        return ERR(STORE_STOPPED);
-    if (!write) {
-        if (s->reads_waiting >= s->options.queue_jobs)
-            return ERR(STORE_QUEUE_FULL);
-        job_list_add(&s->reads, job);
-        s->reads_waiting++;
-        (void)pthread_cond_signal(s->reader_count != 0 ? &s->reader_wake : &s->writer_wake);
-        return ERR_OK;
-    }
-    if (s->disk.low && !job->work.frees)
-        return ERR(STORE_LOW_DISK);
-    TRY(sched_push(&s->writes, &job->entry));
-    s->stats.submitted++;
-    if (s->writes.waiting > s->stats.waiting_most)
-        s->stats.waiting_most = s->writes.waiting;
-    if (s->writes.waiting == 1)
-        (void)pthread_cond_signal(&s->writer_wake);
-    return ERR_OK;
-}
-
-static struct err submit(struct store *s, struct inbox *inbox, const struct store_work *work,
-                         bool write)
-{
-    if (work->run == NULL || (write && (work->cost == 0 || work->cost > STORE_COST_MAX)))
-        return ERR(ARGUMENT);
-    struct job *job = malloc(sizeof *job);
-    if (job == NULL)
-        return ERR(NO_MEMORY);
-    *job = (struct job){
-        .entry = {.principal = work->principal, .cost = work->cost}, .inbox = inbox, .work = *work};
-    store_lock(s);
-    struct err err = admit(s, job, write);
-    if (!err_is_ok(err))
-        s->stats.refused++;
-    store_unlock(s);
-    if (!err_is_ok(err))
-        free(job);
-    return err;
-}
-
-struct err store_submit(struct store *s, struct inbox *inbox, const struct store_work *work)
-{
-    return submit(s, inbox, work, true);
-}
-
-struct err store_read(struct store *s, struct inbox *inbox, const struct store_work *work)
-{
-    return submit(s, inbox, work, false);
-}
-
-/* Somebody who waits for one job. */
-struct waiter {
-    struct err (*run)(struct store_txn *txn, void *arg);
-    void *arg;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool done;
-    struct err result;
-};
-
-static struct err waiter_run(struct store_txn *txn, void *arg)
-{
-    struct waiter *w = arg;
-    return w->run(txn, w->arg);
-}
-
-static void waiter_done(void *arg, struct err result)
-{
-    struct waiter *w = arg;
-    (void)pthread_mutex_lock(&w->lock);
-    w->result = result;
-    w->done = true;
-    (void)pthread_cond_signal(&w->wake);
-    (void)pthread_mutex_unlock(&w->lock);
-}
-
-static struct err call(struct store *s, struct err (*run)(struct store_txn *, void *), void *arg,
-                       bool write)
-{
-    struct waiter w = {.run = run,
-                       .arg = arg,
-                       .lock = PTHREAD_MUTEX_INITIALIZER,
-                       .wake = PTHREAD_COND_INITIALIZER};
-    struct store_work work = {
-        .cost = 1, .frees = true, .run = waiter_run, .done = waiter_done, .arg = &w};
-    TRY(submit(s, NULL, &work, write));
-    (void)pthread_mutex_lock(&w.lock);
-    while (!w.done) {
-        if (s->options.mode == STORE_INLINE) {
-            (void)pthread_mutex_unlock(&w.lock);
-            (void)store_turn(s);
-            (void)pthread_mutex_lock(&w.lock);
-        } else {
-            (void)pthread_cond_wait(&w.wake, &w.lock);
-        }
-    }
-    (void)pthread_mutex_unlock(&w.lock);
-    (void)pthread_mutex_destroy(&w.lock);
-    (void)pthread_cond_destroy(&w.wake);
-    return w.result;
-}
-
-struct err store_call(struct store *s, struct err (*run)(struct store_txn *, void *), void *arg)
-{
-    return call(s, run, arg, true);
-}
-
-struct err store_call_read(struct store *s, struct err (*run)(struct store_txn *, void *),
-                           void *arg)
-{
-    return call(s, run, arg, false);
 }
 
 void store_truncate_log(struct store *s)

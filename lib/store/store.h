@@ -106,10 +106,10 @@ void inbox_free(struct inbox *inbox);
 /* ---- work */
 
 /* Largest cost of one job: owners of larger ones cut them into chunks. */
-enum { STORE_COST_MAX = 1024 };
+enum { STORE_COST_MAX = 256 };
 
 struct store_work {
-    uint64_t principal; /* who pays, for fair order; reads ignore it */
+    uint64_t principal; /* who pays, for fair order among writes, and among reads */
     uint32_t cost;      /* rows it will touch, about; 1 to STORE_COST_MAX */
     bool frees;         /* deletes or acknowledges: allowed when the disk is low */
     /* The transaction: on a thread of the store, must not block on anything else. An error rolls
@@ -134,8 +134,8 @@ CHECKED struct err store_call(struct store *store, struct err (*run)(struct stor
 CHECKED struct err store_call_read(struct store *store,
                                    struct err (*run)(struct store_txn *, void *), void *arg);
 
-/* INLINE mode: one group, the waiting reads and the upkeep that is due. True when there was
- * something to do. Completions go through inboxes as ever. */
+/* INLINE mode, one thread at a time: one group, the waiting reads and the upkeep that is due. True
+ * when there was something to do. Completions go through inboxes as ever. */
 bool store_turn(struct store *store);
 
 /* ---- upkeep */

@@ -43,13 +43,9 @@ static void fail_waiting(struct store *s)
     struct job_list jobs;
     job_list_init(&jobs);
     struct sched_entry *entry;
-    while ((entry = sched_pop(&s->writes)) != NULL)
+    while ((entry = sched_pop(&s->writes)) != NULL || (entry = sched_pop(&s->reads)) != NULL)
         job_list_add(&jobs, (struct job *)entry);
-    struct job *job;
-    while ((job = job_list_take(&s->reads)) != NULL)
-        job_list_add(&jobs, job);
-    s->reads_waiting = 0;
-    for (job = jobs.first; job != NULL; job = job->next) {
+    for (struct job *job = jobs.first; job != NULL; job = job->next) {
         job->result = ERR(STORE_STOPPED);
         s->stats.failed++;
     }
@@ -133,10 +129,9 @@ static struct err read_one(struct conn *c, struct job *job)
 /* Takes and runs one read on the connection, lock held on entry and exit. */
 static bool read_turn(struct store *s, struct conn *c)
 {
-    struct job *job = job_list_take(&s->reads);
+    struct job *job = (struct job *)sched_pop(&s->reads);
     if (job == NULL)
         return false;
-    s->reads_waiting--;
     s->reading++;
     store_unlock(s);
     job->result = read_one(c, job);

@@ -13,16 +13,17 @@
 
 enum { CALLERS_MOST = 100, SAMPLES_MOST = 1 << 20, CHUNK_ROWS = 64, FILL_ROWS = 300000 };
 
-enum { APPEND, RANDOM };
+enum { APPEND, RANDOM, GET };
 static const struct stmt_row statements[] = {
     [APPEND] = {"append", "INSERT INTO appended (seq, body) VALUES ($1, $2)"},
     [RANDOM] = {"random", "INSERT INTO random (id, body) VALUES ($1, $2)"},
+    [GET] = {"get", "SELECT body FROM appended WHERE seq = $1"},
 };
 static const struct store_migration migrations[] = {
     {1, "CREATE TABLE appended (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);"
         "CREATE TABLE random (id BLOB NOT NULL PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID"},
 };
-static const struct store_schema schema = {migrations, 1, statements, 2};
+static const struct store_schema schema = {migrations, 1, statements, 3};
 
 static struct rng_seeded rng;
 static uint64_t seq;
@@ -50,6 +51,22 @@ static struct err append_one(struct store_txn *txn, void *arg)
     return insert(txn, APPEND, 1);
 }
 
+static struct err map_body(struct stmt *row, void *arg)
+{
+    *(size_t *)arg = stmt_blob(row, 0).len;
+    return stmt_row_check(row);
+}
+
+static struct err get_one(struct store_txn *txn, void *arg)
+{
+    (void)arg;
+    static _Thread_local uint64_t at;
+    size_t len = 0;
+    struct stmt *s = stmt_use(txn, GET);
+    stmt_bind_u64(s, 1, 1 + (at += 7919) % 1000);
+    return stmt_first(s, map_body, &len);
+}
+
 /* Closed loop: each caller asks again as soon as it is answered, from the store's own thread. */
 struct caller {
     struct store *store;
@@ -60,6 +77,7 @@ struct caller {
     double *samples;
     size_t *sample_count;
     uint64_t principal;
+    bool reads;
 };
 
 static void ask(struct caller *c);
@@ -69,27 +87,30 @@ static void answered(void *arg, struct err result)
     struct caller *c = arg;
     bench_must(result, "transaction");
     uint64_t now = clock_monotonic_us(&clock_system);
+    bool more = now < c->until_us;
+    (void)pthread_mutex_lock(c->lock);
     if (*c->sample_count < SAMPLES_MOST)
         c->samples[(*c->sample_count)++] = (double)(now - c->asked_us);
-    if (now < c->until_us) {
-        ask(c);
-        return;
-    }
-    (void)pthread_mutex_lock(c->lock);
-    --*c->running;
+    *c->running -= !more;
     (void)pthread_cond_signal(c->wake);
     (void)pthread_mutex_unlock(c->lock);
+    if (more)
+        ask(c);
 }
 
 static void ask(struct caller *c)
 {
     c->asked_us = clock_monotonic_us(&clock_system);
-    struct store_work work = {
-        .principal = c->principal, .cost = 1, .run = append_one, .done = answered, .arg = c};
-    bench_must(store_submit(c->store, NULL, &work), "submit");
+    struct store_work work = {.principal = c->principal,
+                              .cost = 1,
+                              .run = c->reads ? get_one : append_one,
+                              .done = answered,
+                              .arg = c};
+    bench_must(c->reads ? store_read(c->store, NULL, &work) : store_submit(c->store, NULL, &work),
+               "submit");
 }
 
-static void callers(struct store *s, unsigned count, double seconds)
+static void callers(struct store *s, unsigned count, double seconds, bool reads)
 {
     static struct caller all[CALLERS_MOST];
     static double samples[SAMPLES_MOST];
@@ -107,7 +128,8 @@ static void callers(struct store *s, unsigned count, double seconds)
                                  .running = &running,
                                  .samples = samples,
                                  .sample_count = &sample_count,
-                                 .principal = i};
+                                 .principal = i,
+                                 .reads = reads};
     for (unsigned i = 0; i < count; i++)
         ask(&all[i]);
     (void)pthread_mutex_lock(&lock);
@@ -117,9 +139,9 @@ static void callers(struct store *s, unsigned count, double seconds)
     double took = (double)(clock_monotonic_us(&clock_system) - from) / 1e6;
     struct store_stats after = store_stats(s);
     qsort(samples, sample_count, sizeof *samples, bench_order);
-    printf("%7u %14.0f %14.0f %14.1f %11.2f %11.2f\n", count, (double)sample_count / took,
-           (double)(after.groups - before.groups) / took,
-           (double)sample_count / (double)(after.groups - before.groups),
+    uint64_t groups = after.groups - before.groups;
+    printf("%7u %14.0f %12.0f %12.1f %11.3f %11.3f\n", count, (double)sample_count / took,
+           (double)groups / took, groups == 0 ? 0 : (double)sample_count / (double)groups,
            samples[sample_count / 2] / 1000, samples[sample_count * 99 / 100] / 1000);
 }
 
@@ -182,10 +204,14 @@ int main(int argc, char **argv)
     struct store_options o = {.path = dir.path, .schema = &schema};
     struct store *s;
     bench_must(store_open(&o, NULL, &s), "open");
-    printf("callers  transactions/s      commits/s   per commit      p50 ms      p99 ms\n");
+    printf("callers  transactions/s    commits/s   per commit      p50 ms      p99 ms\n");
     static const unsigned counts[] = {1, 10, CALLERS_MOST};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        callers(s, counts[i], seconds);
+        callers(s, counts[i], seconds, false);
+    printf("\npoint reads, 1,000 rows, 2 reader threads\n"
+           "callers         reads/s            -            -      p50 ms      p99 ms\n");
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        callers(s, counts[i], seconds, true);
     double append = rows_per_second(s, APPEND), random = rows_per_second(s, RANDOM);
     printf("\ntable             rows/s (200 B, %d to a commit, second half of %d)\n",
            CHUNK_ROWS * 16, FILL_ROWS);

@@ -4,8 +4,8 @@
 usage: attacks.py --server PROGRAM [--tls] [--only NAME,...] [--quick] [--seconds S] [--jobs N] [--control]
                   [--unhurried] [--list]
 
-For each attack a fresh `PROGRAM --port P --threads 1 --product-limits [--tls CERT KEY]` is started. An honest client makes 50 calls
-a second over a connection and an address of its own, before, during and after. The defence held when
+For each attack a fresh `PROGRAM --port P --threads 1 --product-limits [--tls CERT KEY]` is started. An honest client
+makes 50 calls a second over a connection and an address of its own, before, during and after. The defence held when
   - the attack says so: the abusive connection was cut, the call refused, in time;
   - the honest client's calls all came back (one retry each), with a p99 of at most max(2 x idle, idle + 10 ms)
     and 100 ms;

@@ -257,7 +257,7 @@ def push_flood(a):
     return flood(a, lambda c: h2.push_promise(1, 3, block(c)) * 10, opened)
 
 
-# ---- not to be cut, but to be borne -------------------------------------------------------------------------------------
+# ---- not to be cut, but to be borne ----------------------------------------------------------------------------------
 
 @attack("stream ids that jump by 2,000: no state per id", control=False, cpu=None,
         why_not="ids cost nothing; it shows that nothing was built on them")

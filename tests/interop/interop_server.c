@@ -24,6 +24,20 @@ static int fail(const char *why)
     return 1;
 }
 
+/* Without an address: all, of both kinds where there is IPv6 (a socket on :: takes IPv4 too). */
+static bool listen_on(struct hearth_server *server, const struct settings *s,
+                      const struct hearth_tls_options *tls)
+{
+    const char *const addresses[] = {s->address != NULL ? s->address : "[::]", "0.0.0.0"};
+    for (size_t i = 0; i < (s->address != NULL ? 1 : 2); i++) {
+        char text[128];
+        (void)snprintf(text, sizeof text, "%s:%u", addresses[i], s->port);
+        if (hearth_server_listen(server, text, tls))
+            return true;
+    }
+    return false;
+}
+
 static struct hearth_server *start(const struct settings *s, char *id)
 {
     /* soak tests open a connection per call; all else is as strict as by default */
@@ -39,16 +53,13 @@ static struct hearth_server *start(const struct settings *s, char *id)
         .certificate_file = flags_credential(s->cert_file, "server1.pem", NULL),
         .key_file = flags_credential(s->key_file, "server1.key", NULL),
     };
-    char address[128];
-    (void)snprintf(address, sizeof address, "%s:%u", s->address, s->port);
     struct hearth_server *server = hearth_server_new(&options);
     if (server == NULL)
         return NULL;
     if (s->use_tls && (tls.certificate_file == NULL || tls.key_file == NULL)) {
         (void)fail("--use_tls needs --cert_file and --key_file or $HEARTH_TEST_CREDS");
     } else if (!hearth_server_add_grpc_testing_test_service(server, &interop_service, id) ||
-               !hearth_server_listen(server, address, s->use_tls ? &tls : NULL) ||
-               !hearth_server_start(server)) {
+               !listen_on(server, s, s->use_tls ? &tls : NULL) || !hearth_server_start(server)) {
         (void)fail(hearth_server_error(server));
     } else {
         return server;
@@ -59,10 +70,10 @@ static struct hearth_server *start(const struct settings *s, char *id)
 
 int main(int argc, char **argv)
 {
-    struct settings s = {.address = "0.0.0.0", .threads = 2};
+    struct settings s = {.threads = 2};
     const struct flag flags[] = {
         {"port", FLAG_NUMBER, &s.port, "to listen on; 0: any"},
-        {"address", FLAG_TEXT, &s.address, "to listen on [0.0.0.0]"},
+        {"address", FLAG_TEXT, &s.address, "to listen on [all]"},
         {"use_tls", FLAG_BOOL, &s.use_tls, "[false]"},
         {"cert_file", FLAG_TEXT, &s.cert_file, "PEM chain [$HEARTH_TEST_CREDS/server1.pem]"},
         {"key_file", FLAG_TEXT, &s.key_file, "PEM key [$HEARTH_TEST_CREDS/server1.key]"},

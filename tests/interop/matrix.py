@@ -68,7 +68,10 @@ def ours(binaries):
                 return f"no {name} in {binaries}"
         return None
     return Peer("hearth", lambda _: [os.path.join(binaries, "interop_server")],
-                lambda _: [os.path.join(binaries, "interop_client"), "--slow_consumer_ms=1"], prepare, OURS, OURS)
+                # soak limits for machines that do other things meanwhile
+                lambda _: [os.path.join(binaries, "interop_client"), "--slow_consumer_ms=1",
+                           "--soak_per_iteration_max_acceptable_latency_ms=10000",
+                           "--soak_overall_timeout_seconds=50"], prepare, OURS, OURS)
 
 
 # ---- python ---------------------------------------------------------------------------------------------------

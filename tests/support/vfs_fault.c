@@ -300,6 +300,14 @@ void vfs_power_on(struct vfs_fault *v, uint64_t seed)
     (void)unlock(v, 0);
 }
 
+void vfs_restart(struct vfs_fault *v)
+{
+    (void)lock(v);
+    v->off = false;
+    v->power_left = -1;
+    (void)unlock(v, 0);
+}
+
 bool vfs_contains(struct vfs_fault *v, struct bytes what)
 {
     bool found = false;

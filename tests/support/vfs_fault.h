@@ -42,6 +42,9 @@ bool vfs_is_off(struct vfs_fault *v);
 /* Off now if it was not, and on again with what the seed lets survive. All files are closed. */
 void vfs_power_on(struct vfs_fault *v, uint64_t seed);
 
+/* On again with everything that was written: what kill -9 leaves. All files are closed. */
+void vfs_restart(struct vfs_fault *v);
+
 /* Does any file, as programs see it, contain this? */
 bool vfs_contains(struct vfs_fault *v, struct bytes what);
 /* Bytes of a file, 0 when it is not there. */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "mls/member/group_state.h"
 #include "support/test.h"
 
 static struct err find_psk(void *self, struct bytes psk_id, struct buf *psk)
@@ -308,6 +309,33 @@ void world_grow(struct world *w, uint32_t n)
     }
 }
 
+/* A member holds the private key of its leaf and of each node above it that is not blank and does
+ * not have it as unmerged: no less (RFC 9420 7.5), and no more (deletion). */
+static void check_keys(const struct mls_group *g)
+{
+    const struct public_group *public = group_public(g);
+    uint32_t held = 0;
+    for (uint32_t node = 2 * group_own_leaf(g);; node = tree_math_parent(node)) {
+        const struct tree_node *in_tree = tree_at(&public->tree, node);
+        const struct secret *key = treekem_keys_find(&g->keys, group_own_leaf(g), node);
+        struct public_key public_key;
+        bool expected = in_tree != NULL;
+        if (expected && !tree_math_is_leaf(node)) {
+            struct parent_node parent = tree_node_parent(in_tree);
+            expected = !u32_list_has_sorted(&parent.unmerged_leaves, group_own_leaf(g));
+        }
+        assert_int_equal(key != NULL, expected);
+        if (expected) {
+            assert_ok(kem_public_of(public->suite->hpke.kem, secret_view(key), &public_key));
+            test_assert_bytes(public_key_view(&public_key), tree_node_encryption_key(in_tree));
+            held += !tree_math_is_leaf(node);
+        }
+        if (node == tree_math_root(public->tree.width))
+            break;
+    }
+    assert_int_equal(g->keys.count, held);
+}
+
 void world_check(struct world *w)
 {
     enum { EXPORT_BYTES = 40 };
@@ -319,8 +347,10 @@ void world_check(struct world *w)
     const struct mls_group *a = members[0]->group;
     assert_int_equal(count, public_group_member_count(group_public(a)));
     assert_ok(group_export(a, bytes_str("label"), bytes_str("context"), EXPORT_BYTES, first));
+    check_keys(a);
     for (uint32_t i = 1; i < count; i++) {
         const struct mls_group *b = members[i]->group;
+        check_keys(b);
         test_assert_bytes(public_group_context(group_public(b)),
                           public_group_context(group_public(a)));
         test_assert_bytes(group_epoch_authenticator(b), group_epoch_authenticator(a));

@@ -129,7 +129,7 @@ CHECKED struct err group_join(const struct mls_client *client,
 /* Is there something for the KeyPackage in the Welcome (an MLSMessage)? */
 bool welcome_has(struct bytes welcome, struct bytes key_package_ref);
 /* A Welcome (MLSMessage) with the secrets of one joiner only, for servers that hand out pieces.
- * ERR_MLS_WELCOME_OTHERS. */
+ * ERR_MLS_WELCOME_NOT_FOR_US. */
 CHECKED struct err welcome_split(struct bytes welcome, struct bytes key_package_ref,
                                  struct buf *ret_welcome);
 
@@ -186,7 +186,8 @@ CHECKED struct err group_make_info(const struct mls_group *g, const struct mls_c
 CHECKED struct err group_propose(struct mls_group *g, const struct mls_client *client,
                                  struct bytes proposal, struct bytes authenticated_data,
                                  struct buf *ret_message, struct digest *ret_ref);
-/* A fresh leaf; new_signer, profile: or NULL for as before. */
+/* A fresh leaf; new_signer, profile: or NULL for as before. client->signer stays the old one until
+ * a commit with the Update is merged (look at one's own leaf then). At most 64 in an epoch. */
 CHECKED struct err group_propose_update(struct mls_group *g, const struct mls_client *client,
                                         const struct sig_key *new_signer,
                                         const struct leaf_profile *profile,
@@ -203,9 +204,10 @@ struct commit_options {
     bool force_path;
     struct bytes authenticated_data;
     bool private_message, public_message; /* neither: as the config says */
-    bool tree_beside;                   /* Welcomes without ratchet_tree; it comes from elsewhere */
-    bool external_pub;                  /* in Welcomes' and the given GroupInfo */
-    const struct sig_key *new_signer;   /* for the new leaf, or NULL */
+    bool tree_beside;  /* Welcomes without ratchet_tree; it comes from elsewhere */
+    bool external_pub; /* in Welcomes' and the given GroupInfo */
+    /* for the new leaf, or NULL; client->signer must be this one from the merge on */
+    const struct sig_key *new_signer;
     const struct leaf_profile *profile; /* the same */
     /* in the first commit of a successor (group_reinit, group_branch): whose resumption PSK it is,
      * and PSK_USAGE_REINIT or _BRANCH; else NULL, 0 */
@@ -271,7 +273,8 @@ CHECKED struct err outside_propose(const struct sig_key *signer, struct bytes gr
 
 enum mls_received_type { MLS_RECEIVED_APPLICATION, MLS_RECEIVED_PROPOSAL, MLS_RECEIVED_COMMIT };
 
-/* Everything that came out of a message; views live until it is cleared. */
+/* Everything that came out of a message; views live until it is cleared. `staged` looks into it
+ * too, so merge or free that first; clearing frees what is still there. */
 struct mls_received {
     enum mls_received_type type;
     uint64_t epoch; /* of the message: for application data perhaps a past one */
@@ -295,8 +298,9 @@ CHECKED struct err group_process(struct mls_group *g, const struct mls_client *c
                                  struct bytes message, struct mls_received *ret_received);
 
 /* Into the epoch of a received commit; a pending one of ours is dropped, *staged becomes NULL. If
- * the commit removed us, the group becomes inactive and its secrets are wiped. ERR_WRONG_STATE when
- * the commit is not of the group's current epoch; then nothing happens. */
+ * the commit removed us, the group becomes inactive and the secrets of the epoch that ends are
+ * wiped; of the past epochs before it, messages within the window stay readable. ERR_WRONG_STATE
+ * when the commit is not of the group's current epoch; then nothing happens. */
 CHECKED struct err group_merge(struct mls_group *g, struct mls_staged **staged);
 /* What the commit does; views live as long as it. */
 const struct staged_commit *mls_staged_view(const struct mls_staged *staged);

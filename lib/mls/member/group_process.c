@@ -281,7 +281,8 @@ static struct err receive_private(struct mls_group *g, const struct mls_client *
     const struct tree_node *leaf = leaf_of(g, &view, sender.leaf_index);
     if (leaf == NULL)
         return ERR(MLS_SENDER_LEAF);
-    if (view.past == NULL && sender.leaf_index == g->own_leaf)
+    /* our place does not change while we are a member */
+    if (sender.leaf_index == g->own_leaf)
         return ERR(MLS_OWN_MESSAGE);
     struct authenticated_content content;
     TRY(message_open_content(&view.keys, message, &sender, &received->arena, &content));

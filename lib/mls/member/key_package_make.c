@@ -1,6 +1,7 @@
 /* KeyPackages of our own (RFC 9420 10). */
 #include "crypto/labelled.h"
 #include "mls/member/group_state.h"
+#include "mls/member/welcome_protection.h"
 
 struct err key_package_ref(struct bytes key_package, struct digest *ret_ref)
 {
@@ -9,8 +10,7 @@ struct err key_package_ref(struct bytes key_package, struct digest *ret_ref)
     const struct suite *suite = suite_find(kp.cipher_suite);
     if (suite == NULL)
         return ERR(MLS_SUITE_UNKNOWN);
-    return labelled_ref_hash(suite->hash, bytes_str("MLS 1.0 KeyPackage Reference"), key_package,
-                             ret_ref);
+    return welcome_key_package_ref(suite, key_package, ret_ref);
 }
 
 void key_package_bundle_clear(struct key_package_bundle *bundle)
@@ -77,18 +77,19 @@ struct err leaf_make_first(const struct mls_client *client, const struct leaf_pr
     return leaf_make(client->signer, &leaf, bytes_of(NULL, 0), 0, ret_leaf);
 }
 
-static struct err sign_package(const struct sig_key *signer, struct key_package *kp,
+static struct err sign_package(const struct sig_key *signer, const struct key_package *kp,
                                struct buf *ret_package)
 {
     struct buf tbs = BUF_INIT;
     struct signature signature;
+    struct key_package whole = *kp;
     struct err err;
     key_package_write_tbs(&tbs, kp);
     TRY_OR(buf_check(&tbs), err, out);
     TRY_OR(labelled_sign(signer, LABEL_MLS, bytes_str("KeyPackageTBS"), buf_view(&tbs), &signature),
            err, out);
-    kp->signature = signature_view(&signature);
-    key_package_write(ret_package, kp);
+    whole.signature = signature_view(&signature);
+    key_package_write(ret_package, &whole);
     err = buf_check(ret_package);
 out:
     buf_clear(&tbs);

@@ -3,7 +3,8 @@
 #include "mls/member/group.h"
 
 static struct err sign_and_write(const struct sig_key *signer,
-                                 struct authenticated_content *content, struct buf *message)
+                                 const struct authenticated_content *content,
+                                 struct buf *message)
 {
     struct buf tbs = BUF_INIT;
     struct signature signature;
@@ -15,9 +16,10 @@ static struct err sign_and_write(const struct sig_key *signer,
                             &signature);
     buf_clear(&tbs);
     TRY(err);
-    content->auth.signature = signature_view(&signature);
-    mls_message_write(message, &(struct mls_message){.wire_format = WIRE_FORMAT_PUBLIC_MESSAGE,
-                                                     .public_message = {.content = *content}});
+    struct mls_message whole = {.wire_format = WIRE_FORMAT_PUBLIC_MESSAGE,
+                                .public_message = {.content = *content}};
+    whole.public_message.content.auth.signature = signature_view(&signature);
+    mls_message_write(message, &whole);
     return buf_check(message);
 }
 

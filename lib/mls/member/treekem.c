@@ -145,11 +145,17 @@ out:
     return err;
 }
 
-/* Which ciphertext of a path node is for us, and with which of our keys: the first node of the
- * resolution for which we hold one. */
+/* Which ciphertext of a path node is for us, and with which of our keys. */
+struct match {
+    uint32_t index; /* among the ciphertexts */
+    uint32_t node;
+    const struct secret *key;
+};
+
+/* The first node of the resolution for which we hold a key. */
 static struct err find_ciphertext(const struct treekem_received *received, uint32_t n,
                                   uint32_t own_leaf, const struct treekem_keys *keys,
-                                  uint32_t *ret_index, uint32_t *ret_node)
+                                  struct match *ret_match)
 {
     struct node_list resolution = {0};
     uint32_t index = 0;
@@ -160,9 +166,9 @@ static struct err find_ciphertext(const struct treekem_received *received, uint3
         uint32_t node = resolution.at[i];
         if (node_list_has_sorted(received->added, node))
             continue;
-        if (treekem_keys_find(keys, own_leaf, node) != NULL) {
-            *ret_index = index;
-            *ret_node = node;
+        const struct secret *key = treekem_keys_find(keys, own_leaf, node);
+        if (key != NULL) {
+            *ret_match = (struct match){index, node, key};
             err = ERR_OK;
             break;
         }
@@ -177,17 +183,16 @@ static struct err decrypt(const struct suite *suite, const struct treekem_receiv
                           uint32_t n, uint32_t own_leaf, const struct treekem_keys *keys,
                           struct secret *ret_path_secret)
 {
-    uint32_t index;
-    uint32_t node;
-    TRY(find_ciphertext(received, n, own_leaf, keys, &index, &node));
-    struct hpke_ciphertext c = update_path_node_ciphertext(&received->nodes[n], index);
+    struct match match = {0};
+    TRY(find_ciphertext(received, n, own_leaf, keys, &match));
+    struct hpke_ciphertext c = update_path_node_ciphertext(&received->nodes[n], match.index);
     /* staged_commit_process checked this for every ciphertext (RFC 9420 7.6) */
     if (c.ciphertext.len != suite_hash_bytes(suite) + AEAD_TAG_BYTES)
         return ERR(MLS_PATH_SECRET);
     struct secret secret = {.len = suite_hash_bytes(suite)};
     struct err err = labelled_decrypt(
-        &suite->hpke, secret_view(treekem_keys_find(keys, own_leaf, node)),
-        tree_node_encryption_key(tree_diff_at(received->diff, node)), LABEL_MLS,
+        &suite->hpke, secret_view(match.key),
+        tree_node_encryption_key(tree_diff_at(received->diff, match.node)), LABEL_MLS,
         bytes_str("UpdatePathNode"), received->context, c.kem_output, c.ciphertext, secret.data);
     if (err_is_ok(err))
         *ret_path_secret = secret;

@@ -1,24 +1,15 @@
 /* Welcome (RFC 9420 12.4.3.1): the new epoch's joiner secret for each member added. */
-#include "crypto/labelled.h"
 #include "mls/member/commit_build.h"
+#include "mls/member/welcome_protection.h"
 
 static struct err seal_info(const struct commit_build *b, struct bytes group_info,
                             struct buf *sealed)
 {
     const struct suite *suite = b->group->public.suite;
     struct secret welcome_secret = {0};
-    struct secret key = {0};
-    uint8_t nonce[AEAD_NONCE_BYTES] = {0};
-    struct err err;
-    uint8_t *to = buf_extend(sealed, group_info.len + AEAD_TAG_BYTES);
-    TRY(buf_check(sealed));
-    TRY_OR(key_schedule_welcome(suite, &b->next.joiner, &b->next.psk, &welcome_secret), err, out);
-    TRY_OR(key_schedule_welcome_key(suite, &welcome_secret, &key, nonce), err, out);
-    err = aead_seal(suite->hpke.aead, &key, nonce, bytes_of(NULL, 0), group_info, to);
-out:
+    TRY(key_schedule_welcome(suite, &b->next.joiner, &b->next.psk, &welcome_secret));
+    struct err err = welcome_seal_group_info(suite, &welcome_secret, group_info, sealed);
     secret_clear(&welcome_secret);
-    secret_clear(&key);
-    bytes_wipe(nonce, sizeof nonce);
     return err;
 }
 
@@ -48,28 +39,18 @@ static const struct secret *path_secret_for(const struct commit_build *b, uint32
     return NULL;
 }
 
+/* scratch: for the plaintext; wiped when it is cleared */
 static struct err seal_secrets(const struct commit_build *b, const struct hpke_info *info,
                                const struct key_package *kp, const struct group_secrets *plain,
                                struct buf *scratch, struct buf *secrets)
 {
     struct digest ref;
-    struct public_key enc;
-    /* text first, then room for the ciphertext behind it */
     buf_reset_unwiped(scratch);
     group_secrets_write(scratch, plain);
-    size_t len = scratch->len;
-    (void)buf_extend(scratch, len + AEAD_TAG_BYTES);
     TRY(buf_check(scratch));
-    uint8_t *sealed = scratch->data + len;
-    TRY(hpke_seal_with(info, b->client->rng, kp->init_key, bytes_of(NULL, 0),
-                       bytes_of(scratch->data, len), &enc, sealed));
-    TRY(labelled_ref_hash(b->group->public.suite->hash, bytes_str("MLS 1.0 KeyPackage Reference"),
-                          kp->raw, &ref));
-    encrypted_group_secrets_write(
-        secrets,
-        &(struct encrypted_group_secrets){
-            digest_view(&ref), {public_key_view(&enc), bytes_of(sealed, len + AEAD_TAG_BYTES)}});
-    return buf_check(secrets);
+    TRY(welcome_key_package_ref(b->group->public.suite, kp->raw, &ref));
+    return welcome_seal_secrets_with(info, b->client->rng, digest_view(&ref), kp->init_key,
+                                     buf_view(scratch), secrets);
 }
 
 static struct err seal_all(const struct commit_build *b, const struct hpke_info *info,
@@ -104,9 +85,7 @@ struct err welcome_make(const struct commit_build *b, struct bytes group_info,
     TRY_OR(seal_info(b, group_info, &sealed_info), err, out);
     TRY_OR(write_psks(b->s, &psks, &plain.psk_count), err, out);
     plain.psks = buf_view(&psks);
-    TRY_OR(labelled_encrypt_info(&suite->hpke, LABEL_MLS, bytes_str("Welcome"),
-                                 buf_view(&sealed_info), &info),
-           err, out);
+    TRY_OR(welcome_seal_info(suite, buf_view(&sealed_info), &info), err, out);
     TRY_OR(seal_all(b, &info, &plain, &scratch, &secrets), err, out);
     struct mls_message m = {
         .wire_format = WIRE_FORMAT_WELCOME,

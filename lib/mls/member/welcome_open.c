@@ -1,28 +1,13 @@
 #include "mls/member/welcome_open.h"
 
-#include "crypto/labelled.h"
+#include "mls/member/welcome_protection.h"
 #include "mls/public/validate_leaf.h"
 
 void welcome_opened_clear(struct welcome_opened *opened)
 {
-    buf_clear(&opened->secrets_text);
-    buf_clear(&opened->info_text);
+    arena_clear(&opened->arena);
     secret_clear(&opened->joiner);
     secret_clear(&opened->psk);
-}
-
-static bool find_secrets(const struct welcome *welcome, struct bytes ref,
-                         struct encrypted_group_secrets *ret_secrets)
-{
-    struct wire_reader it = welcome_begin(welcome);
-    struct encrypted_group_secrets s;
-    while (welcome_next(&it, &s)) {
-        if (bytes_equal(s.new_member, ref)) {
-            *ret_secrets = s;
-            return true;
-        }
-    }
-    return false;
 }
 
 static struct err parse_welcome(struct bytes message, struct welcome *ret_welcome)
@@ -43,7 +28,7 @@ bool welcome_has(struct bytes welcome, struct bytes key_package_ref)
 {
     struct welcome w;
     struct encrypted_group_secrets s;
-    return err_is_ok(parse_welcome(welcome, &w)) && find_secrets(&w, key_package_ref, &s);
+    return err_is_ok(parse_welcome(welcome, &w)) && welcome_find(&w, key_package_ref, &s);
 }
 
 struct err welcome_split(struct bytes welcome, struct bytes key_package_ref,
@@ -52,15 +37,15 @@ struct err welcome_split(struct bytes welcome, struct bytes key_package_ref,
     struct mls_message m = {.wire_format = WIRE_FORMAT_WELCOME};
     struct encrypted_group_secrets s;
     TRY(parse_welcome(welcome, &m.welcome));
-    if (!find_secrets(&m.welcome, key_package_ref, &s))
-        return ERR(MLS_WELCOME_OTHERS);
+    if (!welcome_find(&m.welcome, key_package_ref, &s))
+        return ERR(MLS_WELCOME_NOT_FOR_US);
     struct buf one = BUF_INIT;
     struct buf b = BUF_INIT;
     encrypted_group_secrets_write(&one, &s);
     m.welcome.secrets = buf_view(&one);
     m.welcome.secret_count = 1;
     mls_message_write(&b, &m);
-    struct err err = err_is_ok(buf_check(&one)) ? buf_check(&b) : buf_check(&one);
+    struct err err = one.failed ? buf_check(&one) : buf_check(&b);
     buf_clear(&one);
     if (err_is_ok(err))
         *ret_welcome = b;
@@ -72,22 +57,14 @@ struct err welcome_split(struct bytes welcome, struct bytes key_package_ref,
 static struct err open_secrets(struct welcome_opened *j)
 {
     struct digest ref;
-    struct encrypted_group_secrets s;
-    TRY(key_package_ref(buf_view(&j->bundle->key_package), &ref));
+    struct encrypted_group_secrets entry;
+    TRY(welcome_key_package_ref(j->suite, buf_view(&j->bundle->key_package), &ref));
     /* RFC 9420 12.4.3.1: the entry whose new_member is the reference of our KeyPackage */
-    if (!find_secrets(&j->welcome, digest_view(&ref), &s))
-        return ERR(MLS_WELCOME_OTHERS);
-    size_t len = s.secrets.ciphertext.len;
-    if (len < AEAD_TAG_BYTES)
-        return ERR(MLS_WELCOME_SECRETS);
-    uint8_t *text = buf_extend(&j->secrets_text, len - AEAD_TAG_BYTES);
-    TRY(buf_check(&j->secrets_text));
-    TRY(validate_blame(labelled_decrypt(&j->suite->hpke, secret_view(&j->bundle->init_key),
-                                        j->key_package.init_key, LABEL_MLS, bytes_str("Welcome"),
-                                        j->welcome.encrypted_group_info, s.secrets.kem_output,
-                                        s.secrets.ciphertext, text),
-                       ERR_MLS_WELCOME_SECRETS));
-    TRY(validate_blame(group_secrets_parse(buf_view(&j->secrets_text), &j->secrets),
+    if (!welcome_find(&j->welcome, digest_view(&ref), &entry))
+        return ERR(MLS_WELCOME_NOT_FOR_US);
+    TRY(validate_blame(welcome_open_secrets(j->suite, &j->welcome, digest_view(&ref),
+                                            secret_view(&j->bundle->init_key),
+                                            j->key_package.init_key, &j->arena, &j->secrets),
                        ERR_MLS_WELCOME_SECRETS));
     size_t hash_bytes = suite_hash_bytes(j->suite);
     if (j->secrets.joiner_secret.len != hash_bytes ||
@@ -149,29 +126,10 @@ out:
 
 static struct err open_info(struct welcome_opened *j)
 {
-    struct secret welcome_secret = {0};
-    struct secret key = {0};
-    uint8_t nonce[AEAD_NONCE_BYTES] = {0};
-    struct bytes sealed = j->welcome.encrypted_group_info;
-    struct err err = ERR(MLS_WELCOME_SECRETS);
-    if (sealed.len < AEAD_TAG_BYTES)
-        return err;
-    uint8_t *text = buf_extend(&j->info_text, sealed.len - AEAD_TAG_BYTES);
-    TRY(buf_check(&j->info_text));
-    TRY_OR(key_schedule_welcome(j->suite, &j->joiner, &j->psk, &welcome_secret), err, out);
-    TRY_OR(key_schedule_welcome_key(j->suite, &welcome_secret, &key, nonce), err, out);
-    TRY_OR(
-        validate_blame(aead_open(j->suite->hpke.aead, &key, nonce, bytes_of(NULL, 0), sealed, text),
-                       ERR_MLS_WELCOME_SECRETS),
-        err, out);
-    TRY_OR(group_info_parse(buf_view(&j->info_text), &j->info), err, out);
-    if (j->info.group_context.cipher_suite != j->suite->id)
-        err = ERR(MLS_WELCOME_SUITE);
-out:
-    secret_clear(&welcome_secret);
-    secret_clear(&key);
-    bytes_wipe(nonce, sizeof nonce);
-    return err;
+    TRY(validate_blame(welcome_open_group_info(j->suite, &j->welcome, j->secrets.joiner_secret,
+                                               &j->psk, &j->arena, &j->info),
+                       ERR_MLS_WELCOME_SECRETS));
+    return j->info.group_context.cipher_suite == j->suite->id ? ERR_OK : ERR(MLS_WELCOME_SUITE);
 }
 
 static struct err open_all(struct welcome_opened *j, struct bytes welcome)
@@ -186,14 +144,17 @@ static struct err open_all(struct welcome_opened *j, struct bytes welcome)
     return open_info(j);
 }
 
+enum { ARENA_FLOOR_BYTES = 4096 };
+
 struct err welcome_open(const struct mls_client *client, const struct key_package_bundle *bundle,
                         const struct mls_group *predecessor, struct bytes welcome,
                         struct welcome_opened *ret_opened)
 {
     struct welcome_opened opened = {.client = client, .bundle = bundle, .predecessor = predecessor};
+    arena_init(&opened.arena, 2 * welcome.len + ARENA_FLOOR_BYTES); /* plaintexts are shorter */
     struct err err = open_all(&opened, welcome);
     if (err_is_ok(err))
-        *ret_opened = opened; /* buffers move with their memory, so views stay good */
+        *ret_opened = opened; /* what the arena handed out stays where it is */
     else
         welcome_opened_clear(&opened);
     return err;

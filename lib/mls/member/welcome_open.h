@@ -5,7 +5,7 @@
 
 #include "mls/member/group_state.h"
 
-/* Views go into the buffers here, the bundle and the Welcome. Clear it. */
+/* Views go into the arena, the bundle and the Welcome. Clear it, which wipes. */
 struct welcome_opened {
     const struct mls_client *client;
     const struct key_package_bundle *bundle;
@@ -13,11 +13,10 @@ struct welcome_opened {
     const struct suite *suite;
     struct key_package key_package;
     struct welcome welcome;
-    struct buf secrets_text; /* GroupSecrets, decrypted */
+    struct arena arena; /* plaintexts */
     struct group_secrets secrets;
     struct secret joiner;
     struct secret psk;
-    struct buf info_text; /* GroupInfo, decrypted */
     struct group_info info;
     bool has_successor_psk; /* a resumption PSK of usage reinit or branch */
     struct psk_id successor_psk;

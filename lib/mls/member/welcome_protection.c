@@ -34,10 +34,15 @@ struct err welcome_seal_group_info(const struct suite *suite, const struct secre
     return err;
 }
 
-struct err welcome_seal_secrets(const struct suite *suite, const struct rng *rng,
-                                struct bytes key_package_ref, struct bytes init_key,
-                                struct bytes secrets, struct bytes encrypted_group_info,
-                                struct buf *b)
+struct err welcome_seal_info(const struct suite *suite, struct bytes encrypted_group_info,
+                             struct hpke_info *ret_info)
+{
+    return labelled_encrypt_info(&suite->hpke, LABEL_MLS, label(), encrypted_group_info, ret_info);
+}
+
+struct err welcome_seal_secrets_with(const struct hpke_info *info, const struct rng *rng,
+                                     struct bytes key_package_ref, struct bytes init_key,
+                                     struct bytes secrets, struct buf *b)
 {
     struct buf sealed = BUF_INIT;
     struct public_key kem_output;
@@ -45,9 +50,7 @@ struct err welcome_seal_secrets(const struct suite *suite, const struct rng *rng
     struct err err;
     uint8_t *room = buf_extend(&sealed, secrets.len + AEAD_TAG_BYTES);
     TRY_OR(buf_check(&sealed), err, out);
-    TRY_OR(labelled_encrypt(&suite->hpke, rng, init_key, LABEL_MLS, label(), encrypted_group_info,
-                            secrets, &kem_output, room),
-           err, out);
+    TRY_OR(hpke_seal_with(info, rng, init_key, none, secrets, &kem_output, room), err, out);
     struct encrypted_group_secrets entry = {
         .new_member = key_package_ref,
         .secrets = {.kem_output = public_key_view(&kem_output), .ciphertext = buf_view(&sealed)}};
@@ -60,13 +63,27 @@ out:
     return err;
 }
 
-static bool find_entry(const struct welcome *welcome, struct bytes ref,
-                       struct encrypted_group_secrets *ret_entry)
+struct err welcome_seal_secrets(const struct suite *suite, const struct rng *rng,
+                                struct bytes key_package_ref, struct bytes init_key,
+                                struct bytes secrets, struct bytes encrypted_group_info,
+                                struct buf *b)
+{
+    struct hpke_info info;
+    TRY(welcome_seal_info(suite, encrypted_group_info, &info));
+    return welcome_seal_secrets_with(&info, rng, key_package_ref, init_key, secrets, b);
+}
+
+bool welcome_find(const struct welcome *welcome, struct bytes key_package_ref,
+                  struct encrypted_group_secrets *ret_entry)
 {
     struct wire_reader it = welcome_begin(welcome);
-    while (welcome_next(&it, ret_entry))
-        if (bytes_equal(ret_entry->new_member, ref))
+    struct encrypted_group_secrets entry;
+    while (welcome_next(&it, &entry)) {
+        if (bytes_equal(entry.new_member, key_package_ref)) {
+            *ret_entry = entry;
             return true;
+        }
+    }
     return false;
 }
 
@@ -87,7 +104,7 @@ struct err welcome_open_secrets(const struct suite *suite, const struct welcome 
                                 struct group_secrets *ret_secrets)
 {
     struct encrypted_group_secrets entry;
-    if (!find_entry(welcome, key_package_ref, &entry))
+    if (!welcome_find(welcome, key_package_ref, &entry))
         return ERR(MLS_WELCOME_NOT_FOR_US);
     uint8_t *text;
     size_t len;

@@ -25,6 +25,16 @@ CHECKED struct err welcome_seal_secrets(const struct suite *suite, const struct 
                                         struct bytes secrets, struct bytes encrypted_group_info,
                                         struct buf *b);
 
+/* For many joiners: what their seals share, worked out once (crypto/hpke.h), then an entry each. */
+CHECKED struct err welcome_seal_info(const struct suite *suite, struct bytes encrypted_group_info,
+                                     struct hpke_info *ret_info);
+CHECKED struct err welcome_seal_secrets_with(const struct hpke_info *info, const struct rng *rng,
+                                             struct bytes key_package_ref, struct bytes init_key,
+                                             struct bytes secrets, struct buf *b);
+
+/* The entry of a new member; false when there is none. */
+bool welcome_find(const struct welcome *welcome, struct bytes key_package_ref,
+                  struct encrypted_group_secrets *ret_entry);
 /* Finds one's own entry and opens it. init_public as in kem_decap. Errors:
  * ERR_MLS_WELCOME_NOT_FOR_US, ERR_CRYPTO_..., ERR_WIRE_..., ERR_NO_MEMORY. */
 CHECKED struct err welcome_open_secrets(const struct suite *suite, const struct welcome *welcome,

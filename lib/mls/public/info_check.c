@@ -135,7 +135,7 @@ static struct err check_reach(const struct staged_commit *s, const struct digest
 struct err staged_commit_check_welcomes(const struct staged_commit *s,
                                         const struct welcome *welcomes, size_t count)
 {
-    struct digest *refs;
+    struct digest *refs = NULL;
     TRY(added_refs(s, &refs));
     bool *reached = calloc(s->added.count + (size_t)1, sizeof *reached);
     struct err err =

@@ -112,8 +112,11 @@ static bool unmerged_are_rest(const struct under *u, uint32_t d_index)
     size_t next = 0;
     for (uint32_t i = 0; i < u->resolution->count; i++) {
         uint32_t x = u->resolution->at[i];
-        if (x != d_index && u32_list_at(&u->unmerged, next++) != x / 2)
+        if (x == d_index)
+            continue;
+        if (next == u32_list_count(&u->unmerged) || u32_list_at(&u->unmerged, next) != x / 2)
             return false;
+        next++;
     }
     return true;
 }

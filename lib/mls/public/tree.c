@@ -190,7 +190,7 @@ static struct err load(struct tree *tree, struct bytes ratchet_tree, uint32_t en
 
 struct err tree_load(const struct hash_alg *hash, struct bytes ratchet_tree, struct tree *ret_tree)
 {
-    uint32_t entries;
+    uint32_t entries = 0;
     TRY(count_entries(ratchet_tree, &entries));
     struct tree tree = {.hash = hash};
     struct err err = load(&tree, ratchet_tree, entries);

@@ -1,6 +1,7 @@
 /* Each allocation of ours in a call's whole life failed once in turn: nothing crashes, every call
- * ends exactly once, and afterwards the same server and channel serve. Not those of nghttp2: 1.52
- * itself runs into an assertion when some of them fail (nghttp2_outbound_item_free). */
+ * ends exactly once, nothing leaks, and afterwards the same server and channel serve. Not those of
+ * nghttp2: 1.52 itself runs into an assertion when some of them fail (nghttp2_outbound_item_free).
+ */
 #include "support/failing.h"
 #include "support/rpc/world.h"
 
@@ -78,9 +79,13 @@ static void each_allocation_fails_once(void **state)
         skip();
     for (int connected = 0; connected < 2; connected++) {
         for (int row = 0; row < WORLD_ROWS; row++) {
-            long n = 0;
-            while (fail_nth(row, n, connected))
+            long n = 0, live;
+            (void)fail_nth(row, -1, connected); /* what is made once is made */
+            do {
+                live = test_live_allocations();
                 n++;
+            } while (fail_nth(row, n - 1, connected) && test_live_allocations() == live);
+            assert_int_equal(test_live_allocations(), live);
             print_message("row %d, %s: %ld allocations failed in turn\n", row,
                           connected ? "connected" : "not connected", n);
             assert_true(n > 5);
@@ -95,7 +100,8 @@ static void making_fails(void **state)
     if (!test_can_fail_allocations())
         skip();
     struct clock_fake clock = {.now_us = 1};
-    for (long n = 0;; n++) {
+    for (long n = -1;; n++) {
+        long live = test_live_allocations();
         test_fail_own_allocation(n);
         struct hearth_loop *loop = loop_new_stepped(&clock, NULL);
         struct hearth_server *server = hearth_server_new(NULL);
@@ -112,7 +118,9 @@ static void making_fails(void **state)
         hearth_channel_free(channel);
         hearth_server_free(server);
         hearth_loop_free(loop);
-        if (!failed) {
+        if (n >= 0) /* the first time makes what stays */
+            assert_int_equal(test_live_allocations(), live);
+        if (!failed && n >= 0) {
             assert_non_null(channel);
             assert_non_null(real);
             break;

@@ -380,6 +380,30 @@ static void too_much_metadata_is_refused(void **state)
     }
 }
 
+static void unfit_metadata_is_named_as_such(void **state)
+{
+    (void)state;
+    static const struct hearth_metadata unfit[] = {{"X-Upper", "v", 1},
+                                                   {"x-value", "a\nb", 3},
+                                                   {"grpc-status", "0", 1},
+                                                   {"te", "gzip", 4},
+                                                   {"", "v", 1}};
+    for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++) {
+        for (int row = 0; row < WORLD_ROWS; row++) {
+            struct world w;
+            struct outcome o = {0};
+            struct hearth_call_options options = {.metadata = &unfit[i], .metadata_count = 1};
+            world_init(&w);
+            world_start(&w);
+            world_call(&w, row, 1, &options, &o);
+            assert_int_equal(world_wait(&w, &o, 1000), HEARTH_INVALID_ARGUMENT);
+            assert_non_null(strstr(o.message, "metadata"));
+            assert_int_equal(w.calls, 0);
+            world_end(&w);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +416,7 @@ int main(void)
         cmocka_unit_test(interceptors_think),
         cmocka_unit_test(metadata_goes_both_ways),
         cmocka_unit_test(too_much_metadata_is_refused),
+        cmocka_unit_test(unfit_metadata_is_named_as_such),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

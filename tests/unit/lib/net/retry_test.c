@@ -111,6 +111,52 @@ static void a_refused_stream_moves_on(void **state)
     world_end(&w);
 }
 
+static struct pipe_end *taken;
+
+static void take_end(struct pipe_listener *listener, struct pipe_end *end)
+{
+    (void)listener;
+    taken = end;
+}
+
+/* A request that waits for room inside nghttp2 when GOAWAY comes never left us: it moves on, though
+ * it may not be repeated. */
+static void goaway_before_the_request_left(void **state)
+{
+    (void)state;
+    static const uint8_t settings_goaway[] = {0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 7,
+                                              0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0};
+    struct world w;
+    struct outcome first = {0}, second = {0};
+    struct pipe_listener stranger = {.on_accept = take_end};
+    uint8_t sink[4096];
+    size_t n;
+    world_init(&w);
+    w.loop->pipes.faults.room_bytes = 2000;
+    world_start(&w);
+    world_stop_server(&w);
+    assert_ok(pipe_listen(w.loop, &stranger, "test"));
+    world_call(&w, WORLD_UNARY, 50000, NULL, &first);
+    world_settle(&w);
+    world_call(&w, WORLD_UNARY, 10, NULL, &second);
+    world_settle(&w);
+    assert_int_equal(pipe_write(taken, settings_goaway, sizeof settings_goaway, &n), PIPE_OK);
+    world_settle(&w);
+    pipe_unlisten(w.loop, &stranger);
+    w.loop->pipes.faults = (struct pipe_faults){0};
+    world_start_server(&w);
+    for (int i = 0; i < 100; i++) {
+        while (pipe_read(taken, sink, sizeof sink, &n) == PIPE_OK)
+            ;
+        world_settle(&w);
+    }
+    assert_int_equal(world_wait(&w, &second, 5000), HEARTH_OK);
+    assert_int_equal(first.done, 0); /* its stream is the server's to answer */
+    pipe_close(taken);
+    assert_int_equal(world_wait(&w, &first, 5000), HEARTH_UNAVAILABLE);
+    world_end(&w);
+}
+
 static void more_calls_than_streams_queue(void **state)
 {
     (void)state;
@@ -329,6 +375,7 @@ int main(void)
         cmocka_unit_test(attempts_are_counted),
         cmocka_unit_test(a_server_that_stays_away_ends_retries),
         cmocka_unit_test(a_refused_stream_moves_on),
+        cmocka_unit_test(goaway_before_the_request_left),
         cmocka_unit_test(more_calls_than_streams_queue),
         cmocka_unit_test(backoff_grows),
         cmocka_unit_test(a_deadline_holds_while_waiting),

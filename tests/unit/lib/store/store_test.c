@@ -304,6 +304,41 @@ static void full_queue_refuses_and_close_tells(void **state)
     }
 }
 
+/* ---- fairness, through the whole store */
+
+struct turn_of {
+    unsigned *clock, at;
+};
+
+static struct err run_turn_of(struct store_txn *txn, void *arg)
+{
+    (void)txn;
+    struct turn_of *t = arg;
+    t->at = (*t->clock)++;
+    return ERR_OK;
+}
+
+static void a_flood_delays_another_by_one_group_at_most(void **state)
+{
+    (void)state;
+    enum { FLOOD = 2000 };
+    struct store *s = open_memory();
+    static struct turn_of flood[FLOOD], honest;
+    unsigned clock = 0;
+    for (unsigned i = 0; i < FLOOD; i++) {
+        flood[i] = (struct turn_of){.clock = &clock};
+        struct store_work work = {.principal = 1, .cost = 10, .run = run_turn_of, .arg = &flood[i]};
+        assert_ok(store_submit(s, NULL, &work));
+    }
+    honest = (struct turn_of){.clock = &clock};
+    struct store_work work = {.principal = 2, .cost = 10, .run = run_turn_of, .arg = &honest};
+    assert_ok(store_submit(s, NULL, &work));
+    assert_true(store_turn(s));
+    assert_int_not_equal(honest.at, 0);
+    assert_true(honest.at <= 64 / 10 + 1); /* a quantum of rows */
+    store_close(s);
+}
+
 /* ---- files */
 
 static void files_are_private_and_locked(void **state)
@@ -378,6 +413,7 @@ int main(void)
         cmocka_unit_test(wrong_statements_are_found_at_open),
         cmocka_unit_test(one_commit_for_all_who_wait),
         cmocka_unit_test(full_queue_refuses_and_close_tells),
+        cmocka_unit_test(a_flood_delays_another_by_one_group_at_most),
         cmocka_unit_test(files_are_private_and_locked),
         cmocka_unit_test(damage_is_found_at_open),
     };

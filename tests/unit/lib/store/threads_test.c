@@ -89,7 +89,8 @@ static void write_done(void *arg, struct err result)
         free(t);
         return;
     }
-    struct store_work work = {.run = run_read, .done = read_done, .arg = t};
+    struct store_work work = {
+        .principal = l->seed, .cost = 3, .run = run_read, .done = read_done, .arg = t};
     if (!err_is_ok(store_read(l->store, l->inbox, &work)))
         free(t);
 }
@@ -239,11 +240,55 @@ static void closing_tells_everybody(void **state)
     store_dir_remove(&dir);
 }
 
+/* ---- a loop that can't be woken: everybody is told all the same, when its inbox goes */
+
+static bool never_posts(void *self, void (*fn)(void *arg), void *arg)
+{
+    (void)self;
+    (void)fn;
+    (void)arg;
+    return false;
+}
+
+static void a_deaf_loop_loses_nothing(void **state)
+{
+    (void)state;
+    struct store_dir dir;
+    store_dir_make(&dir);
+    struct store_options o = {.path = dir.path, .schema = &kit_schema};
+    struct store *s;
+    struct inbox *inbox;
+    assert_ok(store_open(&o, NULL, &s));
+    assert_ok(inbox_new((struct store_post){never_posts, NULL}, &inbox));
+    static struct kit_job jobs[20];
+    memset(jobs, 0, sizeof jobs);
+    told = told_ok = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        jobs[i].number = i + 1;
+        struct store_work work = {
+            .principal = i, .cost = 2, .run = kit_run, .done = count_told, .arg = &jobs[i]};
+        assert_ok(store_submit(s, inbox, &work));
+    }
+    uint64_t items = 0;
+    while (items < 20) {
+        assert_ok(store_call_read(s, kit_check, &items));
+        (void)usleep(10000); /* long enough for some tries to wake */
+    }
+    assert_int_equal(told, 0);
+    store_close(s);
+    inbox_free(inbox);
+    inbox_free(NULL);
+    assert_int_equal(told, 20);
+    assert_int_equal(told_ok, 20);
+    store_dir_remove(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loops_share_a_store),
         cmocka_unit_test(closing_tells_everybody),
+        cmocka_unit_test(a_deaf_loop_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

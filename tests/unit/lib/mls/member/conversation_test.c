@@ -156,6 +156,30 @@ static void external_commits(void **state)
     }
 }
 
+/* RFC 9420 12.1.3: who wants to leave proposes it, and somebody else commits. */
+static void leave(void **state)
+{
+    (void)state;
+    for (int framing = 0; framing < 2; framing++) {
+        struct commit_output out;
+        struct buf message = BUF_INIT;
+        begin(0, framing);
+        world_grow(&w, 3);
+        struct world_client *c = w.clients;
+        struct bytes removal = world_remove(&w, group_own_leaf(c[1].group));
+        assert_ok(
+            group_propose(c[1].group, &c[1].client, removal, bytes_of(NULL, 0), &message, NULL));
+        world_deliver_proposal(&w, &c[1], buf_view(&message));
+        world_commit(&w, &c[2], &(struct commit_options){0}, &out);
+        assert_null(c[1].group);
+        world_check(&w);
+        world_chat(&w, &c[0]);
+        buf_clear(&message);
+        commit_output_clear(&out);
+        finish();
+    }
+}
+
 /* Two commit at once: one wins, the other's is dropped, by whoever and stored or not. */
 static void lost_race(void **state)
 {
@@ -345,7 +369,7 @@ static void split_welcome(void **state)
         struct world_client *c = &w.clients[2 + i];
         assert_err(group_join(&c->client, &w.config, &bundles[(i + 1) % 3], buf_view(&piece),
                               bytes_of(NULL, 0), NULL, &g),
-                   MLS_WELCOME_OTHERS);
+                   MLS_WELCOME_NOT_FOR_US);
         world_join(&w, c, &bundles[i], buf_view(&piece), bytes_of(NULL, 0));
         buf_clear(&piece);
     }
@@ -362,10 +386,15 @@ static void split_welcome(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(alone),         cmocka_unit_test(grow_and_talk),
-        cmocka_unit_test(by_reference),  cmocka_unit_test(external_commits),
-        cmocka_unit_test(lost_race),     cmocka_unit_test(staged_and_stale),
-        cmocka_unit_test(reinit),        cmocka_unit_test(branch),
+        cmocka_unit_test(alone),
+        cmocka_unit_test(grow_and_talk),
+        cmocka_unit_test(by_reference),
+        cmocka_unit_test(external_commits),
+        cmocka_unit_test(leave),
+        cmocka_unit_test(lost_race),
+        cmocka_unit_test(staged_and_stale),
+        cmocka_unit_test(reinit),
+        cmocka_unit_test(branch),
         cmocka_unit_test(split_welcome),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

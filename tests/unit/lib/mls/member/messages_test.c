@@ -1,6 +1,7 @@
 /* Messages late, lost, replayed, damaged, of epochs gone by, with wrong tags and foreign hands. */
-#include "mls/member/group_state.h"
-#include "mls/member/message_protection.h"
+#include "mls/member/commit_build.h"
+#include "mls/member/welcome_open.h"
+#include "mls/member/welcome_protection.h"
 #include "support/test.h"
 #include "world/world.h"
 
@@ -154,6 +155,12 @@ static void deletion(void **state)
     assert_ok(group_merge(c[2].group, &received.staged));
     mls_received_clear(&received);
     assert_false(group_is_active(c[2].group));
+    /* not in memory either */
+    static const struct epoch_secrets no_secrets;
+    static const struct treekem_keys no_keys;
+    assert_memory_equal(&c[2].group->secrets, &no_secrets, sizeof no_secrets);
+    assert_memory_equal(&c[2].group->keys, &no_keys, sizeof no_keys);
+    assert_null(c[2].group->tree);
     assert_ok(group_write(c[2].group, &stored));
     assert_null(memmem(stored.data, stored.len, before.init.data, before.init.len));
     assert_err(receive(&c[2], &m), MLS_EPOCH_GONE);
@@ -395,6 +402,95 @@ static void damaged_welcome(void **state)
     world_clear(&w);
 }
 
+/* RFC 9420 6.1: application data under another's signature, rightly sealed, is refused and uses
+ * nothing up. */
+static void forged_signature(void **state)
+{
+    (void)state;
+    struct buf m = BUF_INIT;
+    struct signature signature;
+    world_init(&w, &suite_table[0], 13, true);
+    world_grow(&w, 3);
+    struct world_client *c = w.clients;
+    struct authenticated_content content =
+        frame_begin(c[0].group, CONTENT_APPLICATION, bytes_of(NULL, 0));
+    content.content.application_data = bytes_str("x");
+    assert_ok(frame_sign(c[0].group, &c[1].key, &content, &signature));
+    assert_ok(frame_wrap(c[0].group, &w.rng, &content, &m));
+    struct buf before = BUF_INIT;
+    struct buf after = BUF_INIT;
+    assert_ok(group_write(c[2].group, &before));
+    assert_err(receive(&c[2], &m), MLS_MESSAGE_SIGNATURE);
+    assert_ok(group_write(c[2].group, &after));
+    test_assert_bytes(buf_view(&after), buf_view(&before));
+    buf_clear(&before);
+    buf_clear(&after);
+    buf_clear(&m);
+    world_clear(&w);
+}
+
+/* RFC 9420 12.4.3.1: a GroupInfo with another confirmation tag, rightly signed and sealed. */
+static void forged_group_info(void **state)
+{
+    (void)state;
+    struct key_package_bundle bundle;
+    struct commit_output out;
+    struct welcome_opened opened;
+    struct mls_group *g;
+    struct buf info = BUF_INIT;
+    struct buf secrets = BUF_INIT;
+    struct buf sealed = BUF_INIT;
+    struct buf entry = BUF_INIT;
+    struct buf m = BUF_INIT;
+    struct digest ref;
+    struct secret welcome_secret;
+    struct bytes tree;
+    uint8_t tag[HASH_MAX_BYTES];
+    world_init(&w, &suite_table[0], 14, true);
+    world_grow(&w, 2);
+    struct world_client *c = world_client_new(&w);
+    struct bytes add = world_add(&w, world_key_package(&w, c, &bundle));
+    struct commit_options options = {.proposals = &add, .proposal_count = 1};
+    world_commit(&w, &w.clients[0], &options, &out);
+    assert_ok(welcome_open(&c->client, &bundle, NULL, buf_view(&out.welcome), &opened));
+    assert_true(extensions_find(&opened.info.extensions, EXTENSION_RATCHET_TREE, &tree));
+    for (size_t i = 0; i <= opened.info.confirmation_tag.len; i++) {
+        /* the last time with the right tag, to show that the forgery is else good */
+        size_t len = opened.info.confirmation_tag.len;
+        memcpy(tag, opened.info.confirmation_tag.data, len);
+        if (i < len)
+            tag[i] ^= 0x80;
+        assert_ok(group_info_sign(&w.clients[0].key, w.suite, &opened.info.group_context,
+                                  bytes_of(tag, len), opened.info.signer, tree, NULL, &info));
+        group_secrets_write(&secrets, &opened.secrets);
+        assert_ok(key_package_ref(buf_view(&bundle.key_package), &ref));
+        assert_ok(key_schedule_welcome(w.suite, &opened.joiner, &opened.psk, &welcome_secret));
+        assert_ok(welcome_seal_group_info(w.suite, &welcome_secret, buf_view(&info), &sealed));
+        assert_ok(welcome_seal_secrets(w.suite, &w.rng, digest_view(&ref),
+                                       opened.key_package.init_key, buf_view(&secrets),
+                                       buf_view(&sealed), &entry));
+        mls_message_write(&m, &(struct mls_message){.wire_format = WIRE_FORMAT_WELCOME,
+                                                    .welcome = {w.suite->id, buf_view(&entry), 1,
+                                                                buf_view(&sealed)}});
+        struct err err =
+            group_join(&c->client, &w.config, &bundle, buf_view(&m), bytes_of(NULL, 0), NULL, &g);
+        if (i < len)
+            assert_err(err, MLS_CONFIRMATION_TAG);
+        else
+            assert_ok(err);
+        buf_clear(&info);
+        buf_clear(&secrets);
+        buf_clear(&sealed);
+        buf_clear(&entry);
+        buf_clear(&m);
+    }
+    group_free(g);
+    welcome_opened_clear(&opened);
+    commit_output_clear(&out);
+    key_package_bundle_clear(&bundle);
+    world_clear(&w);
+}
+
 /* Stored bytes cut or changed: an error or a group, never a crash. */
 static void damaged_storage(void **state)
 {
@@ -435,6 +531,8 @@ int main(void)
         cmocka_unit_test(refusals),
         cmocka_unit_test(refused_joins),
         cmocka_unit_test(damaged_welcome),
+        cmocka_unit_test(forged_signature),
+        cmocka_unit_test(forged_group_info),
         cmocka_unit_test(damaged_storage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,83 @@
+/* What a server says of an address or a certificate that it can't use, and what it leaves alone. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hearth/rpc.h"
+#include "support/test.h"
+
+struct place {
+    char folder[32], path[64], address[80];
+};
+
+static void place_make(struct place *p)
+{
+    (void)snprintf(p->folder, sizeof p->folder, "/tmp/listen_test.XXXXXX");
+    assert_non_null(mkdtemp(p->folder));
+    (void)snprintf(p->path, sizeof p->path, "%s/at", p->folder);
+    (void)snprintf(p->address, sizeof p->address, "unix:%s", p->path);
+}
+
+static void place_remove(const struct place *p)
+{
+    (void)unlink(p->path);
+    assert_int_equal(rmdir(p->folder), 0);
+}
+
+static void a_file_is_not_taken_for_an_old_socket(void **state)
+{
+    (void)state;
+    struct place p;
+    struct stat is;
+    place_make(&p);
+    FILE *file = fopen(p.path, "w");
+    assert_non_null(file);
+    assert_true(fputs("precious", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    struct hearth_server *server = hearth_server_new(NULL);
+    assert_false(hearth_server_listen(server, p.address, NULL));
+    assert_non_null(strstr(hearth_server_error(server), "in use"));
+    hearth_server_free(server);
+    assert_int_equal(stat(p.path, &is), 0);
+    assert_true(S_ISREG(is.st_mode));
+    assert_int_equal(is.st_size, 8);
+    place_remove(&p);
+}
+
+static void an_old_socket_is_replaced(void **state)
+{
+    (void)state;
+    struct place p;
+    place_make(&p);
+    for (int i = 0; i < 2; i++) { /* nobody removes it in between */
+        struct hearth_server *server = hearth_server_new(NULL);
+        if (!hearth_server_listen(server, p.address, NULL))
+            fail_msg("%s", hearth_server_error(server));
+        assert_true(hearth_server_start(server));
+        hearth_server_free(server);
+    }
+    place_remove(&p);
+}
+
+static void a_missing_certificate_is_said_to_be_missing(void **state)
+{
+    (void)state;
+    struct hearth_tls_options tls = {.certificate_file = "/nowhere.pem",
+                                     .key_file = "/nowhere.key"};
+    struct hearth_server *server = hearth_server_new(NULL);
+    assert_false(hearth_server_listen(server, "127.0.0.1:0", &tls));
+    assert_non_null(strstr(hearth_server_error(server), "/nowhere.pem"));
+    assert_non_null(strstr(hearth_server_error(server), "No such file"));
+    hearth_server_free(server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_is_not_taken_for_an_old_socket),
+        cmocka_unit_test(an_old_socket_is_replaced),
+        cmocka_unit_test(a_missing_certificate_is_said_to_be_missing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
