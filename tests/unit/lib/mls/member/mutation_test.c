@@ -22,6 +22,7 @@ struct made {
     size_t count;
     struct update_path path;
     struct update_path_node *nodes;
+    uint32_t leaf;             /* of the committer */
     bool sign_leaf, sign, tag; /* anew */
 };
 
@@ -311,9 +312,11 @@ static void take_apart(struct world_client *from, struct bytes commit, struct ma
 {
     enum { ROOM = 16 };
     struct mls_message whole;
-    *m = (struct made){.from = from, .sign = true, .tag = true};
+    *m = (struct made){.from = from, .sign = true};
     assert_ok(mls_message_parse(commit, &w.arena, &whole));
     m->message = whole.public_message;
+    m->tag = m->message.content.content.sender.type == SENDER_MEMBER;
+    m->leaf = from->group->pending->own_leaf;
     const struct commit *c = &whole.public_message.content.content.commit;
     m->list = arena_alloc(&w.arena, (c->proposal_count + ROOM) * sizeof *m->list);
     m->count = c->proposal_count;
@@ -349,8 +352,7 @@ static struct bytes put_together(struct made *m)
     struct digest tag;
     if (m->sign_leaf) {
         m->path.leaf_node.raw_tbs = bytes_of(NULL, 0);
-        leaf_node_write_tbs(&b, &m->path.leaf_node, group_public(g)->context.group_id,
-                            group_own_leaf(g));
+        leaf_node_write_tbs(&b, &m->path.leaf_node, group_public(g)->context.group_id, m->leaf);
         m->path.leaf_node.signature = sign(&m->from->key, "LeafNodeTBS", &b);
     }
     a->content.commit.proposals = m->list;
@@ -461,9 +463,41 @@ static void propose(struct world_client *from, struct bytes proposal)
     buf_clear(&message);
 }
 
+enum { MEMBERS = 7, EACH = 50 };
+
+static void mutate(struct world_client *from, struct bytes commit, struct counts *counts)
+{
+    for (int i = 0; i < EACH; i++) {
+        struct world_client *to = &w.clients[below(MEMBERS)];
+        struct bytes message = mutated(from, commit);
+        if (to != from && !bytes_equal(message, commit))
+            judge(to, message, counts);
+    }
+}
+
+/* An external commit, of a stranger who then thinks better of it. */
+static void mutate_external(struct counts *counts)
+{
+    struct world_client *helper = &w.clients[below(MEMBERS)];
+    struct world_client *from = &w.clients[MEMBERS];
+    struct psk_id psk = {.type = PSK_EXTERNAL, .id = bytes_str("psk")};
+    struct buf info = BUF_INIT;
+    struct buf commit = BUF_INIT;
+    assert_ok(group_make_info(helper->group, &helper->client,
+                              (struct group_info_options){true, true}, &info));
+    struct external_join join = {
+        .group_info = buf_view(&info), .psks = &psk, .psk_count = below(2)};
+    assert_ok(group_join_external(&from->client, &w.config, &join, &from->profile, &commit,
+                                  &from->group));
+    mutate(from, buf_view(&commit), counts);
+    group_free(from->group);
+    from->group = NULL;
+    buf_clear(&info);
+    buf_clear(&commit);
+}
+
 static void mutations(void **state)
 {
-    enum { MEMBERS = 7, EACH = 50 };
     const struct suite *suite = *state;
     struct counts counts = {0};
     world_init(&w, suite, seed, true);
@@ -481,15 +515,12 @@ static void mutations(void **state)
         struct commit_options options = {
             .proposals = &psk, .proposal_count = below(2), .force_path = below(8) != 0};
         assert_ok(group_commit(from->group, &from->client, &options, &out));
-        for (int i = 0; i < EACH; i++) {
-            struct world_client *to = &w.clients[below(MEMBERS)];
-            struct bytes message = mutated(from, buf_view(&out.commit));
-            if (to != from && !bytes_equal(message, buf_view(&out.commit)))
-                judge(to, message, &counts);
-        }
+        mutate(from, buf_view(&out.commit), &counts);
         world_deliver_commit(&w, from, buf_view(&out.commit));
         commit_output_clear(&out);
         world_check(&w);
+        if (below(3) == 0)
+            mutate_external(&counts);
         world_forget(&w);
     }
     print_message("%lu mutations: %lu refused by both, %lu by members alone, %lu accepted\n",
