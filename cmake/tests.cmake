@@ -65,6 +65,7 @@ get_property(arrows GLOBAL PROPERTY HEARTH_ARROWS)
 string(REPLACE ";" "\n" arrows "${arrows}")
 file(WRITE ${CMAKE_BINARY_DIR}/arrows.txt "${arrows}\n")
 hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/includes.py ${CMAKE_BINARY_DIR}/arrows.txt)
+hearth_test(arch_mls_rules COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/mls_rules.py)
 
 # Programs that tests and measurements run against.
 hearth_program(bench_server SOURCES tests/bench/bench_server.c USES generated_bench net)

@@ -93,6 +93,9 @@ static void keep_past(struct mls_group *g, struct past_epoch *outgoing)
     g->past[0] = *outgoing;
     g->past[0].tree = g->tree;
     g->past[0].sender_data = g->secrets.sender_data;
+    /* RFC 9420 9.2: the commit's own key is used up now, and no other handshake message of that
+     * epoch is read any more */
+    secret_tree_end_handshake(g->past[0].tree);
     g->past_count++;
     g->tree = NULL;
     *outgoing = (struct past_epoch){0};

@@ -293,9 +293,9 @@ static struct err receive_private(struct mls_group *g, const struct mls_client *
     uint32_t stored = g->public.proposals.count;
     TRY(receive_handshake(g, client, &content, received));
     /* A commit ends the epoch, and with it this ratchet, when it is merged; until then it may be
-     * dropped and looked at again. */
+     * dropped and looked at again. The merge, which can't fail, finds the ratchet open. */
     if (content.content.type == CONTENT_COMMIT)
-        return ERR_OK;
+        return secret_tree_open_leaf(view.keys.tree, sender.leaf_index);
     struct err err = message_done(&view.keys, message, &sender);
     if (!err_is_ok(err) && g->public.proposals.count > stored)
         proposal_store_drop_last(&g->public.proposals);

@@ -67,6 +67,13 @@ void ratchet_clear(struct ratchet *r)
     bytes_wipe(r, sizeof *r);
 }
 
+void ratchet_end(struct ratchet *r, const struct suite *suite)
+{
+    ratchet_clear(r);
+    r->next = UINT32_MAX;
+    secret_set_zero(suite_hash_bytes(suite), &r->secret); /* storage wants its length */
+}
+
 struct err ratchet_peek(const struct ratchet *r, const struct suite *suite,
                         const struct secret_tree_limits *limits, uint32_t generation,
                         struct message_key *ret_key)

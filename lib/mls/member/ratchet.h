@@ -22,6 +22,8 @@ struct ratchet {
 };
 
 void ratchet_clear(struct ratchet *r);
+/* Wiped, and every generation used. */
+void ratchet_end(struct ratchet *r, const struct suite *suite);
 /* ERR_MLS_GENERATION_USED, ERR_MLS_GENERATION_FAR. */
 CHECKED struct err ratchet_peek(const struct ratchet *r, const struct suite *suite,
                                 const struct secret_tree_limits *limits, uint32_t generation,

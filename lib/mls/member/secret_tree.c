@@ -242,6 +242,7 @@ struct err secret_tree_peek(const struct secret_tree *tree, uint32_t leaf, enum 
 /* What is done with a ratchet once it is there. */
 struct use {
     enum ratchet_type type;
+    bool open; /* nothing yet */
     bool send;
     uint32_t generation;     /* receiving: which one */
     struct message_key *ret; /* sending: where the key goes */
@@ -251,6 +252,8 @@ static struct err use_ratchet(const struct secret_tree *tree, struct sender *sen
                               const struct use *use)
 {
     struct ratchet *r = &sender->ratchets[use->type];
+    if (use->open)
+        return ERR_OK;
     if (use->send)
         return ratchet_next(r, tree->suite, use->ret);
     return ratchet_consume(r, tree->suite, &tree->limits, use->generation);
@@ -289,6 +292,17 @@ struct err secret_tree_next(struct secret_tree *tree, uint32_t leaf, enum ratche
                             struct message_key *ret_key)
 {
     return use_leaf(tree, leaf, &(struct use){.type = type, .send = true, .ret = ret_key});
+}
+
+struct err secret_tree_open_leaf(struct secret_tree *tree, uint32_t leaf)
+{
+    return use_leaf(tree, leaf, &(struct use){.open = true});
+}
+
+void secret_tree_end_handshake(struct secret_tree *tree)
+{
+    for (size_t i = 0; i < tree->sender_count; i++)
+        ratchet_end(&tree->senders[i]->ratchets[RATCHET_HANDSHAKE], tree->suite);
 }
 
 size_t secret_tree_memory_bytes(const struct secret_tree *tree)

@@ -69,6 +69,13 @@ CHECKED struct err secret_tree_consume(struct secret_tree *tree, uint32_t leaf,
 CHECKED struct err secret_tree_next(struct secret_tree *tree, uint32_t leaf, enum ratchet_type type,
                                     struct message_key *ret_key);
 
+/* Makes a leaf's ratchets and forgets what they came from, as a first use would, but uses up no
+ * key. ERR_MLS_SECRET_TREE_LEAF, ERR_NO_MEMORY. */
+CHECKED struct err secret_tree_open_leaf(struct secret_tree *tree, uint32_t leaf);
+/* The epoch is over and no handshake message of it will be read or sent: wipes the handshake
+ * ratchets of all leaves that were opened or used. */
+void secret_tree_end_handshake(struct secret_tree *tree);
+
 /* Bytes of memory held, for tests and accounting. */
 size_t secret_tree_memory_bytes(const struct secret_tree *tree);
 

@@ -171,6 +171,37 @@ static void deletion(void **state)
     world_clear(&w);
 }
 
+/* RFC 9420 9.2: the key that opened a commit sent as PrivateMessage is gone when the commit is
+ * merged, though the epoch stays readable for application messages; before that it is not, since
+ * the commit may be dropped. */
+static void commit_key_deleted(void **state)
+{
+    (void)state;
+    struct commit_output out;
+    struct message_key key;
+    world_init(&w, &suite_table[0], 19, false);
+    world_grow(&w, 4);
+    struct world_client *c = w.clients;
+    struct buf late = send_text(&c[2], "late");
+    assert_ok(group_commit(c[2].group, &c[2].client, &(struct commit_options){0}, &out));
+    for (int again = 0; again < 2; again++) {
+        mls_received_clear(&received);
+        assert_ok(group_process(c[0].group, &c[0].client, buf_view(&out.commit), &received));
+        assert_ok(secret_tree_peek(c[0].group->tree, 2, RATCHET_HANDSHAKE, 0, &key));
+    }
+    world_reload(&w, &c[1]);
+    assert_ok(group_merge(c[0].group, &received.staged));
+    mls_received_clear(&received);
+    const struct past_epoch *past = &c[0].group->past[0];
+    assert_err(secret_tree_peek(past->tree, 2, RATCHET_HANDSHAKE, 0, &key), MLS_GENERATION_USED);
+    message_key_clear(&key);
+    world_reload(&w, &c[0]);
+    read_text(&c[0], &late, "late");
+    buf_clear(&late);
+    commit_output_clear(&out);
+    world_clear(&w);
+}
+
 /* Tags are checked at full length: one bit off anywhere is refused (RFC 9420 6.1, 6.2). */
 static void tags(void **state)
 {
@@ -284,6 +315,51 @@ static void refusals(void **state)
     commit_output_clear(&out);
     key_package_bundle_clear(&bundle);
     buf_clear(&m);
+    world_clear(&w);
+}
+
+/* RFC 9420 12.4.3.1, 11.2, 12.4.3.2: what a joiner refuses, each by its own name. */
+static void refused_joins(void **state)
+{
+    (void)state;
+    struct key_package_bundle bundle;
+    struct commit_output out;
+    struct mls_group *g = NULL;
+    struct buf m = BUF_INIT;
+    enum { SUITE_AT = 5 }; /* behind version and wire format, low byte */
+    world_init(&w, &suite_table[0], 23, true);
+    world_grow(&w, 2);
+    struct world_client *c = world_client_new(&w);
+    struct bytes add = world_add(&w, world_key_package(&w, c, &bundle));
+    world_commit(&w, &w.clients[0],
+                 &(struct commit_options){.proposals = &add, .proposal_count = 1}, &out);
+    uint8_t *welcome = out.welcome.data;
+    welcome[SUITE_AT] = 3;
+    assert_err(group_join(&c->client, &w.config, &bundle, buf_view(&out.welcome), bytes_of(NULL, 0),
+                          NULL, &g),
+               MLS_WELCOME_SUITE);
+    welcome[SUITE_AT] = 1;
+    welcome[out.welcome.len - 1] ^= 1;
+    assert_err(group_join(&c->client, &w.config, &bundle, buf_view(&out.welcome), bytes_of(NULL, 0),
+                          NULL, &g),
+               MLS_WELCOME_SECRETS);
+    welcome[out.welcome.len - 1] ^= 1;
+    /* a successor without the old group's PSK proves nothing */
+    assert_err(group_join(&c->client, &w.config, &bundle, buf_view(&out.welcome), bytes_of(NULL, 0),
+                          w.clients[0].group, &g),
+               MLS_SUCCESSOR);
+    assert_ok(group_make_info(w.clients[0].group, &w.clients[0].client,
+                              (struct group_info_options){.ratchet_tree = true}, &m));
+    struct external_join join = {.group_info = buf_view(&m)};
+    struct buf commit = BUF_INIT;
+    assert_err(group_join_external(&c->client, &w.config, &join, &c->profile, &commit, &g),
+               MLS_EXTERNAL_PUB_MISSING);
+    assert_err(group_read(&c->client, bytes_of(welcome, 3), &g), MLS_GROUP_STATE);
+    assert_null(g);
+    world_join(&w, c, &bundle, buf_view(&out.welcome), bytes_of(NULL, 0));
+    buf_clear(&m);
+    key_package_bundle_clear(&bundle);
+    commit_output_clear(&out);
     world_clear(&w);
 }
 
@@ -449,9 +525,11 @@ int main(void)
         cmocka_unit_test(damaged),
         cmocka_unit_test(past_epochs),
         cmocka_unit_test(deletion),
+        cmocka_unit_test(commit_key_deleted),
         cmocka_unit_test(tags),
         cmocka_unit_test(padding),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(refused_joins),
         cmocka_unit_test(damaged_welcome),
         cmocka_unit_test(forged_signature),
         cmocka_unit_test(forged_group_info),
