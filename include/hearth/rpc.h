@@ -210,7 +210,7 @@ struct hearth_interceptor {
 /* Limits of connections and calls; zero members take the default in brackets (docs/limits.md says
  * why). */
 struct hearth_server_limits {
-    uint32_t connections;            /* in all [8000] */
+    uint32_t connections;            /* in all [8000]; at most 45 % of RLIMIT_NOFILE */
     uint32_t connections_per_prefix; /* per IPv4 address or IPv6 /64 [64] */
     uint32_t prefix_bits_v4;         /* [32] */
     uint32_t prefix_bits_v6;         /* [64] */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +34,17 @@ static void say(struct hearth_server *server, const char *what, const char *deta
     (void)snprintf(server->error, sizeof server->error, "%s: %s", what, detail);
 }
 
+/* Connections get 45 of 100 descriptors: files, and calls to others, need some as well. */
+static void spare_descriptors(struct hearth_server_limits *l)
+{
+    struct rlimit files;
+    if (l->no_limits || getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
+        return;
+    uint64_t most = (uint64_t)files.rlim_cur / 20 * 9;
+    if (l->connections > most)
+        l->connections = most > 0 ? (uint32_t)most : 1;
+}
+
 struct hearth_server *hearth_server_new(const struct hearth_server_options *options)
 {
     struct hearth_server *server = calloc(1, sizeof *server);
@@ -55,6 +67,7 @@ struct hearth_server *hearth_server_new(const struct hearth_server_options *opti
         hearth_server_free(server);
         return NULL;
     }
+    spare_descriptors(&server->core.limits);
     return server;
 }
 

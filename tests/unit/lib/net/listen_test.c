@@ -1,6 +1,9 @@
 /* What a server says of an address or a certificate that it can't use, and what it leaves alone. */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,12 +75,52 @@ static void a_missing_certificate_is_said_to_be_missing(void **state)
     hearth_server_free(server);
 }
 
+static int dial(uint16_t port)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+/* With 60 descriptors 27 connections are served, whatever the options say. */
+static void descriptors_are_left_for_others(void **state)
+{
+    (void)state;
+    enum { DIALS = 40, SERVED = 27 };
+    struct rlimit usual, few;
+    struct hearth_server_options options = {
+        .limits = {.connections = 1000, .connections_per_prefix = 1000, .accepts_burst = 1000}};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    few = usual;
+    few.rlim_cur = 60;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    struct hearth_server *server = hearth_server_new(&options);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_true(hearth_server_listen(server, "127.0.0.1:0", NULL));
+    assert_true(hearth_server_start(server));
+    int fds[DIALS], served = 0;
+    for (int i = 0; i < DIALS; i++)
+        fds[i] = dial(hearth_server_port(server, 0));
+    for (int i = 0; i < DIALS; i++) {
+        char byte;
+        served += recv(fds[i], &byte, 1, 0) == 1; /* SETTINGS, or closed at once */
+    }
+    for (int i = 0; i < DIALS; i++)
+        close(fds[i]);
+    assert_int_equal(served, SERVED);
+    hearth_server_free(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_not_taken_for_an_old_socket),
         cmocka_unit_test(an_old_socket_is_replaced),
         cmocka_unit_test(a_missing_certificate_is_said_to_be_missing),
+        cmocka_unit_test(descriptors_are_left_for_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
