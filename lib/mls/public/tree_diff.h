@@ -41,8 +41,6 @@ void tree_diff_clear(struct tree_diff *d);
 const struct tree_node *tree_diff_at(const struct tree_diff *d, uint32_t node_index);
 /* False when blank or outside. Views live as long as the base and the diff. */
 bool tree_diff_leaf(const struct tree_diff *d, uint32_t leaf_index, struct leaf_node *ret_leaf);
-/* Is the node the one of the base (or blank in both)? */
-bool tree_diff_unchanged(const struct tree_diff *d, uint32_t node_index);
 
 /* Replaces a node, or blanks it when raw is empty, and marks the hashes above it. No rule of the
  * RFC is applied. */

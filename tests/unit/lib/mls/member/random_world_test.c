@@ -1,7 +1,6 @@
 /* A random history of our own members: after every epoch all of them and the server that follows by
- * public data agree, stores and reads happen at random points, and damaged commits are refused by
- * members without a trace; what the server refuses, members refuse. Argument: seed (a number),
- * steps. */
+ * public data agree, groups are stored and read at random points, and damaged commits are refused
+ * by members without a trace. Arguments: seed, steps. */
 #include <stdio.h>
 
 #include "support/test.h"
@@ -261,8 +260,7 @@ static void reinit(void)
     }
 }
 
-/* A damaged commit: members refuse it and are as before; what the server refuses, they do too (it
- * can't see all that they see). */
+/* A commit with one bit wrong: refused, and the group is as before. */
 static void damage(void)
 {
     struct world_client *from = any_member();
