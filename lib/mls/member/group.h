@@ -92,8 +92,8 @@ struct leaf_profile {
     struct capabilities capabilities; /* raw lists; see capabilities_default */
     struct extensions extensions;
 };
-/* mls10, the seven suites, no further extensions and proposals, basic and x509 credentials. Views
- * into static memory. */
+/* mls10, the seven suites, no further extensions and proposals, basic and x509 credentials, and a
+ * GREASE value (RFC 9420 13.5) in each list but the first. Views into static memory. */
 struct capabilities capabilities_default(void);
 
 /* RFC 9420 10. Valid from an hour before client->policy.now, since clocks differ, until

@@ -20,16 +20,21 @@ void key_package_bundle_clear(struct key_package_bundle *bundle)
     secret_clear(&bundle->leaf_key);
 }
 
-/* u16 values, big-endian */
+/* u16 values, big-endian. RFC 9420 13.5: with values that nobody may take exception to, so that
+ * peers who would are found out. */
 static const uint8_t versions[] = {0, 1};
-static const uint8_t suites[] = {0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7};
-static const uint8_t credentials[] = {0, CREDENTIAL_BASIC, 0, CREDENTIAL_X509};
+static const uint8_t suites[] = {0x3a, 0x3a, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7};
+static const uint8_t extension_types[] = {0x5a, 0x5a};
+static const uint8_t proposal_types[] = {0xaa, 0xaa};
+static const uint8_t credentials[] = {0, CREDENTIAL_BASIC, 0, CREDENTIAL_X509, 0xca, 0xca};
 
 struct capabilities capabilities_default(void)
 {
     return (struct capabilities){
         .versions = {bytes_of(versions, sizeof versions)},
         .cipher_suites = {bytes_of(suites, sizeof suites)},
+        .extensions = {bytes_of(extension_types, sizeof extension_types)},
+        .proposals = {bytes_of(proposal_types, sizeof proposal_types)},
         .credentials = {bytes_of(credentials, sizeof credentials)},
     };
 }

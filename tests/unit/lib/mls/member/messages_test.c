@@ -318,6 +318,32 @@ static void refusals(void **state)
     world_clear(&w);
 }
 
+/* RFC 9420 13.5: 0x0A0A, 0x1A1A to 0xEAEA */
+static bool has_grease(const struct u16_list *list)
+{
+    for (size_t i = 0; i < u16_list_count(list); i++) {
+        uint16_t value = u16_list_at(list, i);
+        if (value >> 8 == (value & 0xff) && (value & 0xf) == 0xa && value != 0xfafa)
+            return true;
+    }
+    return false;
+}
+
+/* RFC 9420 13.5: our leaves carry GREASE, and groups of them work (all other tests). */
+static void grease_sent(void **state)
+{
+    (void)state;
+    struct leaf_node leaf;
+    world_init(&w, &suite_table[0], 29, true);
+    world_grow(&w, 2);
+    assert_true(public_group_leaf(group_public(w.clients[0].group), 1, &leaf));
+    assert_true(has_grease(&leaf.capabilities.cipher_suites));
+    assert_true(has_grease(&leaf.capabilities.extensions));
+    assert_true(has_grease(&leaf.capabilities.proposals));
+    assert_true(has_grease(&leaf.capabilities.credentials));
+    world_clear(&w);
+}
+
 /* RFC 9420 12.4.3.1, 11.2, 12.4.3.2: what a joiner refuses, each by its own name. */
 static void refused_joins(void **state)
 {
@@ -530,6 +556,7 @@ int main(void)
         cmocka_unit_test(padding),
         cmocka_unit_test(refusals),
         cmocka_unit_test(refused_joins),
+        cmocka_unit_test(grease_sent),
         cmocka_unit_test(damaged_welcome),
         cmocka_unit_test(forged_signature),
         cmocka_unit_test(forged_group_info),
