@@ -415,7 +415,8 @@ struct hearth_channel_options {
 
 /* target: "host:port", "127.0.0.1:50051", "[::1]:50051", "unix:/path". Connects at the first call;
  * a name is looked up then, and anew for each connection, and its addresses are tried in turn.
- * NULL: out of memory or a target that can't be read. options may be NULL. */
+ * NULL: out of memory or a target that can't be read. Certificate files that can't be used make
+ * calls fail with UNAVAILABLE and the reason. options may be NULL. */
 struct hearth_channel *hearth_channel_new(const char *target,
                                           const struct hearth_channel_options *options);
 /* Cancels what is under way: on_done comes before the return, with CANCELLED. On the loop's thread,

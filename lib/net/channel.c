@@ -323,6 +323,7 @@ static void free_channel(struct hearth_channel *channel)
     free(channel->authority);
     free(channel->user_agent);
     free(channel->server_name);
+    free(channel->tls_error);
     free(channel->host);
     free(channel->dns_servers);
     pthread_cond_destroy(&channel->moved);

@@ -34,6 +34,7 @@ struct hearth_channel {
     struct h2_limits limits;
     struct hearth_channel_options options; /* numbers filled in; pointers not kept */
     struct tls_context *tls;
+    char *tls_error; /* why there is none although TLS is wanted: no connection is made */
     char *target, *authority, *user_agent, *server_name;
     char *host; /* to be resolved; NULL: the addresses are fixed */
     char *dns_servers;

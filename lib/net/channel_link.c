@@ -336,6 +336,10 @@ static void on_addresses(struct err err, const struct address *at, size_t count,
 void channel_connect(struct hearth_channel *channel)
 {
     channel->next_address = 0;
+    if (channel->tls_error != NULL) {
+        attempt_failed(channel, channel->tls_error);
+        return;
+    }
     if (channel->pipe_name != NULL) {
         connect_pipe(channel);
         return;

@@ -95,8 +95,13 @@ struct err channel_set_up(struct hearth_channel *channel, const char *target,
         channel->user_agent == NULL)
         return ERR(NO_MEMORY);
     channel->pipe_name = pipe_name_of(channel->target);
-    if (tls != NULL)
-        TRY(tls_context_new(tls, false, error, sizeof error, &channel->tls));
+    if (tls != NULL) {
+        struct err err = tls_context_new(tls, false, error, sizeof error, &channel->tls);
+        if (err.code == ERR_TLS_FILES)
+            channel->tls_error = strdup(error); /* every call will say so */
+        if (!err_is_ok(err) && channel->tls_error == NULL)
+            return err;
+    }
     if (options != NULL && options->interceptor_count > 0) {
         size_t size = options->interceptor_count * sizeof *options->interceptors;
         struct hearth_signer *copy = malloc(size);

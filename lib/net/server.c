@@ -132,7 +132,7 @@ bool hearth_server_listen(struct hearth_server *server, const char *address,
     } else if (tls != NULL && !err_is_ok(tls_context_new(&port->tls_options, true, server->error,
                                                          ERROR_BYTES, &port->tls))) {
         /* the error says it already */
-    } else if (!err_is_ok(server_port_listen(port, &server->port_fds[server->port_count]))) {
+    } else if (!err_is_ok(server_port_listen(port, true, &server->port_fds[server->port_count]))) {
         say(server, address, strerror(errno));
     } else {
         server->port_count++;
@@ -197,7 +197,7 @@ static struct err open_listeners(struct hearth_server *server, unsigned index)
         if (index > 0 && (is_pipe || port->address.storage.ss_family == AF_UNIX))
             continue;
         if (index > 0)
-            TRY(server_port_listen(port, &fd));
+            TRY(server_port_listen(port, false, &fd));
         else
             server->port_fds[i] = -1;
         worker->listeners[worker->listener_count++] =

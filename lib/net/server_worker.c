@@ -28,10 +28,30 @@ static void remove_socket(const char *path)
         (void)unlink(path);
 }
 
-struct err server_port_listen(struct server_port *port, int *ret_fd)
+/* With SO_REUSEPORT a second server of the same user would share the port in silence; so the first
+ * socket asks once without it. */
+static bool port_is_taken(const struct server_port *port)
+{
+    int one = 1;
+    int fd = socket(port->address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    bool taken =
+        bind(fd, (const struct sockaddr *)&port->address.storage, port->address.len) != 0 &&
+        errno == EADDRINUSE;
+    close(fd);
+    return taken;
+}
+
+struct err server_port_listen(struct server_port *port, bool first, int *ret_fd)
 {
     int one = 1;
     int family = port->address.storage.ss_family;
+    if (first && family != AF_UNIX && address_port(&port->address) != 0 && port_is_taken(port)) {
+        errno = EADDRINUSE;
+        return ERR(IO);
+    }
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return ERR(IO);

@@ -72,8 +72,9 @@ void server_worker_drain(struct server_worker *worker);
 void server_worker_close_all(struct server_worker *worker);
 void server_worker_clear(struct server_worker *worker);
 
-/* A listening socket for the port; the address gets the real port number. ERR_IO. */
-CHECKED struct err server_port_listen(struct server_port *port, int *ret_fd);
+/* A listening socket for the port; the address gets the real port number. first: nobody may have
+ * the port yet. ERR_IO with errno. */
+CHECKED struct err server_port_listen(struct server_port *port, bool first, int *ret_fd);
 /* The current TLS context with a reference, or NULL for plaintext. */
 struct tls_context *server_port_tls(struct server_port *port);
 

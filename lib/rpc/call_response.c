@@ -5,7 +5,12 @@
 #include "rpc/call.h"
 #include "rpc/status_text.h"
 
-enum { HEADERS_MOST = 48, COMPRESS_FROM_BYTES = 128, MESSAGE_TEXT_BYTES = 4096 };
+enum {
+    HEADERS_MOST = 48,
+    COMPRESS_FROM_BYTES = 128,
+    WRITE_AHEAD_FACTOR = 16,
+    MESSAGE_TEXT_BYTES = 4096
+};
 
 #define VIEW(literal)                                   \
     {                                                   \
@@ -109,7 +114,8 @@ static void send_head(struct hearth_call *call)
 
 void hearth_call_send_headers(struct hearth_call *call)
 {
-    send_head(call);
+    if (!call->finished)
+        send_head(call);
 }
 
 /* Not gRPC at all: answered so that an HTTP client understands. */
@@ -243,6 +249,14 @@ int hearth_call_write(struct hearth_call *call, const ProtobufCMessage *item)
     if (size > call->bound->row->response_bytes) {
         hearth_call_fail(call, HEARTH_INTERNAL, "a response of %zu bytes is over the limit of %u",
                          size, call->bound->row->response_bytes);
+        return -1;
+    }
+    /* One that goes on writing after it was told to wait: its memory is bounded all the same. */
+    size_t most = (size_t)call->core->limits.send_buffer_bytes * WRITE_AHEAD_FACTOR +
+                  call->bound->row->response_bytes;
+    if (call->write_blocked && outbox_waiting(&call->out) + size > most) {
+        hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED,
+                         "written further ahead than the reader reads");
         return -1;
     }
     bool was_empty = outbox_waiting(&call->out) == 0;

@@ -121,6 +121,8 @@ struct h2 {
     uint32_t header_bytes; /* of the block being received */
     uint32_t streams_open;
     struct bucket glitches, resets;
+    bool settings_acked;     /* the peer knows our limits */
+    uint32_t early_refusals; /* streams refused before that, free of charge */
     uint32_t ping_credit, window_credit, short_credit; /* earned by what we send */
     uint32_t short_bytes;                              /* sent towards the next short_credit */
     uint32_t pings_out;                                /* of ours, not answered yet */

@@ -14,6 +14,8 @@ enum {
     SHORT_FRAME_BYTES = 1024,
     BYTES_PER_SHORT_FRAME = 4096,
     SHORT_CREDIT_MOST = 256,
+    /* streams refused before the peer has seen our SETTINGS */
+    EARLY_REFUSALS_MOST = 1000,
 };
 
 void h2_glitch(struct h2 *h, uint32_t weight)
@@ -62,7 +64,9 @@ void h2_glitch_received(struct h2 *h, const nghttp2_frame *frame)
             spend_credit(h, &h->pings_out); /* one that nobody asked for is a glitch */
         break;
     case NGHTTP2_SETTINGS:
-        if (!(flags & NGHTTP2_FLAG_ACK))
+        if (flags & NGHTTP2_FLAG_ACK)
+            h->settings_acked = true;
+        else
             h2_glitch(h, 1);
         break;
     case NGHTTP2_GOAWAY:
@@ -118,6 +122,9 @@ void h2_glitch_sent(struct h2 *h, const nghttp2_frame *frame)
          * early. */
         if (frame->rst_stream.error_code == NGHTTP2_NO_ERROR)
             h2_count_reset(h);
+        else if (frame->rst_stream.error_code == NGHTTP2_REFUSED_STREAM && !h->settings_acked &&
+                 h->early_refusals < EARLY_REFUSALS_MOST)
+            h->early_refusals++; /* it can't know our limit of streams yet */
         else
             h2_glitch(h, 1);
         break;

@@ -83,6 +83,36 @@ static enum hearth_code write_much(struct world *w, struct hearth_call *call,
     return HEARTH_LATER;
 }
 
+static enum hearth_code write_deaf(struct world *w, struct hearth_call *call,
+                                   const Bench__EchoRequest *in, Bench__EchoReply *out)
+{
+    (void)out;
+    if (in == NULL)
+        return HEARTH_LATER;
+    while (world_write(call, 1000) >= 0) {
+        w->bytes += 1000;
+        assert_true(w->bytes < 10000000);
+    }
+    return HEARTH_LATER;
+}
+
+/* A handler that does not listen to "wait" is ended before it has filled the memory. */
+static void a_deaf_handler_is_ended(void **state)
+{
+    (void)state;
+    struct world w;
+    struct outcome o = {0};
+    world_init(&w);
+    w.handler = write_deaf;
+    w.channel_options.stream_window_bytes = 65536;
+    world_start(&w);
+    world_open(&w, WORLD_BIDI, NULL, &o);
+    outcome_write(&o, 1);
+    assert_int_equal(world_wait(&w, &o, 1000), HEARTH_RESOURCE_EXHAUSTED);
+    assert_in_range(w.bytes, 1000000, 3000000);
+    world_end(&w);
+}
+
 /* A client that pauses stops the handler; nobody holds more than a window and a buffer. */
 static void a_slow_client_stops_the_handler(void **state)
 {
@@ -409,6 +439,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_slow_handler_stops_the_sender),
         cmocka_unit_test(a_slow_client_stops_the_handler),
+        cmocka_unit_test(a_deaf_handler_is_ended),
         cmocka_unit_test(one_who_never_reads_is_given_up),
         cmocka_unit_test(slow_bodies_are_ended),
         cmocka_unit_test(caps_hold_to_the_byte),

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hearth/rpc.h"
+#include "bench_rpc.h"
 #include "support/test.h"
 
 struct place {
@@ -114,9 +114,44 @@ static void descriptors_are_left_for_others(void **state)
     hearth_server_free(server);
 }
 
+/* SO_REUSEPORT would let a second server share the port without a word. */
+static void a_port_in_use_is_noticed(void **state)
+{
+    (void)state;
+    char address[32];
+    struct hearth_server *first = hearth_server_new(NULL);
+    struct hearth_server *second = hearth_server_new(NULL);
+    assert_true(hearth_server_listen(first, "127.0.0.1:0", NULL));
+    (void)snprintf(address, sizeof address, "127.0.0.1:%u", hearth_server_port(first, 0));
+    assert_false(hearth_server_listen(second, address, NULL));
+    assert_non_null(strstr(hearth_server_error(second), "in use"));
+    hearth_server_free(first);
+    assert_true(hearth_server_listen(second, address, NULL));
+    hearth_server_free(second);
+}
+
+static void unreadable_roots_are_named_by_the_call(void **state)
+{
+    (void)state;
+    struct hearth_tls_options tls = {.ca_file = "/nonexistent/roots.pem"};
+    struct hearth_channel_options options = {.tls = &tls};
+    struct hearth_status status;
+    Bench__EchoReply *out;
+    Bench__EchoRequest in;
+    bench__echo_request__init(&in);
+    struct hearth_channel *channel = hearth_channel_new("127.0.0.1:1", &options);
+    assert_non_null(channel);
+    assert_int_equal(bench_echo_unary(channel, NULL, &in, &out, &status), HEARTH_UNAVAILABLE);
+    assert_non_null(strstr(status.message, "/nonexistent/roots.pem"));
+    hearth_status_clear(&status);
+    hearth_channel_free(channel);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_port_in_use_is_noticed),
+        cmocka_unit_test(unreadable_roots_are_named_by_the_call),
         cmocka_unit_test(a_file_is_not_taken_for_an_old_socket),
         cmocka_unit_test(an_old_socket_is_replaced),
         cmocka_unit_test(a_missing_certificate_is_said_to_be_missing),
