@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { PROBES_MOST = 16 };
+enum { PROBES_MOST = 16, HANDSHAKE_CPU_BURST_US = 500000, HANDSHAKE_CPU_PER_S_US = 500000 };
 
 bool gate_init(struct gate *g, const struct hearth_server_limits *limits, uint64_t key)
 {
@@ -79,6 +79,26 @@ void gate_handshake_done(struct gate *g)
     pthread_mutex_lock(&g->lock);
     g->handshakes--;
     pthread_mutex_unlock(&g->lock);
+}
+
+void gate_handshake_cost(struct gate *g, uint32_t cpu_us, uint64_t now_us)
+{
+    pthread_mutex_lock(&g->lock);
+    /* as far as twice the burst into debt; a handshake that is refused here has been paid for in
+     * full */
+    (void)bucket_take(&g->handshake_cpu, now_us, HANDSHAKE_CPU_BURST_US * 2, HANDSHAKE_CPU_PER_S_US,
+                      cpu_us);
+    pthread_mutex_unlock(&g->lock);
+}
+
+bool gate_handshake_wait(struct gate *g, uint64_t now_us)
+{
+    pthread_mutex_lock(&g->lock);
+    bool wait =
+        !g->limits->no_limits && bucket_wait_ms(&g->handshake_cpu, now_us, HANDSHAKE_CPU_BURST_US,
+                                                HANDSHAKE_CPU_PER_S_US, 1) > 0;
+    pthread_mutex_unlock(&g->lock);
+    return wait;
 }
 
 void gate_leave(struct gate *g, uint64_t prefix)

@@ -26,6 +26,8 @@ struct gate {
     uint64_t key; /* hides from outside which prefixes collide */
     uint32_t open;
     uint32_t handshakes;
+    struct bucket
+        handshake_cpu; /* microseconds of TLS handshakes: half a core in all loops together */
     struct gate_slot *slots;
 };
 
@@ -36,6 +38,10 @@ void gate_clear(struct gate *g);
  * until gate_handshake_done(). */
 bool gate_enter(struct gate *g, uint64_t prefix, bool handshake, uint64_t now_us);
 void gate_handshake_done(struct gate *g);
+/* What a handshake cost in CPU time. More than half a core over all is owed: until it is paid back,
+ * gate_handshake_wait() says that accepting TLS connections has to wait. */
+void gate_handshake_cost(struct gate *g, uint32_t cpu_us, uint64_t now_us);
+bool gate_handshake_wait(struct gate *g, uint64_t now_us);
 void gate_leave(struct gate *g, uint64_t prefix);
 uint32_t gate_open(struct gate *g);
 

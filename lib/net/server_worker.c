@@ -11,8 +11,6 @@ enum {
     BACKLOG = 4096,
     ACCEPTS_PER_TURN = 64,
     ACCEPT_PAUSE_US = 20000,
-    HANDSHAKE_CPU_BURST_US = 500000,
-    HANDSHAKE_CPU_PER_S_US = 500000,
     /* What the kernel may hold of output that the peer has not made room for; it would grow to
      * several MiB for each connection that never reads. */
     KERNEL_UNSENT_BYTES = 256 * 1024,
@@ -140,10 +138,8 @@ static void on_ready(struct rpc_conn *io)
     if (io->tls != NULL) {
         link->peer_name = tls_peer_name(io->tls);
         link->core.peer_name = link->peer_name;
-        /* spent, whether or not there was credit: what is owed delays the next accept */
-        (void)bucket_take(&link->worker->handshake_cpu, rpc_env_now_us(&io->loop->env),
-                          HANDSHAKE_CPU_BURST_US * 2, HANDSHAKE_CPU_PER_S_US,
-                          (uint32_t)io->handshake_us);
+        gate_handshake_cost(link->worker->gate, (uint32_t)io->handshake_us,
+                            rpc_env_now_us(&io->loop->env));
     }
     handshake_over(link);
     if (link->worker->draining)
@@ -296,9 +292,7 @@ static bool accept_one(struct server_listener *listener)
     const struct hearth_server_limits *l = &worker->core->limits;
     struct address peer = {.len = sizeof peer.storage};
     uint64_t now_us = rpc_env_now_us(&worker->loop->env);
-    if (port->is_tls && !l->no_limits &&
-        bucket_wait_ms(&worker->handshake_cpu, now_us, HANDSHAKE_CPU_BURST_US,
-                       HANDSHAKE_CPU_PER_S_US, 1) > 0) {
+    if (port->is_tls && gate_handshake_wait(worker->gate, now_us)) {
         pause_accepting(worker);
         return false;
     }

@@ -54,7 +54,6 @@ struct server_worker {
     size_t listener_count;
     struct server_link *links;
     struct timer resume_timer;   /* accepting goes on */
-    struct bucket handshake_cpu; /* microseconds of handshakes: at most half a core */
     void (*on_empty)(void *arg); /* the last connection is gone */
     void *on_empty_arg;
     pthread_t thread;

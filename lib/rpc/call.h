@@ -74,12 +74,14 @@ struct hearth_call {
     bool timeout_bad;
     bool accepts_gzip, compress;
     bool message_compressed;
-    bool message_ready; /* unary: the one message is complete in the reader */
-    bool request_ended; /* half-close seen */
-    bool end_delivered; /* request streams: the handler knows */
-    bool paused;        /* by the handler */
-    bool thinking;      /* an interceptor said LATER */
-    bool running;       /* inside a handler or interceptor */
+    bool message_ready;          /* unary: the one message is complete in the reader */
+    bool request_ended;          /* half-close seen */
+    bool end_delivered;          /* request streams: the handler knows */
+    bool paused;                 /* by the handler */
+    bool asking;                 /* inside an interceptor's on_message */
+    enum hearth_code early_code; /* what hearth_call_continue() said in there */
+    bool thinking;               /* an interceptor said LATER */
+    bool running;                /* inside a handler or interceptor */
     bool pumping;
     bool headers_sent;
     bool finished;

@@ -274,9 +274,14 @@ static void intercept(struct hearth_call *call)
         if (interceptor->on_message == NULL)
             continue;
         call->running = true;
+        call->asking = true;
         enum hearth_code code = interceptor->on_message(call, message.data, message.len,
                                                         call->message_count, interceptor->self);
         call->running = false;
+        /* it may have said "continue" before it said "later" */
+        if (code == HEARTH_LATER && !call->asking)
+            code = call->early_code;
+        call->asking = false;
         if (call->finished)
             return;
         if (code == HEARTH_LATER) {
@@ -463,6 +468,11 @@ void hearth_call_resume(struct hearth_call *call)
 
 void hearth_call_continue(struct hearth_call *call, enum hearth_code code)
 {
+    if (call->asking) {
+        call->asking = false;
+        call->early_code = code;
+        return;
+    }
     if (!call->thinking)
         return;
     call->thinking = false;

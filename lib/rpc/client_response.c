@@ -222,7 +222,11 @@ static void message_complete(struct hearth_client_call *call)
     frame_reader_next(&call->reader);
     if (item == NULL)
         return;
-    if (call->streaming) {
+    bool one_response = (call->row->shape & HEARTH_SERVER_STREAM) == 0;
+    if (call->streaming && one_response && call->got_message) {
+        protobuf_c_message_free_unpacked(item, NULL);
+        client_call_end(call, HEARTH_INTERNAL, "more than one response message");
+    } else if (call->streaming) {
         call->got_message = true;
         if (call->events.on_message != NULL)
             call->events.on_message(call, item, call->arg);
@@ -282,7 +286,8 @@ static void judge(struct hearth_client_call *call)
         return;
     if (frame_reader_partial(&call->reader))
         client_call_set_status(call, HEARTH_INTERNAL, "the response ends inside a message");
-    else if (!call->streaming && call->message == NULL)
+    else if ((call->row->shape & HEARTH_SERVER_STREAM) == 0 && call->message == NULL &&
+             !call->got_message)
         client_call_set_status(call, HEARTH_INTERNAL, "the response has no message");
 }
 

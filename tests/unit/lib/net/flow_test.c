@@ -223,6 +223,8 @@ struct guard {
     unsigned headers, messages, ends;
     enum hearth_code ended_with;
     struct hearth_call *thinking;
+    bool at_once; /* says "continue" before it says "later" */
+    enum hearth_code verdict;
 };
 
 static enum hearth_code guard_headers(struct hearth_call *call, void *self)
@@ -242,6 +244,8 @@ static enum hearth_code guard_message(struct hearth_call *call, const uint8_t *b
     g->messages++;
     if (g->on_message == HEARTH_LATER)
         g->thinking = call;
+    if (g->at_once)
+        hearth_call_continue(call, g->verdict);
     return g->on_message;
 }
 
@@ -322,6 +326,21 @@ static void interceptors_think(void **state)
             assert_int_equal(w.calls, way == GO_ON ? (row == WORLD_UNARY ? 1 : 2) : 0);
             world_end(&w);
         }
+    }
+}
+
+static void an_interceptor_that_knows_at_once(void **state)
+{
+    (void)state;
+    static const enum hearth_code verdicts[] = {HEARTH_OK, HEARTH_PERMISSION_DENIED};
+    for (int i = 0; i < 2; i++) {
+        struct world w;
+        struct guard g = {.on_message = HEARTH_LATER, .at_once = true, .verdict = verdicts[i]};
+        struct hearth_interceptor interceptor[1];
+        guarded(&w, &g, interceptor);
+        assert_int_equal(world_echo(&w, 10), verdicts[i]);
+        assert_int_equal(w.calls, verdicts[i] == HEARTH_OK ? 1 : 0);
+        world_end(&w);
     }
 }
 
@@ -445,6 +464,7 @@ int main(void)
         cmocka_unit_test(caps_hold_to_the_byte),
         cmocka_unit_test(interceptors_refuse),
         cmocka_unit_test(interceptors_think),
+        cmocka_unit_test(an_interceptor_that_knows_at_once),
         cmocka_unit_test(metadata_goes_both_ways),
         cmocka_unit_test(too_much_metadata_is_refused),
         cmocka_unit_test(unfit_metadata_is_named_as_such),
