@@ -3,45 +3,10 @@
 
 #include "google/rpc/status.pb-c.h"
 #include "rpc/call.h"
+#include "rpc/header_list.h"
 #include "rpc/status_text.h"
 
-enum {
-    HEADERS_MOST = 48,
-    COMPRESS_FROM_BYTES = 128,
-    WRITE_AHEAD_FACTOR = 16,
-    MESSAGE_TEXT_BYTES = 4096
-};
-
-#define VIEW(literal)                                   \
-    {                                                   \
-        (const uint8_t *)(literal), sizeof(literal) - 1 \
-    }
-#define HEADER(name, value)           \
-    {                                 \
-        VIEW(name), VIEW(value), true \
-    }
-
-struct header_list {
-    struct h2_header at[HEADERS_MOST];
-    size_t count;
-};
-
-static void put(struct header_list *list, struct h2_header header)
-{
-    if (list->count < HEADERS_MOST)
-        list->at[list->count++] = header;
-}
-
-/* Metadata lives in the arena, which outlives the stream: nothing is copied. */
-static void put_metadata(struct header_list *list, struct hearth_call *call,
-                         const struct metadata *metadata)
-{
-    for (const struct metadata_entry *e = metadata->first; e != NULL; e = e->next) {
-        struct bytes value = metadata_wire_value(e, &call->arena);
-        if (value.data != NULL)
-            put(list, (struct h2_header){e->name, value, true});
-    }
-}
+enum { COMPRESS_FROM_BYTES = 128, WRITE_AHEAD_FACTOR = 16, MESSAGE_TEXT_BYTES = 4096 };
 
 static bool compresses(const struct hearth_call *call)
 {
@@ -54,13 +19,13 @@ static void put_head(struct header_list *list, struct hearth_call *call)
     static const struct h2_header type = HEADER("content-type", "application/grpc");
     static const struct h2_header gzip = HEADER("grpc-encoding", "gzip");
     static const struct h2_header accepted = HEADER("grpc-accept-encoding", "identity,gzip");
-    put(list, ok);
-    put(list, type);
+    header_list_put(list, ok);
+    header_list_put(list, type);
     if (compresses(call)) {
-        put(list, gzip);
-        put(list, accepted);
+        header_list_put(list, gzip);
+        header_list_put(list, accepted);
     }
-    put_metadata(list, call, &call->out_headers);
+    header_list_put_metadata(list, &call->arena, &call->out_headers, true);
 }
 
 static void put_details(struct header_list *list, struct hearth_call *call)
@@ -69,7 +34,7 @@ static void put_details(struct header_list *list, struct hearth_call *call)
     struct metadata_entry entry = {.name = bytes_str(name), .value = call->details};
     struct bytes value = metadata_wire_value(&entry, &call->arena);
     if (value.data != NULL)
-        put(list, (struct h2_header){bytes_str(name), value, true});
+        header_list_put(list, (struct h2_header){bytes_str(name), value, true});
 }
 
 /* text is for the message, and cleared by the caller when the list was submitted. */
@@ -77,20 +42,20 @@ static void put_status(struct header_list *list, struct hearth_call *call, struc
 {
     static const char *const codes[] = {"0", "1",  "2",  "3",  "4",  "5",  "6",  "7", "8",
                                         "9", "10", "11", "12", "13", "14", "15", "16"};
-    static const struct bytes status_name = VIEW("grpc-status");
-    static const struct bytes message_name = VIEW("grpc-message");
+    static const struct bytes status_name = HEADER_VIEW("grpc-status");
+    static const struct bytes message_name = HEADER_VIEW("grpc-message");
     unsigned code = (unsigned)call->code <= 16 ? (unsigned)call->code : HEARTH_UNKNOWN;
-    put(list, (struct h2_header){status_name, bytes_str(codes[code]), true});
+    header_list_put(list, (struct h2_header){status_name, bytes_str(codes[code]), true});
     if (call->message != NULL && call->code != HEARTH_OK) {
         /* not in the arena: that it is full may be what there is to say */
         *text = (struct buf){.limit = MESSAGE_TEXT_BYTES};
         status_message_encode(text, call->message);
         if (text->len > 0)
-            put(list, (struct h2_header){message_name, buf_view(text), false});
+            header_list_put(list, (struct h2_header){message_name, buf_view(text), false});
     }
     if (call->details.len > 0)
         put_details(list, call);
-    put_metadata(list, call, &call->out_trailers);
+    header_list_put_metadata(list, &call->arena, &call->out_trailers, true);
 }
 
 /* The stream can't be answered any more for want of memory: better cut than silent. */

@@ -2,23 +2,14 @@
 
 #include <stdlib.h>
 
+#include "rpc/header_list.h"
 #include "rpc/status_text.h"
 #include "rpc/timeout.h"
 
 enum {
     CALL_MEMORY_BYTES = 64 * 1024 + 16 * 1024, /* headers given by the program, and one signing's */
     RESPONSE_HEADERS_BYTES = 64 * 1024,
-    HEADERS_MOST = 48,
 };
-
-#define VIEW(literal)                                   \
-    {                                                   \
-        (const uint8_t *)(literal), sizeof(literal) - 1 \
-    }
-#define HEADER(name, value)           \
-    {                                 \
-        VIEW(name), VIEW(value), true \
-    }
 
 /* ---- life ---- */
 
@@ -186,36 +177,15 @@ static enum hearth_code run_signers(struct hearth_client_call *call)
 
 /* ---- an attempt ---- */
 
-struct header_list {
-    struct h2_header at[HEADERS_MOST];
-    size_t count;
-};
-
-static void put(struct header_list *list, struct h2_header header)
-{
-    if (list->count < HEADERS_MOST)
-        list->at[list->count++] = header;
-}
-
-static void put_metadata(struct header_list *list, struct hearth_client_call *call,
-                         const struct metadata *metadata)
-{
-    for (const struct metadata_entry *e = metadata->first; e != NULL; e = e->next) {
-        struct bytes value = metadata_wire_value(e, &call->attempt_arena);
-        if (value.data != NULL)
-            put(list, (struct h2_header){e->name, value, false});
-    }
-}
-
 static void put_timeout(struct header_list *list, struct hearth_client_call *call,
                         char text[TIMEOUT_TEXT_BYTES])
 {
-    static const struct bytes name = VIEW("grpc-timeout");
+    static const struct bytes name = HEADER_VIEW("grpc-timeout");
     if (call->deadline_us == 0)
         return;
     uint64_t now_us = rpc_env_now_us(call->owner->env);
     size_t len = timeout_format(call->deadline_us > now_us ? call->deadline_us - now_us : 0, text);
-    put(list, (struct h2_header){name, bytes_of(text, len), false});
+    header_list_put(list, (struct h2_header){name, bytes_of(text, len), false});
 }
 
 static struct err send_request(struct hearth_client_call *call)
@@ -228,21 +198,25 @@ static struct err send_request(struct hearth_client_call *call)
     const struct client_call_owner *owner = call->owner;
     struct header_list list = {.count = 0};
     char timeout[TIMEOUT_TEXT_BYTES];
-    put(&list, method);
-    put(&list, (struct h2_header){bytes_str(":scheme"), bytes_str(owner->scheme), true});
-    put(&list, (struct h2_header){bytes_str(":path"), bytes_str(call->row->path), true});
-    put(&list, (struct h2_header){bytes_str(":authority"), bytes_str(owner->authority), false});
-    put(&list, te);
-    put(&list, type);
-    put(&list, (struct h2_header){bytes_str("user-agent"), bytes_str(owner->user_agent), false});
+    header_list_put(&list, method);
+    header_list_put(&list,
+                    (struct h2_header){bytes_str(":scheme"), bytes_str(owner->scheme), true});
+    header_list_put(&list,
+                    (struct h2_header){bytes_str(":path"), bytes_str(call->row->path), true});
+    header_list_put(
+        &list, (struct h2_header){bytes_str(":authority"), bytes_str(owner->authority), false});
+    header_list_put(&list, te);
+    header_list_put(&list, type);
+    header_list_put(
+        &list, (struct h2_header){bytes_str("user-agent"), bytes_str(owner->user_agent), false});
     put_timeout(&list, call, timeout);
     if (call->row->compression)
-        put(&list, accepts);
+        header_list_put(&list, accepts);
     if (call->compress)
-        put(&list, gzip);
-    put_metadata(&list, call, &call->headers);
-    put_metadata(&list, call, &call->signed_headers);
-    if (list.count == HEADERS_MOST || call->attempt_arena.overflow)
+        header_list_put(&list, gzip);
+    header_list_put_metadata(&list, &call->attempt_arena, &call->headers, false);
+    header_list_put_metadata(&list, &call->attempt_arena, &call->signed_headers, false);
+    if (list.count == HEADER_LIST_MOST || call->attempt_arena.overflow)
         return ERR(TOO_LARGE);
     return h2_request(&call->conn->h2, list.at, list.count, call, &call->id);
 }

@@ -223,7 +223,7 @@ static void message_complete(struct hearth_client_call *call)
     if (item == NULL)
         return;
     bool one_response = (call->row->shape & HEARTH_SERVER_STREAM) == 0;
-    if (call->streaming && one_response && call->got_message) {
+    if (one_response && (call->got_message || call->message != NULL)) {
         protobuf_c_message_free_unpacked(item, NULL);
         client_call_end(call, HEARTH_INTERNAL, "more than one response message");
     } else if (call->streaming) {
@@ -233,9 +233,6 @@ static void message_complete(struct hearth_client_call *call)
         if (!call->keep_item)
             protobuf_c_message_free_unpacked(item, NULL);
         call->keep_item = false;
-    } else if (call->message != NULL) {
-        protobuf_c_message_free_unpacked(item, NULL);
-        client_call_end(call, HEARTH_INTERNAL, "more than one response message");
     } else {
         call->message = item;
     }
