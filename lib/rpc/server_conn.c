@@ -2,7 +2,7 @@
 
 #include "rpc/call.h"
 
-enum { TICK_US = 1000000 };
+enum { TICK_US = 1000000, DRAIN_NOTICE_US = 1000000 };
 
 static struct server_conn *conn_of(struct h2 *h)
 {
@@ -111,9 +111,18 @@ static void after_produce(struct h2 *h)
     }
 }
 
+/* The peer has heard the notice, or had its time to: what it sent before that has been accepted. */
+static void finish_draining(struct server_conn *conn)
+{
+    if (conn->draining && !conn->h2.goaway_sent)
+        h2_goaway(&conn->h2, H2_NO_ERROR);
+}
+
 static void on_pong(struct h2 *h)
 {
-    conn_of(h)->ping_us = 0;
+    struct server_conn *conn = conn_of(h);
+    conn->ping_us = 0;
+    finish_draining(conn);
 }
 
 static const struct h2_role role = {
@@ -208,6 +217,8 @@ static uint64_t next_tick_us(const struct server_conn *conn, uint64_t now_us, bo
         due_us = sooner(due_us, conn->h2.heard_us + ms(l->keepalive_ms));
     if (conn->ping_us != 0)
         due_us = sooner(due_us, conn->ping_us + ms(l->keepalive_timeout_ms));
+    if (conn->draining && !conn->h2.goaway_sent)
+        due_us = sooner(due_us, conn->drain_us + DRAIN_NOTICE_US);
     if (l->age_ms != 0 && !conn->draining)
         due_us = sooner(due_us, conn->opened_us + ms(l->age_ms));
     /* never in the past, never a busy loop */
@@ -221,6 +232,8 @@ static void on_tick(struct timer *timer)
     const struct hearth_server_limits *l = &conn->core->limits;
     uint64_t now_us = rpc_env_now_us(conn->h2.env);
     conn->h2.now_us = now_us;
+    if (conn->draining && now_us - conn->drain_us >= DRAIN_NOTICE_US)
+        finish_draining(conn);
     if (!l->no_limits) {
         if (is_expired(conn, now_us)) {
             conn->on_expired(conn->h2.transport);
@@ -261,7 +274,10 @@ void server_conn_drain(struct server_conn *conn)
     if (conn->draining)
         return;
     conn->draining = true;
-    h2_goaway(&conn->h2, H2_NO_ERROR);
+    conn->drain_us = rpc_env_now_us(conn->h2.env);
+    h2_goaway_notice(&conn->h2);
+    h2_ping(&conn->h2);
+    want_tick(conn, conn->drain_us + DRAIN_NOTICE_US);
 }
 
 void server_conn_clear(struct server_conn *conn)

@@ -21,7 +21,8 @@ struct server_conn {
     uint64_t ping_us; /* keepalive PING sent and not answered; 0: none */
     bool had_request;
     bool draining;
-    const char *peer;      /* borrowed from the transport */
+    uint64_t drain_us; /* since when: the last id accepted is told after a round trip or a second */
+    const char *peer;  /* borrowed from the transport */
     const char *peer_name; /* borrowed from the transport, or NULL */
     void (*on_expired)(
         void *transport); /* close now; called from a timer, never from h2_receive or h2_produce */

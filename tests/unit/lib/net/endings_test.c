@@ -1,4 +1,5 @@
 /* Every ending of a call, seen from both sides, in a world with a fake clock. */
+#include "net/server.h"
 #include "support/rpc/world.h"
 
 static enum hearth_code keep(struct world *w, struct hearth_call *call,
@@ -336,9 +337,28 @@ static void resets_do_not_make_room(void **state)
     world_end(&w);
 }
 
+/* What was on its way when the server began to drain is served, not refused. */
+static void a_call_that_crosses_the_drain(void **state)
+{
+    (void)state;
+    struct world w;
+    struct outcome o = {0};
+    struct hearth_call_options once = {.no_retry = true};
+    world_init(&w);
+    world_start(&w);
+    assert_int_equal(world_echo(&w, 10), HEARTH_OK);
+    world_call(&w, WORLD_UNARY, 10, &once, &o);
+    server_drain_begin(w.server);
+    assert_int_equal(world_wait(&w, &o, 5000), HEARTH_OK);
+    world_run_ms(&w, 2000);
+    assert_true(server_is_empty(w.server));
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_that_crosses_the_drain),
         cmocka_unit_test(the_handler_fails),
         cmocka_unit_test(a_later_reply_arrives),
         cmocka_unit_test(a_stream_is_finished_later),
