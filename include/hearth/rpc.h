@@ -315,6 +315,9 @@ const char *hearth_call_peer(const struct hearth_call *call);
 /* The verified client certificate's subject common name, or NULL. Lives as long as the connection.
  */
 const char *hearth_call_peer_name(const struct hearth_call *call);
+/* User id of the process at the other end of a Unix socket, as the kernel knows it; -1 on any other
+ * connection. */
+int64_t hearth_call_peer_uid(const struct hearth_call *call);
 struct hearth_loop *hearth_call_loop(const struct hearth_call *call);
 /* Once, when the call ends before the handler answered: cancelled, deadline passed, connection
  * lost. */
