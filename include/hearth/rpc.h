@@ -180,6 +180,16 @@ void hearth_loop_run(struct hearth_loop *loop);
 void hearth_loop_stop(struct hearth_loop *loop);
 struct event_base *hearth_loop_base(struct hearth_loop *loop);
 
+/* A timer of a loop: on the loop's thread only, all four. */
+struct hearth_timer;
+/* Not set yet. NULL when out of memory. */
+struct hearth_timer *hearth_timer_new(struct hearth_loop *loop, void (*fn)(void *arg), void *arg);
+/* fn runs once, after so long; what was set before is forgotten. A timer that is set, or that is
+ * set anew first thing in its own fn, can't fail. false: out of memory, and nothing changed. */
+bool hearth_timer_set(struct hearth_timer *timer, uint32_t ms);
+void hearth_timer_stop(struct hearth_timer *timer);
+void hearth_timer_free(struct hearth_timer *timer); /* before its loop; NULL is fine */
+
 /* ---- server
  * ------------------------------------------------------------------------------------------------
  */
