@@ -28,7 +28,8 @@ enum limit {
     LIMITS
 };
 
-enum { LIMIT_TABLE_SLOTS = 1 << 18, LIMIT_RETRY_NEVER = UINT32_MAX };
+enum { LIMIT_TABLE_SLOTS = 1 << 18 };
+#define LIMIT_RETRY_NEVER UINT32_MAX
 
 /* A row as data, for what prints or reads configuration. */
 struct limit_row {
