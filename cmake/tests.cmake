@@ -180,3 +180,5 @@ hearth_program(store_bench SOURCES tests/bench/store_bench.c USES store test_sup
 hearth_fuzz(seal_callers USES seal)
 hearth_fuzz(seal_signed USES seal)
 hearth_program(seal_seeds SOURCES tests/fuzz/seal_seeds.c USES seal) # writes the seeds of these two
+hearth_unit_tests(server_main server/main)
+hearth_unit_tests(server_front server/front net)
