@@ -180,6 +180,16 @@ void hearth_loop_run(struct hearth_loop *loop);
 void hearth_loop_stop(struct hearth_loop *loop);
 struct event_base *hearth_loop_base(struct hearth_loop *loop);
 
+/* A timer of a loop: on the loop's thread only, all four. */
+struct hearth_timer;
+/* Not set yet. NULL when out of memory. */
+struct hearth_timer *hearth_timer_new(struct hearth_loop *loop, void (*fn)(void *arg), void *arg);
+/* fn runs once, after so long; what was set before is forgotten. A timer that is set, or that is
+ * set anew first thing in its own fn, can't fail. false: out of memory, and nothing changed. */
+bool hearth_timer_set(struct hearth_timer *timer, uint32_t ms);
+void hearth_timer_stop(struct hearth_timer *timer);
+void hearth_timer_free(struct hearth_timer *timer); /* before its loop; NULL is fine */
+
 /* ---- server
  * ------------------------------------------------------------------------------------------------
  */
@@ -319,6 +329,9 @@ const char *hearth_call_peer(const struct hearth_call *call);
 /* The verified client certificate's subject common name, or NULL. Lives as long as the connection.
  */
 const char *hearth_call_peer_name(const struct hearth_call *call);
+/* User id of the process at the other end of a Unix socket, as the kernel knows it; -1 on any other
+ * connection. */
+int64_t hearth_call_peer_uid(const struct hearth_call *call);
 struct hearth_loop *hearth_call_loop(const struct hearth_call *call);
 /* Once, when the call ends before the handler answered: cancelled, deadline passed, connection
  * lost. */

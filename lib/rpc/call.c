@@ -306,6 +306,11 @@ const char *hearth_call_peer_name(const struct hearth_call *call)
     return call->conn != NULL ? call->conn->peer_name : NULL;
 }
 
+int64_t hearth_call_peer_uid(const struct hearth_call *call)
+{
+    return call->conn != NULL ? call->conn->peer_uid : -1;
+}
+
 struct hearth_loop *hearth_call_loop(const struct hearth_call *call)
 {
     return call->env->loop;

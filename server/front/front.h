@@ -56,14 +56,16 @@ struct front_caller {
     struct bytes id;
     uint8_t
         body_hash[REQUEST_BODY_HASH_BYTES]; /* of the first message, also where it is unsigned */
-    bool verified;      /* the signature holds; for members and joiners only after front_verify */
+    bool verified;      /* the signature holds; for members, joiners and those left to the handler
+                           by front_key_later() only after front_verify */
     uint64_t principal; /* for store_work.principal: PRF of kind and id, or of the source prefix */
 };
 /* In a handler. Never NULL there. */
 const struct front_caller *front_caller(struct hearth_call *call);
 
-/* Verifies a member's or joiner's request under a key from the opened state; remembers the nonce.
- * Everything that goes wrong is ERR_FRONT_UNAUTHENTICATED. */
+/* Verifies a member's or joiner's request under a key from the opened state, or one that its key
+ * source left to the handler (front_key_later); remembers the nonce. Everything that goes wrong is
+ * ERR_FRONT_UNAUTHENTICATED. */
 CHECKED struct err front_verify(struct hearth_call *call, const struct sig_alg *alg,
                                 struct bytes public_key);
 /* Burns the time of a verification where there is no key to verify with. */
@@ -80,7 +82,17 @@ struct front_key_source {
 CHECKED struct err front_add_keys(struct front *front, enum request_caller kind,
                                   struct front_key_source source);
 void front_key(struct front_pending *pending, const struct sig_alg *alg, struct bytes public_key);
+/* Instead of front_key(): the handler verifies, by front_verify(), under a key that is not known
+ * before the body is decoded (CreateHandle brings it along). */
+void front_key_later(struct front_pending *pending);
 struct hearth_loop *front_pending_loop(const struct front_pending *pending);
+/* The row that is called: a source may answer by it. */
+const struct hearth_endpoint *front_pending_endpoint(const struct front_pending *pending);
+
+/* ---- limits of the services */
+
+/* For limit_take() and limit_value() in handlers; lives as long as the front. */
+struct limits *front_limits(struct front *front);
 
 /* ---- loops and stores */
 
