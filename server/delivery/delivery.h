@@ -17,12 +17,22 @@
 
 struct delivery;
 
+/* Each bit switches one defence off, so that a test can show that it is the defence that holds. */
+enum delivery_control {
+    DELIVERY_NO_VERSION = 1,  /* a state is written although it changed meanwhile (G1) */
+    DELIVERY_NO_CONTENT = 2,  /* SendMessage takes any bytes */
+    DELIVERY_NO_JOINERS = 4,  /* Welcomes need not name the Adds */
+    DELIVERY_NO_ROTATION = 8, /* the state key stays when a leaf is removed (G5) */
+    DELIVERY_NO_PAUSE = 16,   /* DoS8: invalid commits are not counted */
+    DELIVERY_NO_ROLES = 32,   /* everybody is an admin */
+};
+
 struct delivery_options {
     struct store_options store; /* path, mode, files; schema is set here */
     /* There are new rows in the outbox: courier_wake. NULL: nobody is told. From any loop. */
     void (*wake)(void *self);
     void *wake_self;
-    bool control; /* tests: the checks beyond MLS's own are off, for control runs */
+    uint32_t control; /* tests: defences that are off (enum delivery_control), for control runs */
 };
 
 CHECKED struct err delivery_open(struct front_env *env, const struct delivery_options *options,
