@@ -214,6 +214,9 @@ struct hearth_interceptor {
                                    size_t number, void *self);
     /* The call is over, whichever way; its arena is still there. */
     void (*on_end)(struct hearth_call *call, enum hearth_code code, void *self);
+    /* Request streams: the client has said its last after so many messages (0: none went through
+     * on_message, and still the handler is about to run). HEARTH_OK lets the call on. */
+    enum hearth_code (*on_half_close)(struct hearth_call *call, size_t messages, void *self);
     void *self;
 };
 
@@ -320,7 +323,8 @@ void hearth_call_send_headers(struct hearth_call *call);
 /* Replies of this call may be compressed (where the endpoint allows it and the client accepts it).
  */
 void hearth_call_compress(struct hearth_call *call, bool on);
-/* Text of the other side's address without port; "" on pipes. Not to be logged. */
+/* Text of the other side's address without port: "192.0.2.1", "2001:db8::1", "unix"; on pipes what
+ * the target says behind '@', or "". Not to be logged. */
 const char *hearth_call_peer(const struct hearth_call *call);
 /* The verified client certificate's subject common name, or NULL. Lives as long as the connection.
  */
@@ -337,6 +341,10 @@ bool hearth_call_is_cancelled(const struct hearth_call *call);
 /* One pointer of the handler's; release (or NULL) runs when the call ends, whichever way. */
 void hearth_call_set_state(struct hearth_call *call, void *state, void (*release)(void *state));
 void *hearth_call_state(const struct hearth_call *call);
+/* One pointer of the interceptors', for handlers to ask who is calling; into memory that lives as
+ * long as the call, such as its arena. NULL until set. */
+void hearth_call_set_caller(struct hearth_call *call, const void *caller);
+const void *hearth_call_caller(const struct hearth_call *call);
 
 /* How long a call lives: a handler that returned LATER for a unary call
  * owns it until it replies or fails, even when the call was cancelled meanwhile. Any other call is

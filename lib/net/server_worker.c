@@ -256,6 +256,7 @@ static void on_pipe_accept(struct pipe_listener *pipe, struct pipe_end *end)
         pipe_close(end);
         return;
     }
+    (void)snprintf(link->peer, sizeof link->peer, "%s", end->from);
     add_link(worker, link);
     rpc_conn_init_pipe(&link->io, worker->loop, &link->core.h2, end, false);
     rpc_conn_start(&link->io);

@@ -339,6 +339,16 @@ void *hearth_call_state(const struct hearth_call *call)
     return call->state;
 }
 
+void hearth_call_set_caller(struct hearth_call *call, const void *caller)
+{
+    call->caller = caller;
+}
+
+const void *hearth_call_caller(const struct hearth_call *call)
+{
+    return call->caller;
+}
+
 void hearth_call_on_writable(struct hearth_call *call,
                              void (*fn)(struct hearth_call *call, void *arg), void *arg)
 {
