@@ -22,6 +22,7 @@ target_link_libraries(store_kit PUBLIC hearth_flags store)
 hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
+hearth_unit_tests(seal lib/seal)
 hearth_unit_tests(store lib/store store_kit)
 # They sync, and wait for a disk that others may use at the same time.
 set_tests_properties(unit_lib_store_failure_test unit_lib_store_migrate_test unit_lib_store_power_test
@@ -175,3 +176,9 @@ hearth_program(store_crash SOURCES tests/crash/store_crash.c USES store_kit test
 hearth_test(crash_store COMMAND store_crash --cycles 200 SECONDS 300 LABELS crash)
 hearth_test(crash_store_control COMMAND store_crash --cycles 60 --control SECONDS 120 LABELS crash)
 hearth_program(store_bench SOURCES tests/bench/store_bench.c USES store test_support)
+# Our envelopes: who is calling, and what is signed.
+hearth_fuzz(seal_callers USES seal)
+hearth_fuzz(seal_signed USES seal)
+hearth_program(seal_seeds SOURCES tests/fuzz/seal_seeds.c USES seal) # writes the seeds of these two
+hearth_unit_tests(server_main server/main)
+hearth_unit_tests(server_front server/front net)

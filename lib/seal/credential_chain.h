@@ -1,13 +1,22 @@
-/* The authentication service's credentials (protocol.md 3): root > signing credential > client
- * credential.
+/* The authentication service's credentials (protocol.md 3): root > signing > client credential.
  *
- *     struct { uint8 version = 1; uint8 kind; uint16 suite = 1; uint64 not_before; uint64
- * not_after; opaque signer[32]; opaque subject<V>; opaque public_key<V>; } CredentialTBS; struct {
- * CredentialTBS tbs; opaque signature<V>; } Credential; kind 1 AsCredential         subject:
- * domain;   signer: zeros; signed by itself, label "AsCredential" kind 2 AsSigningCredential
- * subject: domain;   signed by the root, label "AsSigningCredential" kind 3 ClientCredential
- * subject: ClientId; signed by a signing credential, label "ClientCredential" fingerprint =
- * SHA-256("Hearth 1 Credential" || the whole signed object)       signer: of the one that signed
+ *     struct {
+ *         uint8 version = 1;
+ *         uint8 kind;
+ *         uint16 suite = 1;
+ *         uint64 not_before;
+ *         uint64 not_after;
+ *         opaque signer[32];      fingerprint of the one that signed
+ *         opaque subject<V>;
+ *         opaque public_key<V>;
+ *     } CredentialTBS;
+ *     struct { CredentialTBS tbs; opaque signature<V>; } Credential;
+ *
+ *     kind 1 AsCredential         subject domain,   signer zeros, signed by itself
+ *     kind 2 AsSigningCredential  subject domain,   signed by the root
+ *     kind 3 ClientCredential     subject ClientId, signed by a signing credential
+ *     the label of a signature is the name of the kind
+ *     fingerprint = SHA-256("Hearth 1 Credential" || the whole signed object)
  *
  * Times are seconds since 1970. A child's validity lies inside its signer's. Ed25519 throughout
  * (suite 1).
@@ -49,6 +58,8 @@ struct credential_signer {
                                struct signature *ret_signature);
     void *self;
 };
+/* Signs with a key that lies here; borrowed. */
+struct credential_signer credential_signer_of(const struct sig_key *key);
 CHECKED struct err credential_make(struct buf *b, const struct credential *fields,
                                    const struct credential *signer,
                                    const struct credential_signer *sign);
@@ -57,8 +68,8 @@ CHECKED struct err credential_make(struct buf *b, const struct credential *field
  * itself. */
 CHECKED struct err credential_verify(const struct credential *credential,
                                      const struct credential *signer);
-/* A whole chain at a time: root (pinned: the caller compares its fingerprint), signing, client.
- * ERR_CREDENTIAL_TIME, ERR_CREDENTIAL, those of sig_verify. */
+/* A whole chain at a time: root (pinned: the caller compares its fingerprint), signing, client
+ * (NULL: the first two alone). ERR_CREDENTIAL_TIME, ERR_CREDENTIAL, those of sig_verify. */
 CHECKED struct err credential_chain_verify(const struct credential *root,
                                            const struct credential *signing,
                                            const struct credential *client, uint64_t now);
@@ -66,7 +77,7 @@ CHECKED struct err credential_chain_verify(const struct credential *root,
 /* What a client asks to have signed; the signature proves that it has the key.
  *
  *     struct { uint8 version = 1; uint16 suite = 1; opaque client_id<V>; opaque public_key<V>; }
- * tbs; opaque signature<V> label "ClientCredentialRequest"
+ * tbs; opaque signature<V>         label "ClientCredentialRequest"
  */
 struct credential_request {
     struct bytes client_id; /* ClientId */
@@ -80,18 +91,27 @@ CHECKED struct err credential_request_read(struct bytes in, struct credential_re
 
 /* The signed, numbered list of revoked credentials.
  *
- *     struct { uint8 version = 1; uint64 number; uint64 time; opaque domain<V>; Fingerprint
- * revoked<V>; } tbs; opaque signature<V> label "Revocations", by a signing credential; fingerprints
- * sorted, unique; an entry may go when it has expired
+ *     struct {
+ *         uint8 version = 1;
+ *         uint64 number;
+ *         uint64 time;
+ *         opaque domain<V>;
+ *         Fingerprint revoked<V>;     sorted, unique; an entry may go when it has expired
+ *     } tbs;
+ *     opaque signature<V>             label "Revocations", by a signing credential
  */
+enum { REVOCATIONS_MAX = 32768 };
 struct revocations {
     uint64_t number, time;
     struct bytes domain;
     struct bytes list; /* fingerprints one after the other */
     struct bytes tbs, signature;
 };
+/* Appends: fields without tbs and signature. ERR_CREDENTIAL when the list is not sorted. */
 CHECKED struct err revocations_make(struct buf *b, const struct revocations *fields,
                                     const struct credential_signer *sign);
+/* Parses and verifies under a signing credential, of the same domain; whether that is valid is the
+ * caller's to know. Wire errors, ERR_CREDENTIAL, those of sig_verify. */
 CHECKED struct err revocations_read(struct bytes in, const struct credential *signing,
                                     struct revocations *ret_revocations);
 bool revocations_has(const struct revocations *r,

@@ -3,14 +3,31 @@
  * new key signs, and each version is signed by an authorising key of the one before; otherwise it
  * is a loud reset.
  *
- *     struct { opaque client_id<1..64>; uint16 sig_scheme; opaque public_key<1..2^16-1>; uint64
- * added_ms; uint8 flags; } ClientKey struct { uint8 fmt = 1; opaque label<1..2^8-1>; uint32
- * version; opaque prev_commitment<0..32>; uint64 created_ms; uint8 reset; ClientKey
- * clients<0..2^16-1>; opaque recovery_key<0..32>; } KeySetTBS struct { KeySetTBS tbs; KeySetSig
- * sigs<0..2^8-1>; } KeySet;  KeySetSig = { opaque client_id<0..64>; opaque signature<0..2^16-1>; }
- *     signed: "KTL KeySet 1" || 0x00 || tbs.   Vectors carry an ELEMENT COUNT in the fewest bytes
- * that hold their upper bound (draft-ietf-keytrans-protocol), big-endian; trailing bytes are
- * refused.
+ *     struct {
+ *         opaque client_id<1..64>;
+ *         uint16 sig_scheme;
+ *         opaque public_key<1..2^16-1>;
+ *         uint64 added_ms;
+ *         uint8 flags;
+ *     } ClientKey;
+ *     struct {
+ *         uint8 fmt = 1;
+ *         opaque label<1..2^8-1>;
+ *         uint32 version;
+ *         opaque prev_commitment<0..32>;
+ *         uint64 created_ms;
+ *         uint8 reset;
+ *         ClientKey clients<0..2^16-1>;
+ *         opaque recovery_key<0..32>;
+ *     } KeySetTBS;
+ *     struct { opaque client_id<0..64>; opaque signature<0..2^16-1>; } KeySetSig;
+ *     struct { KeySetTBS tbs; KeySetSig sigs<0..2^8-1>; } KeySet;
+ *     signed: "KTL KeySet 1" || 0x00 || tbs
+ *
+ * Vectors carry an ELEMENT COUNT in the fewest bytes that hold their upper bound
+ * (draft-ietf-keytrans-protocol), big-endian; trailing bytes are refused. A signature under a
+ * client's id is by its key in this version or by its key in the one before (a client that changed
+ * its key signs with both); one under the empty id is by a recovery key.
  */
 #ifndef SEAL_KEY_SET_H
 #define SEAL_KEY_SET_H
@@ -53,13 +70,14 @@ struct key_set {
 
 /* Form alone. Wire errors, ERR_KEY_SET. */
 CHECKED struct err key_set_parse(struct bytes in, struct key_set *ret_set);
-/* Appends: fields without tbs; keys[i] signs as ids[i]. */
+/* Appends: fields without tbs and sigs; keys[i] signs as ids[i]. Errors as of key_set_parse. */
 CHECKED struct err key_set_make(struct buf *b, const struct key_set *fields,
                                 const struct sig_key *const *keys, const struct bytes *ids,
                                 size_t count);
 /* A version that follows `before` (NULL: version 0): label, version number, possession by each new
- * key, authorisation by one of the version before or reset. prev_commitment is for the caller, who
- * has the log. ERR_KEY_SET, ERR_CRYPTO_SIGNATURE. */
+ * key, authorisation by one of the version before or reset; and every signature there is holds.
+ * prev_commitment's form is checked; its value is for the caller, who has the log. ERR_KEY_SET,
+ * ERR_CRYPTO_SIGNATURE. */
 CHECKED struct err key_set_verify(const struct key_set *set, const struct key_set *before);
 /* NULL when it is not in. */
 const struct client_key *key_set_find(const struct key_set *set, struct bytes client_id);

@@ -1,7 +1,9 @@
 /* Repeated requests get their first answer (G4): results kept seven days in the service's own
  * database, in the same transaction as the effect, under PRF(scope, idempotency id), bound to the
  * body's hash, sealed under a key that takes the idempotency id itself (which the database does not
- * have).
+ * have). The stored row's columns: id = PRF(key, "id", scope, id), body = PRF(key, "body", scope,
+ * id, body hash), answer = at_rest_seal under HMAC(key, "answer", scope, id) with id and body as
+ * associated data; so neither ids nor hashes can be matched with anything outside.
  *
  * A service puts ONCE_SQL into a migration and ONCE_STATEMENTS into its statement rows, and says at
  * which index they begin.
@@ -35,9 +37,11 @@ struct once {
 };
 
 /* Is there an answer? Appends it to ret_answer. ERR_ONCE_OTHER_BODY when the id came with another
- * body before. */
+ * body before; ERR_CRYPTO_TAG when the stored answer was tampered with; errors of the store. */
 CHECKED struct err once_find(struct store_txn *txn, const struct once *once, struct buf *ret_answer,
                              bool *ret_found);
+/* In the transaction that looked with once_find: ERR_STORE_UNIQUE when there is an answer already.
+ * Costs the database about 100 bytes more than the answer. */
 CHECKED struct err once_keep(struct store_txn *txn, const struct once *once, const struct rng *rng,
                              struct bytes answer, uint64_t now_s);
 /* Deletes up to `most` answers that are over. */

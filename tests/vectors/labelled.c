@@ -11,6 +11,7 @@
 static struct err judge(struct vector_case *c, struct bytes message)
 {
     struct mls_policy policy = mls_policy_at(c->now);
+    policy.strict_tree_lifetime = true; /* what RFC 9420 recommends is asked for, too */
     struct mls_message m;
     TRY(mls_message_parse(message, &c->arena, &m));
     if (m.wire_format == WIRE_FORMAT_KEY_PACKAGE)

@@ -122,7 +122,6 @@ void vector_passive_client(struct vector_case *c)
     /* the time the files were made, whose lifetimes are of every length */
     struct mls_policy policy = mls_policy_at(m.key_package.leaf_node.not_before);
     policy.max_lifetime_seconds = 0;
-    policy.any_tree_lifetime = true;
     p.client = (struct mls_client){.rng = &rng_system, .policy = policy, .ops = &ops, .self = &p};
     follow(&p, &bundle);
     group_free(p.group);

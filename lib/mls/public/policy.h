@@ -10,8 +10,11 @@ struct mls_policy {
     uint64_t max_lifetime_seconds; /* RFC 9420 7.2: longest not_before..not_after; 0: any */
     uint64_t
         early_seconds; /* how far not_before may lie ahead: clocks of clients are wrong by hours */
-    bool any_tree_lifetime; /* RFC 9420 7.3: lifetimes of leaves already in a tree are not looked at
-                             */
+    /* Also leaves that stand in a tree already must be within their lifetimes. RFC 9420 7.3
+     * recommends this to joiners and doesn't demand it: a leaf may have expired after it was added,
+     * and then one idle member would keep everybody else out. False: the time is judged when a leaf
+     * arrives (KeyPackage, Add), for a leaf in a tree only the length of its lifetime is. */
+    bool strict_tree_lifetime;
     bool any_resync; /* RFC 9420 12.2: an external commit may remove a leaf of another identity */
 };
 

@@ -9,7 +9,9 @@ struct err validate_blame(struct err err, enum err_code code)
     return (struct err){code};
 }
 
-static struct err check_lifetime(const struct leaf_node *leaf, const struct mls_policy *policy)
+/* What does not change as time goes by: all members judge it alike. */
+static struct err check_lifetime_length(const struct leaf_node *leaf,
+                                        const struct mls_policy *policy)
 {
     /* RFC 9420 7.2: the lifetime is the time between not_before and not_after */
     if (leaf->not_before > leaf->not_after)
@@ -19,6 +21,11 @@ static struct err check_lifetime(const struct leaf_node *leaf, const struct mls_
     if (policy->max_lifetime_seconds > 0 &&
         leaf->not_after - leaf->not_before > policy->max_lifetime_seconds)
         return ERR(MLS_LIFETIME_TOO_LONG);
+    return ERR_OK;
+}
+
+static struct err check_lifetime_now(const struct leaf_node *leaf, const struct mls_policy *policy)
+{
     /* RFC 9420 7.3: the current time is within the range */
     if (leaf->not_before > policy->now && leaf->not_before - policy->now > policy->early_seconds)
         return ERR(MLS_LIFETIME_EARLY);
@@ -64,10 +71,11 @@ struct err validate_leaf_alone(const struct leaf_node *leaf, const struct suite 
     if (!capabilities_has_credential(&leaf->capabilities, leaf->credential.type))
         return ERR(MLS_LEAF_CREDENTIAL_UNLISTED);
     TRY(check_extensions(leaf));
+    if (leaf->source != LEAF_SOURCE_KEY_PACKAGE)
+        return ERR_OK;
+    TRY(check_lifetime_length(leaf, policy));
     bool in_tree = source == 0;
-    if (leaf->source == LEAF_SOURCE_KEY_PACKAGE && !(in_tree && policy->any_tree_lifetime))
-        TRY(check_lifetime(leaf, policy));
-    return ERR_OK;
+    return in_tree && !policy->strict_tree_lifetime ? ERR_OK : check_lifetime_now(leaf, policy);
 }
 
 struct err validate_leaf_signature(const struct leaf_node *leaf, const struct suite *suite,

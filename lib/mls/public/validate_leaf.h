@@ -16,7 +16,7 @@
  * is what its place demands (LEAF_SOURCE_...), or 0 for a leaf in a tree, where any may stand.
  * Errors: ERR_MLS_LEAF_SOURCE, _LEAF_ENCRYPTION_KEY, _LEAF_SIGNATURE_KEY, _LEAF_VERSION,
  * _LEAF_SUITE, _LEAF_CREDENTIAL_UNLISTED, _EXTENSION_TWICE, _LEAF_EXTENSION_UNLISTED, _LIFETIME_...
- */
+ * (of a leaf in a tree _LIFETIME_RANGE and _TOO_LONG only, unless policy->strict_tree_lifetime). */
 CHECKED struct err validate_leaf_alone(const struct leaf_node *leaf, const struct suite *suite,
                                        int source, const struct mls_policy *policy);
 /* group_id and leaf_index are bound by sources update and commit. ERR_MLS_LEAF_SIGNATURE,

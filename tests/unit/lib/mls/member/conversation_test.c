@@ -383,6 +383,50 @@ static void split_welcome(void **state)
     finish();
 }
 
+/* RFC 9420 7.3: members that never committed have leaves that expire; others can still join, by
+ * Welcome and from outside, unless they insist. A KeyPackage that has expired is not added. */
+static void idle_members_keep_nobody_out(void **state)
+{
+    (void)state;
+    struct key_package_bundle bundle;
+    struct key_package_bundle stale;
+    struct commit_output out;
+    struct mls_group *g;
+    begin(0, false); /* no server: its clock stands still */
+    world_found(&w, world_client_new(&w), &(struct extensions){0});
+    struct bytes add = world_add(&w, world_key_package(&w, world_client_new(&w), &bundle));
+    world_commit(&w, &w.clients[0],
+                 &(struct commit_options){.proposals = &add, .proposal_count = 1}, &out);
+    world_join(&w, &w.clients[1], &bundle, buf_view(&out.welcome), bytes_of(NULL, 0));
+    commit_output_clear(&out);
+    key_package_bundle_clear(&bundle);
+
+    struct world_client *c = world_client_new(&w);
+    struct world_client *d = world_client_new(&w);
+    struct bytes old = world_add(&w, world_key_package(&w, c, &stale));
+    for (uint32_t i = 0; i < w.count; i++)
+        w.clients[i].client.policy.now += 60ULL * 24 * 3600;
+    struct commit_options options = {.proposals = &old, .proposal_count = 1};
+    assert_err(group_commit(w.clients[0].group, &w.clients[0].client, &options, &out),
+               MLS_LIFETIME_EXPIRED);
+    add = world_add(&w, world_key_package(&w, c, &bundle));
+    options.proposals = &add;
+    world_commit(&w, &w.clients[0], &options, &out);
+    c->client.policy.strict_tree_lifetime = true;
+    assert_err(group_join(&c->client, &w.config, &bundle, buf_view(&out.welcome), bytes_of(NULL, 0),
+                          NULL, &g),
+               MLS_LIFETIME_EXPIRED);
+    c->client.policy.strict_tree_lifetime = false;
+    world_join(&w, c, &bundle, buf_view(&out.welcome), bytes_of(NULL, 0));
+    world_check(&w);
+    commit_output_clear(&out);
+
+    external_join(d, false, 0);
+    key_package_bundle_clear(&bundle);
+    key_package_bundle_clear(&stale);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +440,7 @@ int main(void)
         cmocka_unit_test(reinit),
         cmocka_unit_test(branch),
         cmocka_unit_test(split_welcome),
+        cmocka_unit_test(idle_members_keep_nobody_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

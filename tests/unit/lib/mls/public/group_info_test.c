@@ -324,14 +324,21 @@ static void unmerged_leaves_are_left_out_of_parent_hashes(void **state)
     assert_err(judge_tree(unmerged_on_this_side), MLS_PARENT_HASH);
 }
 
+/* RFC 9420 7.3: an idle member whose leaf has expired keeps nobody out, unless asked for. */
 static void expired_leaves_in_a_tree(void **state)
 {
     (void)state;
     kit_group(&k, 3, false, &(struct extensions){0});
     k.policy.now = KIT_NOW + 400ULL * 86400;
-    assert_err(judge(NULL), MLS_LIFETIME_EXPIRED);
-    k.policy.any_tree_lifetime = true;
     assert_ok(judge(NULL));
+    k.policy.strict_tree_lifetime = true;
+    assert_err(judge(NULL), MLS_LIFETIME_EXPIRED);
+    k.policy.now = KIT_NOW - 400ULL * 86400;
+    assert_err(judge(NULL), MLS_LIFETIME_EARLY);
+    k.policy.strict_tree_lifetime = false;
+    assert_ok(judge(NULL));
+    k.policy.max_lifetime_seconds = 3600; /* a lifetime's length is judged at any time */
+    assert_err(judge(NULL), MLS_LIFETIME_TOO_LONG);
 }
 
 int main(void)
