@@ -281,10 +281,16 @@ static struct err run_put(struct store_txn *txn, void *arg)
     return outbox_add(txn, &p->w->outbox, bytes_of(p->body, p->body_len), p->rows, p->count);
 }
 
+bool putting_try(struct putting *p)
+{
+    bool durable = err_is_ok(store_call(p->w->store, run_put, p));
+    courier_wake(p->w->courier);
+    return durable;
+}
+
 void putting_end(struct putting *p)
 {
-    assert_ok(store_call(p->w->store, run_put, p));
-    courier_wake(p->w->courier);
+    assert_true(putting_try(p));
 }
 
 void put_one(struct cworld *w, size_t place, uint32_t ref, bool control, uint8_t notice)

@@ -105,6 +105,7 @@ void release_hanging(struct cworld *w, struct err result);
 void putting_begin(struct putting *p, struct cworld *w);
 void putting_to(struct putting *p, size_t place, uint32_t ref, bool control, uint8_t notice);
 void putting_end(struct putting *p);
+bool putting_try(struct putting *p); /* false: it was not told that it is durable */
 void put_one(struct cworld *w, size_t place, uint32_t ref, bool control, uint8_t notice);
 struct left world_left(struct cworld *w);
 void world_reports(struct cworld *w, struct reports *ret_reports);
