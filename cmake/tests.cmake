@@ -188,3 +188,8 @@ target_link_libraries(test_server PUBLIC seal net test_support)
 hearth_unit_tests(server_front server/front test_rpc test_server)
 hearth_program(blob_bench SOURCES tests/bench/blob_bench.c USES store)
 target_include_directories(blob_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# The courier with a queue service and peers that are models.
+file(GLOB courier_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/courier/*.c)
+add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
+target_link_libraries(test_courier PUBLIC hearth_flags server_courier net test_support)
+hearth_unit_tests(server_courier server/courier test_courier)
