@@ -182,3 +182,5 @@ hearth_fuzz(seal_signed USES seal)
 hearth_program(seal_seeds SOURCES tests/fuzz/seal_seeds.c USES seal) # writes the seeds of these two
 hearth_unit_tests(server_main server/main)
 hearth_unit_tests(server_front server/front net)
+hearth_program(blob_bench SOURCES tests/bench/blob_bench.c USES store)
+target_include_directories(blob_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
