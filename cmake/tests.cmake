@@ -181,6 +181,10 @@ hearth_fuzz(seal_callers USES seal)
 hearth_fuzz(seal_signed USES seal)
 hearth_program(seal_seeds SOURCES tests/fuzz/seal_seeds.c USES seal) # writes the seeds of these two
 hearth_unit_tests(server_main server/main)
-hearth_unit_tests(server_front server/front net)
+# tests/support/server: signing clients.
+file(GLOB server_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/server/*.c)
+add_library(test_server STATIC EXCLUDE_FROM_ALL ${server_support_sources})
+target_link_libraries(test_server PUBLIC seal net test_support)
+hearth_unit_tests(server_front server/front test_rpc test_server)
 hearth_program(blob_bench SOURCES tests/bench/blob_bench.c USES store)
 target_include_directories(blob_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
