@@ -45,8 +45,8 @@ static struct err put_profile(struct store_txn *txn, const struct register_job *
     uint64_t changes = 0;
     auth_id(auth, "profile", r->profile_index, user->profile);
     user->has_profile = true;
-    struct err err = auth_seal(auth, "profile", bytes_of(user->profile, AUTH_ID_BYTES), r->profile,
-                               &sealed);
+    struct err err =
+        auth_seal(auth, "profile", bytes_of(user->profile, AUTH_ID_BYTES), r->profile, &sealed);
     if (err_is_ok(err)) {
         struct stmt *s = stmt_use(txn, PROFILE_INSERT);
         stmt_bind_blob(s, 1, bytes_of(user->profile, AUTH_ID_BYTES));
@@ -162,9 +162,9 @@ static void check_permit(struct register_job *r, const Hearth__V1__RegistrationP
         auth_id(auth, "invitation", auth_in(permit->invitation), r->permit_id);
         r->permitted = auth->options.mode != AUTH_CLOSED;
     } else if (permit->permit_case == HEARTH__V1__REGISTRATION_PERMIT__PERMIT_SOLUTION) {
-        struct err err = puzzle_check(auth, auth_in(permit->solution->challenge),
-                                      r->request.public_key,
-                                      auth_in(permit->solution->solution), r->permit_id);
+        struct err err =
+            puzzle_check(auth, auth_in(permit->solution->challenge), r->request.public_key,
+                         auth_in(permit->solution->solution), r->permit_id);
         r->permitted = err_is_ok(err) && auth->options.mode == AUTH_OPEN;
     }
 }
@@ -175,8 +175,7 @@ static enum hearth_code take_shared(struct auth *auth, struct hearth_call *call,
 {
     const struct bytes everybody = bytes_str("all");
     enum hearth_code code = auth_take(auth, call, LIMIT_REGISTER_ALL, everybody, cost);
-    return code != HEARTH_OK ? code
-                             : auth_take(auth, call, LIMIT_REGISTER_DAY, everybody, cost);
+    return code != HEARTH_OK ? code : auth_take(auth, call, LIMIT_REGISTER_DAY, everybody, cost);
 }
 
 static void count(struct register_job *r)
