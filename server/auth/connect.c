@@ -115,7 +115,7 @@ static enum hearth_code begin_fetch(struct auth *auth, struct hearth_call *call,
                                     const Hearth__V1__FetchConnectionPackage *in)
 {
     struct bytes hash = auth_in(in->handle_hash);
-    enum hearth_code code = auth_take(auth, call, LIMIT_CONNECT_HANDLE, hash, 1);
+    enum hearth_code code = front_limit(call, LIMIT_CONNECT_HANDLE, hash, 1);
     if (code != HEARTH_OK)
         return code;
     struct fetch_job *f = auth_job_new(auth, call, sizeof *f, NULL);

@@ -253,7 +253,7 @@ AUTH_HANDLER(check_handle, CheckHandle)
 {
     struct auth *auth = self;
     (void)out;
-    enum hearth_code code = auth_take_principal(auth, call, LIMIT_HANDLE_CHECKS);
+    enum hearth_code code = front_limit(call, LIMIT_HANDLE_CHECKS, front_caller(call)->source, 1);
     if (code != HEARTH_OK)
         return code;
     struct handle_job *h = auth_job_new(auth, call, sizeof *h, NULL);

@@ -107,10 +107,8 @@ enum hearth_code auth_job_read(struct auth_job *job);
 enum hearth_code auth_job_fail(struct auth_job *job, struct err err);
 /* The call has been answered. */
 void auth_job_end(struct auth_job *job);
-/* Takes from a bucket (cost 0: asks whether there is something), or ends the call and says how. */
-enum hearth_code auth_take(struct auth *auth, struct hearth_call *call, enum limit limit,
-                           struct bytes principal, uint32_t cost);
-enum hearth_code auth_take_principal(struct auth *auth, struct hearth_call *call, enum limit limit);
+/* Takes one of the caller's bucket, or ends the call and says how. */
+enum hearth_code auth_take_principal(struct hearth_call *call, enum limit limit);
 /* The receipt for the key set just committed, then finish(job, receipt), on the loop. */
 struct auth_logged {
     struct auth_job *job;

@@ -123,23 +123,10 @@ enum hearth_code auth_job_read(struct auth_job *job)
     return submit(job, false, 1);
 }
 
-enum hearth_code auth_take(struct auth *auth, struct hearth_call *call, enum limit limit,
-                           struct bytes principal, uint32_t cost)
-{
-    uint32_t seconds = 0;
-    struct err err = limit_take(front_limits(auth->env->front), limit, principal, cost, &seconds);
-    if (err_is_ok(err))
-        return HEARTH_OK;
-    Hearth__V1__RetryAfter detail;
-    hearth__v1__retry_after__init(&detail);
-    detail.seconds = seconds;
-    return front_fail_detail(call, err, &detail.base);
-}
-
-enum hearth_code auth_take_principal(struct auth *auth, struct hearth_call *call, enum limit limit)
+enum hearth_code auth_take_principal(struct hearth_call *call, enum limit limit)
 {
     const uint64_t principal = front_caller(call)->principal;
-    return auth_take(auth, call, limit, bytes_of(&principal, sizeof principal), 1);
+    return front_limit(call, limit, bytes_of(&principal, sizeof principal), 1);
 }
 
 /* ---- the log */

@@ -111,7 +111,7 @@ AUTH_HANDLER(publish_connection_packages, PublishConnectionPackages)
     (void)out;
     if (in->n_packages > PACKAGES_MOST)
         return front_fail(call, ERR(QUOTA));
-    enum hearth_code code = auth_take_principal(auth, call, LIMIT_KEY_PACKAGE_UPLOADS);
+    enum hearth_code code = auth_take_principal(call, LIMIT_KEY_PACKAGE_UPLOADS);
     if (code != HEARTH_OK)
         return code;
     struct publish_job *p = auth_job_new(auth, call, sizeof *p, in->idempotency);

@@ -98,7 +98,7 @@ AUTH_HANDLER(stage_profile, StageProfile)
 {
     struct auth *auth = self;
     (void)out;
-    enum hearth_code code = auth_take_principal(auth, call, LIMIT_PROFILE_CHANGES);
+    enum hearth_code code = auth_take_principal(call, LIMIT_PROFILE_CHANGES);
     if (code != HEARTH_OK)
         return code;
     struct profile_job *p = auth_job_new(auth, call, sizeof *p, in->idempotency);

@@ -71,7 +71,7 @@ AUTH_HANDLER(remove_client, RemoveClient)
 {
     struct auth *auth = self;
     (void)out;
-    enum hearth_code code = auth_take_principal(auth, call, LIMIT_CLIENT_CHANGES);
+    enum hearth_code code = auth_take_principal(call, LIMIT_CLIENT_CHANGES);
     if (code != HEARTH_OK)
         return code;
     struct remove_job *m = auth_job_new(auth, call, sizeof *m, in->idempotency);

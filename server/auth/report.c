@@ -55,7 +55,7 @@ AUTH_HANDLER(report_abuse, ReportAbuse)
 {
     struct auth *auth = self;
     (void)out;
-    enum hearth_code code = auth_take_principal(auth, call, LIMIT_REPORTS);
+    enum hearth_code code = auth_take_principal(call, LIMIT_REPORTS);
     if (code != HEARTH_OK)
         return code;
     struct report_job *r = auth_job_new(auth, call, sizeof *r, in->idempotency);
