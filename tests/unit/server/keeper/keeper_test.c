@@ -295,7 +295,6 @@ static void init_overwrites_nothing(void **state)
     struct keeper *k = NULL;
     assert_ok(open_it(path, &k));
     keeper_close(k);
-    buf_clear(&before);
     assert_err(keeper_init("/nowhere/at/all", DOMAIN, &wall, &rng), IO);
 }
 
