@@ -65,8 +65,7 @@ struct err envelope_end(struct buf *b, size_t mark, const uint8_t key[ENVELOPE_K
     }
     memcpy(nonce, b->data + mark, sizeof nonce);
     key_of(key, &secret);
-    err =
-        envelope_aead(b, mark, mark + AEAD_NONCE_BYTES, &aead_aes256_gcm, &secret, nonce, aad);
+    err = envelope_aead(b, mark, mark + AEAD_NONCE_BYTES, &aead_aes256_gcm, &secret, nonce, aad);
     secret_clear(&secret);
     return err;
 }
@@ -80,8 +79,7 @@ struct err envelope_open(struct buf *b, const uint8_t key[ENVELOPE_KEY_BYTES], s
     key_of(key, &secret);
     struct bytes ciphertext =
         bytes_of(sealed.data + AEAD_NONCE_BYTES, sealed.len - AEAD_NONCE_BYTES);
-    struct err err =
-        envelope_aead_open(b, &aead_aes256_gcm, &secret, sealed.data, aad, ciphertext);
+    struct err err = envelope_aead_open(b, &aead_aes256_gcm, &secret, sealed.data, aad, ciphertext);
     secret_clear(&secret);
     return err;
 }

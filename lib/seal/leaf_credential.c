@@ -9,7 +9,8 @@
 
 #define LEAF_BINDING bytes_str("LeafBinding")
 
-_Static_assert((int)WRAPPED_KEY_BYTES == (int)IDENTITY_KEY_BYTES + (int)ENVELOPE_OVERHEAD_BYTES, "");
+_Static_assert((int)WRAPPED_KEY_BYTES == (int)IDENTITY_KEY_BYTES + (int)ENVELOPE_OVERHEAD_BYTES,
+               "");
 _Static_assert((int)IDENTITY_KEY_BYTES == (int)ENVELOPE_KEY_BYTES, "");
 
 static struct bytes pseudonym_view(const uint8_t *pseudonym)
@@ -55,9 +56,8 @@ static struct err identity_seal(struct buf *b, const struct rng *rng, const uint
 {
     size_t inner;
     size_t mark = b->len;
-    size_t padded =
-        padded_bytes(wire_varint_size(client_credential.len) + client_credential.len +
-                     wire_varint_size(binding->len) + binding->len);
+    size_t padded = padded_bytes(wire_varint_size(client_credential.len) + client_credential.len +
+                                 wire_varint_size(binding->len) + binding->len);
     if (client_credential.len > CREDENTIAL_MAX_BYTES || padded == 0)
         return ERR(TOO_LARGE);
     wire_write_fixed(b, pseudonym_view(pseudonym));
@@ -124,9 +124,9 @@ struct err leaf_credential_open(const struct leaf_credential *credential,
     size_t mark = scratch->len;
     TRY(envelope_open(scratch, identity_key, pseudonym_view(credential->pseudonym),
                       credential->sealed_identity));
-    struct err err = identity_check(bytes_of(scratch->data + mark, scratch->len - mark),
-                                    credential->pseudonym, leaf_signature_key,
-                                    ret_client_credential);
+    struct err err =
+        identity_check(bytes_of(scratch->data + mark, scratch->len - mark), credential->pseudonym,
+                       leaf_signature_key, ret_client_credential);
     if (!err_is_ok(err))
         envelope_undo(scratch, mark);
     return err;

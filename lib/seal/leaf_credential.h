@@ -12,7 +12,8 @@
  *         leaf identity key)
  *     user pseudonym: shared by a user's leaves of one group; a new leaf that claims one is
  *         countersigned by an existing leaf of it, label "UserPseudonym", over
- *             struct { opaque group_id<V>; opaque user_pseudonym[16]; opaque leaf_signature_key<V>; }
+ *             struct { opaque group_id<V>; opaque user_pseudonym[16]; opaque leaf_signature_key<V>;
+ * }
  *
  * The group's settings in its GroupContext:
  *     extension type ROLES_EXTENSION_TYPE (private use):

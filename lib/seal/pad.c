@@ -2,8 +2,8 @@
 
 size_t pad_bucket_bytes(size_t len)
 {
-    static const size_t buckets[PAD_BUCKETS] = {256, 1024, 4096, 16384, 65536,
-                                                PAD_BUCKET_MAX_BYTES};
+    static const size_t buckets[PAD_BUCKETS] = {256,   1024,  4096,
+                                                16384, 65536, PAD_BUCKET_MAX_BYTES};
     for (size_t i = 0; i < PAD_BUCKETS; i++)
         if (len <= buckets[i] - PAD_HEAD_BYTES)
             return buckets[i];

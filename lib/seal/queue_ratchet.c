@@ -12,8 +12,7 @@ enum {
     FRESH_BYTES = 32,
     KEM_OUTPUT_BYTES = 32, /* of seal_hpke */
     /* what makes a refresh as long as the shortest item */
-    FRESH_PADDED_BYTES =
-        256 + QUEUE_ITEM_OVERHEAD_BYTES - 1 - KEM_OUTPUT_BYTES - AEAD_TAG_BYTES,
+    FRESH_PADDED_BYTES = 256 + QUEUE_ITEM_OVERHEAD_BYTES - 1 - KEM_OUTPUT_BYTES - AEAD_TAG_BYTES,
 };
 #define INFO bytes_str("Hearth 1 QueueRefresh")
 
@@ -139,8 +138,8 @@ static struct err open_refresh(struct queue_ratchet *r, struct bytes private_key
     number_of(r->sequence, number);
     struct err err = hpke_open(seal_hpke, private_key, public_key, enc, BYTES_LIST(INFO),
                                bytes_of(number, sizeof number), ciphertext, fresh);
-    if (err_is_ok(err) && !bytes_equal_ct(bytes_of(fresh + FRESH_BYTES, sizeof zeros),
-                                          bytes_of(zeros, sizeof zeros)))
+    if (err_is_ok(err) &&
+        !bytes_equal_ct(bytes_of(fresh + FRESH_BYTES, sizeof zeros), bytes_of(zeros, sizeof zeros)))
         err = ERR(WIRE_VALUE);
     if (err_is_ok(err))
         mix_in(r, bytes_of(fresh, FRESH_BYTES));

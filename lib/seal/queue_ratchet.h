@@ -63,9 +63,9 @@ CHECKED struct err queue_ratchet_seal(struct queue_ratchet *r, const struct queu
 /* Likewise, a refresh. queue_key: X25519, 32 bytes. Errors: those of kem_encap. */
 CHECKED struct err queue_ratchet_refresh(struct queue_ratchet *r, const struct rng *rng,
                                          struct bytes queue_key, struct buf *b);
-/* Client. Opens the item numbered r->sequence; the plaintext is appended to scratch, the body points
- * there. Nothing moves on failure: ERR_CRYPTO_TAG when it is not this item, wire errors. A refresh
- * is mixed in and comes back as kind REFRESH with an empty body. */
+/* Client. Opens the item numbered r->sequence; the plaintext is appended to scratch, the body
+ * points there. Nothing moves on failure: ERR_CRYPTO_TAG when it is not this item, wire errors. A
+ * refresh is mixed in and comes back as kind REFRESH with an empty body. */
 CHECKED struct err queue_ratchet_open(struct queue_ratchet *r, struct bytes queue_private_key,
                                       struct bytes queue_public_key, struct bytes sealed,
                                       struct buf *scratch, struct queue_item *ret_item);

@@ -100,9 +100,8 @@ struct err sealed_ref_open(struct bytes service_private_key, struct bytes servic
     if (ciphertext.len < AEAD_TAG_BYTES)
         return ERR(CRYPTO_TAG);
     uint8_t inside[SEALED_REF_MAX_BYTES];
-    struct err err =
-        hpke_open(seal_hpke, service_private_key, service_public_key, enc, BYTES_LIST(INFO, domain),
-                  bytes_of(NULL, 0), ciphertext, inside);
+    struct err err = hpke_open(seal_hpke, service_private_key, service_public_key, enc,
+                               BYTES_LIST(INFO, domain), bytes_of(NULL, 0), ciphertext, inside);
     if (err_is_ok(err))
         err = inside_parse(bytes_of(inside, ciphertext.len - AEAD_TAG_BYTES), ret_ref);
     bytes_wipe(inside, sizeof inside);

@@ -41,7 +41,7 @@ struct once {
 CHECKED struct err once_find(struct store_txn *txn, const struct once *once, struct buf *ret_answer,
                              bool *ret_found);
 /* In the transaction that looked with once_find: ERR_STORE_UNIQUE when there is an answer already.
- * Costs the database 60 bytes more than the answer. */
+ * Costs the database about 100 bytes more than the answer. */
 CHECKED struct err once_keep(struct store_txn *txn, const struct once *once, const struct rng *rng,
                              struct bytes answer, uint64_t now_s);
 /* Deletes up to `most` answers that are over. */

@@ -10,6 +10,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES] = {1};
 
+/* Either answer is right: what matters is that there is one, and that memory stays whole. */
+static void any(struct err err)
+{
+    (void)err;
+}
+
 static void credential(struct bytes in)
 {
     struct credential c;
@@ -41,10 +47,10 @@ static void key_set(struct bytes in)
         return;
     if (set.client_count > KEY_SET_CLIENTS_MAX || set.sig_count > 2 * KEY_SET_CLIENTS_MAX)
         abort();
-    (void)key_set_verify(&set, NULL);
+    any(key_set_verify(&set, NULL));
     before = set;
     before.version--;
-    (void)key_set_verify(&set, &before);
+    any(key_set_verify(&set, &before));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -59,13 +65,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         credential(in);
         break;
     case 1:
-        (void)credential_request_read(in, &request);
+        any(credential_request_read(in, &request));
         break;
     case 2:
         revocation_list(in);
         break;
     case 3:
-        (void)connection_package_read(in, bytes_of(fingerprint, 32), &package);
+        any(connection_package_read(in, bytes_of(fingerprint, 32), &package));
         break;
     default:
         key_set(in);
