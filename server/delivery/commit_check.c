@@ -1,5 +1,7 @@
 #include "server/delivery/commit_check.h"
 
+#include "crypto/labelled.h"
+
 #include "server/delivery/leaf_check.h"
 #include "server/delivery/roles.h"
 

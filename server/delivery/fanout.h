@@ -35,7 +35,7 @@ struct fanout_how {
     bool control; /* commits and Welcomes */
 };
 
-enum { FANOUT_NOBODY = UINT32_MAX };
+#define FANOUT_NOBODY UINT32_MAX
 /* To each of the leaves but the one with index `except` (FANOUT_NOBODY: to all).
  * ERR_TOO_LARGE over FAN_OUT_PARTS_MAX parts. */
 CHECKED struct err fanout_all(struct fanout *f, const struct fanout_from *from,
