@@ -271,6 +271,7 @@ static void on_read(void *arg, struct err result)
 static void start_read(struct domain *d)
 {
     struct courier *c = d->courier;
+    d->forget_us = 0;
     struct parcel *p = parcel_new(d);
     if (p != NULL) {
         p->batch.after = d->cursor;
@@ -304,7 +305,15 @@ static void rest(struct domain *d)
         return;
     courier_waiting(d, 0, 0);
     d->counted_us = 0;
-    if (!d->local && !d->counting)
+    if (d->local || d->counting)
+        return;
+    uint64_t now_us = courier_now_us(d->courier);
+    if (d->forget_us ==
+        0) /* who has answered is trusted for a while, and must not queue for slots */
+        d->forget_us = now_us + (d->answered ? COURIER_TRUST_US : 0);
+    if (now_us < d->forget_us)
+        courier_arm(d, d->forget_us);
+    else
         look_forget(d);
 }
 

@@ -19,6 +19,8 @@ enum {
     COURIER_COUNT_US = 10000000, /* a backlog is counted that often */
     COURIER_GIVE_UP_ROWS = 128,  /* in one transaction */
 };
+#define COURIER_TRUST_US UINT64_C(3600000000) /* a domain without rows is remembered for so long \
+                                               */
 
 /* A batch with what its way needs; one of its arrays is filled. */
 struct parcel {
@@ -49,6 +51,7 @@ struct domain {
     uint32_t failures; /* of the domain as a whole, in a row */
     uint64_t due_us;
     bool answered;            /* its last batch did not fail */
+    uint64_t forget_us;       /* it has no rows: when it goes */
     struct parcel *under_way; /* read, sent, or given up */
     bool in_slot, doubted_slot;
     unsigned settling; /* transactions that take rows away */

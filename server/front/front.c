@@ -19,8 +19,7 @@ static struct err fill(struct front *front)
     const struct front_env *env = front->env;
     TRY(limits_new(env->clock, env->rng, &front->limits));
     TRY(metrics_new(&front->metrics));
-    TRY(nonce_table_init(&front->nonces, (uint32_t)limit_value(front->limits, LIMIT_NONCES),
-                         env->rng));
+    TRY(nonce_table_init(&front->nonces, env->rng));
     return prepare_prf(front);
 }
 

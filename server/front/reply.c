@@ -79,7 +79,7 @@ static void charge_wrong_auth(struct hearth_call *call)
     struct limits *limits = p->front->limits;
     /* it is refused anyway, so what these say does not matter */
     struct err err = limit_take(limits, LIMIT_FAILED_AUTH_PREFIX, p->caller.source, 1, NULL);
-    if (front_is_known(p->front, p->claimed))
+    if (p->auth_ok && front_is_known(p->front, p->claimed))
         err = limit_take(limits, LIMIT_FAILED_AUTH_PREFIX, claimed, 1, NULL);
     (void)err;
 }

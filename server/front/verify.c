@@ -48,7 +48,8 @@ static struct err keep_nonce(struct front_pending *p)
     struct err err = nonce_table_take(
         &front->nonces,
         BYTES_LIST(bytes_of(&kind, 1), p->caller.id, bytes_of(p->auth.nonce, REQUEST_NONCE_BYTES)),
-        clock_monotonic_us(front->env->clock), 2 * window_s);
+        (uint32_t)limit_value(front->limits, LIMIT_NONCES), clock_monotonic_us(front->env->clock),
+        2 * window_s);
     if (err.code == ERR_FRONT_UNAUTHENTICATED)
         metrics_add(front->metrics, METRIC_REFUSED_REPLAY, 1);
     p->nonce_kept = err_is_ok(err);
