@@ -200,7 +200,5 @@ file(GLOB courier_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/su
 add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
 target_link_libraries(test_courier PUBLIC hearth_flags server_courier net test_support)
 hearth_unit_tests(server_courier server/courier test_courier)
-add_library(server_stub STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/support/stub/stub.c)
-target_link_libraries(server_stub PUBLIC hearth_flags server_front)
-hearth_unit_tests(server_attachment server/attachment net server_stub)
+hearth_unit_tests(server_attachment server/attachment net)
 hearth_unit_tests(server_keeper server/keeper)
