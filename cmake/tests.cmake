@@ -195,3 +195,7 @@ file(GLOB courier_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/su
 add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
 target_link_libraries(test_courier PUBLIC hearth_flags server_courier net test_support)
 hearth_unit_tests(server_courier server/courier test_courier)
+# The metrics page and the table of limits as their readers see them.
+hearth_program(front_page SOURCES tests/golden/front_page.c USES server_front net)
+hearth_test(golden_metrics_page COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/promtool.sh $<TARGET_FILE:front_page>)
+hearth_test(golden_limits_doc COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/limits_doc.sh $<TARGET_FILE:front_page>)
