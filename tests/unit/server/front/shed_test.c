@@ -86,6 +86,43 @@ static void signed_calls_of_one_caller(void **state)
     assert_int_equal(bed_metric(METRIC_REFUSED_LIMIT), 12);
 }
 
+/* Somebody filled the table of limits: what makes things fails closed, what frees them open. */
+static void fill_the_table(void)
+{
+    for (uint32_t i = 0; i < 3 * LIMIT_TABLE_SLOTS; i++) {
+        struct err err = limit_take(front_limits(bed.front), LIMIT_REGISTER_PREFIX,
+                                    bytes_of(&i, sizeof i), 6, NULL);
+        (void)err;
+    }
+}
+
+static void a_full_table_fails_closed(void **state)
+{
+    (void)state;
+    assert_int_equal(bed_code(&bed.callers[0]), HEARTH_OK);
+    fill_the_table();
+    bed_from("192.0.2.55");
+    struct answer a = refused(&bed.callers[1]);
+    assert_string_equal(a.message, "the server is overloaded");
+}
+
+static int setup_dequeue(void **state)
+{
+    (void)state;
+    bed = (struct bed){.unary_path = "/hearth.v1.Queue/Dequeue"};
+    bed_make();
+    return 0;
+}
+
+static void and_open_for_what_frees(void **state)
+{
+    (void)state;
+    fill_the_table();
+    bed_from("192.0.2.55");
+    assert_int_equal(bed_code(&bed.callers[1]), HEARTH_OK);
+    assert_int_equal(bed_code(&bed.callers[2]), HEARTH_UNAUTHENTICATED);
+}
+
 static void unverified_calls_of_one_source(void **state)
 {
     (void)state;
@@ -381,6 +418,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(control_of_sources, bed_setup_control, bed_teardown),
         cmocka_unit_test_setup_teardown(ME2_guessing_costs_the_source, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(signed_calls_of_one_caller, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(a_full_table_fails_closed, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(and_open_for_what_frees, setup_dequeue, bed_teardown),
         cmocka_unit_test_setup_teardown(unverified_calls_of_one_source, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(every_error_is_answered_by_its_row, bed_setup,
                                         bed_teardown),
