@@ -86,8 +86,10 @@ hearth_test(interop_mls COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/inter
   --client $<TARGET_FILE:mls_client> --client $<TARGET_FILE:mls_client> SECONDS 300 LABELS interop)
 # Groups of our members and another stack's, followed by a server of ours.
 hearth_program(mls_follow SOURCES tests/interop/mls_follow.c USES mls_public)
-hearth_test(interop_mls_live COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls_live.py
-  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 400 LABELS interop)
+hearth_test(interop_mls_live COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls_live.py --peer ts-mls
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --members 20 --ops 500 --seconds 60 SECONDS 600 LABELS interop)
+hearth_test(interop_mls_live_core COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls_live.py --peer core-crypto
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --members 20 --seconds 30 SECONDS 400 LABELS interop)
 target_include_directories(interop_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Other people's stacks against ours, each way; a peer that can't be installed is skipped and says why.
@@ -181,11 +183,24 @@ hearth_fuzz(seal_callers USES seal)
 hearth_fuzz(seal_signed USES seal)
 hearth_program(seal_seeds SOURCES tests/fuzz/seal_seeds.c USES seal) # writes the seeds of these two
 hearth_unit_tests(server_main server/main)
-hearth_unit_tests(server_front server/front net)
+# tests/support/server: signing clients.
+file(GLOB server_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/server/*.c)
+add_library(test_server STATIC EXCLUDE_FROM_ALL ${server_support_sources})
+target_link_libraries(test_server PUBLIC seal net test_support)
+hearth_unit_tests(server_front server/front test_rpc test_server)
 hearth_program(blob_bench SOURCES tests/bench/blob_bench.c USES store)
 target_include_directories(blob_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# tests/support/auth: the authentication service in a world of its own, and its clients.
+file(GLOB auth_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/auth/*.c)
+add_library(test_auth STATIC EXCLUDE_FROM_ALL ${auth_support_sources})
+target_link_libraries(test_auth PUBLIC server_auth server_keeper test_server net test_support)
+hearth_unit_tests(server_auth server/auth test_auth)
 # The courier with a queue service and peers that are models.
 file(GLOB courier_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/courier/*.c)
 add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
 target_link_libraries(test_courier PUBLIC hearth_flags server_courier net test_support)
 hearth_unit_tests(server_courier server/courier test_courier)
+add_library(server_stub STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/support/stub/stub.c)
+target_link_libraries(server_stub PUBLIC hearth_flags server_front)
+hearth_unit_tests(server_attachment server/attachment net server_stub)
+hearth_unit_tests(server_keeper server/keeper)

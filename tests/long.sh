@@ -7,5 +7,9 @@ python3 tests/run.py --fuzz-seconds "$seconds" || status=1
 bin=build/release/bin
 python3 tests/h2/attacks.py --server "$bin/bench_server" --seconds 30 || status=1
 python3 tests/h2/attacks.py --server "$bin/bench_server" --tls --seconds 30 || status=1
+# all suites that each peer has, public and private handshake messages
+for peer in ts-mls core-crypto; do
+    python3 tests/interop/mls_live.py --bin "$bin" --peer "$peer" --ops 500 --members 20 || [ $? = 77 ] || status=1
+done
 timeout "$seconds" "$bin/store_crash" --cycles 100000 || [ $? = 124 ] || status=1
 exit $status

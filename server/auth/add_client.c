@@ -100,7 +100,7 @@ AUTH_HANDLER(add_client, AddClient)
 {
     struct auth *auth = self;
     (void)out;
-    enum hearth_code code = auth_take_principal(auth, call, LIMIT_CLIENT_CHANGES);
+    enum hearth_code code = auth_take_principal(call, LIMIT_CLIENT_CHANGES);
     if (code != HEARTH_OK)
         return code;
     struct add_job *a = auth_job_new(auth, call, sizeof *a, in->idempotency);

@@ -62,9 +62,8 @@ bool auth_expire(struct auth *auth);
 
 /* ---- for Info.GetKeys */
 
-/* Appends the signed, numbered list of revoked credentials (seal/credential_chain.h). Made when it
- * has changed or the signer has, else from memory. Waits for a read of the store when it was
- * changed. */
+/* Appends the signed, numbered list of revoked credentials (seal/credential_chain.h), from memory:
+ * it is made anew after each change, soon. */
 CHECKED struct err auth_revocations(struct auth *auth, struct buf *b);
 /* The next AsSigningCredential signs from now on; the old one stays valid to its end. */
 CHECKED struct err auth_rotate(struct auth *auth);

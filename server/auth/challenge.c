@@ -1,8 +1,8 @@
 /* Puzzles for open registration (DoS2), stateless until one is solved:
  *
  *     challenge = struct { uint8 version = 1; uint8 bits; uint64 time_s; opaque mac[32]; }
- *     mac       = HMAC-SHA256(key, "Hearth 1 RegistrationChallenge" || version .. time || client key)
- *     solved    : SHA-256(challenge || client key || solution) begins with `bits` zero bits
+ *     mac       = HMAC-SHA256(key, "Hearth 1 RegistrationChallenge" || version .. time || client
+ * key) solved    : SHA-256(challenge || client key || solution) begins with `bits` zero bits
  *
  * A challenge is good for one client key, five minutes and one account: the mac of a spent one is
  * kept, as a PRF value, until it would be too old anyway.

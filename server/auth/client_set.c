@@ -52,8 +52,7 @@ static struct err removes(const struct key_set *before, const struct key_set *af
     return keeps(before, after, change->removed) ? ERR_OK : ERR(KEY_SET);
 }
 
-struct err client_set_next(struct bytes current, struct bytes next,
-                           const struct set_change *change)
+struct err client_set_next(struct bytes current, struct bytes next, const struct set_change *change)
 {
     struct key_set before, after;
     if (!err_is_ok(key_set_parse(current, &before)))

@@ -133,8 +133,8 @@ static struct err client_seal(const struct auth *auth, const struct client *clie
     wire_write_vector(&plain, buf_view(&client->credential));
     size_t mark = wire_vector_begin(&plain);
     for (size_t i = 0; i < client->credential_count; i++) {
-        wire_write_fixed(&plain, bytes_of(client->credentials[i].fingerprint,
-                                          CREDENTIAL_FINGERPRINT_BYTES));
+        wire_write_fixed(
+            &plain, bytes_of(client->credentials[i].fingerprint, CREDENTIAL_FINGERPRINT_BYTES));
         wire_write_u64(&plain, client->credentials[i].not_after);
     }
     wire_vector_end(&plain, mark);

@@ -1,5 +1,5 @@
-/* DeleteUser: the last KeySet is empty, and nothing else remains but the version of the label, which
- * the log commits to, and the fingerprints on the revocation list. */
+/* DeleteUser: the last KeySet is empty, and nothing else remains but the version of the label,
+ * which the log commits to, and the fingerprints on the revocation list. */
 #include "server/auth/inside.h"
 
 struct delete_job {
@@ -45,6 +45,7 @@ static void finish(struct auth_job *job, const struct auth_receipt *receipt)
 static void reply(struct auth_job *job)
 {
     struct delete_job *d = (struct delete_job *)job;
+    revocations_changed(job->auth);
     d->logged = (struct auth_logged){job, finish};
     auth_log_then(&d->logged, d->key_set);
 }

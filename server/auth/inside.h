@@ -35,7 +35,6 @@ struct auth {
     struct revocation_cache {
         struct buf list;
         uint64_t number;
-        uint8_t signer[CREDENTIAL_FINGERPRINT_BYTES];
     } revoked;
     struct auth_listeners *listeners;
 };
@@ -73,8 +72,8 @@ CHECKED struct err auth_run_by_id(struct store_txn *txn, enum auth_statement sta
                                   const uint8_t id[AUTH_ID_BYTES]);
 
 /* Last version of a label, which outlives user and handle as it does in the log. NOT_FOUND. */
-CHECKED struct err label_version(struct store_txn *txn, const struct auth *auth,
-                                 struct bytes label, uint64_t *ret_version);
+CHECKED struct err label_version(struct store_txn *txn, const struct auth *auth, struct bytes label,
+                                 uint64_t *ret_version);
 CHECKED struct err label_set_version(struct store_txn *txn, const struct auth *auth,
                                      struct bytes label, uint64_t version);
 
@@ -108,11 +107,8 @@ enum hearth_code auth_job_read(struct auth_job *job);
 enum hearth_code auth_job_fail(struct auth_job *job, struct err err);
 /* The call has been answered. */
 void auth_job_end(struct auth_job *job);
-/* Takes from a bucket (cost 0: asks whether there is something), or ends the call and says how. */
-enum hearth_code auth_take(struct auth *auth, struct hearth_call *call, enum limit limit,
-                           struct bytes principal, uint32_t cost);
-enum hearth_code auth_take_principal(struct auth *auth, struct hearth_call *call,
-                                     enum limit limit);
+/* Takes one of the caller's bucket, or ends the call and says how. */
+enum hearth_code auth_take_principal(struct hearth_call *call, enum limit limit);
 /* The receipt for the key set just committed, then finish(job, receipt), on the loop. */
 struct auth_logged {
     struct auth_job *job;
@@ -224,7 +220,7 @@ CHECKED struct err client_set_next(struct bytes current, struct bytes next,
 CHECKED struct err client_set_store(struct store_txn *txn, const struct auth *auth,
                                     struct user *user, struct bytes next);
 
-/* ---- handles: handle.c */
+/* ---- handle_row.c */
 
 struct handle {
     uint8_t id[AUTH_ID_BYTES];
@@ -238,8 +234,20 @@ void handle_id(const struct auth *auth, struct bytes hash, uint8_t ret_id[AUTH_I
 CHECKED struct err handle_load(struct store_txn *txn, const struct auth *auth,
                                const uint8_t id[AUTH_ID_BYTES], uint64_t now_s,
                                struct handle *ret_handle);
+CHECKED struct err handle_insert(struct store_txn *txn, const struct auth *auth,
+                                 const struct handle *handle);
+/* 0x02 || hash */
+void handle_label(struct bytes hash, struct buf *ret_label);
+/* The call is signed as this handle. */
+CHECKED struct err handle_caller(const struct auth *auth, struct hearth_call *call,
+                                 struct bytes hash, uint8_t ret_id[AUTH_ID_BYTES]);
 /* With packages and offers; the label stays. */
 CHECKED struct err handle_delete(struct store_txn *txn, const uint8_t id[AUTH_ID_BYTES]);
+
+/* The row of an offer as associated data. */
+enum { OFFER_PLACE_BYTES = AUTH_ID_BYTES + 8 };
+void offer_place(const uint8_t handle[AUTH_ID_BYTES], uint64_t number,
+                 uint8_t ret_place[OFFER_PLACE_BYTES]);
 
 /* ---- listeners.c: who listens to which handle */
 
@@ -254,16 +262,22 @@ void listeners_wake(struct auth_listeners *listeners, const uint8_t handle[AUTH_
 CHECKED struct err revoke(struct store_txn *txn,
                           const uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES],
                           uint64_t not_after);
+/* The list has changed, and is signed anew: soon, or now (waits). */
+void revocations_changed(struct auth *auth);
+CHECKED struct err revocations_refresh(struct auth *auth);
 
 /* A solution was accepted: the next puzzles are harder for a while. */
 void puzzle_count(struct auth *auth);
 uint32_t puzzle_bits(struct auth *auth);
-/* Was the puzzle given out by us, for this key, not too long ago, and is it solved? ret_id is its id
- * at rest, good once. */
+/* Was the puzzle given out by us, for this key, not too long ago, and is it solved? ret_id is its
+ * id at rest, good once. */
 CHECKED struct err puzzle_check(struct auth *auth, struct bytes challenge, struct bytes key,
                                 struct bytes solution, uint8_t ret_id[AUTH_ID_BYTES]);
 
 CHECKED struct err auth_add_keys(struct auth *auth);
+/* The key source left the call to the handler because it knows no such caller: only a repeated
+ * request can be answered. Takes as long as a verification. */
+bool auth_caller_is_gone(struct hearth_call *call);
 
 /* Draws invitations into a transaction; codes: count times AUTH_INVITATION_BYTES. */
 CHECKED struct err invitation_store(struct store_txn *txn, const struct auth *auth,
@@ -271,7 +285,7 @@ CHECKED struct err invitation_store(struct store_txn *txn, const struct auth *au
 
 /* ---- handlers, one file each */
 
-#define AUTH_HANDLER(name, Type)                                                               \
+#define AUTH_HANDLER(name, Type)                                                                  \
     enum hearth_code auth_##name(struct hearth_call *call, const Hearth__V1__##Type##Request *in, \
                                  Hearth__V1__##Type##Response *out, void *self)
 AUTH_HANDLER(get_registration_challenge, GetRegistrationChallenge);

@@ -45,8 +45,8 @@ static struct err put_profile(struct store_txn *txn, const struct register_job *
     uint64_t changes = 0;
     auth_id(auth, "profile", r->profile_index, user->profile);
     user->has_profile = true;
-    struct err err = auth_seal(auth, "profile", bytes_of(user->profile, AUTH_ID_BYTES), r->profile,
-                               &sealed);
+    struct err err =
+        auth_seal(auth, "profile", bytes_of(user->profile, AUTH_ID_BYTES), r->profile, &sealed);
     if (err_is_ok(err)) {
         struct stmt *s = stmt_use(txn, PROFILE_INSERT);
         stmt_bind_blob(s, 1, bytes_of(user->profile, AUTH_ID_BYTES));
@@ -162,21 +162,20 @@ static void check_permit(struct register_job *r, const Hearth__V1__RegistrationP
         auth_id(auth, "invitation", auth_in(permit->invitation), r->permit_id);
         r->permitted = auth->options.mode != AUTH_CLOSED;
     } else if (permit->permit_case == HEARTH__V1__REGISTRATION_PERMIT__PERMIT_SOLUTION) {
-        struct err err = puzzle_check(auth, auth_in(permit->solution->challenge),
-                                      r->request.public_key,
-                                      auth_in(permit->solution->solution), r->permit_id);
+        struct err err =
+            puzzle_check(auth, auth_in(permit->solution->challenge), r->request.public_key,
+                         auth_in(permit->solution->solution), r->permit_id);
         r->permitted = err_is_ok(err) && auth->options.mode == AUTH_OPEN;
     }
 }
 
 /* What everybody shares is taken only by what carries a permit, so that bad requests can't use it
  * up: by a puzzle once it is seen to be solved, by an invitation once it was spent. */
-static enum hearth_code take_shared(struct auth *auth, struct hearth_call *call, uint32_t cost)
+static enum hearth_code take_shared(struct hearth_call *call, uint32_t cost)
 {
     const struct bytes everybody = bytes_str("all");
-    enum hearth_code code = auth_take(auth, call, LIMIT_REGISTER_ALL, everybody, cost);
-    return code != HEARTH_OK ? code
-                             : auth_take(auth, call, LIMIT_REGISTER_DAY, everybody, cost);
+    enum hearth_code code = front_limit(call, LIMIT_REGISTER_ALL, everybody, cost);
+    return code != HEARTH_OK ? code : front_limit(call, LIMIT_REGISTER_DAY, everybody, cost);
 }
 
 static void count(struct register_job *r)
@@ -223,7 +222,7 @@ AUTH_HANDLER(register_user, RegisterUser)
 {
     struct auth *auth = self;
     (void)out;
-    enum hearth_code code = auth_take_principal(auth, call, LIMIT_REGISTER_PREFIX);
+    enum hearth_code code = front_limit(call, LIMIT_REGISTER_PREFIX, front_caller(call)->source, 1);
     if (code != HEARTH_OK)
         return code;
     struct register_job *r = auth_job_new(auth, call, sizeof *r, in->idempotency);
@@ -236,7 +235,7 @@ AUTH_HANDLER(register_user, RegisterUser)
     if (!err_is_ok(err))
         return auth_job_fail(&r->job, err);
     if (r->permitted)
-        code = take_shared(auth, call, r->invitation ? 0 : 1);
+        code = take_shared(call, r->invitation ? 0 : 1);
     if (code != HEARTH_OK) {
         auth_job_end(&r->job);
         return code;

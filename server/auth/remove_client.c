@@ -1,5 +1,5 @@
-/* RemoveClient: takes one client out of the set; its credentials are revoked. The last one goes with
- * DeleteUser only. A client may remove itself: when that was done and the answer got lost, the
+/* RemoveClient: takes one client out of the set; its credentials are revoked. The last one goes
+ * with DeleteUser only. A client may remove itself: when that was done and the answer got lost, the
  * repeated request comes from a caller that is gone (keys.c). */
 #include "server/auth/inside.h"
 
@@ -62,6 +62,7 @@ static void finish(struct auth_job *job, const struct auth_receipt *receipt)
 static void reply(struct auth_job *job)
 {
     struct remove_job *m = (struct remove_job *)job;
+    revocations_changed(job->auth);
     m->logged = (struct auth_logged){job, finish};
     auth_log_then(&m->logged, m->key_set);
 }
@@ -70,7 +71,7 @@ AUTH_HANDLER(remove_client, RemoveClient)
 {
     struct auth *auth = self;
     (void)out;
-    enum hearth_code code = auth_take_principal(auth, call, LIMIT_CLIENT_CHANGES);
+    enum hearth_code code = auth_take_principal(call, LIMIT_CLIENT_CHANGES);
     if (code != HEARTH_OK)
         return code;
     struct remove_job *m = auth_job_new(auth, call, sizeof *m, in->idempotency);

@@ -62,7 +62,7 @@ AUTH_HANDLER(renew_client, RenewClient)
 {
     struct auth *auth = self;
     (void)out;
-    enum hearth_code code = auth_take_principal(auth, call, LIMIT_CLIENT_CHANGES);
+    enum hearth_code code = auth_take_principal(call, LIMIT_CLIENT_CHANGES);
     if (code != HEARTH_OK)
         return code;
     struct renew_job *r = auth_job_new(auth, call, sizeof *r, in->idempotency);

@@ -55,7 +55,7 @@ struct err auth_map_u64(struct stmt *row, void *arg)
 }
 
 struct err auth_run_by_id(struct store_txn *txn, enum auth_statement statement,
-                               const uint8_t id[AUTH_ID_BYTES])
+                          const uint8_t id[AUTH_ID_BYTES])
 {
     struct stmt *s = stmt_use(txn, statement);
     stmt_bind_blob(s, 1, bytes_of(id, AUTH_ID_BYTES));
@@ -100,7 +100,7 @@ uint32_t auth_month(uint64_t unix_s)
     uint64_t era = days / 146097, day = days % 146097;
     uint64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
     uint64_t of_year = day - (365 * year + year / 4 - year / 100);
-    uint64_t march = (5 * of_year + 2) / 153; /* 0 is March */
+    uint64_t march = (5 * of_year + 2) / 153;              /* 0 is March */
     uint64_t months = (era * 400 + year) * 12 + march + 2; /* since 0000-01 */
     return (uint32_t)(months - 1970 * 12);
 }

@@ -8,7 +8,8 @@
  *
  * label: last version of every key set label there ever was, as the log commits to it. user.unused_
  * hour: when it was made while no client of it has called, then 0. client.seen_month: 0 until the
- * first call. profile.shown: 0 staged, 1 fetched by index. handle.next_offer: the last number given.
+ * first call. profile.shown: 0 staged, 1 fetched by index. handle.next_offer: the last number
+ * given.
  */
 static const struct store_migration migrations[] = {
     {1,
@@ -138,9 +139,8 @@ static const struct stmt_row statements[] = {
     [REPORT_NEXT] = {"report_next", "SELECT sealed, number, day FROM report WHERE number > $1"
                                     " ORDER BY number LIMIT 1"},
     [REPORT_DROP] = {"report_drop", "DELETE FROM report WHERE number = $1"},
-    [REPORT_EXPIRE] = {"report_expire",
-                       "DELETE FROM report WHERE number IN"
-                       " (SELECT number FROM report WHERE day < $1 LIMIT $2)"},
+    [REPORT_EXPIRE] = {"report_expire", "DELETE FROM report WHERE number IN"
+                                        " (SELECT number FROM report WHERE day < $1 LIMIT $2)"},
 
     [REVOKED_INSERT] = {"revoked_insert", "INSERT INTO revoked (fingerprint, expires_day)"
                                           " VALUES ($1, $2) ON CONFLICT (fingerprint) DO NOTHING"},
@@ -151,11 +151,10 @@ static const struct stmt_row statements[] = {
     [REVOKED_NUMBER] = {"revoked_number", "SELECT number FROM revoked_list WHERE one = 1"},
     [REVOKED_COUNT_UP] = {"revoked_count_up", "UPDATE revoked_list SET number = number + 1"
                                               " WHERE one = 1"},
-    [COUNTS] = {"counts",
-                "SELECT (SELECT COUNT(*) FROM user), (SELECT COUNT(*) FROM client),"
-                " (SELECT COUNT(*) FROM handle), (SELECT COUNT(*) FROM invitation),"
-                " (SELECT COUNT(*) FROM offer), (SELECT COUNT(*) FROM report),"
-                " (SELECT COUNT(*) FROM revoked)"},
+    [COUNTS] = {"counts", "SELECT (SELECT COUNT(*) FROM user), (SELECT COUNT(*) FROM client),"
+                          " (SELECT COUNT(*) FROM handle), (SELECT COUNT(*) FROM invitation),"
+                          " (SELECT COUNT(*) FROM offer), (SELECT COUNT(*) FROM report),"
+                          " (SELECT COUNT(*) FROM revoked)"},
     ONCE_STATEMENTS,
 };
 

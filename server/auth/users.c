@@ -2,6 +2,8 @@
  *
  *     user.sealed    struct { opaque name<V>; opaque key_set<V>; opaque profile<V>; opaque
  *                    staged<V>; }                        the last two: id at rest, or empty */
+#include <stdlib.h>
+
 #include "server/auth/inside.h"
 #include "wire/reader.h"
 #include "wire/writer.h"

@@ -35,6 +35,7 @@ struct limits {
     atomic_bool off;
     _Atomic uint64_t values[LIMITS];
     struct bucket_rate rates[LIMITS]; /* of bucket rows: follows from the values */
+    _Atomic uint64_t refused[LIMITS];
     atomic_bool rekeying;
     struct bucket_table table;
 };
@@ -136,10 +137,18 @@ struct err limit_take(struct limits *limits, enum limit limit, struct bytes prin
     rekey_daily(limits, now_us);
     struct err err = bucket_table_take(&limits->table, limits->rates, (uint16_t)limit, principal,
                                        cost, now_us, &wait_us);
-    if (err_is_ok(err) || ret_retry_after_s == NULL)
+    if (err_is_ok(err))
+        return err;
+    atomic_fetch_add_explicit(&limits->refused[limit], 1, memory_order_relaxed);
+    if (ret_retry_after_s == NULL)
         return err;
     *ret_retry_after_s = wait_us / 1000000 >= UINT32_MAX - 1
                              ? LIMIT_RETRY_NEVER
                              : (uint32_t)((wait_us + 999999) / 1000000);
     return err;
+}
+
+uint64_t limit_refused(const struct limits *limits, enum limit limit)
+{
+    return atomic_load_explicit(&limits->refused[limit], memory_order_relaxed);
 }

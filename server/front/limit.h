@@ -61,5 +61,7 @@ uint64_t limit_value(const struct limits *limits, enum limit limit);
  * written only on failure and may be NULL. principal: any bytes. */
 CHECKED struct err limit_take(struct limits *limits, enum limit limit, struct bytes principal,
                               uint32_t cost, uint32_t *ret_retry_after_s);
+/* How often a bucket row had nothing left, since the start. */
+uint64_t limit_refused(const struct limits *limits, enum limit limit);
 
 #endif

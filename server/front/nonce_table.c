@@ -2,36 +2,49 @@
 
 #include <stdlib.h>
 
-struct err nonce_table_init(struct nonce_table *table, uint32_t most, const struct rng *rng)
+struct err nonce_table_init(struct nonce_table *table, const struct rng *rng)
 {
     uint8_t key[32];
-    uint32_t chains = 1;
-    while (chains < most)
-        chains *= 2;
     TRY(rng_fill(rng, key, sizeof key));
-    *table = (struct nonce_table){.most = most, .mask = chains - 1};
+    *table = (struct nonce_table){0};
     hmac_init(&table->mac, &hash_sha256, bytes_of(key, sizeof key));
     bytes_wipe(key, sizeof key);
-    /* not malloc: pages that are never used are never there */
-    table->ring = calloc(most, sizeof *table->ring);
-    table->heads = calloc(chains, sizeof *table->heads);
-    if (table->ring != NULL && table->heads != NULL && pthread_mutex_init(&table->lock, NULL) == 0)
-        return ERR_OK;
-    free(table->ring);
-    free(table->heads);
-    *table = (struct nonce_table){0};
-    return ERR(NO_MEMORY);
+    if (pthread_mutex_init(&table->lock, NULL) != 0)
+        return ERR(NO_MEMORY);
+    table->open = true;
+    return ERR_OK;
 }
 
 void nonce_table_clear(struct nonce_table *table)
 {
-    if (table->ring == NULL)
+    if (!table->open)
         return;
     (void)pthread_mutex_destroy(&table->lock);
     free(table->ring);
     free(table->heads);
     hmac_clear(&table->mac);
     *table = (struct nonce_table){0};
+}
+
+/* Under the lock, once. */
+static struct err make_room(struct nonce_table *table, uint32_t most)
+{
+    uint32_t chains = 1;
+    while (chains < most)
+        chains *= 2;
+    /* not malloc: pages that are never used are never there */
+    table->ring = calloc(most, sizeof *table->ring);
+    table->heads = calloc(chains, sizeof *table->heads);
+    if (table->ring == NULL || table->heads == NULL) {
+        free(table->ring);
+        free(table->heads);
+        table->ring = NULL;
+        table->heads = NULL;
+        return ERR(NO_MEMORY);
+    }
+    table->most = most;
+    table->mask = chains - 1;
+    return ERR_OK;
 }
 
 static void tag_of(const struct nonce_table *table, struct bytes_list name,
@@ -87,22 +100,28 @@ static void add(struct nonce_table *table, const uint8_t tag[NONCE_TAG_BYTES], u
     table->count++;
 }
 
-struct err nonce_table_take(struct nonce_table *table, struct bytes_list name, uint64_t now_us,
-                            uint32_t keep_s)
+static struct err take(struct nonce_table *table, const uint8_t tag[NONCE_TAG_BYTES], uint32_t most,
+                       uint32_t now_s, uint32_t keep_s)
 {
-    uint8_t tag[NONCE_TAG_BYTES];
-    uint32_t now_s = (uint32_t)(now_us / 1000000);
-    struct err err = ERR_OK;
-    tag_of(table, name, tag);
-    (void)pthread_mutex_lock(&table->lock);
+    if (table->ring == NULL)
+        TRY(make_room(table, most));
     while (table->count > 0 && table->ring[table->first].until_s < now_s)
         drop_oldest(table);
     if (is_known(table, tag))
-        err = ERR(FRONT_UNAUTHENTICATED);
-    else if (table->count == table->most)
-        err = ERR(FRONT_OVERLOAD);
-    else
-        add(table, tag, now_s + keep_s);
+        return ERR(FRONT_UNAUTHENTICATED);
+    if (table->count == table->most)
+        return ERR(FRONT_OVERLOAD);
+    add(table, tag, now_s + keep_s);
+    return ERR_OK;
+}
+
+struct err nonce_table_take(struct nonce_table *table, struct bytes_list name, uint32_t most,
+                            uint64_t now_us, uint32_t keep_s)
+{
+    uint8_t tag[NONCE_TAG_BYTES];
+    tag_of(table, name, tag);
+    (void)pthread_mutex_lock(&table->lock);
+    struct err err = take(table, tag, most, (uint32_t)(now_us / 1000000), keep_s);
     (void)pthread_mutex_unlock(&table->lock);
     return err;
 }

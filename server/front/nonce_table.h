@@ -31,17 +31,19 @@ struct nonce_table {
     uint32_t most, mask;
     uint32_t first, count; /* of the ring */
     struct hmac mac;       /* prepared */
+    bool open;
 };
 
-/* most: at least 1, at most 2^30. ERR_NO_MEMORY, or the rng's. */
-CHECKED struct err nonce_table_init(struct nonce_table *table, uint32_t most,
-                                    const struct rng *rng);
+/* Errors: ERR_NO_MEMORY, or the rng's. */
+CHECKED struct err nonce_table_init(struct nonce_table *table, const struct rng *rng);
 void nonce_table_clear(struct nonce_table *table); /* safe on the zero state */
 
-/* Remembers it for keep_s. ERR_FRONT_UNAUTHENTICATED: seen before. ERR_FRONT_OVERLOAD: full.
- * keep_s should not change much: one that is remembered for less waits behind those before it. */
+/* Remembers it for keep_s. most: how many may be remembered, at least 1, at most 2^30; the table is
+ * made at the first call, and keeps that size. ERR_FRONT_UNAUTHENTICATED: seen before.
+ * ERR_FRONT_OVERLOAD: full. keep_s should not change much: one that is remembered for less waits
+ * behind those before it. ERR_NO_MEMORY. */
 CHECKED struct err nonce_table_take(struct nonce_table *table, struct bytes_list name,
-                                    uint64_t now_us, uint32_t keep_s);
+                                    uint32_t most, uint64_t now_us, uint32_t keep_s);
 uint32_t nonce_table_count(struct nonce_table *table);
 
 #endif

@@ -17,6 +17,7 @@ ONLY = [  # (header prefix, folders or files that may include it)
     ("sqlite3.h", ("lib/store/",)),
     ("nghttp2/", ("lib/rpc/",)),
     ("event2/", ("lib/net/",)),
+    ("curl/", ("server/main/notifier",)),
 ]
 
 

@@ -4,10 +4,29 @@
 
 #include "base/clock.h"
 
-enum { PARTIES_MAX = 1 << 16, LIFETIME_SECONDS = 30 * 24 * 3600 };
+enum { ROOM_AT_FIRST = 1024, PARTIES_MAX = 1 << 26, LIFETIME_SECONDS = 30 * 24 * 3600 };
 
-static struct party *table[PARTIES_MAX];
+/* By id. Ids are never used twice, so that a stale one is noticed; runners of whole test plans make
+ * hundreds of thousands and give few back. */
+static struct party **table;
+static uint32_t room;
 static uint32_t next_id = 1;
+
+static struct err table_reserve(void)
+{
+    if (next_id < room)
+        return ERR_OK;
+    if (room >= PARTIES_MAX)
+        return ERR(TOO_LARGE);
+    uint32_t larger = room == 0 ? ROOM_AT_FIRST : 2 * room;
+    struct party **grown = realloc(table, larger * sizeof *grown);
+    if (grown == NULL)
+        return ERR(NO_MEMORY);
+    memset(grown + room, 0, (larger - room) * sizeof *grown);
+    table = grown;
+    room = larger;
+    return ERR_OK;
+}
 
 static struct err find_psk(void *self, struct bytes psk_id, struct buf *psk)
 {
@@ -29,8 +48,9 @@ struct err party_new(uint32_t suite_id, struct bytes identity, bool encrypt_hand
     const struct suite *suite = suite_id <= UINT16_MAX ? suite_find((uint16_t)suite_id) : NULL;
     if (suite == NULL)
         return ERR(MLS_SUITE_UNKNOWN);
-    if (identity.len > PARTY_IDENTITY_MAX || next_id == PARTIES_MAX)
+    if (identity.len > PARTY_IDENTITY_MAX)
         return ERR(TOO_LARGE);
+    TRY(table_reserve());
     struct party *p = calloc(1, sizeof *p);
     if (p == NULL)
         return ERR(NO_MEMORY);
@@ -61,7 +81,7 @@ struct err party_new(uint32_t suite_id, struct bytes identity, bool encrypt_hand
 
 struct party *party_find(uint32_t id)
 {
-    return id < PARTIES_MAX ? table[id] : NULL;
+    return id < next_id && table != NULL ? table[id] : NULL;
 }
 
 void party_free(uint32_t id)
@@ -77,6 +97,7 @@ void party_free(uint32_t id)
         buf_clear(&p->psks[i].id);
         buf_clear(&p->psks[i].key);
     }
+    free(p->seen);
     free(p);
 }
 
@@ -84,6 +105,10 @@ void party_free_all(void)
 {
     for (uint32_t id = 1; id < next_id; id++)
         party_free(id);
+    free(table);
+    table = NULL;
+    room = 0;
+    next_id = 1;
 }
 
 void party_encrypt(struct party *p, bool encrypt_handshake)
@@ -118,8 +143,14 @@ struct err party_store_psk(struct party *p, struct bytes id, struct bytes key)
 
 static struct err remember(struct party *p, const struct digest *message, const struct digest *ref)
 {
-    if (p->seen_count == PARTY_SEEN_MAX)
-        return ERR(TOO_LARGE);
+    if (p->seen_count == p->seen_room) {
+        size_t larger = p->seen_room == 0 ? 16 : 2 * p->seen_room;
+        struct party_seen *grown = realloc(p->seen, larger * sizeof *grown);
+        if (grown == NULL)
+            return ERR(NO_MEMORY);
+        p->seen = grown;
+        p->seen_room = larger;
+    }
     p->seen[p->seen_count++] = (struct party_seen){*message, *ref};
     return ERR_OK;
 }

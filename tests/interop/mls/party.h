@@ -7,7 +7,7 @@
 
 #include "mls/member/group.h"
 
-enum { PARTY_IDENTITY_MAX = 256, PARTY_PSKS_MAX = 64, PARTY_SEEN_MAX = 256 };
+enum { PARTY_IDENTITY_MAX = 256, PARTY_PSKS_MAX = 64 };
 
 struct party_psk {
     struct buf id;
@@ -33,8 +33,9 @@ struct party {
     uint32_t predecessor; /* of a reinitialised group: the party that was in the old one; or 0 */
     struct party_psk psks[PARTY_PSKS_MAX];
     size_t psk_count;
-    struct party_seen seen[PARTY_SEEN_MAX];
+    struct party_seen *seen; /* [seen_count], room for seen_room */
     size_t seen_count;
+    size_t seen_room;
 };
 
 /* A new one with a fresh signature key, in the table. ERR_MLS_SUITE_UNKNOWN, ERR_TOO_LARGE. */

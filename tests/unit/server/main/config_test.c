@@ -105,12 +105,12 @@ static void tells_differences(void **state)
     config_defaults(&a);
     config_defaults(&b);
     b.server_drain_seconds = 1; /* live */
-    b.server_threads = 2;       /* not */
+    b.server_threads = 2;       /* not, like the next */
     (void)strcpy(b.tls_key, "other.pem");
     config_differences(&a, &b, true, count_name, &live);
     config_differences(&a, &b, false, count_name, &restart);
-    assert_int_equal(live, 2);
-    assert_int_equal(restart, 1);
+    assert_int_equal(live, 1);
+    assert_int_equal(restart, 2);
 }
 
 int main(void)
