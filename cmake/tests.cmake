@@ -209,3 +209,5 @@ add_library(server_stub STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/suppor
 target_link_libraries(server_stub PUBLIC hearth_flags server_front)
 hearth_unit_tests(server_attachment server/attachment net server_stub)
 hearth_unit_tests(server_keeper server/keeper)
+hearth_program(queue_bench SOURCES tests/bench/queue_bench.c USES server_queue net test_support)
+target_include_directories(queue_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
