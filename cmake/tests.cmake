@@ -190,6 +190,11 @@ target_link_libraries(test_server PUBLIC seal net test_support)
 hearth_unit_tests(server_front server/front test_rpc test_server)
 hearth_program(blob_bench SOURCES tests/bench/blob_bench.c USES store)
 target_include_directories(blob_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# tests/support/auth: the authentication service in a world of its own, and its clients.
+file(GLOB auth_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/auth/*.c)
+add_library(test_auth STATIC EXCLUDE_FROM_ALL ${auth_support_sources})
+target_link_libraries(test_auth PUBLIC server_auth server_keeper test_server net test_support)
+hearth_unit_tests(server_auth server/auth test_auth)
 # The courier with a queue service and peers that are models.
 file(GLOB courier_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/courier/*.c)
 add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
