@@ -38,17 +38,25 @@ void auth_world_use_vfs(struct auth_world *w, const char *name)
     w->options.store.path = "auth.db";
 }
 
+static uint64_t most_of(const char *limit)
+{
+    for (int i = 0; i < LIMITS; i++)
+        if (strcmp(limit_row((enum limit)i)->name, limit) == 0)
+            return limit_row((enum limit)i)->most;
+    return 0;
+}
+
 static void open_all(struct auth_world *w, bool limits)
 {
-    static const char *const raised[] = {"REGISTER_PREFIX", "REGISTER_ALL",  "CLIENT_CHANGES",
-                                         "PROFILE_CHANGES", "HANDLE_CHECKS", "CONNECT_HANDLE",
-                                         "KEY_PACKAGE_UPLOADS", "FAILED_AUTH_PREFIX",
-                                         "ANONYMOUS_PREFIX"};
+    static const char *const raised[] = {
+        "REGISTER_PREFIX",     "REGISTER_ALL",       "CLIENT_CHANGES",
+        "PROFILE_CHANGES",     "HANDLE_CHECKS",      "CONNECT_HANDLE",
+        "KEY_PACKAGE_UPLOADS", "FAILED_AUTH_PREFIX", "ANONYMOUS_PREFIX"};
     w->loop = loop_new_stepped(&w->fake, &w->rng);
     assert_non_null(w->loop);
     assert_ok(front_new(&w->env, &w->front_options, &w->front));
     for (size_t i = 0; i < sizeof raised / sizeof *raised && !limits; i++)
-        assert_ok(limits_set(front_limits(w->front), raised[i], 100000));
+        assert_ok(limits_set(front_limits(w->front), raised[i], most_of(raised[i])));
     assert_ok(auth_open(&w->env, &w->options, &w->auth));
     const struct hearth_interceptor interceptor = front_interceptor(w->front);
     const struct hearth_server_options server = {
@@ -205,8 +213,7 @@ void auth_world_begin(struct auth_world *w, struct caller *who, const char *meth
     if (who != NULL)
         options.signer = caller_signer(who);
     *c = (struct auth_call){.world = w};
-    c->call =
-        hearth_channel_start(w->channel, endpoint_of(method), &options, in, on_call_done, c);
+    c->call = hearth_channel_start(w->channel, endpoint_of(method), &options, in, on_call_done, c);
     assert_non_null(c->call);
 }
 

@@ -1,5 +1,6 @@
 /* A world with the authentication service alone: server, front, keeper and any number of callers on
- * one stepped loop with a fake clock and one seed; auth.db inline, in memory or on the fault VFS. */
+ * one stepped loop with a fake clock and one seed; auth.db inline, in memory or on the fault VFS.
+ */
 #ifndef TESTS_SUPPORT_AUTH_WORLD_H
 #define TESTS_SUPPORT_AUTH_WORLD_H
 
@@ -49,7 +50,8 @@ void auth_world_hours(struct auth_world *w, uint64_t hours);
 /* Runs of the expiries until nothing is left. */
 void auth_world_expire(struct auth_world *w);
 
-/* A unary call of /hearth.v1.Auth/method; who may be NULL. out (or NULL) is the caller's to free. */
+/* A unary call of /hearth.v1.Auth/method; who may be NULL. out (or NULL) is the caller's to free.
+ */
 enum hearth_code auth_world_call(struct auth_world *w, struct caller *who, const char *method,
                                  const ProtobufCMessage *in, ProtobufCMessage **out);
 /* The same, begun; ended by auth_world_settle() or auth_world_finish(). */

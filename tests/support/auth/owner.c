@@ -44,8 +44,7 @@ enum hearth_code owner_create(struct owner *o, const uint8_t idempotency[16], bo
     in.idempotency = &id;
     in.handle_hash = auth_data(bytes_of(o->hash, 32));
     in.key_set = auth_data(buf_view(&set));
-    enum hearth_code code =
-        auth_world_call(o->world, &o->caller, "CreateHandle", &in.base, NULL);
+    enum hearth_code code = auth_world_call(o->world, &o->caller, "CreateHandle", &in.base, NULL);
     buf_clear(&set);
     return code;
 }
@@ -60,8 +59,7 @@ enum hearth_code owner_delete(struct owner *o, const uint8_t idempotency[16])
     in.idempotency = &id;
     in.handle_hash = auth_data(bytes_of(o->hash, 32));
     in.key_set = auth_data(buf_view(&set));
-    enum hearth_code code =
-        auth_world_call(o->world, &o->caller, "DeleteHandle", &in.base, NULL);
+    enum hearth_code code = auth_world_call(o->world, &o->caller, "DeleteHandle", &in.base, NULL);
     buf_clear(&set);
     return code;
 }

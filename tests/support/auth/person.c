@@ -127,8 +127,8 @@ enum hearth_code person_register_with(struct person *p, const uint8_t code[16],
     in.permit = &permit;
     in.credential_request = auth_data(buf_view(&request));
     in.key_set = auth_data(buf_view(&set));
-    enum hearth_code result = auth_world_call(p->world, NULL, "RegisterUser", &in.base,
-                                              (ProtobufCMessage **)out);
+    enum hearth_code result =
+        auth_world_call(p->world, NULL, "RegisterUser", &in.base, (ProtobufCMessage **)out);
     buf_clear(&request);
     buf_clear(&set);
     return result;

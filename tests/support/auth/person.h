@@ -51,7 +51,8 @@ void person_next_id(struct person *p, uint8_t id[16]);
 /* With an invitation of the operator's. */
 enum hearth_code person_register(struct person *p);
 enum hearth_code person_register_with(struct person *p, const uint8_t code[16],
-                                      const uint8_t idempotency[16], const struct set_faults *faults,
+                                      const uint8_t idempotency[16],
+                                      const struct set_faults *faults,
                                       Hearth__V1__RegisterUserResponse **out);
 enum hearth_code person_add_client(struct person *p, struct device *by, struct device *added,
                                    const struct set_faults *faults);

@@ -37,6 +37,7 @@ static inline struct err world_open_blobs(struct blob_world *w)
                                 .rng = &w->rng,
                                 .keeper = w->keeper};
     TRY(front_new(&w->env, &(struct front_options){0}, &w->front));
+    assert_ok(limits_set(front_limits(w->front), "ANONYMOUS_PREFIX", 100000));
     struct err err = attachment_open(&w->env, &w->options, &w->attachment);
     if (!err_is_ok(err)) {
         front_free(w->front);
