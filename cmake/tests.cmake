@@ -199,3 +199,8 @@ add_library(server_stub STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/suppor
 target_link_libraries(server_stub PUBLIC hearth_flags server_front)
 hearth_unit_tests(server_attachment server/attachment net server_stub)
 hearth_unit_tests(server_keeper server/keeper)
+# A delivery service with front, keeper, courier and real members; its queue services are models.
+file(GLOB delivery_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/delivery/*.c)
+add_library(test_delivery STATIC EXCLUDE_FROM_ALL ${delivery_support_sources})
+target_link_libraries(test_delivery PUBLIC hearth_flags server_delivery mls_member net test_support)
+hearth_unit_tests(server_delivery server/delivery test_delivery)
