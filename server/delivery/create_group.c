@@ -54,9 +54,7 @@ static struct err open_nothing(struct request *r, struct store_txn *txn)
 
 static struct err admit(struct request *r)
 {
-    /* a member's principal is its leaf, which is new: what bounds creators is the source of their
-     * reservations, and the group's own limits */
-    return request_take_group(r, LIMIT_CREATE_GROUP_PREFIX, 1);
+    return request_take(r, LIMIT_CREATE_GROUP_PREFIX, r->source, 1);
 }
 
 static struct err fill_state(struct request *r, const struct group_info *info,

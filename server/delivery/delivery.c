@@ -81,7 +81,9 @@ struct outbox delivery_outbox(struct delivery *delivery)
     return (struct outbox){
         .statements = DELIVERY_OUTBOX,
         .key = delivery->rows_key,
+        .ids = delivery->ids_key,
         .rng = delivery->env.rng,
+        .clock = delivery->env.clock,
     };
 }
 

@@ -396,6 +396,8 @@ static struct err copy_caller(struct request *r, const struct front_caller *call
     r->principal = caller->principal;
     memcpy(r->body_hash, caller->body_hash, sizeof r->body_hash);
     r->caller_id = bytes_of(arena_copy(&r->arena, caller->id.data, caller->id.len), caller->id.len);
+    r->source = bytes_of(arena_copy(&r->arena, caller->source.data, caller->source.len),
+                         caller->source.len);
     wire_write_vector(&scope, bytes_str(r->row->name));
     wire_write_vector(&scope, r->caller_id);
     wire_write_vector(&scope, r->group_id);

@@ -6,11 +6,10 @@
 static struct err reserve(struct delivery *d, struct hearth_call *call,
                           Hearth__V1__ReserveGroupIdResponse *out)
 {
-    uint64_t prefix = front_caller(call)->principal; /* of an unsigned caller: its source */
     uint8_t reservation[RESERVATION_BYTES];
     struct buf group_id = BUF_INIT;
-    TRY(limit_take(front_limits(d->env.front), LIMIT_RESERVE_PREFIX,
-                   bytes_of(&prefix, sizeof prefix), 1, NULL));
+    TRY(limit_take(front_limits(d->env.front), LIMIT_RESERVE_PREFIX, front_caller(call)->source, 1,
+                   NULL));
     struct err err = reservation_make(d, &group_id, reservation);
     uint8_t *id = err_is_ok(err) ? hearth_call_alloc(call, group_id.len) : NULL;
     uint8_t *proof = err_is_ok(err) ? hearth_call_alloc(call, sizeof reservation) : NULL;

@@ -1,6 +1,5 @@
 #include "server/queue/desk.h"
 
-#include "net/loop.h"
 #include "server/queue/job.h"
 
 enum { MAP_SLOTS_FIRST = 256 };
@@ -202,32 +201,46 @@ bool desk_check(struct listener *l)
 
 /* ---- desks and listeners, on their loop */
 
-static void on_tick(struct timer *timer)
+static void on_tick(void *arg)
 {
-    desk_read((struct desk *)((char *)timer - offsetof(struct desk, tick)));
+    struct desk *desk = arg;
+    desk->ticking = false;
+    desk_read(desk);
 }
 
-/* Without memory for it, the next listener arms it. */
-static struct err arm_recheck(struct desk *desk)
+static void on_recheck(void *arg)
 {
-    return timers_arm(&desk->loop->env.timers, &desk->recheck,
-                      rpc_env_now_us(&desk->loop->env) + DESK_RECHECK_MS * UINT64_C(1000));
-}
-
-static void on_recheck(struct timer *timer)
-{
-    struct desk *desk = (struct desk *)((char *)timer - offsetof(struct desk, recheck));
-    struct err armed = arm_recheck(desk);
-    (void)armed;
+    struct desk *desk = arg;
+    bool set = hearth_timer_set(desk->recheck, DESK_RECHECK_MS);
+    (void)set;      /* can't fail here */
     on_woken(desk); /* whose post failed */
     for (struct listener *l = desk->all, *next; l != NULL; l = next) {
-        next = l->next_on_desk;
-        /* ending one does not end another: calls end by themselves */
+        next = l->next_on_desk; /* ending one does not end another */
         if (desk_check(l))
             desk_look(l);
     }
     desk_read(desk);
     desk_ack(desk);
+}
+
+static void stop_timers(struct desk *desk)
+{
+    hearth_timer_free(desk->tick);
+    hearth_timer_free(desk->recheck);
+    desk->tick = desk->recheck = NULL;
+    desk->ticking = false;
+}
+
+/* Set once here, a timer can be set again without fail. */
+static bool start_timers(struct desk *desk)
+{
+    desk->tick = hearth_timer_new(desk->loop, on_tick, desk);
+    desk->recheck = hearth_timer_new(desk->loop, on_recheck, desk);
+    bool well = desk->tick != NULL && desk->recheck != NULL &&
+                hearth_timer_set(desk->recheck, DESK_RECHECK_MS);
+    if (!well)
+        stop_timers(desk);
+    return well;
 }
 
 struct err desk_of(struct desks *desks, struct hearth_loop *loop, struct desk **ret_desk)
@@ -252,8 +265,6 @@ struct err desk_of(struct desks *desks, struct hearth_loop *loop, struct desk **
     desk->q = desks->q;
     desk->desks = desks;
     desk->loop = loop;
-    desk->tick.fire = on_tick;
-    desk->recheck.fire = on_recheck;
     desk->ready_last = &desk->ready_first;
     desk->ack_last = &desk->ack_first;
     lock(desks);
@@ -272,12 +283,15 @@ static void on_release(void *state)
 struct err desk_add(struct desk *desk, struct hearth_call *call, struct bytes id,
                     struct listener **ret_listener)
 {
-    struct listener *l = calloc(1, sizeof *l);
-    if (l == NULL)
-        return ERR(NO_MEMORY);
-    if (id.len != sizeof l->id) {
-        free(l);
+    if (id.len != QUEUE_ID_BYTES)
         return ERR(INTERNAL);
+    if (desk->recheck == NULL && !start_timers(desk))
+        return ERR(NO_MEMORY);
+    struct listener *l = calloc(1, sizeof *l);
+    if (l == NULL) {
+        if (desk->count == 0)
+            stop_timers(desk);
+        return ERR(NO_MEMORY);
     }
     l->refs = 1;
     l->desk = desk;
@@ -293,11 +307,9 @@ struct err desk_add(struct desk *desk, struct hearth_call *call, struct bytes id
     return ERR_OK;
 }
 
-struct err desk_start(struct listener *l, uint64_t client, uint64_t from, uint64_t marked_end)
+void desk_start(struct listener *l, uint64_t client, uint64_t from, uint64_t marked_end)
 {
     struct desks *desks = l->desk->desks;
-    if (!timer_armed(&l->desk->recheck))
-        TRY(arm_recheck(l->desk));
     l->client = client;
     l->next = from;
     l->marked_end = marked_end;
@@ -311,7 +323,6 @@ struct err desk_start(struct listener *l, uint64_t client, uint64_t from, uint64
     }
     map_add(desks, l);
     unlock(desks);
-    return ERR_OK;
 }
 
 void desk_end_listener(struct listener *l, struct err reason)
@@ -351,9 +362,7 @@ void desk_leave(struct listener *l)
     desk->count--;
     if (l->started && l->next > l->marked_end)
         desk_acknowledge(l); /* what it got may be acknowledged later, by another call */
-    if (desk->count == 0) {
-        timers_disarm(&desk->loop->env.timers, &desk->recheck);
-        timers_disarm(&desk->loop->env.timers, &desk->tick);
-    }
+    if (desk->count == 0)
+        stop_timers(desk);
     listener_unref(l);
 }

@@ -16,7 +16,6 @@
 #ifndef SERVER_QUEUE_DESK_H
 #define SERVER_QUEUE_DESK_H
 
-#include "base/timer.h"
 #include "server/queue/inside.h"
 
 enum {
@@ -55,7 +54,8 @@ struct desk {
     struct desk *next;
     struct hearth_loop *loop;
     struct inbox *inbox;
-    struct timer tick, recheck;
+    struct hearth_timer *tick, *recheck; /* while there are listeners */
+    bool ticking;
     struct listener *all;
     size_t count;
     struct listener *ready_first, **ready_last;
@@ -92,8 +92,7 @@ CHECKED struct err desk_of(struct desks *desks, struct hearth_loop *loop, struct
 CHECKED struct err desk_add(struct desk *desk, struct hearth_call *call, struct bytes id,
                             struct listener **ret_listener);
 /* Its queue is known: fences the one before and starts to read. */
-CHECKED struct err desk_start(struct listener *l, uint64_t client, uint64_t from,
-                              uint64_t marked_end);
+void desk_start(struct listener *l, uint64_t client, uint64_t from, uint64_t marked_end);
 void desk_leave(struct listener *l); /* the call is over */
 /* Ends the call. */
 void desk_end_listener(struct listener *l, struct err reason);

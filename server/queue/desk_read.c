@@ -1,6 +1,5 @@
 /* From the queues of a desk to its streams. */
 #include "hearth/v1/queue_rpc.h"
-#include "net/loop.h"
 #include "server/queue/desk.h"
 #include "server/queue/job.h"
 
@@ -187,13 +186,13 @@ static struct listener *pop_ready(struct desk *desk)
 /* ME1: what came within one tick is delivered together. */
 static void arm_tick(struct desk *desk)
 {
-    uint64_t tick_us = (uint64_t)desk->desks->tick_ms * 1000;
-    uint64_t now_us = rpc_env_now_us(&desk->loop->env);
-    if (timer_armed(&desk->tick))
+    uint32_t tick_ms = desk->desks->tick_ms;
+    uint64_t now_ms = clock_monotonic_us(desk->q->env->clock) / 1000;
+    if (desk->ticking)
         return;
-    if (!err_is_ok(
-            timers_arm(&desk->loop->env.timers, &desk->tick, (now_us / tick_us + 1) * tick_us)))
-        desk_read(desk);
+    desk->ticking = hearth_timer_set(desk->tick, tick_ms - (uint32_t)(now_ms % tick_ms));
+    if (!desk->ticking)
+        desk_read(desk); /* no memory for it: at once */
 }
 
 void desk_look(struct listener *l)

@@ -30,7 +30,7 @@ static struct err start(struct starting *s, struct err result)
     if (s->wanted > s->state.ratchet.sequence)
         return ERR(QUEUE_SEQUENCE); /* the client knows of more than we do: say so, loudly */
     uint64_t from = s->wanted > s->state.acked_end ? s->wanted : s->state.acked_end;
-    TRY(desk_start(l, s->client, from, s->state.delivered_end));
+    desk_start(l, s->client, from, s->state.delivered_end);
     desk_look(l);
     desk_read(l->desk);
     if (l->ack_up_to != 0 || s->state.active_day < queue_now_s(l->desk->q) / QUEUE_DAY_S)

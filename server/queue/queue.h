@@ -53,7 +53,8 @@ enum { QUEUE_ACCEPT_ROWS_MOST = 4096 };
  * QUEUE_LATER, so that nothing overtakes. done is called on inbox's loop, exactly once unless an
  * error is returned; outcomes has count entries, valid inside done, and they hold whatever result
  * says. Overflow becomes a gap item and is QUEUE_OK. ERR_ARGUMENT for no rows or more than
- * QUEUE_ACCEPT_ROWS_MOST; the store's. */
+ * QUEUE_ACCEPT_ROWS_MOST; the store's. A reference must not be in two calls of one origin that are
+ * under way at once: the later one might be first, and the number of the other too low then. */
 CHECKED struct err queue_accept(struct queue *queue, struct bytes origin,
                                 const struct queue_row *rows, size_t count, struct inbox *inbox,
                                 void (*done)(void *arg, struct err result,
