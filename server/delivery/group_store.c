@@ -54,7 +54,7 @@ struct err group_seal(const struct delivery *d, struct bytes group_id,
     struct buf padded = BUF_INIT;
     struct buf aad = BUF_INIT;
     struct sealed_group sealed = {0};
-    pad_write(&padded, plain, pad_padme_bytes(plain.len + PAD_HEAD_BYTES, STATE_LEAST_BYTES));
+    pad_write(&padded, plain, pad_padme_bytes(plain.len, STATE_LEAST_BYTES));
     struct err err = buf_check(&padded);
     if (err_is_ok(err))
         err = seal(d, group_id, state_key, version, buf_view(&padded), &aad, &sealed);
@@ -102,8 +102,8 @@ static struct err open_state(struct bytes group_id, const uint8_t state_key[STAT
 }
 
 static struct err load(struct stmt *s, bool found, const struct delivery *d, struct bytes group_id,
-                       const uint8_t state_key[STATE_KEY_BYTES], struct buf *aad,
-                       struct buf *plain, uint64_t *ret_version)
+                       const uint8_t state_key[STATE_KEY_BYTES], struct buf *aad, struct buf *plain,
+                       uint64_t *ret_version)
 {
     static const uint8_t no_lock[AT_REST_OVERHEAD_BYTES];
     uint64_t version = found ? stmt_u64(s, 0) : 1;

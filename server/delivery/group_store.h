@@ -25,9 +25,8 @@ CHECKED struct err group_seal(const struct delivery *d, struct bytes group_id,
 
 /* Appends the GroupState to plain. ERR_NOT_FOUND: unknown, or another key. ERR_DELIVERY_STATE. */
 CHECKED struct err group_store_load(struct store_txn *txn, const struct delivery *d,
-                                    struct bytes group_id,
-                                    const uint8_t state_key[STATE_KEY_BYTES], struct buf *plain,
-                                    uint64_t *ret_version);
+                                    struct bytes group_id, const uint8_t state_key[STATE_KEY_BYTES],
+                                    struct buf *plain, uint64_t *ret_version);
 /* ERR_DELIVERY_CHANGED unless the row has this version. */
 CHECKED struct err group_store_expect(struct store_txn *txn, const struct delivery *d,
                                       struct bytes group_id, uint64_t version);

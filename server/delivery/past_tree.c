@@ -38,7 +38,7 @@ static struct err seal_padded(const struct delivery *d, const uint8_t state_key[
 {
     struct buf padded = BUF_INIT;
     struct buf aad = BUF_INIT;
-    pad_write(&padded, plain, pad_padme_bytes(plain.len + PAD_HEAD_BYTES, least));
+    pad_write(&padded, plain, pad_padme_bytes(plain.len, least));
     struct err err = buf_check(&padded);
     if (err_is_ok(err))
         err = aad_write(&aad, what, group_id, epoch);
@@ -138,7 +138,8 @@ static struct err load_joins(struct store_txn *txn, const uint8_t id[ROW_ID_BYTE
         sealed = stmt_blob(s, 1);
         TRY(stmt_row_check(s));
     }
-    struct err err = open_padded(state_key, "past-joins", group_id, epoch, sealed, plain, ret_joins);
+    struct err err =
+        open_padded(state_key, "past-joins", group_id, epoch, sealed, plain, ret_joins);
     return !found || err.code == ERR_CRYPTO_TAG ? ERR(NOT_FOUND) : err;
 }
 
@@ -225,9 +226,9 @@ static struct err write_mark(struct store_txn *txn, const uint8_t id[ROW_ID_BYTE
     return stmt_run(s, NULL);
 }
 
-struct err past_tree_fetched(struct store_txn *txn, const struct delivery *d,
-                             struct bytes group_id, const uint8_t state_key[STATE_KEY_BYTES],
-                             uint64_t epoch, struct bytes ref, uint64_t now_s)
+struct err past_tree_fetched(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
+                             const uint8_t state_key[STATE_KEY_BYTES], uint64_t epoch,
+                             struct bytes ref, uint64_t now_s)
 {
     uint8_t id[ROW_ID_BYTES];
     uint64_t day = 0;

@@ -47,7 +47,8 @@ static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
     [PAST_TREE_EXPIRE] = {"past_tree_expire",
                           "DELETE FROM past_trees WHERE id IN"
                           " (SELECT id FROM past_trees WHERE expires_day < $1 LIMIT $2)"},
-    [PAST_JOIN_LOAD] = {"past_join_load", "SELECT expires_day, sealed FROM past_joins WHERE id = $1"},
+    [PAST_JOIN_LOAD] = {"past_join_load",
+                        "SELECT expires_day, sealed FROM past_joins WHERE id = $1"},
     [PAST_JOIN_KEEP] = {"past_join_keep",
                         "INSERT INTO past_joins (id, expires_day, sealed) VALUES ($1, $2, $3)"
                         " ON CONFLICT (id) DO NOTHING"},
@@ -70,8 +71,9 @@ static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
                                         " (SELECT group_tag, leaf_tag, why FROM notices"
                                         " WHERE expires_day < $1 LIMIT $2)"},
     [PAUSE_FIND] = {"pause_find", "SELECT until_hour FROM pauses WHERE id = $1"},
-    [PAUSE_KEEP] = {"pause_keep", "INSERT INTO pauses (id, until_hour) VALUES ($1, $2)"
-                                  " ON CONFLICT (id) DO UPDATE SET until_hour = excluded.until_hour"},
+    [PAUSE_KEEP] = {"pause_keep",
+                    "INSERT INTO pauses (id, until_hour) VALUES ($1, $2)"
+                    " ON CONFLICT (id) DO UPDATE SET until_hour = excluded.until_hour"},
     [PAUSE_EXPIRE] = {"pause_expire", "DELETE FROM pauses WHERE id IN"
                                       " (SELECT id FROM pauses WHERE until_hour < $1 LIMIT $2)"},
     [DELIVERY_ONCE] = ONCE_STATEMENTS,

@@ -56,7 +56,8 @@ struct keeper;
 
 /* Makes fresh keys at a path that must not exist (ERR_STORE_EXISTS), mode 0400: identity keys, the
  * master of storage keys, an AsCredential and a first AsSigningCredential for domain. The folder is
- * synced. ERR_IO, ERR_CREDENTIAL for a domain that is none. */
+ * synced. ERR_KEEPER_FILE when there is no such folder, ERR_IO, ERR_CREDENTIAL for a domain that is
+ * none. */
 CHECKED struct err keeper_init(const char *path, struct bytes domain, const struct clock *clock,
                                const struct rng *rng);
 /* In this process. ERR_KEEPER_FILE: missing, damaged, no plain file, open to other users, owned by

@@ -19,6 +19,7 @@ struct bed {
     struct front *front;
     struct hearth_interceptor interceptor;
     struct caller callers[BEDS_CALLERS]; /* the last is unknown to the server */
+    const char *unary_path;              /* another path for the unary row */
     bool defer;                          /* keys come when bed_answer() is called */
     struct front_pending *pending;
     unsigned lookups, handled;
@@ -112,6 +113,8 @@ static inline void bed_make(void)
     bed.w.handler = bed_handler;
     for (int i = 0; i < WORLD_ROWS; i++)
         bed.w.rows[i].callers = 1 << REQUEST_QUEUE_CLIENT;
+    if (bed.unary_path != NULL)
+        bed.w.rows[WORLD_UNARY].path = bed.unary_path;
     world_start(&bed.w);
 }
 
