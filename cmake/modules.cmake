@@ -9,6 +9,9 @@ hearth_module(mls_codec lib/mls/codec USES base wire crypto)
 hearth_module(mls_public lib/mls/public USES base wire crypto mls_codec)
 hearth_module(mls_member lib/mls/member USES base wire crypto mls_codec mls_public)
 
+# Our own envelopes, both ends of each in one file.
+hearth_module(seal lib/seal USES base wire crypto)
+
 # Durable storage: mechanism only, knows no table. The only includer of sqlite3.h.
 hearth_module(store lib/store USES base LIBS lib::sqlite lib::threads)
 
@@ -38,6 +41,32 @@ target_link_libraries(generated_core PUBLIC net)
 
 # Hearth's own services.
 hearth_generated(generated_hearth ROOT generated FOLDERS hearth/v1 USES rpc generated_messages)
+
+# The server (docs/server.md). Never mls_member: it can't hold a group secret.
+hearth_module(server_confine server/confine USES base)
+hearth_module(server_keeper server/keeper USES base wire crypto seal server_confine)
+hearth_module(server_front server/front
+  USES base wire crypto seal store rpc pb generated_messages generated_hearth server_keeper)
+hearth_module(server_info server/info
+  USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front)
+hearth_module(server_auth server/auth
+  USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front)
+hearth_module(server_queue server/queue
+  USES base wire crypto seal mls_codec mls_public store rpc pb generated_hearth server_keeper server_front)
+hearth_module(server_attachment server/attachment
+  USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front)
+hearth_module(server_relay server/relay
+  USES base wire crypto seal rpc pb generated_hearth server_keeper server_front)
+hearth_module(server_courier server/courier
+  USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front server_queue)
+hearth_module(server_delivery server/delivery
+  USES base wire crypto seal mls_codec mls_public store rpc pb generated_hearth server_keeper server_front
+  server_queue server_courier)
+hearth_module(server_admin server/admin
+  USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front)
+hearth_module(server_main server/main LIBS lib::inih lib::curl
+  USES base wire crypto seal store rpc net pb generated_hearth server_confine server_keeper server_front server_info server_auth
+  server_queue server_attachment server_relay server_courier server_delivery server_admin)
 
 # Stubs for measurements and tests.
 hearth_generated(generated_bench ROOT generated/tests FOLDERS . USES rpc)

@@ -22,6 +22,7 @@ target_link_libraries(store_kit PUBLIC hearth_flags store)
 hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
+hearth_unit_tests(seal lib/seal)
 hearth_unit_tests(store lib/store store_kit)
 # They sync, and wait for a disk that others may use at the same time.
 set_tests_properties(unit_lib_store_failure_test unit_lib_store_migrate_test unit_lib_store_power_test
@@ -177,3 +178,33 @@ hearth_program(store_crash SOURCES tests/crash/store_crash.c USES store_kit test
 hearth_test(crash_store COMMAND store_crash --cycles 200 SECONDS 300 LABELS crash)
 hearth_test(crash_store_control COMMAND store_crash --cycles 60 --control SECONDS 120 LABELS crash)
 hearth_program(store_bench SOURCES tests/bench/store_bench.c USES store test_support)
+# Our envelopes: who is calling, and what is signed.
+hearth_fuzz(seal_callers USES seal)
+hearth_fuzz(seal_signed USES seal)
+hearth_program(seal_seeds SOURCES tests/fuzz/seal_seeds.c USES seal) # writes the seeds of these two
+hearth_unit_tests(server_main server/main)
+# tests/support/server: signing clients.
+file(GLOB server_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/server/*.c)
+add_library(test_server STATIC EXCLUDE_FROM_ALL ${server_support_sources})
+target_link_libraries(test_server PUBLIC seal net test_support)
+hearth_unit_tests(server_front server/front test_rpc test_server)
+hearth_program(blob_bench SOURCES tests/bench/blob_bench.c USES store)
+target_include_directories(blob_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# tests/support/auth: the authentication service in a world of its own, and its clients.
+file(GLOB auth_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/auth/*.c)
+add_library(test_auth STATIC EXCLUDE_FROM_ALL ${auth_support_sources})
+target_link_libraries(test_auth PUBLIC server_auth server_keeper test_server net test_support)
+hearth_unit_tests(server_auth server/auth test_auth)
+# The courier with a queue service and peers that are models.
+file(GLOB courier_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/courier/*.c)
+add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
+target_link_libraries(test_courier PUBLIC hearth_flags server_courier net test_support)
+hearth_unit_tests(server_courier server/courier test_courier)
+hearth_unit_tests(server_attachment server/attachment net)
+# The metrics page and the table of limits as their readers see them.
+hearth_program(front_page SOURCES tests/golden/front_page.c USES server_front net)
+hearth_test(golden_metrics_page COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/promtool.sh $<TARGET_FILE:front_page>)
+hearth_test(golden_limits_doc COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/limits_doc.sh $<TARGET_FILE:front_page>)
+hearth_unit_tests(server_keeper server/keeper)
+hearth_program(queue_bench SOURCES tests/bench/queue_bench.c USES server_queue net test_support)
+target_include_directories(queue_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)

@@ -25,14 +25,33 @@ PRESETS = {
 }
 
 
+# What a failing line of ours, of cmocka, of a sanitizer or of a compiler looks like.
+TELLING = re.compile(r"FAIL|HELD|Sanitizer|runtime error|error:|Error|BROKEN|[Aa]ssert|Timeout")
+
+
+def excerpt(output, most=20):
+    """The lines that tell why, and the end: a log may be cut anywhere, so what matters is short."""
+    lines = output.splitlines()
+    telling = [line for line in lines[:-10] if TELLING.search(line)][-most:]
+    return "\n".join(line[:300] for line in telling + lines[-10:])
+
+
 class Tally:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+        self.failures = []
 
     def add(self, name, outcome, detail=""):
         setattr(self, outcome, getattr(self, outcome) + 1)
         if outcome != "passed":
             print(f"{outcome.upper():8}{name}  {detail}", flush=True)
+        if outcome == "failed":
+            self.failures.append((name, excerpt(detail, 5)))
+
+    def recall(self):
+        """All failures once more, shortly, where a reader looks first: at the end."""
+        for name, why in self.failures:
+            print(f"failed: {name}\n{why}", flush=True)
 
 
 def run(command, log, **more):
@@ -73,7 +92,7 @@ def ctest(preset, selection, jobs, tally):
             why = [line for line in output.splitlines() if line.startswith("SKIP")]
             tally.add(name, "skipped", "; ".join(why) or "no reason given")
         else:
-            tally.add(name, "failed", "\n" + output[-6000:])
+            tally.add(name, "failed", "\n" + excerpt(output))
 
 
 def fuzz(seconds, jobs, tally):
@@ -123,6 +142,7 @@ def main():
         fuzz(a.fuzz_seconds, a.jobs, tally)
         if not a.no_static:
             static_checks(a.jobs, tally)
+    tally.recall()
     print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped", flush=True)
     sys.exit(1 if tally.failed or not tally.passed else 0)
 

@@ -180,6 +180,16 @@ void hearth_loop_run(struct hearth_loop *loop);
 void hearth_loop_stop(struct hearth_loop *loop);
 struct event_base *hearth_loop_base(struct hearth_loop *loop);
 
+/* A timer of a loop: on the loop's thread only, all four. */
+struct hearth_timer;
+/* Not set yet. NULL when out of memory. */
+struct hearth_timer *hearth_timer_new(struct hearth_loop *loop, void (*fn)(void *arg), void *arg);
+/* fn runs once, after so long; what was set before is forgotten. A timer that is set, or that is
+ * set anew first thing in its own fn, can't fail. false: out of memory, and nothing changed. */
+bool hearth_timer_set(struct hearth_timer *timer, uint32_t ms);
+void hearth_timer_stop(struct hearth_timer *timer);
+void hearth_timer_free(struct hearth_timer *timer); /* before its loop; NULL is fine */
+
 /* ---- server
  * ------------------------------------------------------------------------------------------------
  */
@@ -204,6 +214,9 @@ struct hearth_interceptor {
                                    size_t number, void *self);
     /* The call is over, whichever way; its arena is still there. */
     void (*on_end)(struct hearth_call *call, enum hearth_code code, void *self);
+    /* Request streams: the client has said its last after so many messages (0: none went through
+     * on_message, and still the handler is about to run). HEARTH_OK lets the call on. */
+    enum hearth_code (*on_half_close)(struct hearth_call *call, size_t messages, void *self);
     void *self;
 };
 
@@ -310,11 +323,15 @@ void hearth_call_send_headers(struct hearth_call *call);
 /* Replies of this call may be compressed (where the endpoint allows it and the client accepts it).
  */
 void hearth_call_compress(struct hearth_call *call, bool on);
-/* Text of the other side's address without port; "" on pipes. Not to be logged. */
+/* Text of the other side's address without port: "192.0.2.1", "2001:db8::1", "unix"; on pipes what
+ * the target says behind '@', or "". Not to be logged. */
 const char *hearth_call_peer(const struct hearth_call *call);
 /* The verified client certificate's subject common name, or NULL. Lives as long as the connection.
  */
 const char *hearth_call_peer_name(const struct hearth_call *call);
+/* User id of the process at the other end of a Unix socket, as the kernel knows it; -1 on any other
+ * connection. */
+int64_t hearth_call_peer_uid(const struct hearth_call *call);
 struct hearth_loop *hearth_call_loop(const struct hearth_call *call);
 /* Once, when the call ends before the handler answered: cancelled, deadline passed, connection
  * lost. */
@@ -324,6 +341,10 @@ bool hearth_call_is_cancelled(const struct hearth_call *call);
 /* One pointer of the handler's; release (or NULL) runs when the call ends, whichever way. */
 void hearth_call_set_state(struct hearth_call *call, void *state, void (*release)(void *state));
 void *hearth_call_state(const struct hearth_call *call);
+/* One pointer of the interceptors', for handlers to ask who is calling; into memory that lives as
+ * long as the call, such as its arena. NULL until set. */
+void hearth_call_set_caller(struct hearth_call *call, const void *caller);
+const void *hearth_call_caller(const struct hearth_call *call);
 
 /* How long a call lives: a handler that returned LATER for a unary call
  * owns it until it replies or fails, even when the call was cancelled meanwhile. Any other call is

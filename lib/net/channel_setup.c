@@ -84,8 +84,11 @@ struct err channel_set_up(struct hearth_channel *channel, const char *target,
     if (servers != NULL && channel->dns_servers == NULL)
         return ERR(NO_MEMORY);
     channel->target = strdup(target);
-    channel->authority =
-        strdup(options != NULL && options->authority != NULL ? options->authority : target);
+    /* The path of a Unix socket is no authority: a slash there makes the request malformed. */
+    const char *authority = strncmp(target, "unix:", 5) == 0 ? "localhost" : target;
+    if (options != NULL && options->authority != NULL)
+        authority = options->authority;
+    channel->authority = strdup(authority);
     channel->server_name =
         strdup(tls != NULL && tls->server_name != NULL ? tls->server_name : host);
     if (asprintf(&channel->user_agent, "%s%sgrpc-c-hearth/0.1", agent != NULL ? agent : "",

@@ -214,10 +214,12 @@ void pipe_close(struct pipe_end *end)
     free(end);
 }
 
+/* By the name up to '@'. */
 static struct pipe_listener *find(struct pipe_net *net, const char *name)
 {
+    size_t len = strcspn(name, "@");
     struct pipe_listener *l = net->listeners;
-    while (l != NULL && strcmp(l->name, name) != 0)
+    while (l != NULL && (strncmp(l->name, name, len) != 0 || l->name[len] != '\0'))
         l = l->next;
     return l;
 }
@@ -261,6 +263,8 @@ struct err pipe_connect(struct hearth_loop *loop, const char *name, struct pipe_
     client->peer = server;
     server->peer = client;
     net->connections++;
+    const char *at = strchr(name, '@');
+    (void)snprintf(server->from, sizeof server->from, "%s", at != NULL ? at + 1 : "");
     listener->on_accept(listener, server);
     *ret_end = client;
     return ERR_OK;

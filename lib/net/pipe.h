@@ -1,9 +1,10 @@
 /* In-memory connections between the channels and servers of one loop: no sockets, no threads.
  *
  * A server listens on "pipe:NAME" and runs by hearth_server_start_on(); a channel on the same loop
- * has the target "pipe:NAME". On a stepped loop (net/loop.h) with a fake clock a whole world of
- * servers and clients runs in one thread from one seed, through the same code as over sockets
- * (rpc_conn and everything above it). Faults are chosen when a connection is made.
+ * has the target "pipe:NAME", or "pipe:NAME@ADDRESS" to be seen as coming from there. On a stepped
+ * loop (net/loop.h) with a fake clock a whole world of servers and clients runs in one thread from
+ * one seed, through the same code as over sockets (rpc_conn and everything above it). Faults are
+ * chosen when a connection is made.
  *
  * Each end is owned by its rpc_conn and dies on its own; the other end then reads what is left and
  * finds the connection closed. All of it on the loop's thread.
@@ -15,7 +16,7 @@
 #include "base/timer.h"
 #include "net/loop_task.h"
 
-enum { PIPE_NAME_BYTES = 128, PIPE_ROOM_BYTES = 64 * 1024 };
+enum { PIPE_NAME_BYTES = 128, PIPE_ADDRESS_BYTES = 64, PIPE_ROOM_BYTES = 64 * 1024 };
 
 enum pipe_way { PIPE_TO_SERVER, PIPE_TO_CLIENT };
 
@@ -45,6 +46,7 @@ struct pipe_end {
     /* Level-triggered, at a turn's end: only what is watched. */
     void (*on_event)(struct pipe_end *end, bool readable, bool writable);
     void *owner;
+    char from[PIPE_ADDRESS_BYTES]; /* of the server's end: what the client says its address is */
 };
 
 struct pipe_listener {
@@ -72,7 +74,7 @@ const char *pipe_name_of(const char *target);
 CHECKED struct err pipe_listen(struct hearth_loop *loop, struct pipe_listener *listener,
                                const char *name);
 void pipe_unlisten(struct hearth_loop *loop, struct pipe_listener *listener);
-/* ERR_RPC_CLOSED when nobody listens, ERR_NO_MEMORY. */
+/* name: "NAME" or "NAME@ADDRESS". ERR_RPC_CLOSED when nobody listens, ERR_NO_MEMORY. */
 CHECKED struct err pipe_connect(struct hearth_loop *loop, const char *name,
                                 struct pipe_end **ret_end);
 void pipe_close(struct pipe_end *end);

@@ -201,6 +201,17 @@ static struct err add_tls(struct server_worker *worker, struct server_port *port
     return err;
 }
 
+/* Who connected over a Unix socket; asked of the kernel, so it can't be claimed. */
+static int64_t peer_uid(int fd, const struct address *peer)
+{
+    struct ucred who;
+    socklen_t len = sizeof who;
+    if (peer->storage.ss_family != AF_UNIX ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0)
+        return -1;
+    return who.uid;
+}
+
 static struct err open_link(struct server_worker *worker, struct server_port *port, int fd,
                             const struct address *peer, uint64_t prefix)
 {
@@ -221,6 +232,7 @@ static struct err open_link(struct server_worker *worker, struct server_port *po
         return err;
     }
     address_host(peer, link->peer);
+    link->core.peer_uid = peer_uid(fd, peer);
     link->gated = true;
     link->prefix = prefix;
     link->counted_handshake = port->is_tls;
@@ -244,6 +256,7 @@ static void on_pipe_accept(struct pipe_listener *pipe, struct pipe_end *end)
         pipe_close(end);
         return;
     }
+    (void)snprintf(link->peer, sizeof link->peer, "%s", end->from);
     add_link(worker, link);
     rpc_conn_init_pipe(&link->io, worker->loop, &link->core.h2, end, false);
     rpc_conn_start(&link->io);

@@ -306,6 +306,11 @@ const char *hearth_call_peer_name(const struct hearth_call *call)
     return call->conn != NULL ? call->conn->peer_name : NULL;
 }
 
+int64_t hearth_call_peer_uid(const struct hearth_call *call)
+{
+    return call->conn != NULL ? call->conn->peer_uid : -1;
+}
+
 struct hearth_loop *hearth_call_loop(const struct hearth_call *call)
 {
     return call->env->loop;
@@ -332,6 +337,16 @@ void hearth_call_set_state(struct hearth_call *call, void *state, void (*release
 void *hearth_call_state(const struct hearth_call *call)
 {
     return call->state;
+}
+
+void hearth_call_set_caller(struct hearth_call *call, const void *caller)
+{
+    call->caller = caller;
+}
+
+const void *hearth_call_caller(const struct hearth_call *call)
+{
+    return call->caller;
 }
 
 void hearth_call_on_writable(struct hearth_call *call,

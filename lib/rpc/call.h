@@ -59,6 +59,7 @@ struct hearth_call {
     struct call_child *children;
     void *state;
     void (*release)(void *state);
+    const void *caller; /* the interceptors' */
     void (*on_cancel)(struct hearth_call *call, void *arg);
     void *on_cancel_arg;
     void (*on_writable)(struct hearth_call *call, void *arg);

@@ -371,6 +371,19 @@ static void take(struct hearth_call *call, const uint8_t *data, size_t len, size
     *ret_taken = taken;
 }
 
+static bool run_half_close_interceptors(struct hearth_call *call)
+{
+    call->running = true;
+    for (size_t i = 0; i < call->core->interceptor_count && !call->finished; i++) {
+        const struct hearth_interceptor *interceptor = &call->core->interceptors[i];
+        if (interceptor->on_half_close != NULL)
+            (void)ran_ok(call,
+                         interceptor->on_half_close(call, call->message_count, interceptor->self));
+    }
+    call->running = false;
+    return !call->finished;
+}
+
 /* All of the request has been taken: request streams hear of it, the others run their handler now.
  */
 static void at_end(struct hearth_call *call)
@@ -382,7 +395,8 @@ static void at_end(struct hearth_call *call)
     } else if (frame_reader_partial(&call->reader)) {
         hearth_call_fail(call, HEARTH_INTERNAL, "the request ends inside a message");
     } else if (call_streams_requests(call)) {
-        invoke(call, NULL);
+        if (run_half_close_interceptors(call))
+            invoke(call, NULL);
     } else {
         hearth_call_fail(call, HEARTH_INTERNAL, "the request has no message");
     }

@@ -257,7 +257,7 @@ static void on_tick(struct timer *timer)
 
 struct err server_conn_init(struct server_conn *conn, struct server_core *core, struct rpc_env *env)
 {
-    *conn = (struct server_conn){.core = core};
+    *conn = (struct server_conn){.core = core, .peer_uid = -1};
     TRY(h2_init(&conn->h2, true, &role, &core->h2_limits, env));
     conn->opened_us = conn->h2.now_us;
     conn->idle_us = conn->h2.now_us;

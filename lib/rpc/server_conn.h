@@ -24,6 +24,7 @@ struct server_conn {
     uint64_t drain_us; /* since when: the last id accepted is told after a round trip or a second */
     const char *peer;  /* borrowed from the transport */
     const char *peer_name; /* borrowed from the transport, or NULL */
+    int64_t peer_uid;      /* of a Unix socket; -1: another kind of connection */
     void (*on_expired)(
         void *transport); /* close now; called from a timer, never from h2_receive or h2_produce */
 };

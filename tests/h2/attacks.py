@@ -130,10 +130,10 @@ def measure(attacks, options, net):
             verdicts = [finish(*one, seconds + PATIENCE_S) for one in running]
             end = time.monotonic()
             grown = (server.rss_kib("VmHWM") - rss) / 1024
-            used = (server.cpu_s() - cpu) / (end - begin)
             # the wake of a short attack counts too, and gives the honest client time for a few calls
             end = max(end, begin + LEAST_S)
             time.sleep(max(0.0, end - time.monotonic()) + 0.2)
+            used = (server.cpu_s() - cpu) / (time.monotonic() - begin)
         back = recovered(server, options.tls)
         idle_samples.extend(honest.between(idle_from, begin))
         if not server.alive():

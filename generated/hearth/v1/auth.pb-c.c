@@ -2628,7 +2628,7 @@ const ProtobufCMessageDescriptor hearth__v1__puzzle_solution__descriptor =
   (ProtobufCMessageInit) hearth__v1__puzzle_solution__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__register_user_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor hearth__v1__register_user_request__field_descriptors[6] =
 {
   {
     "idempotency",
@@ -2690,6 +2690,18 @@ static const ProtobufCFieldDescriptor hearth__v1__register_user_request__field_d
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "profile_index",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__RegisterUserRequest, profile_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__register_user_request__field_indices_by_name[] = {
   2,   /* field[2] = credential_request */
@@ -2697,11 +2709,12 @@ static const unsigned hearth__v1__register_user_request__field_indices_by_name[]
   3,   /* field[3] = key_set */
   1,   /* field[1] = permit */
   4,   /* field[4] = profile */
+  5,   /* field[5] = profile_index */
 };
 static const ProtobufCIntRange hearth__v1__register_user_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor hearth__v1__register_user_request__descriptor =
 {
@@ -2711,7 +2724,7 @@ const ProtobufCMessageDescriptor hearth__v1__register_user_request__descriptor =
   "Hearth__V1__RegisterUserRequest",
   "hearth.v1",
   sizeof(Hearth__V1__RegisterUserRequest),
-  5,
+  6,
   hearth__v1__register_user_request__field_descriptors,
   hearth__v1__register_user_request__field_indices_by_name,
   1,  hearth__v1__register_user_request__number_ranges,

@@ -190,10 +190,14 @@ struct  Hearth__V1__RegisterUserRequest
    * Encrypted profile; may be empty.
    */
   ProtobufCBinaryData profile;
+  /*
+   * Index derived from the profile's key, 32 bytes; empty without a profile.
+   */
+  ProtobufCBinaryData profile_index;
 };
 #define HEARTH__V1__REGISTER_USER_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__register_user_request__descriptor) \
-    , NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL} }
+    , NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
 
 
 /*

@@ -260,7 +260,8 @@ static void guard_end(struct hearth_call *call, enum hearth_code code, void *sel
 static void guarded(struct world *w, struct guard *g, struct hearth_interceptor out[1])
 {
     world_init(w);
-    out[0] = (struct hearth_interceptor){guard_headers, guard_message, guard_end, g};
+    out[0] = (struct hearth_interceptor){
+        .on_headers = guard_headers, .on_message = guard_message, .on_end = guard_end, .self = g};
     w->server_options.interceptors = out;
     w->server_options.interceptor_count = 1;
     world_start(w);

@@ -75,6 +75,51 @@ static void a_missing_certificate_is_said_to_be_missing(void **state)
     hearth_server_free(server);
 }
 
+static int64_t uid_seen;
+
+static enum hearth_code echo_uid(struct hearth_call *call, const Bench__EchoRequest *in,
+                                 Bench__EchoReply *out, void *self)
+{
+    (void)in;
+    (void)out;
+    (void)self;
+    uid_seen = hearth_call_peer_uid(call);
+    return HEARTH_OK;
+}
+
+/* The operator is who the kernel says, not who a caller claims to be. */
+static void a_unix_socket_tells_who_connects(void **state)
+{
+    (void)state;
+    static const struct bench_echo_service impl = {.unary = echo_uid};
+    struct place p;
+    place_make(&p);
+    char tcp[32];
+    struct hearth_server *server = hearth_server_new(NULL);
+    assert_true(hearth_server_add_bench_echo(server, &impl, NULL));
+    assert_true(hearth_server_listen(server, p.address, NULL));
+    assert_true(hearth_server_listen(server, "127.0.0.1:0", NULL));
+    assert_true(hearth_server_start(server));
+    (void)snprintf(tcp, sizeof tcp, "127.0.0.1:%u", hearth_server_port(server, 1));
+    const char *targets[] = {p.address, tcp};
+    int64_t expected[] = {(int64_t)getuid(), -1};
+    for (int i = 0; i < 2; i++) {
+        struct hearth_channel *channel = hearth_channel_new(targets[i], NULL);
+        Bench__EchoRequest in = BENCH__ECHO_REQUEST__INIT;
+        Bench__EchoReply *out = NULL;
+        struct hearth_status status = {0};
+        uid_seen = -2;
+        if (bench_echo_unary(channel, NULL, &in, &out, &status) != HEARTH_OK)
+            fail_msg("%s", status.message);
+        assert_int_equal(uid_seen, expected[i]);
+        bench__echo_reply__free_unpacked(out, NULL);
+        hearth_status_clear(&status);
+        hearth_channel_free(channel);
+    }
+    hearth_server_free(server);
+    place_remove(&p);
+}
+
 static int dial(uint16_t port)
 {
     struct sockaddr_in to = {
@@ -155,6 +200,7 @@ int main(void)
         cmocka_unit_test(a_file_is_not_taken_for_an_old_socket),
         cmocka_unit_test(an_old_socket_is_replaced),
         cmocka_unit_test(a_missing_certificate_is_said_to_be_missing),
+        cmocka_unit_test(a_unix_socket_tells_who_connects),
         cmocka_unit_test(descriptors_are_left_for_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

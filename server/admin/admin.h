@@ -1,0 +1,44 @@
+/* The operator's verbs (F3): hearth.v1.Admin on a Unix socket in the data folder, which only the
+ * server's own user and root may use, whatever the file's mode says. No content and no social graph
+ * is ever shown.
+ *
+ * It is a server of its own with one thread, so a verb may take its time (a backup) and nothing
+ * else waits.
+ */
+#ifndef SERVER_ADMIN_H
+#define SERVER_ADMIN_H
+
+#include "server/front/front.h"
+
+enum { ADMIN_WHY_BYTES = 512, ADMIN_INVITATION_BYTES = 320 };
+
+struct admin;
+
+/* What `main` does for the verbs; all run on the admin server's thread. A NULL member answers
+ * UNIMPLEMENTED. */
+struct admin_verbs {
+    void *self;
+    uint64_t (*uptime_s)(void *self);
+    bool (*draining)(void *self);
+    /* Calls say for every number worth showing. */
+    void (*metrics)(void *self, void (*say)(void *to, const char *name, uint64_t value), void *to);
+    /* Writes an invitation as text to be handed on. */
+    struct err (*invite)(void *self, unsigned days, char ret_text[ADMIN_INVITATION_BYTES]);
+    /* Reads configuration and certificates again. Calls say for settings that changed, restart
+     * tells those that wait for one. On error the old configuration stays and ret_why says why. */
+    struct err (*reload)(void *self, void (*say)(void *to, bool restart, const char *name),
+                         void *to, char ret_why[ADMIN_WHY_BYTES]);
+    void (*drain)(void *self, uint32_t grace_s);
+    struct err (*backup)(void *self, const char *folder, uint64_t *ret_bytes,
+                         char ret_why[ADMIN_WHY_BYTES]);
+    struct err (*rotate)(void *self, enum keeper_signer signer, uint8_t ret_fingerprint[32]);
+    struct err (*rotate_queue_key)(void *self, uint8_t ret_fingerprint[32]);
+};
+
+/* path: of the socket; what an earlier server left there is replaced. The folder it lies in must be
+ * mode 0700. ERR_ADDRESS; ERR_IO. verbs are copied. */
+CHECKED struct err admin_open(const struct front_env *env, const char *path,
+                              const struct admin_verbs *verbs, struct admin **ret_admin);
+void admin_close(struct admin *admin);
+
+#endif

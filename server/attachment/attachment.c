@@ -1,0 +1,220 @@
+#include "server/attachment/attachment.h"
+
+#include <stdlib.h>
+
+#include "seal/pad.h"
+#include "server/attachment/inside.h"
+#include "wire/writer.h"
+
+enum { DAY_MS = 24 * 3600 * 1000 };
+
+/* ---- ids, capabilities, keys */
+
+uint32_t attachment_today(const struct attachment *a)
+{
+    return (uint32_t)(clock_unix_ms(a->env->clock) / DAY_MS);
+}
+
+bool attachment_size_fits(uint64_t bytes)
+{
+    if (bytes < ATTACHMENT_LEAST_BYTES || bytes > SIZE_MAX / 2)
+        return false;
+    return pad_padme_bytes((size_t)bytes - PAD_HEAD_BYTES, ATTACHMENT_LEAST_BYTES) == bytes;
+}
+
+void attachment_row_id(const struct attachment *a, const uint8_t id[ATTACHMENT_ID_BYTES],
+                       uint8_t ret_row_id[AT_REST_ID_BYTES])
+{
+    at_rest_prf(a->ids_key, BYTES_LIST(bytes_str("attachment"), bytes_of(id, ATTACHMENT_ID_BYTES)),
+                ret_row_id);
+}
+
+/* A plain hash: a capability has 256 bits. */
+void attachment_hash(struct bytes what, const uint8_t id[ATTACHMENT_ID_BYTES],
+                     const uint8_t capability[ATTACHMENT_CAPABILITY_BYTES],
+                     uint8_t ret_hash[ROWS_HASH_BYTES])
+{
+    struct digest digest;
+    hash_list(&hash_sha256,
+              BYTES_LIST(bytes_str("Hearth 1 attachment "), what, bytes_of(id, ATTACHMENT_ID_BYTES),
+                         bytes_of(capability, ATTACHMENT_CAPABILITY_BYTES)),
+              &digest);
+    memcpy(ret_hash, digest.data, ROWS_HASH_BYTES);
+}
+
+void attachment_block_key(const struct attachment *a, const uint8_t id[ATTACHMENT_ID_BYTES],
+                          const uint8_t capability[ATTACHMENT_CAPABILITY_BYTES],
+                          uint8_t ret_key[AT_REST_KEY_BYTES])
+{
+    struct digest digest;
+    hmac_once(&hash_sha256, bytes_of(a->rows_key, sizeof a->rows_key),
+              BYTES_LIST(bytes_str("Hearth 1 attachment blocks"), bytes_of(id, ATTACHMENT_ID_BYTES),
+                         bytes_of(capability, ATTACHMENT_CAPABILITY_BYTES)),
+              &digest);
+    memcpy(ret_key, digest.data, AT_REST_KEY_BYTES);
+    bytes_wipe(&digest, sizeof digest);
+}
+
+struct bytes attachment_block_aad(const uint8_t row_id[AT_REST_ID_BYTES], uint64_t bytes_in_all,
+                                  uint64_t place, uint8_t room[BLOCK_AAD_BYTES])
+{
+    struct buf b = {.data = room, .cap = BLOCK_AAD_BYTES, .limit = BLOCK_AAD_BYTES};
+    buf_append_bytes(&b, bytes_str("attachment block"));
+    buf_append(&b, row_id, AT_REST_ID_BYTES);
+    wire_write_u64(&b, bytes_in_all);
+    wire_write_u64(&b, place);
+    return buf_view(&b);
+}
+
+struct err attachment_count(struct attachment *a, atomic_uint *count, enum limit limit)
+{
+    uint64_t most = limit_value(front_limits(a->env->front), limit);
+    if (atomic_fetch_add(count, 1) < most || a->control) {
+        atomic_fetch_add(&a->refs, 1);
+        return ERR_OK;
+    }
+    atomic_fetch_sub(count, 1);
+    return ERR(FRONT_OVERLOAD);
+}
+
+/* ---- removing what is doomed */
+
+static struct err run_sweep(struct store_txn *txn, void *arg)
+{
+    struct attachment *a = arg;
+    return rows_sweep(txn, &a->sweep_more);
+}
+
+static void submit_sweep(struct attachment *a);
+
+/* On the store's thread, like every sweep: one at a time. */
+static void sweep_done(void *arg, struct err result)
+{
+    struct attachment *a = arg;
+    if (err_is_ok(result) && a->sweep_more) {
+        submit_sweep(a);
+        return;
+    }
+    /* after a failure the next one who asks, or attachment_expire(), goes on */
+    if (!err_is_ok(result)) {
+        atomic_store(&a->sweeps_wanted, 0);
+        return;
+    }
+    /* who asked meanwhile may have doomed something after this one looked */
+    unsigned seen = a->sweeps_seen;
+    if (atomic_fetch_sub(&a->sweeps_wanted, seen) != seen)
+        submit_sweep(a);
+}
+
+static void submit_sweep(struct attachment *a)
+{
+    a->sweeps_seen = atomic_load(&a->sweeps_wanted);
+    const struct store_work work = {
+        .cost = ROWS_SWEEP_BLOCKS,
+        .frees = true,
+        .run = run_sweep,
+        .done = sweep_done,
+        .arg = a,
+    };
+    if (!err_is_ok(store_submit(a->store, NULL, &work)))
+        atomic_store(&a->sweeps_wanted, 0);
+}
+
+void attachment_sweep(struct attachment *a)
+{
+    if (!a->control && atomic_fetch_add(&a->sweeps_wanted, 1) == 0)
+        submit_sweep(a);
+}
+
+/* ---- expiry */
+
+struct expiry {
+    uint32_t today;
+    bool more;
+};
+
+static struct err run_expire(struct store_txn *txn, void *arg)
+{
+    struct expiry *e = arg;
+    bool more_rows, more_blocks;
+    TRY(rows_expire(txn, e->today, &more_rows));
+    TRY(rows_sweep(txn, &more_blocks));
+    e->more = more_rows || more_blocks;
+    return ERR_OK;
+}
+
+bool attachment_expire(struct attachment *a)
+{
+    struct expiry e = {.today = attachment_today(a)};
+    /* what goes wrong now is tried again by the next run */
+    return !a->control && err_is_ok(store_call(a->store, run_expire, &e)) && e.more;
+}
+
+/* ---- life */
+
+static struct err abandon_open(struct store_txn *txn, void *arg)
+{
+    (void)arg;
+    return rows_abandon_open(txn);
+}
+
+void attachment_unref(struct attachment *a)
+{
+    if (atomic_fetch_sub(&a->refs, 1) != 1)
+        return;
+    bytes_wipe(a->rows_key, sizeof a->rows_key);
+    bytes_wipe(a->ids_key, sizeof a->ids_key);
+    free(a);
+}
+
+struct err attachment_open(struct front_env *env, const struct attachment_options *options,
+                           struct attachment **ret_attachment)
+{
+    struct attachment *a = calloc(1, sizeof *a);
+    if (a == NULL)
+        return ERR(NO_MEMORY);
+    a->env = env;
+    a->control = options->control;
+    atomic_init(&a->refs, 1);
+    struct store_options store = options->store;
+    store.schema = &attachment_schema;
+    struct err err = keeper_storage_key(env->keeper, KEEPER_ATTACHMENT_ROWS, a->rows_key);
+    if (err_is_ok(err))
+        err = keeper_storage_key(env->keeper, KEEPER_ATTACHMENT_IDS, a->ids_key);
+    if (err_is_ok(err))
+        err = store_open(&store, NULL, &a->store);
+    if (err_is_ok(err) && !a->control)
+        err = store_call(a->store, abandon_open, NULL);
+    if (!err_is_ok(err)) {
+        if (a->store != NULL)
+            store_close(a->store);
+        attachment_unref(a);
+        return err;
+    }
+    attachment_sweep(a);
+    *ret_attachment = a;
+    return ERR_OK;
+}
+
+struct err attachment_add(struct attachment *a, struct hearth_server *server)
+{
+    static const struct hearth_attachment_service service = {
+        .upload = attachment_upload,
+        .download = attachment_download,
+        .delete_ = attachment_delete,
+    };
+    return hearth_server_add_attachment(server, &service, a) ? ERR_OK : ERR(NO_MEMORY);
+}
+
+void attachment_close(struct attachment *a)
+{
+    store_close(a->store);
+    a->store = NULL;
+    a->closed = true;
+    attachment_unref(a);
+}
+
+struct store *attachment_store(struct attachment *a)
+{
+    return a->store;
+}

@@ -1,0 +1,87 @@
+/* The authentication service's door (protocol.md 3, 5): users, their clients and profiles; handles
+ * and what is left for them; invitations; reports. Owns auth.db. Knows no queue and no group. One
+ * file per rpc.
+ *
+ * Handles, invitations and reports share no key, id or order with users (P4). Ids lie there as PRF
+ * values, contents sealed. What remains of a deleted user: the PRF of its label with the last
+ * version (the log commits to both), the fingerprints of its credentials on the revocation list
+ * until they end, and stored answers that nobody can open without the idempotency id.
+ *
+ * Tokens are another issue: IssueTokens, IssueVouchers and ExchangeVoucher answer UNIMPLEMENTED.
+ */
+#ifndef SERVER_AUTH_H
+#define SERVER_AUTH_H
+
+#include "server/front/front.h"
+
+struct auth;
+
+enum auth_mode {
+    AUTH_INVITE = 0, /* an invitation is wanted */
+    AUTH_OPEN = 1,   /* an invitation or a solved puzzle */
+    AUTH_CLOSED = 2, /* nobody */
+};
+enum { AUTH_INVITATION_BYTES = 16, AUTH_INVITATIONS_MOST = 1000 };
+
+/* Where key sets are logged (transparency.md): absent until the log lands, and receipts are then
+ * empty. */
+struct auth_receipt {
+    struct bytes checkpoint, proof;
+};
+struct auth_log {
+    /* The log takes this version of the label, or finds that it has it already, and calls done once
+     * on `loop`, with a receipt that lives until done returns, when an epoch holds it. Repeats are
+     * harmless. label and key_set live until done. */
+    void (*append)(void *self, struct bytes label, uint32_t version, struct bytes key_set,
+                   struct hearth_loop *loop,
+                   void (*done)(void *arg, struct err result, const struct auth_receipt *receipt),
+                   void *arg);
+    void *self;
+};
+
+struct auth_options {
+    struct store_options store; /* path, mode, files; schema is set here */
+    enum auth_mode mode;
+    /* CreateInvitations for everybody who pays with a token. Off: FRONT_FORBIDDEN, invitations come
+     * from the operator. Leave it off while tokens are not charged. */
+    bool user_invitations;
+    const struct auth_log *log; /* borrowed; NULL: none */
+};
+
+CHECKED struct err auth_open(struct front_env *env, const struct auth_options *options,
+                             struct auth **ret_auth);
+/* Adds hearth.v1.Auth to the server and the key sources of clients and handles to the front. */
+CHECKED struct err auth_add(struct auth *auth, struct hearth_server *server);
+void auth_close(struct auth *auth); /* after the server */
+struct store *auth_store(struct auth *auth);
+/* One run of the expiries (invitations 7 d, unused accounts 24 h, handles 180 d, offers 30 d,
+ * packages at their end, reports 90 d, stored answers 7 d): a bounded piece of work, waited for;
+ * true: there is more. Also asks for the next signing credential when the current one would end
+ * before a client credential made now. Not on a thread of the store. */
+bool auth_expire(struct auth *auth);
+
+/* ---- for Info.GetKeys */
+
+/* Appends the signed, numbered list of revoked credentials (seal/credential_chain.h), from memory:
+ * it is made anew after each change, soon. */
+CHECKED struct err auth_revocations(struct auth *auth, struct buf *b);
+/* The next AsSigningCredential signs from now on; the old one stays valid to its end. */
+CHECKED struct err auth_rotate(struct auth *auth);
+
+/* ---- for the operator */
+
+/* Draws count invitations that are good for so many days [0: INVITATION_DAYS]; appends count times
+ * AUTH_INVITATION_BYTES. ERR_ARGUMENT over AUTH_INVITATIONS_MOST. Waits. */
+CHECKED struct err auth_invite(struct auth *auth, uint32_t count, uint32_t days, struct buf *b);
+
+struct auth_counts {
+    uint64_t users, clients, handles, invitations, offers, reports, revoked;
+};
+CHECKED struct err auth_counts(struct auth *auth, struct auth_counts *ret_counts);
+
+/* Oldest report above `after`, opened, appended to b; ret_number is 0 when there is none. */
+CHECKED struct err auth_report_read(struct auth *auth, uint64_t after, struct buf *b,
+                                    uint64_t *ret_number, uint64_t *ret_day);
+CHECKED struct err auth_report_drop(struct auth *auth, uint64_t number);
+
+#endif

@@ -1,0 +1,314 @@
+/* The authentication service from the inside. */
+#ifndef SERVER_AUTH_INSIDE_H
+#define SERVER_AUTH_INSIDE_H
+
+#include <pthread.h>
+
+#include "crypto/sig.h"
+#include "hearth/v1/auth_rpc.h"
+#include "seal/at_rest.h"
+#include "seal/credential_chain.h"
+#include "seal/key_set.h"
+#include "seal/names.h"
+#include "server/auth/auth.h"
+#include "server/auth/schema.h"
+#include "server/front/once.h"
+
+enum { AUTH_ID_BYTES = 16 }; /* of every id at rest */
+
+struct auth_listeners;
+
+struct auth {
+    struct front_env *env;
+    struct auth_options options;
+    struct bytes domain;
+    struct store *store;
+    uint8_t ids_key[KEEPER_KEY_BYTES];
+    uint8_t rows_key[KEEPER_KEY_BYTES];
+    uint8_t challenge_key[KEEPER_KEY_BYTES];
+    uint8_t once_key[KEEPER_KEY_BYTES];
+    pthread_mutex_t lock; /* guards what follows */
+    struct puzzle_load {
+        uint64_t minute; /* of `now` */
+        uint32_t now, before;
+    } load;
+    struct revocation_cache {
+        struct buf list;
+        uint64_t number;
+    } revoked;
+    struct auth_listeners *listeners;
+};
+
+/* ---- time, as coarse as it is kept */
+
+uint64_t auth_now_s(const struct auth *auth);
+static inline uint64_t auth_hour(uint64_t unix_s)
+{
+    return unix_s / 3600;
+}
+static inline uint64_t auth_day(uint64_t unix_s)
+{
+    return unix_s / 86400;
+}
+uint32_t auth_month(uint64_t unix_s); /* since January 1970 */
+uint64_t auth_limit(const struct auth *auth, enum limit limit);
+
+/* ---- rows.c: ids and contents at rest */
+
+void auth_id(const struct auth *auth, const char *what, struct bytes id,
+             uint8_t ret_id[AUTH_ID_BYTES]);
+/* The associated data is the table and the row's key. Appends. */
+CHECKED struct err auth_seal(const struct auth *auth, const char *table, struct bytes row,
+                             struct bytes plain, struct buf *b);
+CHECKED struct err auth_unseal(const struct auth *auth, const char *table, struct bytes row,
+                               struct bytes sealed, struct buf *b);
+/* For stmt_first: appends column 0 to a struct buf. */
+struct err auth_map_blob(struct stmt *row, void *arg);
+/* For stmt_first: column 0 to a uint64_t. */
+struct err auth_map_u64(struct stmt *row, void *arg);
+
+/* Runs a statement whose one parameter is an id. */
+CHECKED struct err auth_run_by_id(struct store_txn *txn, enum auth_statement statement,
+                                  const uint8_t id[AUTH_ID_BYTES]);
+
+/* Last version of a label, which outlives user and handle as it does in the log. NOT_FOUND. */
+CHECKED struct err label_version(struct store_txn *txn, const struct auth *auth, struct bytes label,
+                                 uint64_t *ret_version);
+CHECKED struct err label_set_version(struct store_txn *txn, const struct auth *auth,
+                                     struct bytes label, uint64_t version);
+
+/* ---- job.c: one unary call and its transaction */
+
+struct auth_job {
+    struct auth *auth;
+    struct hearth_call *call;
+    struct err (*effect)(struct store_txn *txn, struct auth_job *job);
+    /* On the loop, after the commit: answers the call, from `answer` where the call is idempotent
+     * (it may be the first answer of a repeated request), then auth_job_end(). */
+    void (*reply)(struct auth_job *job);
+    void (*clear)(struct auth_job *job); /* whatever came of it; or NULL */
+    uint64_t now_s;
+    const uint8_t *once_id; /* NULL: nothing is kept */
+    struct buf scope;
+    struct buf answer;
+    bool frees;
+    bool repeated;
+    bool only_repeats; /* the caller is gone: its first answer or UNAUTHENTICATED */
+};
+
+/* Begins a job in the call's arena, of size bytes, the first member of which is the job; NULL: no
+ * memory. It holds the call until it ends. idempotency may be NULL. */
+void *auth_job_new(struct auth *auth, struct hearth_call *call, size_t size,
+                   const Hearth__V1__Idempotency *idempotency);
+/* Submits; HEARTH_LATER or what front_fail() says. The job is cleared either way. */
+enum hearth_code auth_job_write(struct auth_job *job, uint32_t cost);
+enum hearth_code auth_job_read(struct auth_job *job);
+/* Ends the call with err, and the job. */
+enum hearth_code auth_job_fail(struct auth_job *job, struct err err);
+/* The call has been answered. */
+void auth_job_end(struct auth_job *job);
+/* Takes one of the caller's bucket, or ends the call and says how. */
+enum hearth_code auth_take_principal(struct hearth_call *call, enum limit limit);
+/* The receipt for the key set just committed, then finish(job, receipt), on the loop. */
+struct auth_logged {
+    struct auth_job *job;
+    void (*finish)(struct auth_job *job, const struct auth_receipt *receipt);
+};
+void auth_log_then(struct auth_logged *logged, struct bytes key_set);
+void auth_receipt_out(const struct auth_receipt *receipt, Hearth__V1__LogReceipt *ret_receipt);
+
+static inline ProtobufCBinaryData auth_out(struct bytes view)
+{
+    return (ProtobufCBinaryData){view.len, (uint8_t *)(uintptr_t)view.data};
+}
+static inline struct bytes auth_in(ProtobufCBinaryData data)
+{
+    return bytes_of(data.data, data.len);
+}
+
+/* ---- users.c, clients.c */
+
+struct user {
+    uint8_t id[AUTH_ID_BYTES];
+    struct buf name;    /* UserId */
+    struct buf key_set; /* current */
+    uint8_t profile[AUTH_ID_BYTES], staged[AUTH_ID_BYTES];
+    bool has_profile, has_staged;
+};
+void user_clear(struct user *user);
+void user_id(const struct auth *auth, struct bytes name, uint8_t ret_id[AUTH_ID_BYTES]);
+CHECKED struct err user_load(struct store_txn *txn, const struct auth *auth,
+                             const uint8_t id[AUTH_ID_BYTES], struct user *ret_user);
+CHECKED struct err user_insert(struct store_txn *txn, const struct auth *auth,
+                               const struct user *user, uint64_t unused_hour);
+CHECKED struct err user_update(struct store_txn *txn, const struct auth *auth,
+                               const struct user *user);
+/* The user with clients, profiles and credentials, which are revoked; the label stays. */
+CHECKED struct err user_delete(struct store_txn *txn, const struct auth *auth,
+                               const struct user *user, uint64_t now_s);
+
+enum { CLIENT_CREDENTIALS_MOST = 16 };
+struct client {
+    uint8_t id[AUTH_ID_BYTES];   /* at rest */
+    uint8_t user[AUTH_ID_BYTES]; /* at rest */
+    uint8_t uuid[UUID_BYTES];
+    uint8_t key[CREDENTIAL_KEY_BYTES];
+    uint64_t seen_month;
+    struct buf credential;
+    /* All that have not ended, the current one among them. */
+    struct client_credential {
+        uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
+        uint64_t not_after;
+    } credentials[CLIENT_CREDENTIALS_MOST];
+    size_t credential_count;
+};
+void client_clear(struct client *client);
+CHECKED struct err client_load(struct store_txn *txn, const struct auth *auth,
+                               const uint8_t id[AUTH_ID_BYTES], struct client *ret_client);
+/* Of the user, in the order of their ids at rest; each is cleared after the call. */
+CHECKED struct err client_each(struct store_txn *txn, const struct auth *auth,
+                               const uint8_t user[AUTH_ID_BYTES],
+                               struct err (*each)(const struct client *client, void *arg),
+                               void *arg);
+/* The credential becomes the current one. ERR_QUOTA: too many that have not ended. */
+CHECKED struct err client_add_credential(struct client *client, struct bytes credential,
+                                         uint64_t now_s);
+/* ret_fresh false: there is one with this id. */
+CHECKED struct err client_insert(struct store_txn *txn, const struct auth *auth,
+                                 const struct client *client, bool *ret_fresh);
+CHECKED struct err client_update(struct store_txn *txn, const struct auth *auth,
+                                 const struct client *client);
+CHECKED struct err client_delete(struct store_txn *txn, const struct auth *auth,
+                                 const struct client *client, uint64_t now_s);
+/* It has called in this month; its user is in use. */
+CHECKED struct err client_seen(struct store_txn *txn, const uint8_t id[AUTH_ID_BYTES],
+                               const uint8_t user[AUTH_ID_BYTES], uint64_t now_s);
+
+/* The caller of a client's call. */
+struct client_caller {
+    struct client_id name; /* views into the caller's id */
+    struct bytes user;     /* UserId, view */
+    uint8_t id[AUTH_ID_BYTES], user_id[AUTH_ID_BYTES];
+};
+CHECKED struct err client_caller(const struct auth *auth, struct hearth_call *call,
+                                 struct client_caller *ret_caller);
+
+/* ---- credential.c */
+
+/* A ClientCredential for the request, and the signing credential: struct { opaque credential<V>;
+ * opaque signing<V>; } appended to b. */
+CHECKED struct err auth_issue(struct auth *auth, const struct credential_request *request,
+                              struct buf *b);
+/* request of a client of our domain, verified. ret_id: views into its client_id. */
+CHECKED struct err auth_request_read(const struct auth *auth, struct bytes in,
+                                     struct credential_request *ret_request,
+                                     struct client_id *ret_id);
+
+/* ---- client_set.c: KeySets of users */
+
+/* 0x01 || UserId */
+void user_label(struct bytes user, struct buf *ret_label);
+struct set_change {
+    struct bytes added, added_key; /* the one client that comes, or empty */
+    struct bytes removed;          /* the one that goes, or empty */
+    bool all;                      /* all go */
+};
+/* `next` follows the current set and changes exactly that; no resets. */
+CHECKED struct err client_set_next(struct bytes current, struct bytes next,
+                                   const struct set_change *change);
+/* The current set becomes next in user and label. */
+CHECKED struct err client_set_store(struct store_txn *txn, const struct auth *auth,
+                                    struct user *user, struct bytes next);
+
+/* ---- handle_row.c */
+
+struct handle {
+    uint8_t id[AUTH_ID_BYTES];
+    uint8_t key[CREDENTIAL_KEY_BYTES];
+    struct buf key_set;
+    uint64_t next_offer, expires_day;
+};
+void handle_clear(struct handle *handle);
+void handle_id(const struct auth *auth, struct bytes hash, uint8_t ret_id[AUTH_ID_BYTES]);
+/* NOT_FOUND also when it has expired. */
+CHECKED struct err handle_load(struct store_txn *txn, const struct auth *auth,
+                               const uint8_t id[AUTH_ID_BYTES], uint64_t now_s,
+                               struct handle *ret_handle);
+CHECKED struct err handle_insert(struct store_txn *txn, const struct auth *auth,
+                                 const struct handle *handle);
+/* 0x02 || hash */
+void handle_label(struct bytes hash, struct buf *ret_label);
+/* The call is signed as this handle. */
+CHECKED struct err handle_caller(const struct auth *auth, struct hearth_call *call,
+                                 struct bytes hash, uint8_t ret_id[AUTH_ID_BYTES]);
+/* With packages and offers; the label stays. */
+CHECKED struct err handle_delete(struct store_txn *txn, const uint8_t id[AUTH_ID_BYTES]);
+
+/* The row of an offer as associated data. */
+enum { OFFER_PLACE_BYTES = AUTH_ID_BYTES + 8 };
+void offer_place(const uint8_t handle[AUTH_ID_BYTES], uint64_t number,
+                 uint8_t ret_place[OFFER_PLACE_BYTES]);
+
+/* ---- listeners.c: who listens to which handle */
+
+struct listener;
+CHECKED struct err listeners_new(struct auth_listeners **ret_listeners);
+void listeners_free(struct auth_listeners *listeners);
+/* Wakes the listener of a handle, whichever loop it is on. */
+void listeners_wake(struct auth_listeners *listeners, const uint8_t handle[AUTH_ID_BYTES]);
+
+/* ---- revocations.c, challenge.c, keys.c */
+
+CHECKED struct err revoke(struct store_txn *txn,
+                          const uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES],
+                          uint64_t not_after);
+/* The list has changed, and is signed anew: soon, or now (waits). */
+void revocations_changed(struct auth *auth);
+CHECKED struct err revocations_refresh(struct auth *auth);
+
+/* A solution was accepted: the next puzzles are harder for a while. */
+void puzzle_count(struct auth *auth);
+uint32_t puzzle_bits(struct auth *auth);
+/* Was the puzzle given out by us, for this key, not too long ago, and is it solved? ret_id is its
+ * id at rest, good once. */
+CHECKED struct err puzzle_check(struct auth *auth, struct bytes challenge, struct bytes key,
+                                struct bytes solution, uint8_t ret_id[AUTH_ID_BYTES]);
+
+CHECKED struct err auth_add_keys(struct auth *auth);
+/* The key source left the call to the handler because it knows no such caller: only a repeated
+ * request can be answered. Takes as long as a verification. */
+bool auth_caller_is_gone(struct hearth_call *call);
+
+/* Draws invitations into a transaction; codes: count times AUTH_INVITATION_BYTES. */
+CHECKED struct err invitation_store(struct store_txn *txn, const struct auth *auth,
+                                    const uint8_t *codes, uint32_t count, uint64_t expires_hour);
+
+/* ---- handlers, one file each */
+
+#define AUTH_HANDLER(name, Type)                                                                  \
+    enum hearth_code auth_##name(struct hearth_call *call, const Hearth__V1__##Type##Request *in, \
+                                 Hearth__V1__##Type##Response *out, void *self)
+AUTH_HANDLER(get_registration_challenge, GetRegistrationChallenge);
+AUTH_HANDLER(register_user, RegisterUser);
+AUTH_HANDLER(add_client, AddClient);
+AUTH_HANDLER(remove_client, RemoveClient);
+AUTH_HANDLER(list_clients, ListClients);
+AUTH_HANDLER(renew_client, RenewClient);
+AUTH_HANDLER(delete_user, DeleteUser);
+AUTH_HANDLER(stage_profile, StageProfile);
+AUTH_HANDLER(commit_profile, CommitProfile);
+AUTH_HANDLER(get_profile, GetProfile);
+AUTH_HANDLER(create_invitations, CreateInvitations);
+AUTH_HANDLER(check_invitation, CheckInvitation);
+AUTH_HANDLER(create_handle, CreateHandle);
+AUTH_HANDLER(refresh_handle, RefreshHandle);
+AUTH_HANDLER(delete_handle, DeleteHandle);
+AUTH_HANDLER(check_handle, CheckHandle);
+AUTH_HANDLER(publish_connection_packages, PublishConnectionPackages);
+AUTH_HANDLER(report_abuse, ReportAbuse);
+enum hearth_code auth_connect(struct hearth_call *call, const Hearth__V1__ConnectRequest *in,
+                              void *self);
+enum hearth_code auth_listen_handle(struct hearth_call *call,
+                                    const Hearth__V1__ListenHandleRequest *in, void *self);
+
+#endif

@@ -1,0 +1,45 @@
+#include "server/delivery/check.h"
+
+#include "mls/codec/message.h"
+
+enum { DECODE_BYTES = 4096 };
+
+struct err send_check(const struct request *r, const struct send_in *in, struct send_ok *ret_ok)
+{
+    struct arena arena;
+    struct mls_message m;
+    if (in->message.len > delivery_limit(r->d, LIMIT_MESSAGE_BYTES))
+        return ERR(TOO_LARGE);
+    if (delivery_off(r->d, DELIVERY_NO_CONTENT)) {
+        *ret_ok = (struct send_ok){in->message, in->notify};
+        return ERR_OK;
+    }
+    /* a PrivateMessage is views alone, so nothing is allocated for one */
+    arena_init(&arena, DECODE_BYTES);
+    uint16_t wire_format;
+    struct err err = mls_message_peek(in->message, &wire_format);
+    if (err_is_ok(err) && wire_format != WIRE_FORMAT_PRIVATE_MESSAGE)
+        err = ERR(DELIVERY_CONTENT);
+    if (err_is_ok(err))
+        err = mls_message_parse(in->message, &arena, &m);
+    arena_clear(&arena);
+    TRY(err);
+    if (m.private_message.content_type != CONTENT_APPLICATION ||
+        !bytes_equal(m.private_message.group_id, r->group_id))
+        return ERR(DELIVERY_CONTENT);
+    if (m.private_message.epoch != r->state.epoch)
+        return ERR(DELIVERY_EPOCH);
+    *ret_ok = (struct send_ok){in->message, in->notify};
+    return ERR_OK;
+}
+
+struct err request_touch(struct request *r)
+{
+    uint32_t month = month_of(r->now_s);
+    if (r->leaf->month == month)
+        return ERR_OK;
+    r->leaf->month = month;
+    TRY(request_seal_state(r));
+    r->effect = REQUEST_REPLACES;
+    return ERR_OK;
+}

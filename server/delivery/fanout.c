@@ -1,0 +1,133 @@
+#include "server/delivery/fanout.h"
+
+#include <stdlib.h>
+
+#include "server/delivery/notices.h"
+
+void fanout_clear(struct fanout *f)
+{
+    for (size_t i = 0; i < f->payload_count; i++)
+        buf_clear(&f->payloads[i].sealed);
+    free(f->payloads);
+    free(f->rows);
+    *f = (struct fanout){0};
+}
+
+static struct err row_room(struct fanout *f, size_t more)
+{
+    if (f->row_cap - f->row_count >= more)
+        return ERR_OK;
+    size_t cap = f->row_cap * 2 + more;
+    struct outbox_row *rows = realloc(f->rows, cap * sizeof *rows);
+    if (rows == NULL)
+        return ERR(NO_MEMORY);
+    f->rows = rows;
+    f->row_cap = cap;
+    return ERR_OK;
+}
+
+/* Takes sealed over, also on failure. Rows follow by add_row. */
+static struct err add_payload(struct fanout *f, struct buf *sealed)
+{
+    if (f->payload_count == f->payload_cap) {
+        size_t cap = f->payload_cap * 2 + 4;
+        struct fanout_payload *payloads = realloc(f->payloads, cap * sizeof *payloads);
+        if (payloads == NULL) {
+            buf_clear(sealed);
+            return ERR(NO_MEMORY);
+        }
+        f->payloads = payloads;
+        f->payload_cap = cap;
+    }
+    f->payloads[f->payload_count++] =
+        (struct fanout_payload){.sealed = *sealed, .first = f->row_count};
+    *sealed = BUF_INIT;
+    return ERR_OK;
+}
+
+/* Room was made. */
+static void add_row(struct fanout *f, const struct fanout_from *from, const struct leaf_entry *leaf,
+                    struct fanout_how how)
+{
+    struct outbox_row *row = &f->rows[f->row_count++];
+    *row = (struct outbox_row){
+        .domain = leaf->domain,
+        .sealed_ref = leaf->sealed_ref,
+        .notify = how.notify,
+        .control = how.control,
+    };
+    notice_name(from->d, from->group_id, leaf->pseudonym, row->notice);
+    f->payloads[f->payload_count - 1].count++;
+}
+
+static struct err seal_part(const struct fanout_from *from, const struct delivery_item *item,
+                            size_t parts, const uint8_t id[PART_ID_BYTES], size_t index,
+                            struct buf *sealed)
+{
+    const struct rng *rng = from->d->env.rng;
+    struct err err = parts == 1 ? fan_out_seal(sealed, rng, from->state_key, from->group_id, item)
+                                : fan_out_seal_part(sealed, rng, from->state_key, from->group_id,
+                                                    item, id, index);
+    if (!err_is_ok(err))
+        buf_clear(sealed);
+    return err;
+}
+
+struct err fanout_all(struct fanout *f, const struct fanout_from *from, enum delivery_kind kind,
+                      struct bytes body, const struct leaf_entry *leaves, size_t count,
+                      uint32_t except, struct fanout_how how)
+{
+    struct delivery_item item = {kind, from->accepted_s, body};
+    size_t parts = fan_out_parts(body.len);
+    uint8_t id[PART_ID_BYTES] = {0};
+    if (parts == 0)
+        return ERR(TOO_LARGE);
+    if (parts > 1)
+        TRY(rng_fill(from->d->env.rng, id, sizeof id));
+    TRY(row_room(f, parts * count));
+    for (size_t part = 0; part < parts; part++) {
+        struct buf sealed = BUF_INIT;
+        TRY(seal_part(from, &item, parts, id, part, &sealed));
+        TRY(add_payload(f, &sealed));
+        for (size_t i = 0; i < count; i++) {
+            /* a queue that is gone takes nothing until there is another reference */
+            if (leaves[i].index != except && (leaves[i].flags & LEAF_QUEUE_GONE) == 0)
+                add_row(f, from, &leaves[i], how);
+        }
+        if (f->payloads[f->payload_count - 1].count == 0) /* nobody but the sender */
+            buf_clear(&f->payloads[--f->payload_count].sealed);
+    }
+    return ERR_OK;
+}
+
+struct err fanout_one(struct fanout *f, const struct fanout_from *from, enum delivery_kind kind,
+                      struct bytes body, const struct leaf_entry *leaf, struct fanout_how how)
+{
+    return fanout_all(f, from, kind, body, leaf, 1, FANOUT_NOBODY, how);
+}
+
+struct err fanout_joiner(struct fanout *f, const struct fanout_from *from,
+                         const struct hpke_suite *suite, struct bytes init_key, struct bytes body,
+                         const struct leaf_entry *leaf)
+{
+    struct delivery_item item = {DELIVERY_WELCOME, from->accepted_s, body};
+    struct buf sealed = BUF_INIT;
+    TRY(row_room(f, 1));
+    struct err err = fan_out_seal_joiner(&sealed, from->d->env.rng, suite, init_key, &item);
+    if (!err_is_ok(err)) {
+        buf_clear(&sealed);
+        return err;
+    }
+    TRY(add_payload(f, &sealed));
+    add_row(f, from, leaf, (struct fanout_how){.notify = true, .control = true});
+    return ERR_OK;
+}
+
+struct err fanout_write(struct store_txn *txn, const struct outbox *outbox, const struct fanout *f)
+{
+    for (size_t i = 0; i < f->payload_count; i++) {
+        const struct fanout_payload *p = &f->payloads[i];
+        TRY(outbox_add(txn, outbox, buf_view(&p->sealed), &f->rows[p->first], p->count));
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,198 @@
+#include "server/delivery/group_state.h"
+
+#include <stdlib.h>
+
+enum { STATE_FORMAT = 1 };
+
+void leaf_entry_write(struct buf *b, const struct leaf_entry *leaf)
+{
+    wire_write_u32(b, leaf->index);
+    wire_write_u8(b, leaf->flags);
+    wire_write_u64(b, leaf->epoch);
+    wire_write_u32(b, leaf->month);
+    wire_write_vector(b, leaf->signature_key);
+    wire_write_fixed(b, leaf->pseudonym);
+    wire_write_fixed(b, leaf->user_pseudonym);
+    wire_write_vector(b, leaf->wrapped_identity_key);
+    wire_write_vector(b, leaf->wrapped_profile_key);
+    wire_write_vector(b, leaf->domain);
+    wire_write_vector(b, leaf->sealed_ref);
+    wire_write_vector(b, leaf->ref_signature);
+    wire_write_vector(b, leaf->pseudonym_signature);
+}
+
+void leaf_entry_read(struct wire_reader *r, struct leaf_entry *ret_leaf)
+{
+    ret_leaf->index = wire_read_u32(r);
+    ret_leaf->flags = wire_read_u8(r);
+    ret_leaf->epoch = wire_read_u64(r);
+    ret_leaf->month = wire_read_u32(r);
+    ret_leaf->signature_key = wire_read_vector(r);
+    ret_leaf->pseudonym = wire_read_fixed(r, PSEUDONYM_BYTES);
+    ret_leaf->user_pseudonym = wire_read_fixed(r, PSEUDONYM_BYTES);
+    ret_leaf->wrapped_identity_key = wire_read_vector(r);
+    ret_leaf->wrapped_profile_key = wire_read_vector(r);
+    ret_leaf->domain = wire_read_vector(r);
+    ret_leaf->sealed_ref = wire_read_vector(r);
+    ret_leaf->ref_signature = wire_read_vector(r);
+    ret_leaf->pseudonym_signature = wire_read_vector(r);
+}
+
+static void fact_write(struct buf *b, const struct epoch_fact *fact)
+{
+    wire_write_u64(b, fact->epoch);
+    wire_write_u64(b, fact->hour);
+    wire_write_fixed(b, fact->committer);
+    wire_write_fixed(b, fact->commit_hash);
+    wire_write_vector(b, fact->reporters);
+}
+
+static void fact_read(struct wire_reader *r, struct epoch_fact *ret_fact)
+{
+    ret_fact->epoch = wire_read_u64(r);
+    ret_fact->hour = wire_read_u64(r);
+    ret_fact->committer = wire_read_fixed(r, PSEUDONYM_BYTES);
+    ret_fact->commit_hash = wire_read_fixed(r, COMMIT_HASH_BYTES);
+    ret_fact->reporters = wire_read_vector(r);
+}
+
+void group_state_write(struct buf *b, const struct group_state *state)
+{
+    wire_write_u16(b, STATE_FORMAT);
+    wire_write_u16(b, state->suite->id);
+    wire_write_u64(b, state->epoch);
+    size_t mark = wire_vector_begin(b);
+    for (uint32_t i = 0; i < state->leaf_count; i++)
+        leaf_entry_write(b, &state->leaves[i]);
+    wire_vector_end(b, mark);
+    wire_write_vector(b, state->info_extensions);
+    wire_write_u32(b, state->info_signer);
+    wire_write_vector(b, state->info_signature);
+    mark = wire_vector_begin(b);
+    for (uint32_t i = 0; i < state->fact_count; i++)
+        fact_write(b, &state->facts[i]);
+    wire_vector_end(b, mark);
+    wire_write_vector(b, state->public_group);
+}
+
+static struct err make_room(struct group_state *state)
+{
+    if (state->leaf_count < state->leaf_cap)
+        return ERR_OK;
+    uint32_t cap = state->leaf_cap == 0 ? 8 : state->leaf_cap * 2;
+    struct leaf_entry *leaves = realloc(state->leaves, cap * sizeof *leaves);
+    if (leaves == NULL)
+        return ERR(NO_MEMORY);
+    state->leaves = leaves;
+    state->leaf_cap = cap;
+    return ERR_OK;
+}
+
+static struct err parse_leaves(struct group_state *state, struct wire_reader *r)
+{
+    while (wire_reader_more(r)) {
+        if (state->leaf_count == GROUP_LEAVES_MAX)
+            return ERR(DELIVERY_STATE);
+        TRY(make_room(state));
+        struct leaf_entry *leaf = &state->leaves[state->leaf_count];
+        leaf_entry_read(r, leaf);
+        if (state->leaf_count > 0 && leaf->index <= leaf[-1].index)
+            return ERR(DELIVERY_STATE);
+        state->leaf_count++;
+    }
+    return ERR_OK;
+}
+
+static struct err parse(struct group_state *state)
+{
+    struct wire_reader r = wire_reader_of(buf_view(&state->plain));
+    if (wire_read_u16(&r) != STATE_FORMAT)
+        return ERR(DELIVERY_STATE);
+    state->suite = suite_find(wire_read_u16(&r));
+    state->epoch = wire_read_u64(&r);
+    struct wire_reader leaves = wire_read_nested(&r);
+    TRY(parse_leaves(state, &leaves));
+    wire_reader_join(&r, &leaves);
+    state->info_extensions = wire_read_vector(&r);
+    state->info_signer = wire_read_u32(&r);
+    state->info_signature = wire_read_vector(&r);
+    struct wire_reader facts = wire_read_nested(&r);
+    while (wire_reader_more(&facts) && state->fact_count < GROUP_FACTS)
+        fact_read(&facts, &state->facts[state->fact_count++]);
+    wire_reader_join(&r, &facts);
+    state->public_group = wire_read_vector(&r);
+    return err_is_ok(wire_reader_end(&r)) && state->suite != NULL ? ERR_OK : ERR(DELIVERY_STATE);
+}
+
+struct err group_state_parse(struct buf *plain, struct group_state *ret_state)
+{
+    struct group_state state = {.plain = *plain};
+    *plain = BUF_INIT;
+    struct err err = parse(&state);
+    if (!err_is_ok(err)) {
+        group_state_clear(&state);
+        return err;
+    }
+    *ret_state = state;
+    return ERR_OK;
+}
+
+void group_state_clear(struct group_state *state)
+{
+    buf_clear(&state->plain);
+    free(state->leaves);
+    *state = (struct group_state){0};
+}
+
+/* The first leaf whose index is not below this one. */
+static uint32_t place_of(const struct group_state *state, uint32_t index)
+{
+    uint32_t low = 0;
+    uint32_t high = state->leaf_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (state->leaves[middle].index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct leaf_entry *group_state_leaf(const struct group_state *state, uint32_t index)
+{
+    uint32_t at = place_of(state, index);
+    return at < state->leaf_count && state->leaves[at].index == index ? &state->leaves[at] : NULL;
+}
+
+struct err group_state_put(struct group_state *state, const struct leaf_entry *leaf)
+{
+    uint32_t at = place_of(state, leaf->index);
+    if (at == state->leaf_count || state->leaves[at].index != leaf->index) {
+        TRY(make_room(state));
+        memmove(&state->leaves[at + 1], &state->leaves[at],
+                (state->leaf_count - at) * sizeof *leaf);
+        state->leaf_count++;
+    }
+    state->leaves[at] = *leaf;
+    return ERR_OK;
+}
+
+void group_state_drop(struct group_state *state, uint32_t index)
+{
+    uint32_t at = place_of(state, index);
+    if (at == state->leaf_count || state->leaves[at].index != index)
+        return;
+    state->leaf_count--;
+    memmove(&state->leaves[at], &state->leaves[at + 1],
+            (state->leaf_count - at) * sizeof *state->leaves);
+}
+
+void group_state_add_fact(struct group_state *state, const struct epoch_fact *fact)
+{
+    if (state->fact_count == GROUP_FACTS) {
+        memmove(state->facts, state->facts + 1, (GROUP_FACTS - 1) * sizeof *fact);
+        state->fact_count--;
+    }
+    state->facts[state->fact_count++] = *fact;
+}

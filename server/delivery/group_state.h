@@ -1,0 +1,88 @@
+/* What is inside the sealed state of a group (protocol.md 7).
+ *
+ *     struct { uint32 index; uint8 flags; uint64 epoch; uint32 month; opaque signature_key<V>;
+ *              opaque pseudonym[16]; opaque user_pseudonym[16]; opaque wrapped_identity_key<V>;
+ *              opaque wrapped_profile_key<V>; opaque domain<V>; opaque sealed_ref<V>;
+ *              opaque ref_signature<V>; opaque pseudonym_signature<V>; } LeafEntry;
+ *     struct { uint64 epoch; uint64 hour; opaque committer[16]; opaque commit_hash[32];
+ *              opaque reporters<V>; } EpochFact;      reporters: leaf pseudonyms, 16 bytes each
+ *     struct { uint16 format = 1; uint16 suite; uint64 epoch; LeafEntry leaves<V>;
+ *              opaque info_extensions<V>; uint32 info_signer; opaque info_signature<V>;
+ *              EpochFact facts<V>; opaque public_group<V>; } GroupState;
+ *
+ * A decoded state holds views: into `plain`, which it owns, and after changes into the request's
+ * memory. Sending a message needs the leaves alone, so public_group (public_group_save) stays bytes
+ * until somebody loads it. About 550 bytes a leaf beside the tree.
+ */
+#ifndef SERVER_GROUP_STATE_H
+#define SERVER_GROUP_STATE_H
+
+#include "crypto/suite.h"
+#include "seal/delivery_body.h"
+
+enum {
+    LEAF_QUEUE_GONE = 1,      /* its queue service said so; until there is another reference */
+    LEAF_REMOVE_PENDING = 2,  /* a Remove of it is among the pending proposals */
+    GROUP_FACTS = 5,          /* epochs that can be reported */
+    FACT_REPORTERS_MAX = 64,  /* of one commit */
+    GROUP_LEAVES_MAX = 10000, /* highest value of the limit GROUP_MEMBERS */
+};
+
+struct leaf_entry {
+    uint32_t index;
+    uint8_t flags;
+    uint64_t epoch; /* of its last commit, or of its coming */
+    uint32_t month; /* when it was last heard (month_of) */
+    struct bytes signature_key;
+    struct bytes pseudonym; /* PSEUDONYM_BYTES */
+    struct bytes user_pseudonym;
+    struct bytes wrapped_identity_key;
+    struct bytes wrapped_profile_key; /* empty: none */
+    struct bytes domain;
+    struct bytes sealed_ref;
+    struct bytes ref_signature;
+    struct bytes pseudonym_signature; /* empty: none */
+};
+
+struct epoch_fact {
+    uint64_t epoch; /* that the commit led to */
+    uint64_t hour;
+    struct bytes committer;   /* leaf pseudonym */
+    struct bytes commit_hash; /* COMMIT_HASH_BYTES */
+    struct bytes reporters;
+};
+
+struct group_state {
+    struct buf plain; /* owned; what the views look into */
+    const struct suite *suite;
+    uint64_t epoch;
+    struct leaf_entry *leaves; /* owned; sorted by index */
+    uint32_t leaf_count;
+    uint32_t leaf_cap;
+    struct bytes info_extensions; /* of the GroupInfo: contents of the vector */
+    uint32_t info_signer;
+    struct bytes info_signature;
+    struct epoch_fact facts[GROUP_FACTS]; /* oldest first */
+    uint32_t fact_count;
+    struct bytes public_group;
+};
+
+/* Takes plain over. ERR_DELIVERY_STATE, ERR_NO_MEMORY. */
+CHECKED struct err group_state_parse(struct buf *plain, struct group_state *ret_state);
+void group_state_write(struct buf *b, const struct group_state *state);
+/* Wipes. The zero state is safe to clear. */
+void group_state_clear(struct group_state *state);
+
+/* NULL when there is none. Lives until the leaves change. */
+struct leaf_entry *group_state_leaf(const struct group_state *state, uint32_t index);
+/* Puts a leaf in its place, over the one that was there. ERR_NO_MEMORY. */
+CHECKED struct err group_state_put(struct group_state *state, const struct leaf_entry *leaf);
+void group_state_drop(struct group_state *state, uint32_t index);
+/* Forgets the oldest when there are GROUP_FACTS. */
+void group_state_add_fact(struct group_state *state, const struct epoch_fact *fact);
+
+void leaf_entry_write(struct buf *b, const struct leaf_entry *leaf);
+/* Sticky in the reader. */
+void leaf_entry_read(struct wire_reader *r, struct leaf_entry *ret_leaf);
+
+#endif

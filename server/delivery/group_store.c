@@ -1,0 +1,217 @@
+#include "server/delivery/group_store.h"
+
+#include "seal/at_rest.h"
+#include "seal/pad.h"
+#include "wire/writer.h"
+
+/* Smaller states all look alike: a group of a few. */
+enum { STATE_LEAST_BYTES = 8192 };
+
+static void row_id(const struct delivery *d, struct bytes group_id, uint8_t ret_id[ROW_ID_BYTES])
+{
+    at_rest_prf(d->ids_key, BYTES_LIST(bytes_str("group"), group_id), ret_id);
+}
+
+static struct bytes id_view(const uint8_t id[ROW_ID_BYTES])
+{
+    return bytes_of(id, ROW_ID_BYTES);
+}
+
+static void aad_write(struct buf *b, const char *what, struct bytes group_id, uint64_t version)
+{
+    buf_reset_unwiped(b);
+    wire_write_vector(b, bytes_str(what));
+    wire_write_vector(b, group_id);
+    wire_write_u64(b, version);
+}
+
+void sealed_group_clear(struct sealed_group *sealed)
+{
+    buf_clear(&sealed->lock);
+    buf_clear(&sealed->sealed);
+}
+
+static struct err seal(const struct delivery *d, struct bytes group_id,
+                       const uint8_t state_key[STATE_KEY_BYTES], uint64_t version,
+                       struct bytes padded, struct buf *aad, struct sealed_group *out)
+{
+    aad_write(aad, "group-lock", group_id, version);
+    TRY(buf_check(aad));
+    TRY(at_rest_seal(&out->lock, state_key, d->env.rng, buf_view(aad), bytes_of(NULL, 0)));
+    aad_write(aad, "group-state", group_id, version);
+    TRY(buf_check(aad));
+    TRY(at_rest_seal(&out->sealed, state_key, d->env.rng, buf_view(aad), padded));
+    TRY(buf_check(&out->lock));
+    return buf_check(&out->sealed);
+}
+
+struct err group_seal(const struct delivery *d, struct bytes group_id,
+                      const uint8_t state_key[STATE_KEY_BYTES], uint64_t version,
+                      struct bytes plain, struct sealed_group *ret_sealed)
+{
+    if (plain.len > delivery_limit(d, LIMIT_GROUP_STATE_BYTES))
+        return ERR(TOO_LARGE);
+    struct buf padded = BUF_INIT;
+    struct buf aad = BUF_INIT;
+    struct sealed_group sealed = {0};
+    pad_write(&padded, plain, pad_padme_bytes(plain.len, STATE_LEAST_BYTES));
+    struct err err = buf_check(&padded);
+    if (err_is_ok(err))
+        err = seal(d, group_id, state_key, version, buf_view(&padded), &aad, &sealed);
+    buf_clear(&padded);
+    buf_clear(&aad);
+    if (!err_is_ok(err)) {
+        sealed_group_clear(&sealed);
+        return err;
+    }
+    *ret_sealed = sealed;
+    return ERR_OK;
+}
+
+static struct err open_lock(const struct delivery *d, struct bytes group_id,
+                            const uint8_t state_key[STATE_KEY_BYTES], uint64_t version,
+                            struct bytes lock, struct buf *aad)
+{
+    (void)d;
+    struct buf nothing = BUF_INIT;
+    aad_write(aad, "group-lock", group_id, version);
+    struct err err = buf_check(aad);
+    if (err_is_ok(err))
+        err = at_rest_open(&nothing, state_key, buf_view(aad), lock);
+    buf_clear(&nothing);
+    return err;
+}
+
+static struct err open_state(struct bytes group_id, const uint8_t state_key[STATE_KEY_BYTES],
+                             uint64_t version, struct bytes sealed, struct buf *aad,
+                             struct buf *plain)
+{
+    struct bytes content;
+    aad_write(aad, "group-state", group_id, version);
+    TRY(buf_check(aad));
+    if (!err_is_ok(at_rest_open(plain, state_key, buf_view(aad), sealed)))
+        return buf_check(plain).code == ERR_NO_MEMORY ? ERR(NO_MEMORY) : ERR(DELIVERY_STATE);
+    TRY(buf_check(plain));
+    if (!err_is_ok(pad_read(buf_view(plain), &content)))
+        return ERR(DELIVERY_STATE);
+    /* the content comes first and its length is before it: drop both ends */
+    size_t len = content.len;
+    buf_drop_front(plain, (size_t)(content.data - plain->data));
+    plain->len = len;
+    return ERR_OK;
+}
+
+static struct err load(struct stmt *s, bool found, const struct delivery *d, struct bytes group_id,
+                       const uint8_t state_key[STATE_KEY_BYTES], struct buf *aad, struct buf *plain,
+                       uint64_t *ret_version)
+{
+    static const uint8_t no_lock[AT_REST_OVERHEAD_BYTES];
+    uint64_t version = found ? stmt_u64(s, 0) : 1;
+    struct bytes lock = found ? stmt_blob(s, 1) : bytes_of(no_lock, sizeof no_lock);
+    struct bytes sealed = found ? stmt_blob(s, 2) : bytes_of(NULL, 0);
+    if (found)
+        TRY(stmt_row_check(s));
+    struct err err = open_lock(d, group_id, state_key, version, lock, aad);
+    if (!found || err.code == ERR_CRYPTO_TAG)
+        return ERR(NOT_FOUND);
+    TRY(err);
+    TRY(open_state(group_id, state_key, version, sealed, aad, plain));
+    *ret_version = version;
+    return ERR_OK;
+}
+
+struct err group_store_load(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
+                            const uint8_t state_key[STATE_KEY_BYTES], struct buf *plain,
+                            uint64_t *ret_version)
+{
+    uint8_t id[ROW_ID_BYTES];
+    bool found = false;
+    row_id(d, group_id, id);
+    struct stmt *s = stmt_use(txn, GROUP_LOAD);
+    stmt_bind_blob(s, 1, id_view(id));
+    TRY(stmt_step(s, &found));
+    struct buf aad = BUF_INIT;
+    struct err err = load(s, found, d, group_id, state_key, &aad, plain, ret_version);
+    buf_clear(&aad);
+    return err;
+}
+
+static struct err map_version(struct stmt *row, void *arg)
+{
+    uint64_t *version = arg;
+    *version = stmt_u64(row, 0);
+    return stmt_row_check(row);
+}
+
+struct err group_store_expect(struct store_txn *txn, const struct delivery *d,
+                              struct bytes group_id, uint64_t version)
+{
+    uint8_t id[ROW_ID_BYTES];
+    uint64_t now = 0;
+    if (delivery_off(d, DELIVERY_NO_VERSION))
+        return ERR_OK;
+    row_id(d, group_id, id);
+    struct stmt *s = stmt_use(txn, GROUP_VERSION);
+    stmt_bind_blob(s, 1, id_view(id));
+    struct err err = stmt_first(s, map_version, &now);
+    if (err.code == ERR_NOT_FOUND)
+        return ERR(DELIVERY_CHANGED);
+    TRY(err);
+    return now == version ? ERR_OK : ERR(DELIVERY_CHANGED);
+}
+
+/* F4: a group without a commit goes. Rounded up, since months are coarse. */
+static uint64_t expires_month(const struct delivery *d, uint64_t now_s)
+{
+    return month_of(now_s) + delivery_limit(d, LIMIT_GROUP_IDLE_DAYS) / MONTH_DAYS + 1;
+}
+
+struct err group_store_insert(struct store_txn *txn, const struct delivery *d,
+                              struct bytes group_id, const struct sealed_group *sealed,
+                              uint64_t now_s)
+{
+    uint8_t id[ROW_ID_BYTES];
+    uint64_t changes = 0;
+    row_id(d, group_id, id);
+    struct stmt *s = stmt_use(txn, GROUP_INSERT);
+    stmt_bind_blob(s, 1, id_view(id));
+    stmt_bind_u64(s, 2, 1);
+    stmt_bind_u64(s, 3, expires_month(d, now_s));
+    stmt_bind_blob(s, 4, buf_view(&sealed->lock));
+    stmt_bind_blob(s, 5, buf_view(&sealed->sealed));
+    TRY(stmt_run(s, &changes));
+    return changes == 1 ? ERR_OK : ERR(DELIVERY_EXISTS);
+}
+
+struct err group_store_replace(struct store_txn *txn, const struct delivery *d,
+                               struct bytes group_id, uint64_t version,
+                               const struct sealed_group *sealed, uint64_t now_s)
+{
+    uint8_t id[ROW_ID_BYTES];
+    uint64_t changes = 0;
+    bool force = delivery_off(d, DELIVERY_NO_VERSION);
+    row_id(d, group_id, id);
+    struct stmt *s = stmt_use(txn, force ? GROUP_FORCE : GROUP_REPLACE);
+    stmt_bind_u64(s, 1, version + 1);
+    stmt_bind_u64(s, 2, expires_month(d, now_s));
+    stmt_bind_blob(s, 3, buf_view(&sealed->lock));
+    stmt_bind_blob(s, 4, buf_view(&sealed->sealed));
+    stmt_bind_blob(s, 5, id_view(id));
+    if (!force)
+        stmt_bind_u64(s, 6, version);
+    TRY(stmt_run(s, &changes));
+    return changes == 1 ? ERR_OK : ERR(DELIVERY_CHANGED);
+}
+
+struct err group_store_delete(struct store_txn *txn, const struct delivery *d,
+                              struct bytes group_id, uint64_t version)
+{
+    uint8_t id[ROW_ID_BYTES];
+    uint64_t changes = 0;
+    row_id(d, group_id, id);
+    struct stmt *s = stmt_use(txn, GROUP_DELETE);
+    stmt_bind_blob(s, 1, id_view(id));
+    stmt_bind_u64(s, 2, version);
+    TRY(stmt_run(s, &changes));
+    return changes == 1 ? ERR_OK : ERR(DELIVERY_CHANGED);
+}

@@ -1,0 +1,45 @@
+/* The row of a group: id = PRF(GroupId), version, month of expiry, lock and sealed state.
+ *
+ *     aad     struct { opaque what<V>; opaque group_id<V>; uint64 version; }
+ *     lock    at_rest(state key, aad "group-lock", nothing)
+ *     sealed  at_rest(state key, aad "group-state", GroupState padded by Padmé)
+ *
+ * Wrong keys fail at the lock; where there is no row a lock of zeros is tried, so that an unknown
+ * group and a wrong key cost and answer alike (P5).
+ */
+#ifndef SERVER_GROUP_STORE_H
+#define SERVER_GROUP_STORE_H
+
+#include "server/delivery/delivery_inside.h"
+
+/* A state made ready to be written. Zero state is safe to clear. */
+struct sealed_group {
+    struct buf lock;
+    struct buf sealed;
+};
+void sealed_group_clear(struct sealed_group *sealed);
+/* Pads and seals under the key, as that version. */
+CHECKED struct err group_seal(const struct delivery *d, struct bytes group_id,
+                              const uint8_t state_key[STATE_KEY_BYTES], uint64_t version,
+                              struct bytes plain, struct sealed_group *ret_sealed);
+
+/* Appends the GroupState to plain. ERR_NOT_FOUND: unknown, or another key. ERR_DELIVERY_STATE. */
+CHECKED struct err group_store_load(struct store_txn *txn, const struct delivery *d,
+                                    struct bytes group_id, const uint8_t state_key[STATE_KEY_BYTES],
+                                    struct buf *plain, uint64_t *ret_version);
+/* ERR_DELIVERY_CHANGED unless the row has this version. */
+CHECKED struct err group_store_expect(struct store_txn *txn, const struct delivery *d,
+                                      struct bytes group_id, uint64_t version);
+/* Version 1. ERR_DELIVERY_EXISTS. */
+CHECKED struct err group_store_insert(struct store_txn *txn, const struct delivery *d,
+                                      struct bytes group_id, const struct sealed_group *sealed,
+                                      uint64_t now_s);
+/* version + 1 in the place of version. ERR_DELIVERY_CHANGED. */
+CHECKED struct err group_store_replace(struct store_txn *txn, const struct delivery *d,
+                                       struct bytes group_id, uint64_t version,
+                                       const struct sealed_group *sealed, uint64_t now_s);
+/* ERR_DELIVERY_CHANGED. */
+CHECKED struct err group_store_delete(struct store_txn *txn, const struct delivery *d,
+                                      struct bytes group_id, uint64_t version);
+
+#endif

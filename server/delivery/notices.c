@@ -1,0 +1,76 @@
+#include "server/delivery/notices.h"
+
+#include "seal/at_rest.h"
+
+/* How long a group may stay shut before we forget. */
+enum { NOTICE_DAYS = 90 };
+
+static void group_tag(const struct delivery *d, struct bytes group_id,
+                      uint8_t ret_tag[ROW_ID_BYTES])
+{
+    at_rest_prf(d->ids_key, BYTES_LIST(bytes_str("notice-group"), group_id), ret_tag);
+}
+
+void notice_name(const struct delivery *d, struct bytes group_id, struct bytes pseudonym,
+                 uint8_t ret_notice[NOTICE_BYTES])
+{
+    uint8_t tag[ROW_ID_BYTES];
+    group_tag(d, group_id, tag);
+    memcpy(ret_notice, tag, NOTICE_TAG_BYTES);
+    at_rest_prf(d->ids_key, BYTES_LIST(bytes_str("notice-leaf"), group_id, pseudonym), tag);
+    memcpy(ret_notice + NOTICE_TAG_BYTES, tag, NOTICE_TAG_BYTES);
+}
+
+struct err delivery_refused(struct store_txn *txn, void *self, const uint8_t notice[16],
+                            enum queue_outcome why)
+{
+    const struct delivery *d = self;
+    struct stmt *s = stmt_use(txn, NOTICE_KEEP);
+    stmt_bind_blob(s, 1, bytes_of(notice, NOTICE_TAG_BYTES));
+    stmt_bind_blob(s, 2, bytes_of(notice + NOTICE_TAG_BYTES, NOTICE_TAG_BYTES));
+    stmt_bind_u64(s, 3, (uint64_t)why);
+    stmt_bind_u64(s, 4, delivery_now_s(d) / DAY_S + NOTICE_DAYS);
+    return stmt_run(s, NULL);
+}
+
+struct listing {
+    struct notice *notices;
+    size_t count;
+};
+
+static struct err map_notice(struct stmt *row, void *arg)
+{
+    struct listing *l = arg;
+    if (l->count == NOTICES_AT_ONCE)
+        return ERR_OK;
+    struct notice *n = &l->notices[l->count++];
+    stmt_fixed(row, 0, n->leaf_tag, sizeof n->leaf_tag);
+    n->why = (enum queue_outcome)stmt_u64(row, 1);
+    n->count = stmt_u64(row, 2);
+    return stmt_row_check(row);
+}
+
+struct err notices_list(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
+                        struct notice *ret_notices, size_t *ret_count)
+{
+    uint8_t tag[ROW_ID_BYTES];
+    struct listing l = {ret_notices, 0};
+    group_tag(d, group_id, tag);
+    struct stmt *s = stmt_use(txn, NOTICE_LIST);
+    stmt_bind_blob(s, 1, bytes_of(tag, NOTICE_TAG_BYTES));
+    TRY(stmt_each(s, map_notice, &l));
+    *ret_count = l.count;
+    return ERR_OK;
+}
+
+struct err notice_drop(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
+                       const struct notice *notice)
+{
+    uint8_t tag[ROW_ID_BYTES];
+    group_tag(d, group_id, tag);
+    struct stmt *s = stmt_use(txn, NOTICE_DROP);
+    stmt_bind_blob(s, 1, bytes_of(tag, NOTICE_TAG_BYTES));
+    stmt_bind_blob(s, 2, bytes_of(notice->leaf_tag, NOTICE_TAG_BYTES));
+    stmt_bind_u64(s, 3, (uint64_t)notice->why);
+    return stmt_run(s, NULL);
+}

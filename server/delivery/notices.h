@@ -1,0 +1,29 @@
+/* Notices: what the courier learned about a leaf's queue while nobody had the group open, kept
+ * under PRF values until a member's request brings the key.
+ *
+ *     notice[16] = PRF(GroupId)[0..8) || PRF(GroupId, leaf pseudonym)[0..8)
+ */
+#ifndef SERVER_NOTICES_H
+#define SERVER_NOTICES_H
+
+#include "server/delivery/delivery_inside.h"
+
+enum { NOTICE_BYTES = 16, NOTICE_TAG_BYTES = 8, NOTICES_AT_ONCE = 64 };
+
+/* What outbox rows to the leaf carry. */
+void notice_name(const struct delivery *d, struct bytes group_id, struct bytes pseudonym,
+                 uint8_t ret_notice[NOTICE_BYTES]);
+
+struct notice {
+    uint8_t leaf_tag[NOTICE_TAG_BYTES];
+    enum queue_outcome why;
+    uint64_t count;
+};
+/* At most NOTICES_AT_ONCE. */
+CHECKED struct err notices_list(struct store_txn *txn, const struct delivery *d,
+                                struct bytes group_id, struct notice *ret_notices,
+                                size_t *ret_count);
+CHECKED struct err notice_drop(struct store_txn *txn, const struct delivery *d,
+                               struct bytes group_id, const struct notice *notice);
+
+#endif

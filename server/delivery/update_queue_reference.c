@@ -1,0 +1,33 @@
+/* UpdateQueueReference: where messages for the caller's leaf go from now on. */
+#include "server/delivery/leaf_check.h"
+#include "server/delivery/rpcs.h"
+
+REQUEST_FIELDS(Hearth__V1__UpdateQueueReferenceRequest)
+
+static struct err admit(struct request *r)
+{
+    return request_take_leaf(r, LIMIT_LEAF_UPDATES, 1);
+}
+
+static struct err check(struct request *r)
+{
+    const Hearth__V1__UpdateQueueReferenceRequest *in = (const void *)r->in;
+    TRY(reference_check(r->d, r->state.suite, in->queue_reference, r->leaf));
+    r->leaf->flags &= (uint8_t)~LEAF_QUEUE_GONE;
+    r->leaf->month = month_of(r->now_s);
+    TRY(request_seal_state(r));
+    r->effect = REQUEST_REPLACES;
+    return request_answer(r, &hearth__v1__update_queue_reference_response__descriptor) != NULL
+               ? ERR_OK
+               : ERR(NO_MEMORY);
+}
+
+const struct request_row update_queue_reference_row = {
+    .name = "UpdateQueueReference",
+    .caller = REQUEST_MEMBER,
+    .changes = true,
+    .group = group_of,
+    .idempotency = idempotency_of,
+    .admit = admit,
+    .check = check,
+};

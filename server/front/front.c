@@ -1,0 +1,219 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/front/inside.h"
+
+/* ---- life ---- */
+
+static struct err prepare_prf(struct front *front)
+{
+    uint8_t key[32];
+    TRY(rng_fill(front->env->rng, key, sizeof key));
+    hmac_init(&front->prf, &hash_sha256, bytes_of(key, sizeof key));
+    bytes_wipe(key, sizeof key);
+    return ERR_OK;
+}
+
+static struct err fill(struct front *front)
+{
+    const struct front_env *env = front->env;
+    TRY(limits_new(env->clock, env->rng, &front->limits));
+    TRY(metrics_new(&front->metrics));
+    TRY(nonce_table_init(&front->nonces, env->rng));
+    return prepare_prf(front);
+}
+
+struct err front_new(struct front_env *env, const struct front_options *options,
+                     struct front **ret_front)
+{
+    struct front *front = calloc(1, sizeof *front);
+    if (front == NULL)
+        return ERR(NO_MEMORY);
+    if (pthread_mutex_init(&front->lock, NULL) != 0) {
+        free(front);
+        return ERR(NO_MEMORY);
+    }
+    front->env = env;
+    if (options != NULL)
+        front->options = *options;
+    if (front->options.prefix_bits_v4 == 0)
+        front->options.prefix_bits_v4 = 32;
+    if (front->options.prefix_bits_v6 == 0)
+        front->options.prefix_bits_v6 = 64;
+    front->began_ms = clock_unix_ms(env->clock);
+    struct err err = fill(front);
+    if (!err_is_ok(err)) {
+        front_free(front);
+        return err;
+    }
+    if (front->options.control)
+        limits_switch_off(front->limits);
+    *ret_front = env->front = front;
+    return ERR_OK;
+}
+
+void front_free(struct front *front)
+{
+    if (front == NULL)
+        return;
+    for (int i = 0; i < FRONT_LOOPS; i++) {
+        struct front_loop *at = atomic_load(&front->loops[i]);
+        if (at == NULL)
+            break;
+        inbox_free(at->inbox);
+        free(at);
+    }
+    nonce_table_clear(&front->nonces);
+    limits_free(front->limits);
+    metrics_free(front->metrics);
+    hmac_clear(&front->prf);
+    (void)pthread_mutex_destroy(&front->lock);
+    free(front);
+}
+
+struct limits *front_limits(struct front *front)
+{
+    return front->limits;
+}
+
+struct metrics *front_metrics(struct front *front)
+{
+    return front->metrics;
+}
+
+struct err front_add_keys(struct front *front, enum request_caller kind,
+                          struct front_key_source source)
+{
+    if ((unsigned)kind >= FRONT_KINDS || source.find == NULL)
+        return ERR(ARGUMENT);
+    if (front->sources[kind].find != NULL)
+        return ERR(WRONG_STATE);
+    front->sources[kind] = source;
+    return ERR_OK;
+}
+
+/* ---- who ---- */
+
+uint64_t front_principal(const struct front *front, uint8_t kind, struct bytes id)
+{
+    uint8_t mac[32];
+    uint64_t principal;
+    struct hmac m = front->prf;
+    hmac_update(&m, bytes_of(&kind, 1));
+    hmac_update(&m, id);
+    hmac_final(&m, mac);
+    memcpy(&principal, mac, sizeof principal);
+    return principal;
+}
+
+bool front_is_known(const struct front *front, uint64_t principal)
+{
+    return atomic_load_explicit(&front->known[principal % FRONT_KNOWN], memory_order_relaxed) ==
+           principal;
+}
+
+void front_set_known(struct front *front, uint64_t principal)
+{
+    atomic_store_explicit(&front->known[principal % FRONT_KNOWN], principal, memory_order_relaxed);
+}
+
+/* ---- loops ---- */
+
+static struct front_loop *find_loop(struct front *front, struct hearth_loop *loop, size_t *ret_end)
+{
+    for (size_t i = 0; i < FRONT_LOOPS; i++) {
+        struct front_loop *at = atomic_load_explicit(&front->loops[i], memory_order_acquire);
+        *ret_end = i;
+        if (at == NULL || at->loop == loop)
+            return at;
+    }
+    *ret_end = FRONT_LOOPS;
+    return NULL;
+}
+
+/* Under the lock. */
+static struct front_loop *add_loop(struct front *front, struct hearth_loop *loop)
+{
+    size_t end;
+    struct front_loop *at = find_loop(front, loop, &end);
+    if (at != NULL || end == FRONT_LOOPS)
+        return at;
+    at = calloc(1, sizeof *at);
+    if (at == NULL)
+        return NULL;
+    at->front = front;
+    at->loop = loop;
+    atomic_store_explicit(&front->loops[end], at, memory_order_release);
+    return at;
+}
+
+struct front_loop *front_loop_of(struct front *front, struct hearth_loop *loop)
+{
+    size_t end;
+    struct front_loop *at = find_loop(front, loop, &end);
+    if (at != NULL)
+        return at;
+    (void)pthread_mutex_lock(&front->lock);
+    at = add_loop(front, loop);
+    (void)pthread_mutex_unlock(&front->lock);
+    return at;
+}
+
+static bool post_to_loop(void *self, void (*fn)(void *arg), void *arg)
+{
+    return hearth_loop_post(self, fn, arg);
+}
+
+struct err front_inbox(struct front *front, struct hearth_loop *loop, struct inbox **ret_inbox)
+{
+    struct front_loop *at = front_loop_of(front, loop);
+    if (at == NULL)
+        return ERR(NO_MEMORY);
+    struct err err = ERR_OK;
+    (void)pthread_mutex_lock(&front->lock);
+    if (at->inbox == NULL)
+        err = inbox_new((struct store_post){post_to_loop, loop}, &at->inbox);
+    if (err_is_ok(err))
+        *ret_inbox = at->inbox;
+    (void)pthread_mutex_unlock(&front->lock);
+    return err;
+}
+
+enum front_rung front_rung(const struct front *front)
+{
+    unsigned highest = FRONT_CALM;
+    for (size_t i = 0; i < FRONT_LOOPS; i++) {
+        const struct front_loop *at = atomic_load(&front->loops[i]);
+        if (at == NULL)
+            break;
+        unsigned rung = atomic_load(&at->rung);
+        highest = rung > highest ? rung : highest;
+    }
+    return (enum front_rung)highest;
+}
+
+/* ---- the page ---- */
+
+static void print_refused(const struct front *front, struct buf *page)
+{
+    static const char name[] = "hearthd_limit_refused_total";
+    metrics_print_head(page, name, "counter", "Times a bucket of limit.def had nothing left.");
+    for (int i = 0; i < LIMITS; i++) {
+        char labels[96];
+        const struct limit_row *row = limit_row((enum limit)i);
+        if (row->per_hour == 0)
+            continue;
+        (void)snprintf(labels, sizeof labels, "limit=\"%.60s\"", row->name);
+        metrics_print_value(page, name, labels, limit_refused(front->limits, (enum limit)i));
+    }
+}
+
+void front_page(struct front *front, struct buf *page)
+{
+    uint64_t now_us = clock_monotonic_us(front->env->clock);
+    metrics_set(front->metrics, METRIC_NONCES, nonce_table_count(&front->nonces));
+    metrics_set(front->metrics, METRIC_RUNG, front_rung(front));
+    metrics_set(front->metrics, METRIC_MEMORY, load_memory_bytes(front, now_us));
+    metrics_print(front->metrics, page);
+    print_refused(front, page);
+}

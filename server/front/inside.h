@@ -1,0 +1,90 @@
+/* The front from the inside: shared by the files of this folder only. */
+#ifndef FRONT_INSIDE_H
+#define FRONT_INSIDE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "server/front/front.h"
+#include "server/front/nonce_table.h"
+
+enum {
+    FRONT_LOOPS = 256,
+    FRONT_KINDS = 10,        /* values of enum request_caller are below */
+    FRONT_KNOWN = 1 << 16,   /* callers remembered as verified */
+    FRONT_SOURCE_BYTES = 64, /* address family and prefix, or the text of another sort of address */
+    LOAD_SAMPLE_MS = 100,
+};
+
+/* What is kept for each loop that calls come from. Made at its first call, freed by front_free().
+ */
+struct front_loop {
+    struct front *front;
+    struct hearth_loop *loop;
+    struct inbox *inbox; /* made when asked for */
+    /* the loop's thread only */
+    struct hearth_timer *timer; /* exists only while calls are open: it must not outlive the loop */
+    uint64_t due_us;            /* when the timer should fire; 0: not set */
+    unsigned open_calls, new_calls;
+    struct ladder ladder;
+    _Atomic unsigned rung;
+};
+
+struct front {
+    const struct front_env *env;
+    struct front_options options;
+    struct limits *limits;
+    struct metrics *metrics;
+    struct nonce_table nonces;
+    struct hmac prf; /* prepared: principals */
+    uint64_t began_ms;
+    struct front_key_source sources[FRONT_KINDS];
+    _Atomic uint64_t known[FRONT_KNOWN]; /* principals; lossy, a newer one replaces an older */
+    pthread_mutex_t lock;                /* guards the making of loops and inboxes, and the logs */
+    _Atomic(struct front_loop *) loops[FRONT_LOOPS];
+    uint64_t log_second;
+    unsigned log_lines;
+    _Atomic uint64_t memory_bytes, memory_us; /* of the last look */
+};
+
+/* A call between its headers and its end; in its arena. */
+struct front_pending {
+    struct front_caller caller; /* first: what front_caller() gives */
+    struct hearth_call *call;   /* on its loop only */
+    struct front *front;
+    struct front_loop *at;
+    struct call_metrics *metrics;
+    const char *path;
+    uint64_t begun_us;
+    struct request_auth auth; /* views of the headers */
+    uint64_t claimed;         /* principal of the caller it claims to be */
+    bool has_auth, auth_ok;   /* present; parsed */
+    bool wrong;               /* it will be refused once a verification is done */
+    bool admitted;
+    bool nonce_kept;
+    uint8_t source[FRONT_SOURCE_BYTES];
+};
+
+/* front.c. NULL: out of memory or too many loops. */
+struct front_loop *front_loop_of(struct front *front, struct hearth_loop *loop);
+uint64_t front_principal(const struct front *front, uint8_t kind, struct bytes id);
+bool front_is_known(const struct front *front, uint64_t principal);
+void front_set_known(struct front *front, uint64_t principal);
+
+/* source.c: the prefix of an address as bytes, at most FRONT_SOURCE_BYTES; returns how many. */
+size_t source_of(const char *peer, uint32_t bits_v4, uint32_t bits_v6,
+                 uint8_t ret_source[FRONT_SOURCE_BYTES]);
+
+/* load.c: samples the loop while it has calls. */
+void load_call_begun(struct front_loop *at);
+void load_call_ended(struct front_loop *at);
+uint64_t load_memory_bytes(struct front *front, uint64_t now_us);
+
+/* verify.c */
+/* Is it whom it says, under this key? Remembers the nonce when it is. */
+CHECKED struct err pending_verify(struct front_pending *p, const struct sig_alg *alg,
+                                  struct bytes public_key);
+/* Costs what pending_verify() costs. */
+void pending_verify_dummy(struct front_pending *p);
+
+#endif

@@ -1,0 +1,154 @@
+#include "server/front/limit.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "server/front/bucket_table.h"
+
+#define DAY_US UINT64_C(86400000000)
+
+/* A bucket's burst may be set to anything up to a thousand times its default. */
+enum { BURST_FACTOR = 1000 };
+
+static const struct limit_row rows[LIMITS] = {
+#define LIMIT_ROW(name, unit, value, least, most, reason) \
+    {#name, unit, value, least, most, 0, reason},
+#define LIMIT_BUCKET(name, burst, per_hour, reason) \
+    {#name, "", burst, 1, (uint64_t)(burst)*BURST_FACTOR, per_hour, reason},
+#include "server/front/limit.def"
+#undef LIMIT_ROW
+#undef LIMIT_BUCKET
+};
+
+#define LIMIT_ROW(name, unit, value, least, most, reason) \
+    _Static_assert((least) <= (value) && (value) <= (most), #name);
+#define LIMIT_BUCKET(name, burst, per_hour, reason)                                              \
+    _Static_assert((burst) > 0 && (per_hour) > 0 && (burst) <= BUCKET_BURST_MOST / BURST_FACTOR, \
+                   #name);
+#include "server/front/limit.def"
+#undef LIMIT_ROW
+#undef LIMIT_BUCKET
+
+struct limits {
+    const struct clock *clock;
+    const struct rng *rng;
+    atomic_bool off;
+    _Atomic uint64_t values[LIMITS];
+    struct bucket_rate rates[LIMITS]; /* of bucket rows: follows from the values */
+    _Atomic uint64_t refused[LIMITS];
+    atomic_bool rekeying;
+    struct bucket_table table;
+};
+
+const struct limit_row *limit_row(enum limit limit)
+{
+    return &rows[limit];
+}
+
+static struct err rekey(struct limits *limits, uint64_t now_us)
+{
+    uint8_t key[32];
+    TRY(rng_fill(limits->rng, key, sizeof key));
+    bucket_table_rekey(&limits->table, key, now_us);
+    bytes_wipe(key, sizeof key);
+    return ERR_OK;
+}
+
+static void put(struct limits *limits, enum limit limit, uint64_t value)
+{
+    const struct limit_row *row = &rows[limit];
+    atomic_store(&limits->values[limit], value);
+    if (row->per_hour == 0)
+        return;
+    uint64_t per_hour = row->per_hour * value / row->value;
+    atomic_store(&limits->rates[limit].burst, (uint32_t)value);
+    atomic_store(&limits->rates[limit].per_hour, per_hour != 0 ? per_hour : 1);
+}
+
+struct err limits_new(const struct clock *clock, const struct rng *rng, struct limits **ret_limits)
+{
+    struct limits *limits = calloc(1, sizeof *limits);
+    if (limits == NULL)
+        return ERR(NO_MEMORY);
+    limits->clock = clock;
+    limits->rng = rng;
+    for (int i = 0; i < LIMITS; i++)
+        put(limits, (enum limit)i, rows[i].value);
+    struct err err = bucket_table_init(&limits->table, LIMIT_TABLE_SLOTS);
+    if (err_is_ok(err))
+        err = rekey(limits, clock_monotonic_us(clock));
+    if (err_is_ok(err))
+        *ret_limits = limits;
+    else
+        limits_free(limits);
+    return err;
+}
+
+void limits_free(struct limits *limits)
+{
+    if (limits == NULL)
+        return;
+    bucket_table_clear(&limits->table);
+    free(limits);
+}
+
+struct err limits_set(struct limits *limits, const char *name, uint64_t value)
+{
+    for (int i = 0; i < LIMITS; i++) {
+        if (strcmp(rows[i].name, name) != 0)
+            continue;
+        if (value < rows[i].least || value > rows[i].most)
+            return ERR(ARGUMENT);
+        put(limits, (enum limit)i, value);
+        return ERR_OK;
+    }
+    return ERR(ARGUMENT);
+}
+
+void limits_switch_off(struct limits *limits)
+{
+    atomic_store(&limits->off, true);
+}
+
+uint64_t limit_value(const struct limits *limits, enum limit limit)
+{
+    return atomic_load(&limits->values[limit]);
+}
+
+/* Once a day, by one of the callers. A random source that fails leaves the old key in place. */
+static void rekey_daily(struct limits *limits, uint64_t now_us)
+{
+    if (now_us - bucket_table_keyed_us(&limits->table) < DAY_US ||
+        atomic_exchange(&limits->rekeying, true))
+        return;
+    struct err err = ERR_OK;
+    if (now_us - bucket_table_keyed_us(&limits->table) >= DAY_US) /* nobody was quicker */
+        err = rekey(limits, now_us);
+    (void)err;
+    atomic_store(&limits->rekeying, false);
+}
+
+struct err limit_take(struct limits *limits, enum limit limit, struct bytes principal,
+                      uint32_t cost, uint32_t *ret_retry_after_s)
+{
+    if (atomic_load_explicit(&limits->off, memory_order_relaxed))
+        return ERR_OK;
+    uint64_t now_us = clock_monotonic_us(limits->clock), wait_us = 1;
+    rekey_daily(limits, now_us);
+    struct err err = bucket_table_take(&limits->table, limits->rates, (uint16_t)limit, principal,
+                                       cost, now_us, &wait_us);
+    if (err_is_ok(err))
+        return err;
+    atomic_fetch_add_explicit(&limits->refused[limit], 1, memory_order_relaxed);
+    if (ret_retry_after_s == NULL)
+        return err;
+    *ret_retry_after_s = wait_us / 1000000 >= UINT32_MAX - 1
+                             ? LIMIT_RETRY_NEVER
+                             : (uint32_t)((wait_us + 999999) / 1000000);
+    return err;
+}
+
+uint64_t limit_refused(const struct limits *limits, enum limit limit)
+{
+    return atomic_load_explicit(&limits->refused[limit], memory_order_relaxed);
+}

@@ -1,0 +1,33 @@
+/* What both forms of a keeper are. Internal to server/keeper. */
+#ifndef SERVER_KEEPER_INSIDE_H
+#define SERVER_KEEPER_INSIDE_H
+
+#include "server/keeper/keeper.h"
+
+/* What can be rotated: a signer, or this. */
+enum { KEEPER_ROTATE_QUEUE = KEEPER_SIGNERS };
+
+/* Arguments are checked by keeper.c. rotate: a signer or KEEPER_ROTATE_QUEUE. */
+struct keeper_ops {
+    struct err (*sign)(struct keeper *keeper, enum keeper_signer signer, bool mls,
+                       struct bytes label, struct bytes content, struct signature *ret_signature);
+    struct err (*public_of)(struct keeper *keeper, enum keeper_signer signer,
+                            struct public_key *ret_key);
+    struct err (*credential)(struct keeper *keeper, enum keeper_signer signer, struct buf *b);
+    struct err (*rotate)(struct keeper *keeper, unsigned what);
+    struct err (*queue_key)(struct keeper *keeper, struct public_key *ret_key);
+    struct err (*open_refs)(struct keeper *keeper, const struct bytes *sealed, size_t count,
+                            struct queue_ref *ret_refs, struct err *ret_results);
+    struct err (*storage_key)(struct keeper *keeper, enum keeper_purpose purpose, uint8_t *ret_key);
+    void (*close)(struct keeper *keeper);
+};
+
+/* First member of either form. */
+struct keeper {
+    const struct keeper_ops *ops;
+};
+
+/* Of an in-process keeper: the folder of its file, below 0 without one. For the confinement. */
+int keeper_local_folder(const struct keeper *keeper);
+
+#endif

@@ -1,0 +1,69 @@
+/* The door: arguments are checked here, once for both forms. */
+#include "server/keeper/keeper.h"
+
+#include "server/keeper/inside.h"
+
+struct err keeper_sign(struct keeper *keeper, enum keeper_signer signer, bool mls,
+                       struct bytes label, struct bytes content, struct signature *ret_signature)
+{
+    if ((unsigned)signer >= KEEPER_SIGNERS || signer == KEEPER_AS_ROOT ||
+        (mls && signer != KEEPER_EXTERNAL_SENDER))
+        return ERR(ARGUMENT);
+    if (content.len > KEEPER_CONTENT_MAX_BYTES ||
+        label.len > KEEPER_CONTENT_MAX_BYTES - content.len)
+        return ERR(TOO_LARGE);
+    return keeper->ops->sign(keeper, signer, mls, label, content, ret_signature);
+}
+
+struct err keeper_public(struct keeper *keeper, enum keeper_signer signer,
+                         struct public_key *ret_key)
+{
+    if ((unsigned)signer >= KEEPER_SIGNERS)
+        return ERR(ARGUMENT);
+    return keeper->ops->public_of(keeper, signer, ret_key);
+}
+
+struct err keeper_credential(struct keeper *keeper, enum keeper_signer signer, struct buf *b)
+{
+    if (signer != KEEPER_AS_ROOT && signer != KEEPER_AS_SIGNING)
+        return ERR(ARGUMENT);
+    return keeper->ops->credential(keeper, signer, b);
+}
+
+struct err keeper_rotate(struct keeper *keeper, enum keeper_signer signer)
+{
+    if ((unsigned)signer >= KEEPER_SIGNERS || signer == KEEPER_AS_ROOT)
+        return ERR(ARGUMENT);
+    return keeper->ops->rotate(keeper, signer);
+}
+
+struct err keeper_queue_key(struct keeper *keeper, struct public_key *ret_key)
+{
+    return keeper->ops->queue_key(keeper, ret_key);
+}
+
+struct err keeper_rotate_queue_key(struct keeper *keeper)
+{
+    return keeper->ops->rotate(keeper, KEEPER_ROTATE_QUEUE);
+}
+
+struct err keeper_open_refs(struct keeper *keeper, const struct bytes *sealed, size_t count,
+                            struct queue_ref *ret_refs, struct err *ret_results)
+{
+    return count == 0 ? ERR_OK
+                      : keeper->ops->open_refs(keeper, sealed, count, ret_refs, ret_results);
+}
+
+struct err keeper_storage_key(struct keeper *keeper, enum keeper_purpose purpose,
+                              uint8_t ret_key[KEEPER_KEY_BYTES])
+{
+    if ((unsigned)purpose >= KEEPER_PURPOSES)
+        return ERR(ARGUMENT);
+    return keeper->ops->storage_key(keeper, purpose, ret_key);
+}
+
+void keeper_close(struct keeper *keeper)
+{
+    if (keeper != NULL)
+        keeper->ops->close(keeper);
+}

@@ -1,0 +1,105 @@
+/* The keeper: long-term keys behind a few verbs, in-process (tests) or in a process of its own
+ * (hearthd's default).
+ *
+ * Two sorts of keys. Identity keys (signing, HPKE) never leave the keeper: whoever reads the
+ * server's memory can't sign as the homeserver nor open references later (ME4). Storage keys
+ * encrypt what lies on the disk (ME3); the server asks for them once per purpose at start-up and
+ * holds them in locked memory, because they are needed for every row.
+ *
+ * All keys come from one file of mode 0400 (key_file.h), made by keeper_init. Thread-safe. The
+ * process form talks over a socketpair; each verb is one round trip, a batch of references too, and
+ * callers take turns; when the keeper's process dies every verb fails with ERR_KEEPER_GONE and the
+ * server drains. It is forked and never execs (docs/decisions/0007), so keeper_spawn comes before
+ * any thread and before secrets of the server's.
+ */
+#ifndef SERVER_KEEPER_H
+#define SERVER_KEEPER_H
+
+#include "base/clock.h"
+#include "crypto/sig.h"
+#include "seal/sealed_ref.h"
+
+/* Keys that sign. Append only. */
+enum keeper_signer {
+    KEEPER_AS_ROOT = 0,
+    KEEPER_AS_SIGNING = 1,
+    KEEPER_FEDERATION = 2,
+    KEEPER_EXTERNAL_SENDER = 3, /* server proposals in groups; Ed25519, and see keeper_public */
+    KEEPER_LOG = 4,
+    KEEPER_SIGNERS
+};
+
+/* Storage keys, one per purpose: never one key for two. Append only. */
+enum keeper_purpose {
+    KEEPER_AUTH_ROWS = 0,
+    KEEPER_AUTH_IDS = 1,
+    KEEPER_QUEUE_ROWS = 2,
+    KEEPER_QUEUE_IDS = 3,
+    KEEPER_DELIVERY_ROWS = 4, /* outbox bodies and references */
+    KEEPER_DELIVERY_IDS = 5,
+    KEEPER_ATTACHMENT_ROWS = 6,
+    KEEPER_ATTACHMENT_IDS = 7,
+    KEEPER_RESERVATION = 8, /* stateless group ids */
+    KEEPER_CHALLENGE = 9,   /* registration puzzles */
+    KEEPER_ONCE_AUTH = 10,  /* stored answers of repeated requests */
+    KEEPER_ONCE_QUEUE = 11,
+    KEEPER_ONCE_DELIVERY = 12,
+    KEEPER_LIMITS = 13,
+    KEEPER_PURPOSES
+};
+enum { KEEPER_KEY_BYTES = 32 };
+
+/* Most bytes that can be signed at once, label and content (ERR_TOO_LARGE). */
+enum { KEEPER_CONTENT_MAX_BYTES = 262144 };
+
+struct keeper;
+
+/* Makes fresh keys at a path that must not exist (ERR_STORE_EXISTS), mode 0400: identity keys, the
+ * master of storage keys, an AsCredential and a first AsSigningCredential for domain. The folder is
+ * synced. ERR_KEEPER_FILE when there is no such folder, ERR_IO, ERR_CREDENTIAL for a domain that is
+ * none. */
+CHECKED struct err keeper_init(const char *path, struct bytes domain, const struct clock *clock,
+                               const struct rng *rng);
+/* In this process. ERR_KEEPER_FILE: missing, damaged, no plain file, open to other users, owned by
+ * another, or another domain's. ERR_NO_MEMORY also when the keys' memory can't be locked. path
+ * NULL: fresh keys in memory (worlds). domain and path are copied; clock and rng borrowed. */
+CHECKED struct err keeper_open(const char *path, struct bytes domain, const struct clock *clock,
+                               const struct rng *rng, struct keeper **ret_keeper);
+/* The same in a child process, which is confined (no files, no network) once it has read its file.
+ * Errors as keeper_open; ERR_IO when it can't be started or confined. */
+CHECKED struct err keeper_spawn(const char *path, struct bytes domain, struct keeper **ret_keeper);
+void keeper_close(struct keeper *keeper); /* wipes; ends the child; NULL is fine */
+
+/* Labelled signature (prefix LABEL_HEARTH). mls: prefix LABEL_MLS instead, KEEPER_EXTERNAL_SENDER
+ * only. ERR_ARGUMENT for that, and for KEEPER_AS_ROOT, which signs inside the keeper alone. */
+CHECKED struct err keeper_sign(struct keeper *keeper, enum keeper_signer signer, bool mls,
+                               struct bytes label, struct bytes content,
+                               struct signature *ret_signature);
+/* 32 bytes, Ed25519. */
+CHECKED struct err keeper_public(struct keeper *keeper, enum keeper_signer signer,
+                                 struct public_key *ret_key);
+/* Appends the current credential of AS_ROOT or AS_SIGNING (else ERR_ARGUMENT). */
+CHECKED struct err keeper_credential(struct keeper *keeper, enum keeper_signer signer,
+                                     struct buf *b);
+/* A new signing key, with a new AsSigningCredential for AS_SIGNING; what the old one signed stays
+ * valid to its end, but the keeper forgets the key. Written to the file before it is used; on
+ * failure the old one goes on. ERR_ARGUMENT for KEEPER_AS_ROOT: it is pinned by clients.
+ * Mind that groups name the EXTERNAL_SENDER key in their context, and witnesses the LOG key. */
+CHECKED struct err keeper_rotate(struct keeper *keeper, enum keeper_signer signer);
+
+/* The queue service's HPKE key, seal_hpke. */
+CHECKED struct err keeper_queue_key(struct keeper *keeper, struct public_key *ret_key);
+/* A new one. References to the one before still open, those to the one before that don't. */
+CHECKED struct err keeper_rotate_queue_key(struct keeper *keeper);
+/* Opens sealed references, many at once; the key before a rotation is tried too. Opened ones are
+ * remembered in the keeper, in a bounded table: a second opening costs a hash. results[i] says how
+ * each went (those of sealed_ref_open); the error returned is about the whole, and then nothing
+ * was written. */
+CHECKED struct err keeper_open_refs(struct keeper *keeper, const struct bytes *sealed, size_t count,
+                                    struct queue_ref *ret_refs, struct err *ret_results);
+
+/* A storage key: HKDF of the master. Wipe the copy. */
+CHECKED struct err keeper_storage_key(struct keeper *keeper, enum keeper_purpose purpose,
+                                      uint8_t ret_key[KEEPER_KEY_BYTES]);
+
+#endif

@@ -1,0 +1,265 @@
+#include "server/keeper/keyring.h"
+
+#include <sys/mman.h>
+
+#include "crypto/crypto.h"
+#include "crypto/hash.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
+
+enum {
+    VERSION = 1,
+    SEED_BYTES = 32, /* Ed25519 and X25519 private keys */
+    DIGEST_BYTES = 32,
+    HOUR_S = 3600,
+    YEAR_S = 31557600,
+    ROOT_YEARS = 10, /* protocol.md 3 */
+};
+#define MAGIC bytes_str("hearthky")
+
+struct err keyring_new(struct keyring **ret_ring)
+{
+    TRY(crypto_init());
+    void *pages = mmap(NULL, sizeof(struct keyring), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        return ERR(NO_MEMORY);
+    if (mlock(pages, sizeof(struct keyring)) != 0 ||
+        madvise(pages, sizeof(struct keyring), MADV_DONTDUMP) != 0) {
+        munmap(pages, sizeof(struct keyring));
+        return ERR(NO_MEMORY);
+    }
+    *ret_ring = pages;
+    return ERR_OK;
+}
+
+void keyring_free(struct keyring *ring)
+{
+    if (ring == NULL)
+        return;
+    for (size_t i = 0; i < KEEPER_SIGNERS; i++)
+        sig_key_clear(&ring->signers[i]);
+    bytes_wipe(ring, sizeof *ring);
+    munmap(ring, sizeof *ring);
+}
+
+static uint64_t now_s(const struct clock *clock)
+{
+    return clock_unix_ms(clock) / 1000;
+}
+
+static struct bytes bytes_kept(const struct keyring_bytes *b)
+{
+    return bytes_of(b->data, b->len);
+}
+
+static struct err keep(struct keyring_bytes *kept, const struct buf *b)
+{
+    TRY(buf_check(b));
+    if (b->len > sizeof kept->data)
+        return ERR(TOO_LARGE);
+    memcpy(kept->data, b->data, b->len);
+    kept->len = b->len;
+    return ERR_OK;
+}
+
+/* Clocks of clients are off by some minutes, so validity begins an hour ago. */
+static struct credential validity(const struct clock *clock, uint64_t years)
+{
+    uint64_t now = now_s(clock);
+    return (struct credential){.not_before = now < HOUR_S ? 0 : now - HOUR_S,
+                               .not_after = now + years * YEAR_S};
+}
+
+static struct err make_root(struct keyring *ring, const struct clock *clock)
+{
+    struct credential_signer root = credential_signer_of(&ring->signers[KEEPER_AS_ROOT]);
+    struct credential fields = validity(clock, ROOT_YEARS);
+    struct buf b = BUF_INIT;
+    fields.kind = CREDENTIAL_AS_ROOT;
+    fields.subject = bytes_of(ring->domain, ring->domain_len);
+    fields.public_key = public_key_view(&ring->signers[KEEPER_AS_ROOT].public_key);
+    struct err err = credential_make(&b, &fields, NULL, &root);
+    if (err_is_ok(err))
+        err = keep(&ring->root, &b);
+    buf_clear(&b);
+    return err;
+}
+
+static struct err make_signing(struct keyring *ring, const struct clock *clock)
+{
+    struct credential root_credential;
+    struct credential_signer root = credential_signer_of(&ring->signers[KEEPER_AS_ROOT]);
+    struct credential fields = validity(clock, 1);
+    struct buf b = BUF_INIT;
+    TRY(credential_parse(bytes_kept(&ring->root), &root_credential));
+    fields.kind = CREDENTIAL_AS_SIGNING;
+    fields.subject = bytes_of(ring->domain, ring->domain_len);
+    fields.public_key = public_key_view(&ring->signers[KEEPER_AS_SIGNING].public_key);
+    if (fields.not_before < root_credential.not_before)
+        fields.not_before = root_credential.not_before;
+    if (fields.not_after > root_credential.not_after)
+        fields.not_after = root_credential.not_after;
+    struct err err = credential_make(&b, &fields, &root_credential, &root);
+    if (err_is_ok(err))
+        err = keep(&ring->signing, &b);
+    buf_clear(&b);
+    return err;
+}
+
+static struct err set_domain(struct keyring *ring, struct bytes domain)
+{
+    if (domain.len == 0 || domain.len > sizeof ring->domain)
+        return ERR(DOMAIN);
+    memcpy(ring->domain, domain.data, domain.len);
+    ring->domain_len = domain.len;
+    return ERR_OK;
+}
+
+static struct err generate_queue_key(struct keyring *ring, const struct rng *rng)
+{
+    return kem_generate(seal_hpke->kem, rng, &ring->queue.private_key, &ring->queue.public_key);
+}
+
+struct err keyring_generate(struct keyring *ring, struct bytes domain, const struct clock *clock,
+                            const struct rng *rng)
+{
+    TRY(set_domain(ring, domain));
+    TRY(rng_fill(rng, ring->master, sizeof ring->master));
+    for (size_t i = 0; i < KEEPER_SIGNERS; i++)
+        TRY(sig_key_generate(&sig_ed25519, rng, &ring->signers[i]));
+    TRY(generate_queue_key(ring, rng));
+    TRY(make_root(ring, clock));
+    return make_signing(ring, clock);
+}
+
+static void keys_digest(struct bytes keys, struct digest *ret_digest)
+{
+    hash_list(&hash_sha256, BYTES_LIST(bytes_str("Hearth 1 KeyFile"), keys), ret_digest);
+}
+
+struct err keyring_write(const struct keyring *ring, struct buf *b)
+{
+    size_t from = b->len;
+    wire_write_fixed(b, MAGIC);
+    wire_write_u8(b, VERSION);
+    wire_write_vector(b, bytes_of(ring->domain, ring->domain_len));
+    wire_write_fixed(b, bytes_of(ring->master, sizeof ring->master));
+    size_t mark = wire_vector_begin(b);
+    for (size_t i = 0; i < KEEPER_SIGNERS; i++)
+        wire_write_fixed(b, secret_view(&ring->signers[i].private_key));
+    wire_vector_end(b, mark);
+    wire_write_fixed(b, secret_view(&ring->queue.private_key));
+    wire_write_vector(b, secret_view(&ring->queue_before.private_key));
+    wire_write_vector(b, bytes_kept(&ring->root));
+    wire_write_vector(b, bytes_kept(&ring->signing));
+    TRY(buf_check(b));
+    struct digest digest;
+    keys_digest(bytes_of(b->data + from, b->len - from), &digest);
+    wire_write_fixed(b, digest_view(&digest));
+    return buf_check(b);
+}
+
+static struct err load_hpke(struct keyring_hpke *key, struct bytes private_key)
+{
+    TRY(kem_public_of(seal_hpke->kem, private_key, &key->public_key));
+    return secret_set(private_key, &key->private_key);
+}
+
+static struct err load_credential(struct keyring_bytes *kept, struct bytes whole)
+{
+    if (whole.len > sizeof kept->data)
+        return ERR(WIRE_LIMIT);
+    memcpy(kept->data, whole.data, whole.len);
+    kept->len = whole.len;
+    return ERR_OK;
+}
+
+/* The credentials are of the keys beside them: signed by the root, for this domain. */
+static struct err check_credentials(const struct keyring *ring)
+{
+    struct credential root, signing;
+    TRY(credential_parse(bytes_kept(&ring->root), &root));
+    TRY(credential_parse(bytes_kept(&ring->signing), &signing));
+    TRY(credential_verify(&root, NULL));
+    TRY(credential_verify(&signing, &root));
+    if (root.kind != CREDENTIAL_AS_ROOT || signing.kind != CREDENTIAL_AS_SIGNING ||
+        !bytes_equal(root.subject, bytes_of(ring->domain, ring->domain_len)) ||
+        !bytes_equal(root.public_key, public_key_view(&ring->signers[KEEPER_AS_ROOT].public_key)) ||
+        !bytes_equal(signing.public_key,
+                     public_key_view(&ring->signers[KEEPER_AS_SIGNING].public_key)))
+        return ERR(CREDENTIAL);
+    return ERR_OK;
+}
+
+static struct err parse_keys(struct keyring *ring, struct bytes keys)
+{
+    struct wire_reader r = wire_reader_of(keys);
+    struct bytes magic = wire_read_fixed(&r, MAGIC.len);
+    uint8_t version = wire_read_u8(&r);
+    struct bytes domain = wire_read_vector(&r);
+    struct bytes master = wire_read_fixed(&r, sizeof ring->master);
+    struct bytes signers = wire_read_vector(&r);
+    struct bytes queue = wire_read_fixed(&r, SEED_BYTES);
+    struct bytes before = wire_read_vector(&r);
+    struct bytes root = wire_read_vector(&r);
+    struct bytes signing = wire_read_vector(&r);
+    TRY(wire_reader_end(&r));
+    if (!bytes_equal(magic, MAGIC) || version != VERSION ||
+        signers.len != (size_t)KEEPER_SIGNERS * SEED_BYTES ||
+        (before.len != 0 && before.len != SEED_BYTES))
+        return ERR(WIRE_VALUE);
+    TRY(set_domain(ring, domain));
+    memcpy(ring->master, master.data, sizeof ring->master);
+    for (size_t i = 0; i < KEEPER_SIGNERS; i++)
+        TRY(sig_key_init(&sig_ed25519, bytes_of(signers.data + i * SEED_BYTES, SEED_BYTES),
+                         &ring->signers[i]));
+    TRY(load_hpke(&ring->queue, queue));
+    if (before.len > 0)
+        TRY(load_hpke(&ring->queue_before, before));
+    TRY(load_credential(&ring->root, root));
+    TRY(load_credential(&ring->signing, signing));
+    return check_credentials(ring);
+}
+
+struct err keyring_parse(struct keyring *ring, struct bytes in, struct bytes domain)
+{
+    struct digest digest;
+    if (in.len < DIGEST_BYTES || in.len > KEYRING_FILE_MAX_BYTES)
+        return ERR(KEEPER_FILE);
+    struct bytes keys = bytes_of(in.data, in.len - DIGEST_BYTES);
+    keys_digest(keys, &digest);
+    if (!bytes_equal_ct(digest_view(&digest), bytes_of(in.data + keys.len, DIGEST_BYTES)))
+        return ERR(KEEPER_FILE);
+    struct err err = parse_keys(ring, keys);
+    if (!err_is_ok(err))
+        return err.code == ERR_NO_MEMORY ? err : ERR(KEEPER_FILE);
+    return bytes_equal(domain, bytes_of(ring->domain, ring->domain_len)) ? ERR_OK
+                                                                         : ERR(KEEPER_FILE);
+}
+
+static struct err renew(struct keyring *ring, unsigned what, const struct clock *clock,
+                        const struct rng *rng)
+{
+    if (what == KEEPER_ROTATE_QUEUE) {
+        ring->queue_before = ring->queue;
+        return generate_queue_key(ring, rng);
+    }
+    sig_key_clear(&ring->signers[what]);
+    TRY(sig_key_generate(&sig_ed25519, rng, &ring->signers[what]));
+    return what == KEEPER_AS_SIGNING ? make_signing(ring, clock) : ERR_OK;
+}
+
+struct err keyring_rotated(const struct keyring *ring, unsigned what, const struct clock *clock,
+                           const struct rng *rng, struct keyring **ret_ring)
+{
+    struct keyring *copy = NULL;
+    TRY(keyring_new(&copy));
+    *copy = *ring; /* Ed25519 keys own nothing outside */
+    struct err err = renew(copy, what, clock, rng);
+    if (err_is_ok(err))
+        *ret_ring = copy;
+    else
+        keyring_free(copy);
+    return err;
+}

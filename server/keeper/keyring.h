@@ -1,0 +1,63 @@
+/* All long-term keys of a homeserver, and their stored form. Internal to server/keeper.
+ *
+ *     struct { opaque magic[8] = "hearthky"; uint8 version = 1; opaque domain<V>;
+ *              opaque master[32];
+ *              opaque signing_keys<V>;         32 bytes for each of enum keeper_signer
+ *              opaque queue_key[32]; opaque queue_key_before<V>;       empty or 32
+ *              opaque root_credential<V>; opaque signing_credential<V>; } Keys
+ *     struct { Keys keys; opaque digest[32]; } KeyFile
+ *         digest: SHA-256("Hearth 1 KeyFile" || keys). Against damage; who can write the file can
+ *         make it fit.
+ *
+ * Lives in memory of its own pages: locked (never swapped), left out of core dumps, wiped at the
+ * end.
+ */
+#ifndef SERVER_KEYRING_H
+#define SERVER_KEYRING_H
+
+#include "base/clock.h"
+#include "crypto/sig.h"
+#include "seal/credential_chain.h"
+#include "seal/names.h"
+#include "server/keeper/inside.h"
+
+struct keyring_hpke {
+    struct secret private_key; /* empty: none */
+    struct public_key public_key;
+};
+
+struct keyring_bytes {
+    uint8_t data[CREDENTIAL_MAX_BYTES];
+    size_t len;
+};
+
+struct keyring {
+    uint8_t domain[DOMAIN_MAX_BYTES];
+    size_t domain_len;
+    uint8_t master[KEEPER_KEY_BYTES];
+    struct sig_key signers[KEEPER_SIGNERS];
+    struct keyring_hpke queue, queue_before;
+    struct keyring_bytes root, signing; /* credentials */
+};
+
+enum { KEYRING_FILE_MAX_BYTES = 8192 };
+
+/* ERR_NO_MEMORY also when the memory can't be locked. */
+CHECKED struct err keyring_new(struct keyring **ret_ring);
+void keyring_free(struct keyring *ring); /* wipes; NULL is fine */
+
+/* Fresh keys and credentials. ring: from keyring_new; after a failure it is good for keyring_free
+ * alone. */
+CHECKED struct err keyring_generate(struct keyring *ring, struct bytes domain,
+                                    const struct clock *clock, const struct rng *rng);
+/* What was written, of this domain. ERR_KEEPER_FILE for whatever is wrong with it: a credential
+ * that its key did not sign included. */
+CHECKED struct err keyring_parse(struct keyring *ring, struct bytes in, struct bytes domain);
+/* Appends; b is cleared by the caller. */
+CHECKED struct err keyring_write(const struct keyring *ring, struct buf *b);
+/* A copy with one key made anew; what: a signer other than the root, or KEEPER_ROTATE_QUEUE. */
+CHECKED struct err keyring_rotated(const struct keyring *ring, unsigned what,
+                                   const struct clock *clock, const struct rng *rng,
+                                   struct keyring **ret_ring);
+
+#endif

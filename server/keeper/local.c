@@ -1,0 +1,235 @@
+/* A keeper in this process: a keyring behind a lock. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "crypto/labelled.h"
+#include "server/keeper/inside.h"
+#include "server/keeper/key_file.h"
+#include "server/keeper/keyring.h"
+#include "server/keeper/ref_cache.h"
+
+struct local {
+    struct keeper keeper; /* first */
+    pthread_mutex_t lock;
+    struct keyring *ring; /* owned, as are the others */
+    struct ref_cache *cache;
+    struct key_file file; /* none: in memory only */
+    const struct clock *clock;
+    const struct rng *rng;
+};
+
+static struct local *enter(struct keeper *keeper)
+{
+    struct local *l = (struct local *)keeper;
+    pthread_mutex_lock(&l->lock);
+    return l;
+}
+
+static void leave(struct local *l)
+{
+    pthread_mutex_unlock(&l->lock);
+}
+
+static struct err local_sign(struct keeper *keeper, enum keeper_signer signer, bool mls,
+                             struct bytes label, struct bytes content,
+                             struct signature *ret_signature)
+{
+    struct local *l = enter(keeper);
+    struct err err = labelled_sign(&l->ring->signers[signer], mls ? LABEL_MLS : LABEL_HEARTH, label,
+                                   content, ret_signature);
+    leave(l);
+    return err;
+}
+
+static struct err local_public(struct keeper *keeper, enum keeper_signer signer,
+                               struct public_key *ret_key)
+{
+    struct local *l = enter(keeper);
+    *ret_key = l->ring->signers[signer].public_key;
+    leave(l);
+    return ERR_OK;
+}
+
+static struct err local_credential(struct keeper *keeper, enum keeper_signer signer, struct buf *b)
+{
+    struct local *l = enter(keeper);
+    const struct keyring_bytes *kept =
+        signer == KEEPER_AS_ROOT ? &l->ring->root : &l->ring->signing;
+    buf_append(b, kept->data, kept->len);
+    leave(l);
+    return buf_check(b);
+}
+
+static struct err local_queue_key(struct keeper *keeper, struct public_key *ret_key)
+{
+    struct local *l = enter(keeper);
+    *ret_key = l->ring->queue.public_key;
+    leave(l);
+    return ERR_OK;
+}
+
+static struct err open_under(const struct local *l, const struct keyring_hpke *key,
+                             struct bytes sealed, struct queue_ref *ret_ref)
+{
+    return sealed_ref_open(secret_view(&key->private_key), public_key_view(&key->public_key),
+                           bytes_of(l->ring->domain, l->ring->domain_len), sealed, ret_ref);
+}
+
+static struct err open_ref(struct local *l, struct bytes sealed, struct queue_ref *ret_ref)
+{
+    uint8_t key[REF_CACHE_KEY_BYTES];
+    if (sealed.len > SEALED_REF_MAX_BYTES)
+        return ERR(WIRE_LIMIT);
+    ref_cache_key(sealed, key);
+    const struct queue_ref *known = ref_cache_find(l->cache, key);
+    if (known != NULL) {
+        *ret_ref = *known;
+        return ERR_OK;
+    }
+    struct err err = open_under(l, &l->ring->queue, sealed, ret_ref);
+    if (err.code == ERR_CRYPTO_TAG && l->ring->queue_before.private_key.len > 0)
+        err = open_under(l, &l->ring->queue_before, sealed, ret_ref);
+    if (err_is_ok(err))
+        ref_cache_put(l->cache, key, ret_ref);
+    return err;
+}
+
+static struct err local_open_refs(struct keeper *keeper, const struct bytes *sealed, size_t count,
+                                  struct queue_ref *ret_refs, struct err *ret_results)
+{
+    struct local *l = enter(keeper);
+    for (size_t i = 0; i < count; i++)
+        ret_results[i] = open_ref(l, sealed[i], &ret_refs[i]);
+    leave(l);
+    return ERR_OK;
+}
+
+static struct err local_storage_key(struct keeper *keeper, enum keeper_purpose purpose,
+                                    uint8_t *ret_key)
+{
+    struct secret key;
+    uint8_t context[1] = {(uint8_t)purpose};
+    struct local *l = enter(keeper);
+    struct err err = labelled_expand(
+        &kdf_hkdf_sha256, bytes_of(l->ring->master, sizeof l->ring->master), LABEL_HEARTH,
+        bytes_str("storage key"), bytes_of(context, sizeof context), KEEPER_KEY_BYTES, &key);
+    leave(l);
+    TRY(err);
+    memcpy(ret_key, key.data, KEEPER_KEY_BYTES);
+    secret_clear(&key);
+    return ERR_OK;
+}
+
+static struct err write_ring(const struct keyring *ring, const struct key_file *file, bool fresh)
+{
+    struct buf b = BUF_INIT;
+    struct err err = keyring_write(ring, &b);
+    if (err_is_ok(err))
+        err = key_file_write(file, buf_view(&b), fresh);
+    buf_clear(&b);
+    return err;
+}
+
+/* Written before it is used: a key that was given out and is lost at the next start would leave
+ * references and credentials behind that nobody can serve. */
+static struct err local_rotate(struct keeper *keeper, unsigned what)
+{
+    struct local *l = enter(keeper);
+    struct keyring *fresh = NULL;
+    struct err err = keyring_rotated(l->ring, what, l->clock, l->rng, &fresh);
+    if (err_is_ok(err) && l->file.folder >= 0)
+        err = write_ring(fresh, &l->file, false);
+    if (err_is_ok(err)) {
+        keyring_free(l->ring);
+        l->ring = fresh;
+        fresh = NULL;
+        ref_cache_empty(l->cache); /* what a forgotten key opened opens no more */
+    }
+    keyring_free(fresh);
+    leave(l);
+    return err;
+}
+
+static void local_close(struct keeper *keeper);
+
+static const struct keeper_ops local_ops = {
+    .sign = local_sign,
+    .public_of = local_public,
+    .credential = local_credential,
+    .rotate = local_rotate,
+    .queue_key = local_queue_key,
+    .open_refs = local_open_refs,
+    .storage_key = local_storage_key,
+    .close = local_close,
+};
+
+int keeper_local_folder(const struct keeper *keeper)
+{
+    return ((const struct local *)keeper)->file.folder;
+}
+
+/* ---- beginning and end */
+
+static void local_close(struct keeper *keeper)
+{
+    struct local *l = (struct local *)keeper;
+    keyring_free(l->ring);
+    ref_cache_free(l->cache);
+    pthread_mutex_destroy(&l->lock);
+    key_file_close(&l->file);
+    free(l);
+}
+
+static struct err load(struct local *l, const char *path, struct bytes domain)
+{
+    struct buf b = BUF_INIT;
+    TRY(keyring_new(&l->ring));
+    if (path == NULL)
+        return keyring_generate(l->ring, domain, l->clock, l->rng);
+    TRY(key_file_open(path, &l->file));
+    struct err err = key_file_read(&l->file, KEYRING_FILE_MAX_BYTES, &b);
+    if (err_is_ok(err))
+        err = keyring_parse(l->ring, buf_view(&b), domain);
+    buf_clear(&b);
+    return err;
+}
+
+struct err keeper_open(const char *path, struct bytes domain, const struct clock *clock,
+                       const struct rng *rng, struct keeper **ret_keeper)
+{
+    struct err err = ERR(NO_MEMORY);
+    struct local *l = calloc(1, sizeof *l);
+    if (l == NULL)
+        return err;
+    if (pthread_mutex_init(&l->lock, NULL) != 0) {
+        free(l);
+        return err;
+    }
+    l->keeper.ops = &local_ops;
+    l->file = KEY_FILE_NONE;
+    l->clock = clock;
+    l->rng = rng;
+    TRY_OR(ref_cache_new(&l->cache), err, out);
+    TRY_OR(load(l, path, domain), err, out);
+    *ret_keeper = &l->keeper;
+    return ERR_OK;
+out:
+    local_close(&l->keeper);
+    return err;
+}
+
+struct err keeper_init(const char *path, struct bytes domain, const struct clock *clock,
+                       const struct rng *rng)
+{
+    struct keyring *ring = NULL;
+    struct key_file file = KEY_FILE_NONE;
+    TRY(keyring_new(&ring));
+    struct err err = keyring_generate(ring, domain, clock, rng);
+    if (err_is_ok(err))
+        err = key_file_open(path, &file);
+    if (err_is_ok(err))
+        err = write_ring(ring, &file, true);
+    key_file_close(&file);
+    keyring_free(ring);
+    return err;
+}

@@ -1,0 +1,80 @@
+/* Objects that carry signatures: credentials, requests for them, revocations, connection packages,
+ * key sets. The first byte chooses. */
+#include <stdlib.h>
+
+#include "seal/connection_package.h"
+#include "seal/credential_chain.h"
+#include "seal/key_set.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static const uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES] = {1};
+
+/* Either answer is right: what matters is that there is one, and that memory stays whole. */
+static void any(struct err err)
+{
+    (void)err;
+}
+
+static void credential(struct bytes in)
+{
+    struct credential c;
+    if (!err_is_ok(credential_parse(in, &c)))
+        return;
+    struct err as_root = credential_verify(&c, NULL);
+    if (c.kind != CREDENTIAL_AS_ROOT && err_is_ok(as_root))
+        abort();
+    /* nothing signs for itself but a root */
+    if (err_is_ok(credential_verify(&c, &c)))
+        abort();
+}
+
+static void revocation_list(struct bytes in)
+{
+    static const uint8_t key[32] = {0x58, 0x66, 0x66, 0x66};
+    struct credential signing = {.kind = CREDENTIAL_AS_SIGNING,
+                                 .subject = bytes_str("a.example"),
+                                 .public_key = bytes_of(key, 32)};
+    struct revocations list;
+    if (err_is_ok(revocations_read(in, &signing, &list)))
+        (void)revocations_has(&list, fingerprint);
+}
+
+static void key_set(struct bytes in)
+{
+    static struct key_set set, before;
+    if (!err_is_ok(key_set_parse(in, &set)))
+        return;
+    if (set.client_count > KEY_SET_CLIENTS_MAX || set.sig_count > 2 * KEY_SET_CLIENTS_MAX)
+        abort();
+    any(key_set_verify(&set, NULL));
+    before = set;
+    before.version--;
+    any(key_set_verify(&set, &before));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    if (len == 0)
+        return 0;
+    struct bytes in = bytes_of(data + 1, len - 1);
+    struct credential_request request;
+    struct connection_package package;
+    switch (data[0] % 5) {
+    case 0:
+        credential(in);
+        break;
+    case 1:
+        any(credential_request_read(in, &request));
+        break;
+    case 2:
+        revocation_list(in);
+        break;
+    case 3:
+        any(connection_package_read(in, bytes_of(fingerprint, 32), &package));
+        break;
+    default:
+        key_set(in);
+    }
+    return 0;
+}

@@ -1,0 +1,282 @@
+#include "seal/queue_ratchet.h"
+#include "seal/sealed_ref.h"
+#include "support/damage.h"
+#include "support/failing.h"
+#include "support/test.h"
+
+static struct rng_seeded seeded;
+static struct rng rng;
+static struct secret queue_private;
+static struct public_key queue_public;
+
+static int set_up(void **state)
+{
+    (void)state;
+    rng_seeded_init(&seeded, 1);
+    rng = rng_of_seeded(&seeded);
+    assert_ok(kem_generate(seal_hpke->kem, &rng, &queue_private, &queue_public));
+    return 0;
+}
+
+static struct err open_item(struct queue_ratchet *r, struct bytes sealed, struct buf *scratch,
+                            struct queue_item *ret_item)
+{
+    return queue_ratchet_open(r, secret_view(&queue_private), public_key_view(&queue_public),
+                              sealed, scratch, ret_item);
+}
+
+static struct err refresh(struct queue_ratchet *r, struct buf *b)
+{
+    return queue_ratchet_refresh(r, &rng, public_key_view(&queue_public), b);
+}
+
+/* Both ends after item 0. */
+static void begin(struct queue_ratchet *server, struct queue_ratchet *client)
+{
+    struct buf b = BUF_INIT, scratch = BUF_INIT;
+    struct queue_item item;
+    *server = *client = (struct queue_ratchet){0};
+    assert_ok(refresh(server, &b));
+    assert_ok(open_item(client, buf_view(&b), &scratch, &item));
+    assert_int_equal(item.kind, QUEUE_ITEM_REFRESH);
+    assert_int_equal(item.body.len, 0);
+    buf_clear(&b);
+    buf_clear(&scratch);
+}
+
+static void assert_same(const struct queue_ratchet *a, const struct queue_ratchet *b)
+{
+    assert_int_equal(a->sequence, b->sequence);
+    assert_memory_equal(a->chain, b->chain, QUEUE_CHAIN_BYTES);
+}
+
+/* 1,000 steps of random kind and size, refreshes between; the ends stay together. Control for the
+ * padding: all lengths seen are at most six, of items and refreshes together, while the contents
+ * had hundreds. */
+static void a_conversation(void **state)
+{
+    (void)state;
+    struct queue_ratchet server, client;
+    size_t lengths[PAD_BUCKETS + 1] = {0}, seen = 0, bodies = 0;
+    static uint8_t body[QUEUE_BODY_MAX_BYTES];
+    static bool had[QUEUE_BODY_MAX_BYTES + 1];
+    assert_ok(rng_fill(&rng, body, sizeof body));
+    begin(&server, &client);
+    for (int step = 0; step < 1000; step++) {
+        struct buf b = BUF_INIT, scratch = BUF_INIT;
+        struct queue_item got, sent = {.kind = (enum queue_item_kind)(1 + step % 4), .hour = 7};
+        sent.body = bytes_of(body, (rng_seeded_next(&seeded) % (sizeof body + 1)) >> step % 17);
+        if (step == 500)
+            sent.body.len = sizeof body;
+        memset(sent.tag, step, sizeof sent.tag);
+        bool fresh = step % 100 == 99;
+        assert_ok(fresh ? refresh(&server, &b) : queue_ratchet_seal(&server, &sent, &b));
+        assert_ok(open_item(&client, buf_view(&b), &scratch, &got));
+        assert_same(&server, &client);
+        assert_int_equal(server.sequence, step + 2);
+        if (fresh) {
+            assert_int_equal(got.kind, QUEUE_ITEM_REFRESH);
+        } else {
+            assert_int_equal(got.kind, sent.kind);
+            assert_int_equal(got.hour, 7);
+            assert_memory_equal(got.tag, sent.tag, sizeof got.tag);
+            test_assert_bytes(got.body, sent.body);
+            bodies += !had[sent.body.len];
+            had[sent.body.len] = true;
+        }
+        assert_true(b.len <= QUEUE_ITEM_MAX_BYTES);
+        size_t at = 0;
+        while (at < seen && lengths[at] != b.len)
+            at++;
+        assert_true(at < PAD_BUCKETS);
+        lengths[at] = b.len;
+        seen += at == seen;
+        buf_clear(&b);
+        buf_clear(&scratch);
+    }
+    assert_int_equal(seen, PAD_BUCKETS);
+    assert_true(bodies > 300);
+}
+
+struct at {
+    struct queue_ratchet ratchet;
+};
+
+static bool refused(void *self, struct bytes damaged)
+{
+    struct at *at = self;
+    struct queue_ratchet before = at->ratchet;
+    struct queue_item item = {.hour = 77};
+    struct buf scratch = BUF_INIT;
+    buf_append(&scratch, "kept", 4);
+    struct err err = open_item(&at->ratchet, damaged, &scratch, &item);
+    bool well = !err_is_ok(err) && scratch.len == 4 && item.hour == 77 &&
+                memcmp(&before, &at->ratchet, sizeof before) == 0;
+    buf_clear(&scratch);
+    return well;
+}
+
+static void damage_moves_nothing(void **state)
+{
+    (void)state;
+    struct queue_ratchet server;
+    struct at client;
+    struct buf b = BUF_INIT;
+    struct queue_item item = {.kind = QUEUE_ITEM_DELIVERY, .body = bytes_str("body")};
+    begin(&server, &client.ratchet);
+    assert_ok(queue_ratchet_seal(&server, &item, &b));
+    test_each_damage(buf_view(&b), 100000, refused, &client);
+    struct buf scratch = BUF_INIT;
+    assert_ok(open_item(&client.ratchet, buf_view(&b), &scratch, &item));
+    /* the same again is not the next one */
+    assert_true(refused(&client, buf_view(&b)));
+    buf_clear(&b);
+    assert_ok(refresh(&server, &b));
+    test_each_damage(buf_view(&b), 100000, refused, &client);
+    assert_ok(open_item(&client.ratchet, buf_view(&b), &scratch, &item));
+    assert_true(refused(&client, buf_view(&b)));
+    assert_same(&server, &client.ratchet);
+    buf_clear(&scratch);
+    buf_clear(&b);
+}
+
+/* The sequence is bound even where the chain is the same. */
+static void another_number_is_refused(void **state)
+{
+    (void)state;
+    struct queue_ratchet server;
+    struct at client;
+    struct buf b = BUF_INIT;
+    struct queue_item item = {.kind = QUEUE_ITEM_DUMMY};
+    begin(&server, &client.ratchet);
+    server.sequence++;
+    assert_ok(queue_ratchet_seal(&server, &item, &b));
+    assert_true(refused(&client, buf_view(&b)));
+    buf_clear(&b);
+    begin(&server, &client.ratchet);
+    server.sequence++;
+    assert_ok(refresh(&server, &b));
+    assert_true(refused(&client, buf_view(&b)));
+    buf_clear(&b);
+}
+
+/* An image of the state opens nothing before it, and nothing after the next refresh. */
+static void images_of_the_state(void **state)
+{
+    (void)state;
+    struct queue_ratchet server, client;
+    struct at thief;
+    struct buf before = BUF_INIT, between = BUF_INIT, mixed = BUF_INIT, after = BUF_INIT;
+    struct buf scratch = BUF_INIT;
+    struct queue_item got, item = {.kind = QUEUE_ITEM_DELIVERY, .body = bytes_str("body")};
+    begin(&server, &client);
+    assert_ok(queue_ratchet_seal(&server, &item, &before));
+    thief.ratchet = server;
+    assert_ok(queue_ratchet_seal(&server, &item, &between));
+    assert_ok(refresh(&server, &mixed));
+    assert_ok(queue_ratchet_seal(&server, &item, &after));
+    /* control: it does open what comes right after it */
+    struct queue_ratchet copy = thief.ratchet;
+    assert_ok(open_item(&copy, buf_view(&between), &scratch, &got));
+    thief.ratchet.sequence--;
+    assert_true(refused(&thief, buf_view(&before)));
+    /* it has no queue key, so it can only guess past the refresh */
+    thief.ratchet = copy;
+    thief.ratchet.sequence++;
+    assert_true(refused(&thief, buf_view(&after)));
+    buf_clear(&before);
+    buf_clear(&between);
+    buf_clear(&mixed);
+    buf_clear(&after);
+    buf_clear(&scratch);
+}
+
+static void limits(void **state)
+{
+    (void)state;
+    static const uint8_t large[QUEUE_ITEM_MAX_BYTES + 1];
+    struct queue_ratchet server;
+    struct at client;
+    struct buf b = BUF_INIT, scratch = BUF_INIT;
+    struct queue_item got, item = {.kind = QUEUE_ITEM_DELIVERY};
+    begin(&server, &client.ratchet);
+    struct queue_ratchet before = server;
+    item.body = bytes_of(large, QUEUE_BODY_MAX_BYTES + 1);
+    assert_err(queue_ratchet_seal(&server, &item, &b), TOO_LARGE);
+    item.body.len = 0;
+    item.kind = QUEUE_ITEM_REFRESH;
+    assert_err(queue_ratchet_seal(&server, &item, &b), ARGUMENT);
+    assert_same(&server, &before);
+    assert_int_equal(b.len, 0);
+    assert_err(open_item(&client.ratchet, bytes_of(large, sizeof large), &scratch, &got),
+               WIRE_LIMIT);
+    assert_err(open_item(&client.ratchet, bytes_of(NULL, 0), &scratch, &got), WIRE_SHORT);
+    assert_err(open_item(&client.ratchet, bytes_of("\2", 1), &scratch, &got), WIRE_VALUE);
+    /* a kind of a newer server gets through and moves the chain */
+    item.kind = (enum queue_item_kind)200;
+    assert_ok(queue_ratchet_seal(&server, &item, &b));
+    assert_ok(open_item(&client.ratchet, buf_view(&b), &scratch, &got));
+    assert_int_equal(got.kind, 200);
+    assert_same(&server, &client.ratchet);
+    server.sequence = UINT64_MAX;
+    assert_err(queue_ratchet_seal(&server, &item, &b), CRYPTO_EXHAUSTED);
+    assert_err(refresh(&server, &b), CRYPTO_EXHAUSTED);
+    buf_clear(&b);
+    buf_clear(&scratch);
+}
+
+/* Neither memory nor room nor a bad queue key moves the server's end. */
+static void failures_move_nothing(void **state)
+{
+    (void)state;
+    struct queue_ratchet server, client;
+    struct queue_item item = {.kind = QUEUE_ITEM_DELIVERY, .body = bytes_str("body")};
+    begin(&server, &client);
+    const struct queue_ratchet before = server;
+    for (size_t limit = 1; limit < 273; limit += 17) {
+        struct buf b = {.limit = limit};
+        assert_false(err_is_ok(queue_ratchet_seal(&server, &item, &b)));
+        assert_int_equal(b.len, 0);
+        buf_clear(&b);
+        assert_false(err_is_ok(refresh(&server, &b)));
+        assert_int_equal(b.len, 0);
+        buf_clear(&b);
+        assert_same(&server, &before);
+    }
+    struct buf b = BUF_INIT;
+    assert_err(queue_ratchet_refresh(&server, &rng, bytes_str("short"), &b), CRYPTO_KEY_LENGTH);
+    static const uint8_t zero[32];
+    assert_err(queue_ratchet_refresh(&server, &rng, bytes_of(zero, 32), &b), CRYPTO_DH_ZERO);
+    assert_same(&server, &before);
+    for (long n = 0; test_can_fail_allocations(); n++) {
+        test_fail_allocation(n);
+        struct err err = queue_ratchet_seal(&server, &item, &b);
+        if (!test_allocation_failed()) {
+            assert_ok(err);
+            break;
+        }
+        if (!err_is_ok(err)) {
+            assert_same(&server, &before);
+            assert_int_equal(b.len, 0);
+        }
+        server = before;
+        buf_clear(&b);
+    }
+    buf_clear(&b);
+    queue_ratchet_clear(&server);
+    static const struct queue_ratchet none;
+    assert_memory_equal(&server, &none, sizeof none);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_conversation),
+        cmocka_unit_test(damage_moves_nothing),
+        cmocka_unit_test(images_of_the_state),
+        cmocka_unit_test(another_number_is_refused),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(failures_move_nothing),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}

@@ -1,0 +1,413 @@
+/* The keeper in this process: verbs, key files, rotation. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/labelled.h"
+#include "seal/credential_chain.h"
+#include "server/keeper/keeper.h"
+#include "support/failing.h"
+#include "support/test.h"
+
+static struct clock_fake fake = {.unix_base_ms = 1700000000000};
+static struct clock wall;
+static struct rng_seeded seeded;
+static struct rng rng;
+static char folder[64], path[96];
+#define DOMAIN bytes_str("a.example")
+
+static int set_up(void **state)
+{
+    (void)state;
+    wall = clock_of_fake(&fake);
+    rng_seeded_init(&seeded, 1);
+    rng = rng_of_seeded(&seeded);
+    strcpy(folder, "/tmp/hearth-keeper-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/keys", folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    (void)unlink(path);
+    return rmdir(folder);
+}
+
+static struct err open_it(const char *where, struct keeper **ret_keeper)
+{
+    return keeper_open(where, DOMAIN, &wall, &rng, ret_keeper);
+}
+
+static struct keeper *fresh_file(void)
+{
+    struct keeper *k = NULL;
+    (void)unlink(path);
+    assert_ok(keeper_init(path, DOMAIN, &wall, &rng));
+    assert_ok(open_it(path, &k));
+    return k;
+}
+
+static void assert_signs(struct keeper *k, enum keeper_signer signer)
+{
+    struct signature signature;
+    struct public_key key;
+    assert_ok(keeper_public(k, signer, &key));
+    assert_int_equal(key.len, 32);
+    assert_ok(keeper_sign(k, signer, false, bytes_str("L"), bytes_str("content"), &signature));
+    assert_ok(labelled_verify(&sig_ed25519, public_key_view(&key), LABEL_HEARTH, bytes_str("L"),
+                              bytes_str("content"), signature_view(&signature)));
+    assert_err(labelled_verify(&sig_ed25519, public_key_view(&key), LABEL_MLS, bytes_str("L"),
+                               bytes_str("content"), signature_view(&signature)),
+               CRYPTO_SIGNATURE);
+}
+
+static void signing(void **state)
+{
+    (void)state;
+    static const uint8_t large[KEEPER_CONTENT_MAX_BYTES + 1];
+    struct keeper *k = NULL;
+    struct signature s;
+    struct public_key key;
+    assert_ok(open_it(NULL, &k));
+    for (int i = KEEPER_AS_SIGNING; i < KEEPER_SIGNERS; i++) {
+        assert_signs(k, (enum keeper_signer)i);
+        struct err err = keeper_sign(k, (enum keeper_signer)i, true, bytes_str("FramedContentTBS"),
+                                     bytes_str("content"), &s);
+        if (i != KEEPER_EXTERNAL_SENDER) {
+            assert_err(err, ARGUMENT);
+            continue;
+        }
+        assert_ok(err);
+        assert_ok(keeper_public(k, KEEPER_EXTERNAL_SENDER, &key));
+        assert_ok(labelled_verify(&sig_ed25519, public_key_view(&key), LABEL_MLS,
+                                  bytes_str("FramedContentTBS"), bytes_str("content"),
+                                  signature_view(&s)));
+    }
+    struct bytes l = bytes_str("L");
+    assert_err(keeper_sign(k, KEEPER_AS_ROOT, false, l, l, &s), ARGUMENT);
+    assert_err(keeper_sign(k, KEEPER_SIGNERS, false, l, l, &s), ARGUMENT);
+    assert_err(keeper_sign(k, KEEPER_LOG, false, l, bytes_of(large, sizeof large), &s), TOO_LARGE);
+    assert_err(keeper_sign(k, KEEPER_LOG, false, l, bytes_of(large, sizeof large - 1), &s),
+               TOO_LARGE);
+    assert_err(keeper_public(k, KEEPER_SIGNERS, &key), ARGUMENT);
+    assert_ok(keeper_public(k, KEEPER_AS_ROOT, &key));
+    keeper_close(k);
+    keeper_close(NULL);
+}
+
+static void credentials_form_a_chain(void **state)
+{
+    (void)state;
+    struct keeper *k = NULL;
+    struct buf root_bytes = BUF_INIT, signing_bytes = BUF_INIT;
+    struct credential root, sign;
+    struct public_key key;
+    assert_ok(open_it(NULL, &k));
+    assert_ok(keeper_credential(k, KEEPER_AS_ROOT, &root_bytes));
+    assert_ok(keeper_credential(k, KEEPER_AS_SIGNING, &signing_bytes));
+    assert_err(keeper_credential(k, KEEPER_FEDERATION, &root_bytes), ARGUMENT);
+    assert_ok(credential_parse(buf_view(&root_bytes), &root));
+    assert_ok(credential_parse(buf_view(&signing_bytes), &sign));
+    uint64_t now = fake.unix_base_ms / 1000;
+    assert_ok(credential_chain_verify(&root, &sign, NULL, now));
+    assert_ok(credential_chain_verify(&root, &sign, NULL, now + 364 * 86400));
+    assert_err(credential_chain_verify(&root, &sign, NULL, now + 366 * 86400), CREDENTIAL_TIME);
+    test_assert_bytes(root.subject, DOMAIN);
+    assert_ok(keeper_public(k, KEEPER_AS_SIGNING, &key));
+    test_assert_bytes(sign.public_key, public_key_view(&key));
+    buf_clear(&root_bytes);
+    buf_clear(&signing_bytes);
+    keeper_close(k);
+}
+
+static void storage_keys_differ_and_stay(void **state)
+{
+    (void)state;
+    uint8_t keys[KEEPER_PURPOSES][KEEPER_KEY_BYTES], again[KEEPER_KEY_BYTES];
+    struct keeper *k = fresh_file();
+    for (int i = 0; i < KEEPER_PURPOSES; i++) {
+        assert_ok(keeper_storage_key(k, (enum keeper_purpose)i, keys[i]));
+        for (int j = 0; j < i; j++)
+            assert_memory_not_equal(keys[i], keys[j], KEEPER_KEY_BYTES);
+    }
+    assert_err(keeper_storage_key(k, KEEPER_PURPOSES, again), ARGUMENT);
+    assert_ok(keeper_rotate(k, KEEPER_FEDERATION));
+    keeper_close(k);
+    assert_ok(open_it(path, &k));
+    assert_ok(keeper_storage_key(k, KEEPER_QUEUE_ROWS, again));
+    assert_memory_equal(again, keys[KEEPER_QUEUE_ROWS], sizeof again);
+    keeper_close(k);
+}
+
+static struct err open_one(struct keeper *k, struct bytes sealed, struct queue_ref *ret_ref)
+{
+    struct err result;
+    TRY(keeper_open_refs(k, &sealed, 1, ret_ref, &result));
+    return result;
+}
+
+static void seal_to(struct keeper *k, struct buf *b, uint8_t tag)
+{
+    static struct sig_key client;
+    struct public_key service;
+    struct queue_ref ref = {.tag = {tag}};
+    if (client.alg == NULL)
+        assert_ok(sig_key_generate(&sig_ed25519, &rng, &client));
+    assert_ok(keeper_queue_key(k, &service));
+    assert_ok(sealed_ref_seal(b, &rng, public_key_view(&service), DOMAIN, &ref, &client));
+}
+
+static void references(void **state)
+{
+    (void)state;
+    enum { COUNT = 5 };
+    struct keeper *k = NULL;
+    struct buf sealed[COUNT] = {0};
+    struct bytes views[COUNT];
+    struct queue_ref refs[COUNT];
+    struct err results[COUNT];
+    static const uint8_t large[SEALED_REF_MAX_BYTES + 1];
+    assert_ok(open_it(NULL, &k));
+    for (int i = 0; i < COUNT; i++) {
+        seal_to(k, &sealed[i], (uint8_t)(i + 1));
+        views[i] = buf_view(&sealed[i]);
+    }
+    sealed[1].data[100] ^= 1;
+    views[2].len = 7;
+    views[3] = bytes_of(large, sizeof large);
+    for (int round = 0; round < 2; round++) { /* the second from the table */
+        memset(refs, 0xee, sizeof refs);
+        assert_ok(keeper_open_refs(k, views, COUNT, refs, results));
+        assert_ok(results[0]);
+        assert_int_equal(refs[0].tag[0], 1);
+        assert_err(results[1], CRYPTO_TAG);
+        assert_int_equal(refs[1].tag[0], 0xee);
+        assert_err(results[2], WIRE_SHORT);
+        assert_err(results[3], WIRE_LIMIT);
+        assert_ok(results[4]);
+        assert_int_equal(refs[4].tag[0], 5);
+    }
+    assert_ok(keeper_open_refs(k, NULL, 0, NULL, NULL));
+    for (int i = 0; i < COUNT; i++)
+        buf_clear(&sealed[i]);
+    keeper_close(k);
+}
+
+static void rotation_keeps_old_references_opening(void **state)
+{
+    (void)state;
+    struct buf oldest = BUF_INIT, old = BUF_INIT, current = BUF_INIT;
+    struct queue_ref ref;
+    struct keeper *k = fresh_file();
+    seal_to(k, &oldest, 1);
+    assert_ok(open_one(k, buf_view(&oldest), &ref)); /* it is in the table, too */
+    assert_ok(keeper_rotate_queue_key(k));
+    seal_to(k, &old, 2);
+    assert_ok(open_one(k, buf_view(&oldest), &ref));
+    assert_int_equal(ref.tag[0], 1);
+    assert_ok(keeper_rotate_queue_key(k));
+    seal_to(k, &current, 3);
+    for (int restart = 0; restart < 2; restart++) {
+        assert_err(open_one(k, buf_view(&oldest), &ref), CRYPTO_TAG);
+        assert_ok(open_one(k, buf_view(&old), &ref));
+        assert_int_equal(ref.tag[0], 2);
+        assert_ok(open_one(k, buf_view(&current), &ref));
+        assert_int_equal(ref.tag[0], 3);
+        keeper_close(k);
+        assert_ok(open_it(path, &k));
+    }
+    keeper_close(k);
+    buf_clear(&oldest);
+    buf_clear(&old);
+    buf_clear(&current);
+}
+
+static void rotation_of_signers(void **state)
+{
+    (void)state;
+    struct keeper *k = fresh_file();
+    struct buf root_bytes = BUF_INIT, before = BUF_INIT, after = BUF_INIT;
+    struct credential root, sign;
+    assert_ok(keeper_credential(k, KEEPER_AS_ROOT, &root_bytes));
+    assert_ok(keeper_credential(k, KEEPER_AS_SIGNING, &before));
+    for (int i = KEEPER_AS_SIGNING; i < KEEPER_SIGNERS; i++) {
+        struct public_key was, is, stored;
+        assert_ok(keeper_public(k, (enum keeper_signer)i, &was));
+        assert_ok(keeper_rotate(k, (enum keeper_signer)i));
+        assert_ok(keeper_public(k, (enum keeper_signer)i, &is));
+        assert_memory_not_equal(was.data, is.data, 32);
+        assert_signs(k, (enum keeper_signer)i);
+        keeper_close(k);
+        assert_ok(open_it(path, &k));
+        assert_ok(keeper_public(k, (enum keeper_signer)i, &stored));
+        assert_memory_equal(stored.data, is.data, 32);
+        assert_signs(k, (enum keeper_signer)i);
+    }
+    assert_err(keeper_rotate(k, KEEPER_AS_ROOT), ARGUMENT);
+    assert_err(keeper_rotate(k, KEEPER_SIGNERS), ARGUMENT);
+    assert_ok(keeper_credential(k, KEEPER_AS_SIGNING, &after));
+    assert_false(bytes_equal(buf_view(&before), buf_view(&after)));
+    assert_ok(credential_parse(buf_view(&root_bytes), &root));
+    assert_ok(credential_parse(buf_view(&after), &sign));
+    assert_ok(credential_chain_verify(&root, &sign, NULL, fake.unix_base_ms / 1000));
+    buf_clear(&root_bytes);
+    buf_clear(&before);
+    buf_clear(&after);
+    keeper_close(k);
+}
+
+/* The folder can't be written: the old key goes on, here and in the file. */
+static void failed_rotation_changes_nothing(void **state)
+{
+    (void)state;
+    struct keeper *k = fresh_file();
+    struct public_key was, is;
+    char blocker[128];
+    snprintf(blocker, sizeof blocker, "%s.new", path);
+    assert_int_equal(mkdir(blocker, 0700), 0); /* root may write anywhere, but not this */
+    assert_ok(keeper_public(k, KEEPER_LOG, &was));
+    assert_err(keeper_rotate(k, KEEPER_LOG), IO);
+    assert_ok(keeper_public(k, KEEPER_LOG, &is));
+    assert_memory_equal(was.data, is.data, 32);
+    assert_int_equal(rmdir(blocker), 0);
+    keeper_close(k);
+    assert_ok(open_it(path, &k));
+    assert_ok(keeper_public(k, KEEPER_LOG, &is));
+    assert_memory_equal(was.data, is.data, 32);
+    assert_ok(keeper_rotate(k, KEEPER_LOG));
+    keeper_close(k);
+}
+
+static void init_overwrites_nothing(void **state)
+{
+    (void)state;
+    struct stat st;
+    keeper_close(fresh_file());
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0400);
+    assert_err(keeper_init(path, DOMAIN, &wall, &rng), STORE_EXISTS);
+    char left[128];
+    snprintf(left, sizeof left, "%s.new", path);
+    assert_int_not_equal(stat(left, &st), 0);
+    struct keeper *k = NULL;
+    assert_ok(open_it(path, &k));
+    keeper_close(k);
+    assert_err(keeper_init("/nowhere/at/all", DOMAIN, &wall, &rng), KEEPER_FILE);
+}
+
+static void refuse(const char *where)
+{
+    struct keeper *k = NULL;
+    assert_err(open_it(where, &k), KEEPER_FILE);
+    assert_null(k);
+}
+
+static void files_that_are_refused(void **state)
+{
+    (void)state;
+    struct keeper *k = fresh_file();
+    keeper_close(k);
+    static const mode_t open_modes[] = {0404, 0440, 0402, 0420, 0410, 0444, 0644, 0500, 04400};
+    for (size_t i = 0; i < sizeof open_modes / sizeof *open_modes; i++) {
+        assert_int_equal(chmod(path, open_modes[i]), 0);
+        refuse(path);
+    }
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_ok(open_it(path, &k)); /* control */
+    keeper_close(k);
+    assert_int_equal(chmod(path, 0400), 0);
+    assert_err(keeper_open(path, bytes_str("b.example"), &wall, &rng, &k), KEEPER_FILE);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(path, 12345, 0), 0);
+        refuse(path);
+        assert_int_equal(chown(path, 0, 0), 0);
+    }
+    char other[128];
+    snprintf(other, sizeof other, "%s/other", folder);
+    assert_int_equal(symlink(path, other), 0);
+    refuse(other);
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(mkfifo(other, 0400), 0);
+    refuse(other); /* and does not hang */
+    assert_int_equal(unlink(other), 0);
+    refuse(other);
+    refuse(folder);
+}
+
+static void overwrite(const uint8_t *data, size_t len)
+{
+    assert_int_equal(unlink(path), 0);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0400);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, data, len), len);
+    close(fd);
+}
+
+/* Each byte changed, and every shorter file. */
+static void damaged_files_are_refused(void **state)
+{
+    (void)state;
+    keeper_close(fresh_file());
+    uint8_t good[8192], bad[8193] = {0};
+    int fd = open(path, O_RDONLY);
+    ssize_t got = read(fd, good, sizeof good);
+    close(fd);
+    assert_true(got > 500);
+    size_t len = (size_t)got;
+    for (size_t i = 0; i < len; i++) {
+        memcpy(bad, good, len);
+        bad[i] ^= (uint8_t)(1 << i % 8);
+        overwrite(bad, len);
+        refuse(path);
+    }
+    for (size_t i = 0; i < len; i += 7) {
+        overwrite(good, i);
+        refuse(path);
+    }
+    memcpy(bad, good, len);
+    overwrite(bad, len + 1);
+    refuse(path);
+    overwrite(bad, sizeof bad);
+    refuse(path);
+    overwrite(good, len);
+    struct keeper *k = NULL;
+    assert_ok(open_it(path, &k)); /* control */
+    keeper_close(k);
+}
+
+static void failed_allocations(void **state)
+{
+    (void)state;
+    keeper_close(fresh_file());
+    for (long n = 0; test_can_fail_allocations(); n++) {
+        struct keeper *k = NULL;
+        test_fail_own_allocation(n);
+        struct err err = open_it(path, &k);
+        bool failed = test_allocation_failed();
+        assert_true(err_is_ok(err) || (failed && err.code == ERR_NO_MEMORY && k == NULL));
+        keeper_close(k);
+        if (!failed)
+            break;
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(signing),
+        cmocka_unit_test(credentials_form_a_chain),
+        cmocka_unit_test(storage_keys_differ_and_stay),
+        cmocka_unit_test(references),
+        cmocka_unit_test(rotation_keeps_old_references_opening),
+        cmocka_unit_test(rotation_of_signers),
+        cmocka_unit_test(failed_rotation_changes_nothing),
+        cmocka_unit_test(init_overwrites_nothing),
+        cmocka_unit_test(files_that_are_refused),
+        cmocka_unit_test(damaged_files_are_refused),
+        cmocka_unit_test(failed_allocations),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
