@@ -215,3 +215,4 @@ file(GLOB delivery_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/s
 add_library(test_delivery STATIC EXCLUDE_FROM_ALL ${delivery_support_sources})
 target_link_libraries(test_delivery PUBLIC hearth_flags server_delivery mls_member net test_support)
 hearth_unit_tests(server_delivery server/delivery test_delivery)
+hearth_unit_tests(server_relay server/relay test_server)
