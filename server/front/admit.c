@@ -301,11 +301,13 @@ static enum hearth_code admit(struct front_pending *p, const uint8_t *bytes, siz
     memcpy(p->caller.body_hash, digest.data, REQUEST_BODY_HASH_BYTES);
     if (p->front->options.control)
         return admit_all(p);
+    if (callers == 0) /* no policy: health and reflection, which ask nobody who they are */
+        return admit_unsigned(p);
     if (p->has_auth)
         return admit_with_auth(p, callers);
     if ((callers & OPERATOR) != 0 && is_operator(p->call))
         return admit_unsigned(p);
-    if (callers == 0 || (callers & ~(uint32_t)(SIGNED_KINDS | OPERATOR)) != 0)
+    if ((callers & ~(uint32_t)(SIGNED_KINDS | OPERATOR)) != 0)
         return admit_unsigned(p);
     pending_verify_dummy(p);
     return refuse(p);
