@@ -80,7 +80,7 @@ static bool is_known(const struct front_pending *p)
 
 static enum hearth_code shed(struct front_pending *p, uint32_t callers)
 {
-    unsigned rung = atomic_load_explicit(&p->at->rung, memory_order_relaxed);
+    unsigned rung = load_rung(p->at);
     if (rung < FRONT_GUARDED || p->front->options.control || frees_resources(p->path))
         return HEARTH_OK;
     bool peer = (callers & 1 << REQUEST_HOMESERVER) != 0;
@@ -127,7 +127,7 @@ static enum hearth_code limit_source(struct front_pending *p, uint32_t callers)
 {
     uint32_t seconds = 0;
     struct err err;
-    unsigned rung = atomic_load_explicit(&p->at->rung, memory_order_relaxed);
+    unsigned rung = load_rung(p->at);
     if (!signs(callers)) {
         err = take(p, LIMIT_ANONYMOUS_PREFIX, p->caller.source, rung >= FRONT_CAREFUL ? 2 : 1,
                    &seconds);
