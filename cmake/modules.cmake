@@ -43,7 +43,8 @@ target_link_libraries(generated_core PUBLIC net)
 hearth_generated(generated_hearth ROOT generated FOLDERS hearth/v1 USES rpc generated_messages)
 
 # The server (docs/server.md). Never mls_member: it can't hold a group secret.
-hearth_module(server_keeper server/keeper USES base wire crypto seal)
+hearth_module(server_confine server/confine USES base)
+hearth_module(server_keeper server/keeper USES base wire crypto seal server_confine)
 hearth_module(server_front server/front
   USES base wire crypto seal store rpc pb generated_messages generated_hearth server_keeper)
 hearth_module(server_info server/info
@@ -64,7 +65,7 @@ hearth_module(server_delivery server/delivery
 hearth_module(server_admin server/admin
   USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_main server/main LIBS lib::inih lib::curl
-  USES base wire crypto seal store rpc net pb generated_hearth server_keeper server_front server_info server_auth
+  USES base wire crypto seal store rpc net pb generated_hearth server_confine server_keeper server_front server_info server_auth
   server_queue server_attachment server_relay server_courier server_delivery server_admin)
 
 # Stubs for measurements and tests.

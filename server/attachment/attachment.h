@@ -4,7 +4,7 @@
  * A blob lies in blocks of ATTACHMENT_BLOCK_BYTES, each a row, sealed under a key that takes the
  * download capability, which only the uploader was told: database and keeper's keys together do not
  * open it. Ids lie as PRF values, capabilities as hashes, times as days. (Why rows and not files:
- * docs/decisions/0007-attachments.md.)
+ * docs/decisions/0008-attachments.md.)
  *
  * Upload: the head says the size, which is padded (Padmé, so that a size says little); then so many
  * bytes, then half-close. Each block is one durable commit, and the sender waits for it, so an

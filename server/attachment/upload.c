@@ -5,7 +5,6 @@
  * A struct upload belongs to the call until that ends, and beyond to the job that is under way. */
 #include <stdlib.h>
 
-#include "hearth/v1/common.pb-c.h"
 #include "server/attachment/inside.h"
 
 enum { MIB = 1 << 20 };
@@ -82,16 +81,6 @@ static void release(void *state)
 
 /* ---- beginning */
 
-static enum hearth_code fail_limit(struct hearth_call *call, struct err err, uint32_t seconds)
-{
-    Hearth__V1__RetryAfter detail;
-    if (err.code != ERR_LIMIT || seconds == LIMIT_RETRY_NEVER)
-        return front_fail(call, err);
-    hearth__v1__retry_after__init(&detail);
-    detail.seconds = seconds;
-    return front_fail_detail(call, err, &detail.base);
-}
-
 static struct err draw(struct upload *u)
 {
     const struct rng *rng = u->a->env->rng;
@@ -134,19 +123,18 @@ static struct err upload_new(struct attachment *a, struct hearth_call *call, uin
 
 static enum hearth_code on_head(struct attachment *a, struct hearth_call *call, uint64_t bytes)
 {
-    struct limits *limits = front_limits(a->env->front);
-    uint64_t principal = front_caller(call)->principal;
-    uint32_t seconds = 0;
     struct upload *u;
-    if (!attachment_size_fits(bytes) || bytes > limit_value(limits, LIMIT_ATTACHMENT_BYTES))
+    if (!attachment_size_fits(bytes) ||
+        bytes > limit_value(front_limits(a->env->front), LIMIT_ATTACHMENT_BYTES))
         return front_fail(call, ERR(ATTACHMENT_SIZE));
-    struct err err = ERR_OK;
-    if (!a->control)
-        err = limit_take(limits, LIMIT_UPLOAD_PREFIX_MIB, bytes_of(&principal, sizeof principal),
-                         (uint32_t)((bytes + MIB - 1) / MIB), &seconds);
-    if (!err_is_ok(err))
-        return fail_limit(call, err, seconds);
-    err = upload_new(a, call, bytes, &u);
+    if (!a->control) {
+        enum hearth_code code =
+            front_limit(call, LIMIT_UPLOAD_PREFIX_MIB, front_caller(call)->source,
+                        (uint32_t)((bytes + MIB - 1) / MIB));
+        if (code != HEARTH_OK)
+            return code;
+    }
+    struct err err = upload_new(a, call, bytes, &u);
     if (!err_is_ok(err))
         return front_fail(call, err);
     hearth_call_set_state(call, u, release);

@@ -8,12 +8,12 @@
 
 enum { LOOK_MS = 1000 };
 
-void listener_ref(struct listener *l)
+void auth_listener_ref(struct listener *l)
 {
     atomic_fetch_add(&l->refs, 1);
 }
 
-void listener_unref(struct listener *l)
+void auth_listener_unref(struct listener *l)
 {
     if (atomic_fetch_sub(&l->refs, 1) != 1)
         return;
@@ -50,7 +50,7 @@ static void acked(void *arg, struct err result)
     } else if (!err_retry(result)) {
         fail(l, result);
     } /* else at the next look */
-    listener_unref(l);
+    auth_listener_unref(l);
 }
 
 static void ack(struct listener *l)
@@ -66,11 +66,11 @@ static void ack(struct listener *l)
         .done = acked,
         .arg = l,
     };
-    listener_ref(l);
+    auth_listener_ref(l);
     if (err_is_ok(store_submit(l->auth->store, l->inbox, &work)))
         l->acking = true;
     else
-        listener_unref(l);
+        auth_listener_unref(l);
 }
 
 /* ---- offers: one read at a time, of one offer */
@@ -129,7 +129,7 @@ static void read_done(void *arg, struct err result)
     struct listener *l = arg;
     l->reading = false;
     if (l->over) {
-        listener_unref(l);
+        auth_listener_unref(l);
         return;
     }
     if (!err_is_ok(result)) {
@@ -144,7 +144,7 @@ static void read_done(void *arg, struct err result)
     buf_clear(&l->read.plain);
     if (err_is_ok(result))
         pump(l);
-    listener_unref(l);
+    auth_listener_unref(l);
 }
 
 static void pump(struct listener *l)
@@ -162,22 +162,22 @@ static void pump(struct listener *l)
         .done = read_done,
         .arg = l,
     };
-    listener_ref(l);
+    auth_listener_ref(l);
     if (err_is_ok(store_read(l->auth->store, l->inbox, &work))) {
         l->reading = true;
     } else {
         l->dirty = true; /* tried again at the next look */
-        listener_unref(l);
+        auth_listener_unref(l);
     }
 }
 
-void listener_wake(struct listener *l)
+void auth_listener_wake(struct listener *l)
 {
     l->dirty = true;
     pump(l);
 }
 
-void listener_fence(struct listener *l)
+void auth_listener_fence(struct listener *l)
 {
     fail(l, ERR(AUTH_LISTENER_REPLACED));
 }
@@ -189,11 +189,11 @@ static void look(void *arg)
         return;
     (void)hearth_timer_set(l->timer, LOOK_MS); /* set anew in its own fn: can't fail */
     if (!listeners_has(l->auth->listeners, l)) {
-        listener_fence(l);
+        auth_listener_fence(l);
         return;
     }
     ack(l);
-    listener_wake(l);
+    auth_listener_wake(l);
 }
 
 static void on_writable(struct hearth_call *call, void *arg)
@@ -214,7 +214,7 @@ static void release(void *state)
     listeners_drop(l->auth->listeners, l);
     hearth_timer_free(l->timer);
     l->timer = NULL;
-    listener_unref(l);
+    auth_listener_unref(l);
 }
 
 static struct err begin(struct auth *auth, struct hearth_call *call, struct bytes hash)
@@ -237,14 +237,14 @@ static struct err begin(struct auth *auth, struct hearth_call *call, struct byte
     }
     if (!err_is_ok(err)) {
         hearth_timer_free(l->timer);
-        listener_unref(l);
+        auth_listener_unref(l);
         return err;
     }
     hearth_call_set_state(call, l, release);
     hearth_call_on_writable(call, on_writable, l);
     hearth_call_send_headers(call); /* the listener knows that it listens */
     listeners_put(auth->listeners, l);
-    listener_wake(l);
+    auth_listener_wake(l);
     return ERR_OK;
 }
 

@@ -34,11 +34,11 @@ struct listener {
     } read; /* the work's, while reading */
 };
 
-void listener_ref(struct listener *l);
-void listener_unref(struct listener *l);
+void auth_listener_ref(struct listener *l);
+void auth_listener_unref(struct listener *l);
 /* On its loop. */
-void listener_wake(struct listener *l);
-void listener_fence(struct listener *l);
+void auth_listener_wake(struct listener *l);
+void auth_listener_fence(struct listener *l);
 
 /* Registers; who listened to the handle before is fenced, on its own loop. */
 void listeners_put(struct auth_listeners *listeners, struct listener *l);

@@ -45,14 +45,14 @@ static void woken(void *arg)
     pthread_mutex_lock(&listeners->lock);
     l->wake_posted = false;
     pthread_mutex_unlock(&listeners->lock);
-    listener_wake(l);
-    listener_unref(l);
+    auth_listener_wake(l);
+    auth_listener_unref(l);
 }
 
 static void fenced(void *arg)
 {
-    listener_fence(arg);
-    listener_unref(arg);
+    auth_listener_fence(arg);
+    auth_listener_unref(arg);
 }
 
 void listeners_wake(struct auth_listeners *listeners, const uint8_t handle[AUTH_ID_BYTES])
@@ -60,11 +60,11 @@ void listeners_wake(struct auth_listeners *listeners, const uint8_t handle[AUTH_
     pthread_mutex_lock(&listeners->lock);
     struct listener *l = *slot_of(listeners, handle);
     if (l != NULL && !l->wake_posted) {
-        listener_ref(l);
+        auth_listener_ref(l);
         if (hearth_loop_post(l->loop, woken, l))
             l->wake_posted = true;
         else
-            listener_unref(l); /* not the last: the registered one's call holds one */
+            auth_listener_unref(l); /* not the last: the registered one's call holds one */
     }
     pthread_mutex_unlock(&listeners->lock);
 }
@@ -76,9 +76,9 @@ void listeners_put(struct auth_listeners *listeners, struct listener *l)
     if (older != NULL) {
         *slot = older->next;
         older->registered = false;
-        listener_ref(older);
+        auth_listener_ref(older);
         if (!hearth_loop_post(older->loop, fenced, older))
-            listener_unref(older); /* it finds out at its next second */
+            auth_listener_unref(older); /* it finds out at its next second */
     }
     l->next = listeners->buckets[l->handle[0]];
     listeners->buckets[l->handle[0]] = l;

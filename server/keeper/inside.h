@@ -27,14 +27,7 @@ struct keeper {
     const struct keeper_ops *ops;
 };
 
-/* A rotation in steps, for the process form, whose file is written through a descriptor that comes
- * from outside and is renamed there. In-process keepers only; from stage to adopt or drop no other
- * caller may rotate. */
-
-/* Makes the new key beside the old ones, and writes all to fd (synced); fd below 0: nowhere. */
-CHECKED struct err keeper_local_stage(struct keeper *keeper, unsigned what, int fd);
-/* Uses what was staged. ERR_WRONG_STATE when nothing was. */
-CHECKED struct err keeper_local_adopt(struct keeper *keeper);
-void keeper_local_drop(struct keeper *keeper);
+/* Of an in-process keeper: the folder of its file, below 0 without one. For the confinement. */
+int keeper_local_folder(const struct keeper *keeper);
 
 #endif

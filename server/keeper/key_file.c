@@ -1,10 +1,37 @@
 #include "server/keeper/key_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+struct err key_file_open(const char *path, struct key_file *ret_file)
+{
+    enum { FOLDER_MAX = 4000 };
+    char folder[FOLDER_MAX + 2];
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    size_t folder_len = (size_t)(name - path);
+    struct key_file file;
+    if (name[0] == '\0' || strlen(name) > KEY_FILE_NAME_MAX || folder_len > FOLDER_MAX)
+        return ERR(ARGUMENT);
+    memcpy(folder, path, folder_len);
+    memcpy(folder + folder_len, ".", 2); /* "" becomes ".", "a/" "a/." */
+    snprintf(file.name, sizeof file.name, "%s", name);
+    snprintf(file.fresh_name, sizeof file.fresh_name, "%s.new", name);
+    file.folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file.folder < 0)
+        return ERR(KEEPER_FILE);
+    *ret_file = file;
+    return ERR_OK;
+}
+
+void key_file_close(struct key_file *file)
+{
+    if (file->folder >= 0)
+        close(file->folder);
+    *file = KEY_FILE_NONE;
+}
 
 static bool is_private(const struct stat *st)
 {
@@ -25,12 +52,13 @@ static struct err read_all(int fd, uint8_t *out, size_t len)
     return ERR_OK;
 }
 
-struct err key_file_read(const char *path, size_t most, struct buf *b)
+struct err key_file_read(const struct key_file *file, size_t most, struct buf *b)
 {
     struct stat st;
     struct err err = ERR(KEEPER_FILE);
     /* O_NONBLOCK: a FIFO would wait for a writer */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    int fd =
+        openat(file->folder, file->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return err;
     if (fstat(fd, &st) != 0 || !is_private(&st) || st.st_size <= 0 || (size_t)st.st_size > most)
@@ -43,26 +71,7 @@ out:
     return err;
 }
 
-static struct err new_path(const char *path, char ret_path[KEY_FILE_PATH_MAX + 8])
-{
-    int len = snprintf(ret_path, KEY_FILE_PATH_MAX + 8, "%s.new", path);
-    return len < 0 || len >= KEY_FILE_PATH_MAX ? ERR(ARGUMENT) : ERR_OK;
-}
-
-struct err key_file_begin(const char *path, int *ret_fd)
-{
-    char fresh[KEY_FILE_PATH_MAX + 8];
-    TRY(new_path(path, fresh));
-    if (unlink(fresh) != 0 && errno != ENOENT)
-        return ERR(IO);
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
-    if (fd < 0)
-        return ERR(IO);
-    *ret_fd = fd;
-    return ERR_OK;
-}
-
-struct err key_file_write(int fd, struct bytes contents)
+static struct err write_all(int fd, struct bytes contents)
 {
     while (contents.len > 0) {
         ssize_t put = write(fd, contents.data, contents.len);
@@ -75,39 +84,31 @@ struct err key_file_write(int fd, struct bytes contents)
     return fsync(fd) == 0 ? ERR_OK : ERR(IO);
 }
 
-static struct err sync_folder(const char *path)
+static struct err put_in_place(const struct key_file *file, bool fresh)
 {
-    char folder[KEY_FILE_PATH_MAX + 8];
-    size_t len = strlen(path);
-    while (len > 0 && path[len - 1] != '/')
-        len--;
-    if (len >= sizeof folder)
-        return ERR(ARGUMENT);
-    memcpy(folder, path, len);
-    folder[len] = '\0';
-    int fd = open(len == 0 ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* linkat() refuses to replace, on every file system; renameat replaces in one step */
+    if (!fresh)
+        return renameat(file->folder, file->fresh_name, file->folder, file->name) == 0 ? ERR_OK
+                                                                                       : ERR(IO);
+    if (linkat(file->folder, file->fresh_name, file->folder, file->name, 0) != 0)
+        return errno == EEXIST ? ERR(STORE_EXISTS) : ERR(IO);
+    return unlinkat(file->folder, file->fresh_name, 0) == 0 ? ERR_OK : ERR(IO);
+}
+
+struct err key_file_write(const struct key_file *file, struct bytes contents, bool fresh)
+{
+    if (unlinkat(file->folder, file->fresh_name, 0) != 0 && errno != ENOENT)
+        return ERR(IO);
+    int fd = openat(file->folder, file->fresh_name, KEY_FILE_CREATE, 0400);
     if (fd < 0)
         return ERR(IO);
-    struct err err = fsync(fd) == 0 ? ERR_OK : ERR(IO);
+    struct err err = write_all(fd, contents);
     close(fd);
-    return err;
-}
-
-struct err key_file_commit(const char *path, bool fresh)
-{
-    char from[KEY_FILE_PATH_MAX + 8];
-    TRY(new_path(path, from));
-    /* link() refuses to replace, everywhere; rename replaces in one step */
-    if (fresh ? link(from, path) != 0 : rename(from, path) != 0)
-        return errno == EEXIST ? ERR(STORE_EXISTS) : ERR(IO);
-    if (fresh && unlink(from) != 0)
-        return ERR(IO);
-    return sync_folder(path);
-}
-
-void key_file_abandon(const char *path)
-{
-    char fresh[KEY_FILE_PATH_MAX + 8];
-    if (err_is_ok(new_path(path, fresh)))
-        (void)unlink(fresh);
+    if (err_is_ok(err))
+        err = put_in_place(file, fresh);
+    if (!err_is_ok(err)) {
+        (void)unlinkat(file->folder, file->fresh_name, 0);
+        return err;
+    }
+    return fsync(file->folder) == 0 ? ERR_OK : ERR(IO);
 }

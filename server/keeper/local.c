@@ -1,7 +1,6 @@
 /* A keeper in this process: a keyring behind a lock. */
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "crypto/labelled.h"
 #include "server/keeper/inside.h"
@@ -12,10 +11,9 @@
 struct local {
     struct keeper keeper; /* first */
     pthread_mutex_t lock;
-    struct keyring *ring;   /* owned, as are the others */
-    struct keyring *staged; /* NULL: none */
+    struct keyring *ring; /* owned, as are the others */
     struct ref_cache *cache;
-    char *path; /* NULL: in memory only */
+    struct key_file file; /* none: in memory only */
     const struct clock *clock;
     const struct rng *rng;
 };
@@ -122,71 +120,32 @@ static struct err local_storage_key(struct keeper *keeper, enum keeper_purpose p
     return ERR_OK;
 }
 
-/* ---- rotation; the lock is held */
-
-static struct err write_ring(const struct keyring *ring, int fd)
+static struct err write_ring(const struct keyring *ring, const struct key_file *file, bool fresh)
 {
     struct buf b = BUF_INIT;
     struct err err = keyring_write(ring, &b);
     if (err_is_ok(err))
-        err = key_file_write(fd, buf_view(&b));
+        err = key_file_write(file, buf_view(&b), fresh);
     buf_clear(&b);
     return err;
 }
 
-static void drop(struct local *l)
-{
-    keyring_free(l->staged);
-    l->staged = NULL;
-}
-
-static struct err stage(struct local *l, unsigned what, int fd)
-{
-    drop(l);
-    TRY(keyring_rotated(l->ring, what, l->clock, l->rng, &l->staged));
-    struct err err = fd < 0 ? ERR_OK : write_ring(l->staged, fd);
-    if (!err_is_ok(err))
-        drop(l);
-    return err;
-}
-
-static struct err adopt(struct local *l)
-{
-    if (l->staged == NULL)
-        return ERR(WRONG_STATE);
-    keyring_free(l->ring);
-    l->ring = l->staged;
-    l->staged = NULL;
-    ref_cache_empty(l->cache); /* what a forgotten key opened opens no more */
-    return ERR_OK;
-}
-
-static struct err rotate_file(struct local *l, unsigned what)
-{
-    int fd = -1;
-    TRY(key_file_begin(l->path, &fd));
-    struct err err = stage(l, what, fd);
-    close(fd);
-    if (err_is_ok(err))
-        err = key_file_commit(l->path, false);
-    if (err_is_ok(err))
-        return adopt(l);
-    drop(l);
-    key_file_abandon(l->path);
-    return err;
-}
-
+/* Written before it is used: a key that was given out and is lost at the next start would leave
+ * references and credentials behind that nobody can serve. */
 static struct err local_rotate(struct keeper *keeper, unsigned what)
 {
     struct local *l = enter(keeper);
-    struct err err;
-    if (l->path != NULL) {
-        err = rotate_file(l, what);
-    } else {
-        err = stage(l, what, -1);
-        if (err_is_ok(err))
-            err = adopt(l);
+    struct keyring *fresh = NULL;
+    struct err err = keyring_rotated(l->ring, what, l->clock, l->rng, &fresh);
+    if (err_is_ok(err) && l->file.folder >= 0)
+        err = write_ring(fresh, &l->file, false);
+    if (err_is_ok(err)) {
+        keyring_free(l->ring);
+        l->ring = fresh;
+        fresh = NULL;
+        ref_cache_empty(l->cache); /* what a forgotten key opened opens no more */
     }
+    keyring_free(fresh);
     leave(l);
     return err;
 }
@@ -204,29 +163,9 @@ static const struct keeper_ops local_ops = {
     .close = local_close,
 };
 
-struct err keeper_local_stage(struct keeper *keeper, unsigned what, int fd)
+int keeper_local_folder(const struct keeper *keeper)
 {
-    if (keeper->ops != &local_ops || what > KEEPER_ROTATE_QUEUE || what == KEEPER_AS_ROOT)
-        return ERR(ARGUMENT);
-    struct local *l = enter(keeper);
-    struct err err = stage(l, what, fd);
-    leave(l);
-    return err;
-}
-
-struct err keeper_local_adopt(struct keeper *keeper)
-{
-    struct local *l = enter(keeper);
-    struct err err = adopt(l);
-    leave(l);
-    return err;
-}
-
-void keeper_local_drop(struct keeper *keeper)
-{
-    struct local *l = enter(keeper);
-    drop(l);
-    leave(l);
+    return ((const struct local *)keeper)->file.folder;
 }
 
 /* ---- beginning and end */
@@ -235,20 +174,20 @@ static void local_close(struct keeper *keeper)
 {
     struct local *l = (struct local *)keeper;
     keyring_free(l->ring);
-    keyring_free(l->staged);
     ref_cache_free(l->cache);
     pthread_mutex_destroy(&l->lock);
-    free(l->path);
+    key_file_close(&l->file);
     free(l);
 }
 
-static struct err load(struct local *l, struct bytes domain)
+static struct err load(struct local *l, const char *path, struct bytes domain)
 {
     struct buf b = BUF_INIT;
     TRY(keyring_new(&l->ring));
-    if (l->path == NULL)
+    if (path == NULL)
         return keyring_generate(l->ring, domain, l->clock, l->rng);
-    struct err err = key_file_read(l->path, KEYRING_FILE_MAX_BYTES, &b);
+    TRY(key_file_open(path, &l->file));
+    struct err err = key_file_read(&l->file, KEYRING_FILE_MAX_BYTES, &b);
     if (err_is_ok(err))
         err = keyring_parse(l->ring, buf_view(&b), domain);
     buf_clear(&b);
@@ -267,12 +206,11 @@ struct err keeper_open(const char *path, struct bytes domain, const struct clock
         return err;
     }
     l->keeper.ops = &local_ops;
+    l->file = KEY_FILE_NONE;
     l->clock = clock;
     l->rng = rng;
-    if (path != NULL && (l->path = strdup(path)) == NULL)
-        goto out;
     TRY_OR(ref_cache_new(&l->cache), err, out);
-    TRY_OR(load(l, domain), err, out);
+    TRY_OR(load(l, path, domain), err, out);
     *ret_keeper = &l->keeper;
     return ERR_OK;
 out:
@@ -284,19 +222,14 @@ struct err keeper_init(const char *path, struct bytes domain, const struct clock
                        const struct rng *rng)
 {
     struct keyring *ring = NULL;
-    int fd = -1;
+    struct key_file file = KEY_FILE_NONE;
     TRY(keyring_new(&ring));
     struct err err = keyring_generate(ring, domain, clock, rng);
     if (err_is_ok(err))
-        err = key_file_begin(path, &fd);
-    if (err_is_ok(err)) {
-        err = write_ring(ring, fd);
-        close(fd);
-        if (err_is_ok(err))
-            err = key_file_commit(path, true);
-        if (!err_is_ok(err))
-            key_file_abandon(path);
-    }
+        err = key_file_open(path, &file);
+    if (err_is_ok(err))
+        err = write_ring(ring, &file, true);
+    key_file_close(&file);
     keyring_free(ring);
     return err;
 }

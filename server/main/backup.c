@@ -1,6 +1,5 @@
 #include "server/main/backup.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -24,7 +23,7 @@ __attribute__((format(printf, 3, 4))) static struct err fault(char *why, struct 
     return err;
 }
 
-/* ---- copying */
+/* ---- files */
 
 static bool join(const char *folder, const char *name, char path[FOLDER_PATH_MAX])
 {
@@ -32,22 +31,8 @@ static bool join(const char *folder, const char *name, char path[FOLDER_PATH_MAX
     return len >= 0 && len < FOLDER_PATH_MAX;
 }
 
-static bool write_all(int fd, const uint8_t *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-/* Reads a file to its end, hashing; out below 0: hashes only. */
-static struct err pass(int in, int out, uint64_t *ret_bytes, char ret_hash[HASH_TEXT + 1])
+/* Reads a file to its end. */
+static struct err pass(int in, uint64_t *ret_bytes, char ret_hash[HASH_TEXT + 1])
 {
     uint8_t *data = malloc(COPY_BYTES);
     if (data == NULL)
@@ -55,35 +40,17 @@ static struct err pass(int in, int out, uint64_t *ret_bytes, char ret_hash[HASH_
     struct hash hash;
     struct digest digest;
     ssize_t n = 0;
-    bool good = true;
     *ret_bytes = 0;
     hash_init(&hash, &hash_sha256);
-    while (good && (n = read(in, data, COPY_BYTES)) > 0) {
+    while ((n = read(in, data, COPY_BYTES)) > 0) {
         hash_update(&hash, bytes_of(data, (size_t)n));
         *ret_bytes += (uint64_t)n;
-        good = out < 0 || write_all(out, data, (size_t)n);
     }
     hash_final(&hash, &digest);
     for (size_t i = 0; i < digest.len; i++)
         (void)snprintf(ret_hash + 2 * i, 3, "%02x", digest.data[i]);
     free(data);
-    return good && n == 0 ? ERR_OK : ERR(IO);
-}
-
-static struct err copy_file(const char *from, const char *to, uint64_t *ret_bytes,
-                            char ret_hash[HASH_TEXT + 1])
-{
-    int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (in < 0)
-        return errno == ENOENT ? ERR(NOT_FOUND) : ERR(IO);
-    int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    struct err err = out < 0 ? ERR(IO) : pass(in, out, ret_bytes, ret_hash);
-    if (out >= 0 && fsync(out) != 0 && err.code == ERR_NONE)
-        err = ERR(IO);
-    if (out >= 0 && close(out) != 0 && err.code == ERR_NONE)
-        err = ERR(IO);
-    (void)close(in);
-    return err;
+    return n == 0 ? ERR_OK : ERR(IO);
 }
 
 static struct err hash_file(const char *path, uint64_t *ret_bytes, char ret_hash[HASH_TEXT + 1])
@@ -91,7 +58,7 @@ static struct err hash_file(const char *path, uint64_t *ret_bytes, char ret_hash
     int in = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (in < 0)
         return ERR(IO);
-    struct err err = pass(in, -1, ret_bytes, ret_hash);
+    struct err err = pass(in, ret_bytes, ret_hash);
     (void)close(in);
     return err;
 }
@@ -136,40 +103,9 @@ static struct err take_database(struct making *m, const struct backup_part *part
     return note(m, part->name, bytes, hash);
 }
 
-/* Blobs never change once they have their name; one that expires while we copy is no loss. */
-static struct err take_attachments(struct making *m, const struct folder *folder)
-{
-    char from[FOLDER_PATH_MAX];
-    if (!folder_path(folder, "attachments", from))
-        return ERR(TOO_LARGE);
-    DIR *dir = opendir(from);
-    if (dir == NULL)
-        return errno == ENOENT ? ERR_OK : ERR(IO);
-    struct err err = ERR_OK;
-    for (struct dirent *entry; err.code == ERR_NONE && (entry = readdir(dir)) != NULL;) {
-        char name[NAME_MAX_BYTES_HERE], source[FOLDER_PATH_MAX], target[FOLDER_PATH_MAX],
-            hash[HASH_TEXT + 1];
-        uint64_t bytes = 0;
-        if (entry->d_name[0] == '.' || strlen(entry->d_name) > 128)
-            continue;
-        (void)snprintf(name, sizeof name, "attachments/%.128s", entry->d_name);
-        if (!folder_path(folder, name, source) || !join(m->to, name, target)) {
-            err = ERR(TOO_LARGE);
-            break;
-        }
-        err = copy_file(source, target, &bytes, hash);
-        if (err.code == ERR_NOT_FOUND)
-            err = ERR_OK;
-        else if (err.code == ERR_NONE)
-            err = note(m, name, bytes, hash);
-    }
-    (void)closedir(dir);
-    return err;
-}
-
 static struct err make_folders(const char *to, char *why)
 {
-    static const char *const parts[] = {"", "db", "attachments"};
+    static const char *const parts[] = {"", "db"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         char path[FOLDER_PATH_MAX];
         if (!join(to, parts[i], path))
@@ -182,8 +118,7 @@ static struct err make_folders(const char *to, char *why)
 }
 
 struct err backup_make(const char *to, const char *domain, const struct backup_part *parts,
-                       size_t count, const struct folder *folder, uint64_t *ret_bytes,
-                       char ret_why[BACKUP_WHY_BYTES])
+                       size_t count, uint64_t *ret_bytes, char ret_why[BACKUP_WHY_BYTES])
 {
     char path[FOLDER_PATH_MAX], final[FOLDER_PATH_MAX];
     struct making m = {.to = to, .why = ret_why};
@@ -197,8 +132,6 @@ struct err backup_make(const char *to, const char *domain, const struct backup_p
     struct err err = fprintf(m.manifest, "%s\n%s\n", TITLE, domain) > 0 ? ERR_OK : ERR(IO);
     for (size_t i = 0; err.code == ERR_NONE && i < count; i++)
         err = take_database(&m, &parts[i]);
-    if (err.code == ERR_NONE)
-        err = take_attachments(&m, folder);
     if (fflush(m.manifest) != 0 || fsync(fileno(m.manifest)) != 0)
         err = err.code == ERR_NONE ? ERR(IO) : err;
     (void)fclose(m.manifest);
@@ -223,7 +156,7 @@ struct listed {
 static bool name_is_ours(const char *name)
 {
     const char *slash = strchr(name, '/');
-    bool known = strncmp(name, "db/", 3) == 0 || strncmp(name, "attachments/", 12) == 0;
+    bool known = strncmp(name, "db/", 3) == 0;
     return known && slash != NULL && slash[1] != '\0' && slash[1] != '.' &&
            strchr(slash + 1, '/') == NULL;
 }
@@ -289,18 +222,11 @@ struct err backup_verify(const char *from, const char *domain, char ret_why[BACK
 static struct err restore_one(void *arg, const struct listed *l)
 {
     struct place *p = arg;
-    char source[FOLDER_PATH_MAX], target[FOLDER_PATH_MAX], hash[HASH_TEXT + 1];
-    uint64_t bytes = 0;
+    char source[FOLDER_PATH_MAX], target[FOLDER_PATH_MAX];
     if (!join(p->from, l->name, source) || !folder_path(p->folder, l->name, target))
         return ERR(TOO_LARGE);
-    if (strncmp(l->name, "db/", 3) == 0) {
-        struct err err = store_restore(source, target);
-        return err.code == ERR_NONE ? err : fault(p->why, err, "%s: %s", l->name, err_text(err));
-    }
-    if (access(target, F_OK) == 0)
-        return ERR_OK; /* blobs never change */
-    struct err err = copy_file(source, target, &bytes, hash);
-    return err.code == ERR_NONE ? err : fault(p->why, err, "%s: %s", l->name, strerror(errno));
+    struct err err = store_restore(source, target);
+    return err.code == ERR_NONE ? err : fault(p->why, err, "%s: %s", l->name, err_text(err));
 }
 
 struct err backup_restore(const char *from, const char *domain, const struct folder *folder,

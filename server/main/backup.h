@@ -1,4 +1,4 @@
-/* Backups: a folder with a copy of every database and attachment, and a manifest with their
+/* Backups: a folder with a copy of every database, and a manifest with their
  * SHA-256.
  *
  *     MANIFEST    "hearthd backup 1", the domain, then lines `sha256 bytes name`
@@ -22,10 +22,9 @@ struct backup_part {
     struct store *store;
 };
 
-/* to must not exist. attachments: folder of blobs, or NULL. */
+/* to must not exist. */
 CHECKED struct err backup_make(const char *to, const char *domain, const struct backup_part *parts,
-                               size_t count, const struct folder *folder, uint64_t *ret_bytes,
-                               char ret_why[BACKUP_WHY_BYTES]);
+                               size_t count, uint64_t *ret_bytes, char ret_why[BACKUP_WHY_BYTES]);
 /* Every file there, with the right hash, nothing else, databases undamaged. ERR_STORE_CORRUPT.
  * domain may be NULL. */
 CHECKED struct err backup_verify(const char *from, const char *domain,

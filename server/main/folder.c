@@ -29,7 +29,7 @@ static bool make(const char *path)
 
 struct err folder_make(const char *path, struct folder *ret_folder)
 {
-    static const char *const parts[] = {"tls", "db", "attachments"};
+    static const char *const parts[] = {"tls", "db"};
     if (!make(path))
         return ERR(IO);
     TRY(folder_open(path, ret_folder));

@@ -14,6 +14,7 @@ struct queue_options {
     /* Wakes a device; NULL: nobody is woken. May be called from any thread, must not block. */
     void (*notify)(void *self, struct bytes sealed_push_token, struct bytes push_token_key);
     void *notify_self;
+    uint32_t tick_ms; /* ME1: what came within a tick goes to listeners together [10] */
 };
 
 CHECKED struct err queue_open(struct front_env *env, const struct queue_options *options,
@@ -23,7 +24,7 @@ CHECKED struct err queue_add(struct queue *queue, struct hearth_server *server);
 void queue_close(struct queue *queue);          /* after the server */
 struct store *queue_store(struct queue *queue); /* for backup, stats, and turns in worlds */
 /* One run of the expiries (F4, 30 d items, 90 d clients): a bounded piece of work; true: there is
- * more. */
+ * more of this round. Waits for its transaction: not on a loop's or the store's thread. */
 bool queue_expire(struct queue *queue);
 
 /* ---- from the courier */
@@ -46,9 +47,14 @@ struct queue_row {
     bool control; /* commits and Welcomes: may use the last tenth of a queue */
 };
 
-/* Appends the rows, in order, in one transaction; done is called on inbox's loop, exactly once
- * unless an error is returned; outcomes has count entries, valid inside done. Overflow becomes a
- * gap item and is QUEUE_OK. */
+enum { QUEUE_ACCEPT_ROWS_MOST = 4096 };
+/* Appends the rows, those of one reference in the order given, in transactions of at most
+ * STORE_COST_MAX rows one after the other; where one fails, its rows and all after it are
+ * QUEUE_LATER, so that nothing overtakes. done is called on inbox's loop, exactly once unless an
+ * error is returned; outcomes has count entries, valid inside done, and they hold whatever result
+ * says. Overflow becomes a gap item and is QUEUE_OK. ERR_ARGUMENT for no rows or more than
+ * QUEUE_ACCEPT_ROWS_MOST; the store's. A reference must not be in two calls of one origin that are
+ * under way at once: the later one might be first, and the number of the other too low then. */
 CHECKED struct err queue_accept(struct queue *queue, struct bytes origin,
                                 const struct queue_row *rows, size_t count, struct inbox *inbox,
                                 void (*done)(void *arg, struct err result,

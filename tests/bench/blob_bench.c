@@ -1,6 +1,6 @@
 /* Where to keep attachments: 64 KiB rows of a store, so many to a transaction, against one file per
  * attachment (temporary name, fsync, rename, fsync of the folder). Several uploads side by side,
- * 16 MiB each. Argument: the folder to work in. docs/decisions/0007-attachments.md has the figures.
+ * 16 MiB each. Argument: the folder to work in. docs/decisions/0008-attachments.md has the figures.
  */
 #include <fcntl.h>
 #include <pthread.h>

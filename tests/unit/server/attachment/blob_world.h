@@ -5,6 +5,7 @@
 #include "hearth/v1/attachment_rpc.h"
 #include "hearth/v1/common.pb-c.h"
 #include "net/loop.h"
+#include "seal/at_rest.h"
 #include "server/attachment/attachment.h"
 #include "server/attachment/rows.h"
 #include "support/test.h"
@@ -27,7 +28,7 @@ struct blob_world {
 };
 
 /* Opens the service, as a start of the program would. */
-static struct err world_open_blobs(struct blob_world *w)
+static inline struct err world_open_blobs(struct blob_world *w)
 {
     struct hearth_server_options options = {.no_health = true};
     w->env = (struct front_env){.domain = "a.test",
@@ -36,6 +37,7 @@ static struct err world_open_blobs(struct blob_world *w)
                                 .rng = &w->rng,
                                 .keeper = w->keeper};
     TRY(front_new(&w->env, &(struct front_options){0}, &w->front));
+    assert_ok(limits_set(front_limits(w->front), "ANONYMOUS_PREFIX", 100000));
     struct err err = attachment_open(&w->env, &w->options, &w->attachment);
     if (!err_is_ok(err)) {
         front_free(w->front);
@@ -55,7 +57,7 @@ static struct err world_open_blobs(struct blob_world *w)
     return ERR_OK;
 }
 
-static void world_close_blobs(struct blob_world *w)
+static inline void world_close_blobs(struct blob_world *w)
 {
     hearth_channel_free(w->channel);
     hearth_server_free(w->server);
@@ -64,7 +66,7 @@ static void world_close_blobs(struct blob_world *w)
 }
 
 /* files: an SQLite VFS, or NULL for a database that is gone when closed. */
-static void world_make(struct blob_world *w, const char *files)
+static inline void world_make(struct blob_world *w, const char *files)
 {
     *w = (struct blob_world){.fake = {.now_us = 1000000, .unix_base_ms = UINT64_C(1800000000000)}};
     w->clock = clock_of_fake(&w->fake);
@@ -79,26 +81,26 @@ static void world_make(struct blob_world *w, const char *files)
                                               .path = files != NULL ? "blobs.db" : NULL};
 }
 
-static void world_drop(struct blob_world *w)
+static inline void world_drop(struct blob_world *w)
 {
     keeper_close(w->keeper);
     hearth_loop_free(w->loop);
 }
 
-static void world_begin(struct blob_world *w)
+static inline void world_begin(struct blob_world *w)
 {
     world_make(w, NULL);
     assert_ok(world_open_blobs(w));
 }
 
-static void world_finish(struct blob_world *w)
+static inline void world_finish(struct blob_world *w)
 {
     world_close_blobs(w);
     world_drop(w);
 }
 
 /* All that happens without time moving; store: and with the store at work. */
-static void world_settle_with(struct blob_world *w, bool store)
+static inline void world_settle_with(struct blob_world *w, bool store)
 {
     bool more = true;
     while (more) {
@@ -108,17 +110,17 @@ static void world_settle_with(struct blob_world *w, bool store)
     }
 }
 
-static void world_settle_all(struct blob_world *w)
+static inline void world_settle_all(struct blob_world *w)
 {
     world_settle_with(w, true);
 }
 
-static struct err read_total(struct store_txn *txn, void *arg)
+static inline struct err read_total(struct store_txn *txn, void *arg)
 {
     return rows_total(txn, arg);
 }
 
-static uint64_t world_total(struct blob_world *w)
+static inline uint64_t world_total(struct blob_world *w)
 {
     uint64_t bytes = UINT64_MAX;
     assert_ok(store_call_read(attachment_store(w->attachment), read_total, &bytes));
@@ -126,7 +128,7 @@ static uint64_t world_total(struct blob_world *w)
 }
 
 /* A month later: everything has expired. */
-static void world_forget_blobs(struct blob_world *w)
+static inline void world_forget_blobs(struct blob_world *w)
 {
     w->fake.now_us += 31 * DAY_US;
     while (attachment_expire(w->attachment))
@@ -149,7 +151,7 @@ struct sender {
     bool half_close;   /* after that */
 };
 
-static void sender_note(struct sender *s, const struct hearth_status *status)
+static inline void sender_note(struct sender *s, const struct hearth_status *status)
 {
     s->done = true;
     s->call = NULL;
@@ -164,8 +166,9 @@ static void sender_note(struct sender *s, const struct hearth_status *status)
     }
 }
 
-static void sender_go_on(struct sender *s)
+static inline void sender_go_on(struct sender *s)
 {
+    static uint8_t copy[65536];
     int result = 1;
     while (s->call != NULL && s->left.len > 0 && result > 0) {
         Hearth__V1__UploadRequest in;
@@ -173,11 +176,9 @@ static void sender_go_on(struct sender *s)
         size_t len = s->left.len < s->chunk ? s->left.len : s->chunk;
         in.step_case = HEARTH__V1__UPLOAD_REQUEST__STEP_CHUNK;
         in.chunk.len = len;
-        in.chunk.data = malloc(len);
-        assert_non_null(in.chunk.data);
-        memcpy(in.chunk.data, s->left.data, len);
+        memcpy(copy, s->left.data, len);
+        in.chunk.data = copy;
         result = hearth_attachment_upload_push(s->call, &in);
-        free(in.chunk.data);
         if (result >= 0)
             s->left = bytes_of(s->left.data + len, s->left.len - len);
     }
@@ -187,14 +188,14 @@ static void sender_go_on(struct sender *s)
     }
 }
 
-static void sender_writable(struct hearth_client_call *call, void *arg)
+static inline void sender_writable(struct hearth_client_call *call, void *arg)
 {
     (void)call;
     sender_go_on(arg);
 }
 
-static void sender_message(struct hearth_client_call *call, const Hearth__V1__UploadResponse *item,
-                           void *arg)
+static inline void sender_message(struct hearth_client_call *call,
+                                  const Hearth__V1__UploadResponse *item, void *arg)
 {
     struct sender *s = arg;
     (void)call;
@@ -207,14 +208,14 @@ static void sender_message(struct hearth_client_call *call, const Hearth__V1__Up
     s->expires_day = item->expires_day;
 }
 
-static void sender_done(struct hearth_client_call *call, const struct hearth_status *status,
-                        void *arg)
+static inline void sender_done(struct hearth_client_call *call, const struct hearth_status *status,
+                               void *arg)
 {
     (void)call;
     sender_note(arg, status);
 }
 
-static void sender_head(struct sender *s, uint64_t bytes)
+static inline void sender_head(struct sender *s, uint64_t bytes)
 {
     Hearth__V1__UploadRequest in;
     Hearth__V1__UploadHead head;
@@ -228,22 +229,21 @@ static void sender_head(struct sender *s, uint64_t bytes)
 }
 
 /* Begins; what is to be sent is sent as the world settles. NULL head: none. */
-static void sender_start(struct blob_world *w, struct sender *s, const uint64_t *head,
-                         struct bytes data, size_t chunk)
+static inline void sender_start(struct blob_world *w, struct sender *s, const uint64_t *head,
+                                struct bytes data, size_t chunk)
 {
     static const struct hearth_attachment_upload_events events = {
         .on_message = sender_message, .on_writable = sender_writable, .on_done = sender_done};
     *s = (struct sender){.left = data, .chunk = chunk};
-    s->call = hearth_attachment_upload_start(w->channel, NULL, &events, s);
-    assert_non_null(s->call);
+    s->call = hearth_attachment_upload_start(w->channel, NULL, &events, s); /* or NULL */
     if (head != NULL)
         sender_head(s, *head);
     sender_go_on(s);
 }
 
 /* A whole upload. */
-static enum hearth_code upload_all(struct blob_world *w, struct sender *s, struct bytes data,
-                                   size_t chunk)
+static inline enum hearth_code upload_all(struct blob_world *w, struct sender *s, struct bytes data,
+                                          size_t chunk)
 {
     uint64_t head = data.len;
     sender_start(w, s, &head, data, chunk);
@@ -265,8 +265,8 @@ struct reader_end {
     char message[120];
 };
 
-static void reader_message(struct hearth_client_call *call,
-                           const Hearth__V1__DownloadResponse *item, void *arg)
+static inline void reader_message(struct hearth_client_call *call,
+                                  const Hearth__V1__DownloadResponse *item, void *arg)
 {
     struct reader_end *r = arg;
     (void)call;
@@ -274,8 +274,8 @@ static void reader_message(struct hearth_client_call *call,
     buf_append(&r->got, item->chunk.data, item->chunk.len);
 }
 
-static void reader_done(struct hearth_client_call *call, const struct hearth_status *status,
-                        void *arg)
+static inline void reader_done(struct hearth_client_call *call, const struct hearth_status *status,
+                               void *arg)
 {
     struct reader_end *r = arg;
     (void)call;
@@ -286,8 +286,8 @@ static void reader_done(struct hearth_client_call *call, const struct hearth_sta
                    status->message != NULL ? status->message : "");
 }
 
-static void reader_start(struct blob_world *w, struct reader_end *r, const uint8_t id[16],
-                         const uint8_t capability[32], uint64_t offset)
+static inline void reader_start(struct blob_world *w, struct reader_end *r, const uint8_t id[16],
+                                const uint8_t capability[32], uint64_t offset)
 {
     static const struct hearth_attachment_download_events events = {.on_message = reader_message,
                                                                     .on_done = reader_done};
@@ -300,14 +300,13 @@ static void reader_start(struct blob_world *w, struct reader_end *r, const uint8
     in.capability = (ProtobufCBinaryData){32, copies + 16};
     in.offset = offset;
     *r = (struct reader_end){0};
-    r->call = hearth_attachment_download_start(w->channel, NULL, &in, &events, r);
-    assert_non_null(r->call);
+    r->call = hearth_attachment_download_start(w->channel, NULL, &in, &events, r); /* or NULL */
 }
 
 /* What comes is in r->got, for the caller to clear. */
-static enum hearth_code download_all(struct blob_world *w, struct reader_end *r,
-                                     const uint8_t id[16], const uint8_t capability[32],
-                                     uint64_t offset)
+static inline enum hearth_code download_all(struct blob_world *w, struct reader_end *r,
+                                            const uint8_t id[16], const uint8_t capability[32],
+                                            uint64_t offset)
 {
     reader_start(w, r, id, capability, offset);
     world_settle_all(w);
@@ -316,8 +315,8 @@ static enum hearth_code download_all(struct blob_world *w, struct reader_end *r,
 }
 
 /* The same, for its answer only. */
-static enum hearth_code download_code(struct blob_world *w, const uint8_t id[16],
-                                      const uint8_t capability[32])
+static inline enum hearth_code download_code(struct blob_world *w, const uint8_t id[16],
+                                             const uint8_t capability[32])
 {
     struct reader_end r;
     enum hearth_code code = download_all(w, &r, id, capability, 0);
@@ -327,15 +326,15 @@ static enum hearth_code download_code(struct blob_world *w, const uint8_t id[16]
 
 /* ---- a deletion */
 
-static void delete_noted(const struct hearth_status *status, const Hearth__V1__DeleteResponse *out,
-                         void *arg)
+static inline void delete_noted(const struct hearth_status *status,
+                                const Hearth__V1__DeleteResponse *out, void *arg)
 {
     (void)out;
     sender_note(arg, status);
 }
 
-static enum hearth_code delete_blob(struct blob_world *w, const uint8_t id[16],
-                                    const uint8_t capability[32], struct sender *s)
+static inline enum hearth_code delete_blob(struct blob_world *w, const uint8_t id[16],
+                                           const uint8_t capability[32], struct sender *s)
 {
     Hearth__V1__DeleteRequest in;
     uint8_t copies[48];
@@ -352,7 +351,7 @@ static enum hearth_code delete_blob(struct blob_world *w, const uint8_t id[16],
 }
 
 /* Bytes that differ from block to block. */
-static struct bytes blob_bytes(size_t len)
+static inline struct bytes blob_bytes(size_t len)
 {
     static uint8_t data[4 << 20];
     assert_true(len <= sizeof data);

@@ -438,6 +438,48 @@ static void rows_without_a_wake_up_are_found(void **state)
     world_close(w);
 }
 
+/* Rows that come while a batch is under way that was read to the end of what there was. */
+static void rows_that_come_meanwhile_follow(void **state)
+{
+    (void)state;
+    struct cworld *w = start(17);
+    w->places[0].mood = HANGS;
+    put_one(w, 0, 1, false, 0);
+    world_settle(w);
+    put_one(w, 0, 1, false, 0);
+    put_one(w, 0, 2, false, 0);
+    world_settle(w);
+    assert_int_equal(w->places[0].batches, 1);
+    w->places[0].mood = TAKES;
+    release_hanging(w, ERR_OK);
+    world_settle(w);
+    assert_int_equal(place_check(&w->places[0]), 3);
+    assert_empty(w);
+    world_close(w);
+}
+
+/* The body stays for the last of its rows. */
+static void body_waits_for_its_last_row(void **state)
+{
+    (void)state;
+    static struct putting p;
+    struct cworld *w = start(18);
+    size_t peer = world_peer(w, "down.test");
+    w->places[peer].mood = FAILS;
+    putting_begin(&p, w);
+    putting_to(&p, peer, 1, false, 0);
+    putting_to(&p, 0, 1, false, 0);
+    putting_end(&p);
+    world_settle(w);
+    assert_int_equal(place_check(&w->places[0]), 1);
+    assert_int_equal(world_left(w).bodies, 1);
+    w->places[peer].mood = TAKES;
+    world_run_ms(w, 2000);
+    assert_int_equal(place_check(&w->places[peer]), 1);
+    assert_empty(w);
+    world_close(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +499,8 @@ int main(void)
         cmocka_unit_test(rows_are_over_after_fourteen_days),
         cmocka_unit_test(a_damaged_row_is_lost_alone),
         cmocka_unit_test(rows_without_a_wake_up_are_found),
+        cmocka_unit_test(rows_that_come_meanwhile_follow),
+        cmocka_unit_test(body_waits_for_its_last_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,7 +295,7 @@ static void init_overwrites_nothing(void **state)
     struct keeper *k = NULL;
     assert_ok(open_it(path, &k));
     keeper_close(k);
-    assert_err(keeper_init("/nowhere/at/all", DOMAIN, &wall, &rng), IO);
+    assert_err(keeper_init("/nowhere/at/all", DOMAIN, &wall, &rng), KEEPER_FILE);
 }
 
 static void refuse(const char *where)

@@ -7,13 +7,16 @@
 //
 // Faults of its own that are worked around, never by our code: it takes GroupInfo without the MLSMessage around it, and
 // gives KeyPackages so; it looks for who signed a message of a past epoch among the present members, so that one of
-// a member who left since, or whose leaf is another's, can't be read.
+// a member who left since, or whose leaf is another's, can't be read; it refuses the resync of who had the only leaf in
+// the right half of the tree (Remove, truncate, and the joiner's leaf makes the tree wide again), which mlspp and we
+// take, so that such members are taken out.
 "use strict";
 const assert = require("assert");
 const path = require("path");
 const { pathToFileURL } = require("url");
 
 const BASIC = 1, EXPORTER = ["exporter", Buffer.alloc(0), 32], CAN = ["add", "remove"];
+const EDGE = /length of the received update path and that of the sender's direct path do not match/;
 const GONE = /The message's signature is invalid|Sender is not part of the group/;
 let cc, stores = 0;
 
@@ -103,4 +106,5 @@ class Member {
 
 module.exports = { name: "core-crypto", suites: [1, 2, 3, 5, 7], load, suite: async () => null, Member, exporter: EXPORTER,
   
-  oneKind: true, psks: false, firstEpoch: 1, faultOfLeavers: (error) => GONE.test(error.message) };
+  oneKind: true, psks: false, firstEpoch: 1, faultOfLeavers: (error) => GONE.test(error.message),
+  faultAtResync: (error) => EDGE.test(error.message) };

@@ -140,7 +140,9 @@ class World {
   async commit() {
     const touched = new Set(), joiners = [], references = [], values = [];
     for (let n = below(4); n > 0; n--) await this.referenced(touched, joiners, references);
-    const committer = pick(this.members.filter((m) => !touched.has(m)));
+    const free = this.members.filter((m) => !touched.has(m));
+    const sweepers = this.ghosts.length > 0 && this.peer.oneKind ? free.filter((m) => m.ours) : free;
+    const committer = pick(sweepers.length > 0 ? sweepers : free);
     touched.add(committer);
     for (let n = below(3); n > 0; n--) {
       const p = await this.something(touched, joiners);
@@ -149,7 +151,8 @@ class World {
           (committer.ours || !this.peer.oneKind || values.every((v) => v.kind === p.kind))) values.push(p);
       else this.takeBack(p, touched, joiners);
     }
-    for (const ghost of this.ghosts.splice(0)) values.push({ kind: "remove", name: ghost.name });
+    if (sweepers.includes(committer))
+      for (const ghost of this.ghosts.splice(0)) values.push({ kind: "remove", name: ghost.name });
     if (committer.ours && chance(10)) {
       tally.extensions++; // required_capabilities: basic credentials
       values.push({ kind: "groupContextExtensions",
@@ -186,10 +189,18 @@ class World {
       assert.match(await this.follower.ask(`message ${hex(wrong)}`), /^ERR /, "the follower accepted a damaged commit");
     tally.damaged++;
   }
-  async deliver(committer, commit, references, removed) {
+  async deliver(committer, commit, references, removed, resync = false) {
     await this.follow(commit);
-    await this.all((m) => m === committer || removed.includes(m) ? null : m.handle(commit, references));
+    const lost = [];
+    await this.all((m) => m === committer || removed.includes(m) ? null : m.handle(commit, references).catch((error) => {
+      if (m.ours || !resync || !this.peer.faultAtResync?.(error)) throw error;
+      lost.push(m);
+    }));
     await committer.merge?.();
+    for (const m of lost) await m.free();
+    tally.peerRefused += lost.length;
+    this.ghosts.push(...lost);
+    this.members = this.members.filter((m) => !lost.includes(m));
     for (const m of removed) {
       const refused = await m.handle(commit, references).then(() => null, (error) => error);
       if (m.ours || !refused)
@@ -220,7 +231,7 @@ class World {
       return;
     }
     this.members = this.members.filter((m) => m !== again);
-    await this.deliver({}, commit, [], []);
+    await this.deliver({}, commit, [], [], again !== null);
     if (again?.ours) await again.free();
     joiner.since = this.epoch;
     this.members.push(joiner);

@@ -1,0 +1,60 @@
+/* struct node from the inside: what node*.c and jobs.c share. */
+#ifndef SERVER_MAIN_NODE_INSIDE_H
+#define SERVER_MAIN_NODE_INSIDE_H
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "net/page_server.h"
+#include "server/admin/admin.h"
+#include "server/attachment/attachment.h"
+#include "server/auth/auth.h"
+#include "server/courier/courier.h"
+#include "server/delivery/delivery.h"
+#include "server/front/front.h"
+#include "server/info/info.h"
+#include "server/main/config.h"
+#include "server/main/folder.h"
+#include "server/main/jobs.h"
+#include "server/main/node.h"
+#include "server/queue/queue.h"
+#include "server/relay/relay.h"
+
+struct node {
+    struct folder folder;
+    struct config config; /* in force; guarded by lock once the node runs */
+    struct front_env env;
+    struct front *front;
+    struct auth *auth;
+    struct queue *queue;
+    struct delivery *delivery;
+    struct attachment *attachment;
+    struct relay *relay;
+    struct info *info;
+    struct courier *courier;
+    struct hearth_server *server;
+    struct hearth_loop *back; /* the courier's */
+    pthread_t back_thread;
+    bool back_started;
+    struct page_server *page; /* on the back loop; NULL: none */
+    struct admin *admin;
+    struct jobs *jobs;
+    uint64_t started_us;
+    sigset_t signals; /* that node_wait() takes */
+    pthread_t main_thread;
+    pthread_mutex_t lock; /* config, draining, grace_s */
+    bool draining;
+    uint32_t grace_s;
+};
+
+/* node_verbs.c */
+struct admin_verbs node_verbs(struct node *node);
+/* What a person is told on stderr, logfmt. */
+void node_log(void *self, const char *line);
+/* Every number of the status and of the metrics page. */
+void node_metrics(void *node, void (*say)(void *to, const char *name, uint64_t value), void *to);
+/* SIGHUP and `hearthd admin reload`. */
+struct err node_reload(void *node, void (*say)(void *to, bool restart, const char *name), void *to,
+                       char ret_why[NODE_WHY_BYTES]);
+
+#endif

@@ -1,0 +1,153 @@
+/* queue_accept(): from the courier's rows to items, outcomes and wake-ups. */
+#include "server/queue/accept.h"
+
+#include "server/queue/desk.h"
+#include "server/queue/job.h"
+
+static void accept_free(struct accept *a)
+{
+    while (a->pushes != NULL) {
+        struct accept_push *push = a->pushes;
+        a->pushes = push->next;
+        bytes_wipe(push, sizeof *push);
+        free(push);
+    }
+    struct queue *q = a->q;
+    free(a->rows);
+    free(a->outcomes);
+    free(a);
+    queue_unref(q);
+}
+
+/* What was committed is told; the rest may come again. */
+static void finish(struct accept *a, struct err result)
+{
+    for (size_t i = 0; i < a->count; i++)
+        a->outcomes[a->rows[i].index] = a->rows[i].outcome != 0 ? a->rows[i].outcome : QUEUE_LATER;
+    a->done(a->arg, result, a->outcomes);
+    accept_free(a);
+}
+
+/* After the commit: listeners first, then whoever is not listening. */
+static void wake(struct accept *a)
+{
+    for (size_t i = a->chunk_from; i < a->chunk_to; i++) {
+        struct accept_row *row = &a->rows[i];
+        if (!row->stored)
+            continue;
+        bool last = i + 1 == a->chunk_to || a->rows[i + 1].client != row->client;
+        bool listening =
+            last ? desks_wake(a->q->desks, row->client) : desks_listening(a->q->desks, row->client);
+        struct accept_push *push = row->push;
+        if (push == NULL || listening || push->told || !(push->always || row->in->notify))
+            continue;
+        push->told = true;
+        a->q->options.notify(a->q->options.notify_self, bytes_of(push->token, push->token_len),
+                             bytes_of(push->key, sizeof push->key));
+    }
+}
+
+static void start_chunk(struct accept *a);
+
+static struct err run_chunk(struct store_txn *txn, void *arg)
+{
+    struct accept *a = arg;
+    return accept_append(txn, a);
+}
+
+static void chunk_done(void *arg, struct err result)
+{
+    struct accept *a = arg;
+    if (!err_is_ok(result)) {
+        /* not committed: outcomes of this chunk don't hold. Later rows of the same references must
+         * not overtake these, so the rest waits too. */
+        for (size_t i = a->chunk_from; i < a->count; i++)
+            a->rows[i].outcome = 0;
+        finish(a, a->chunk_from == 0 ? result : ERR_OK);
+        return;
+    }
+    wake(a);
+    a->chunk_from = a->chunk_to;
+    start_chunk(a);
+}
+
+/* The next rows that have something to append. */
+static void start_chunk(struct accept *a)
+{
+    while (a->chunk_from < a->count && a->rows[a->chunk_from].outcome != 0)
+        a->chunk_from++;
+    if (a->chunk_from == a->count) {
+        finish(a, ERR_OK);
+        return;
+    }
+    a->chunk_to =
+        a->chunk_from + ACCEPT_CHUNK_ROWS < a->count ? a->chunk_from + ACCEPT_CHUNK_ROWS : a->count;
+    struct store_work work = {.principal = a->principal,
+                              .cost = (uint32_t)(a->chunk_to - a->chunk_from),
+                              .run = run_chunk,
+                              .done = chunk_done,
+                              .arg = a};
+    struct err err = queue_write(a->q, a->inbox, &work);
+    if (!err_is_ok(err))
+        finish(a, a->chunk_from == 0 ? err : ERR_OK);
+}
+
+static struct err run_check(struct store_txn *txn, void *arg)
+{
+    struct accept *a = arg;
+    return accept_check(txn, a);
+}
+
+static void check_done(void *arg, struct err result)
+{
+    struct accept *a = arg;
+    if (!err_is_ok(result)) {
+        for (size_t i = 0; i < a->count; i++)
+            a->rows[i].outcome = 0;
+        finish(a, result);
+        return;
+    }
+    start_chunk(a);
+}
+
+struct err queue_accept(struct queue *q, struct bytes origin, const struct queue_row *rows,
+                        size_t count, struct inbox *inbox,
+                        void (*done)(void *arg, struct err result,
+                                     const enum queue_outcome *outcomes),
+                        void *arg)
+{
+    if (count == 0 || count > QUEUE_ACCEPT_ROWS_MOST || origin.len == 0)
+        return ERR(ARGUMENT);
+    struct accept *a = malloc(sizeof *a);
+    if (a == NULL)
+        return ERR(NO_MEMORY);
+    *a = (struct accept){.q = q,
+                         .inbox = inbox,
+                         .done = done,
+                         .arg = arg,
+                         .now_s = queue_now_s(q),
+                         .count = count,
+                         .rows = calloc(count, sizeof *a->rows),
+                         .outcomes = calloc(count, sizeof *a->outcomes)};
+    queue_ref(q);
+    struct err err = ERR(NO_MEMORY);
+    if (a->rows == NULL || a->outcomes == NULL)
+        goto fail;
+    for (size_t i = 0; i < count; i++) {
+        a->rows[i].in = &rows[i];
+        a->rows[i].index = i;
+    }
+    queue_prf(q, "origin", origin, bytes_of(NULL, 0), a->origin);
+    a->principal = queue_principal(q, "origin", origin);
+    struct store_work work = {.principal = a->principal,
+                              .cost = (uint32_t)(count < STORE_COST_MAX ? count : STORE_COST_MAX),
+                              .run = run_check,
+                              .done = check_done,
+                              .arg = a};
+    err = queue_read(q, inbox, &work);
+    if (err_is_ok(err))
+        return ERR_OK;
+fail:
+    accept_free(a);
+    return err;
+}

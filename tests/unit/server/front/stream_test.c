@@ -1,0 +1,192 @@
+/* Admission of streams, and of calls whose key takes its time. */
+#include "bed.h"
+
+static const struct outcome no_outcome;
+
+static void open_stream(int row, struct caller *who, struct outcome *o)
+{
+    struct hearth_call_options options = {0};
+    *o = no_outcome;
+    if (who != NULL)
+        options.signer = caller_signer(who);
+    world_open(&bed.w, row, &options, o);
+}
+
+static void the_first_message_is_admitted(void **state)
+{
+    (void)state;
+    struct outcome o;
+    open_stream(WORLD_BIDI, &bed.callers[0], &o);
+    for (int i = 0; i < 5; i++)
+        assert_true(outcome_write(&o, 10) >= 0);
+    world_settle(&bed.w);
+    assert_int_equal(bed.handled, 5);
+    assert_true(bed.seen.verified);
+    assert_int_equal(bed.lookups, 1);
+    hearth_client_call_half_close(o.call);
+    assert_int_equal(world_wait(&bed.w, &o, 1000), HEARTH_OK);
+    assert_int_equal(bed.handled, 6); /* and the end of it */
+}
+
+static void no_wrong_stream_reaches_its_handler(void **state)
+{
+    (void)state;
+    struct outcome o;
+    assert_ok(limits_set(front_limits(bed.front), "FAILED_AUTH_PREFIX", 1000));
+    for (int row = WORLD_CLIENT_STREAM; row < WORLD_ROWS; row++) {
+        for (int i = 0; i < 2; i++) {
+            open_stream(row, i == 0 ? NULL : &bed.callers[2], &o);
+            (void)outcome_write(&o, 10);
+            if (row == WORLD_SERVER_STREAM) /* has one message, and that it is the only one */
+                hearth_client_call_half_close(o.call);
+            assert_int_equal(world_wait(&bed.w, &o, 1000), HEARTH_UNAUTHENTICATED);
+        }
+    }
+    assert_int_equal(bed.handled, 0);
+}
+
+/* A stream that says nothing went past admission to its handler before interceptors heard of it. */
+static void nor_one_without_a_message(void **state)
+{
+    (void)state;
+    struct outcome o;
+    open_stream(WORLD_CLIENT_STREAM, NULL, &o);
+    hearth_client_call_half_close(o.call);
+    assert_int_equal(world_wait(&bed.w, &o, 1000), HEARTH_UNAUTHENTICATED);
+    assert_int_equal(bed.handled, 0);
+    bed.w.rows[WORLD_CLIENT_STREAM].callers = 1 << 1;
+    open_stream(WORLD_CLIENT_STREAM, NULL, &o);
+    hearth_client_call_half_close(o.call);
+    assert_int_equal(world_wait(&bed.w, &o, 1000), HEARTH_OK);
+    assert_int_equal(bed.handled, 1);
+    assert_int_equal(bed.seen.kind, 0);
+}
+
+static void control_of_the_same(void **state)
+{
+    (void)state;
+    struct outcome o;
+    open_stream(WORLD_CLIENT_STREAM, NULL, &o);
+    hearth_client_call_half_close(o.call);
+    assert_int_equal(world_wait(&bed.w, &o, 1000), HEARTH_OK);
+    open_stream(WORLD_BIDI, NULL, &o);
+    (void)outcome_write(&o, 10);
+    hearth_client_call_half_close(o.call);
+    assert_int_equal(world_wait(&bed.w, &o, 1000), HEARTH_OK);
+    assert_int_equal(bed.handled, 3);
+}
+
+/* ---- keys that come later ---- */
+
+static void give_key(void)
+{
+    struct front_pending *pending = bed.pending;
+    assert_non_null(pending);
+    bed.pending = NULL;
+    front_key(pending, &sig_ed25519, caller_public_key(&bed.callers[0]));
+}
+
+static void a_call_waits_for_its_key(void **state)
+{
+    (void)state;
+    struct answer a = {0};
+    bed.defer = true;
+    (void)bed_start(&bed.callers[0], &a, NULL);
+    world_run_ms(&bed.w, 1000);
+    assert_int_equal(bed.handled, 0);
+    assert_int_equal(a.done, 0);
+    give_key();
+    world_settle(&bed.w);
+    assert_int_equal(a.code, HEARTH_OK);
+    assert_int_equal(a.done, 1);
+    /* the wrong one */
+    struct answer b = {0};
+    (void)bed_start(&bed.callers[1], &b, NULL);
+    world_settle(&bed.w);
+    give_key();
+    world_settle(&bed.w);
+    assert_int_equal(b.code, HEARTH_UNAUTHENTICATED);
+    assert_int_equal(bed.handled, 1);
+}
+
+static void streams_wait_too_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    struct outcome o;
+    bed.defer = true;
+    open_stream(WORLD_BIDI, &bed.callers[0], &o);
+    for (int i = 0; i < 100; i++)
+        (void)outcome_write(&o, 100);
+    hearth_client_call_half_close(o.call);
+    world_run_ms(&bed.w, 100);
+    assert_int_equal(bed.handled, 0);
+    give_key();
+    assert_int_equal(world_wait(&bed.w, &o, 1000), HEARTH_OK);
+    assert_int_equal(bed.handled, 101);
+}
+
+static void a_call_that_ends_while_its_key_is_looked_up(void **state)
+{
+    (void)state;
+    bed.defer = true;
+    for (int how = 0; how < 3; how++) {
+        struct answer a = {0};
+        struct hearth_call_options options = {.deadline_ms = how == 0 ? 50 : 0};
+        struct hearth_client_call *call = bed_start(&bed.callers[0], &a, &options);
+        world_settle(&bed.w);
+        assert_non_null(bed.pending);
+        if (how == 0)
+            world_run_ms(&bed.w, 100);
+        else if (how == 1)
+            hearth_client_call_cancel(call);
+        else
+            pipe_cut_all(bed.w.loop);
+        world_settle(&bed.w);
+        assert_int_equal(a.done, 1);
+        uint64_t verified = bed_metric(METRIC_VERIFICATIONS);
+        give_key();
+        world_settle(&bed.w);
+        assert_int_equal(bed.handled, 0);
+        assert_int_equal(bed_metric(METRIC_VERIFICATIONS), verified); /* nobody waits for it */
+    }
+    assert_int_equal(bed_metric(METRIC_CALLS), 0);
+    /* no nonce was used up */
+    bed.defer = false;
+    bed.callers[0].faults.replay = true;
+    assert_int_equal(bed_code(&bed.callers[0]), HEARTH_OK);
+}
+
+static void the_server_goes_while_a_key_is_looked_up(void **state)
+{
+    (void)state;
+    struct answer a = {0};
+    bed.defer = true;
+    (void)bed_start(&bed.callers[0], &a, NULL);
+    world_settle(&bed.w);
+    /* a source answers before its service is closed: here, when all connections are gone */
+    pipe_cut_all(bed.w.loop);
+    world_settle(&bed.w);
+    give_key();
+    world_stop_server(&bed.w);
+    world_settle(&bed.w);
+    assert_int_equal(a.done, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_first_message_is_admitted, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(no_wrong_stream_reaches_its_handler, bed_setup,
+                                        bed_teardown),
+        cmocka_unit_test_setup_teardown(nor_one_without_a_message, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(control_of_the_same, bed_setup_control, bed_teardown),
+        cmocka_unit_test_setup_teardown(a_call_waits_for_its_key, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(streams_wait_too_and_nothing_is_lost, bed_setup,
+                                        bed_teardown),
+        cmocka_unit_test_setup_teardown(a_call_that_ends_while_its_key_is_looked_up, bed_setup,
+                                        bed_teardown),
+        cmocka_unit_test_setup_teardown(the_server_goes_while_a_key_is_looked_up, bed_setup,
+                                        bed_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
