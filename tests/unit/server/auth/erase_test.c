@@ -95,6 +95,7 @@ static void ME3_the_files_name_nobody(void **state)
     use_everything(code);
     assert_no_canary(code);
     store_truncate_log(auth_store(w.auth));
+    auth_world_settle(&w);
     assert_no_canary(code);
     /* the control of it: a table name is found, so the scan sees the files as they are */
     assert_true(vfs_contains(w.vfs, bytes_str("client_user")));
@@ -235,6 +236,7 @@ static void deleting_leaves_nothing_of_the_user(void **state)
     struct auth_counts counts;
     use_everything(code);
     store_truncate_log(auth_store(w.auth));
+    auth_world_settle(&w);
     assert_ok(store_call_read(auth_store(w.auth), collect, &rows));
     assert_true(rows.blobs.len >= 16 * 17);
     for (size_t i = 0; i < rows.blobs.len; i += 16) /* the control: they are there now */
@@ -242,6 +244,7 @@ static void deleting_leaves_nothing_of_the_user(void **state)
     assert_int_equal(person_delete(&p, &p.devices[1], id), HEARTH_OK);
     assert_int_equal(person_delete(&p, &p.devices[1], id), HEARTH_OK); /* G4: repeated */
     store_truncate_log(auth_store(w.auth));
+    auth_world_settle(&w);
     for (size_t i = 0; i < rows.blobs.len; i += 16)
         assert_absent(bytes_of(rows.blobs.data + i, 16), "something of the user");
     assert_ok(auth_counts(w.auth, &counts));
