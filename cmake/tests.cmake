@@ -209,6 +209,9 @@ hearth_test(golden_limits_doc COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/limits_do
 hearth_unit_tests(server_keeper server/keeper)
 hearth_program(queue_bench SOURCES tests/bench/queue_bench.c USES server_queue net test_support)
 target_include_directories(queue_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+hearth_program(keeper_bench SOURCES tests/bench/keeper_bench.c USES server_keeper)
+hearth_fuzz(seal_sealed USES seal)
+hearth_fuzz(keeper_frame USES server_keeper)
 
 # The queue service alone, with clients that sign, open and check.
 file(GLOB queue_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/queue/*.c)
