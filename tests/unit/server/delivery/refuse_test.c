@@ -14,12 +14,12 @@ static int setup(void **state)
     b = dw_member(&w, NULL);
     c = dw_member(&w, NULL);
     d = dw_member(&w, NULL);
-    dw_limit(&w, "COMMITS_LEAF", 10000);
-    dw_limit(&w, "INVALID_COMMITS", 10000);
-    dw_limit(&w, "CREATE_GROUP_PREFIX", 10000);
-    dw_limit(&w, "RESERVE_PREFIX", 10000);
-    dw_limit(&w, "ANONYMOUS_PREFIX", 10000);
-    dw_limit(&w, "GROUP_INFO", 10000);
+    dw_limit(&w, "COMMITS_LEAF", 500);
+    dw_limit(&w, "INVALID_COMMITS", 500);
+    dw_limit(&w, "CREATE_GROUP_PREFIX", 500);
+    dw_limit(&w, "RESERVE_PREFIX", 500);
+    dw_limit(&w, "ANONYMOUS_PREFIX", 500);
+    dw_limit(&w, "GROUP_INFO", 500);
     return 0;
 }
 
