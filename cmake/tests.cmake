@@ -209,9 +209,16 @@ hearth_test(golden_limits_doc COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/limits_do
 hearth_unit_tests(server_keeper server/keeper)
 hearth_program(queue_bench SOURCES tests/bench/queue_bench.c USES server_queue net test_support)
 target_include_directories(queue_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+
+# The queue service alone, with clients that sign, open and check.
+file(GLOB queue_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/queue/*.c)
+add_library(test_queue STATIC EXCLUDE_FROM_ALL ${queue_support_sources})
+target_link_libraries(test_queue PUBLIC server_queue test_server net test_support)
+hearth_unit_tests(server_queue server/queue test_queue mls_kit)
 hearth_program(front_bench SOURCES tests/bench/front_bench.c USES server_front test_rpc test_server)
 # A delivery service with front, keeper, courier and real members; its queue services are models.
 file(GLOB delivery_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/delivery/*.c)
 add_library(test_delivery STATIC EXCLUDE_FROM_ALL ${delivery_support_sources})
 target_link_libraries(test_delivery PUBLIC hearth_flags server_delivery mls_member net test_support)
 hearth_unit_tests(server_delivery server/delivery test_delivery)
+hearth_unit_tests(server_relay server/relay test_server)
