@@ -238,3 +238,7 @@ foreach(source IN LISTS flow_sources)
   target_link_libraries(flow_${stem} PRIVATE test_house lib::cmocka)
   hearth_test(flow_${stem} COMMAND flow_${stem} SECONDS 300 LABELS flow)
 endforeach()
+# The real hearthd, as an operator runs it, and clients in other languages.
+hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
+  SECONDS 300)
+hearth_test(golden_hearthd COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/hearthd.sh $<TARGET_FILE:hearthd>)

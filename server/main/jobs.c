@@ -29,6 +29,15 @@ static bool job_attachment(struct node *n)
     return attachment_expire(n->attachment);
 }
 
+/* The statements about our keys are good for INFO_KEY_DAYS. */
+static bool job_info(struct node *n)
+{
+    struct err err = info_refresh(n->info);
+    if (err.code != ERR_NONE)
+        front_log(n->front, "level=error event=info_refresh_failed");
+    return false;
+}
+
 static const struct job_row {
     const char *name;
     unsigned every_s;

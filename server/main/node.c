@@ -75,6 +75,19 @@ static enum auth_mode auth_mode_of(const struct config *config)
     return strcmp(config->registration_mode, "closed") == 0 ? AUTH_CLOSED : AUTH_INVITE;
 }
 
+static enum info_registration registration_of(const struct config *config)
+{
+    const enum auth_mode mode = auth_mode_of(config);
+    return mode == AUTH_OPEN     ? INFO_REGISTRATION_OPEN
+           : mode == AUTH_CLOSED ? INFO_REGISTRATION_CLOSED
+                                 : INFO_REGISTRATION_INVITE;
+}
+
+static struct err append_revocations(void *self, struct buf *b)
+{
+    return auth_revocations(self, b);
+}
+
 static void wake_courier(void *self)
 {
     struct node *n = self;
@@ -109,8 +122,11 @@ static struct err open_services(struct node *n, char *why)
     TRY(say_database(why, delivery_open(&n->env, &delivery, &n->delivery), path));
     const struct attachment_options attachment = {.store = store_at(n, "db/attachment.db", path)};
     TRY(say_database(why, attachment_open(&n->env, &attachment, &n->attachment), path));
-    TRY(relay_open(&n->env, NULL, &n->relay));
-    const struct info_options info = {0};
+    const struct relay_options relay = {0};
+    TRY(relay_open(&n->env, &relay, &n->relay));
+    const struct info_options info = {.registration = registration_of(&n->config),
+                                      .revocations = append_revocations,
+                                      .revocations_self = n->auth};
     return info_open(&n->env, &info, &n->info);
 }
 
@@ -325,12 +341,18 @@ void node_close(struct node *n)
         (void)pthread_join(n->back_thread, NULL);
     else if (n->courier != NULL)
         courier_free(n->courier);
-    info_close(n->info);
-    relay_close(n->relay);
-    attachment_close(n->attachment);
-    delivery_close(n->delivery);
-    queue_close(n->queue);
-    auth_close(n->auth);
+    if (n->info != NULL)
+        info_close(n->info);
+    if (n->relay != NULL)
+        relay_close(n->relay);
+    if (n->attachment != NULL)
+        attachment_close(n->attachment);
+    if (n->delivery != NULL)
+        delivery_close(n->delivery);
+    if (n->queue != NULL)
+        queue_close(n->queue);
+    if (n->auth != NULL)
+        auth_close(n->auth);
     notifier_free(n->notifier);
     if (n->front != NULL)
         front_free(n->front);

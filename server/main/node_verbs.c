@@ -180,6 +180,7 @@ static struct err rotate(void *self, enum keeper_signer signer, uint8_t ret_fing
     struct public_key key;
     struct digest digest;
     TRY(signer == KEEPER_AS_SIGNING ? auth_rotate(n->auth) : keeper_rotate(n->env.keeper, signer));
+    TRY(info_refresh(n->info));
     TRY(keeper_public(n->env.keeper, signer, &key));
     hash_once(&hash_sha256, public_key_view(&key), &digest);
     memcpy(ret_fingerprint, digest.data, 32);
