@@ -83,6 +83,7 @@ static void enosys(void)
         _exit(1);
 }
 
+#if !defined(__SANITIZE_THREAD__) && !defined(HEARTH_SANITIZED)
 static int go[2];
 
 static void *wait_and_seek(void *arg)
@@ -113,6 +114,8 @@ static void all_threads(void)
         _exit(1);
 }
 
+#endif
+
 static void filters(void **state)
 {
     (void)state;
@@ -121,8 +124,8 @@ static void filters(void **state)
     assert_int_equal(run(allowed), 0);
     assert_int_equal(run(checked), 0);
     assert_int_equal(run(enosys), 0);
-#if !defined(__SANITIZE_THREAD__)
-    assert_int_equal(run(all_threads), 0);
+#if !defined(__SANITIZE_THREAD__) && !defined(HEARTH_SANITIZED)
+    assert_int_equal(run(all_threads), 0); /* a sanitizer's threads make calls of their own */
 #endif
 }
 
@@ -203,7 +206,10 @@ static bool can(const char *name, int flags)
 static bool can_make_socket(void)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", in_folder("sock"));
+    const char *path = in_folder("sock");
+    if (strlen(path) >= sizeof address.sun_path)
+        return false;
+    memcpy(address.sun_path, path, strlen(path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     bool made = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
     if (made)
