@@ -156,50 +156,54 @@ static bool acknowledge(struct hearth_stream *s, uint64_t up_to)
 struct listening {
     pthread_t thread;
     struct owner *owner;
-    uint64_t acked;
+    uint64_t acked; /* the highest */
     unsigned wrong, fenced;
 };
+
+/* Reads one and acknowledges it. Numbers go on from what was acknowledged at most: an
+ * acknowledgement under way on the listener before may be seen or not. */
+static bool take_one(struct listening *l, struct hearth_stream *s, uint64_t *last)
+{
+    Hearth__V1__ListenHandleResponse *item = hearth_auth_listen_handle_read(s);
+    if (item == NULL)
+        return false;
+    uint64_t highest = *last > l->acked ? *last : l->acked;
+    bool right = item->sequence > *last && item->sequence <= highest + 1 &&
+                 item->package_hash.len == 32 && acknowledge(s, item->sequence);
+    *last = item->sequence;
+    if (item->sequence > l->acked)
+        l->acked = item->sequence;
+    hearth__v1__listen_handle_response__free_unpacked(item, NULL);
+    return right;
+}
+
+/* What the older listener still has is not acknowledged, so it comes again. */
+static bool is_fenced(struct hearth_stream *s)
+{
+    struct hearth_status status = {0};
+    Hearth__V1__ListenHandleResponse *late;
+    while ((late = hearth_auth_listen_handle_read(s)) != NULL)
+        hearth__v1__listen_handle_response__free_unpacked(late, NULL);
+    bool fenced = hearth_stream_finish(s, &status) == HEARTH_ABORTED;
+    hearth_status_clear(&status);
+    return fenced;
+}
 
 static void *run_owner(void *arg)
 {
     struct listening *l = arg;
+    const uint64_t all = (uint64_t)GUESTS * ROUNDS;
     struct hearth_channel *channels[2] = {hearth_channel_new(w.target, NULL),
                                           hearth_channel_new(w.target, NULL)};
-    struct hearth_stream *s = listen(l->owner, channels[0]), *older = NULL;
-    uint64_t next = 1;
-    for (unsigned i = 0; l->acked < (uint64_t)GUESTS * ROUNDS; i++) {
-        Hearth__V1__ListenHandleResponse *item = hearth_auth_listen_handle_read(s);
-        if (item == NULL || item->sequence != next || item->package_hash.len != 32) {
-            l->wrong++;
-            if (item != NULL)
-                hearth__v1__listen_handle_response__free_unpacked(item, NULL);
-            break;
-        }
-        next++;
-        l->acked = item->sequence;
-        l->wrong += !acknowledge(s, l->acked);
-        hearth__v1__listen_handle_response__free_unpacked(item, NULL);
-        if (i % 5 == 4 && l->acked < (uint64_t)GUESTS * ROUNDS) {
-            /* a newer listener, perhaps on the other loop; what was not acknowledged in time comes
-             * again, so numbers may go back, never ahead */
-            older = s;
+    struct hearth_stream *s = listen(l->owner, channels[0]);
+    uint64_t last = 0;
+    for (unsigned i = 0; l->acked < all && l->wrong == 0; i++) {
+        l->wrong += !take_one(l, s, &last);
+        if (i % 5 == 4 && l->acked < all) {
+            struct hearth_stream *older = s;
             s = listen(l->owner, channels[(i / 5 + 1) % 2]);
-            struct hearth_status status = {0};
-            Hearth__V1__ListenHandleResponse *late;
-            while ((late = hearth_auth_listen_handle_read(older)) != NULL)
-                hearth__v1__listen_handle_response__free_unpacked(late, NULL);
-            l->fenced += hearth_stream_finish(older, &status) == HEARTH_ABORTED;
-            hearth_status_clear(&status);
-            item = hearth_auth_listen_handle_read(s);
-            if (item == NULL || item->sequence > next) {
-                l->wrong++;
-            } else {
-                next = item->sequence + 1;
-                l->acked = item->sequence;
-                l->wrong += !acknowledge(s, l->acked);
-            }
-            if (item != NULL)
-                hearth__v1__listen_handle_response__free_unpacked(item, NULL);
+            last = 0;
+            l->fenced += is_fenced(older);
         }
     }
     hearth_stream_cancel(s);
