@@ -224,6 +224,18 @@ void dw_pass_s(struct dworld *w, uint64_t seconds)
     }
 }
 
+struct delivery_stats dw_stats(struct dworld *w)
+{
+    struct delivery_stats stats;
+    assert_ok(delivery_stats(w->delivery, &stats));
+    return stats;
+}
+
+void dw_limit(struct dworld *w, const char *name, uint64_t value)
+{
+    assert_ok(limits_set(front_limits(w->front), name, value));
+}
+
 /* ---- calls */
 
 static enum hearth_code sign(struct hearth_client_call *call,

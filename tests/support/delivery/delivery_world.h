@@ -101,8 +101,10 @@ void dw_restart(struct dworld *w);
 /* Everything that happens without time moving. */
 void dw_settle(struct dworld *w);
 void dw_pass_s(struct dworld *w, uint64_t seconds);
-/* Rows of a table now. */
-uint64_t dw_count(struct dworld *w, const char *table);
+/* Rows now. */
+struct delivery_stats dw_stats(struct dworld *w);
+/* A row of limit.def. */
+void dw_limit(struct dworld *w, const char *name, uint64_t value);
 
 /* A client outside any group. user: whose further client it is, or NULL for another user. */
 struct member *dw_member(struct dworld *w, const struct member *user);

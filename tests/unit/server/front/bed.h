@@ -115,6 +115,8 @@ static inline void bed_make(void)
         bed.interceptor.on_message = bed.on_message;
     bed.w.server_options.interceptors = &bed.interceptor;
     bed.w.server_options.interceptor_count = 1;
+    bed.w.server_options.pressure = front_pressure;
+    bed.w.server_options.pressure_self = bed.front;
     bed.w.handler = bed_handler;
     for (int i = 0; i < WORLD_ROWS; i++)
         bed.w.rows[i].callers = 1 << REQUEST_QUEUE_CLIENT;

@@ -25,8 +25,15 @@ static int set_up(void **state)
     strcpy(folder, "/tmp/hearth-keeper-XXXXXX");
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/keys", folder);
-    assert_ok(keeper_init(path, DOMAIN, &clock_system, &rng_system));
-    return 0;
+    /* Not in this process, which becomes the parent of servers that are searched for keys: what is
+     * copied by vector registers may stay behind on the stack where the dynamic linker saves them
+     * (it binds lazily but in the release build). */
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(!err_is_ok(keeper_init(path, DOMAIN, &clock_system, &rng_system)));
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
 }
 
 static int tear_down(void **state)
@@ -494,7 +501,9 @@ static void what_the_child_has(void **state)
     struct stat st;
     assert_int_equal(status_number(pid, "Seccomp:"), 2);
     assert_int_equal(status_number(pid, "NoNewPrivs:"), 1);
-    assert_true(status_number(pid, "VmLck:") >= 4);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(HEARTH_SANITIZED)
+    assert_true(status_number(pid, "VmLck:") >= 4); /* sanitizers make mlock do nothing */
+#endif
     for (int fd = 0; fd < 5; fd++) {
         snprintf(name, sizeof name, "/proc/%d/fd/%d", (int)pid, fd);
         assert_int_equal(lstat(name, &st), 0);

@@ -248,100 +248,6 @@ static void staged_and_stale(void **state)
     finish();
 }
 
-/* RFC 9420 11.2: all members go over to a new group of another suite. */
-static void reinit(void **state)
-{
-    (void)state;
-    struct commit_output out;
-    struct key_package_bundle bundles[3];
-    struct bytes packages[2];
-    begin(0, true);
-    world_grow(&w, 3);
-    struct world_client *c = w.clients;
-    struct bytes proposal = world_reinit(&w, &suite_table[2]);
-    struct commit_options options = {.proposals = &proposal, .proposal_count = 1};
-    world_commit(&w, &c[1], &options, &out);
-    commit_output_clear(&out);
-    struct buf message = BUF_INIT;
-    assert_err(group_protect(c[0].group, &c[0].client, bytes_str("x"), bytes_of(NULL, 0), &message),
-               MLS_GROUP_CLOSED);
-    assert_err(group_commit(c[0].group, &c[0].client, &(struct commit_options){0}, &out),
-               MLS_GROUP_CLOSED);
-    w.suite = &suite_table[2];
-    for (uint32_t i = 0; i < 3; i++) {
-        world_reload(&w, &c[i]);
-        c[i].previous = c[i].group;
-        c[i].group = NULL;
-        struct bytes kp = world_key_package(&w, &c[i], &bundles[i]);
-        if (i != 1)
-            packages[i / 2] = kp;
-    }
-    struct successor successor = {
-        .key_packages = packages, .count = 2, .profile = &c[1].profile, .config = &w.config};
-    assert_ok(group_reinit(c[1].previous, &c[1].client, &successor, &out, &c[1].group));
-    world_reload(&w, &c[1]);
-    assert_ok(group_merge_pending(c[1].group));
-    for (uint32_t i = 0; i < 3; i += 2) {
-        struct mls_group *g;
-        /* who does not know of the old group refuses */
-        assert_err(group_join(&c[i].client, &w.config, &bundles[i], buf_view(&out.welcome),
-                              bytes_of(NULL, 0), NULL, &g),
-                   MLS_WELCOME_PSK);
-        assert_ok(group_join(&c[i].client, &w.config, &bundles[i], buf_view(&out.welcome),
-                             bytes_of(NULL, 0), c[i].previous, &c[i].group));
-    }
-    w.has_server = false;
-    world_check(&w);
-    world_chat(&w, &c[0]);
-    for (uint32_t i = 0; i < 3; i++)
-        key_package_bundle_clear(&bundles[i]);
-    commit_output_clear(&out);
-    finish();
-}
-
-/* RFC 9420 11.3: some of the members. */
-static void branch(void **state)
-{
-    (void)state;
-    struct commit_output out;
-    struct key_package_bundle bundle;
-    struct mls_group *branched;
-    struct mls_group *theirs;
-    begin(0, true);
-    world_grow(&w, 4);
-    struct world_client *c = w.clients;
-    struct bytes kp = world_key_package(&w, &c[2], &bundle);
-    struct successor successor = {.key_packages = &kp,
-                                  .count = 1,
-                                  .profile = &c[0].profile,
-                                  .config = &w.config,
-                                  .group_id = bytes_str("a branch"),
-                                  .force_path = true};
-    assert_ok(group_branch(c[0].group, &c[0].client, &successor, &out, &branched));
-    assert_ok(group_merge_pending(branched));
-    assert_ok(group_join(&c[2].client, &w.config, &bundle, buf_view(&out.welcome),
-                         bytes_of(NULL, 0), c[2].group, &theirs));
-    test_assert_bytes(group_epoch_authenticator(theirs), group_epoch_authenticator(branched));
-    group_free(branched);
-    group_free(theirs);
-    commit_output_clear(&out);
-    /* with someone who is not a member of the old group */
-    struct world_client *stranger = world_client_new(&w);
-    struct key_package_bundle strangers;
-    struct bytes both[2] = {kp, world_key_package(&w, stranger, &strangers)};
-    successor.key_packages = both;
-    successor.count = 2;
-    assert_ok(group_branch(c[0].group, &c[0].client, &successor, &out, &branched));
-    assert_err(group_join(&c[2].client, &w.config, &bundle, buf_view(&out.welcome),
-                          bytes_of(NULL, 0), c[2].group, &theirs),
-               MLS_BRANCH_MEMBERS);
-    group_free(branched);
-    commit_output_clear(&out);
-    key_package_bundle_clear(&bundle);
-    key_package_bundle_clear(&strangers);
-    finish();
-}
-
 /* One Welcome cut into one for each joiner. */
 static void split_welcome(void **state)
 {
@@ -437,8 +343,6 @@ int main(void)
         cmocka_unit_test(leave),
         cmocka_unit_test(lost_race),
         cmocka_unit_test(staged_and_stale),
-        cmocka_unit_test(reinit),
-        cmocka_unit_test(branch),
         cmocka_unit_test(split_welcome),
         cmocka_unit_test(idle_members_keep_nobody_out),
     };
