@@ -52,9 +52,23 @@ struct house {
     long kill_in_steps; /* below 0: never */
     bool power; /* and the power goes, too: what is not synced is kept or lost by the seed */
     unsigned lives;
+    /* house_visit(): the server is another process, time and sockets are real */
+    bool outside;
+    char address[64];
+    struct hearth_tls_options tls;
+    struct public_key queue_key, sender_key; /* as GetKeys told them, in a visit */
 };
 
 void house_init(struct house *h, uint64_t seed);
+/* In the place of the three above: residents of a hearthd that serves at address
+ * ("127.0.0.1:7443"), whose certificate ca_file signed. Kills are not ours to make then;
+ * house_leave() at the end. */
+void house_visit(struct house *h, const char *address, const char *ca_file);
+void house_leave(struct house *h);
+/* What residents need to know of the house, whichever it is. */
+void house_target(const struct house *h, uint32_t number, char ret_target[64]);
+const struct public_key *house_queue_key(struct house *h);
+const struct public_key *house_sender_key(struct house *h);
 void house_open(struct house *h);
 /* Ends properly. */
 void house_shut(struct house *h);

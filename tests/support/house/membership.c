@@ -158,14 +158,13 @@ static void parts_clear(struct parts *p)
 static void context_extensions(struct membership *m, struct buf *list)
 {
     struct buf roles = BUF_INIT, sender = BUF_INIT, senders = BUF_INIT;
-    struct public_key key;
     uint8_t admins[1][PSEUDONYM_BYTES];
     memcpy(admins[0], m->user_pseudonym, PSEUDONYM_BYTES);
     roles_write(&roles, (const uint8_t(*)[PSEUDONYM_BYTES])admins, 1);
-    assert_ok(keeper_public(m->resident->house->keeper, KEEPER_EXTERNAL_SENDER, &key));
-    external_sender_write(&sender, &(struct external_sender){
-                                       .signature_key = public_key_view(&key),
-                                       .credential = {CREDENTIAL_BASIC, bytes_str(HOUSE_DOMAIN)}});
+    external_sender_write(
+        &sender, &(struct external_sender){
+                     .signature_key = public_key_view(house_sender_key(m->resident->house)),
+                     .credential = {CREDENTIAL_BASIC, bytes_str(HOUSE_DOMAIN)}});
     wire_write_vector(&senders, buf_view(&sender));
     extension_write(list, EXTENSION_EXTERNAL_SENDERS, buf_view(&senders));
     extension_write(list, ROLES_EXTENSION_TYPE, buf_view(&roles));

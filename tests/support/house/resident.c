@@ -25,7 +25,6 @@ void own_package_clear(struct own_package *p)
 /* Fresh for each group: key, pseudonym, identity key, reference with its tag. */
 void own_package_keys(struct resident *r, struct own_package *p)
 {
-    struct public_key service_key;
     struct signature signature;
     *p = (struct own_package){.made = true};
     assert_ok(sig_key_generate(resident_suite()->sig, &r->house->rng, &p->leaf_key));
@@ -35,12 +34,12 @@ void own_package_keys(struct resident *r, struct own_package *p)
     assert_ok(leaf_credential_make(&p->credential, &r->house->rng, p->pseudonym, p->identity_key,
                                    bytes_str("a client credential"), &r->client_key,
                                    public_key_view(&p->leaf_key.public_key)));
-    assert_ok(keeper_queue_key(r->house->keeper, &service_key));
     struct queue_ref ref = {.has_push_token_key = false};
     memcpy(ref.queue_client_id, r->client_id, sizeof ref.queue_client_id);
     memcpy(ref.tag, p->tag, sizeof ref.tag);
-    assert_ok(sealed_ref_seal(&p->reference, &r->house->rng, public_key_view(&service_key),
-                              bytes_str(HOUSE_DOMAIN), &ref, &r->client.key));
+    assert_ok(sealed_ref_seal(&p->reference, &r->house->rng,
+                              public_key_view(house_queue_key(r->house)), bytes_str(HOUSE_DOMAIN),
+                              &ref, &r->client.key));
     assert_ok(sealed_ref_sign(&p->leaf_key, bytes_str(HOUSE_DOMAIN), buf_view(&p->reference),
                               &signature));
     buf_append_bytes(&p->reference_signature, signature_view(&signature));
@@ -113,11 +112,13 @@ static void create_queue(struct resident *r)
 
 void resident_init(struct resident *r, struct house *h, uint32_t number)
 {
-    const struct hearth_channel_options channel = {
-        .loop = h->loop, .attempts = 1, .backoff_min_ms = 10, .backoff_max_ms = 100};
+    const struct hearth_channel_options channel = {.loop = h->loop,
+                                                   .attempts = 1,
+                                                   .backoff_min_ms = 10,
+                                                   .backoff_max_ms = 100,
+                                                   .tls = h->outside ? &h->tls : NULL};
     *r = (struct resident){.house = h, .number = number};
-    (void)snprintf(r->target, sizeof r->target, "pipe:house@10.0.%u.%u", number / 250,
-                   number % 250 + 1);
+    house_target(h, number, r->target);
     r->channel = hearth_channel_new(r->target, &channel);
     assert_non_null(r->channel);
     caller_init(&r->user, REQUEST_QUEUE_USER, bytes_of(NULL, 0), HOUSE_DOMAIN, &h->clock, &h->rng);

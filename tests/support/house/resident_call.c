@@ -70,7 +70,7 @@ static void wait_for(struct resident *r, const bool *done)
 {
     struct house *h = r->house;
     uint64_t until_us = h->fake.now_us + PATIENCE_MS * UINT64_C(1000);
-    while (!*done) {
+    while (!*done) { /* calls have a deadline: outside, too, this ends */
         if (house_step(h))
             continue;
         uint64_t due_us = timers_next_due_us(&h->loop->env.timers);
