@@ -35,7 +35,7 @@ async function main() {
   try {
     await peer.load({ protos: given.protos, at: given.peer });
   } catch (error) {
-    console.log(`SKIP ${peer.name} does not run on node ${process.version}: ${error.message}`);
+    console.log(`SKIP ${given.peer ?? "ts-mls"} does not run on node ${process.version}: ${error.message}`);
     return 77;
   }
   const server = start(given.mls_client, "--port=0");
