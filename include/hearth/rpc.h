@@ -251,6 +251,13 @@ struct hearth_server_limits {
     bool no_limits; /* switch everything off: control runs of the attack tests only */
 };
 
+/* How hard pressed a server is. */
+enum hearth_pressure {
+    HEARTH_PRESSURE_NONE = 0,
+    HEARTH_PRESSURE_HIGH = 1, /* connections without a call go after a tenth of idle_ms */
+    HEARTH_PRESSURE_FULL = 2  /* and no new ones are accepted */
+};
+
 struct hearth_server_options {
     unsigned threads; /* loops [1] */
     struct hearth_server_limits limits;
@@ -266,6 +273,9 @@ struct hearth_server_options {
     void (*log)(void *self,
                 const char *line); /* logfmt, no addresses or names of users; NULL: silent */
     void *log_self;
+    /* Asked often, on any of the loops; NULL: never pressed. */
+    enum hearth_pressure (*pressure)(void *self);
+    void *pressure_self;
 };
 
 /* options may be NULL. NULL when out of memory. */

@@ -249,7 +249,8 @@ static void on_pipe_accept(struct pipe_listener *pipe, struct pipe_end *end)
     struct server_listener *listener =
         (struct server_listener *)(void *)((char *)pipe - offsetof(struct server_listener, pipe));
     struct server_worker *worker = listener->worker;
-    struct server_link *link = calloc(1, sizeof *link);
+    bool full = server_core_pressure(worker->core) >= HEARTH_PRESSURE_FULL;
+    struct server_link *link = full ? NULL : calloc(1, sizeof *link);
     if (link == NULL ||
         !err_is_ok(server_conn_init(&link->core, worker->core, &worker->loop->env))) {
         free(link);
@@ -305,7 +306,9 @@ static bool accept_one(struct server_listener *listener)
     const struct hearth_server_limits *l = &worker->core->limits;
     struct address peer = {.len = sizeof peer.storage};
     uint64_t now_us = rpc_env_now_us(&worker->loop->env);
-    if (port->is_tls && gate_handshake_wait(worker->gate, now_us)) {
+    /* who waits in the kernel's queue costs us nothing */
+    if (server_core_pressure(worker->core) >= HEARTH_PRESSURE_FULL ||
+        (port->is_tls && gate_handshake_wait(worker->gate, now_us))) {
         pause_accepting(worker);
         return false;
     }

@@ -2,7 +2,8 @@
 
 #include "rpc/call.h"
 
-enum { TICK_US = 1000000, DRAIN_NOTICE_US = 1000000 };
+/* PRESSED_PARTS: under pressure an idle connection has this part of its time */
+enum { TICK_US = 1000000, DRAIN_NOTICE_US = 1000000, PRESSED_PARTS = 10 };
 
 static struct server_conn *conn_of(struct h2 *h)
 {
@@ -201,6 +202,13 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* How long a connection may be without a call. */
+static uint64_t idle_us(const struct server_conn *conn)
+{
+    uint64_t us = ms(conn->core->limits.idle_ms);
+    return server_core_pressure(conn->core) >= HEARTH_PRESSURE_HIGH ? us / PRESSED_PARTS : us;
+}
+
 static uint64_t next_tick_us(const struct server_conn *conn, uint64_t now_us, bool watching)
 {
     const struct hearth_server_limits *l = &conn->core->limits;
@@ -211,6 +219,9 @@ static uint64_t next_tick_us(const struct server_conn *conn, uint64_t now_us, bo
         due_us = sooner(due_us, conn->opened_us + ms(l->first_request_ms));
     if (conn->h2.headers_us != 0)
         due_us = sooner(due_us, conn->h2.headers_us + ms(l->first_request_ms));
+    /* where pressure may shorten it, it is looked at in its parts */
+    if (conn->idle_us != 0 && conn->core->pressure != NULL)
+        due_us = sooner(due_us, now_us + ms(l->idle_ms) / PRESSED_PARTS);
     if (conn->idle_us != 0)
         due_us = sooner(due_us, conn->idle_us + ms(l->idle_ms));
     else
@@ -239,7 +250,7 @@ static void on_tick(struct timer *timer)
             conn->on_expired(conn->h2.transport);
             return;
         }
-        bool quiet = conn->idle_us != 0 && now_us - conn->idle_us >= ms(l->idle_ms);
+        bool quiet = conn->idle_us != 0 && now_us - conn->idle_us >= idle_us(conn);
         bool old = l->age_ms != 0 && now_us - conn->opened_us >= ms(l->age_ms);
         if ((quiet || old) && !conn->draining)
             server_conn_drain(conn);

@@ -72,6 +72,8 @@ struct err server_core_init(struct server_core *core, const struct hearth_server
         core->page_path = options->page_path;
         core->page = options->page;
         core->page_len = options->page_len;
+        core->pressure = options->pressure;
+        core->pressure_self = options->pressure_self;
         if (options->interceptor_count > 0) {
             core->interceptors = calloc(options->interceptor_count, sizeof *core->interceptors);
             if (core->interceptors == NULL)

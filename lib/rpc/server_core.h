@@ -17,8 +17,16 @@ struct server_core {
     const char *page_path; /* borrowed; NULL: none */
     const void *page;
     size_t page_len;
+    enum hearth_pressure (*pressure)(void *self); /* or NULL */
+    void *pressure_self;
     atomic_bool draining;
 };
+
+static inline enum hearth_pressure server_core_pressure(const struct server_core *core)
+{
+    bool asks = core->pressure != NULL && !core->limits.no_limits;
+    return asks ? core->pressure(core->pressure_self) : HEARTH_PRESSURE_NONE;
+}
 
 /* options may be NULL. Fills in defaults. ERR_NO_MEMORY. */
 CHECKED struct err server_core_init(struct server_core *core,

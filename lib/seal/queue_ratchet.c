@@ -210,3 +210,13 @@ struct err queue_ratchet_open(struct queue_ratchet *r, struct bytes queue_privat
         return ERR(WIRE_VALUE);
     }
 }
+
+struct err queue_ratchet_skip(struct queue_ratchet *r)
+{
+    struct link link = {0};
+    struct err err = link_of(r, &link);
+    if (err_is_ok(err))
+        move_on(r, &link.next);
+    link_clear(&link);
+    return err;
+}

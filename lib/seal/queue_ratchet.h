@@ -69,5 +69,8 @@ CHECKED struct err queue_ratchet_refresh(struct queue_ratchet *r, const struct r
 CHECKED struct err queue_ratchet_open(struct queue_ratchet *r, struct bytes queue_private_key,
                                       struct bytes queue_public_key, struct bytes sealed,
                                       struct buf *scratch, struct queue_item *ret_item);
+/* Client. Moves over the item numbered r->sequence without opening it: what waited too long comes
+ * empty, only refreshes keep their contents. ERR_CRYPTO_EXHAUSTED. */
+CHECKED struct err queue_ratchet_skip(struct queue_ratchet *r);
 
 #endif

@@ -52,4 +52,10 @@ struct err delivery_refused(struct store_txn *txn, void *self, const uint8_t not
  * bounded piece of work; true: there is more. Blocks; not on a loop that has work to do. */
 bool delivery_expire(struct delivery *delivery);
 
+/* Rows, for the operator and for tests. Reads whole indices: not for hot paths. */
+struct delivery_stats {
+    uint64_t groups, past_trees, notices, pauses, answers, outbox_rows;
+};
+CHECKED struct err delivery_stats(struct delivery *delivery, struct delivery_stats *ret_stats);
+
 #endif

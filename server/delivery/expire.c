@@ -1,4 +1,4 @@
-/* Expiries (F4). */
+/* Expiries (F4), and how much there is. */
 #include "server/delivery/delivery_inside.h"
 
 enum { EXPIRE_AT_ONCE = 128 };
@@ -44,4 +44,28 @@ bool delivery_expire(struct delivery *delivery)
     struct expiry e = {delivery, delivery_now_s(delivery), false};
     /* what fails now is tried at the next run */
     return err_is_ok(store_call(delivery->store, run, &e)) && e.more;
+}
+
+static struct err map_stats(struct stmt *row, void *arg)
+{
+    struct delivery_stats *stats = arg;
+    *stats = (struct delivery_stats){
+        .groups = stmt_u64(row, 0),
+        .past_trees = stmt_u64(row, 1),
+        .notices = stmt_u64(row, 2),
+        .pauses = stmt_u64(row, 3),
+        .answers = stmt_u64(row, 4),
+        .outbox_rows = stmt_u64(row, 5),
+    };
+    return stmt_row_check(row);
+}
+
+static struct err run_stats(struct store_txn *txn, void *arg)
+{
+    return stmt_first(stmt_use(txn, DELIVERY_COUNT), map_stats, arg);
+}
+
+struct err delivery_stats(struct delivery *delivery, struct delivery_stats *ret_stats)
+{
+    return store_call_read(delivery->store, run_stats, ret_stats);
 }

@@ -47,7 +47,7 @@ struct request {
     struct bytes group_id;      /* in `in` */
     const uint8_t *state_key;   /* in `in` */
     struct bytes caller_id;     /* in the arena */
-    struct bytes source;              /* where it comes from; in the arena */
+    struct bytes source;        /* where it comes from; in the arena */
     struct bytes scope;         /* of the idempotency id; in the arena */
     const uint8_t *once_id;     /* in `in`; NULL: none */
     uint8_t body_hash[REQUEST_BODY_HASH_BYTES];

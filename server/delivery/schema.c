@@ -76,6 +76,10 @@ static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
                     " ON CONFLICT (id) DO UPDATE SET until_hour = excluded.until_hour"},
     [PAUSE_EXPIRE] = {"pause_expire", "DELETE FROM pauses WHERE id IN"
                                       " (SELECT id FROM pauses WHERE until_hour < $1 LIMIT $2)"},
+    [DELIVERY_COUNT] = {"delivery_count",
+                        "SELECT (SELECT COUNT(*) FROM groups), (SELECT COUNT(*) FROM past_trees),"
+                        " (SELECT COUNT(*) FROM notices), (SELECT COUNT(*) FROM pauses),"
+                        " (SELECT COUNT(*) FROM once), (SELECT COUNT(*) FROM outbox_row)"},
     [DELIVERY_ONCE] = ONCE_STATEMENTS,
     OUTBOX_STATEMENTS,
 };

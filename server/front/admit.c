@@ -80,7 +80,7 @@ static bool is_known(const struct front_pending *p)
 
 static enum hearth_code shed(struct front_pending *p, uint32_t callers)
 {
-    unsigned rung = atomic_load_explicit(&p->at->rung, memory_order_relaxed);
+    unsigned rung = load_rung(p->at);
     if (rung < FRONT_GUARDED || p->front->options.control || frees_resources(p->path))
         return HEARTH_OK;
     bool peer = (callers & 1 << REQUEST_HOMESERVER) != 0;
@@ -127,7 +127,7 @@ static enum hearth_code limit_source(struct front_pending *p, uint32_t callers)
 {
     uint32_t seconds = 0;
     struct err err;
-    unsigned rung = atomic_load_explicit(&p->at->rung, memory_order_relaxed);
+    unsigned rung = load_rung(p->at);
     if (!signs(callers)) {
         err = take(p, LIMIT_ANONYMOUS_PREFIX, p->caller.source, rung >= FRONT_CAREFUL ? 2 : 1,
                    &seconds);
@@ -301,11 +301,13 @@ static enum hearth_code admit(struct front_pending *p, const uint8_t *bytes, siz
     memcpy(p->caller.body_hash, digest.data, REQUEST_BODY_HASH_BYTES);
     if (p->front->options.control)
         return admit_all(p);
+    if (callers == 0) /* no policy: health and reflection, which ask nobody who they are */
+        return admit_unsigned(p);
     if (p->has_auth)
         return admit_with_auth(p, callers);
     if ((callers & OPERATOR) != 0 && is_operator(p->call))
         return admit_unsigned(p);
-    if (callers == 0 || (callers & ~(uint32_t)(SIGNED_KINDS | OPERATOR)) != 0)
+    if ((callers & ~(uint32_t)(SIGNED_KINDS | OPERATOR)) != 0)
         return admit_unsigned(p);
     pending_verify_dummy(p);
     return refuse(p);

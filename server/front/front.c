@@ -186,10 +186,21 @@ enum front_rung front_rung(const struct front *front)
         const struct front_loop *at = atomic_load(&front->loops[i]);
         if (at == NULL)
             break;
-        unsigned rung = atomic_load(&at->rung);
+        unsigned rung = load_rung(at);
         highest = rung > highest ? rung : highest;
     }
     return (enum front_rung)highest;
+}
+
+enum hearth_pressure front_pressure(void *self)
+{
+    const struct front *front = self;
+    if (front->options.control)
+        return HEARTH_PRESSURE_NONE;
+    enum front_rung rung = front_rung(front);
+    return rung == FRONT_CLOSED    ? HEARTH_PRESSURE_FULL
+           : rung >= FRONT_CAREFUL ? HEARTH_PRESSURE_HIGH
+                                   : HEARTH_PRESSURE_NONE;
 }
 
 /* ---- the page ---- */

@@ -153,6 +153,9 @@ struct metrics *front_metrics(struct front *front);
 void front_page(struct front *front, struct buf *page);
 /* The highest rung of the overload ladder over all loops (ladder.h). */
 enum front_rung front_rung(const struct front *front);
+/* For hearth_server_options.pressure, with the front as pressure_self: what the ladder wants of
+ * connections. */
+enum hearth_pressure front_pressure(void *front);
 /* A line for the log, in logfmt: "level=info event=started". */
 void front_log(struct front *front, const char *line);
 

@@ -14,6 +14,7 @@ enum {
     FRONT_KNOWN = 1 << 16,   /* callers remembered as verified */
     FRONT_SOURCE_BYTES = 64, /* address family and prefix, or the text of another sort of address */
     LOAD_SAMPLE_MS = 100,
+    LOAD_FRESH_US = 3000000, /* so long a sample says something */
 };
 
 /* What is kept for each loop that calls come from. Made at its first call, freed by front_free().
@@ -27,7 +28,9 @@ struct front_loop {
     uint64_t due_us;            /* when the timer should fire; 0: not set */
     unsigned open_calls, new_calls;
     struct ladder ladder;
+    /* any thread */
     _Atomic unsigned rung;
+    _Atomic uint64_t sampled_us;
 };
 
 struct front {
@@ -78,6 +81,8 @@ size_t source_of(const char *peer, uint32_t bits_v4, uint32_t bits_v6,
 /* load.c: samples the loop while it has calls. */
 void load_call_begun(struct front_loop *at);
 void load_call_ended(struct front_loop *at);
+/* The rung now. Without calls nothing is sampled, and what was is soon no longer so. */
+enum front_rung load_rung(const struct front_loop *at);
 uint64_t load_memory_bytes(struct front *front, uint64_t now_us);
 
 /* verify.c */

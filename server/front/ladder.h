@@ -2,7 +2,7 @@
  * pure state machine: samples in, a rung out; time is an argument.
  *
  *     CALM        everything
- *     CAREFUL     idle connections go sooner; unsigned calls pay double
+ *     CAREFUL     idle connections go ten times sooner; unsigned calls pay double
  *     GUARDED     no unsigned calls, no homeservers we don't know
  *     NARROW      only callers that were verified since the start; acknowledging and listening
  *     CLOSED      as NARROW, and no new connections

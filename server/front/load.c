@@ -33,6 +33,17 @@ uint64_t load_memory_bytes(struct front *front, uint64_t now_us)
     return atomic_load(&front->memory_bytes);
 }
 
+enum front_rung load_rung(const struct front_loop *at)
+{
+    unsigned rung = atomic_load_explicit(&at->rung, memory_order_relaxed);
+    if (rung == FRONT_CALM)
+        return FRONT_CALM;
+    uint64_t now_us = clock_monotonic_us(at->front->env->clock);
+    uint64_t then_us = atomic_load_explicit(&at->sampled_us, memory_order_relaxed);
+    return now_us > then_us && now_us - then_us > LOAD_FRESH_US ? FRONT_CALM
+                                                                : (enum front_rung)rung;
+}
+
 static void set_timer(struct front_loop *at, uint64_t now_us)
 {
     at->new_calls = 0;
@@ -61,6 +72,7 @@ static void on_timer(void *arg)
     metrics_time(front->metrics, METRIC_LOOP_LAG, lag_us);
     enum front_rung rung =
         ladder_sample(&at->ladder, &marks, lag_us, load_memory_bytes(front, now_us), now_us);
+    atomic_store_explicit(&at->sampled_us, now_us, memory_order_relaxed);
     if (rung != before)
         say_rung(at, rung);
     at->due_us = 0;

@@ -78,7 +78,7 @@ struct err front_verify(struct hearth_call *call, const struct sig_alg *alg,
         return ERR_OK;
     }
     p->caller.verified = false;
-    if (p->auth_ok)
+    if (p->auth_ok && alg != NULL && public_key.len > 0)
         return pending_verify(p, alg, public_key);
     pending_verify_dummy(p);
     return ERR(FRONT_UNAUTHENTICATED);

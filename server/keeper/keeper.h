@@ -93,8 +93,8 @@ CHECKED struct err keeper_queue_key(struct keeper *keeper, struct public_key *re
 CHECKED struct err keeper_rotate_queue_key(struct keeper *keeper);
 /* Opens sealed references, many at once; the key before a rotation is tried too. Opened ones are
  * remembered in the keeper, in a bounded table: a second opening costs a hash. results[i] says how
- * each went (those of sealed_ref_open); the error returned is about the whole, and then nothing
- * was written. */
+ * each went (those of sealed_ref_open); the error returned is about the whole, and then
+ * they mean nothing. */
 CHECKED struct err keeper_open_refs(struct keeper *keeper, const struct bytes *sealed, size_t count,
                                     struct queue_ref *ret_refs, struct err *ret_results);
 

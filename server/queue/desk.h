@@ -23,7 +23,7 @@ enum {
     DESK_RECHECK_MS = 1000,
     DESK_READ_LISTENERS = 16, /* queues in one read */
     DESK_READS = 2,           /* reads under way, per desk */
-    DESK_ACK_LISTENERS = 32,
+    DESK_ACK_LISTENERS = 256,
     DESK_BATCH_ITEMS = 256,
     DESK_BATCH_BYTES = 65536, /* of one queue in one read; one item at least */
 };

@@ -4,6 +4,8 @@
 #include "server/queue/job.h"
 #include "server/queue/record.h"
 
+enum { CHECKPOINT_BYTES = 32 << 20, CACHE_KIB = 32 << 10 };
+
 static const struct hearth_queue_service service = {
     .create_queue_user = queue_create_user,
     .update_queue_user = queue_update_user,
@@ -36,6 +38,12 @@ struct err queue_open(struct front_env *env, const struct queue_options *options
     q->env = env;
     q->options = *options;
     q->options.store.schema = &queue_schema;
+    /* Rows of one moment lie in as many places as there are queues: a page that is changed again
+     * before it is moved to the main file is moved once. */
+    if (q->options.store.checkpoint_bytes == 0)
+        q->options.store.checkpoint_bytes = CHECKPOINT_BYTES;
+    if (q->options.store.cache_kib == 0)
+        q->options.store.cache_kib = CACHE_KIB;
     q->limits = front_limits(env->front);
     q->refs = 1;
     struct err err = load_keys(q);

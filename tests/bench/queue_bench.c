@@ -2,7 +2,7 @@
  * commits. Arguments: folder to work in, seconds, queues, bytes of a payload, batches under way,
  * rows of a batch.
  *
- * One principal (the courier) submits; acknowledgements come in jobs of 32 queues, as listeners'
+ * One principal (the courier) submits; acknowledgements come in jobs of 256 queues, as listeners'
  * desks send them, each acknowledging all that is there. */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,7 +16,7 @@
 #include "server/queue/state.h"
 #include "support/store_dir.h"
 
-enum { SAMPLES_MOST = 1 << 20, ACK_QUEUES = 32, REF_BYTES = 256 };
+enum { SAMPLES_MOST = 1 << 20, ACK_QUEUES = 256, REF_BYTES = 256 };
 
 static struct front_env env;
 static struct queue *queue;
@@ -163,7 +163,7 @@ int main(int argc, char **argv)
     bench_must(keeper_open(NULL, bytes_str("bench.test"), &clock_system, &rng_system, &env.keeper),
                "keeper");
     bench_must(front_new(&env, &front, &env.front), "front");
-    struct queue_options options = {.store = {.path = dir.path, .no_check = true}};
+    struct queue_options options = {.store = {.path = dir.path, .no_check = true, .cache_kib = argc > 7 ? (unsigned)strtoul(argv[7], NULL, 10) : 0, .checkpoint_bytes = argc > 8 ? (uint32_t)strtoul(argv[8], NULL, 10) << 20 : 0}};
     bench_must(queue_open(&env, &options, &queue), "queue");
     references = calloc(queue_count, sizeof *references);
     samples = calloc(SAMPLES_MOST, sizeof *samples);

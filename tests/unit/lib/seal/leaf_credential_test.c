@@ -149,6 +149,7 @@ static void what_is_refused(void **state)
     assert_false(err_is_ok(open_it(buf_view(&b), identity_key, leaf_public(), &scratch, &got)));
     assert_int_equal(scratch.len, 0);
     buf_clear(&b);
+    buf_clear(&scratch);
 }
 
 /* He knows the identity key (every member does), moves the sealed contents to his own pseudonym

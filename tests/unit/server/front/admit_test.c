@@ -202,6 +202,8 @@ static void unsigned_kinds(void **state)
     }
     bed.w.rows[WORLD_UNARY].callers = 0; /* health, reflection */
     assert_int_equal(bed_code(NULL), HEARTH_OK);
+    assert_int_equal(bed_code(&bed.callers[0]), HEARTH_OK);
+    assert_int_equal(bed.seen.kind, 0);
     /* both allowed: the signature counts where there is one */
     bed.w.rows[WORLD_UNARY].callers = 1 << 11 | 1 << REQUEST_QUEUE_CLIENT;
     assert_int_equal(bed_code(NULL), HEARTH_OK);

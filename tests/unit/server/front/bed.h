@@ -19,8 +19,11 @@ struct bed {
     struct front *front;
     struct hearth_interceptor interceptor;
     struct caller callers[BEDS_CALLERS]; /* the last is unknown to the server */
-    const char *unary_path;              /* another path for the unary row */
-    bool defer;                          /* keys come when bed_answer() is called */
+    /* instead of the front's own, or NULL */
+    enum hearth_code (*on_message)(struct hearth_call *call, const uint8_t *bytes, size_t len,
+                                   size_t number, void *self);
+    const char *unary_path; /* another path for the unary row */
+    bool defer;             /* keys come when bed_answer() is called */
     struct front_pending *pending;
     unsigned lookups, handled;
     struct front_caller seen; /* by the handler */
@@ -108,8 +111,12 @@ static inline void bed_make(void)
     assert_ok(front_add_keys(bed.front, REQUEST_QUEUE_CLIENT, source));
     assert_err(front_add_keys(bed.front, REQUEST_QUEUE_CLIENT, source), WRONG_STATE);
     bed.interceptor = front_interceptor(bed.front);
+    if (bed.on_message != NULL)
+        bed.interceptor.on_message = bed.on_message;
     bed.w.server_options.interceptors = &bed.interceptor;
     bed.w.server_options.interceptor_count = 1;
+    bed.w.server_options.pressure = front_pressure;
+    bed.w.server_options.pressure_self = bed.front;
     bed.w.handler = bed_handler;
     for (int i = 0; i < WORLD_ROWS; i++)
         bed.w.rows[i].callers = 1 << REQUEST_QUEUE_CLIENT;

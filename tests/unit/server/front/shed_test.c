@@ -390,6 +390,76 @@ static void what_frees_resources_is_never_shed(void **state)
     assert_int_equal(anonymous(), HEARTH_OK);
 }
 
+/* A second client, beside the one that is there. */
+static enum hearth_code newcomer(struct hearth_channel **ret_channel)
+{
+    struct hearth_channel *old = bed.w.channel;
+    bed.w.channel = hearth_channel_new("pipe:test@192.0.2.200", &bed.w.channel_options);
+    enum hearth_code code = bed_code(&bed.callers[0]);
+    *ret_channel = bed.w.channel;
+    bed.w.channel = old;
+    return code;
+}
+
+static void no_connections_at_the_top(void **state)
+{
+    (void)state;
+    struct hearth_channel *first, *second, *third;
+    assert_int_equal(newcomer(&first), HEARTH_OK);
+    live_on(520, 100);
+    assert_int_equal(front_rung(bed.front), FRONT_CLOSED);
+    assert_int_equal(newcomer(&second), HEARTH_UNAVAILABLE);
+    assert_int_equal(bed_code(&bed.callers[0]), HEARTH_OK); /* on the one there is */
+    live_on(100, 100);
+    assert_int_equal(newcomer(&third), HEARTH_OK);
+    hearth_channel_free(first);
+    hearth_channel_free(second);
+    hearth_channel_free(third);
+}
+
+/* Idle connections go sooner: 30 s rather than 5 min. */
+static void idle_connections_go_sooner(void **state)
+{
+    (void)state;
+    struct hearth_channel *idle;
+    uint64_t begun = bed.w.loop->pipes.connections;
+    assert_int_equal(newcomer(&idle), HEARTH_OK);
+    live_on(100, 1000);
+    struct hearth_channel *own = bed.w.channel;
+    bed.w.channel = idle;
+    assert_int_equal(bed_code(&bed.callers[0]), HEARTH_OK);
+    assert_int_equal(bed.w.loop->pipes.connections, begun + 1); /* 100 s later the same one */
+    bed.w.channel = own;
+    live_on(390, 1500);
+    bed.w.channel = idle;
+    assert_int_equal(bed_code(&bed.callers[0]), HEARTH_OK);
+    assert_int_equal(bed.w.loop->pipes.connections, begun + 2); /* it had gone */
+    bed.w.channel = own;
+    hearth_channel_free(idle);
+}
+
+/* When the last call ends while memory is high, nothing is sampled any more: the door must not stay
+ * shut for ever. */
+static void closed_without_calls_opens_again(void **state)
+{
+    (void)state;
+    struct hearth_channel *second;
+    struct outcome *o = bed.w.self;
+    live_on(520, 100);
+    assert_int_equal(front_rung(bed.front), FRONT_CLOSED);
+    hearth_client_call_cancel(o->call);
+    world_settle(&bed.w);
+    world_run_ms(&bed.w, 5000);
+    assert_int_equal(newcomer(&second), HEARTH_OK);
+    hearth_channel_free(second);
+}
+
+static int teardown_without_stream(void **state)
+{
+    free(bed.w.self);
+    return bed_teardown(state);
+}
+
 static void overload_control(void **state)
 {
     (void)state;
@@ -430,6 +500,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(overload_sheds_by_rungs, setup_loaded, teardown_loaded),
         cmocka_unit_test_setup_teardown(what_frees_resources_is_never_shed, setup_loaded_dequeue,
                                         teardown_loaded),
+        cmocka_unit_test_setup_teardown(no_connections_at_the_top, setup_loaded, teardown_loaded),
+        cmocka_unit_test_setup_teardown(idle_connections_go_sooner, setup_loaded, teardown_loaded),
+        cmocka_unit_test_setup_teardown(closed_without_calls_opens_again, setup_loaded,
+                                        teardown_without_stream),
         cmocka_unit_test_setup_teardown(overload_control, setup_loaded_control, teardown_loaded),
         cmocka_unit_test_setup_teardown(an_idle_world_stands_still, setup_loaded, teardown_loaded),
     };

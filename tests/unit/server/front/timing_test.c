@@ -1,0 +1,123 @@
+/* ME2: can a caller tell by the clock in which way it was refused? A classifier that sees the
+ * processor time of many refusals (more than any network lets through) must do little better than
+ * guess; and the same classifier must see it where there is something to be seen. */
+#include <time.h>
+
+#include "bed.h"
+
+enum { ROUNDS = 600, CLASSES = 4 };
+
+static const char *const names[CLASSES] = {"wrong signature", "unknown caller", "kind not allowed",
+                                           "other audience"};
+static double times[CLASSES][ROUNDS];
+static double *measured; /* where the next goes */
+
+static double now_ns(void)
+{
+    struct timespec t;
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+/* The front's own, measured. */
+static enum hearth_code timed(struct hearth_call *call, const uint8_t *bytes, size_t len,
+                              size_t number, void *self)
+{
+    struct hearth_interceptor front = front_interceptor(self);
+    double begun = now_ns();
+    enum hearth_code code = front.on_message(call, bytes, len, number, self);
+    *measured = now_ns() - begun;
+    return code;
+}
+
+static int setup_timed(void **state)
+{
+    bed = (struct bed){.on_message = timed};
+    bed_make();
+    assert_ok(limits_set(front_limits(bed.front), "FAILED_AUTH_PREFIX", 30000));
+    (void)state;
+    return 0;
+}
+
+static double refused_one(int class)
+{
+    double ns = 0;
+    struct caller *who = &bed.callers[class == 1 ? 2 : 0];
+    who->faults = (struct caller_faults){
+        .wrong_key = class == 0,
+        .kind = class == 2 ? REQUEST_QUEUE_USER : 0,
+        .audience = class == 3 ? "b.test" : NULL,
+    };
+    measured = &ns;
+    assert_int_equal(bed_code(who), HEARTH_UNAUTHENTICATED);
+    return ns;
+}
+
+/* The chance that one of a takes longer than one of b: 0.5 when nothing can be told. */
+static double longer(const double *a, const double *b)
+{
+    double n = 0;
+    for (int i = 0; i < ROUNDS; i++)
+        for (int k = 0; k < ROUNDS; k++)
+            n += a[i] > b[k] ? 1 : a[i] == b[k] ? 0.5 : 0;
+    return n / ROUNDS / ROUNDS;
+}
+
+/* How often the best threshold guesses right. */
+static double advantage(const double *a, const double *b)
+{
+    double best = 0.5;
+    for (int t = 0; t < ROUNDS; t++) {
+        double right = 0;
+        for (int i = 0; i < ROUNDS; i++)
+            right += (a[i] > a[t]) + (b[i] <= a[t]);
+        right /= 2 * ROUNDS;
+        right = right < 0.5 ? 1 - right : right;
+        best = right > best ? right : best;
+    }
+    return best;
+}
+
+static void ME2_refusals_take_alike(void **state)
+{
+    (void)state;
+    for (int i = -20; i < ROUNDS; i++)      /* some to warm up */
+        for (int k = 0; k < CLASSES; k++) { /* in turn, so that drift hits all */
+            int class = (i + 20 + k) % CLASSES;
+            double ns = refused_one(class);
+            if (i >= 0)
+                times[class][i] = ns;
+        }
+    for (int a = 0; a < CLASSES; a++)
+        for (int b = 0; b < a; b++) {
+            double auc = longer(times[a], times[b]), guess = advantage(times[a], times[b]);
+            print_message("%s against %s: %.3f longer, best guess %.3f\n", names[a], names[b], auc,
+                          guess);
+            assert_true(guess < 0.65);
+        }
+}
+
+/* The classifier sees a verification that is left out. */
+static void ME2_control(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        times[0][i] = refused_one(0);
+        double begun = now_ns();
+        front_verify_dummy();
+        double dummy = now_ns() - begun;
+        times[1][i] = times[0][i] - dummy;
+    }
+    double guess = advantage(times[0], times[1]);
+    print_message("without the dummy: best guess %.3f\n", guess);
+    assert_true(guess > 0.9);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(ME2_refusals_take_alike, setup_timed, bed_teardown),
+        cmocka_unit_test_setup_teardown(ME2_control, setup_timed, bed_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
