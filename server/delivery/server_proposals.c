@@ -256,8 +256,7 @@ static struct err submit(struct upkeep *u, bool write, uint32_t cost,
         .done = done,
         .arg = u,
     };
-    return write ? store_submit(u->d->store, u->inbox, &work)
-                 : store_read(u->d->store, u->inbox, &work);
+    return delivery_submit(u->d, write, u->inbox, &work);
 }
 
 static void read_done(void *arg, struct err result)
