@@ -180,6 +180,14 @@ void hearth_loop_run(struct hearth_loop *loop);
 void hearth_loop_stop(struct hearth_loop *loop);
 struct event_base *hearth_loop_base(struct hearth_loop *loop);
 
+/* Tells when a loop goes: fn runs once, first thing in hearth_loop_free(), on its thread; the
+ * handle is gone then. From any thread. NULL: out of memory. */
+struct hearth_loop_end;
+struct hearth_loop_end *hearth_loop_on_free(struct hearth_loop *loop, void (*fn)(void *arg),
+                                            void *arg);
+/* While the loop is there. NULL is fine. */
+void hearth_loop_on_free_cancel(struct hearth_loop_end *end);
+
 /* A timer of a loop: on the loop's thread only, all four. */
 struct hearth_timer;
 /* Not set yet. NULL when out of memory. */
@@ -217,6 +225,9 @@ struct hearth_interceptor {
     /* Request streams: the client has said its last after so many messages (0: none went through
      * on_message, and still the handler is about to run). HEARTH_OK lets the call on. */
     enum hearth_code (*on_half_close)(struct hearth_call *call, size_t messages, void *self);
+    /* The call ends before it was answered: cancelled, deadline passed, connection lost. Who said
+     * LATER to its message says hearth_call_continue() here at the latest. */
+    void (*on_cancel)(struct hearth_call *call, void *self);
     void *self;
 };
 

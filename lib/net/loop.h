@@ -26,6 +26,13 @@ struct loop_post {
 
 enum { LOOP_BUFFER_BYTES = 64 * 1024 + 16 * 1024 };
 
+struct hearth_loop_end {
+    struct hearth_loop *loop;
+    struct hearth_loop_end *next, *prev;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
 struct hearth_loop {
     struct rpc_env env;      /* timers run from timer_event */
     struct event_base *base; /* NULL: stepped */
@@ -39,7 +46,8 @@ struct hearth_loop {
     bool in_turn;                   /* inside the turn's end */
     unsigned depth;                 /* inside a callback of this loop */
     struct loop_task *running_next; /* the rest of the turn's end that is running */
-    pthread_mutex_t lock;           /* guards posts, stop */
+    pthread_mutex_t lock;           /* guards posts, stop, ends */
+    struct hearth_loop_end *ends;   /* who wants to know when it goes */
     struct loop_post *post_first, **post_last;
     bool stop;
     struct pipe_net pipes;
@@ -56,6 +64,8 @@ void loop_task_cancel(struct hearth_loop *loop, struct loop_task *task);
  * that were armed meanwhile are seen. */
 void loop_enter(struct hearth_loop *loop);
 void loop_leave(struct hearth_loop *loop);
+/* Calls everybody who wants to know that the loop goes (loop_end.c). */
+void loop_tell_end(struct hearth_loop *loop);
 /* Timers of env were changed outside of loop_enter() and loop_leave(). */
 void loop_timers_changed(struct hearth_loop *loop);
 /* One turn: waits for events at most until the next is due. A stepped loop moves its clock instead

@@ -60,7 +60,9 @@ void front_free(struct front *front)
         struct front_loop *at = atomic_load(&front->loops[i]);
         if (at == NULL)
             break;
+        hearth_loop_on_free_cancel(at->end);
         inbox_free(at->inbox);
+        (void)pthread_mutex_destroy(&at->lock);
         free(at);
     }
     nonce_table_clear(&front->nonces);
@@ -131,6 +133,22 @@ static struct front_loop *find_loop(struct front *front, struct hearth_loop *loo
     return NULL;
 }
 
+/* A server frees its loops while stores still work: what they finish from now on has no loop to go
+ * to. */
+static void on_loop_free(void *arg)
+{
+    struct front_loop *at = arg;
+    hearth_timer_free(at->timer);
+    at->timer = NULL;
+    (void)pthread_mutex_lock(&at->lock);
+    at->loop = NULL;
+    at->end = NULL;
+    struct inbox *inbox = at->inbox;
+    (void)pthread_mutex_unlock(&at->lock);
+    if (inbox != NULL)
+        inbox_close(inbox);
+}
+
 /* Under the lock. */
 static struct front_loop *add_loop(struct front *front, struct hearth_loop *loop)
 {
@@ -143,6 +161,12 @@ static struct front_loop *add_loop(struct front *front, struct hearth_loop *loop
         return NULL;
     at->front = front;
     at->loop = loop;
+    at->end = hearth_loop_on_free(loop, on_loop_free, at);
+    if (at->end == NULL || pthread_mutex_init(&at->lock, NULL) != 0) {
+        hearth_loop_on_free_cancel(at->end);
+        free(at);
+        return NULL;
+    }
     atomic_store_explicit(&front->loops[end], at, memory_order_release);
     return at;
 }
@@ -159,9 +183,15 @@ struct front_loop *front_loop_of(struct front *front, struct hearth_loop *loop)
     return at;
 }
 
+/* Under its lock, so that the loop can't go meanwhile. */
 static bool post_to_loop(void *self, void (*fn)(void *arg), void *arg)
 {
-    return hearth_loop_post(self, fn, arg);
+    struct front_loop *at = self;
+    (void)pthread_mutex_lock(&at->lock);
+    struct hearth_loop *loop = at->loop;
+    bool posted = loop != NULL && hearth_loop_post(loop, fn, arg);
+    (void)pthread_mutex_unlock(&at->lock);
+    return posted;
 }
 
 struct err front_inbox(struct front *front, struct hearth_loop *loop, struct inbox **ret_inbox)
@@ -170,12 +200,12 @@ struct err front_inbox(struct front *front, struct hearth_loop *loop, struct inb
     if (at == NULL)
         return ERR(NO_MEMORY);
     struct err err = ERR_OK;
-    (void)pthread_mutex_lock(&front->lock);
+    (void)pthread_mutex_lock(&at->lock);
     if (at->inbox == NULL)
-        err = inbox_new((struct store_post){post_to_loop, loop}, &at->inbox);
+        err = inbox_new((struct store_post){post_to_loop, at}, &at->inbox);
     if (err_is_ok(err))
         *ret_inbox = at->inbox;
-    (void)pthread_mutex_unlock(&front->lock);
+    (void)pthread_mutex_unlock(&at->lock);
     return err;
 }
 

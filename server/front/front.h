@@ -64,7 +64,9 @@ enum { FRONT_LOGS_PER_S = 20 };
 /* env: filled but for env->front, which is set. */
 CHECKED struct err front_new(struct front_env *env, const struct front_options *options,
                              struct front **ret_front);
-/* After the server and the stores, when the loops have run what was posted to them, or are gone. */
+/* After the server and the stores, when the loops have run what was posted to them, or are gone.
+ * Loops that go before the stores are closed (a server's own) are no harm: what the stores finish
+ * then is called on their threads. */
 void front_free(struct front *front);
 /* For hearth_server_options.interceptors. */
 struct hearth_interceptor front_interceptor(struct front *front);
@@ -106,8 +108,8 @@ struct front_key_source {
 };
 CHECKED struct err front_add_keys(struct front *front, enum request_caller kind,
                                   struct front_key_source source);
-/* On the call's loop, also when the call has ended meanwhile. pending is gone afterwards; alg and
- * public_key are read before it returns. */
+/* On the call's loop; when the call has ended meanwhile (which nobody tells) from any thread, as
+ * long as it comes. pending is gone afterwards; alg and public_key are read before it returns. */
 void front_key(struct front_pending *pending, const struct sig_alg *alg, struct bytes public_key);
 /* Instead of front_key(): the handler verifies, by front_verify(), under a key that is not known
  * before the body is decoded (CreateHandle brings it along). */

@@ -21,8 +21,8 @@ enum {
  */
 struct front_loop {
     struct front *front;
-    struct hearth_loop *loop;
-    struct inbox *inbox; /* made when asked for */
+    _Atomic(struct hearth_loop *) loop; /* NULL: it has gone */
+    struct inbox *inbox;                /* made when asked for */
     /* the loop's thread only */
     struct hearth_timer *timer; /* exists only while calls are open: it must not outlive the loop */
     uint64_t due_us;            /* when the timer should fire; 0: not set */
@@ -31,6 +31,8 @@ struct front_loop {
     /* any thread */
     _Atomic unsigned rung;
     _Atomic uint64_t sampled_us;
+    pthread_mutex_t lock;        /* guards the rest */
+    struct hearth_loop_end *end; /* tells when the loop goes; NULL: it has gone */
 };
 
 struct front {
@@ -43,17 +45,25 @@ struct front {
     uint64_t began_ms;
     struct front_key_source sources[FRONT_KINDS];
     _Atomic uint64_t known[FRONT_KNOWN]; /* principals; lossy, a newer one replaces an older */
-    pthread_mutex_t lock;                /* guards the making of loops and inboxes, and the logs */
+    pthread_mutex_t lock;                /* guards the making of loops, and the logs */
     _Atomic(struct front_loop *) loops[FRONT_LOOPS];
     uint64_t log_second;
     unsigned log_lines;
     _Atomic uint64_t memory_bytes, memory_us; /* of the last look */
 };
 
-/* A call between its headers and its end; in its arena. */
+/* A look-up under way. It outlives its call: the service that looks up always answers. */
 struct front_pending {
-    struct front_caller caller; /* first: what front_caller() gives */
-    struct hearth_call *call;   /* on its loop only */
+    struct admission *admission; /* NULL: the call has ended */
+    struct hearth_loop *loop;
+    const struct hearth_endpoint *endpoint;
+};
+
+/* A call between its headers and its end; in its arena. */
+struct admission {
+    struct front_caller caller;    /* first: what front_caller() gives */
+    struct hearth_call *call;      /* on its loop only */
+    struct front_pending *pending; /* its key is being looked up; owned by who does */
     struct front *front;
     struct front_loop *at;
     struct call_metrics *metrics;
@@ -87,9 +97,9 @@ uint64_t load_memory_bytes(struct front *front, uint64_t now_us);
 
 /* verify.c */
 /* Is it whom it says, under this key? Remembers the nonce when it is. */
-CHECKED struct err pending_verify(struct front_pending *p, const struct sig_alg *alg,
+CHECKED struct err pending_verify(struct admission *p, const struct sig_alg *alg,
                                   struct bytes public_key);
 /* Costs what pending_verify() costs. */
-void pending_verify_dummy(struct front_pending *p);
+void pending_verify_dummy(struct admission *p);
 
 #endif
