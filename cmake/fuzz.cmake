@@ -10,10 +10,11 @@ function(hearth_fuzz name)
     add_executable(${program} ${folder}/${name}.c)
     target_link_options(${program} PRIVATE -fsanitize=fuzzer)
     math(EXPR seconds "${HEARTH_FUZZ_SECONDS} + 60")
-    # what is found new goes to the build folder, the seeds stay as they are
+    # what is found new goes to the build folder, the seeds stay as they are; libFuzzer's own exit code for a
+    # finding is 77, which would count as skipped
     file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/corpus/${name})
     hearth_test(${program} COMMAND ${program} -max_total_time=${HEARTH_FUZZ_SECONDS} -rss_limit_mb=3072 -timeout=20
-      -artifact_prefix=${CMAKE_BINARY_DIR}/ ${CMAKE_BINARY_DIR}/corpus/${name} ${folder}/${name}
+      -error_exitcode=1 -artifact_prefix=${CMAKE_BINARY_DIR}/ ${CMAKE_BINARY_DIR}/corpus/${name} ${folder}/${name}
       SECONDS ${seconds} LABELS fuzz)
   else()
     add_executable(${program} ${folder}/${name}.c ${folder}/replay.c)

@@ -41,6 +41,7 @@ target_link_libraries(generated_core PUBLIC net)
 
 # Hearth's own services.
 hearth_generated(generated_hearth ROOT generated FOLDERS hearth/v1 USES rpc generated_messages)
+target_link_libraries(generated_hearth PUBLIC net)
 
 # The server (docs/server.md). Never mls_member: it can't hold a group secret.
 hearth_module(server_confine server/confine USES base)
@@ -67,6 +68,8 @@ hearth_module(server_admin server/admin
 hearth_module(server_main server/main LIBS lib::inih lib::curl
   USES base wire crypto seal store rpc net pb generated_hearth server_confine server_keeper server_front server_info server_auth
   server_queue server_attachment server_relay server_courier server_delivery server_admin)
+
+hearth_program(hearthd SOURCES server/hearthd.c USES server_main)
 
 # Stubs for measurements and tests.
 hearth_generated(generated_bench ROOT generated/tests FOLDERS . USES rpc)

@@ -209,6 +209,9 @@ hearth_test(golden_limits_doc COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/limits_do
 hearth_unit_tests(server_keeper server/keeper)
 hearth_program(queue_bench SOURCES tests/bench/queue_bench.c USES server_queue net test_support)
 target_include_directories(queue_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+hearth_program(keeper_bench SOURCES tests/bench/keeper_bench.c USES server_keeper)
+hearth_fuzz(seal_sealed USES seal)
+hearth_fuzz(keeper_frame USES server_keeper)
 
 # The queue service alone, with clients that sign, open and check.
 file(GLOB queue_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/queue/*.c)
@@ -222,3 +225,20 @@ add_library(test_delivery STATIC EXCLUDE_FROM_ALL ${delivery_support_sources})
 target_link_libraries(test_delivery PUBLIC hearth_flags server_delivery mls_member net test_support)
 hearth_unit_tests(server_delivery server/delivery test_delivery)
 hearth_unit_tests(server_relay server/relay test_server)
+hearth_unit_tests(server_info server/info net)
+# tests/support/house: the whole server in one process, and its clients. tests/flow: worlds of these.
+file(GLOB house_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/house/*.c)
+add_library(test_house STATIC EXCLUDE_FROM_ALL ${house_sources})
+target_link_libraries(test_house PUBLIC hearth_flags server_attachment server_auth server_delivery server_courier
+  server_queue server_front server_keeper net mls_member test_server test_support)
+file(GLOB flow_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/flow/*_test.c)
+foreach(source IN LISTS flow_sources)
+  get_filename_component(stem ${source} NAME_WE)
+  add_executable(flow_${stem} ${source})
+  target_link_libraries(flow_${stem} PRIVATE test_house lib::cmocka)
+  hearth_test(flow_${stem} COMMAND flow_${stem} SECONDS 300 LABELS flow)
+endforeach()
+# The real hearthd, as an operator runs it, and clients in other languages.
+hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
+  SECONDS 300)
+hearth_test(golden_hearthd COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/hearthd.sh $<TARGET_FILE:hearthd>)

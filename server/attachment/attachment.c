@@ -208,6 +208,8 @@ struct err attachment_add(struct attachment *a, struct hearth_server *server)
 
 void attachment_close(struct attachment *a)
 {
+    if (a == NULL)
+        return;
     store_close(a->store);
     a->store = NULL;
     a->closed = true;

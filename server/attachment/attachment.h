@@ -39,7 +39,7 @@ CHECKED struct err attachment_open(struct front_env *env, const struct attachmen
                                    struct attachment **ret_attachment);
 /* Adds hearth.v1.Attachment to the server. */
 CHECKED struct err attachment_add(struct attachment *attachment, struct hearth_server *server);
-/* After the server. Calls whose jobs are still in an inbox end with it. */
+/* After the server. Calls whose jobs are still in an inbox end with it. NULL is fine. */
 void attachment_close(struct attachment *attachment);
 struct store *attachment_store(struct attachment *attachment); /* for backup, turns */
 /* One run of the expiries (F4). A bounded piece of work; true: there is more. Blocks; not on a loop

@@ -56,7 +56,7 @@ static void add_row(struct fanout *f, const struct fanout_from *from, const stru
         .notify = how.notify,
         .control = how.control,
     };
-    notice_name(from->d, from->group_id, leaf->pseudonym, row->notice);
+    notice_name(from->d, from->group_id, leaf, row->notice);
     f->payloads[f->payload_count - 1].count++;
 }
 

@@ -11,13 +11,15 @@ static void group_tag(const struct delivery *d, struct bytes group_id,
     at_rest_prf(d->ids_key, BYTES_LIST(bytes_str("notice-group"), group_id), ret_tag);
 }
 
-void notice_name(const struct delivery *d, struct bytes group_id, struct bytes pseudonym,
+void notice_name(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
                  uint8_t ret_notice[NOTICE_BYTES])
 {
     uint8_t tag[ROW_ID_BYTES];
     group_tag(d, group_id, tag);
     memcpy(ret_notice, tag, NOTICE_TAG_BYTES);
-    at_rest_prf(d->ids_key, BYTES_LIST(bytes_str("notice-leaf"), group_id, pseudonym), tag);
+    at_rest_prf(d->ids_key,
+                BYTES_LIST(bytes_str("notice-leaf"), group_id, leaf->pseudonym, leaf->sealed_ref),
+                tag);
     memcpy(ret_notice + NOTICE_TAG_BYTES, tag, NOTICE_TAG_BYTES);
 }
 

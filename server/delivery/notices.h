@@ -1,17 +1,20 @@
 /* Notices: what the courier learned about a leaf's queue while nobody had the group open, kept
  * under PRF values until a member's request brings the key.
  *
- *     notice[16] = PRF(GroupId)[0..8) || PRF(GroupId, leaf pseudonym)[0..8)
+ *     notice[16] = PRF(GroupId)[0..8) || PRF(GroupId, leaf pseudonym, sealed reference)[0..8)
+ *
+ * What was learned about a reference says nothing about the next one.
  */
 #ifndef SERVER_NOTICES_H
 #define SERVER_NOTICES_H
 
 #include "server/delivery/delivery_inside.h"
+#include "server/delivery/group_state.h"
 
 enum { NOTICE_BYTES = 16, NOTICE_TAG_BYTES = 8, NOTICES_AT_ONCE = 64 };
 
 /* What outbox rows to the leaf carry. */
-void notice_name(const struct delivery *d, struct bytes group_id, struct bytes pseudonym,
+void notice_name(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
                  uint8_t ret_notice[NOTICE_BYTES]);
 
 struct notice {

@@ -176,14 +176,14 @@ static struct err read_notices(struct upkeep *u)
     uint8_t name[NOTICE_BYTES];
     for (uint32_t i = 0; i < u->state.leaf_count; i++) {
         struct leaf_entry *leaf = &u->state.leaves[i];
-        notice_name(u->d, buf_view(&u->group_id), leaf->pseudonym, name);
+        notice_name(u->d, buf_view(&u->group_id), leaf, name);
         for (size_t k = 0; k < u->notice_count; k++) {
             const struct notice *n = &u->notices[k];
             if (memcmp(n->leaf_tag, name + NOTICE_TAG_BYTES, NOTICE_TAG_BYTES) != 0)
                 continue;
             if (n->why == QUEUE_GONE) {
+                u->changed |= (leaf->flags & LEAF_QUEUE_GONE) == 0;
                 leaf->flags |= LEAF_QUEUE_GONE;
-                u->changed = true;
             } else {
                 TRY(tell_loss(u, leaf, n->count));
             }

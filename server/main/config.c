@@ -218,7 +218,7 @@ static const char *const limit_names[] = {
 static void set_limit(struct reading *r, const char *name, const char *value)
 {
     char upper[64] = "";
-    for (size_t i = 0; name[i] != '\0' && i < sizeof upper - 1; i++)
+    for (size_t i = 0; i < sizeof upper - 1 && name[i] != '\0'; i++)
         upper[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
     const char *near = config_nearest(upper, limit_names);
     uint64_t number = 0;

@@ -25,6 +25,7 @@ static const char *const callers[] = {
     "",       "none",       "client",  "handle",   "queue-user", "queue-client",  "member",
     "joiner", "homeserver", "witness", "operator", "ear",        "contact-token", "capability"};
 static const char *const costs[] = {"-", "low", "mid", "high", "by-size"};
+enum { COSTS = sizeof costs / sizeof costs[0] };
 static const char *const shapes[] = {"unary", "client stream", "server stream", "both stream"};
 
 static void caller_text(uint32_t bits, char *out, size_t size)
@@ -45,10 +46,10 @@ static void print_text(const struct hearth_endpoint *e)
 {
     char who[128];
     caller_text(e->callers, who, sizeof who);
-    printf("%-54s %-13s %-24s %-8s %9" PRIu32 " %9" PRIu32 " %7" PRIu32 "  %s%s\n", e->path,
-           shapes[e->shape], who, e->cost < sizeof costs / sizeof costs[0] ? costs[e->cost] : "?",
-           e->request_bytes, e->response_bytes, e->deadline_ms, e->idempotent ? "idempotent " : "",
-           e->federated ? "federated" : "");
+    printf("%-54s %-13s %-24s %-8s %9" PRIu32 " %9" PRIu32 " %7" PRIu32 "%s%s\n", e->path,
+           shapes[e->shape], who, e->cost < COSTS ? costs[e->cost] : "?", e->request_bytes,
+           e->response_bytes, e->deadline_ms, e->idempotent ? "  idempotent" : "",
+           e->federated ? "  federated" : "");
 }
 
 static void print_json(const struct hearth_endpoint *e)
@@ -58,8 +59,7 @@ static void print_json(const struct hearth_endpoint *e)
     printf("{\"path\":\"%s\",\"shape\":\"%s\",\"callers\":\"%s\",\"cost\":\"%s\",\"request_bytes\":"
            "%" PRIu32 ",\"response_bytes\":%" PRIu32 ",\"deadline_ms\":%" PRIu32
            ",\"idempotent\":%s,\"federated\":%s}\n",
-           e->path, shapes[e->shape], who,
-           e->cost < sizeof costs / sizeof costs[0] ? costs[e->cost] : "?", e->request_bytes,
+           e->path, shapes[e->shape], who, e->cost < COSTS ? costs[e->cost] : "?", e->request_bytes,
            e->response_bytes, e->deadline_ms, e->idempotent ? "true" : "false",
            e->federated ? "true" : "false");
 }

@@ -17,6 +17,7 @@
 #include "server/main/folder.h"
 #include "server/main/jobs.h"
 #include "server/main/node.h"
+#include "server/main/notifier.h"
 #include "server/queue/queue.h"
 #include "server/relay/relay.h"
 
@@ -39,6 +40,7 @@ struct node {
     struct page_server *page; /* on the back loop; NULL: none */
     struct admin *admin;
     struct jobs *jobs;
+    struct notifier *notifier;
     uint64_t started_us;
     sigset_t signals; /* that node_wait() takes */
     pthread_t main_thread;

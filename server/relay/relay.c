@@ -182,7 +182,7 @@ struct err relay_open(struct front_env *env, const struct relay_options *options
     if (relay == NULL)
         return ERR(NO_MEMORY);
     relay->env = env;
-    relay->control = options->control;
+    relay->control = options != NULL && options->control;
     relay->table = calloc(TABLE_SLOTS, sizeof *relay->table);
     struct err err = relay->table == NULL ? ERR(NO_MEMORY) : ERR_OK;
     if (err_is_ok(err))
@@ -209,6 +209,8 @@ struct err relay_add(struct relay *relay, struct hearth_server *server)
 
 void relay_close(struct relay *relay)
 {
+    if (relay == NULL)
+        return;
     session_drop_letters(relay);
     (void)pthread_mutex_destroy(&relay->lock);
     bytes_wipe(relay->key, sizeof relay->key);

@@ -27,11 +27,12 @@ struct relay_options {
     bool control; /* tests, control runs: no limits of its own */
 };
 
+/* options may be NULL. */
 CHECKED struct err relay_open(struct front_env *env, const struct relay_options *options,
                               struct relay **ret_relay);
 /* Adds hearth.v1.Relay to the server. */
 CHECKED struct err relay_add(struct relay *relay, struct hearth_server *server);
-/* After the server, when the loops have run what was posted to them, or are gone. */
+/* After the server, when the loops have run what was posted to them, or are gone. NULL is fine. */
 void relay_close(struct relay *relay);
 /* Sessions now, for the metrics page. */
 unsigned relay_sessions(const struct relay *relay);

@@ -15,7 +15,7 @@ const [target, caFile, invited] = process.argv.slice(2);
 const { domain, code, pin } = auth.invitation(invited);
 const services = grpc.loadPackageDefinition(loader.loadSync(
   ["info", "auth", "queue"].map((name) => `hearth/v1/${name}.proto`),
-  { keepCase: true, longs: Number, enums: String, includeDirs: [path.join(__dirname, "../../../proto")] })).hearth.v1;
+  { keepCase: true, longs: Number, enums: String, defaults: true, includeDirs: [path.join(__dirname, "../../../proto")] })).hearth.v1;
 const channels = {};
 
 // signer: { pair, kind, id }

@@ -42,9 +42,10 @@ CHECKED struct err commit_build_finish(struct commit_build *b, const struct secr
  * Last of all. */
 CHECKED struct err commit_build_seal(struct commit_build *b);
 
-/* GroupInfo of the epoch to come, signed (12.4.3), not wrapped. */
+/* GroupInfo of the epoch to come, signed (12.4.3), not wrapped. more: encoded Extensions. */
 CHECKED struct err commit_group_info(const struct commit_build *b,
-                                     struct group_info_options options, struct buf *ret_info);
+                                     struct group_info_options options, struct bytes more,
+                                     struct buf *ret_info);
 /* Welcome (12.4.3.1) as MLSMessage, around that GroupInfo. */
 CHECKED struct err welcome_make(const struct commit_build *b, struct bytes group_info,
                                 struct buf *ret_welcome);
@@ -54,6 +55,7 @@ CHECKED struct err welcome_make(const struct commit_build *b, struct bytes group
 CHECKED struct err group_info_sign(const struct sig_key *signer, const struct suite *suite,
                                    const struct group_context *context, struct bytes tag,
                                    uint32_t leaf_index, struct bytes tree,
-                                   const struct secret *external_secret, struct buf *ret_info);
+                                   const struct secret *external_secret, struct bytes more,
+                                   struct buf *ret_info);
 
 #endif

@@ -126,6 +126,19 @@ CHECKED struct err group_join(const struct mls_client *client,
                               const struct key_package_bundle *bundle, struct bytes welcome,
                               struct bytes ratchet_tree, const struct mls_group *predecessor,
                               struct mls_group **ret_group);
+/* What a Welcome says before one joins, for who fetches the tree elsewhere: group, epoch and the
+ * extensions of the GroupInfo. Nothing of it is verified but that whoever made it knew the PSKs:
+ * group_join() verifies, given the same Welcome. Clear it, which wipes. Errors:
+ * ERR_MLS_WELCOME_..., ERR_MLS_PSK_UNKNOWN. */
+struct welcome_news {
+    struct buf group_id;
+    uint64_t epoch;
+    struct buf extensions; /* encoded, for extensions_find() */
+};
+CHECKED struct err welcome_peek(const struct mls_client *client,
+                                const struct key_package_bundle *bundle, struct bytes welcome,
+                                const struct mls_group *predecessor, struct welcome_news *ret_news);
+void welcome_news_clear(struct welcome_news *news);
 /* Is there something for the KeyPackage in the Welcome (an MLSMessage)? */
 bool welcome_has(struct bytes welcome, struct bytes key_package_ref);
 /* A Welcome (MLSMessage) with the secrets of one joiner only, for servers that hand out pieces.
@@ -206,6 +219,9 @@ struct commit_options {
     bool private_message, public_message; /* neither: as the config says */
     bool tree_beside;  /* Welcomes without ratchet_tree; it comes from elsewhere */
     bool external_pub; /* in Welcomes' and the given GroupInfo */
+    /* encoded Extensions, for joiners only: in the Welcomes' GroupInfo, not in the given one, and
+     * the committer signs both. No ratchet_tree, no external_pub, each type once. */
+    struct bytes welcome_extensions;
     /* for the new leaf, or NULL; client->signer must be this one from the merge on */
     const struct sig_key *new_signer;
     const struct leaf_profile *profile; /* the same */

@@ -24,6 +24,26 @@ static struct err make_path(struct commit_build *b, const struct commit_options 
     return commit_build_path(b, &leaf);
 }
 
+/* RFC 9420 13.4: each type once; and what we put in ourselves is not the caller's to give. */
+static struct err check_extensions(struct bytes raw)
+{
+    struct extensions extensions;
+    struct bytes data;
+    struct buf b = BUF_INIT;
+    wire_write_vector(&b, raw);
+    struct wire_reader r = wire_reader_of(buf_view(&b));
+    extensions_read(&r, &extensions);
+    struct err err = buf_check(&b);
+    if (err_is_ok(err))
+        err = wire_reader_end(&r);
+    if (err_is_ok(err) && (!extensions_unique(&extensions) ||
+                           extensions_find(&extensions, EXTENSION_RATCHET_TREE, &data) ||
+                           extensions_find(&extensions, EXTENSION_EXTERNAL_PUB, &data)))
+        err = ERR(ARGUMENT);
+    buf_clear(&b);
+    return err;
+}
+
 static struct err make_output(struct commit_build *b, const struct commit_options *options,
                               struct commit_output *out)
 {
@@ -31,11 +51,16 @@ static struct err make_output(struct commit_build *b, const struct commit_option
                                       .external_pub = options->external_pub};
     struct buf group_info = BUF_INIT;
     struct err err = ERR_OK;
-    if (b->s->added.count > 0 || options->external_pub)
-        TRY_OR(commit_group_info(b, info, &group_info), err, out);
-    if (b->s->added.count > 0)
+    bool apart = options->welcome_extensions.len > 0;
+    if (b->s->added.count > 0) {
+        TRY_OR(commit_group_info(b, info, options->welcome_extensions, &group_info), err, out);
         TRY_OR(welcome_make(b, buf_view(&group_info), &out->welcome), err, out);
+    }
     if (options->external_pub) {
+        if (apart)
+            buf_clear(&group_info);
+        if (group_info.len == 0)
+            TRY_OR(commit_group_info(b, info, (struct bytes){0}, &group_info), err, out);
         wire_write_u16(&out->group_info, MLS_VERSION_MLS10);
         wire_write_u16(&out->group_info, WIRE_FORMAT_GROUP_INFO);
         wire_write_fixed(&out->group_info, buf_view(&group_info));
@@ -52,6 +77,7 @@ static struct err build(struct commit_build *b, const struct commit_options *opt
 {
     struct mls_group *g = b->group;
     struct staged_options staged_options = {.psk_usage = options->psk_usage};
+    TRY(check_extensions(options->welcome_extensions));
     TRY(commit_build_start(b));
     b->staged->psk_usage = options->psk_usage;
     TRY(commit_select(b, options));

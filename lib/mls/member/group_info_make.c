@@ -3,7 +3,8 @@
 #include "mls/member/commit_build.h"
 
 static struct err write_extensions(const struct suite *suite, struct bytes tree,
-                                   const struct secret *external_secret, struct buf *b)
+                                   const struct secret *external_secret, struct bytes more,
+                                   struct buf *b)
 {
     if (tree.len > 0)
         extension_write(b, EXTENSION_RATCHET_TREE, tree);
@@ -19,13 +20,15 @@ static struct err write_extensions(const struct suite *suite, struct bytes tree,
         buf_clear(&data);
         TRY(err);
     }
+    buf_append_bytes(b, more);
     return buf_check(b);
 }
 
 struct err group_info_sign(const struct sig_key *signer, const struct suite *suite,
                            const struct group_context *context, struct bytes tag,
                            uint32_t leaf_index, struct bytes tree,
-                           const struct secret *external_secret, struct buf *ret_info)
+                           const struct secret *external_secret, struct bytes more,
+                           struct buf *ret_info)
 {
     struct group_info info = {
         .group_context = *context, .confirmation_tag = tag, .signer = leaf_index};
@@ -33,7 +36,7 @@ struct err group_info_sign(const struct sig_key *signer, const struct suite *sui
     struct buf tbs = BUF_INIT;
     struct signature signature;
     struct err err;
-    TRY_OR(write_extensions(suite, tree, external_secret, &extensions), err, out);
+    TRY_OR(write_extensions(suite, tree, external_secret, more, &extensions), err, out);
     info.extensions.raw = buf_view(&extensions);
     group_info_write_tbs(&tbs, &info);
     TRY_OR(buf_check(&tbs), err, out);
@@ -67,10 +70,10 @@ struct err group_make_info(const struct mls_group *g, const struct mls_client *c
         err = group_ratchet_tree(g, &tree);
     begin_message(&b);
     if (err_is_ok(err))
-        err =
-            group_info_sign(client->signer, g->public.suite, &g->public.context,
-                            digest_view(&g->public.confirmation_tag), g->own_leaf, buf_view(&tree),
-                            options.external_pub ? &g->secrets.external : NULL, &b);
+        err = group_info_sign(client->signer, g->public.suite, &g->public.context,
+                              digest_view(&g->public.confirmation_tag), g->own_leaf,
+                              buf_view(&tree), options.external_pub ? &g->secrets.external : NULL,
+                              (struct bytes){0}, &b);
     buf_clear(&tree);
     if (err_is_ok(err))
         *ret_info = b;
@@ -80,7 +83,7 @@ struct err group_make_info(const struct mls_group *g, const struct mls_client *c
 }
 
 struct err commit_group_info(const struct commit_build *b, struct group_info_options options,
-                             struct buf *ret_info)
+                             struct bytes more, struct buf *ret_info)
 {
     struct buf tree = BUF_INIT;
     if (options.ratchet_tree)
@@ -89,7 +92,8 @@ struct err commit_group_info(const struct commit_build *b, struct group_info_opt
     if (err_is_ok(err))
         err = group_info_sign(b->leaf_signer, b->group->public.suite, &b->s->next_context,
                               digest_view(&b->tag), b->s->committer_leaf, buf_view(&tree),
-                              options.external_pub ? &b->next.secrets.external : NULL, ret_info);
+                              options.external_pub ? &b->next.secrets.external : NULL, more,
+                              ret_info);
     buf_clear(&tree);
     return err;
 }

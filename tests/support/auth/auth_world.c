@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "support/failing.h"
+
 ProtobufCBinaryData auth_data(struct bytes view)
 {
     return (ProtobufCBinaryData){view.len, (uint8_t *)(uintptr_t)view.data};
@@ -10,6 +12,33 @@ ProtobufCBinaryData auth_data(struct bytes view)
 struct bytes auth_view(ProtobufCBinaryData data)
 {
     return bytes_of(data.data, data.len);
+}
+
+/* ---- failing allocations: only between these two */
+
+static void enter_code(const struct auth_world *w)
+{
+    if (w->failing)
+        test_resume_failing();
+}
+
+static void leave_code(const struct auth_world *w)
+{
+    if (w->failing)
+        test_pause_failing();
+}
+
+void auth_world_fail(struct auth_world *w, long n)
+{
+    test_fail_own_allocation(n);
+    test_pause_failing();
+    w->failing = true;
+}
+
+bool auth_world_failed(struct auth_world *w)
+{
+    w->failing = false;
+    return test_allocation_failed();
 }
 
 /* ---- life */
@@ -106,11 +135,19 @@ void auth_world_restart(struct auth_world *w, bool crash)
     open_all(w, false);
 }
 
+void auth_world_power_on(struct auth_world *w, uint64_t seed)
+{
+    close_all(w);
+    vfs_power_on(w->vfs, seed);
+    open_all(w, false);
+}
+
 /* ---- time */
 
 void auth_world_settle(struct auth_world *w)
 {
     bool more = true;
+    enter_code(w);
     while (more) {
         more = false;
         while (loop_step(w->loop))
@@ -118,6 +155,7 @@ void auth_world_settle(struct auth_world *w)
         while (store_turn(auth_store(w->auth)))
             more = true;
     }
+    leave_code(w);
 }
 
 void auth_world_run_ms(struct auth_world *w, uint64_t ms)
@@ -198,12 +236,34 @@ static void note(struct auth_world *w, const struct hearth_status *status)
 static void on_call_done(const struct hearth_status *status, const ProtobufCMessage *out, void *arg)
 {
     struct auth_call *c = arg;
+    leave_code(c->world);
     c->done = true;
     c->call = NULL;
     c->code = status->code;
     if (out != NULL)
         c->out = copy_of(out);
     note(c->world, status);
+    enter_code(c->world);
+}
+
+/* The caller's own, whose allocations are not the server's to survive. */
+static enum hearth_code sign(struct hearth_client_call *call,
+                             const struct hearth_endpoint *endpoint, const uint8_t *message,
+                             size_t len, void *self)
+{
+    struct signing *s = self;
+    const struct hearth_signer signer = caller_signer(s->who);
+    leave_code(s->world);
+    enum hearth_code code = signer.sign(call, endpoint, message, len, signer.self);
+    enter_code(s->world);
+    return code;
+}
+
+static struct hearth_signer signer_of(struct auth_world *w, struct caller *who,
+                                      struct signing *signing)
+{
+    *signing = (struct signing){w, who};
+    return who != NULL ? (struct hearth_signer){sign, signing} : (struct hearth_signer){0};
 }
 
 void auth_world_begin(struct auth_world *w, struct caller *who, const char *method,
@@ -248,7 +308,9 @@ static void on_message(struct hearth_client_call *call, const ProtobufCMessage *
     struct auth_stream *s = arg;
     (void)call;
     assert_true(s->count < AUTH_STREAM_ITEMS);
+    leave_code(s->world);
     s->items[s->count++] = copy_of(item);
+    enter_code(s->world);
 }
 
 static void on_stream_done(struct hearth_client_call *call, const struct hearth_status *status,
@@ -259,7 +321,9 @@ static void on_stream_done(struct hearth_client_call *call, const struct hearth_
     s->done = true;
     s->call = NULL;
     s->code = status->code;
+    leave_code(s->world);
     note(s->world, status);
+    enter_code(s->world);
 }
 
 void auth_stream_open(struct auth_world *w, struct caller *who, const char *method,
@@ -267,18 +331,25 @@ void auth_stream_open(struct auth_world *w, struct caller *who, const char *meth
 {
     static const struct hearth_stream_events events = {.on_message = on_message,
                                                        .on_done = on_stream_done};
-    struct hearth_call_options options = {0};
-    if (who != NULL)
-        options.signer = caller_signer(who);
     *s = (struct auth_stream){.world = w};
-    s->call = hearth_channel_open(w->channel, endpoint_of(method), &options, &events, s);
-    assert_non_null(s->call);
+    const struct hearth_call_options options = {.signer = signer_of(w, who, &s->signing)};
+    const struct hearth_endpoint *endpoint = endpoint_of(method);
+    enter_code(w);
+    s->call = hearth_channel_open(w->channel, endpoint, &options, &events, s);
+    leave_code(w);
+    if (s->call == NULL) {
+        assert_true(w->failing);
+        s->done = true;
+        s->code = HEARTH_UNAVAILABLE;
+    }
 }
 
 void auth_stream_send(struct auth_stream *s, const ProtobufCMessage *item)
 {
+    enter_code(s->world);
     if (s->call != NULL)
         (void)hearth_client_call_write(s->call, item);
+    leave_code(s->world);
     auth_world_settle(s->world);
 }
 

@@ -31,6 +31,7 @@ struct auth_world {
     struct auth_options options;
     struct front_options front_options;
     struct hearth_status last; /* of the last call that ended */
+    bool failing;              /* between auth_world_fail() and auth_world_failed() */
 };
 
 void auth_world_init(struct auth_world *w);
@@ -42,6 +43,8 @@ void auth_world_end(struct auth_world *w);
 /* Ends server, front and service and begins them anew on the same files and keys. crash: as kill -9
  * leaves the files. */
 void auth_world_restart(struct auth_world *w, bool crash);
+/* After vfs_power_off_after(): what the seed lets survive is what there is. */
+void auth_world_power_on(struct auth_world *w, uint64_t seed);
 /* All that happens without time moving, the store's work among it. */
 void auth_world_settle(struct auth_world *w);
 void auth_world_run_ms(struct auth_world *w, uint64_t ms);
@@ -50,13 +53,23 @@ void auth_world_hours(struct auth_world *w, uint64_t hours);
 /* Runs of the expiries until nothing is left. */
 void auth_world_expire(struct auth_world *w);
 
+/* The n-th allocation of the program's own code fails from now on, but for the tests' own. Calls
+ * may then fail to begin, which looks like UNAVAILABLE. Did it fail? */
+void auth_world_fail(struct auth_world *w, long n);
+bool auth_world_failed(struct auth_world *w);
+
 /* A unary call of /hearth.v1.Auth/method; who may be NULL. out (or NULL) is the caller's to free.
  */
 enum hearth_code auth_world_call(struct auth_world *w, struct caller *who, const char *method,
                                  const ProtobufCMessage *in, ProtobufCMessage **out);
 /* The same, begun; ended by auth_world_settle() or auth_world_finish(). */
+struct signing {
+    struct auth_world *world;
+    struct caller *who;
+};
 struct auth_call {
     struct auth_world *world;
+    struct signing signing;
     struct hearth_client_call *call;
     bool done;
     enum hearth_code code;
@@ -70,6 +83,7 @@ void auth_call_clear(struct auth_call *c);
 enum { AUTH_STREAM_ITEMS = 64 };
 struct auth_stream {
     struct auth_world *world;
+    struct signing signing;
     struct hearth_client_call *call; /* NULL once it is over */
     bool done;
     enum hearth_code code;

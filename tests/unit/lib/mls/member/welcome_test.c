@@ -206,7 +206,8 @@ static void forged_group_info(void **state)
         if (i < len)
             tag[i] ^= 0x80;
         assert_ok(group_info_sign(&w.clients[0].key, w.suite, &opened.info.group_context,
-                                  bytes_of(tag, len), opened.info.signer, tree, NULL, &info));
+                                  bytes_of(tag, len), opened.info.signer, tree, NULL,
+                                  (struct bytes){0}, &info));
         seal_again(&opened, buf_view(&info), buf_view(&bundle.key_package), &m);
         struct err err =
             group_join(&c->client, &w.config, &bundle, buf_view(&m), bytes_of(NULL, 0), NULL, &g);
@@ -224,12 +225,68 @@ static void forged_group_info(void **state)
     world_clear(&w);
 }
 
+/* What joiners alone are told lies in the Welcome's GroupInfo and not in the one for everybody;
+ * both are signed, and a joiner reads it before it has the tree. */
+static void extensions_for_joiners(void **state)
+{
+    (void)state;
+    enum { TYPE = 0xF1E9 };
+    struct key_package_bundle bundle;
+    struct commit_output out;
+    struct welcome_news news;
+    struct bytes data;
+    struct buf told = BUF_INIT, tree = BUF_INIT, wrong = BUF_INIT;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    struct mls_message message;
+    world_init(&w, &suite_table[0], 12, true);
+    world_grow(&w, 2);
+    struct world_client *c = world_client_new(&w);
+    struct bytes add = world_add(&w, world_key_package(&w, c, &bundle));
+    extension_write(&told, TYPE, bytes_str("for joiners"));
+    struct commit_options options = {.proposals = &add,
+                                     .proposal_count = 1,
+                                     .external_pub = true,
+                                     .tree_beside = true,
+                                     .welcome_extensions = buf_view(&told)};
+    world_commit(&w, &w.clients[0], &options, &out);
+    assert_ok(group_ratchet_tree(w.clients[0].group, &tree));
+    assert_ok(welcome_peek(&c->client, &bundle, buf_view(&out.welcome), NULL, &news));
+    assert_int_equal(news.epoch, public_group_epoch(&w.server));
+    assert_true(bytes_equal(buf_view(&news.group_id), w.server.context.group_id));
+    assert_true(extensions_find(&(struct extensions){buf_view(&news.extensions)}, TYPE, &data));
+    assert_true(bytes_equal(data, bytes_str("for joiners")));
+    assert_ok(mls_message_parse(buf_view(&out.group_info), &arena, &message));
+    assert_false(extensions_find(&message.group_info.extensions, TYPE, &data));
+    assert_ok(public_group_check_info(&w.server, &message.group_info));
+    world_join(&w, c, &bundle, buf_view(&out.welcome), buf_view(&tree));
+    world_check(&w);
+    welcome_news_clear(&news);
+    commit_output_clear(&out);
+    /* not the caller's to give, twice, cut short */
+    extension_write(&wrong, EXTENSION_RATCHET_TREE, bytes_str(""));
+    options = (struct commit_options){.force_path = true, .welcome_extensions = buf_view(&wrong)};
+    assert_err(group_commit(w.clients[0].group, &w.clients[0].client, &options, &out), ARGUMENT);
+    buf_clear(&wrong);
+    buf_append_bytes(&wrong, buf_view(&told));
+    buf_append_bytes(&wrong, buf_view(&told));
+    options.welcome_extensions = buf_view(&wrong);
+    assert_err(group_commit(w.clients[0].group, &w.clients[0].client, &options, &out), ARGUMENT);
+    options.welcome_extensions.len--;
+    assert_false(err_is_ok(group_commit(w.clients[0].group, &w.clients[0].client, &options, &out)));
+    key_package_bundle_clear(&bundle);
+    buf_clear(&told);
+    buf_clear(&tree);
+    buf_clear(&wrong);
+    arena_clear(&arena);
+    world_clear(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(damaged_welcome),
-        cmocka_unit_test(welcome_without_our_leaf),
-        cmocka_unit_test(forged_group_secrets),
+        cmocka_unit_test(extensions_for_joiners),   cmocka_unit_test(damaged_welcome),
+        cmocka_unit_test(welcome_without_our_leaf), cmocka_unit_test(forged_group_secrets),
         cmocka_unit_test(forged_group_info),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

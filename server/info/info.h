@@ -1,0 +1,43 @@
+/* The info service's door (F6): what anyone on the network may ask about a homeserver.
+ *
+ * GetKeys answers from a copy that info_refresh() makes: the two credentials as they are, every
+ * other key as a seal/server_key.h signed by the signing credential (MitM1). Receipts and
+ * checkpoint stay empty until there is a log.
+ */
+#ifndef SERVER_INFO_H
+#define SERVER_INFO_H
+
+#include "server/front/front.h"
+
+struct info;
+
+/* hearth.v1.RegistrationPolicy */
+enum info_registration {
+    INFO_REGISTRATION_UNSAID = 0,
+    INFO_REGISTRATION_INVITE = 1,
+    INFO_REGISTRATION_OPEN = 2,
+    INFO_REGISTRATION_CLOSED = 3,
+};
+
+enum { INFO_PROTOCOL_VERSION = 1, INFO_KEY_DAYS = 30 };
+
+/* The zero value is good. Copied. */
+struct info_options {
+    enum info_registration registration;
+    bool tokens_required;
+    /* Appends the signed list of revoked credentials, from memory: runs on any loop. NULL: none. */
+    struct err (*revocations)(void *self, struct buf *b);
+    void *revocations_self;
+};
+
+/* Asks the keeper for all keys. */
+CHECKED struct err info_open(struct front_env *env, const struct info_options *options,
+                             struct info **ret_info);
+/* Adds hearth.v1.Info to the server. */
+CHECKED struct err info_add(struct info *info, struct hearth_server *server);
+/* After a rotation of any key, and once a day: the statements about keys are good for
+ * INFO_KEY_DAYS. On failure the old answer stays. Blocks for the keeper; from any thread. */
+CHECKED struct err info_refresh(struct info *info);
+void info_close(struct info *info); /* after the server */
+
+#endif

@@ -1,0 +1,139 @@
+/* hearthd init: one command makes a working homeserver (F1). Overwrites nothing, asks nothing it
+ * can find out. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/tls_make.h"
+#include "seal/names.h"
+#include "server/keeper/keeper.h"
+#include "server/main/command.h"
+#include "server/main/node.h"
+
+static void set_list(struct config_list *list, const char *const *values, size_t count)
+{
+    for (size_t i = 0; i < count && i < CONFIG_LIST_MAX; i++)
+        (void)snprintf(list->values[i], CONFIG_VALUE_MAX, "%s", values[i]);
+    list->count = count;
+}
+
+static void fill_config(const struct invocation *in, struct config *config)
+{
+    static const char *const local = "127.0.0.1:7443";
+    config_defaults(config);
+    (void)snprintf(config->server_domain, sizeof config->server_domain, "%s", in->domain);
+    config->server_development = in->dev;
+    if (in->listen_count > 0)
+        set_list(&config->server_listen, in->listen, in->listen_count);
+    else if (in->dev)
+        set_list(&config->server_listen, &local, 1);
+    if (in->peer_count > 0)
+        set_list(&config->federation_peer, in->peers, in->peer_count);
+}
+
+static int write_config(const struct folder *folder, const struct config *config)
+{
+    char path[FOLDER_PATH_MAX];
+    if (!folder_path(folder, "hearthd.conf", path))
+        return command_fail(NULL, "the path of the folder is too long");
+    FILE *file = fopen(path, "wxe");
+    if (file == NULL)
+        return command_fail(errno == EEXIST ? "hearthd run --dir DIR, or another folder" : NULL,
+                            "%s: %s", path, strerror(errno));
+    (void)fputs("; hearthd config describe lists every setting\n", file);
+    config_write(file, config, false);
+    bool good = fflush(file) == 0 && fsync(fileno(file)) == 0;
+    if (fclose(file) != 0 || !good)
+        return command_fail(NULL, "%s: %s", path, strerror(errno));
+    printf("wrote   %s\n", path);
+    return EXIT_DONE;
+}
+
+static int make_keys(const struct folder *folder, const struct config *config)
+{
+    char path[FOLDER_PATH_MAX];
+    if (!folder_path(folder, "keys", path))
+        return command_fail(NULL, "the path of the folder is too long");
+    struct err err =
+        keeper_init(path, bytes_str(config->server_domain), &clock_system, &rng_system);
+    if (err.code != ERR_NONE)
+        return command_fail(NULL, "%s: %s", path, err_text(err));
+    printf("made    keys                           auth root and signing, sealing, federation, "
+           "storage; mode 0400\n");
+    return EXIT_DONE;
+}
+
+/* The CA lies beside the folder, so that homeservers next to each other share it. */
+static int make_certificate(const struct invocation *in, const struct folder *folder,
+                            const struct config *config)
+{
+    char ca[FOLDER_PATH_MAX], ca_key[FOLDER_PATH_MAX], certificate[FOLDER_PATH_MAX],
+        key[FOLDER_PATH_MAX];
+    if (!in->dev) {
+        printf("note    put a certificate for %s at tls/certificate.pem and its key at tls/key.pem "
+               "(mode 0400)\n",
+               config->server_domain);
+        return EXIT_DONE;
+    }
+    if (!folder_path(folder, "../hearth-dev-ca.pem", ca) ||
+        !folder_path(folder, "../hearth-dev-ca.key", ca_key) ||
+        !folder_path(folder, config->tls_certificate, certificate) ||
+        !folder_path(folder, config->tls_key, key))
+        return command_fail(NULL, "the path of the folder is too long");
+    struct err err = tls_make_development(config->server_domain, ca, ca_key, certificate, key);
+    if (err.code != ERR_NONE)
+        return command_fail(NULL, "development certificate: %s", err_text(err));
+    printf("made    certificate                    by the development CA beside the folder, "
+           "hearth-dev-ca.pem\n");
+    return EXIT_DONE;
+}
+
+static int make_databases(const struct folder *folder, const struct config *config)
+{
+    char why[NODE_WHY_BYTES], invitation[512];
+    struct node *node = NULL;
+    struct err err = node_open(folder, config, why, &node);
+    if (err.code != ERR_NONE)
+        return command_fail(NULL, "%s", why);
+    printf("made    databases                      auth, delivery, queue, attachment\n");
+    err = node_invite(node, 7, invitation, sizeof invitation);
+    node_close(node);
+    if (err.code != ERR_NONE)
+        return command_fail(NULL, "first invitation: %s", err_text(err));
+    printf("invite  %s   1 use, 7 days\n", invitation);
+    return EXIT_DONE;
+}
+
+int command_init(const struct invocation *in)
+{
+    static struct config config;
+    struct folder folder;
+    if (in->domain == NULL || in->argc > 0) {
+        (void)command_fail("hearthd init --domain example.org --dir DIR",
+                           "init needs the domain of the homeserver, which is permanent");
+        return EXIT_USAGE;
+    }
+    if (domain_check(bytes_str(in->domain), in->dev).code != ERR_NONE) {
+        (void)command_fail(in->dev ? NULL : "for tests on one machine, names like a.test: --dev",
+                           "\"%s\" is not a domain name in lower case", in->domain);
+        return EXIT_USAGE;
+    }
+    if (folder_make(in->dir, &folder).code != ERR_NONE)
+        return command_fail(NULL, "%s: %s", in->dir, strerror(errno));
+    if (folder_lock(&folder).code != ERR_NONE)
+        return command_fail(NULL, "%s: another hearthd uses this folder", in->dir);
+    fill_config(in, &config);
+    int code = write_config(&folder, &config);
+    if (code == EXIT_DONE)
+        code = make_keys(&folder, &config);
+    if (code == EXIT_DONE)
+        code = make_certificate(in, &folder, &config);
+    if (code == EXIT_DONE)
+        code = make_databases(&folder, &config);
+    if (code == EXIT_DONE)
+        printf(
+            "note    %s is permanent: it is part of every address\nnext    hearthd run --dir %s\n",
+            in->domain, in->dir);
+    return code;
+}

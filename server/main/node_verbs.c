@@ -1,0 +1,203 @@
+/* What the operator's verbs do to a running node. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "seal/credential_chain.h"
+#include "seal/invitation.h"
+#include "server/main/backup.h"
+#include "server/main/node_inside.h"
+
+void node_log(void *self, const char *line)
+{
+    (void)self;
+    char when[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    if (gmtime_r(&now, &utc) != NULL && strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc) > 0)
+        (void)fprintf(stderr, "ts=%s %s\n", when, line);
+}
+
+static uint64_t uptime_s(void *self)
+{
+    struct node *n = self;
+    return (clock_monotonic_us(n->env.clock) - n->started_us) / 1000000;
+}
+
+static bool draining(void *self)
+{
+    struct node *n = self;
+    (void)pthread_mutex_lock(&n->lock);
+    bool is = n->draining;
+    (void)pthread_mutex_unlock(&n->lock);
+    return is;
+}
+
+/* ---- numbers */
+
+static void say_store(const char *service, struct store *store,
+                      void (*say)(void *to, const char *name, uint64_t value), void *to)
+{
+    const struct store_stats s = store_stats(store);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {
+        {"transactions", s.transactions}, {"commits", s.groups},  {"rows", s.rows},
+        {"refused", s.refused},           {"waiting", s.waiting}, {"log_bytes", s.log_bytes},
+        {"low_disk", s.low_disk},         {"stopped", s.stopped},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "store_%s_%s", service, numbers[i].name);
+        say(to, name, numbers[i].value);
+    }
+}
+
+void node_metrics(void *node, void (*say)(void *to, const char *name, uint64_t value), void *to)
+{
+    struct node *n = node;
+    metrics_each(front_metrics(n->front), say, to);
+    const struct courier_stats courier = courier_stats(n->courier);
+    say(to, "courier_delivered", courier.delivered);
+    say(to, "courier_gone", courier.gone);
+    say(to, "courier_refused", courier.refused);
+    say(to, "courier_later", courier.later);
+    say(to, "courier_lost", courier.lost);
+    say(to, "courier_waiting", courier.waiting);
+    say_store("auth", auth_store(n->auth), say, to);
+    say_store("queue", queue_store(n->queue), say, to);
+    say_store("delivery", delivery_store(n->delivery), say, to);
+    say_store("attachment", attachment_store(n->attachment), say, to);
+    jobs_each(n->jobs, say, to);
+}
+
+/* ---- verbs */
+
+struct err node_invite(struct node *n, unsigned days, char *ret_text, size_t size)
+{
+    struct buf code = BUF_INIT, root = BUF_INIT;
+    struct invitation invitation = {.domain = ""};
+    char text[INVITATION_TEXT_MAX_BYTES];
+    uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
+    struct err err = auth_invite(n->auth, 1, days, &code);
+    if (err.code == ERR_NONE)
+        err = keeper_credential(n->env.keeper, KEEPER_AS_ROOT, &root);
+    if (err.code == ERR_NONE && code.len != INVITATION_CODE_BYTES)
+        err = ERR(INTERNAL);
+    if (err.code == ERR_NONE) {
+        credential_fingerprint(buf_view(&root), fingerprint);
+        (void)snprintf(invitation.domain, sizeof invitation.domain, "%s", n->env.domain);
+        memcpy(invitation.code, code.data, INVITATION_CODE_BYTES);
+        memcpy(invitation.pin, fingerprint, INVITATION_PIN_BYTES);
+        invitation_write(&invitation, text);
+        (void)snprintf(ret_text, size, "%s", text);
+    }
+    buf_clear(&code);
+    buf_clear(&root);
+    return err;
+}
+
+static struct err invite(void *self, unsigned days, char ret_text[ADMIN_INVITATION_BYTES])
+{
+    return node_invite(self, days, ret_text, ADMIN_INVITATION_BYTES);
+}
+
+struct saying {
+    void (*say)(void *to, bool restart, const char *name);
+    void *to;
+    bool restart;
+};
+
+static void say_name(void *self, const char *name)
+{
+    struct saying *s = self;
+    if (s->say != NULL)
+        s->say(s->to, s->restart, name);
+}
+
+struct err node_reload(void *node, void (*say)(void *to, bool restart, const char *name), void *to,
+                       char ret_why[NODE_WHY_BYTES])
+{
+    struct node *n = node;
+    static struct config fresh; /* large; guarded by the lock */
+    char path[FOLDER_PATH_MAX];
+    if (!folder_path(&n->folder, "hearthd.conf", path))
+        return ERR(TOO_LARGE);
+    (void)pthread_mutex_lock(&n->lock);
+    struct err err = config_load(path, &fresh, ret_why);
+    for (size_t i = 0; err.code == ERR_NONE && i < fresh.limit_count; i++)
+        err = limits_set(front_limits(n->front), fresh.limits[i].name, fresh.limits[i].value);
+    if (err.code == ERR_NONE && !hearth_server_reload_tls(n->server)) {
+        (void)snprintf(ret_why, NODE_WHY_BYTES, "%s", hearth_server_error(n->server));
+        err = ERR(TLS_FILES);
+    }
+    if (err.code == ERR_NONE) {
+        struct saying live = {say, to, false}, restart = {say, to, true};
+        config_differences(&n->config, &fresh, true, say_name, &live);
+        config_differences(&n->config, &fresh, false, say_name, &restart);
+        n->config.server_drain_seconds = fresh.server_drain_seconds;
+    }
+    (void)pthread_mutex_unlock(&n->lock);
+    return err;
+}
+
+static void drain(void *self, uint32_t grace_s)
+{
+    struct node *n = self;
+    (void)pthread_mutex_lock(&n->lock);
+    n->grace_s = grace_s;
+    (void)pthread_mutex_unlock(&n->lock);
+    (void)pthread_kill(n->main_thread, SIGTERM);
+}
+
+struct err node_backup(struct node *n, const char *folder, uint64_t *ret_bytes,
+                       char ret_why[NODE_WHY_BYTES])
+{
+    const struct backup_part parts[] = {
+        {"db/delivery.db", delivery_store(n->delivery)},
+        {"db/queue.db", queue_store(n->queue)},
+        {"db/auth.db", auth_store(n->auth)},
+        {"db/attachment.db", attachment_store(n->attachment)},
+    };
+    return backup_make(folder, n->env.domain, parts, sizeof parts / sizeof parts[0], ret_bytes,
+                       ret_why);
+}
+
+static struct err backup(void *self, const char *folder, uint64_t *ret_bytes,
+                         char ret_why[ADMIN_WHY_BYTES])
+{
+    if (folder[0] != '/') {
+        (void)snprintf(ret_why, ADMIN_WHY_BYTES, "the folder's path must be absolute");
+        return ERR(ARGUMENT);
+    }
+    return node_backup(self, folder, ret_bytes, ret_why);
+}
+
+static struct err rotate(void *self, enum keeper_signer signer, uint8_t ret_fingerprint[32])
+{
+    struct node *n = self;
+    struct public_key key;
+    struct digest digest;
+    TRY(signer == KEEPER_AS_SIGNING ? auth_rotate(n->auth) : keeper_rotate(n->env.keeper, signer));
+    TRY(info_refresh(n->info));
+    TRY(keeper_public(n->env.keeper, signer, &key));
+    hash_once(&hash_sha256, public_key_view(&key), &digest);
+    memcpy(ret_fingerprint, digest.data, 32);
+    return ERR_OK;
+}
+
+struct admin_verbs node_verbs(struct node *node)
+{
+    return (struct admin_verbs){
+        .self = node,
+        .uptime_s = uptime_s,
+        .draining = draining,
+        .metrics = node_metrics,
+        .invite = invite,
+        .reload = node_reload,
+        .drain = drain,
+        .backup = backup,
+        .rotate = rotate,
+    };
+}

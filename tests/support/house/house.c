@@ -1,0 +1,186 @@
+#include "support/house/house.h"
+#include "support/house/visit.h"
+
+void house_init(struct house *h, uint64_t seed)
+{
+    *h = (struct house){.fake = {.now_us = 1000000, .unix_base_ms = 1800000000000},
+                        .kill_in_steps = -1};
+    h->clock = clock_of_fake(&h->fake);
+    rng_seeded_init(&h->seeded, seed);
+    h->rng = rng_of_seeded(&h->seeded);
+    h->loop = loop_new_stepped(&h->fake, &h->rng);
+    assert_non_null(h->loop);
+    h->vfs = vfs_fault_new(HOUSE_FILES);
+    assert_ok(keeper_open(NULL, bytes_str(HOUSE_DOMAIN), &h->clock, &h->rng, &h->keeper));
+    h->env = (struct front_env){.domain = HOUSE_DOMAIN,
+                                .development = true,
+                                .clock = &h->clock,
+                                .rng = &h->rng,
+                                .keeper = h->keeper};
+}
+
+static struct store_options files(const struct house *h, const char *path)
+{
+    return (struct store_options){.path = path,
+                                  .files = HOUSE_FILES,
+                                  .clock = &h->clock,
+                                  .mode = STORE_INLINE,
+                                  .no_check = true,
+                                  .relaxed = h->relaxed};
+}
+
+static void wake_courier(void *self)
+{
+    struct house *h = self;
+    if (h->courier != NULL)
+        courier_wake(h->courier);
+}
+
+static void open_services(struct house *h)
+{
+    const struct queue_options queue = {.store = files(h, "queue.db")};
+    const struct delivery_options delivery = {.store = files(h, "delivery.db"),
+                                              .wake = wake_courier,
+                                              .wake_self = h,
+                                              .control = h->delivery_control};
+    const struct auth_options auth = {.store = files(h, "auth.db")};
+    const struct attachment_options attachment = {.store = files(h, "attachment.db")};
+    assert_ok(queue_open(&h->env, &queue, &h->queue));
+    assert_ok(delivery_open(&h->env, &delivery, &h->delivery));
+    assert_ok(auth_open(&h->env, &auth, &h->auth));
+    assert_ok(attachment_open(&h->env, &attachment, &h->attachment));
+    const struct courier_options courier = {.store = delivery_store(h->delivery),
+                                            .outbox = delivery_outbox(h->delivery),
+                                            .queue = h->queue,
+                                            .loop = h->loop,
+                                            .refused = delivery_refused,
+                                            .refused_self = h->delivery};
+    assert_ok(courier_new(&h->env, &courier, &h->courier));
+}
+
+void house_open(struct house *h)
+{
+    assert_ok(front_new(&h->env, &h->front_options, &h->front));
+    if (!h->limits)
+        limits_switch_off(front_limits(h->front));
+    open_services(h);
+    const struct hearth_interceptor interceptor = front_interceptor(h->front);
+    const struct hearth_server_options options = {
+        .interceptors = &interceptor,
+        .interceptor_count = 1,
+        .limits = {.accepts_per_s = 1000, .accepts_burst = 1000}};
+    h->server = hearth_server_new(&options);
+    assert_non_null(h->server);
+    assert_ok(queue_add(h->queue, h->server));
+    assert_ok(delivery_add(h->delivery, h->server));
+    assert_ok(auth_add(h->auth, h->server));
+    assert_ok(attachment_add(h->attachment, h->server));
+    assert_true(hearth_server_listen(h->server, "pipe:house", NULL));
+    assert_true(hearth_server_start_on(h->server, h->loop));
+    h->lives++;
+}
+
+static void close_all(struct house *h)
+{
+    struct courier *courier = h->courier;
+    hearth_server_free(h->server);
+    h->courier = NULL; /* nobody wakes it any more */
+    courier_free(courier);
+    attachment_close(h->attachment);
+    auth_close(h->auth);
+    delivery_close(h->delivery);
+    queue_close(h->queue);
+    while (loop_step(h->loop))
+        ;
+    front_free(h->front);
+}
+
+void house_shut(struct house *h)
+{
+    house_settle(h);
+    close_all(h);
+}
+
+void house_kill(struct house *h)
+{
+    vfs_power_off_after(h->vfs, 0); /* nothing is written from here on */
+    close_all(h);
+    if (h->power)
+        vfs_power_on(h->vfs, rng_seeded_next(&h->seeded));
+    else
+        vfs_restart(h->vfs);
+    vfs_power_off_after(h->vfs, -1);
+}
+
+void house_close(struct house *h)
+{
+    h->kill_in_steps = -1;
+    house_shut(h);
+    hearth_loop_free(h->loop);
+    keeper_close(h->keeper);
+    vfs_fault_free(h->vfs);
+}
+
+bool house_step(struct house *h)
+{
+    if (h->outside) {
+        loop_turn(h->loop);
+        return true;
+    }
+    if (h->kill_in_steps == 0 || vfs_is_off(h->vfs)) {
+        h->kill_in_steps = -1;
+        house_kill(h);
+        house_open(h);
+        return true;
+    }
+    if (h->kill_in_steps > 0)
+        h->kill_in_steps--;
+    bool did = loop_step(h->loop);
+    did |= store_turn(queue_store(h->queue));
+    did |= store_turn(delivery_store(h->delivery));
+    did |= store_turn(auth_store(h->auth));
+    did |= store_turn(attachment_store(h->attachment));
+    return did;
+}
+
+void house_settle(struct house *h)
+{
+    if (h->outside) {
+        house_wait_ms(h, 0);
+        return;
+    }
+    while (house_step(h))
+        ;
+}
+
+void house_run_ms(struct house *h, uint64_t ms)
+{
+    uint64_t until_us = h->fake.now_us + ms * 1000;
+    if (h->outside) {
+        house_wait_ms(h, ms);
+        return;
+    }
+    for (;;) {
+        house_settle(h);
+        uint64_t due_us = timers_next_due_us(&h->loop->env.timers);
+        if (due_us > until_us)
+            break;
+        if (due_us > h->fake.now_us)
+            h->fake.now_us = due_us;
+    }
+    h->fake.now_us = until_us;
+    house_settle(h);
+}
+
+void house_expire(struct house *h)
+{
+    bool more = true;
+    for (int i = 0; more; i++) {
+        assert_true(i < 10000);
+        more = queue_expire(h->queue);
+        more |= delivery_expire(h->delivery);
+        more |= auth_expire(h->auth);
+        more |= attachment_expire(h->attachment);
+        house_settle(h);
+    }
+}

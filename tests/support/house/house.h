@@ -1,0 +1,88 @@
+/* The whole server in one process, for tests: keeper, front, every service, courier and
+ * hearth_server on "pipe:house", with a fake clock and one seed; stores inline, on a file layer
+ * that can be killed.
+ *
+ *     house_init(&h, seed); house_open(&h);
+ *     ... clients on h.loop, "pipe:house@10.0.0.1" ...
+ *     house_kill(&h); house_open(&h);          as kill -9 would, then another life
+ *     house_close(&h);
+ *
+ * Nothing happens but inside house_settle() and house_run_ms(). A kill can be set to come in the
+ * middle of those, after so many steps of the loop and the stores, or changes of the files; the
+ * next life then begins at once.
+ */
+#ifndef TESTS_SUPPORT_HOUSE_H
+#define TESTS_SUPPORT_HOUSE_H
+
+#include "net/loop.h"
+#include "net/server.h"
+#include "server/attachment/attachment.h"
+#include "server/auth/auth.h"
+#include "server/courier/courier.h"
+#include "server/delivery/delivery.h"
+#include "server/queue/queue.h"
+#include "support/test.h"
+#include "support/vfs_fault.h"
+
+#define HOUSE_DOMAIN "a.test"
+#define HOUSE_FILES  "house"
+
+struct house {
+    struct clock_fake fake;
+    struct clock clock;
+    struct rng_seeded seeded;
+    struct rng rng;
+    struct hearth_loop *loop; /* over all lives */
+    struct vfs_fault *vfs;
+    struct keeper *keeper;
+    struct front_env env;
+    struct front *front;
+    struct queue *queue;
+    struct delivery *delivery;
+    struct auth *auth;
+    struct attachment *attachment;
+    struct courier *courier;
+    struct hearth_server *server;
+    /* may be changed before house_open */
+    bool limits; /* buckets as shipped; else off */
+    struct front_options front_options;
+    uint32_t delivery_control;
+    bool relaxed; /* commits are not durable: a control */
+    /* kills */
+    long kill_in_steps; /* below 0: never */
+    bool power; /* and the power goes, too: what is not synced is kept or lost by the seed */
+    unsigned lives;
+    /* house_visit(): the server is another process, time and sockets are real */
+    bool outside;
+    char address[64];
+    struct hearth_tls_options tls;
+    struct public_key queue_key, sender_key; /* as GetKeys told them, in a visit */
+};
+
+void house_init(struct house *h, uint64_t seed);
+/* In the place of the three above: residents of a hearthd that serves at address
+ * ("127.0.0.1:7443"), whose certificate ca_file signed. Kills are not ours to make then;
+ * house_leave() at the end. */
+void house_visit(struct house *h, const char *address, const char *ca_file);
+void house_leave(struct house *h);
+/* What residents need to know of the house, whichever it is. */
+void house_target(const struct house *h, uint32_t number, char ret_target[64]);
+const struct public_key *house_queue_key(struct house *h);
+const struct public_key *house_sender_key(struct house *h);
+void house_open(struct house *h);
+/* Ends properly. */
+void house_shut(struct house *h);
+/* As kill -9 would, or a power cut (h->power). */
+void house_kill(struct house *h);
+/* The end of all lives. */
+void house_close(struct house *h);
+
+/* All that happens without time moving; all that happens in so much time. */
+void house_settle(struct house *h);
+void house_run_ms(struct house *h, uint64_t ms);
+/* One step; false: there is nothing to do at this time. */
+bool house_step(struct house *h);
+/* Runs of all expiries until nothing is left. */
+void house_expire(struct house *h);
+
+#endif

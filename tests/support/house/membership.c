@@ -1,0 +1,592 @@
+/* What a client does in its groups. */
+#include "mls/codec/message.h"
+#include "seal/leaf_credential.h"
+#include "support/house/resident_inside.h"
+
+#include <stdlib.h>
+
+enum { ADDS_MAX = 16, PROPOSALS_MAX = 32 };
+
+struct mls_group_config membership_config(void)
+{
+    struct mls_group_config config = MLS_GROUP_CONFIG_DEFAULT;
+    config.public_handshake = true;
+    /* own commits are merged when they are accepted, while messages of before may still wait in the
+     * queue; what others send comes in order (G3) */
+    config.past_epochs = 8;
+    return config;
+}
+
+struct bytes membership_group_id(const struct membership *m)
+{
+    return bytes_of(m->group_id, m->group_id_len);
+}
+
+void membership_clear(struct membership *m)
+{
+    group_free(m->group);
+    group_free(m->before);
+    own_package_clear(&m->self);
+    if (m->resident != NULL)
+        caller_clear(&m->caller);
+    *m = (struct membership){0};
+}
+
+struct membership *membership_new(struct resident *r)
+{
+    for (size_t i = 0; i < RESIDENT_GROUPS; i++)
+        if (r->groups[i].resident == NULL) {
+            r->groups[i].resident = r;
+            caller_init(&r->groups[i].caller, REQUEST_MEMBER, bytes_of(NULL, 0), HOUSE_DOMAIN,
+                        &r->house->clock, &r->house->rng);
+            return &r->groups[i];
+        }
+    fail_msg("more groups than a resident can be in");
+    return NULL;
+}
+
+void membership_key(struct membership *m, const uint8_t key[STATE_KEY_BYTES], uint64_t epoch)
+{
+    for (size_t i = 0; i < m->key_count; i++)
+        if (memcmp(m->keys[i], key, STATE_KEY_BYTES) == 0)
+            return;
+    size_t at = m->key_count > 0 && epoch < m->key_epoch ? 1 : 0;
+    if (m->key_count == RESIDENT_STATE_KEYS)
+        m->key_count--;
+    memmove(m->keys[at + 1], m->keys[at], (m->key_count - at) * STATE_KEY_BYTES);
+    memcpy(m->keys[at], key, STATE_KEY_BYTES);
+    m->key_count++;
+    if (at == 0)
+        m->key_epoch = epoch;
+}
+
+void membership_caller(struct membership *m)
+{
+    struct buf id = BUF_INIT;
+    struct member_id member = {membership_group_id(m), group_own_leaf(m->group)};
+    member_id_write(&id, &member);
+    caller_set_id(&m->caller, buf_view(&id));
+    buf_clear(&id);
+    sig_key_clear(&m->caller.key);
+    m->caller.key = m->self.leaf_key; /* Ed25519: nothing behind a pointer */
+}
+
+struct membership *resident_in(struct resident *r, const struct membership *group)
+{
+    for (size_t i = 0; i < RESIDENT_GROUPS; i++)
+        if (r->groups[i].in &&
+            bytes_equal(membership_group_id(&r->groups[i]), membership_group_id(group)))
+            return &r->groups[i];
+    return NULL;
+}
+
+/* ---- pieces of requests */
+
+struct access {
+    Hearth__V1__GroupAccess message;
+};
+
+static void access_of(const struct membership *m, struct access *a)
+{
+    hearth__v1__group_access__init(&a->message);
+    a->message.group_id = resident_data(membership_group_id(m));
+    a->message.state_key = resident_data(bytes_of(m->keys[0], STATE_KEY_BYTES));
+}
+
+struct record {
+    Hearth__V1__LeafRecord message;
+    Hearth__V1__QueueReference reference;
+    uint8_t wrapped[WRAPPED_KEY_BYTES];
+    uint8_t user_pseudonym[16];
+};
+
+static struct leaf_news record_news(const struct record *r)
+{
+    return (struct leaf_news){.user_pseudonym = r->user_pseudonym,
+                              .wrapped_identity_key = bytes_of(r->wrapped, sizeof r->wrapped)};
+}
+
+static void record_fill(const struct membership *m, const uint8_t pseudonym[16],
+                        const uint8_t identity_key[32], const uint8_t user_pseudonym[16],
+                        struct record *record)
+{
+    hearth__v1__leaf_record__init(&record->message);
+    assert_ok(identity_key_wrap(&m->resident->house->rng, m->identity_key, pseudonym, identity_key,
+                                record->wrapped));
+    memcpy(record->user_pseudonym, user_pseudonym, 16);
+    record->message.wrapped_identity_key =
+        resident_data(bytes_of(record->wrapped, sizeof record->wrapped));
+    record->message.user_pseudonym =
+        resident_data(bytes_of(record->user_pseudonym, sizeof record->user_pseudonym));
+    record->message.queue_reference = &record->reference;
+}
+
+static void record_own(const struct membership *m, struct record *record)
+{
+    record_fill(m, m->self.pseudonym, m->self.identity_key, m->user_pseudonym, record);
+    own_package_reference(&m->self, &record->reference);
+}
+
+/* Of a GroupInfo what the server can't compute. Owns. */
+struct parts {
+    Hearth__V1__GroupInfoParts message;
+    struct arena arena;
+    struct buf extensions;
+};
+
+static void parts_of(struct bytes group_info, struct parts *p)
+{
+    struct mls_message m;
+    arena_init(&p->arena, 1 << 20);
+    p->extensions = BUF_INIT;
+    assert_ok(mls_message_parse(group_info, &p->arena, &m));
+    extensions_write(&p->extensions, &m.group_info.extensions);
+    hearth__v1__group_info_parts__init(&p->message);
+    p->message.extensions = resident_data(buf_view(&p->extensions));
+    p->message.confirmation_tag = resident_data(m.group_info.confirmation_tag);
+    p->message.signature = resident_data(m.group_info.signature);
+}
+
+static void parts_clear(struct parts *p)
+{
+    buf_clear(&p->extensions);
+    arena_clear(&p->arena);
+}
+
+/* ---- founding */
+
+static void context_extensions(struct membership *m, struct buf *list)
+{
+    struct buf roles = BUF_INIT, sender = BUF_INIT, senders = BUF_INIT;
+    uint8_t admins[1][PSEUDONYM_BYTES];
+    memcpy(admins[0], m->user_pseudonym, PSEUDONYM_BYTES);
+    roles_write(&roles, (const uint8_t(*)[PSEUDONYM_BYTES])admins, 1);
+    external_sender_write(
+        &sender, &(struct external_sender){
+                     .signature_key = public_key_view(house_sender_key(m->resident->house)),
+                     .credential = {CREDENTIAL_BASIC, bytes_str(HOUSE_DOMAIN)}});
+    wire_write_vector(&senders, buf_view(&sender));
+    extension_write(list, EXTENSION_EXTERNAL_SENDERS, buf_view(&senders));
+    extension_write(list, ROLES_EXTENSION_TYPE, buf_view(&roles));
+    buf_clear(&roles);
+    buf_clear(&sender);
+    buf_clear(&senders);
+}
+
+static enum hearth_code create_group(struct membership *m, struct bytes reservation)
+{
+    struct resident_id id;
+    struct access access;
+    struct record record;
+    struct buf info = BUF_INIT;
+    struct mls_client client = own_package_client(m->resident, &m->self);
+    Hearth__V1__CreateGroupRequest in = HEARTH__V1__CREATE_GROUP_REQUEST__INIT;
+    assert_ok(group_make_info(m->group, &client, (struct group_info_options){true, true}, &info));
+    resident_id(m->resident, &id);
+    access_of(m, &access);
+    record_own(m, &record);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.reservation = resident_data(reservation);
+    in.group_info = resident_data(buf_view(&info));
+    in.creator = &record.message;
+    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
+                                          "CreateGroup", &in.base, NULL);
+    buf_clear(&info);
+    return code;
+}
+
+struct membership *resident_found(struct resident *r)
+{
+    struct membership *m = membership_new(r);
+    Hearth__V1__ReserveGroupIdRequest in = HEARTH__V1__RESERVE_GROUP_ID_REQUEST__INIT;
+    ProtobufCMessage *out = NULL;
+    if (resident_call(r, NULL, &hearth_delivery_descriptor, "ReserveGroupId", &in.base, &out) !=
+        HEARTH_OK) {
+        membership_clear(m);
+        return NULL;
+    }
+    const Hearth__V1__ReserveGroupIdResponse *reserved = (const void *)out;
+    uint8_t key[STATE_KEY_BYTES];
+    m->group_id_len = reserved->group_id.len;
+    assert_true(m->group_id_len <= sizeof m->group_id);
+    memcpy(m->group_id, reserved->group_id.data, m->group_id_len);
+    resident_random(r, key, sizeof key);
+    membership_key(m, key, 0);
+    resident_random(r, m->identity_key, sizeof m->identity_key);
+    resident_random(r, m->user_pseudonym, sizeof m->user_pseudonym);
+    own_package_keys(r, &m->self);
+    struct buf list = BUF_INIT;
+    context_extensions(m, &list);
+    struct extensions extensions = {buf_view(&list)};
+    struct mls_client client = own_package_client(r, &m->self);
+    struct leaf_profile profile = own_package_profile(&m->self);
+    struct mls_group_config config = membership_config();
+    assert_ok(group_create(&client, resident_suite(), &config, membership_group_id(m), &extensions,
+                           &profile, &m->group));
+    buf_clear(&list);
+    membership_caller(m);
+    enum hearth_code code =
+        create_group(m, bytes_of(reserved->reservation.data, reserved->reservation.len));
+    protobuf_c_message_free_unpacked(out, NULL);
+    m->in = code == HEARTH_OK;
+    if (!m->in)
+        membership_clear(m);
+    return code == HEARTH_OK ? m : NULL;
+}
+
+/* ---- commits */
+
+/* Somebody who is added. */
+struct adding {
+    struct resident *resident;
+    ProtobufCMessage *fetched;
+    const Hearth__V1__KeyPackageBundle *bundle;
+    struct bytes key_package; /* without MLSMessage around */
+    struct digest ref;
+    struct record record;
+    struct buf secrets;
+    Hearth__V1__JoinerPart part;
+};
+
+struct committing {
+    struct membership *m;
+    struct adding adds[ADDS_MAX];
+    size_t add_count;
+    struct buf proposals[PROPOSALS_MAX];
+    struct bytes views[PROPOSALS_MAX];
+    size_t proposal_count;
+    struct buf authenticated_data;
+    struct commit_output output;
+    struct parts parts;
+    struct arena arena;
+    Hearth__V1__JoinerPart *joiners[ADDS_MAX];
+};
+
+static enum hearth_code fetch_package(struct committing *c, struct resident *who)
+{
+    struct adding *a = &c->adds[c->add_count];
+    struct resident *by = c->m->resident;
+    struct resident_id id;
+    uint8_t token[48];
+    Hearth__V1__GetKeyPackagesRequest in = HEARTH__V1__GET_KEY_PACKAGES_REQUEST__INIT;
+    resident_id(by, &id);
+    resident_token(who, by->number, token);
+    in.idempotency = &id.message;
+    in.queue_user_id = resident_data(bytes_of(who->user_id, 16));
+    in.contact_token = resident_data(bytes_of(token, sizeof token));
+    *a = (struct adding){.resident = who};
+    enum hearth_code code =
+        resident_call(by, NULL, &hearth_queue_descriptor, "GetKeyPackages", &in.base, &a->fetched);
+    if (code != HEARTH_OK)
+        return code;
+    c->add_count++;
+    const Hearth__V1__GetKeyPackagesResponse *out = (const void *)a->fetched;
+    assert_int_equal(out->n_bundles, 1);
+    a->bundle = out->bundles[0];
+    a->key_package = bytes_of(a->bundle->key_package.data + 4, a->bundle->key_package.len - 4);
+    assert_ok(key_package_ref(a->key_package, &a->ref));
+    resident_taken(by, who, &a->ref);
+    return HEARTH_OK;
+}
+
+/* The record that lies beside a new leaf: the identity key is wrapped for the group. */
+static void fill_added(struct committing *c, struct adding *a)
+{
+    struct key_package kp;
+    struct leaf_credential credential;
+    uint8_t identity_key[32], user_pseudonym[16];
+    assert_ok(key_package_parse(a->key_package, &kp));
+    assert_ok(leaf_credential_parse(kp.leaf_node.credential.body, &credential));
+    assert_ok(identity_key_unwrap(
+        a->resident->friendship_key, credential.pseudonym,
+        bytes_of(a->bundle->wrapped_identity_key.data, a->bundle->wrapped_identity_key.len),
+        identity_key));
+    resident_random(c->m->resident, user_pseudonym, sizeof user_pseudonym);
+    record_fill(c->m, credential.pseudonym, identity_key, user_pseudonym, &a->record);
+    a->record.reference = *a->bundle->queue_reference;
+}
+
+static void add_proposal(struct committing *c, const struct adding *a, uint32_t remove)
+{
+    assert_true(c->proposal_count < PROPOSALS_MAX);
+    struct buf *b = &c->proposals[c->proposal_count];
+    if (a != NULL) {
+        wire_write_u16(b, PROPOSAL_ADD);
+        wire_write_fixed(b, a->key_package);
+    } else {
+        proposal_write(b, &(struct proposal){.type = PROPOSAL_REMOVE, .remove = remove});
+    }
+    assert_ok(buf_check(b));
+    c->views[c->proposal_count++] = buf_view(b);
+}
+
+/* The Welcome cut into one part for each joiner. */
+static void cut_welcome(struct committing *c, Hearth__V1__CommitRequest *in)
+{
+    struct mls_message m;
+    struct encrypted_group_secrets secrets;
+    size_t n = 0;
+    if (c->add_count == 0)
+        return;
+    assert_ok(mls_message_parse(buf_view(&c->output.welcome), &c->arena, &m));
+    struct wire_reader it = welcome_begin(&m.welcome);
+    while (welcome_next(&it, &secrets)) {
+        size_t i = 0;
+        while (i < c->add_count && !bytes_equal(digest_view(&c->adds[i].ref), secrets.new_member))
+            i++;
+        assert_true(i < c->add_count && n < c->add_count);
+        struct adding *a = &c->adds[i];
+        encrypted_group_secrets_write(&a->secrets, &secrets);
+        hearth__v1__joiner_part__init(&a->part);
+        a->part.encrypted_group_secrets = resident_data(buf_view(&a->secrets));
+        a->part.leaf = &a->record.message;
+        c->joiners[i] = &a->part; /* in the order of the Adds */
+        n++;
+    }
+    assert_int_equal(n, c->add_count);
+    in->joiners = c->joiners;
+    in->n_joiners = n;
+    in->welcome_group_info = resident_data(m.welcome.encrypted_group_info);
+}
+
+static void introduce(const struct committing *c, const struct adding *a, uint64_t epoch)
+{
+    struct resident *r = a->resident;
+    assert_true(r->introduction_count < RESIDENT_PACKAGES);
+    struct introduction *i = &r->introductions[r->introduction_count++];
+    *i = (struct introduction){.group_id_len = c->m->group_id_len, .ref = a->ref, .epoch = epoch};
+    memcpy(i->group_id, c->m->group_id, c->m->group_id_len);
+    memcpy(i->state_key, c->m->keys[0], STATE_KEY_BYTES);
+    memcpy(i->identity_key, c->m->identity_key, IDENTITY_KEY_BYTES);
+    memcpy(i->user_pseudonym, a->record.user_pseudonym, 16);
+}
+
+static enum hearth_code send_commit(struct committing *c)
+{
+    struct membership *m = c->m;
+    struct resident_id id;
+    struct access access;
+    ProtobufCMessage *out = NULL;
+    Hearth__V1__CommitRequest in = HEARTH__V1__COMMIT_REQUEST__INIT;
+    resident_id(m->resident, &id);
+    access_of(m, &access);
+    parts_of(buf_view(&c->output.group_info), &c->parts);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.commit = resident_data(buf_view(&c->output.commit));
+    in.group_info = &c->parts.message;
+    cut_welcome(c, &in);
+    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
+                                          "Commit", &in.base, &out);
+    if (code != HEARTH_OK) {
+        group_drop_pending(m->group);
+        return code;
+    }
+    assert_ok(group_merge_pending(m->group));
+    for (size_t i = 0; i < c->add_count; i++)
+        introduce(c, &c->adds[i], group_epoch(m->group));
+    const Hearth__V1__CommitResponse *answer = (const void *)out;
+    if (answer->state_key.len > 0) {
+        assert_int_equal(answer->state_key.len, STATE_KEY_BYTES);
+        membership_key(m, answer->state_key.data, group_epoch(m->group));
+    }
+    protobuf_c_message_free_unpacked(out, NULL);
+    return HEARTH_OK;
+}
+
+static enum hearth_code make_commit(struct committing *c, const struct commit_wish *wish)
+{
+    struct membership *m = c->m;
+    struct leaf_news news[ADDS_MAX];
+    for (size_t i = 0; i < wish->add_count; i++) {
+        enum hearth_code code = fetch_package(c, wish->add[i]);
+        if (code != HEARTH_OK)
+            return code;
+        fill_added(c, &c->adds[i]);
+        news[i] = record_news(&c->adds[i].record);
+        add_proposal(c, &c->adds[i], 0);
+    }
+    for (size_t i = 0; i < wish->remove_count; i++)
+        add_proposal(c, NULL, wish->remove[i]);
+    leaf_keys_write(&c->authenticated_data, news, c->add_count);
+    struct mls_client client = own_package_client(m->resident, &m->self);
+    const struct commit_options options = {.proposals = c->views,
+                                           .proposal_count = c->proposal_count,
+                                           .authenticated_data = buf_view(&c->authenticated_data),
+                                           .force_path = wish->add_count == 0,
+                                           .tree_beside = true,
+                                           .external_pub = true};
+    struct err err = group_commit(m->group, &client, &options, &c->output);
+    if (!err_is_ok(err)) {
+        print_message("group_commit: %s\n", err_name(err));
+        return HEARTH_UNKNOWN;
+    }
+    return send_commit(c);
+}
+
+enum hearth_code membership_commit(struct membership *m, const struct commit_wish *wish)
+{
+    struct committing *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    assert_true(wish->add_count <= ADDS_MAX);
+    c->m = m;
+    arena_init(&c->arena, 1 << 22);
+    enum hearth_code code = make_commit(c, wish);
+    for (size_t i = 0; i < c->add_count; i++) {
+        protobuf_c_message_free_unpacked(c->adds[i].fetched, NULL);
+        buf_clear(&c->adds[i].secrets);
+    }
+    for (size_t i = 0; i < c->proposal_count; i++)
+        buf_clear(&c->proposals[i]);
+    buf_clear(&c->authenticated_data);
+    commit_output_clear(&c->output);
+    parts_clear(&c->parts);
+    arena_clear(&c->arena);
+    free(c);
+    return code;
+}
+
+/* ---- messages */
+
+enum hearth_code membership_send(struct membership *m, uint32_t message)
+{
+    struct resident_id id;
+    struct access access;
+    struct buf text = BUF_INIT, sealed = BUF_INIT;
+    struct mls_client client = own_package_client(m->resident, &m->self);
+    Hearth__V1__SendMessageRequest in = HEARTH__V1__SEND_MESSAGE_REQUEST__INIT;
+    wire_write_u32(&text, message);
+    wire_write_u32(&text, m->resident->number);
+    assert_ok(group_protect(m->group, &client, buf_view(&text), bytes_of(NULL, 0), &sealed));
+    resident_id(m->resident, &id);
+    access_of(m, &access);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.message = resident_data(buf_view(&sealed));
+    in.notify = true;
+    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
+                                          "SendMessage", &in.base, NULL);
+    buf_clear(&text);
+    buf_clear(&sealed);
+    return code;
+}
+
+enum hearth_code membership_leave(struct membership *m)
+{
+    struct resident_id id;
+    struct access access;
+    struct buf proposal = BUF_INIT, message = BUF_INIT;
+    struct mls_client client = own_package_client(m->resident, &m->self);
+    Hearth__V1__ProposeSelfRemoveRequest in = HEARTH__V1__PROPOSE_SELF_REMOVE_REQUEST__INIT;
+    proposal_write(&proposal,
+                   &(struct proposal){.type = PROPOSAL_REMOVE, .remove = group_own_leaf(m->group)});
+    assert_ok(
+        group_propose(m->group, &client, buf_view(&proposal), bytes_of(NULL, 0), &message, NULL));
+    resident_id(m->resident, &id);
+    access_of(m, &access);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.proposal = resident_data(buf_view(&message));
+    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
+                                          "ProposeSelfRemove", &in.base, NULL);
+    buf_clear(&proposal);
+    buf_clear(&message);
+    return code;
+}
+
+/* ---- resync */
+
+/* The GroupInfo of the epoch that a pending external commit leads to: of a copy that is there. */
+static void info_ahead(const struct membership *m, const struct mls_group *joining,
+                       struct buf *info)
+{
+    struct buf state = BUF_INIT;
+    struct mls_group *copy = NULL;
+    struct mls_client client = own_package_client(m->resident, &m->self);
+    assert_ok(group_write(joining, &state));
+    assert_ok(group_read(&client, buf_view(&state), &copy));
+    assert_ok(group_merge_pending(copy));
+    assert_ok(group_make_info(copy, &client, (struct group_info_options){false, true}, info));
+    group_free(copy);
+    buf_clear(&state);
+}
+
+static enum hearth_code send_resync(struct membership *m, struct bytes commit,
+                                    const struct record *record, struct mls_group *joining)
+{
+    struct resident_id id;
+    struct access access;
+    struct parts parts;
+    struct buf info = BUF_INIT;
+    struct record own = *record;
+    Hearth__V1__ResyncRequest in = HEARTH__V1__RESYNC_REQUEST__INIT;
+    info_ahead(m, joining, &info);
+    parts_of(buf_view(&info), &parts);
+    resident_id(m->resident, &id);
+    access_of(m, &access);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.commit = resident_data(commit);
+    in.group_info = &parts.message;
+    in.leaf = &own.message;
+    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
+                                          "Resync", &in.base, NULL);
+    parts_clear(&parts);
+    buf_clear(&info);
+    return code;
+}
+
+static enum hearth_code resync_from(struct membership *m,
+                                    const Hearth__V1__GetExternalCommitInfoResponse *answer)
+{
+    struct record *record = calloc(1, sizeof *record);
+    struct buf data = BUF_INIT, commit = BUF_INIT;
+    struct mls_group *joining = NULL;
+    struct mls_client client = own_package_client(m->resident, &m->self);
+    struct leaf_profile profile = own_package_profile(&m->self);
+    struct mls_group_config config = membership_config();
+    assert_non_null(record);
+    record_own(m, record);
+    struct leaf_news news = record_news(record);
+    leaf_keys_write(&data, &news, 1);
+    struct external_join join = {
+        .group_info = bytes_of(answer->group_info.data, answer->group_info.len),
+        .ratchet_tree = bytes_of(answer->ratchet_tree.data, answer->ratchet_tree.len),
+        .resync = true,
+        .former_leaf = group_own_leaf(m->group),
+        .authenticated_data = buf_view(&data)};
+    assert_ok(group_join_external(&client, &config, &join, &profile, &commit, &joining));
+    enum hearth_code code = send_resync(m, buf_view(&commit), record, joining);
+    if (code == HEARTH_OK) {
+        assert_ok(group_merge_pending(joining));
+        group_free(m->before);
+        m->before = m->group;
+        m->group = joining;
+        m->broken = m->deaf = false;
+        membership_caller(m);
+    } else {
+        group_free(joining);
+    }
+    buf_clear(&data);
+    buf_clear(&commit);
+    free(record);
+    return code;
+}
+
+enum hearth_code membership_resync(struct membership *m)
+{
+    struct access access;
+    Hearth__V1__GetExternalCommitInfoRequest in =
+        HEARTH__V1__GET_EXTERNAL_COMMIT_INFO_REQUEST__INIT;
+    ProtobufCMessage *out = NULL;
+    access_of(m, &access);
+    in.group = &access.message;
+    enum hearth_code code = resident_call(m->resident, NULL, &hearth_delivery_descriptor,
+                                          "GetExternalCommitInfo", &in.base, &out);
+    if (code != HEARTH_OK)
+        return code;
+    code = resync_from(m, (const void *)out);
+    protobuf_c_message_free_unpacked(out, NULL);
+    return code;
+}

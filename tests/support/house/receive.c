@@ -1,0 +1,299 @@
+/* What comes out of a client's queue. */
+#include "crypto/hash.h"
+#include "mls/codec/message.h"
+#include "mls/member/group_state.h" /* the leaf's private key: group.h has no door for it yet */
+#include "support/house/resident_inside.h"
+#include "wire/reader.h"
+
+/* ---- joining */
+
+static struct own_package *package_by_tag(struct resident *r, const uint8_t tag[16])
+{
+    for (size_t i = 0; i < RESIDENT_PACKAGES; i++)
+        if (r->packages[i].made && memcmp(r->packages[i].tag, tag, 16) == 0)
+            return &r->packages[i];
+    return NULL;
+}
+
+static const struct introduction *introduction_for(const struct resident *r,
+                                                   const struct digest *ref)
+{
+    for (size_t i = 0; i < r->introduction_count; i++)
+        if (bytes_equal(digest_view(&r->introductions[i].ref), digest_view(ref)))
+            return &r->introductions[i];
+    fail_msg("a Welcome of a commit that nobody said was accepted");
+    return NULL;
+}
+
+static void fetch_tree(struct resident *r, const struct own_package *p, struct membership *m,
+                       uint64_t epoch, ProtobufCMessage **out)
+{
+    struct caller joiner;
+    Hearth__V1__GroupAccess access = HEARTH__V1__GROUP_ACCESS__INIT;
+    Hearth__V1__GetWelcomeInfoRequest in = HEARTH__V1__GET_WELCOME_INFO_REQUEST__INIT;
+    caller_init(&joiner, REQUEST_JOINER, digest_view(&p->ref), HOUSE_DOMAIN, &r->house->clock,
+                &r->house->rng);
+    sig_key_clear(&joiner.key);
+    joiner.key = p->leaf_key;
+    access.group_id = resident_data(membership_group_id(m));
+    access.state_key = resident_data(bytes_of(m->keys[0], STATE_KEY_BYTES));
+    in.group = &access;
+    in.epoch = epoch;
+    enum hearth_code code =
+        resident_call(r, &joiner, &hearth_delivery_descriptor, "GetWelcomeInfo", &in.base, out);
+    if (code != HEARTH_OK)
+        fail_msg("GetWelcomeInfo: %s: %s", hearth_code_name(code), r->last.message);
+    caller_clear(&joiner);
+}
+
+static void join(struct resident *r, struct own_package *p, struct bytes welcome)
+{
+    const struct introduction *i = introduction_for(r, &p->ref);
+    struct membership *m = membership_new(r);
+    ProtobufCMessage *out = NULL;
+    memcpy(m->group_id, i->group_id, i->group_id_len);
+    m->group_id_len = i->group_id_len;
+    membership_key(m, i->state_key, i->epoch - 1);
+    memcpy(m->identity_key, i->identity_key, IDENTITY_KEY_BYTES);
+    memcpy(m->user_pseudonym, i->user_pseudonym, 16);
+    fetch_tree(r, p, m, i->epoch, &out);
+    const Hearth__V1__GetWelcomeInfoResponse *info = (const void *)out;
+    struct mls_client client = own_package_client(r, p);
+    struct mls_group_config config = membership_config();
+    assert_ok(group_join(&client, &config, &p->bundle, welcome,
+                         bytes_of(info->ratchet_tree.data, info->ratchet_tree.len), NULL,
+                         &m->group));
+    protobuf_c_message_free_unpacked(out, NULL);
+    assert_int_equal(group_epoch(m->group), i->epoch);
+    m->first_epoch = i->epoch;
+    m->self = *p; /* moves */
+    *p = (struct own_package){.made = true, .used = true};
+    membership_caller(m);
+    m->in = true;
+    r->welcomes++;
+}
+
+static void welcome_item(struct resident *r, const struct queue_item *item, struct buf *scratch)
+{
+    struct own_package *p = package_by_tag(r, item->tag);
+    struct key_package kp;
+    struct delivery_item d;
+    assert_non_null(p); /* each KeyPackage is used once */
+    assert_ok(key_package_parse(buf_view(&p->bundle.key_package), &kp));
+    assert_ok(fan_out_open_joiner(&resident_suite()->hpke, secret_view(&p->bundle.init_key),
+                                  kp.init_key, item->body, scratch, &d));
+    assert_int_equal(d.kind, DELIVERY_WELCOME);
+    join(r, p, d.body);
+}
+
+/* ---- a group's items */
+
+static uint64_t epoch_of(struct bytes message)
+{
+    struct arena arena;
+    struct mls_message m;
+    arena_init(&arena, 1 << 22);
+    assert_ok(mls_message_parse(message, &arena, &m));
+    uint64_t epoch = m.wire_format == WIRE_FORMAT_PUBLIC_MESSAGE
+                         ? m.public_message.content.content.epoch
+                         : m.private_message.epoch;
+    arena_clear(&arena);
+    return epoch;
+}
+
+static void message_item(struct membership *m, struct bytes message)
+{
+    struct resident *r = m->resident;
+    struct mls_client client = own_package_client(r, &m->self);
+    struct mls_received received = {0};
+    struct err err = group_process(m->group, &client, message, &received);
+    if (!err_is_ok(err) && m->before != NULL)
+        err = group_process(m->before, &client, message, &received);
+    if (!err_is_ok(err) && (m->broken || m->before != NULL))
+        return; /* of an epoch that was missed */
+    assert_ok(err);
+    assert_int_equal(received.type, MLS_RECEIVED_APPLICATION);
+    struct wire_reader in = wire_reader_of(received.application_data);
+    assert_true(r->got_count < RESIDENT_GOT);
+    struct got *got = &r->got[r->got_count++];
+    *got = (struct got){.in = m, .epoch = received.epoch};
+    got->message = wire_read_u32(&in);
+    got->sender = wire_read_u32(&in);
+    assert_ok(wire_reader_end(&in));
+    mls_received_clear(&received);
+}
+
+/* Handshake messages, into the group of now or, if they are older, into that of before. */
+static void handshake_item(struct membership *m, struct bytes message, bool is_commit)
+{
+    struct mls_client client = own_package_client(m->resident, &m->self);
+    struct mls_received received = {0};
+    client.policy.any_resync = true; /* whose leaf it replaces, the server has checked */
+    bool old = epoch_of(message) < group_epoch(m->group);
+    if (m->deaf && is_commit)
+        m->broken = true;
+    if (m->broken)
+        return;
+    struct mls_group *group = old ? m->before : m->group;
+    if (group == NULL && old)
+        fail_msg("a handshake message of an epoch that is over");
+    struct err err = group_process(group, &client, message, &received);
+    if (!err_is_ok(err) && old)
+        return; /* what was before the resync may have been broken */
+    assert_ok(err);
+    if (is_commit) {
+        assert_int_equal(received.type, MLS_RECEIVED_COMMIT);
+        bool removed = mls_staged_removes_us(received.staged);
+        assert_ok(group_merge(group, &received.staged));
+        if (removed && !old) {
+            m->in = false;
+            m->left = true;
+        }
+    }
+    mls_received_clear(&received);
+}
+
+static void state_key_item(struct membership *m, struct bytes body)
+{
+    const struct mls_group *groups[] = {m->group, m->before};
+    uint8_t key[STATE_KEY_BYTES];
+    uint64_t epoch;
+    for (size_t i = 0; i < 2 && groups[i] != NULL; i++) {
+        struct public_key own;
+        const struct secret *private_key = &groups[i]->keys.leaf;
+        if (private_key->len == 0)
+            continue;
+        assert_ok(kem_public_of(resident_suite()->hpke.kem, secret_view(private_key), &own));
+        if (!err_is_ok(state_key_open(&resident_suite()->hpke, secret_view(private_key),
+                                      public_key_view(&own), membership_group_id(m), body, &epoch,
+                                      key)))
+            continue;
+        membership_key(m, key, epoch);
+        return;
+    }
+    m->resident->faults++; /* to a leaf that we had for a moment */
+}
+
+static void group_item(struct membership *m, const struct delivery_item *d)
+{
+    struct resident *r = m->resident;
+    struct bytes commit, hash, leaves, message;
+    enum delivery_reason reason;
+    switch (d->kind) {
+    case DELIVERY_MESSAGE:
+        message_item(m, d->body);
+        break;
+    case DELIVERY_COMMIT:
+        assert_ok(delivery_commit_parse(d->body, &commit, &hash, &leaves));
+        handshake_item(m, commit, true);
+        r->commits++;
+        break;
+    case DELIVERY_PROPOSAL:
+        assert_ok(delivery_proposal_parse(d->body, &reason, &message));
+        handshake_item(m, message, false);
+        r->proposals++;
+        break;
+    case DELIVERY_STATE_KEY:
+        state_key_item(m, d->body);
+        break;
+    case DELIVERY_DELETED:
+        m->in = false;
+        m->left = true;
+        break;
+    case DELIVERY_LEAF_NEWS:
+        break;
+    default:
+        fail_msg("an item of kind %d", (int)d->kind);
+    }
+}
+
+static void delivery_item(struct resident *r, const struct queue_item *item, struct buf *scratch)
+{
+    struct membership *m = NULL;
+    struct delivery_item d;
+    if (fan_out_is_joiner(item->body)) {
+        welcome_item(r, item, scratch);
+        return;
+    }
+    for (size_t i = 0; i < RESIDENT_GROUPS; i++)
+        if (r->groups[i].group != NULL && memcmp(r->groups[i].self.tag, item->tag, 16) == 0)
+            m = &r->groups[i];
+    assert_non_null(m);
+    if (m->left)
+        fail_msg("G5: something came after the removal");
+    for (size_t i = 0; i < m->key_count; i++)
+        if (err_is_ok(fan_out_open(m->keys[i], membership_group_id(m), item->body, scratch, &d))) {
+            group_item(m, &d);
+            return;
+        }
+    fail_msg("an item under a state key that we never had");
+}
+
+/* ---- items */
+
+static void hash_of(const Hearth__V1__QueueItem *item, uint8_t hash[8])
+{
+    struct digest digest;
+    hash_once(&hash_sha256, bytes_of(item->sealed.data, item->sealed.len), &digest);
+    memcpy(hash, digest.data, 8);
+}
+
+void resident_item(struct resident *r, const Hearth__V1__QueueItem *item)
+{
+    struct buf scratch = BUF_INIT, inner = BUF_INIT; /* the item's views lie in the first */
+    struct queue_item inside;
+    uint8_t hash[8];
+    hash_of(item, hash);
+    assert_true(item->sequence < RESIDENT_ITEMS);
+    if (item->sequence < r->seen) { /* Q3 */
+        assert_memory_equal(hash, r->hashes[item->sequence], sizeof hash);
+        r->repeats++;
+        return;
+    }
+    assert_int_equal(item->sequence, r->seen); /* Q2 */
+    memcpy(r->hashes[r->seen++], hash, sizeof hash);
+    assert_ok(queue_ratchet_open(&r->ratchet, secret_view(&r->queue_private),
+                                 public_key_view(&r->queue_public),
+                                 bytes_of(item->sealed.data, item->sealed.len), &scratch, &inside));
+    switch (inside.kind) {
+    case QUEUE_ITEM_DELIVERY:
+        delivery_item(r, &inside, &inner);
+        break;
+    case QUEUE_ITEM_GAP:
+        r->gaps++;
+        break;
+    case QUEUE_ITEM_LAST_RESORT:
+        r->last_resorts++;
+        break;
+    default:
+        break;
+    }
+    buf_clear(&inner);
+    buf_clear(&scratch);
+}
+
+void resident_sync(struct resident *r, uint32_t most)
+{
+    for (;;) {
+        Hearth__V1__DequeueRequest in = HEARTH__V1__DEQUEUE_REQUEST__INIT;
+        ProtobufCMessage *out = NULL;
+        in.ack_up_to = !r->greedy && r->seen > 0 ? r->seen - 1 : 0;
+        in.most = most;
+        enum hearth_code code =
+            resident_call(r, &r->client, &hearth_queue_descriptor, "Dequeue", &in.base, &out);
+        if (code != HEARTH_OK)
+            fail_msg("Dequeue: %s: %s", hearth_code_name(code), r->last.message);
+        const Hearth__V1__DequeueResponse *answer = (const void *)out;
+        uint64_t before = r->seen;
+        if (in.ack_up_to > r->acked)
+            r->acked = in.ack_up_to;
+        for (size_t i = 0; i < answer->n_items; i++) {
+            assert_true(r->acked == 0 || answer->items[i]->sequence > r->acked); /* Q4 */
+            resident_item(r, answer->items[i]);
+        }
+        bool more = answer->left > 0 || answer->n_items > 0;
+        protobuf_c_message_free_unpacked(out, NULL);
+        if (!more || (r->greedy && r->seen == before))
+            return;
+    }
+}

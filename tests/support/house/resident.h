@@ -1,0 +1,159 @@
+/* A client of the house, for tests: has a queue, publishes KeyPackages, founds groups with
+ * mls_member, adds and removes others, sends, receives, leaves, resyncs. What the server answers is
+ * returned; what the client itself can't do, or what may not happen (a gap in the queue, an item
+ * that does not open, something after a removal), fails the running test.
+ *
+ * Every call is repeated under the same idempotency id until the answer is definite, through kills
+ * of the house.
+ *
+ * Two things that a client gets from a Welcome's GroupInfo, lib/mls/member does not hand out yet:
+ * an introduction says them (group id, state key, epoch), from whoever adds.
+ */
+#ifndef TESTS_SUPPORT_RESIDENT_H
+#define TESTS_SUPPORT_RESIDENT_H
+
+#include "hearth/v1/delivery_rpc.h"
+#include "hearth/v1/queue_rpc.h"
+#include "mls/member/group.h"
+#include "seal/delivery_body.h"
+#include "seal/fan_out.h"
+#include "seal/names.h"
+#include "seal/queue_ratchet.h"
+#include "support/house/house.h"
+#include "support/server/caller.h"
+
+enum {
+    RESIDENT_PACKAGES = 24,
+    RESIDENT_GROUPS = 8,
+    RESIDENT_STATE_KEYS = 16,
+    RESIDENT_ITEMS = 20000,
+    RESIDENT_GOT = 8192,
+};
+
+/* A KeyPackage of ours with what belongs to it. */
+struct own_package {
+    bool made, used;
+    struct key_package_bundle bundle;
+    struct digest ref;
+    struct sig_key leaf_key;
+    uint8_t tag[16], pseudonym[16], identity_key[32];
+    struct buf credential, reference, reference_signature;
+};
+
+struct membership {
+    struct resident *resident;
+    bool in;   /* as far as we know */
+    bool left; /* was removed: nothing may come any more */
+    uint8_t group_id[NAME_MAX_BYTES];
+    size_t group_id_len;
+    uint8_t keys[RESIDENT_STATE_KEYS][STATE_KEY_BYTES]; /* newest first */
+    size_t key_count;
+    uint64_t key_epoch;                       /* the first came with */
+    uint8_t identity_key[IDENTITY_KEY_BYTES]; /* the group's */
+    struct mls_group *group;
+    struct mls_group *before; /* of before a resync: for messages that came meanwhile */
+    struct own_package self;  /* leaf key, tag, credential; bundle empty for founders */
+    uint8_t user_pseudonym[16];
+    struct caller caller;
+    uint64_t first_epoch; /* that we read */
+    bool broken;          /* a commit could not be processed: resync */
+    bool deaf;            /* test: commits are not processed */
+};
+
+/* An application message that was read. */
+struct got {
+    const struct membership *in;
+    uint64_t epoch;
+    uint32_t message;
+    uint32_t sender;
+};
+
+/* What an adder tells whom it adds. */
+struct introduction {
+    uint8_t group_id[NAME_MAX_BYTES];
+    size_t group_id_len;
+    uint8_t state_key[STATE_KEY_BYTES], identity_key[IDENTITY_KEY_BYTES];
+    uint8_t user_pseudonym[16];
+    struct digest ref;
+    uint64_t epoch; /* that the Welcome leads to */
+};
+
+struct resident {
+    struct house *house;
+    uint32_t number;
+    char target[64];
+    struct hearth_channel *channel;
+    struct caller user, client; /* of the queue */
+    uint8_t user_id[16], client_id[16];
+    uint8_t contact_key[32], friendship_key[32];
+    struct sig_key client_key; /* of the ClientCredential */
+    struct secret queue_private;
+    struct public_key queue_public;
+    struct queue_ratchet ratchet;
+    uint64_t seen;                     /* items opened: the next number */
+    uint64_t acked;                    /* told so */
+    bool greedy;                       /* never acknowledges */
+    uint8_t hashes[RESIDENT_ITEMS][8]; /* of items, to compare repeats */
+    struct own_package packages[RESIDENT_PACKAGES];
+    struct membership groups[RESIDENT_GROUPS];
+    struct digest taken[RESIDENT_PACKAGES]; /* refs of ours that were handed out (K1) */
+    size_t taken_count;
+    struct introduction introductions[RESIDENT_PACKAGES];
+    size_t introduction_count;
+    struct got got[RESIDENT_GOT];
+    size_t got_count;
+    unsigned welcomes, commits, proposals, gaps, repeats, last_resorts, faults;
+    unsigned retries; /* of calls */
+    struct hearth_status last;
+};
+
+/* ---- calls */
+
+ProtobufCBinaryData resident_data(struct bytes view);
+/* caller NULL: unsigned. out may be NULL; else the caller's to free. Repeats until definite. */
+enum hearth_code resident_call(struct resident *r, struct caller *caller,
+                               const struct hearth_service *service, const char *method,
+                               const ProtobufCMessage *in, ProtobufCMessage **out);
+/* 16 random bytes, in the init of a message. */
+struct resident_id {
+    uint8_t bytes[16];
+    Hearth__V1__Idempotency message;
+};
+void resident_id(struct resident *r, struct resident_id *id);
+void resident_random(struct resident *r, void *out, size_t len);
+
+/* ---- life */
+
+/* Makes keys, and a queue in the house. */
+void resident_init(struct resident *r, struct house *h, uint32_t number);
+void resident_clear(struct resident *r);
+enum hearth_code resident_publish(struct resident *r, size_t count);
+/* A token that lets others fetch r's KeyPackages. */
+void resident_token(struct resident *r, uint32_t contact, uint8_t token[48]);
+
+/* ---- groups */
+
+/* NULL, and r->last, when it is refused. */
+struct membership *resident_found(struct resident *r);
+struct membership *resident_in(struct resident *r, const struct membership *group);
+/* A commit that adds these and removes those (others' memberships of the same group); both may be
+ * empty. */
+struct commit_wish {
+    struct resident *const *add;
+    size_t add_count;
+    const uint32_t *remove; /* leaf indices */
+    size_t remove_count;
+};
+enum hearth_code membership_commit(struct membership *m, const struct commit_wish *wish);
+enum hearth_code membership_send(struct membership *m, uint32_t message);
+enum hearth_code membership_leave(struct membership *m);
+enum hearth_code membership_resync(struct membership *m);
+struct bytes membership_group_id(const struct membership *m);
+
+/* Fetches and opens what waits, `most` items at a time (0: as many as there are), acknowledging
+ * what was opened; until nothing is left. */
+void resident_sync(struct resident *r, uint32_t most);
+/* One item. */
+void resident_item(struct resident *r, const Hearth__V1__QueueItem *item);
+
+#endif

@@ -1,0 +1,114 @@
+/* Calls of a client: signed, waited for, repeated. */
+#include <stdio.h>
+
+#include "support/house/resident.h"
+
+enum { TRIES = 60, PATIENCE_MS = 60000 };
+
+ProtobufCBinaryData resident_data(struct bytes view)
+{
+    return (ProtobufCBinaryData){view.len, (uint8_t *)(uintptr_t)view.data};
+}
+
+void resident_random(struct resident *r, void *out, size_t len)
+{
+    assert_ok(rng_fill(&r->house->rng, out, len));
+}
+
+void resident_id(struct resident *r, struct resident_id *id)
+{
+    resident_random(r, id->bytes, sizeof id->bytes);
+    hearth__v1__idempotency__init(&id->message);
+    id->message.id = resident_data(bytes_of(id->bytes, sizeof id->bytes));
+}
+
+static const struct hearth_endpoint *endpoint_of(const struct hearth_service *service,
+                                                 const char *method)
+{
+    char path[100];
+    (void)snprintf(path, sizeof path, "/%s/%s", service->name, method);
+    for (size_t i = 0; i < service->endpoint_count; i++)
+        if (strcmp(service->endpoints[i].path, path) == 0)
+            return &service->endpoints[i];
+    fail_msg("no method %s", method);
+    return NULL;
+}
+
+struct waiting {
+    struct resident *resident;
+    bool done;
+    enum hearth_code code;
+    ProtobufCMessage *out;
+};
+
+static ProtobufCMessage *copy_of(const ProtobufCMessage *message)
+{
+    size_t len = protobuf_c_message_get_packed_size(message);
+    uint8_t *bytes = malloc(len + 1);
+    assert_non_null(bytes);
+    (void)protobuf_c_message_pack(message, bytes);
+    ProtobufCMessage *copy = protobuf_c_message_unpack(message->descriptor, NULL, len, bytes);
+    assert_non_null(copy);
+    free(bytes);
+    return copy;
+}
+
+static void on_done(const struct hearth_status *status, const ProtobufCMessage *out, void *arg)
+{
+    struct waiting *w = arg;
+    struct hearth_status *last = &w->resident->last;
+    hearth_status_clear(last);
+    w->done = true;
+    w->code = last->code = status->code;
+    if (status->message != NULL)
+        last->message = strdup(status->message);
+    if (out != NULL)
+        w->out = copy_of(out);
+}
+
+static void wait_for(struct resident *r, const bool *done)
+{
+    struct house *h = r->house;
+    uint64_t until_us = h->fake.now_us + PATIENCE_MS * UINT64_C(1000);
+    while (!*done) { /* calls have a deadline: outside, too, this ends */
+        if (house_step(h))
+            continue;
+        uint64_t due_us = timers_next_due_us(&h->loop->env.timers);
+        assert_true(due_us < until_us); /* else it never ends */
+        if (due_us > h->fake.now_us)
+            h->fake.now_us = due_us;
+    }
+}
+
+static bool is_indefinite(enum hearth_code code)
+{
+    return code == HEARTH_UNAVAILABLE || code == HEARTH_CANCELLED ||
+           code == HEARTH_DEADLINE_EXCEEDED;
+}
+
+enum hearth_code resident_call(struct resident *r, struct caller *caller,
+                               const struct hearth_service *service, const char *method,
+                               const ProtobufCMessage *in, ProtobufCMessage **out)
+{
+    const struct hearth_endpoint *endpoint = endpoint_of(service, method);
+    struct hearth_call_options options = {.no_retry = true, .deadline_ms = 30000};
+    if (caller != NULL)
+        options.signer = caller_signer(caller);
+    for (int i = 0; i < TRIES; i++) {
+        struct waiting w = {.resident = r};
+        assert_non_null(hearth_channel_start(r->channel, endpoint, &options, in, on_done, &w));
+        wait_for(r, &w.done);
+        if (!is_indefinite(w.code)) {
+            if (out != NULL)
+                *out = w.out;
+            else if (w.out != NULL)
+                protobuf_c_message_free_unpacked(w.out, NULL);
+            return w.code;
+        }
+        r->retries++;
+        house_run_ms(r->house, 50);
+    }
+    fail_msg("%s: no definite answer, the last was %s", method,
+             r->last.message != NULL ? r->last.message : "");
+    return HEARTH_UNKNOWN;
+}

@@ -1,0 +1,181 @@
+/* What the server does for a group by itself: queues that are gone, messages that were lost,
+ * members who are silent. */
+#include "support/delivery/delivery_world.h"
+
+static struct dworld w;
+static struct member *a, *b, *c;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&w, 0, sizeof w);
+    dw_start(&w);
+    a = dw_member(&w, NULL);
+    b = dw_member(&w, NULL);
+    c = dw_member(&w, NULL);
+    dw_found(&w, a);
+    dw_add(&w, a, (struct member *[]){b, c}, 2);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    dw_end(&w);
+    return 0;
+}
+
+static void expect(enum hearth_code code)
+{
+    if (code != HEARTH_OK)
+        fail_msg("%s: %s", hearth_code_name(code), w.message);
+}
+
+static void lose_queue_of_c(void)
+{
+    c->mood = QUEUE_GONE;
+    expect(dw_say(a, "to a queue that is gone"));
+    dw_pass_s(&w, 2);
+    assert_int_equal(dw_stats(&w).notices, 1);
+    assert_int_equal(dw_stats(&w).outbox_rows, 0);
+}
+
+static void expect_proposal(struct member *m, enum delivery_reason why)
+{
+    enum delivery_reason reason;
+    struct bytes message;
+    assert_int_equal(m->seen[DELIVERY_PROPOSAL], 1);
+    assert_ok(delivery_proposal_parse(buf_view(&m->last_body), &reason, &message));
+    assert_int_equal(reason, why);
+}
+
+static void a_queue_that_is_gone_is_proposed_for_removal(void **state)
+{
+    (void)state;
+    lose_queue_of_c();
+    /* the next who brings the key makes the server act; members accept what it signs */
+    expect(dw_say(b, "next"));
+    dw_pass_s(&w, 2);
+    dw_receive(a);
+    dw_receive(b);
+    expect_proposal(a, DELIVERY_REASON_GONE);
+    expect_proposal(b, DELIVERY_REASON_GONE);
+    /* once is enough, and nothing is sent there any more */
+    expect(dw_say(b, "again"));
+    dw_pass_s(&w, 2);
+    assert_int_equal(dw_stats(&w).notices, 0);
+    dw_receive(a);
+    assert_int_equal(a->seen[DELIVERY_PROPOSAL], 1);
+    /* a commit must cover it */
+    assert_int_equal(dw_commit(b, &(struct dcommit){.no_references = true}),
+                     HEARTH_FAILED_PRECONDITION);
+    expect(dw_commit(b, &(struct dcommit){0}));
+    dw_settle(&w);
+    dw_receive(a);
+    dw_receive(b);
+    assert_int_equal(public_group_member_count(group_public(a->group)), 2);
+    /* removed: the key was rotated */
+    assert_memory_equal(a->state_key, b->state_key, STATE_KEY_BYTES);
+    assert_memory_not_equal(a->state_key, c->state_key, STATE_KEY_BYTES);
+}
+
+static void the_member_named_may_not_commit(void **state)
+{
+    (void)state;
+    lose_queue_of_c();
+    expect(dw_say(b, "next"));
+    dw_pass_s(&w, 2);
+    Hearth__V1__CommitRequest *in = dw_commit_request(c, &(struct dcommit){.no_references = true});
+    assert_int_equal(dw_commit_send(c, in), HEARTH_PERMISSION_DENIED);
+}
+
+/* An external commit voids what is pending; the server proposes again. */
+static void voided_proposals_come_again(void **state)
+{
+    (void)state;
+    lose_queue_of_c();
+    expect(dw_say(b, "next"));
+    dw_pass_s(&w, 2);
+    struct dsigner old = dw_signer(b);
+    dw_receive(a);
+    Hearth__V1__ResyncRequest *in = dw_resync_request(b, a);
+    b->read = b->item_count; /* what came before it resynced */
+    expect(dw_call(&w, "Resync", &old, &in->base));
+    assert_ok(group_merge_pending(b->group));
+    dw_settle(&w);
+    dw_receive(a);
+    expect(dw_say(a, "on"));
+    dw_pass_s(&w, 2);
+    dw_receive(b);
+    assert_int_equal(b->seen[DELIVERY_PROPOSAL], 1);
+}
+
+/* Another reference heals it before anybody was told. */
+static void another_reference_heals(void **state)
+{
+    (void)state;
+    lose_queue_of_c();
+    memset(c->ref, 0x11, sizeof c->ref);
+    c->mood = QUEUE_OK;
+    Hearth__V1__UpdateQueueReferenceRequest in;
+    struct dsigner signer = dw_signer(c);
+    hearth__v1__update_queue_reference_request__init(&in);
+    in.idempotency = dw_once(&w);
+    in.group = dw_access(&w, c->state_key);
+    in.queue_reference = dw_reference(c);
+    expect(dw_call(&w, "UpdateQueueReference", &signer, &in.base));
+    dw_pass_s(&w, 2);
+    dw_receive_all(&w);
+    assert_int_equal(a->seen[DELIVERY_PROPOSAL], 0);
+    assert_int_equal(dw_stats(&w).notices, 0);
+    expect(dw_say(a, "hello c"));
+    dw_receive_all(&w);
+    test_assert_bytes(buf_view(&c->text), bytes_str("hello c"));
+}
+
+static void losses_are_told_to_who_lost(void **state)
+{
+    (void)state;
+    c->mood = QUEUE_REFUSED;
+    expect(dw_say(a, "one"));
+    expect(dw_say(a, "two"));
+    dw_pass_s(&w, 2);
+    c->mood = QUEUE_OK;
+    expect(dw_say(a, "three"));
+    dw_pass_s(&w, 2);
+    uint64_t count = 0;
+    dw_receive_all(&w);
+    assert_int_equal(c->seen[DELIVERY_LOSS], 1);
+    assert_int_equal(b->seen[DELIVERY_LOSS], 0);
+    assert_ok(delivery_loss_parse(buf_view(&c->last_body), &count));
+    assert_int_equal(count, 2);
+}
+
+static void silent_members_are_proposed_for_removal(void **state)
+{
+    (void)state;
+    for (int month = 0; month < 6; month++) {
+        w.fake.unix_base_ms += (uint64_t)30 * 86400 * 1000;
+        dw_pass_s(&w, 1);
+        a->client.policy.now = clock_unix_ms(&w.clock) / 1000;
+        expect(dw_say(a, "hello?"));
+        expect(dw_say(b, "yes"));
+        dw_pass_s(&w, 2);
+        dw_receive(a);
+    }
+    expect_proposal(a, DELIVERY_REASON_INACTIVE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_queue_that_is_gone_is_proposed_for_removal, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_member_named_may_not_commit, setup, teardown),
+        cmocka_unit_test_setup_teardown(voided_proposals_come_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_reference_heals, setup, teardown),
+        cmocka_unit_test_setup_teardown(losses_are_told_to_who_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(silent_members_are_proposed_for_removal, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
