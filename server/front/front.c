@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "seal/at_rest.h"
 #include "server/front/inside.h"
 
 /* ---- life ---- */
@@ -14,10 +15,58 @@ static struct err prepare_prf(struct front *front)
     return ERR_OK;
 }
 
+static const char limits_aad[] = "front limits";
+
+/* One storage key for two: what limits are hashed under is made from it. */
+static struct err key_limits(struct front *front)
+{
+    uint8_t storage[KEEPER_KEY_BYTES];
+    struct digest key;
+    if (front->env->keeper == NULL)
+        return ERR_OK;
+    TRY(keeper_storage_key(front->env->keeper, KEEPER_LIMITS, storage));
+    hmac_once(&hash_sha256, bytes_of(storage, sizeof storage), BYTES_LIST(bytes_str("tags")), &key);
+    limits_set_key(front->limits, key.data);
+    bytes_wipe(storage, sizeof storage);
+    bytes_wipe(&key, sizeof key);
+    return ERR_OK;
+}
+
+struct err front_save(struct front *front, struct buf *out)
+{
+    uint8_t key[KEEPER_KEY_BYTES];
+    struct buf plain = BUF_INIT;
+    if (front->env->keeper == NULL)
+        return ERR(WRONG_STATE);
+    TRY(keeper_storage_key(front->env->keeper, KEEPER_LIMITS, key));
+    struct err err = limits_save(front->limits, &plain);
+    if (err_is_ok(err))
+        err = at_rest_seal(out, key, front->env->rng, bytes_str(limits_aad), buf_view(&plain));
+    buf_clear(&plain);
+    bytes_wipe(key, sizeof key);
+    return err;
+}
+
+struct err front_load(struct front *front, struct bytes in)
+{
+    uint8_t key[KEEPER_KEY_BYTES];
+    struct buf plain = BUF_INIT;
+    if (front->env->keeper == NULL)
+        return ERR(WRONG_STATE);
+    TRY(keeper_storage_key(front->env->keeper, KEEPER_LIMITS, key));
+    struct err err = at_rest_open(&plain, key, bytes_str(limits_aad), in);
+    if (err_is_ok(err))
+        err = limits_load(front->limits, buf_view(&plain));
+    buf_clear(&plain);
+    bytes_wipe(key, sizeof key);
+    return err;
+}
+
 static struct err fill(struct front *front)
 {
     const struct front_env *env = front->env;
     TRY(limits_new(env->clock, env->rng, &front->limits));
+    TRY(key_limits(front));
     TRY(metrics_new(&front->metrics));
     TRY(nonce_table_init(&front->nonces, env->rng));
     return prepare_prf(front);

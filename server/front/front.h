@@ -149,6 +149,12 @@ enum hearth_code front_fail_later(struct hearth_call *call, struct err err, uint
 
 /* ---- for main */
 
+/* Limits with long windows outlive the process (limit.h): what to write into a file of main's now
+ * and then and at the end, sealed under the keeper's KEEPER_LIMITS; and to read at the start,
+ * before the server serves. Need env->keeper. Load: ERR_CRYPTO_TAG or wire errors, and the limits
+ * begin anew. */
+CHECKED struct err front_save(struct front *front, struct buf *out);
+CHECKED struct err front_load(struct front *front, struct bytes in);
 /* Numbers of services go here, too (metrics.h). */
 struct metrics *front_metrics(struct front *front);
 /* Appends the metrics page. */

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "hearth/options.pb-c.h"
 #include "server/front/front.h"
 #include "server/front/nonce_table.h"
 
@@ -16,6 +17,19 @@ enum {
     LOAD_SAMPLE_MS = 100,
     LOAD_FRESH_US = 3000000, /* so long a sample says something */
 };
+
+enum {
+    /* kinds of enum request_caller that sign */
+    SIGNED_KINDS = 0x3fc,
+    UNVERIFIED_KINDS = 1 << REQUEST_MEMBER | 1 << REQUEST_JOINER,
+    OPERATOR = 1 << HEARTH__CALLER__CALLER_OPERATOR,
+};
+
+/* Does a row want a signature? */
+static inline bool admission_signs(uint32_t callers)
+{
+    return (callers & SIGNED_KINDS) != 0;
+}
 
 /* What is kept for each loop that calls come from. Made at its first call, freed by front_free().
  */
@@ -94,6 +108,16 @@ void load_call_ended(struct front_loop *at);
 /* The rung now. Without calls nothing is sampled, and what was is soon no longer so. */
 enum front_rung load_rung(const struct front_loop *at);
 uint64_t load_memory_bytes(struct front *front, uint64_t now_us);
+
+/* admit_headers.c */
+enum hearth_code admission_on_headers(struct hearth_call *call, void *self);
+/* limit_take(), but that a table without room fails closed only for what does not free resources.
+ */
+CHECKED struct err admission_take(struct admission *p, enum limit limit, struct bytes principal,
+                                  uint32_t cost, uint32_t *ret_seconds);
+enum hearth_code admission_refuse_limit(struct admission *p, struct err err, uint32_t seconds);
+/* Who it claims to be, as a limit's principal. */
+struct bytes admission_claimed(const struct admission *p);
 
 /* verify.c */
 /* Is it whom it says, under this key? Remembers the nonce when it is. */
