@@ -225,6 +225,8 @@ add_library(test_delivery STATIC EXCLUDE_FROM_ALL ${delivery_support_sources})
 target_link_libraries(test_delivery PUBLIC hearth_flags server_delivery mls_member net test_support)
 hearth_unit_tests(server_delivery server/delivery test_delivery)
 hearth_unit_tests(server_relay server/relay test_server)
+hearth_unit_tests(server_confine server/confine)
+hearth_program(delivery_bench SOURCES tests/bench/delivery_bench.c USES server_delivery mls_kit net test_support)
 hearth_unit_tests(server_info server/info net)
 # tests/support/house: the whole server in one process, and its clients. tests/flow: worlds of these.
 file(GLOB house_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/house/*.c)

@@ -26,13 +26,6 @@ struct loop_post {
 
 enum { LOOP_BUFFER_BYTES = 64 * 1024 + 16 * 1024 };
 
-struct hearth_loop_end {
-    struct hearth_loop *loop;
-    struct hearth_loop_end *next, *prev;
-    void (*fn)(void *arg);
-    void *arg;
-};
-
 struct hearth_loop {
     struct rpc_env env;      /* timers run from timer_event */
     struct event_base *base; /* NULL: stepped */
@@ -46,9 +39,9 @@ struct hearth_loop {
     bool in_turn;                   /* inside the turn's end */
     unsigned depth;                 /* inside a callback of this loop */
     struct loop_task *running_next; /* the rest of the turn's end that is running */
-    pthread_mutex_t lock;           /* guards posts, stop, ends */
-    struct hearth_loop_end *ends;   /* who wants to know when it goes */
+    pthread_mutex_t lock;           /* guards posts, stop */
     struct loop_post *post_first, **post_last;
+    struct hearth_loop_watch *watches; /* under lock */
     bool stop;
     struct pipe_net pipes;
     struct clock_fake *fake; /* stepped only */
@@ -57,6 +50,8 @@ struct hearth_loop {
     uint8_t *out; /* the same for writing */
 };
 
+/* Tells whoever watches that the loop goes. */
+void loop_say_farewell(struct hearth_loop *loop);
 /* Runs task->run before the loop sleeps again. */
 void loop_at_turn_end(struct hearth_loop *loop, struct loop_task *task);
 void loop_task_cancel(struct hearth_loop *loop, struct loop_task *task);
@@ -64,8 +59,6 @@ void loop_task_cancel(struct hearth_loop *loop, struct loop_task *task);
  * that were armed meanwhile are seen. */
 void loop_enter(struct hearth_loop *loop);
 void loop_leave(struct hearth_loop *loop);
-/* Calls everybody who wants to know that the loop goes (loop_end.c). */
-void loop_tell_end(struct hearth_loop *loop);
 /* Timers of env were changed outside of loop_enter() and loop_leave(). */
 void loop_timers_changed(struct hearth_loop *loop);
 /* One turn: waits for events at most until the next is due. A stepped loop moves its clock instead

@@ -9,7 +9,6 @@ struct inbox {
     pthread_mutex_t lock; /* guards the rest */
     struct job_list finished;
     bool posted; /* the loop has been asked to call drain */
-    bool closed; /* there is no loop any more */
 };
 
 struct err inbox_new(struct store_post post, struct inbox **ret_inbox)
@@ -61,38 +60,22 @@ void inbox_free(struct inbox *inbox)
     free(inbox);
 }
 
-void inbox_close(struct inbox *inbox)
-{
-    (void)pthread_mutex_lock(&inbox->lock);
-    inbox->closed = true;
-    (void)pthread_mutex_unlock(&inbox->lock);
-    drain(inbox);
-}
-
-/* Under the lock. */
-static bool take(struct inbox *inbox, struct job *job)
-{
-    /* Posting under the lock: the loop can't drain in between, so `posted` and the list agree. */
-    if (!inbox->posted)
-        inbox->posted = inbox->post.post(inbox->post.self, drain, inbox);
-    if (inbox->posted)
-        job_list_add(&inbox->finished, job);
-    return inbox->posted;
-}
-
 bool inbox_deliver(struct job *job)
 {
     struct inbox *inbox = job->inbox;
-    bool closed = true, taken = false;
-    if (inbox != NULL) {
-        (void)pthread_mutex_lock(&inbox->lock);
-        closed = inbox->closed;
-        taken = !closed && take(inbox, job);
-        (void)pthread_mutex_unlock(&inbox->lock);
-    }
-    if (closed)
+    if (inbox == NULL) {
         finish(job);
-    return closed || taken;
+        return true;
+    }
+    (void)pthread_mutex_lock(&inbox->lock);
+    /* Posting under the lock: the loop can't drain in between, so `posted` and the list agree. */
+    if (!inbox->posted)
+        inbox->posted = inbox->post.post(inbox->post.self, drain, inbox);
+    bool taken = inbox->posted;
+    if (taken)
+        job_list_add(&inbox->finished, job);
+    (void)pthread_mutex_unlock(&inbox->lock);
+    return taken;
 }
 
 void inbox_leave(struct job *job)

@@ -99,9 +99,6 @@ struct store_post {
 /* One per loop; several stores may share it. A loop is woken once for all that is finished. */
 struct inbox;
 CHECKED struct err inbox_new(struct store_post post, struct inbox **ret_inbox);
-/* The loop is going, in its last words: calls the `done`s that wait, and from now on they are
- * called on the store's threads. */
-void inbox_close(struct inbox *inbox);
 /* On the loop's thread, after the stores are closed and the loop has run or dropped what was
  * posted. Calls the `done`s that are left. NULL is fine. */
 void inbox_free(struct inbox *inbox);

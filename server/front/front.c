@@ -101,17 +101,34 @@ struct err front_new(struct front_env *env, const struct front_options *options,
     return ERR_OK;
 }
 
+/* What is called here may still ask for an inbox: false when none was left. */
+static bool empty_inboxes(struct front *front)
+{
+    bool any = false;
+    for (int i = 0; i < FRONT_LOOPS; i++) {
+        struct front_loop *at = atomic_load(&front->loops[i]);
+        struct inbox *inbox = at != NULL ? at->inbox : NULL;
+        if (inbox == NULL)
+            continue;
+        any = true;
+        at->inbox = NULL;
+        inbox_free(inbox);
+    }
+    return any;
+}
+
 void front_free(struct front *front)
 {
     if (front == NULL)
         return;
+    while (empty_inboxes(front))
+        ;
     for (int i = 0; i < FRONT_LOOPS; i++) {
         struct front_loop *at = atomic_load(&front->loops[i]);
         if (at == NULL)
             break;
-        hearth_loop_on_free_cancel(at->end);
-        inbox_free(at->inbox);
-        (void)pthread_mutex_destroy(&at->lock);
+        hearth_loop_watch_free(at->watch);
+        (void)pthread_mutex_destroy(&at->post_lock);
         free(at);
     }
     nonce_table_clear(&front->nonces);
@@ -175,27 +192,21 @@ static struct front_loop *find_loop(struct front *front, struct hearth_loop *loo
     for (size_t i = 0; i < FRONT_LOOPS; i++) {
         struct front_loop *at = atomic_load_explicit(&front->loops[i], memory_order_acquire);
         *ret_end = i;
-        if (at == NULL || at->loop == loop)
+        if (at == NULL || atomic_load_explicit(&at->loop, memory_order_relaxed) == loop)
             return at;
     }
     *ret_end = FRONT_LOOPS;
     return NULL;
 }
 
-/* A server frees its loops while stores still work: what they finish from now on has no loop to go
- * to. */
-static void on_loop_free(void *arg)
+static void loop_goes(void *self)
 {
-    struct front_loop *at = arg;
+    struct front_loop *at = self;
     hearth_timer_free(at->timer);
     at->timer = NULL;
-    (void)pthread_mutex_lock(&at->lock);
-    at->loop = NULL;
-    at->end = NULL;
-    struct inbox *inbox = at->inbox;
-    (void)pthread_mutex_unlock(&at->lock);
-    if (inbox != NULL)
-        inbox_close(inbox);
+    (void)pthread_mutex_lock(&at->post_lock);
+    atomic_store(&at->loop, NULL);
+    (void)pthread_mutex_unlock(&at->post_lock);
 }
 
 /* Under the lock. */
@@ -209,10 +220,10 @@ static struct front_loop *add_loop(struct front *front, struct hearth_loop *loop
     if (at == NULL)
         return NULL;
     at->front = front;
-    at->loop = loop;
-    at->end = hearth_loop_on_free(loop, on_loop_free, at);
-    if (at->end == NULL || pthread_mutex_init(&at->lock, NULL) != 0) {
-        hearth_loop_on_free_cancel(at->end);
+    atomic_init(&at->loop, loop);
+    at->watch = hearth_loop_watch_new(loop, loop_goes, at);
+    if (at->watch == NULL || pthread_mutex_init(&at->post_lock, NULL) != 0) {
+        hearth_loop_watch_free(at->watch);
         free(at);
         return NULL;
     }
@@ -232,14 +243,14 @@ struct front_loop *front_loop_of(struct front *front, struct hearth_loop *loop)
     return at;
 }
 
-/* Under its lock, so that the loop can't go meanwhile. */
+/* false once the loop is gone: what it will not bring any more, inbox_free() does. */
 static bool post_to_loop(void *self, void (*fn)(void *arg), void *arg)
 {
     struct front_loop *at = self;
-    (void)pthread_mutex_lock(&at->lock);
-    struct hearth_loop *loop = at->loop;
+    (void)pthread_mutex_lock(&at->post_lock);
+    struct hearth_loop *loop = atomic_load(&at->loop);
     bool posted = loop != NULL && hearth_loop_post(loop, fn, arg);
-    (void)pthread_mutex_unlock(&at->lock);
+    (void)pthread_mutex_unlock(&at->post_lock);
     return posted;
 }
 
@@ -249,12 +260,12 @@ struct err front_inbox(struct front *front, struct hearth_loop *loop, struct inb
     if (at == NULL)
         return ERR(NO_MEMORY);
     struct err err = ERR_OK;
-    (void)pthread_mutex_lock(&at->lock);
+    (void)pthread_mutex_lock(&at->post_lock);
     if (at->inbox == NULL)
         err = inbox_new((struct store_post){post_to_loop, at}, &at->inbox);
     if (err_is_ok(err))
         *ret_inbox = at->inbox;
-    (void)pthread_mutex_unlock(&at->lock);
+    (void)pthread_mutex_unlock(&at->post_lock);
     return err;
 }
 

@@ -65,8 +65,8 @@ enum { FRONT_LOGS_PER_S = 20 };
 CHECKED struct err front_new(struct front_env *env, const struct front_options *options,
                              struct front **ret_front);
 /* After the server and the stores, when the loops have run what was posted to them, or are gone.
- * Loops that go before the stores are closed (a server's own) are no harm: what the stores finish
- * then is called on their threads. */
+ * What stores finished for loops that went before (a server's own) is told here: what jobs point to
+ * lives until then. */
 void front_free(struct front *front);
 /* For hearth_server_options.interceptors. */
 struct hearth_interceptor front_interceptor(struct front *front);

@@ -35,8 +35,10 @@ static inline bool admission_signs(uint32_t callers)
  */
 struct front_loop {
     struct front *front;
-    _Atomic(struct hearth_loop *) loop; /* NULL: it has gone */
+    _Atomic(struct hearth_loop *) loop; /* NULL once it is gone */
     struct inbox *inbox;                /* made when asked for */
+    struct hearth_loop_watch *watch;
+    pthread_mutex_t post_lock; /* held to post and to let go: stores outlive a server's loops */
     /* the loop's thread only */
     struct hearth_timer *timer; /* exists only while calls are open: it must not outlive the loop */
     uint64_t due_us;            /* when the timer should fire; 0: not set */
@@ -45,8 +47,6 @@ struct front_loop {
     /* any thread */
     _Atomic unsigned rung;
     _Atomic uint64_t sampled_us;
-    pthread_mutex_t lock;        /* guards the rest */
-    struct hearth_loop_end *end; /* tells when the loop goes; NULL: it has gone */
 };
 
 struct front {

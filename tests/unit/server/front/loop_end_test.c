@@ -82,9 +82,12 @@ static void finished_after_the_loop_went(void **state)
     hearth_loop_free(loop);
     (void)sem_post(&go);
     store_close(store);
+    assert_int_equal(job.done, 0);
+    front_free(front);
+    front = NULL;
     assert_int_equal(job.done, 1);
     assert_ok(job.result);
-    assert_false(pthread_equal(job.thread, pthread_self()));
+    assert_true(pthread_equal(job.thread, pthread_self()));
 }
 
 static void finished_before_and_not_taken_yet(void **state)
@@ -98,6 +101,8 @@ static void finished_before_and_not_taken_yet(void **state)
     store_close(store); /* by now it is in the inbox, and the loop never ran */
     assert_int_equal(job.done, 0);
     hearth_loop_free(loop);
+    front_free(front);
+    front = NULL;
     assert_int_equal(job.done, 1);
     assert_true(pthread_equal(job.thread, pthread_self()));
 }
@@ -124,6 +129,8 @@ static void submitted_for_a_loop_that_went(void **state)
     submit(next, &job2);
     store_close(store);
     hearth_loop_free(next);
+    front_free(front);
+    front = NULL;
     assert_int_equal(job.done, 1);
     assert_int_equal(job2.done, 1);
 }
