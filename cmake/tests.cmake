@@ -202,6 +202,8 @@ add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
 target_link_libraries(test_courier PUBLIC hearth_flags server_courier net test_support)
 hearth_unit_tests(server_courier server/courier test_courier)
 hearth_unit_tests(server_attachment server/attachment net)
+# A world for each write of an upload, and a crash there.
+set_tests_properties(unit_server_attachment_durable_test PROPERTIES TIMEOUT 300)
 # The metrics page and the table of limits as their readers see them.
 hearth_program(front_page SOURCES tests/golden/front_page.c USES server_front net)
 hearth_test(golden_metrics_page COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/promtool.sh $<TARGET_FILE:front_page>)
