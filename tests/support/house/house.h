@@ -14,6 +14,8 @@
 #ifndef TESTS_SUPPORT_HOUSE_H
 #define TESTS_SUPPORT_HOUSE_H
 
+#include <stdatomic.h>
+
 #include "net/loop.h"
 #include "net/server.h"
 #include "server/attachment/attachment.h"
@@ -57,6 +59,7 @@ struct house {
     char address[64];
     struct hearth_tls_options tls;
     struct public_key queue_key, sender_key; /* as GetKeys told them, in a visit */
+    atomic_uint *writing; /* calls under way that change something; NULL: nobody asks */
 };
 
 void house_init(struct house *h, uint64_t seed);
