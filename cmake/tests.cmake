@@ -226,6 +226,7 @@ target_link_libraries(test_delivery PUBLIC hearth_flags server_delivery mls_memb
 hearth_unit_tests(server_delivery server/delivery test_delivery)
 hearth_unit_tests(server_relay server/relay test_server)
 hearth_unit_tests(server_confine server/confine)
+hearth_program(delivery_bench SOURCES tests/bench/delivery_bench.c USES server_delivery mls_kit net test_support)
 hearth_unit_tests(server_info server/info net)
 # tests/support/house: the whole server in one process, and its clients. tests/flow: worlds of these.
 file(GLOB house_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/house/*.c)

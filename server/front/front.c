@@ -60,7 +60,9 @@ void front_free(struct front *front)
         struct front_loop *at = atomic_load(&front->loops[i]);
         if (at == NULL)
             break;
+        hearth_loop_watch_free(at->watch);
         inbox_free(at->inbox);
+        (void)pthread_mutex_destroy(&at->post_lock);
         free(at);
     }
     nonce_table_clear(&front->nonces);
@@ -124,11 +126,19 @@ static struct front_loop *find_loop(struct front *front, struct hearth_loop *loo
     for (size_t i = 0; i < FRONT_LOOPS; i++) {
         struct front_loop *at = atomic_load_explicit(&front->loops[i], memory_order_acquire);
         *ret_end = i;
-        if (at == NULL || at->loop == loop)
+        if (at == NULL || atomic_load_explicit(&at->loop, memory_order_relaxed) == loop)
             return at;
     }
     *ret_end = FRONT_LOOPS;
     return NULL;
+}
+
+static void loop_goes(void *self)
+{
+    struct front_loop *at = self;
+    (void)pthread_mutex_lock(&at->post_lock);
+    atomic_store(&at->loop, NULL);
+    (void)pthread_mutex_unlock(&at->post_lock);
 }
 
 /* Under the lock. */
@@ -142,7 +152,13 @@ static struct front_loop *add_loop(struct front *front, struct hearth_loop *loop
     if (at == NULL)
         return NULL;
     at->front = front;
-    at->loop = loop;
+    atomic_init(&at->loop, loop);
+    at->watch = hearth_loop_watch_new(loop, loop_goes, at);
+    if (at->watch == NULL || pthread_mutex_init(&at->post_lock, NULL) != 0) {
+        hearth_loop_watch_free(at->watch);
+        free(at);
+        return NULL;
+    }
     atomic_store_explicit(&front->loops[end], at, memory_order_release);
     return at;
 }
@@ -159,9 +175,15 @@ struct front_loop *front_loop_of(struct front *front, struct hearth_loop *loop)
     return at;
 }
 
+/* false once the loop is gone: what it will not bring any more, inbox_free() does. */
 static bool post_to_loop(void *self, void (*fn)(void *arg), void *arg)
 {
-    return hearth_loop_post(self, fn, arg);
+    struct front_loop *at = self;
+    (void)pthread_mutex_lock(&at->post_lock);
+    struct hearth_loop *loop = atomic_load(&at->loop);
+    bool posted = loop != NULL && hearth_loop_post(loop, fn, arg);
+    (void)pthread_mutex_unlock(&at->post_lock);
+    return posted;
 }
 
 struct err front_inbox(struct front *front, struct hearth_loop *loop, struct inbox **ret_inbox)
@@ -172,7 +194,7 @@ struct err front_inbox(struct front *front, struct hearth_loop *loop, struct inb
     struct err err = ERR_OK;
     (void)pthread_mutex_lock(&front->lock);
     if (at->inbox == NULL)
-        err = inbox_new((struct store_post){post_to_loop, loop}, &at->inbox);
+        err = inbox_new((struct store_post){post_to_loop, at}, &at->inbox);
     if (err_is_ok(err))
         *ret_inbox = at->inbox;
     (void)pthread_mutex_unlock(&front->lock);

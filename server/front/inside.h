@@ -21,8 +21,10 @@ enum {
  */
 struct front_loop {
     struct front *front;
-    struct hearth_loop *loop;
-    struct inbox *inbox; /* made when asked for */
+    _Atomic(struct hearth_loop *) loop; /* NULL once it is gone */
+    struct inbox *inbox;                /* made when asked for */
+    struct hearth_loop_watch *watch;
+    pthread_mutex_t post_lock; /* held to post and to let go: stores outlive a server's loops */
     /* the loop's thread only */
     struct hearth_timer *timer; /* exists only while calls are open: it must not outlive the loop */
     uint64_t due_us;            /* when the timer should fire; 0: not set */
