@@ -117,7 +117,7 @@ static bool send_one(struct hearth_channel *channel, uint32_t leaf, int number)
     in.group = &group;
     in.message = (ProtobufCBinaryData){message.len, message.data};
     enum hearth_code code = hearth_delivery_send_message(channel, &options, &in, &out, &status);
-    if (code != HEARTH_OK && server != NULL && code != HEARTH_UNAVAILABLE)
+    if (code != HEARTH_OK && code != HEARTH_UNAVAILABLE)
         (void)fprintf(stderr, "send: %s %s\n", hearth_code_name(code),
                       status.message != NULL ? status.message : "");
     if (out != NULL)
