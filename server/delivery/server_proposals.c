@@ -256,6 +256,8 @@ static struct err submit(struct upkeep *u, bool write, uint32_t cost,
         .done = done,
         .arg = u,
     };
+    if (atomic_load(&u->d->closed))
+        return ERR(STORE_STOPPED);
     return write ? store_submit(u->d->store, u->inbox, &work)
                  : store_read(u->d->store, u->inbox, &work);
 }

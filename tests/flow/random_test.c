@@ -63,7 +63,8 @@ static void refused(struct play *p, const struct membership *m, enum hearth_code
 {
     TRACE(p, "  %s refused: %s %s\n", what, hearth_code_name(code), m->resident->last.message);
     bool stale = code == HEARTH_FAILED_PRECONDITION || code == HEARTH_UNAUTHENTICATED ||
-                 code == HEARTH_UNKNOWN;
+                 code == HEARTH_NOT_FOUND || code == HEARTH_UNKNOWN ||
+                 (code == HEARTH_PERMISSION_DENIED && m->leaving);
     if (!stale || (fresh && m->in && !m->leaving && !m->broken))
         fail_msg("%s by resident %u: %s: %s", what, m->resident->number, hearth_code_name(code),
                  m->resident->last.message != NULL ? m->resident->last.message : "");
