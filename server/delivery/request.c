@@ -145,10 +145,7 @@ static struct err submit(struct request *r, bool write, uint32_t cost,
         .done = done,
         .arg = r,
     };
-    if (atomic_load(&r->d->closed))
-        return ERR(STORE_STOPPED); /* a job of before came back from its inbox */
-    return write ? store_submit(r->d->store, r->inbox, &work)
-                 : store_read(r->d->store, r->inbox, &work);
+    return delivery_submit(r->d, write, r->inbox, &work);
 }
 
 static struct once once_of(const struct request *r)

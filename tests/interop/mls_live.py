@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Our MLS members and those of another stack (npm) in the same groups: peers/js/mls_live.js says how.
 
-usage: mls_live.py --bin build/dev/bin [--peer ts-mls|core-crypto] [--ops N] [--seconds N] [--members 20] [--seed N]
+usage: mls_live.py --bin build/dev/bin [--peer ts-mls|core-crypto|HOST:PORT] [--ops N] [--seconds N] [--members 20] [--seed N]
                    [--suites 1,2] [--framings public,private]
 """
 import argparse

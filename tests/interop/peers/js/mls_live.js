@@ -1,7 +1,7 @@
 // Live groups of our MLS members (mls_client, by gRPC) and members of another stack, in this process: random histories
 // in which all must agree on every epoch, with a server's view (mls_follow) that follows the public ones.
 //
-// --peer=ts-mls|core-crypto --mls_client=PROGRAM --mls_follow=PROGRAM --protos=FOLDER
+// --peer=ts-mls|core-crypto|HOST:PORT (of an mls_client service) --mls_client=PROGRAM --mls_follow=PROGRAM --protos=FOLDER
 // [--members=20] [--suites=1,2] [--framings=public,private] [--seed=N] [--ops=N] [--seconds=N]
 //
 // With --ops alone each group lives for N operations; with --seconds alone all share that time; with both the first
@@ -17,7 +17,8 @@ const AT_LEAST = 5; // operations of a group
 const given = flags();
 const number = Number(given.seed || Date.now() % 1000000);
 const ops = Number(given.ops || 0), seconds = Number(given.seconds || (ops ? 0 : 50));
-const peer = given.peer === "core-crypto" ? require("./mls_live/core_crypto.js") : require("./mls_live/ts_mls.js");
+const peer = require(given.peer === "core-crypto" ? "./mls_live/core_crypto.js"
+  : given.peer?.includes(":") ? "./mls_live/service.js" : "./mls_live/ts_mls.js");
 
 async function live(world, until) {
   const before = { ...tally }, begin = Date.now();
@@ -32,13 +33,13 @@ async function live(world, until) {
 async function main() {
   seed(number);
   try {
-    await peer.load();
+    await peer.load({ protos: given.protos, at: given.peer });
   } catch (error) {
-    console.log(`SKIP ${peer.name} does not run on node ${process.version}: ${error.message}`);
+    console.log(`SKIP ${given.peer ?? "ts-mls"} does not run on node ${process.version}: ${error.message}`);
     return 77;
   }
   const server = start(given.mls_client, "--port=0");
-  connect(given.protos, /^ready (\d+)$/.exec(await server.line())[1]);
+  const ours = connect(given.protos, "127.0.0.1:" + /^ready (\d+)$/.exec(await server.line())[1]);
   const suites = given.suites ? given.suites.split(",").map(Number) : peer.suites;
   const framings = (given.framings || "public,private").split(",");
   const end = Date.now() + seconds * 1000;
@@ -47,7 +48,7 @@ async function main() {
     const cs = await peer.suite(suite);
     for (const framing of framings) {
       const world = new World(peer, suite, cs, framing === "public", { most: Number(given.members || 20),
-        follow: given.mls_follow, founder: `group ${number} ${suite} ${framing}` });
+        follow: given.mls_follow, ours, founder: `group ${number} ${suite} ${framing}` });
       const share = Date.now() + Math.max(1000, (end - Date.now()) / left--);
       const enough = seconds && tally.operations > 0 ? 0 : ops;
       await live(world, (done) => enough ? done >= enough : done >= AT_LEAST && Date.now() >= share);

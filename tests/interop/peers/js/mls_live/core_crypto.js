@@ -100,11 +100,10 @@ class Member {
   async exporter(_label, _context, length) {
     return (await this.within((t) => t.exportSecretKey(this.groupId, length))).copyBytes();
   }
-  context() { return null; }
   free() { return this.core?.close(); }
 }
 
 module.exports = { name: "core-crypto", suites: [1, 2, 3, 5, 7], load, suite: async () => null, Member, exporter: EXPORTER,
   
   oneKind: true, psks: false, firstEpoch: 1, faultOfLeavers: (error) => GONE.test(error.message),
-  faultAtResync: (error) => EDGE.test(error.message) };
+  faultAtCommit: (error, resync) => resync && EDGE.test(error.message) };

@@ -2,7 +2,7 @@
 "use strict";
 const assert = require("assert");
 const { PSKS, tally, below, chance, pick, hex, start } = require("./common.js");
-const { Ours } = require("./ours.js");
+const { Served } = require("./ours.js");
 
 const SEASON = 20; // operations between changes of mind about the size
 const LATE_EPOCHS = 2;
@@ -23,13 +23,13 @@ function contextOf(info) {
 }
 
 class World {
-  constructor(peer, suite, cs, isPublic, { founder, follow, most }) {
-    Object.assign(this, { peer, suite, cs, public: isPublic, most, target: most, followProgram: follow,
+  constructor(peer, suite, cs, isPublic, { founder, follow, most, ours }) {
+    Object.assign(this, { peer, suite, cs, public: isPublic, most, target: most, followProgram: follow, ours,
       id: Buffer.from(founder), members: [], ghosts: [], epoch: 0, names: 0, late: [], steps: 0 });
   }
   member(ours = chance(50)) {
     const name = `${ours ? "ours" : "theirs"} ${this.names++}`;
-    return ours ? new Ours(this, name) : new this.peer.Member(this, name);
+    return ours ? new Served(this, name, this.ours, true) : new this.peer.Member(this, name);
   }
   all(work) { return Promise.all(this.members.map(work)); }
   async found() {
@@ -66,9 +66,9 @@ class World {
       assert.strictEqual(s.secret, said[0].secret, `${s.name} exports another secret`);
     }
     if (!this.followed) return;
-    const teller = this.members.find((m) => !m.ours && m.context()) ?? this.members.find((m) => m.ours);
+    const teller = this.members.find((m) => m.context?.()) ?? this.members.find((m) => m.can("info"));
     if (!teller) return;
-    const known = teller.ours ? contextOf(await teller.info()) : teller.context();
+    const known = teller.context?.() ?? contextOf(await teller.info());
     assert.deepStrictEqual(this.followed.slice(1),
       [String(known.epoch), hex(known.treeHash), hex(known.confirmedTranscriptHash)], "what the follower knows");
   }
@@ -193,7 +193,7 @@ class World {
     await this.follow(commit);
     const lost = [];
     await this.all((m) => m === committer || removed.includes(m) ? null : m.handle(commit, references).catch((error) => {
-      if (m.ours || !resync || !this.peer.faultAtResync?.(error)) throw error;
+      if (m.ours || !this.peer.faultAtCommit?.(error, resync)) throw error;
       lost.push(m);
     }));
     await committer.merge?.();
@@ -218,7 +218,7 @@ class World {
     const helpers = this.members.filter((m) => m !== again && m.can("info"));
     if (helpers.length === 0 || again && !helpers.some((m) => m.ours)) return;
     const helper = pick(helpers);
-    const joiner = again?.ours ? new Ours(this, again.name) : again || this.member();
+    const joiner = again?.ours ? new Served(this, again.name, this.ours, true) : again || this.member();
     const psk = this.peer.psks !== false && joiner.ours && chance(40) ? PSKS[0] : null;
     if (psk) tally.psks++;
     const info = await helper.info();
@@ -266,7 +266,7 @@ class World {
       while (order.length > 0) {
         const [sent] = order.splice(below(order.length), 1);
         if (chance(15)) continue;
-        if (chance(15)) this.late.push({ m, id: m.since, sent });
+        if (chance(15) && (m.ours || this.peer.late !== false)) this.late.push({ m, id: m.since, sent });
         else now.push(sent);
       }
       return { m, now };
