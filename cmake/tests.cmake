@@ -244,3 +244,5 @@ endforeach()
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)
 hearth_test(golden_hearthd COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/hearthd.sh $<TARGET_FILE:hearthd>)
+hearth_program(server_bench SOURCES tests/bench/server_bench.c USES test_house LIBS lib::cmocka)
+target_include_directories(server_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
