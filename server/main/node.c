@@ -146,7 +146,12 @@ static struct err open_courier(struct node *n)
 static struct err open_all(struct node *n, char *why)
 {
     TRY(open_keeper(n, why));
-    const struct front_options front = {.log = node_log, .log_self = n};
+    const struct front_options front = {
+        .log = node_log,
+        .log_self = n,
+        .prefix_bits_v4 = (uint32_t)n->config.connections_prefix_bits_v4,
+        .prefix_bits_v6 = (uint32_t)n->config.connections_prefix_bits_v6,
+    };
     TRY(front_new(&n->env, &front, &n->front));
     TRY(set_limits(n, &n->config, why));
     n->back = hearth_loop_new(NULL);
@@ -256,6 +261,12 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
     const struct hearth_interceptor interceptor = front_interceptor(n->front);
     const struct hearth_server_options options = {
         .threads = thread_count(&n->config),
+        .limits = {.connections = (uint32_t)n->config.connections_in_all,
+                   .connections_per_prefix = (uint32_t)n->config.connections_per_prefix,
+                   .accepts_per_s = (uint32_t)n->config.connections_new_per_s,
+                   .accepts_burst = 3 * (uint32_t)n->config.connections_new_per_s,
+                   .prefix_bits_v4 = (uint32_t)n->config.connections_prefix_bits_v4,
+                   .prefix_bits_v6 = (uint32_t)n->config.connections_prefix_bits_v6},
         .interceptors = &interceptor,
         .interceptor_count = 1,
         .reflection = n->config.server_reflection,

@@ -379,7 +379,7 @@ void desk_leave(struct listener *l)
         l->next_on_desk->prev = l->prev;
     desk->count--;
     if (l->started && l->next > l->marked_end)
-        desk_acknowledge(l); /* what it got may be acknowledged later, by another call */
+        desk_mark_last(l); /* what it got may be acknowledged later, by another call */
     if (desk->count == 0) {
         stop_timers(desk);
         forget_lists(desk, false);

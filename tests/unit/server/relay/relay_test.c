@@ -596,6 +596,30 @@ static void test_allocations(void **state)
     }
 }
 
+static void test_open_allocations(void **state)
+{
+    (void)state;
+    if (!test_can_fail_allocations())
+        skip();
+    struct relay *relay;
+    bool failed;
+    long n = 0;
+    begin();
+    do {
+        long live = test_live_allocations();
+        test_fail_own_allocation(n++);
+        struct err err = relay_open(&w.env, NULL, &relay);
+        failed = test_allocation_failed();
+        assert_true(err_is_ok(err) ? !failed : failed);
+        if (err_is_ok(err))
+            relay_close(relay);
+        assert_int_equal(test_live_allocations(), live);
+    } while (failed);
+    assert_int_equal(n, 3);
+    relay_close(NULL);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -613,6 +637,7 @@ int main(void)
         cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_end),
         cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_open_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
