@@ -244,6 +244,8 @@ endforeach()
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)
 hearth_test(golden_hearthd COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/hearthd.sh $<TARGET_FILE:hearthd>)
+hearth_fuzz(auth_calls USES test_auth)
+hearth_program(auth_seeds SOURCES tests/fuzz/auth_seeds.c USES test_auth) # writes the seeds of this one
 hearth_program(server_bench SOURCES tests/bench/server_bench.c USES test_house LIBS lib::cmocka)
 target_include_directories(server_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # kill -9 to a real hearthd under load, with an oracle; `--cycles 100000` for long. Few cycles where it is slow.
