@@ -1,3 +1,4 @@
+#include "crypto/labelled.h"
 #include "seal/queue_ratchet.h"
 #include "seal/sealed_ref.h"
 #include "support/damage.h"
@@ -160,6 +161,48 @@ static void another_number_is_refused(void **state)
     buf_clear(&b);
 }
 
+/* The forms of the header, undone from their parts by hand. */
+static void the_form_is_the_one_described(void **state)
+{
+    (void)state;
+    static const uint8_t nonce[AEAD_NONCE_BYTES], number[8] = {[7] = 1}, refreshed[8] = {[7] = 2};
+    struct queue_ratchet server, client;
+    struct buf b = BUF_INIT;
+    struct secret message, next;
+    uint8_t text[256], fresh[223];
+    struct queue_item item = {QUEUE_ITEM_DELIVERY, {5}, 0x01020304, bytes_str("body")};
+    begin(&server, &client);
+    struct bytes chain = bytes_of(client.chain, sizeof client.chain);
+    assert_ok(labelled_expand(&kdf_hkdf_sha256, chain, LABEL_HEARTH, bytes_str("queue message"),
+                              bytes_of(NULL, 0), 32, &message));
+    assert_ok(labelled_expand(&kdf_hkdf_sha256, chain, LABEL_HEARTH, bytes_str("queue chain"),
+                              bytes_of(NULL, 0), 32, &next));
+    assert_ok(queue_ratchet_seal(&server, &item, &b));
+    assert_int_equal(b.len, 1 + 256 + 16);
+    assert_int_equal(b.data[0], 0);
+    assert_ok(aead_open(&aead_aes256_gcm, &message, nonce, bytes_of(number, 8),
+                        bytes_of(b.data + 1, b.len - 1), text));
+    assert_memory_equal(text, "\0\0\0\x19\1\5\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\2\3\4body\0", 30);
+    assert_memory_equal(server.chain, next.data, 32);
+    buf_clear(&b);
+    client = server;
+    assert_ok(refresh(&server, &b));
+    assert_int_equal(b.len, 1 + 256 + 16);
+    assert_int_equal(b.data[0], 1);
+    assert_ok(hpke_open(seal_hpke, secret_view(&queue_private), public_key_view(&queue_public),
+                        bytes_of(b.data + 1, 32), BYTES_LIST(bytes_str("Hearth 1 QueueRefresh")),
+                        bytes_of(refreshed, 8), bytes_of(b.data + 33, b.len - 33), fresh));
+    kdf_extract(&kdf_hkdf_sha256, bytes_of(client.chain, 32), BYTES_LIST(bytes_of(fresh, 32)),
+                &next);
+    assert_memory_equal(server.chain, next.data, 32);
+    buf_clear(&b);
+    /* from one state, two refreshes lead to different chains */
+    assert_ok(refresh(&client, &b));
+    assert_int_equal(client.sequence, server.sequence);
+    assert_memory_not_equal(client.chain, server.chain, 32);
+    buf_clear(&b);
+}
+
 /* An image of the state opens nothing before it, and nothing after the next refresh. */
 static void images_of_the_state(void **state)
 {
@@ -271,11 +314,9 @@ static void failures_move_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_conversation),
-        cmocka_unit_test(damage_moves_nothing),
-        cmocka_unit_test(images_of_the_state),
-        cmocka_unit_test(another_number_is_refused),
-        cmocka_unit_test(limits),
+        cmocka_unit_test(the_form_is_the_one_described), cmocka_unit_test(a_conversation),
+        cmocka_unit_test(damage_moves_nothing),          cmocka_unit_test(images_of_the_state),
+        cmocka_unit_test(another_number_is_refused),     cmocka_unit_test(limits),
         cmocka_unit_test(failures_move_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -539,6 +539,13 @@ static void malformed_requests(void **state)
         assert_false(err_is_ok(err));
         buf_clear(&reply);
     }
+    /* more references than a frame may name; one less is answered */
+    static uint8_t many[1 + FRAME_REFS_MAX + 1] = {FRAME_OPEN_REFS};
+    assert_err(frame_answer(k, bytes_of(many, sizeof many), &reply), WIRE_LIMIT);
+    buf_clear(&reply);
+    assert_ok(frame_answer(k, bytes_of(many, sizeof many - 1), &reply));
+    assert_int_equal(reply.len, 2 + 2 * FRAME_REFS_MAX);
+    buf_clear(&reply);
     /* an unknown signer is an answer, not nonsense */
     static const uint8_t who[] = {FRAME_PUBLIC, 200};
     assert_ok(frame_answer(k, bytes_of(who, sizeof who), &reply));
