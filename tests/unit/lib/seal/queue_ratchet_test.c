@@ -169,7 +169,7 @@ static void the_form_is_the_one_described(void **state)
     struct queue_ratchet server, client;
     struct buf b = BUF_INIT;
     struct secret message, next;
-    uint8_t text[256], fresh[223];
+    uint8_t text[256], fresh[224];
     struct queue_item item = {QUEUE_ITEM_DELIVERY, {5}, 0x01020304, bytes_str("body")};
     begin(&server, &client);
     struct bytes chain = bytes_of(client.chain, sizeof client.chain);
@@ -265,8 +265,8 @@ static void well_sealed_nonsense(void **state)
         assert_int_equal(refused(&copy, made), !cases[i].good);
     }
     /* a refresh whose padding is not zero */
-    for (size_t at = 31; at < 223; at += 191) {
-        uint8_t fresh[223] = {0}, ciphertext[223 + 16];
+    for (size_t at = 31; at < 224; at += 192) {
+        uint8_t fresh[224] = {0}, ciphertext[224 + 16];
         struct public_key enc;
         struct buf b = BUF_INIT;
         fresh[at] = 1;
