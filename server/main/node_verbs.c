@@ -57,7 +57,7 @@ static void say_store(const char *service, struct store *store,
 void node_metrics(void *node, void (*say)(void *to, const char *name, uint64_t value), void *to)
 {
     struct node *n = node;
-    metrics_each(front_metrics(n->front), say, to);
+    front_each(n->front, say, to);
     const struct courier_stats courier = courier_stats(n->courier);
     say(to, "courier_delivered", courier.delivered);
     say(to, "courier_gone", courier.gone);
