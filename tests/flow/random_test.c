@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hearth/v1/auth_rpc.h"
 #include "support/house/oracle.h"
 
 enum { RESIDENTS = 5, GROUPS = 2, STEPS = 120, PACKAGES = 20 };
@@ -154,11 +155,23 @@ static void do_leave(struct play *p, size_t group, struct membership *m, bool fr
         refused(p, m, code, fresh, "leave");
 }
 
+static void do_ask(struct play *p, struct resident *r)
+{
+    uint8_t hash[32];
+    Hearth__V1__CheckHandleRequest in = HEARTH__V1__CHECK_HANDLE_REQUEST__INIT;
+    resident_random(r, hash, sizeof hash);
+    in.handle_hash = resident_data(bytes_of(hash, sizeof hash));
+    TRACE(p, "%u asks for a handle\n", r->number);
+    assert_int_equal(resident_call(r, NULL, &hearth_auth_descriptor, "CheckHandle", &in.base, NULL),
+                     HEARTH_OK);
+}
+
 static void maybe_doom(struct play *p, const struct fate *fate)
 {
     if (!fate->kills || p->house.kill_in_steps >= 0 || roll(p, 6) != 0)
         return;
     p->house.power = fate->power && roll(p, 2) == 0;
+    p->house.slam = roll(p, 2) == 0;
     if (roll(p, 2) == 0)
         p->house.kill_in_steps = (long)roll(p, 60);
     else
@@ -177,6 +190,8 @@ static void act(struct play *p, const struct fate *fate, struct tally *t)
     uint64_t what = roll(p, 100);
     if (what < 12)
         house_run_ms(&p->house, roll(p, 3000));
+    else if (what < 14)
+        do_ask(p, r);
     else if (what < 20)
         resident_sync(r, (uint32_t)roll(p, 5));
     else if (what < 25)
