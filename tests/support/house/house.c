@@ -39,6 +39,11 @@ static void wake_courier(void *self)
         courier_wake(h->courier);
 }
 
+static struct err revocations(void *self, struct buf *b)
+{
+    return auth_revocations(self, b);
+}
+
 static void open_services(struct house *h)
 {
     const struct queue_options queue = {.store = files(h, "queue.db")};
@@ -52,6 +57,9 @@ static void open_services(struct house *h)
     assert_ok(delivery_open(&h->env, &delivery, &h->delivery));
     assert_ok(auth_open(&h->env, &auth, &h->auth));
     assert_ok(attachment_open(&h->env, &attachment, &h->attachment));
+    const struct info_options info = {.revocations = revocations, .revocations_self = h->auth};
+    assert_ok(info_open(&h->env, &info, &h->info));
+    assert_ok(relay_open(&h->env, NULL, &h->relay));
     const struct courier_options courier = {.store = delivery_store(h->delivery),
                                             .outbox = delivery_outbox(h->delivery),
                                             .queue = h->queue,
@@ -78,6 +86,8 @@ void house_open(struct house *h)
     assert_ok(delivery_add(h->delivery, h->server));
     assert_ok(auth_add(h->auth, h->server));
     assert_ok(attachment_add(h->attachment, h->server));
+    assert_ok(info_add(h->info, h->server));
+    assert_ok(relay_add(h->relay, h->server));
     assert_true(hearth_server_listen(h->server, "pipe:house", NULL));
     assert_true(hearth_server_start_on(h->server, h->loop));
     h->lives++;
@@ -133,12 +143,14 @@ static void close_all(struct house *h)
     hearth_server_free(h->server);
     h->courier = NULL; /* nobody wakes it any more */
     courier_free(courier);
+    info_close(h->info);
     attachment_close(h->attachment);
     auth_close(h->auth);
     delivery_close(h->delivery);
     queue_close(h->queue);
     while (loop_step(h->loop))
         ;
+    relay_close(h->relay);
     front_free(h->front);
 }
 

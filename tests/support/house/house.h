@@ -22,7 +22,9 @@
 #include "server/auth/auth.h"
 #include "server/courier/courier.h"
 #include "server/delivery/delivery.h"
+#include "server/info/info.h"
 #include "server/queue/queue.h"
+#include "server/relay/relay.h"
 #include "support/test.h"
 #include "support/vfs_fault.h"
 
@@ -44,6 +46,8 @@ struct house {
     struct delivery *delivery;
     struct auth *auth;
     struct attachment *attachment;
+    struct info *info;
+    struct relay *relay;
     struct courier *courier;
     struct hearth_server *server;
     /* may be changed before house_open */
