@@ -146,6 +146,7 @@ static struct err open_courier(struct node *n)
 static struct err open_all(struct node *n, char *why)
 {
     TRY(open_keeper(n, why));
+    TRY(node_confine_files(n));
     const struct front_options front = {
         .log = node_log,
         .log_self = n,
@@ -162,8 +163,8 @@ static struct err open_all(struct node *n, char *why)
     return open_courier(n);
 }
 
-struct err node_open(const struct folder *folder, const struct config *config,
-                     char ret_why[NODE_WHY_BYTES], struct node **ret_node)
+static struct err open_node(const struct folder *folder, const struct config *config, bool confined,
+                            char ret_why[NODE_WHY_BYTES], struct node **ret_node)
 {
     struct node *n = calloc(1, sizeof *n);
     if (n == NULL)
@@ -171,6 +172,7 @@ struct err node_open(const struct folder *folder, const struct config *config,
     ret_why[0] = '\0';
     n->folder = *folder;
     n->config = *config;
+    n->confined = confined;
     n->env = (struct front_env){.domain = n->config.server_domain,
                                 .development = n->config.server_development,
                                 .clock = &clock_system,
@@ -196,6 +198,18 @@ struct err node_open(const struct folder *folder, const struct config *config,
     }
     *ret_node = n;
     return ERR_OK;
+}
+
+struct err node_open(const struct folder *folder, const struct config *config,
+                     char ret_why[NODE_WHY_BYTES], struct node **ret_node)
+{
+    return open_node(folder, config, false, ret_why, ret_node);
+}
+
+struct err node_open_confined(const struct folder *folder, const struct config *config,
+                              char ret_why[NODE_WHY_BYTES], struct node **ret_node)
+{
+    return open_node(folder, config, config->server_confine, ret_why, ret_node);
 }
 
 /* ---- serving */
@@ -292,6 +306,8 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
     const struct admin_verbs verbs = node_verbs(n);
     if (err.code == ERR_NONE && folder_path(&n->folder, "admin.sock", path))
         err = admin_open(&n->env, path, &verbs, &n->admin);
+    if (err.code == ERR_NONE)
+        err = node_confine_calls(n);
     n->started_us = clock_monotonic_us(n->env.clock);
     courier_wake(n->courier);
     if (err.code != ERR_NONE && ret_why[0] == '\0')
