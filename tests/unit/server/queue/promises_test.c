@@ -303,6 +303,34 @@ static void q5_between_read_and_sleep(void **state)
     }
 }
 
+/* A wake-up while a read is under way makes another read follow: the first may have run before what
+ * the wake-up is about was committed. */
+static void q5_woken_while_reading(void **state)
+{
+    (void)state;
+    struct qlistener l = {0};
+    qlisten(&l, &alice, 0);
+    struct desk *desk = w.queue->desks->first;
+    for (int woken = 0; woken < 2; woken++) {
+        uint64_t before = store_stats(queue_store(w.queue)).reads;
+        uint64_t client = desk->all->client;
+        assert_true(desks_wake(w.queue->desks, client));
+        while (loop_step(w.loop))
+            ;
+        w.fake.now_us += DESK_TICK_MS * 1000;
+        while (loop_step(w.loop))
+            ;
+        assert_int_equal(desk->reads, 1);
+        if (woken == 1)
+            assert_true(desks_wake(w.queue->desks, client));
+        while (loop_step(w.loop))
+            ;
+        qworld_run_ms(&w, DESK_TICK_MS);
+        assert_int_equal(store_stats(queue_store(w.queue)).reads - before, 1 + woken);
+    }
+    qlistener_close(&l);
+}
+
 static void q6_the_newer_listener_fences_the_older(void **state)
 {
     (void)state;
@@ -342,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(acknowledgement_of_anothers_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(q5_listener_missing_a_wake_up, setup, teardown),
         cmocka_unit_test_setup_teardown(q5_between_read_and_sleep, setup, teardown),
+        cmocka_unit_test_setup_teardown(q5_woken_while_reading, setup, teardown),
         cmocka_unit_test_setup_teardown(q6_the_newer_listener_fences_the_older, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
