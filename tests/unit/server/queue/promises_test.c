@@ -184,14 +184,14 @@ static void q4_on_the_stream(void **state)
     assert_int_equal(l.drained, 1);
     assert_int_equal(l.drained_up_to, 10);
     qlistener_ack(&l, 6);
-    qworld_settle(&w);
+    qworld_run_ms(&w, DESK_ACK_MS);
     assert_int_equal(qclient_rows(&alice), 4);
     qlistener_ack(&l, 5);
     qlistener_ack(&l, 6);
-    qworld_settle(&w);
+    qworld_run_ms(&w, DESK_ACK_MS);
     assert_int_equal(qclient_rows(&alice), 4);
     qlistener_ack(&l, UINT64_MAX);
-    qworld_settle(&w);
+    qworld_run_ms(&w, DESK_ACK_MS);
     assert_int_equal(qclient_rows(&alice), 0);
     /* what comes now was not delivered when that was said */
     qlistener_close(&l);
@@ -215,6 +215,24 @@ static void q4_mark_outlives_the_stream(void **state)
     qlistener_close(&l);
     assert_int_equal(qclient_dequeue(&alice, 10, 0, NULL, NULL), HEARTH_OK);
     assert_int_equal(qclient_rows(&alice), 0);
+}
+
+/* Acknowledged, and hung up before the desk had gathered it. */
+static void q4_acknowledged_last_thing(void **state)
+{
+    (void)state;
+    struct qlistener l = {0};
+    for (uint64_t i = 1; i <= 10; i++)
+        assert_int_equal(qref_send(&to_alice, i, 100), QUEUE_OK);
+    qlisten(&l, &alice, 0);
+    qlistener_ack(&l, 4);
+    qworld_run_ms(&w, DESK_ACK_MS); /* the delivered mark is stored */
+    assert_int_equal(qclient_rows(&alice), 6);
+    qlistener_ack(&l, 8);
+    qworld_settle(&w);
+    assert_int_equal(qclient_rows(&alice), 6); /* not yet */
+    qlistener_close(&l);
+    assert_int_equal(qclient_rows(&alice), 2);
 }
 
 /* More than one transaction deletes. */
@@ -366,6 +384,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(q4_acknowledges_exactly, setup, teardown),
         cmocka_unit_test_setup_teardown(q4_on_the_stream, setup, teardown),
         cmocka_unit_test_setup_teardown(q4_mark_outlives_the_stream, setup, teardown),
+        cmocka_unit_test_setup_teardown(q4_acknowledged_last_thing, setup, teardown),
         cmocka_unit_test_setup_teardown(q4_many_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(acknowledgement_of_anothers_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(q5_listener_missing_a_wake_up, setup, teardown),
