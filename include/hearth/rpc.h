@@ -225,6 +225,9 @@ struct hearth_interceptor {
     /* Request streams: the client has said its last after so many messages (0: none went through
      * on_message, and still the handler is about to run). HEARTH_OK lets the call on. */
     enum hearth_code (*on_half_close)(struct hearth_call *call, size_t messages, void *self);
+    /* The call ends before it was answered: cancelled, deadline passed, connection lost. Who said
+     * LATER to its message says hearth_call_continue() here at the latest. */
+    void (*on_cancel)(struct hearth_call *call, void *self);
     void *self;
 };
 

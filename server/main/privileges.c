@@ -41,8 +41,9 @@ static const struct privileges_place common[] = {
     {"/run/systemd/resolve", LANDLOCK_READ}, /* where resolv.conf often points */
     {"/usr/share/ca-certificates", LANDLOCK_READ},
     {"/usr/share/zoneinfo", LANDLOCK_READ},
-    {"/sys/devices/system/cpu", LANDLOCK_READ}, /* how many there are */
-    {"/proc/self", LANDLOCK_READ},              /* our own size, for the metrics page */
+    {"/sys/devices/system/cpu", LANDLOCK_READ},        /* how many there are */
+    {"/proc/self", LANDLOCK_READ},                     /* our own size, for the metrics page */
+    {"/proc/sys/vm/overcommit_memory", LANDLOCK_READ}, /* glibc, when it gives memory back */
     {"/dev/null", LANDLOCK_READ | LANDLOCK_WRITE},
     {"/dev/urandom", LANDLOCK_READ},
 };

@@ -8,9 +8,9 @@
  *     privileges_calls     when all runs: a filter of system calls, for all threads at once
  *
  * After that, code of an attacker's in the server can reach the places that are listed, the network
- * and the keeper's verbs; it can start no program, read no other file (the key file neither, as
- * long as it does not lie beneath a place that may be read), look into no other process and load
- * nothing into the kernel.
+ * and the keeper's verbs; it can start no program, read no other file (but the key file, if that
+ * lies beneath a place that may be read: docs/decisions/0007), look into no other process and map
+ * no code.
  */
 #ifndef SERVER_MAIN_PRIVILEGES_H
 #define SERVER_MAIN_PRIVILEGES_H

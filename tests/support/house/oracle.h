@@ -8,14 +8,17 @@
 
 #include "support/house/resident.h"
 
-enum { ORACLE_SENT = 4096, ORACLE_STAYS = 256 };
+enum { ORACLE_SENT = 4096, ORACLE_STAYS = 256, ORACLE_BLIND = 64 };
 
 /* From when to when a leaf was there. */
 struct oracle_stay {
     const struct resident *resident;
     uint8_t key[32]; /* of the leaf */
     uint64_t from, to;
-    uint64_t blind_from, blind_to; /* commits were missed: what was sent then can't be read */
+    struct {
+        uint64_t from, to;
+    } blind[ORACLE_BLIND]; /* commits were missed: what was sent then can't be read */
+    size_t blind_count;
 };
 
 struct oracle {

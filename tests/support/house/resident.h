@@ -155,6 +155,8 @@ struct bytes membership_group_id(const struct membership *m);
 /* Fetches and opens what waits, `most` items at a time (0: as many as there are), acknowledging
  * what was opened; until nothing is left. */
 void resident_sync(struct resident *r, uint32_t most);
+/* The same by a listening stream, for so long, through kills. */
+void resident_listen(struct resident *r, uint64_t ms);
 /* One item. */
 void resident_item(struct resident *r, const Hearth__V1__QueueItem *item);
 

@@ -254,6 +254,35 @@ static void test_allocations(void **state)
     }
 }
 
+/* Opening fails as a whole or not at all. */
+static void test_open_allocations(void **state)
+{
+    (void)state;
+    if (!test_can_fail_allocations())
+        skip();
+    struct err err;
+    bool failed;
+    long n = 0;
+    do {
+        long live = test_live_allocations();
+        world_make(&w, NULL);
+        w.env = (struct front_env){
+            .domain = "a.test", .clock = &w.clock, .rng = &w.rng, .keeper = w.keeper};
+        assert_ok(front_new(&w.env, NULL, &w.front));
+        test_fail_own_allocation(n++);
+        err = attachment_open(&w.env, &w.options, &w.attachment);
+        failed = test_allocation_failed();
+        assert_true(failed || err_is_ok(err));
+        if (err_is_ok(err))
+            attachment_close(w.attachment);
+        front_free(w.front);
+        world_drop(&w);
+        assert_int_equal(test_live_allocations(), live);
+    } while (failed);
+    assert_true(n > 2);
+    attachment_close(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_memory_of_an_upload),
         cmocka_unit_test(test_memory_of_a_download),
         cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_open_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * one requester each, a newer listener on another loop fences the older. Meant for TSan. */
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "hearth/v1/auth_rpc.h"
 #include "seal/connection_package.h"
@@ -29,10 +30,12 @@ static struct {
     uint8_t seen[OWNERS * GUESTS * ROUNDS][32]; /* packages */
     size_t seen_count;
     unsigned twice;
-} w = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} w;
 
 static void begin(void)
 {
+    memset(&w, 0, sizeof w);
+    assert_int_equal(pthread_mutex_init(&w.lock, NULL), 0);
     assert_ok(keeper_open(NULL, bytes_str("a.test"), &clock_system, &rng_system, &w.keeper));
     w.env = (struct front_env){.domain = "a.test",
                                .development = true,
@@ -266,45 +269,93 @@ static void *run_guest(void *arg)
     return NULL;
 }
 
-static void many_at_once(void **state)
+struct crowd {
+    struct listening listening[OWNERS];
+    struct guest guests[GUESTS];
+};
+
+static void come(struct crowd *c)
 {
-    (void)state;
-    struct listening listening[OWNERS] = {0};
-    struct guest guests[GUESTS] = {0};
-    begin();
     struct hearth_channel *channel = hearth_channel_new(w.target, NULL);
+    *c = (struct crowd){0};
     for (size_t i = 0; i < OWNERS; i++) {
         create(&w.owners[i], channel);
         publish(&w.owners[i], channel);
-        listening[i].owner = &w.owners[i];
-        assert_int_equal(pthread_create(&listening[i].thread, NULL, run_owner, &listening[i]), 0);
+        c->listening[i].owner = &w.owners[i];
     }
-    for (size_t i = 0; i < GUESTS; i++)
-        assert_int_equal(pthread_create(&guests[i].thread, NULL, run_guest, &guests[i]), 0);
-    for (size_t i = 0; i < GUESTS; i++) {
-        (void)pthread_join(guests[i].thread, NULL);
-        assert_int_equal(guests[i].wrong, 0);
-    }
-    for (size_t i = 0; i < OWNERS; i++) {
-        (void)pthread_join(listening[i].thread, NULL);
-        assert_int_equal(listening[i].wrong, 0);
-        assert_true(listening[i].fenced > 0);
-    }
-    assert_int_equal(w.twice, 0);
-    assert_int_equal(w.seen_count, OWNERS * GUESTS * ROUNDS);
     hearth_channel_free(channel);
-    hearth_server_drain(w.server, 5000);
+    for (size_t i = 0; i < OWNERS; i++)
+        assert_int_equal(pthread_create(&c->listening[i].thread, NULL, run_owner, &c->listening[i]),
+                         0);
+    for (size_t i = 0; i < GUESTS; i++)
+        assert_int_equal(pthread_create(&c->guests[i].thread, NULL, run_guest, &c->guests[i]), 0);
+}
+
+static void leave(struct crowd *c)
+{
+    for (size_t i = 0; i < GUESTS; i++)
+        (void)pthread_join(c->guests[i].thread, NULL);
+    for (size_t i = 0; i < OWNERS; i++)
+        (void)pthread_join(c->listening[i].thread, NULL);
+}
+
+static void end_server(void)
+{
     hearth_server_free(w.server);
     auth_close(w.auth);
     front_free(w.front);
     keeper_close(w.keeper);
+    store_dir_remove(&w.dir);
+}
+
+static void end_owners(void)
+{
     for (size_t i = 0; i < OWNERS; i++)
         caller_clear(&w.owners[i].caller);
-    store_dir_remove(&w.dir);
+    (void)pthread_mutex_destroy(&w.lock);
+}
+
+static void many_at_once(void **state)
+{
+    (void)state;
+    struct crowd c;
+    begin();
+    come(&c);
+    leave(&c);
+    for (size_t i = 0; i < GUESTS; i++)
+        assert_int_equal(c.guests[i].wrong, 0);
+    for (size_t i = 0; i < OWNERS; i++) {
+        assert_int_equal(c.listening[i].wrong, 0);
+        assert_true(c.listening[i].fenced > 0);
+    }
+    assert_int_equal(w.twice, 0);
+    assert_int_equal(w.seen_count, OWNERS * GUESTS * ROUNDS);
+    hearth_server_drain(w.server, 5000);
+    end_server();
+    end_owners();
+}
+
+/* Whatever is under way in the stores then. */
+static void the_server_ends_at_any_moment(void **state)
+{
+    (void)state;
+    for (long ms = 0; ms < 20; ms++) {
+        const struct timespec pause = {0, ms * 1500000};
+        struct crowd c;
+        begin();
+        come(&c);
+        (void)nanosleep(&pause, NULL);
+        hearth_server_drain(w.server, 0);
+        end_server();
+        leave(&c);
+        end_owners();
+        assert_int_equal(w.twice, 0);
+    }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(many_at_once)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(many_at_once),
+                                       cmocka_unit_test(the_server_ends_at_any_moment)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
