@@ -246,6 +246,9 @@ endforeach()
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)
 hearth_test(golden_hearthd COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/hearthd.sh $<TARGET_FILE:hearthd>)
+hearth_program(queue_listen_bench SOURCES tests/bench/queue_listen_bench.c USES server_queue test_server net
+  test_support LIBS lib::cmocka)
+target_include_directories(queue_listen_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_fuzz(auth_calls USES test_auth)
 hearth_program(auth_seeds SOURCES tests/fuzz/auth_seeds.c USES test_auth) # writes the seeds of this one
 hearth_program(server_bench SOURCES tests/bench/server_bench.c USES test_house LIBS lib::cmocka)
