@@ -225,11 +225,13 @@ add_library(test_delivery STATIC EXCLUDE_FROM_ALL ${delivery_support_sources})
 target_link_libraries(test_delivery PUBLIC hearth_flags server_delivery mls_member net test_support)
 hearth_unit_tests(server_delivery server/delivery test_delivery)
 hearth_unit_tests(server_relay server/relay test_server)
+hearth_unit_tests(server_confine server/confine)
+hearth_program(delivery_bench SOURCES tests/bench/delivery_bench.c USES server_delivery mls_kit net test_support)
 hearth_unit_tests(server_info server/info net)
 # tests/support/house: the whole server in one process, and its clients. tests/flow: worlds of these.
 file(GLOB house_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/house/*.c)
 add_library(test_house STATIC EXCLUDE_FROM_ALL ${house_sources})
-target_link_libraries(test_house PUBLIC hearth_flags server_attachment server_auth server_delivery server_courier
+target_link_libraries(test_house PUBLIC hearth_flags server_info server_relay server_attachment server_auth server_delivery server_courier
   server_queue server_front server_keeper net mls_member test_server test_support)
 file(GLOB flow_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/flow/*_test.c)
 foreach(source IN LISTS flow_sources)
@@ -242,3 +244,16 @@ endforeach()
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)
 hearth_test(golden_hearthd COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/hearthd.sh $<TARGET_FILE:hearthd>)
+hearth_fuzz(auth_calls USES test_auth)
+hearth_program(auth_seeds SOURCES tests/fuzz/auth_seeds.c USES test_auth) # writes the seeds of this one
+hearth_program(server_bench SOURCES tests/bench/server_bench.c USES test_house LIBS lib::cmocka)
+target_include_directories(server_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# kill -9 to a real hearthd under load, with an oracle; `--cycles 100000` for long. Few cycles where it is slow.
+hearth_program(hearthd_crash SOURCES tests/crash/hearthd_crash.c USES test_house LIBS lib::cmocka)
+target_include_directories(hearthd_crash PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+if(CMAKE_BUILD_TYPE STREQUAL Release AND NOT HEARTH_SANITIZE)
+  set(hearthd_cycles 200)
+else()
+  set(hearthd_cycles 20)
+endif()
+hearth_test(crash_hearthd COMMAND hearthd_crash $<TARGET_FILE:hearthd> --cycles ${hearthd_cycles} SECONDS 500 LABELS crash)

@@ -179,6 +179,14 @@ bool hearth_loop_post(struct hearth_loop *loop, void (*fn)(void *arg), void *arg
 void hearth_loop_run(struct hearth_loop *loop);
 void hearth_loop_stop(struct hearth_loop *loop);
 struct event_base *hearth_loop_base(struct hearth_loop *loop);
+/* For who posts to a loop from elsewhere and does not own it: fn runs once, on the thread that frees
+ * the loop (a server frees its own), before anything of it goes; when it has returned nothing may be
+ * posted any more. NULL when out of memory. Freed by who made it, afterwards or while the loop is
+ * there, but not at the same time as the loop. */
+struct hearth_loop_watch;
+struct hearth_loop_watch *hearth_loop_watch_new(struct hearth_loop *loop, void (*fn)(void *arg),
+                                                void *arg);
+void hearth_loop_watch_free(struct hearth_loop_watch *watch); /* NULL is fine */
 
 /* A timer of a loop: on the loop's thread only, all four. */
 struct hearth_timer;
@@ -217,6 +225,9 @@ struct hearth_interceptor {
     /* Request streams: the client has said its last after so many messages (0: none went through
      * on_message, and still the handler is about to run). HEARTH_OK lets the call on. */
     enum hearth_code (*on_half_close)(struct hearth_call *call, size_t messages, void *self);
+    /* The call ends before it was answered: cancelled, deadline passed, connection lost. Who said
+     * LATER to its message says hearth_call_continue() here at the latest. */
+    void (*on_cancel)(struct hearth_call *call, void *self);
     void *self;
 };
 

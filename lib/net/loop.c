@@ -264,6 +264,7 @@ void hearth_loop_free(struct hearth_loop *loop)
 {
     if (loop == NULL)
         return;
+    loop_say_farewell(loop);
     /* who was freed inside a callback waits for the turn's end to go */
     while (loop->turn_first != NULL)
         run_turn_list(loop);

@@ -41,6 +41,7 @@ struct hearth_loop {
     struct loop_task *running_next; /* the rest of the turn's end that is running */
     pthread_mutex_t lock;           /* guards posts, stop */
     struct loop_post *post_first, **post_last;
+    struct hearth_loop_watch *watches; /* under lock */
     bool stop;
     struct pipe_net pipes;
     struct clock_fake *fake; /* stepped only */
@@ -49,6 +50,8 @@ struct hearth_loop {
     uint8_t *out; /* the same for writing */
 };
 
+/* Tells whoever watches that the loop goes. */
+void loop_say_farewell(struct hearth_loop *loop);
 /* Runs task->run before the loop sleeps again. */
 void loop_at_turn_end(struct hearth_loop *loop, struct loop_task *task);
 void loop_task_cancel(struct hearth_loop *loop, struct loop_task *task);

@@ -169,6 +169,15 @@ void call_unref(struct hearth_call *call)
         call_free(call);
 }
 
+static void tell_interceptors_cancelled(struct hearth_call *call)
+{
+    for (size_t i = call->core->interceptor_count; i > 0; i--) {
+        const struct hearth_interceptor *interceptor = &call->core->interceptors[i - 1];
+        if (interceptor->on_cancel != NULL)
+            interceptor->on_cancel(call, interceptor->self);
+    }
+}
+
 static void tell_cancelled(struct hearth_call *call)
 {
     if (call->cancelled)
@@ -181,6 +190,7 @@ static void tell_cancelled(struct hearth_call *call)
     }
     if (call->on_cancel != NULL)
         call->on_cancel(call, call->on_cancel_arg);
+    tell_interceptors_cancelled(call);
 }
 
 void call_detach(struct hearth_call *call)
@@ -200,6 +210,8 @@ void call_detach(struct hearth_call *call)
         call->finished = true;
         call->code = HEARTH_CANCELLED;
         tell_cancelled(call);
+    } else if (call->thinking) {
+        tell_interceptors_cancelled(call); /* it was refused for something else meanwhile */
     }
     call_unref(call);
 }

@@ -66,15 +66,23 @@ struct bytes attachment_block_aad(const uint8_t row_id[AT_REST_ID_BYTES], uint64
     return buf_view(&b);
 }
 
-struct err attachment_count(struct attachment *a, atomic_uint *count, enum limit limit)
+struct err attachment_begin(struct attachment *a, struct slots *slots, enum limit limit,
+                            struct hearth_call *call, unsigned *ret_bin)
 {
+    uint8_t prf[AT_REST_ID_BYTES];
+    at_rest_prf(a->ids_key, BYTES_LIST(bytes_str("source"), front_caller(call)->source), prf);
+    unsigned bin = (prf[0] | (unsigned)prf[1] << 8) % SLOTS_BINS;
     uint64_t most = limit_value(front_limits(a->env->front), limit);
-    if (atomic_fetch_add(count, 1) < most || a->control) {
-        atomic_fetch_add(&a->refs, 1);
-        return ERR_OK;
-    }
-    atomic_fetch_sub(count, 1);
-    return ERR(FRONT_OVERLOAD);
+    TRY(slots_take(slots, (unsigned)most, a->control, bin));
+    atomic_fetch_add(&a->refs, 1);
+    *ret_bin = bin;
+    return ERR_OK;
+}
+
+void attachment_end(struct attachment *a, struct slots *slots, unsigned bin)
+{
+    slots_give(slots, bin);
+    attachment_unref(a);
 }
 
 /* ---- removing what is doomed */

@@ -10,6 +10,7 @@ struct download {
     struct hearth_call *call; /* NULL: it has ended */
     struct inbox *inbox;
     uint64_t principal;
+    unsigned bin; /* of its source */
     uint8_t row_id[AT_REST_ID_BYTES];
     uint8_t hash[ROWS_HASH_BYTES];
     uint8_t key[AT_REST_KEY_BYTES];
@@ -24,11 +25,11 @@ struct download {
 static void download_free(struct download *d)
 {
     struct attachment *a = d->a;
+    unsigned bin = d->bin;
     buf_clear(&d->block);
     bytes_wipe(d, sizeof *d);
     free(d);
-    atomic_fetch_sub(&a->downloads, 1);
-    attachment_unref(a);
+    attachment_end(a, &a->downloads, bin);
 }
 
 static void release(void *state)
@@ -155,7 +156,7 @@ enum hearth_code attachment_download(struct hearth_call *call,
     struct download *d = calloc(1, sizeof *d);
     if (d == NULL)
         return front_fail(call, ERR(NO_MEMORY));
-    err = attachment_count(a, &a->downloads, LIMIT_DOWNLOADS);
+    err = attachment_begin(a, &a->downloads, LIMIT_DOWNLOADS, call, &d->bin);
     if (!err_is_ok(err)) {
         free(d);
         return front_fail(call, err);

@@ -8,6 +8,7 @@
 #include "seal/at_rest.h"
 #include "server/attachment/attachment.h"
 #include "server/attachment/rows.h"
+#include "server/attachment/slots.h"
 
 struct upload;
 
@@ -17,7 +18,7 @@ struct attachment {
     bool control;
     bool closed;      /* the store is gone; jobs may still be in inboxes */
     atomic_uint refs; /* one, and one for each upload, download and deletion under way */
-    atomic_uint uploads, downloads;
+    struct slots uploads, downloads;
     atomic_uint sweeps_wanted; /* above 0: a sweep is under way */
     unsigned sweeps_seen;      /* when the one under way was submitted */
     bool sweep_more;           /* of the sweep's thread */
@@ -26,8 +27,10 @@ struct attachment {
 };
 
 void attachment_unref(struct attachment *a);
-/* One more of something that at most `limit` may be; ERR_FRONT_OVERLOAD. */
-CHECKED struct err attachment_count(struct attachment *a, atomic_uint *count, enum limit limit);
+/* One more of the call's source, and a reference; ERR_FRONT_OVERLOAD. */
+CHECKED struct err attachment_begin(struct attachment *a, struct slots *slots, enum limit limit,
+                                    struct hearth_call *call, unsigned *ret_bin);
+void attachment_end(struct attachment *a, struct slots *slots, unsigned bin);
 uint32_t attachment_today(const struct attachment *a);
 /* What goes into the database in the place of an id or a capability. */
 void attachment_row_id(const struct attachment *a, const uint8_t id[ATTACHMENT_ID_BYTES],

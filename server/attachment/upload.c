@@ -14,6 +14,7 @@ struct upload {
     struct hearth_call *call; /* NULL: it has ended */
     struct inbox *inbox;
     uint64_t principal;
+    unsigned bin; /* of its source */
     uint64_t received;
     uint8_t id[ATTACHMENT_ID_BYTES];
     uint8_t download[ATTACHMENT_CAPABILITY_BYTES], remove[ATTACHMENT_CAPABILITY_BYTES];
@@ -30,12 +31,12 @@ struct upload {
 static void upload_free(struct upload *u)
 {
     struct attachment *a = u->a;
+    unsigned bin = u->bin;
     buf_clear(&u->plain);
     buf_clear(&u->sealed);
     bytes_wipe(u, sizeof *u);
     free(u);
-    atomic_fetch_sub(&a->uploads, 1);
-    attachment_unref(a);
+    attachment_end(a, &a->uploads, bin);
 }
 
 /* ---- giving up */
@@ -105,7 +106,7 @@ static struct err upload_new(struct attachment *a, struct hearth_call *call, uin
     u->plain.limit = (size_t)2 * ATTACHMENT_BLOCK_BYTES;
     struct err err = draw(u);
     if (err_is_ok(err))
-        err = attachment_count(a, &a->uploads, LIMIT_UPLOADS);
+        err = attachment_begin(a, &a->uploads, LIMIT_UPLOADS, call, &u->bin);
     if (!err_is_ok(err)) {
         free(u);
         return err;

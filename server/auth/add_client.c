@@ -5,7 +5,6 @@
 
 struct add_job {
     struct auth_job job;
-    struct auth_logged logged;
     struct client_caller caller;
     struct credential_request request;
     struct bytes uuid; /* of the new client */
@@ -62,25 +61,23 @@ static struct err effect(struct store_txn *txn, struct auth_job *job)
     return ERR_OK;
 }
 
-static void finish(struct auth_job *job, const struct auth_receipt *receipt)
+static void reply(struct auth_job *job)
 {
     Hearth__V1__AddClientResponse out;
     Hearth__V1__LogReceipt log;
     struct wire_reader r = wire_reader_of(buf_view(&job->answer));
     hearth__v1__add_client_response__init(&out);
-    auth_receipt_out(receipt, &log);
+    auth_receipt_out(job->receipt, &log);
     out.credential = auth_out(wire_read_vector(&r));
     out.signing_credential = auth_out(wire_read_vector(&r));
     out.receipt = &log;
     hearth_auth_add_client_reply(job->call, &out);
-    auth_job_end(job);
 }
 
-static void reply(struct auth_job *job)
+static void then(struct auth_job *job)
 {
     struct add_job *a = (struct add_job *)job;
-    a->logged = (struct auth_logged){job, finish};
-    auth_log_then(&a->logged, a->key_set);
+    auth_log_then_reply(job, a->key_set);
 }
 
 static struct err prepare(struct add_job *a, const Hearth__V1__AddClientRequest *in)
@@ -103,10 +100,12 @@ AUTH_HANDLER(add_client, AddClient)
     enum hearth_code code = auth_take_principal(call, LIMIT_CLIENT_CHANGES);
     if (code != HEARTH_OK)
         return code;
-    struct add_job *a = auth_job_new(auth, call, sizeof *a, in->idempotency);
+    struct add_job *a = auth_job_new(auth, call, sizeof *a, &in->base, in->idempotency);
     if (a == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)a->job.in;
     a->job.effect = effect;
+    a->job.then = then;
     a->job.reply = reply;
     a->job.clear = clear;
     struct err err = prepare(a, in);

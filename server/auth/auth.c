@@ -40,6 +40,7 @@ struct err auth_open(struct front_env *env, const struct auth_options *options,
     struct auth *auth = calloc(1, sizeof *auth);
     if (auth == NULL)
         return ERR(NO_MEMORY);
+    atomic_init(&auth->refs, 1);
     auth->env = env;
     auth->options = *options;
     auth->options.store.schema = &auth_schema;
@@ -67,17 +68,40 @@ struct err auth_add(struct auth *auth, struct hearth_server *server)
     return auth_add_keys(auth);
 }
 
+void auth_ref(struct auth *auth)
+{
+    (void)atomic_fetch_add(&auth->refs, 1);
+}
+
+void auth_unref(struct auth *auth)
+{
+    if (atomic_fetch_sub(&auth->refs, 1) != 1)
+        return;
+    listeners_free(auth->listeners);
+    buf_clear(&auth->revoked.list);
+    pthread_mutex_destroy(&auth->lock);
+    bytes_wipe(auth, sizeof *auth);
+    free(auth);
+}
+
 void auth_close(struct auth *auth)
 {
     if (auth == NULL)
         return;
     if (auth->store != NULL)
         store_close(auth->store);
-    listeners_free(auth->listeners);
-    buf_clear(&auth->revoked.list);
-    pthread_mutex_destroy(&auth->lock);
-    bytes_wipe(auth, sizeof *auth);
-    free(auth);
+    auth->store = NULL;
+    auth_unref(auth);
+}
+
+struct err auth_write(struct auth *auth, struct inbox *inbox, const struct store_work *work)
+{
+    return auth->store == NULL ? ERR(STORE_STOPPED) : store_submit(auth->store, inbox, work);
+}
+
+struct err auth_read(struct auth *auth, struct inbox *inbox, const struct store_work *work)
+{
+    return auth->store == NULL ? ERR(STORE_STOPPED) : store_read(auth->store, inbox, work);
 }
 
 struct store *auth_store(struct auth *auth)

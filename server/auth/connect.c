@@ -18,8 +18,8 @@ struct connect {
 
 struct fetch_job {
     struct auth_job job;
-    struct auth_logged logged;
-    struct connect *connect;
+    uint8_t handle[AUTH_ID_BYTES];
+    struct connect *connect; /* good while there is a call */
     struct buf package, key_set;
 };
 
@@ -41,9 +41,8 @@ static struct err map_package(struct stmt *row, void *arg)
     struct bytes sealed = stmt_blob(row, 0);
     to->number = stmt_u64(row, 1);
     TRY(stmt_row_check(row));
-    return auth_unseal(to->job->job.auth, "package",
-                       bytes_of(to->job->connect->handle, AUTH_ID_BYTES), sealed,
-                       &to->job->package);
+    return auth_unseal(to->job->job.auth, "package", bytes_of(to->job->handle, AUTH_ID_BYTES),
+                       sealed, &to->job->package);
 }
 
 static struct err find_package(struct store_txn *txn, struct fetch_job *f,
@@ -51,7 +50,7 @@ static struct err find_package(struct store_txn *txn, struct fetch_job *f,
 {
     struct package_row row = {.job = f};
     struct stmt *s = stmt_use(txn, which);
-    stmt_bind_blob(s, 1, bytes_of(f->connect->handle, AUTH_ID_BYTES));
+    stmt_bind_blob(s, 1, bytes_of(f->handle, AUTH_ID_BYTES));
     stmt_bind_u64(s, 2, auth_hour(f->job.now_s));
     TRY(stmt_first(s, map_package, &row));
     *ret_number = row.number;
@@ -66,7 +65,7 @@ static struct err take_package(struct store_txn *txn, struct fetch_job *f)
         return find_package(txn, f, PACKAGE_LAST, &number);
     TRY(err);
     struct stmt *s = stmt_use(txn, PACKAGE_DELETE);
-    stmt_bind_blob(s, 1, bytes_of(f->connect->handle, AUTH_ID_BYTES));
+    stmt_bind_blob(s, 1, bytes_of(f->handle, AUTH_ID_BYTES));
     stmt_bind_u64(s, 2, number);
     TRY(stmt_run(s, &changes));
     return changes == 1 ? ERR_OK : ERR(STORE_CORRUPT);
@@ -76,14 +75,14 @@ static struct err fetch(struct store_txn *txn, struct auth_job *job)
 {
     struct fetch_job *f = (struct fetch_job *)job;
     struct handle handle = {0};
-    TRY(handle_load(txn, job->auth, f->connect->handle, job->now_s, &handle));
+    TRY(handle_load(txn, job->auth, f->handle, job->now_s, &handle));
     buf_append_bytes(&f->key_set, buf_view(&handle.key_set));
     handle_clear(&handle);
     TRY(buf_check(&f->key_set));
     return take_package(txn, f);
 }
 
-static void finish_fetch(struct auth_job *job, const struct auth_receipt *receipt)
+static void reply_fetch(struct auth_job *job)
 {
     struct fetch_job *f = (struct fetch_job *)job;
     Hearth__V1__ConnectResponse out;
@@ -91,7 +90,7 @@ static void finish_fetch(struct auth_job *job, const struct auth_receipt *receip
     Hearth__V1__LogReceipt log;
     hearth__v1__connect_response__init(&out);
     hearth__v1__connection_package__init(&package);
-    auth_receipt_out(receipt, &log);
+    auth_receipt_out(job->receipt, &log);
     package.package = auth_out(buf_view(&f->package));
     package.receipt = &log;
     out.step_case = HEARTH__V1__CONNECT_RESPONSE__STEP_PACKAGE;
@@ -100,14 +99,12 @@ static void finish_fetch(struct auth_job *job, const struct auth_receipt *receip
     f->connect->state = WANT_OFFER;
     if (hearth_auth_connect_write(job->call, &out) >= 0)
         hearth_call_resume(job->call);
-    auth_job_end(job);
 }
 
-static void reply_fetch(struct auth_job *job)
+static void then_fetch(struct auth_job *job)
 {
     struct fetch_job *f = (struct fetch_job *)job;
-    f->logged = (struct auth_logged){job, finish_fetch};
-    auth_log_then(&f->logged, buf_view(&f->key_set));
+    auth_log_then_reply(job, buf_view(&f->key_set));
 }
 
 static enum hearth_code begin_fetch(struct auth *auth, struct hearth_call *call,
@@ -118,12 +115,14 @@ static enum hearth_code begin_fetch(struct auth *auth, struct hearth_call *call,
     enum hearth_code code = front_limit(call, LIMIT_CONNECT_HANDLE, hash, 1);
     if (code != HEARTH_OK)
         return code;
-    struct fetch_job *f = auth_job_new(auth, call, sizeof *f, NULL);
+    struct fetch_job *f = auth_job_new(auth, call, sizeof *f, NULL, NULL);
     if (f == NULL)
         return front_fail(call, ERR(NO_MEMORY));
     handle_id(auth, hash, connect->handle);
+    memcpy(f->handle, connect->handle, AUTH_ID_BYTES);
     f->connect = connect;
     f->job.effect = fetch;
+    f->job.then = then_fetch;
     f->job.reply = reply_fetch;
     f->job.clear = clear_fetch;
     hearth_call_pause(call);
@@ -134,7 +133,7 @@ static enum hearth_code begin_fetch(struct auth *auth, struct hearth_call *call,
 
 struct offer_job {
     struct auth_job job;
-    struct connect *connect;
+    uint8_t handle[AUTH_ID_BYTES];
     struct buf plain; /* struct { opaque package_hash[32]; opaque offer[]; } */
 };
 
@@ -147,7 +146,7 @@ static struct err count_offers(struct store_txn *txn, const struct offer_job *o)
 {
     uint64_t count = 0;
     struct stmt *s = stmt_use(txn, OFFER_COUNT);
-    stmt_bind_blob(s, 1, bytes_of(o->connect->handle, AUTH_ID_BYTES));
+    stmt_bind_blob(s, 1, bytes_of(o->handle, AUTH_ID_BYTES));
     TRY(stmt_first(s, auth_map_u64, &count));
     return count < auth_limit(o->job.auth, LIMIT_OFFERS_PER_HANDLE) ? ERR_OK : ERR(QUOTA);
 }
@@ -157,12 +156,12 @@ static struct err insert_offer(struct store_txn *txn, const struct offer_job *o,
     const struct auth *auth = o->job.auth;
     struct buf sealed = BUF_INIT;
     uint8_t place[OFFER_PLACE_BYTES];
-    offer_place(o->connect->handle, number, place);
+    offer_place(o->handle, number, place);
     struct err err =
         auth_seal(auth, "offer", bytes_of(place, sizeof place), buf_view(&o->plain), &sealed);
     if (err_is_ok(err)) {
         struct stmt *s = stmt_use(txn, OFFER_INSERT);
-        stmt_bind_blob(s, 1, bytes_of(o->connect->handle, AUTH_ID_BYTES));
+        stmt_bind_blob(s, 1, bytes_of(o->handle, AUTH_ID_BYTES));
         stmt_bind_u64(s, 2, number);
         stmt_bind_blob(s, 3, buf_view(&sealed));
         stmt_bind_u64(s, 4, auth_day(o->job.now_s) + auth_limit(auth, LIMIT_OFFER_DAYS));
@@ -178,7 +177,7 @@ static struct err store_offer(struct store_txn *txn, struct auth_job *job)
     uint64_t number = 0;
     TRY(count_offers(txn, o));
     struct stmt *s = stmt_use(txn, HANDLE_NEXT_OFFER);
-    stmt_bind_blob(s, 1, bytes_of(o->connect->handle, AUTH_ID_BYTES));
+    stmt_bind_blob(s, 1, bytes_of(o->handle, AUTH_ID_BYTES));
     stmt_bind_u64(s, 2, auth_day(job->now_s));
     TRY(stmt_first(s, auth_map_u64, &number)); /* NOT_FOUND: given up meanwhile */
     return insert_offer(txn, o, number);
@@ -186,27 +185,32 @@ static struct err store_offer(struct store_txn *txn, struct auth_job *job)
 
 static void reply_offer(struct auth_job *job)
 {
-    struct offer_job *o = (struct offer_job *)job;
     Hearth__V1__ConnectResponse out;
     Hearth__V1__ConnectionOfferStored stored;
     hearth__v1__connect_response__init(&out);
     hearth__v1__connection_offer_stored__init(&stored);
     out.step_case = HEARTH__V1__CONNECT_RESPONSE__STEP_STORED;
     out.stored = &stored;
-    listeners_wake(job->auth->listeners, o->connect->handle);
     if (hearth_auth_connect_write(job->call, &out) >= 0)
         hearth_call_finish(job->call, HEARTH_OK);
-    auth_job_end(job);
+}
+
+static void then_offer(struct auth_job *job)
+{
+    const struct offer_job *o = (struct offer_job *)job;
+    listeners_wake(job->auth->listeners, o->handle);
+    auth_job_reply(job, job->reply);
 }
 
 static enum hearth_code begin_offer(struct auth *auth, struct hearth_call *call,
                                     struct connect *connect, const Hearth__V1__ConnectionOffer *in)
 {
-    struct offer_job *o = auth_job_new(auth, call, sizeof *o, NULL);
+    struct offer_job *o = auth_job_new(auth, call, sizeof *o, NULL, NULL);
     if (o == NULL)
         return front_fail(call, ERR(NO_MEMORY));
-    o->connect = connect;
+    memcpy(o->handle, connect->handle, AUTH_ID_BYTES);
     o->job.effect = store_offer;
+    o->job.then = then_offer;
     o->job.reply = reply_offer;
     o->job.clear = clear_offer;
     wire_write_fixed(&o->plain, bytes_of(connect->package_hash, sizeof connect->package_hash));

@@ -4,7 +4,6 @@
 
 struct delete_job {
     struct auth_job job;
-    struct auth_logged logged;
     struct client_caller caller;
     struct bytes key_set;
 };
@@ -31,33 +30,33 @@ static struct err effect(struct store_txn *txn, struct auth_job *job)
     return err;
 }
 
-static void finish(struct auth_job *job, const struct auth_receipt *receipt)
+static void reply(struct auth_job *job)
 {
     Hearth__V1__DeleteUserResponse out;
     Hearth__V1__LogReceipt log;
     hearth__v1__delete_user_response__init(&out);
-    auth_receipt_out(receipt, &log);
+    auth_receipt_out(job->receipt, &log);
     out.receipt = &log;
     hearth_auth_delete_user_reply(job->call, &out);
-    auth_job_end(job);
 }
 
-static void reply(struct auth_job *job)
+static void then(struct auth_job *job)
 {
     struct delete_job *d = (struct delete_job *)job;
     revocations_changed(job->auth);
-    d->logged = (struct auth_logged){job, finish};
-    auth_log_then(&d->logged, d->key_set);
+    auth_log_then_reply(job, d->key_set);
 }
 
 AUTH_HANDLER(delete_user, DeleteUser)
 {
     struct auth *auth = self;
     (void)out;
-    struct delete_job *d = auth_job_new(auth, call, sizeof *d, in->idempotency);
+    struct delete_job *d = auth_job_new(auth, call, sizeof *d, &in->base, in->idempotency);
     if (d == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)d->job.in;
     d->job.effect = effect;
+    d->job.then = then;
     d->job.reply = reply;
     d->job.frees = true;
     d->job.only_repeats = auth_caller_is_gone(call);

@@ -5,7 +5,6 @@
 
 struct handle_job {
     struct auth_job job;
-    struct auth_logged logged;
     uint8_t id[AUTH_ID_BYTES];
     struct bytes hash, key, key_set;
     uint64_t expires_day;
@@ -69,22 +68,20 @@ static struct err create(struct store_txn *txn, struct auth_job *job)
     return err;
 }
 
-static void finish_created(struct auth_job *job, const struct auth_receipt *receipt)
+static void reply_created(struct auth_job *job)
 {
     Hearth__V1__CreateHandleResponse out;
     Hearth__V1__LogReceipt log;
     hearth__v1__create_handle_response__init(&out);
-    auth_receipt_out(receipt, &log);
+    auth_receipt_out(job->receipt, &log);
     out.receipt = &log;
     hearth_auth_create_handle_reply(job->call, &out);
-    auth_job_end(job);
 }
 
-static void reply_created(struct auth_job *job)
+static void then_created(struct auth_job *job)
 {
     struct handle_job *h = (struct handle_job *)job;
-    h->logged = (struct auth_logged){job, finish_created};
-    auth_log_then(&h->logged, h->key_set);
+    auth_log_then_reply(job, h->key_set);
 }
 
 /* The key set names the handle's one key, under which the request itself is verified: whoever asks
@@ -109,10 +106,12 @@ AUTH_HANDLER(create_handle, CreateHandle)
 {
     struct auth *auth = self;
     (void)out;
-    struct handle_job *h = auth_job_new(auth, call, sizeof *h, in->idempotency);
+    struct handle_job *h = auth_job_new(auth, call, sizeof *h, &in->base, in->idempotency);
     if (h == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)h->job.in;
     h->job.effect = create;
+    h->job.then = then_created;
     h->job.reply = reply_created;
     h->hash = auth_in(in->handle_hash);
     h->key_set = auth_in(in->key_set);
@@ -142,16 +141,16 @@ static void reply_refreshed(struct auth_job *job)
     hearth__v1__refresh_handle_response__init(&out);
     out.expires_month = auth_month(h->expires_day * 86400);
     hearth_auth_refresh_handle_reply(job->call, &out);
-    auth_job_end(job);
 }
 
 AUTH_HANDLER(refresh_handle, RefreshHandle)
 {
     struct auth *auth = self;
     (void)out;
-    struct handle_job *h = auth_job_new(auth, call, sizeof *h, NULL);
+    struct handle_job *h = auth_job_new(auth, call, sizeof *h, &in->base, NULL);
     if (h == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)h->job.in;
     h->job.effect = refresh;
     h->job.reply = reply_refreshed;
     struct err err = handle_caller(auth, call, auth_in(in->handle_hash), h->id);
@@ -193,33 +192,33 @@ static struct err give_up(struct store_txn *txn, struct auth_job *job)
     return handle_delete(txn, h->id);
 }
 
-static void finish_given_up(struct auth_job *job, const struct auth_receipt *receipt)
+static void reply_given_up(struct auth_job *job)
 {
     Hearth__V1__DeleteHandleResponse out;
     Hearth__V1__LogReceipt log;
     hearth__v1__delete_handle_response__init(&out);
-    auth_receipt_out(receipt, &log);
+    auth_receipt_out(job->receipt, &log);
     out.receipt = &log;
     hearth_auth_delete_handle_reply(job->call, &out);
-    auth_job_end(job);
 }
 
-static void reply_given_up(struct auth_job *job)
+static void then_given_up(struct auth_job *job)
 {
     struct handle_job *h = (struct handle_job *)job;
     listeners_wake(job->auth->listeners, h->id); /* it finds that there is no handle any more */
-    h->logged = (struct auth_logged){job, finish_given_up};
-    auth_log_then(&h->logged, h->key_set);
+    auth_log_then_reply(job, h->key_set);
 }
 
 AUTH_HANDLER(delete_handle, DeleteHandle)
 {
     struct auth *auth = self;
     (void)out;
-    struct handle_job *h = auth_job_new(auth, call, sizeof *h, in->idempotency);
+    struct handle_job *h = auth_job_new(auth, call, sizeof *h, &in->base, in->idempotency);
     if (h == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)h->job.in;
     h->job.effect = give_up;
+    h->job.then = then_given_up;
     h->job.reply = reply_given_up;
     h->job.frees = true;
     h->job.only_repeats = auth_caller_is_gone(call);
@@ -246,7 +245,6 @@ static void reply_checked(struct auth_job *job)
     hearth__v1__check_handle_response__init(&out);
     out.taken = ((struct handle_job *)job)->found;
     hearth_auth_check_handle_reply(job->call, &out);
-    auth_job_end(job);
 }
 
 AUTH_HANDLER(check_handle, CheckHandle)
@@ -256,9 +254,10 @@ AUTH_HANDLER(check_handle, CheckHandle)
     enum hearth_code code = front_limit(call, LIMIT_HANDLE_CHECKS, front_caller(call)->source, 1);
     if (code != HEARTH_OK)
         return code;
-    struct handle_job *h = auth_job_new(auth, call, sizeof *h, NULL);
+    struct handle_job *h = auth_job_new(auth, call, sizeof *h, &in->base, NULL);
     if (h == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)h->job.in;
     h->job.effect = check;
     h->job.reply = reply_checked;
     handle_id(auth, auth_in(in->handle_hash), h->id);

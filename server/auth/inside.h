@@ -3,7 +3,9 @@
 #define SERVER_AUTH_INSIDE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
+#include "base/arena.h"
 #include "crypto/sig.h"
 #include "hearth/v1/auth_rpc.h"
 #include "seal/at_rest.h"
@@ -18,11 +20,13 @@ enum { AUTH_ID_BYTES = 16 }; /* of every id at rest */
 
 struct auth_listeners;
 
+/* Lives as long as jobs and listeners do, which may be longer than the service. */
 struct auth {
+    atomic_uint refs;
     struct front_env *env;
     struct auth_options options;
     struct bytes domain;
-    struct store *store;
+    struct store *store; /* NULL once it is closed */
     uint8_t ids_key[KEEPER_KEY_BYTES];
     uint8_t rows_key[KEEPER_KEY_BYTES];
     uint8_t challenge_key[KEEPER_KEY_BYTES];
@@ -38,6 +42,13 @@ struct auth {
     } revoked;
     struct auth_listeners *listeners;
 };
+
+void auth_ref(struct auth *auth);
+void auth_unref(struct auth *auth);
+/* STORE_STOPPED once the service is closed. */
+CHECKED struct err auth_write(struct auth *auth, struct inbox *inbox,
+                              const struct store_work *work);
+CHECKED struct err auth_read(struct auth *auth, struct inbox *inbox, const struct store_work *work);
 
 /* ---- time, as coarse as it is kept */
 
@@ -77,44 +88,53 @@ CHECKED struct err label_version(struct store_txn *txn, const struct auth *auth,
 CHECKED struct err label_set_version(struct store_txn *txn, const struct auth *auth,
                                      struct bytes label, uint64_t version);
 
-/* ---- job.c: one unary call and its transaction */
+/* ---- job.c: one call and its transaction */
 
+/* It holds all it needs: its call may end at any time (client gone, server ending), and the job
+ * goes on without. */
 struct auth_job {
-    struct auth *auth;
-    struct hearth_call *call;
+    struct auth *auth;        /* a reference */
+    struct hearth_call *call; /* NULL: nobody waits any more */
+    struct hearth_loop *loop;
+    const ProtobufCMessage *in; /* a copy of the request */
+    struct arena arena;
+    uint64_t principal;
     struct err (*effect)(struct store_txn *txn, struct auth_job *job);
-    /* On the loop, after the commit: answers the call, from `answer` where the call is idempotent
-     * (it may be the first answer of a repeated request), then auth_job_end(). */
+    /* On the loop, after the commit. then (or NULL): what else is to be done, call or none; it goes
+     * on with auth_job_reply(), auth_log_then_reply() or another transaction. reply: answers the
+     * call, which is there, from `answer` where the request may be a repeated one. */
+    void (*then)(struct auth_job *job);
     void (*reply)(struct auth_job *job);
     void (*clear)(struct auth_job *job); /* whatever came of it; or NULL */
     uint64_t now_s;
-    const uint8_t *once_id; /* NULL: nothing is kept */
+    bool keeps; /* the answer is kept under once_id */
+    uint8_t once_id[ONCE_ID_BYTES];
+    uint8_t body_hash[REQUEST_BODY_HASH_BYTES];
     struct buf scope;
     struct buf answer;
+    const struct auth_receipt *receipt; /* in reply after auth_log_then_reply() */
     bool frees;
     bool repeated;
     bool only_repeats; /* the caller is gone: its first answer or UNAUTHENTICATED */
 };
 
-/* Begins a job in the call's arena, of size bytes, the first member of which is the job; NULL: no
- * memory. It holds the call until it ends. idempotency may be NULL. */
+/* Begins a job of size bytes, the first member of which is the job, zeroed but for that; NULL: no
+ * memory. in and idempotency may be NULL. Handlers go on with the copy: in = job->in. */
 void *auth_job_new(struct auth *auth, struct hearth_call *call, size_t size,
-                   const Hearth__V1__Idempotency *idempotency);
-/* Submits; HEARTH_LATER or what front_fail() says. The job is cleared either way. */
+                   const ProtobufCMessage *in, const Hearth__V1__Idempotency *idempotency);
+/* Submits; HEARTH_LATER or what front_fail() says, and then the job is gone. */
 enum hearth_code auth_job_write(struct auth_job *job, uint32_t cost);
 enum hearth_code auth_job_read(struct auth_job *job);
 /* Ends the call with err, and the job. */
 enum hearth_code auth_job_fail(struct auth_job *job, struct err err);
-/* The call has been answered. */
+/* Answers where somebody waits, and ends the job. */
+void auth_job_reply(struct auth_job *job, void (*reply)(struct auth_job *job));
+/* The same when the log has the key set, which lives as long as the job. */
+void auth_log_then_reply(struct auth_job *job, struct bytes key_set);
+/* The call has been answered, or is answered by the handler's return. */
 void auth_job_end(struct auth_job *job);
 /* Takes one of the caller's bucket, or ends the call and says how. */
 enum hearth_code auth_take_principal(struct hearth_call *call, enum limit limit);
-/* The receipt for the key set just committed, then finish(job, receipt), on the loop. */
-struct auth_logged {
-    struct auth_job *job;
-    void (*finish)(struct auth_job *job, const struct auth_receipt *receipt);
-};
-void auth_log_then(struct auth_logged *logged, struct bytes key_set);
 void auth_receipt_out(const struct auth_receipt *receipt, Hearth__V1__LogReceipt *ret_receipt);
 
 static inline ProtobufCBinaryData auth_out(struct bytes view)

@@ -53,7 +53,6 @@ static void reply_created(struct auth_job *job)
         out.n_codes++;
     }
     hearth_auth_create_invitations_reply(job->call, &out);
-    auth_job_end(job);
 }
 
 AUTH_HANDLER(create_invitations, CreateInvitations)
@@ -62,9 +61,10 @@ AUTH_HANDLER(create_invitations, CreateInvitations)
     (void)out;
     if (!auth->options.user_invitations || auth->options.mode == AUTH_CLOSED)
         return front_fail(call, ERR(FRONT_FORBIDDEN));
-    struct create_job *c = auth_job_new(auth, call, sizeof *c, in->idempotency);
+    struct create_job *c = auth_job_new(auth, call, sizeof *c, &in->base, in->idempotency);
     if (c == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)c->job.in;
     c->job.effect = create;
     c->job.reply = reply_created;
     c->count = in->count < CODES_MOST ? in->count : CODES_MOST; /* the row's rule says so too */
@@ -94,16 +94,16 @@ static void reply_checked(struct auth_job *job)
     hearth__v1__check_invitation_response__init(&out);
     out.valid = ((struct check_job *)job)->valid;
     hearth_auth_check_invitation_reply(job->call, &out);
-    auth_job_end(job);
 }
 
 AUTH_HANDLER(check_invitation, CheckInvitation)
 {
     struct auth *auth = self;
     (void)out;
-    struct check_job *c = auth_job_new(auth, call, sizeof *c, NULL);
+    struct check_job *c = auth_job_new(auth, call, sizeof *c, &in->base, NULL);
     if (c == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)c->job.in;
     c->job.effect = check;
     c->job.reply = reply_checked;
     auth_id(auth, "invitation", auth_in(in->code), c->id);

@@ -1,8 +1,44 @@
+#include <stdlib.h>
+
 #include "server/auth/inside.h"
 
-static struct err make_scope(struct auth_job *job)
+/* ---- a copy of the request, because the job may outlive its call */
+
+static void *copy_alloc(void *arena, size_t size)
+{
+    return arena_alloc(arena, size);
+}
+
+static void copy_free(void *arena, void *pointer)
+{
+    (void)arena; /* all at once, wiped */
+    (void)pointer;
+}
+
+static struct err copy_request(struct auth_job *job, const ProtobufCMessage *in)
+{
+    ProtobufCAllocator allocator = {copy_alloc, copy_free, &job->arena};
+    struct buf packed = BUF_INIT;
+    size_t len = protobuf_c_message_get_packed_size(in);
+    uint8_t *out = buf_extend(&packed, len + 1); /* a message may be empty */
+    if (out != NULL) {
+        (void)protobuf_c_message_pack(in, out);
+        job->in = protobuf_c_message_unpack(in->descriptor, &allocator, len, out);
+    }
+    buf_clear(&packed);
+    return job->in != NULL ? ERR_OK : ERR(NO_MEMORY);
+}
+
+/* ---- begin and end */
+
+static struct err make_scope(struct auth_job *job, const Hearth__V1__Idempotency *idempotency)
 {
     const struct front_caller *caller = front_caller(job->call);
+    if (idempotency->id.len != sizeof job->once_id)
+        return ERR(ARGUMENT);
+    memcpy(job->once_id, idempotency->id.data, sizeof job->once_id);
+    memcpy(job->body_hash, caller->body_hash, sizeof job->body_hash);
+    job->keeps = true;
     buf_append_bytes(&job->scope, bytes_str(hearth_call_endpoint(job->call)->path));
     buf_append_byte(&job->scope, 0);
     buf_append_byte(&job->scope, (uint8_t)caller->kind);
@@ -10,33 +46,51 @@ static struct err make_scope(struct auth_job *job)
     return buf_check(&job->scope);
 }
 
-void *auth_job_new(struct auth *auth, struct hearth_call *call, size_t size,
-                   const Hearth__V1__Idempotency *idempotency)
+/* Client, deadline or server: nobody waits any more. What was begun goes on. */
+static void on_cancel(struct hearth_call *call, void *arg)
 {
-    struct auth_job *job = hearth_call_alloc(call, size);
+    struct auth_job *job = arg;
+    job->call = NULL;
+    (void)hearth_call_fail(call, HEARTH_CANCELLED, "cancelled");
+}
+
+void *auth_job_new(struct auth *auth, struct hearth_call *call, size_t size,
+                   const ProtobufCMessage *in, const Hearth__V1__Idempotency *idempotency)
+{
+    enum { ARENA_BYTES = 512 * 1024 };
+    struct auth_job *job = calloc(1, size);
     if (job == NULL)
         return NULL;
+    auth_ref(auth);
     job->auth = auth;
     job->call = call;
+    job->loop = hearth_call_loop(call);
+    job->principal = front_caller(call)->principal;
     job->now_s = auth_now_s(auth);
-    if (idempotency != NULL) {
-        job->once_id = idempotency->id.data;
-        if (!err_is_ok(make_scope(job))) {
-            buf_clear(&job->scope);
-            return NULL;
-        }
+    arena_init(&job->arena, ARENA_BYTES);
+    struct err err = in != NULL ? copy_request(job, in) : ERR_OK;
+    if (err_is_ok(err) && idempotency != NULL)
+        err = make_scope(job, idempotency);
+    if (!err_is_ok(err)) {
+        auth_job_end(job);
+        return NULL;
     }
-    hearth_call_ref(call);
+    hearth_call_on_cancel(call, on_cancel, job);
     return job;
 }
 
 void auth_job_end(struct auth_job *job)
 {
+    struct auth *auth = job->auth;
+    if (job->call != NULL)
+        hearth_call_on_cancel(job->call, NULL, NULL);
     if (job->clear != NULL)
         job->clear(job);
     buf_clear(&job->scope);
     buf_clear(&job->answer);
-    hearth_call_unref(job->call); /* and with it, perhaps, the job */
+    arena_clear(&job->arena);
+    free(job);
+    auth_unref(auth);
 }
 
 /* Refused registrations are told what would help, whatever was wrong. */
@@ -52,22 +106,40 @@ static enum hearth_code refuse(struct auth *auth, struct hearth_call *call, stru
 
 enum hearth_code auth_job_fail(struct auth_job *job, struct err err)
 {
-    enum hearth_code code = refuse(job->auth, job->call, err);
+    enum hearth_code code = HEARTH_CANCELLED;
+    struct hearth_call *call = job->call;
+    if (call != NULL) {
+        hearth_call_on_cancel(call, NULL, NULL);
+        job->call = NULL;
+        code = refuse(job->auth, call, err);
+    }
     auth_job_end(job);
     return code;
 }
 
+void auth_job_reply(struct auth_job *job, void (*reply)(struct auth_job *job))
+{
+    if (job->call != NULL) {
+        hearth_call_on_cancel(job->call, NULL, NULL);
+        reply(job);
+        job->call = NULL; /* answered; it may be gone */
+    }
+    auth_job_end(job);
+}
+
+/* ---- the transaction */
+
 static struct err run(struct store_txn *txn, void *arg)
 {
     struct auth_job *job = arg;
-    if (job->once_id == NULL)
+    if (!job->keeps)
         return job->effect(txn, job);
     const struct once once = {
         .statements = AUTH_ONCE,
         .key = job->auth->once_key,
         .scope = buf_view(&job->scope),
         .id = job->once_id,
-        .body_hash = front_caller(job->call)->body_hash,
+        .body_hash = job->body_hash,
     };
     TRY(once_find(txn, &once, &job->answer, &job->repeated));
     if (job->repeated)
@@ -82,33 +154,35 @@ static struct err run(struct store_txn *txn, void *arg)
 static void done(void *arg, struct err result)
 {
     struct auth_job *job = arg;
-    if (!err_is_ok(result)) {
+    if (!err_is_ok(result))
         (void)auth_job_fail(job, result);
-        return;
-    }
-    job->reply(job);
+    else if (job->then != NULL)
+        job->then(job);
+    else
+        auth_job_reply(job, job->reply);
 }
 
 static enum hearth_code submit(struct auth_job *job, bool write, uint32_t cost)
 {
     struct inbox *inbox = NULL;
+    if (job->call == NULL)
+        return auth_job_fail(job, ERR(CANCELLED)); /* nothing has happened yet */
     const struct front_caller *caller = front_caller(job->call);
     /* Nothing gets here unverified: the front sees to it, but for what keys.c leaves to handlers.
      */
     if (caller->kind != 0 && !caller->verified && !job->only_repeats)
         return auth_job_fail(job, ERR(FRONT_UNAUTHENTICATED));
-    struct err err = front_inbox(job->auth->env->front, hearth_call_loop(job->call), &inbox);
+    struct err err = front_inbox(job->auth->env->front, job->loop, &inbox);
     if (err_is_ok(err)) {
         const struct store_work work = {
-            .principal = caller->principal,
+            .principal = job->principal,
             .cost = cost,
             .frees = job->frees,
             .run = run,
             .done = done,
             .arg = job,
         };
-        err = write ? store_submit(job->auth->store, inbox, &work)
-                    : store_read(job->auth->store, inbox, &work);
+        err = write ? auth_write(job->auth, inbox, &work) : auth_read(job->auth, inbox, &work);
     }
     return err_is_ok(err) ? HEARTH_LATER : auth_job_fail(job, err);
 }
@@ -133,32 +207,26 @@ enum hearth_code auth_take_principal(struct hearth_call *call, enum limit limit)
 
 static void logged_done(void *arg, struct err result, const struct auth_receipt *receipt)
 {
-    struct auth_logged *logged = arg;
-    struct auth_job *job = logged->job;
-    if (!err_is_ok(result))
+    struct auth_job *job = arg;
+    if (!err_is_ok(result)) {
         (void)auth_job_fail(job, result); /* it is committed: a repeat asks the log again */
-    else
-        logged->finish(job, receipt);
+        return;
+    }
+    job->receipt = receipt;
+    auth_job_reply(job, job->reply);
 }
 
-void auth_log_then(struct auth_logged *logged, struct bytes key_set)
+/* Also when nobody waits for the answer any more: what is committed goes to the log. */
+void auth_log_then_reply(struct auth_job *job, struct bytes key_set)
 {
-    struct auth_job *job = logged->job;
+    static const struct auth_receipt none;
     const struct auth_log *log = job->auth->options.log;
-    if (log == NULL) {
-        const struct auth_receipt none = {0};
-        logged->finish(job, &none);
-        return;
-    }
-    /* The label is a view into the request, which lives as long as the call. */
     struct key_set set;
-    struct err err = key_set_parse(key_set, &set);
-    if (!err_is_ok(err)) {
-        logged_done(logged, err, NULL);
-        return;
-    }
-    log->append(log->self, set.label, set.version, key_set, hearth_call_loop(job->call),
-                logged_done, logged);
+    struct err err = log != NULL ? key_set_parse(key_set, &set) : ERR_OK;
+    if (!err_is_ok(err) || log == NULL)
+        logged_done(job, err, &none);
+    else
+        log->append(log->self, set.label, set.version, key_set, job->loop, logged_done, job);
 }
 
 void auth_receipt_out(const struct auth_receipt *receipt, Hearth__V1__LogReceipt *ret_receipt)

@@ -94,7 +94,7 @@ static void start(struct auth *auth, struct front_pending *pending, bool handle,
         memcpy(f->id, id, AUTH_ID_BYTES);
         struct store_work work = {.cost = 1, .run = find, .done = found, .arg = f};
         memcpy(&work.principal, id, sizeof work.principal);
-        err = store_read(auth->store, inbox, &work);
+        err = auth_read(auth, inbox, &work);
     }
     if (!err_is_ok(err)) {
         free(f);

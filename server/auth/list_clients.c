@@ -42,7 +42,7 @@ static struct err list_and_see(struct store_txn *txn, struct auth_job *job)
     return list(txn, job);
 }
 
-static void answer(struct auth_job *job)
+static void reply(struct auth_job *job)
 {
     Hearth__V1__ListClientsResponse out;
     Hearth__V1__ClientInfo infos[KEY_SET_CLIENTS_MAX], *pointers[KEY_SET_CLIENTS_MAX];
@@ -59,32 +59,32 @@ static void answer(struct auth_job *job)
     }
     out.clients = pointers;
     hearth_auth_list_clients_reply(job->call, &out);
-    auth_job_end(job);
 }
 
 static void after_read(struct auth_job *job)
 {
     struct list_job *l = (struct list_job *)job;
+    job->then = NULL;
     if (l->seen) {
-        answer(job);
+        auth_job_reply(job, reply);
         return;
     }
     buf_clear(&job->answer);
     job->effect = list_and_see;
-    job->reply = answer;
     (void)auth_job_write(job, 3);
 }
 
 AUTH_HANDLER(list_clients, ListClients)
 {
     struct auth *auth = self;
-    (void)in;
     (void)out;
-    struct list_job *l = auth_job_new(auth, call, sizeof *l, NULL);
+    struct list_job *l = auth_job_new(auth, call, sizeof *l, &in->base, NULL);
     if (l == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)l->job.in;
     l->job.effect = list;
-    l->job.reply = after_read;
+    l->job.then = after_read;
+    l->job.reply = reply;
     struct err err = client_caller(auth, call, &l->caller);
     if (!err_is_ok(err))
         return auth_job_fail(&l->job, err);

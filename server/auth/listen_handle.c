@@ -17,8 +17,10 @@ void auth_listener_unref(struct listener *l)
 {
     if (atomic_fetch_sub(&l->refs, 1) != 1)
         return;
+    struct auth *auth = l->auth;
     buf_clear(&l->read.plain);
     free(l);
+    auth_unref(auth);
 }
 
 static void fail(struct listener *l, struct err err)
@@ -67,7 +69,7 @@ static void ack(struct listener *l)
         .arg = l,
     };
     auth_listener_ref(l);
-    if (err_is_ok(store_submit(l->auth->store, l->inbox, &work)))
+    if (err_is_ok(auth_write(l->auth, l->inbox, &work)))
         l->acking = true;
     else
         auth_listener_unref(l);
@@ -163,7 +165,7 @@ static void pump(struct listener *l)
         .arg = l,
     };
     auth_listener_ref(l);
-    if (err_is_ok(store_read(l->auth->store, l->inbox, &work))) {
+    if (err_is_ok(auth_read(l->auth, l->inbox, &work))) {
         l->reading = true;
     } else {
         l->dirty = true; /* tried again at the next look */
@@ -223,6 +225,7 @@ static struct err begin(struct auth *auth, struct hearth_call *call, struct byte
     if (l == NULL)
         return ERR(NO_MEMORY);
     atomic_init(&l->refs, 1);
+    auth_ref(auth);
     l->auth = auth;
     l->call = call;
     l->loop = hearth_call_loop(call);

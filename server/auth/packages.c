@@ -11,7 +11,6 @@ struct publish_job {
     uint8_t id[AUTH_ID_BYTES];
     struct bytes hash;
     const Hearth__V1__PublishConnectionPackagesRequest *in;
-    const uint8_t *once_id; /* while reading */
     struct {
         uint64_t expires_hour;
         bool last_resort;
@@ -93,15 +92,14 @@ static void reply(struct auth_job *job)
     Hearth__V1__PublishConnectionPackagesResponse out;
     hearth__v1__publish_connection_packages_response__init(&out);
     hearth_auth_publish_connection_packages_reply(job->call, &out);
-    auth_job_end(job);
 }
 
 static void then_write(struct auth_job *job)
 {
     struct publish_job *p = (struct publish_job *)job;
-    job->once_id = p->once_id;
+    job->keeps = true;
     job->effect = put;
-    job->reply = reply;
+    job->then = NULL;
     (void)auth_job_write(job, (uint32_t)p->in->n_packages + 2);
 }
 
@@ -114,13 +112,14 @@ AUTH_HANDLER(publish_connection_packages, PublishConnectionPackages)
     enum hearth_code code = auth_take_principal(call, LIMIT_KEY_PACKAGE_UPLOADS);
     if (code != HEARTH_OK)
         return code;
-    struct publish_job *p = auth_job_new(auth, call, sizeof *p, in->idempotency);
+    struct publish_job *p = auth_job_new(auth, call, sizeof *p, &in->base, in->idempotency);
     if (p == NULL)
         return front_fail(call, ERR(NO_MEMORY));
-    p->once_id = p->job.once_id;
-    p->job.once_id = NULL; /* the verification is a read and keeps nothing */
+    in = (const void *)p->job.in;
+    p->job.keeps = false; /* the verification is a read */
     p->job.effect = verify;
-    p->job.reply = then_write;
+    p->job.then = then_write;
+    p->job.reply = reply;
     p->in = in;
     p->hash = auth_in(in->handle_hash);
     struct err err = handle_caller(auth, call, p->hash, p->id);

@@ -83,7 +83,6 @@ static void reply_staged(struct auth_job *job)
     Hearth__V1__StageProfileResponse out;
     hearth__v1__stage_profile_response__init(&out);
     hearth_auth_stage_profile_reply(job->call, &out);
-    auth_job_end(job);
 }
 
 static void reply_committed(struct auth_job *job)
@@ -91,7 +90,6 @@ static void reply_committed(struct auth_job *job)
     Hearth__V1__CommitProfileResponse out;
     hearth__v1__commit_profile_response__init(&out);
     hearth_auth_commit_profile_reply(job->call, &out);
-    auth_job_end(job);
 }
 
 AUTH_HANDLER(stage_profile, StageProfile)
@@ -101,9 +99,10 @@ AUTH_HANDLER(stage_profile, StageProfile)
     enum hearth_code code = auth_take_principal(call, LIMIT_PROFILE_CHANGES);
     if (code != HEARTH_OK)
         return code;
-    struct profile_job *p = auth_job_new(auth, call, sizeof *p, in->idempotency);
+    struct profile_job *p = auth_job_new(auth, call, sizeof *p, &in->base, in->idempotency);
     if (p == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)p->job.in;
     p->job.effect = stage;
     p->job.reply = reply_staged;
     p->index = auth_in(in->index);
@@ -116,9 +115,10 @@ AUTH_HANDLER(commit_profile, CommitProfile)
 {
     struct auth *auth = self;
     (void)out;
-    struct profile_job *p = auth_job_new(auth, call, sizeof *p, in->idempotency);
+    struct profile_job *p = auth_job_new(auth, call, sizeof *p, &in->base, in->idempotency);
     if (p == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)p->job.in;
     p->job.effect = commit;
     p->job.reply = reply_committed;
     struct err err = client_caller(auth, call, &p->caller);
@@ -149,16 +149,16 @@ static void reply_found(struct auth_job *job)
     hearth__v1__get_profile_response__init(&out);
     out.profile = auth_out(buf_view(&job->answer));
     hearth_auth_get_profile_reply(job->call, &out);
-    auth_job_end(job);
 }
 
 AUTH_HANDLER(get_profile, GetProfile)
 {
     struct auth *auth = self;
     (void)out;
-    struct profile_job *p = auth_job_new(auth, call, sizeof *p, NULL);
+    struct profile_job *p = auth_job_new(auth, call, sizeof *p, &in->base, NULL);
     if (p == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)p->job.in;
     p->job.effect = find;
     p->job.reply = reply_found;
     p->index = auth_in(in->index);

@@ -6,7 +6,6 @@
 
 struct register_job {
     struct auth_job job;
-    struct auth_logged logged;
     struct credential_request request;
     struct bytes user; /* UserId */
     struct bytes uuid; /* of the client */
@@ -117,18 +116,17 @@ static struct err effect(struct store_txn *txn, struct auth_job *job)
     return ERR_OK;
 }
 
-static void finish(struct auth_job *job, const struct auth_receipt *receipt)
+static void reply(struct auth_job *job)
 {
     Hearth__V1__RegisterUserResponse out;
     Hearth__V1__LogReceipt log;
     struct wire_reader r = wire_reader_of(buf_view(&job->answer));
     hearth__v1__register_user_response__init(&out);
-    auth_receipt_out(receipt, &log);
+    auth_receipt_out(job->receipt, &log);
     out.credential = auth_out(wire_read_vector(&r));
     out.signing_credential = auth_out(wire_read_vector(&r));
     out.receipt = &log;
     hearth_auth_register_user_reply(job->call, &out);
-    auth_job_end(job);
 }
 
 /* Version 0 of 0x01 || UserId with exactly this client, which may authorise. */
@@ -191,13 +189,12 @@ static void count(struct register_job *r)
     (void)err_is_ok(limit_take(limits, LIMIT_REGISTER_DAY, everybody, 1, NULL));
 }
 
-static void reply(struct auth_job *job)
+static void then(struct auth_job *job)
 {
     struct register_job *r = (struct register_job *)job;
     if (!job->repeated)
         count(r);
-    r->logged = (struct auth_logged){job, finish};
-    auth_log_then(&r->logged, r->key_set);
+    auth_log_then_reply(job, r->key_set);
 }
 
 static struct err prepare(struct register_job *r, const Hearth__V1__RegisterUserRequest *in)
@@ -225,10 +222,12 @@ AUTH_HANDLER(register_user, RegisterUser)
     enum hearth_code code = front_limit(call, LIMIT_REGISTER_PREFIX, front_caller(call)->source, 1);
     if (code != HEARTH_OK)
         return code;
-    struct register_job *r = auth_job_new(auth, call, sizeof *r, in->idempotency);
+    struct register_job *r = auth_job_new(auth, call, sizeof *r, &in->base, in->idempotency);
     if (r == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)r->job.in;
     r->job.effect = effect;
+    r->job.then = then;
     r->job.reply = reply;
     r->job.clear = clear;
     struct err err = prepare(r, in);

@@ -5,7 +5,6 @@
 
 struct remove_job {
     struct auth_job job;
-    struct auth_logged logged;
     struct client_caller caller;
     struct bytes uuid;
     struct bytes key_set;
@@ -48,23 +47,21 @@ static struct err effect(struct store_txn *txn, struct auth_job *job)
     return err;
 }
 
-static void finish(struct auth_job *job, const struct auth_receipt *receipt)
+static void reply(struct auth_job *job)
 {
     Hearth__V1__RemoveClientResponse out;
     Hearth__V1__LogReceipt log;
     hearth__v1__remove_client_response__init(&out);
-    auth_receipt_out(receipt, &log);
+    auth_receipt_out(job->receipt, &log);
     out.receipt = &log;
     hearth_auth_remove_client_reply(job->call, &out);
-    auth_job_end(job);
 }
 
-static void reply(struct auth_job *job)
+static void then(struct auth_job *job)
 {
     struct remove_job *m = (struct remove_job *)job;
     revocations_changed(job->auth);
-    m->logged = (struct auth_logged){job, finish};
-    auth_log_then(&m->logged, m->key_set);
+    auth_log_then_reply(job, m->key_set);
 }
 
 AUTH_HANDLER(remove_client, RemoveClient)
@@ -74,10 +71,12 @@ AUTH_HANDLER(remove_client, RemoveClient)
     enum hearth_code code = auth_take_principal(call, LIMIT_CLIENT_CHANGES);
     if (code != HEARTH_OK)
         return code;
-    struct remove_job *m = auth_job_new(auth, call, sizeof *m, in->idempotency);
+    struct remove_job *m = auth_job_new(auth, call, sizeof *m, &in->base, in->idempotency);
     if (m == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)m->job.in;
     m->job.effect = effect;
+    m->job.then = then;
     m->job.reply = reply;
     m->job.only_repeats = auth_caller_is_gone(call);
     m->uuid = auth_in(in->client_id);

@@ -45,7 +45,6 @@ static void reply(struct auth_job *job)
     out.credential = auth_out(wire_read_vector(&r));
     out.signing_credential = auth_out(wire_read_vector(&r));
     hearth_auth_renew_client_reply(job->call, &out);
-    auth_job_end(job);
 }
 
 static struct err prepare(struct renew_job *r, const Hearth__V1__RenewClientRequest *in)
@@ -65,9 +64,10 @@ AUTH_HANDLER(renew_client, RenewClient)
     enum hearth_code code = auth_take_principal(call, LIMIT_CLIENT_CHANGES);
     if (code != HEARTH_OK)
         return code;
-    struct renew_job *r = auth_job_new(auth, call, sizeof *r, in->idempotency);
+    struct renew_job *r = auth_job_new(auth, call, sizeof *r, &in->base, in->idempotency);
     if (r == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)r->job.in;
     r->job.effect = effect;
     r->job.reply = reply;
     r->job.clear = clear;

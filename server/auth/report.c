@@ -48,7 +48,6 @@ static void reply(struct auth_job *job)
     Hearth__V1__ReportAbuseResponse out;
     hearth__v1__report_abuse_response__init(&out);
     hearth_auth_report_abuse_reply(job->call, &out);
-    auth_job_end(job);
 }
 
 AUTH_HANDLER(report_abuse, ReportAbuse)
@@ -58,9 +57,10 @@ AUTH_HANDLER(report_abuse, ReportAbuse)
     enum hearth_code code = auth_take_principal(call, LIMIT_REPORTS);
     if (code != HEARTH_OK)
         return code;
-    struct report_job *r = auth_job_new(auth, call, sizeof *r, in->idempotency);
+    struct report_job *r = auth_job_new(auth, call, sizeof *r, &in->base, in->idempotency);
     if (r == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    in = (const void *)r->job.in;
     r->job.effect = keep;
     r->job.reply = reply;
     r->report = auth_in(in->report);

@@ -45,8 +45,12 @@ static uint32_t argument_offset(unsigned argument)
     return (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (size_t)argument);
 }
 
-/* Behind `load nr`. A rule that does not match jumps over itself and leaves the accumulator alone;
- * one that matches ends the program. */
+static void add_load_call(struct program *p)
+{
+    add_load(p, offsetof(struct seccomp_data, nr));
+}
+
+/* The accumulator holds the call's number before and after; a rule that fits ends the program. */
 static void add_rule(struct program *p, const struct filter_rule *rule)
 {
     unsigned length = 3 * rule->checks + 2;
@@ -54,14 +58,14 @@ static void add_rule(struct program *p, const struct filter_rule *rule)
         (uint8_t)(rule->checks == 0 ? 1 : length));
     for (unsigned i = 0; i < rule->checks; i++) {
         const struct filter_check *c = &rule->check[i];
-        unsigned to_refusal = 3 * (rule->checks - i - 1) + 1;
+        unsigned to_end = 3 * (rule->checks - i - 1) + 1;
         add_load(p, argument_offset(c->argument));
         add(p, BPF_ALU | BPF_AND | BPF_K, c->mask, 0, 0);
-        add(p, BPF_JMP | BPF_JEQ | BPF_K, c->value, 0, (uint8_t)to_refusal);
+        add(p, BPF_JMP | BPF_JEQ | BPF_K, c->value, 0, (uint8_t)to_end);
     }
     add_return(p, SECCOMP_RET_ALLOW);
     if (rule->checks > 0)
-        add_return(p, p->otherwise);
+        add_load_call(p);
 }
 
 static void add_rules(struct program *p, const struct filter_rule *rules, size_t count)
@@ -69,7 +73,7 @@ static void add_rules(struct program *p, const struct filter_rule *rules, size_t
     add_load(p, offsetof(struct seccomp_data, arch));
     add(p, BPF_JMP | BPF_JEQ | BPF_K, FILTER_ARCH, 1, 0);
     add_return(p, SECCOMP_RET_KILL_PROCESS);
-    add_load(p, offsetof(struct seccomp_data, nr));
+    add_load_call(p);
 #if defined(__x86_64__)
     /* x32 calls say they are x86-64 and set bit 30 */
     add(p, BPF_JMP | BPF_JGE | BPF_K, 0x40000000u, 0, 1);

@@ -18,8 +18,8 @@ struct filter_check {
 
 enum { FILTER_CHECKS_MAX = 3, FILTER_RULES_MAX = 256 };
 
-/* A call that may be made, if all its checks hold. Several rules for one call: the last one given
- * decides alone, so a call has one rule. */
+/* A call that may be made, if all its checks hold. A call may have several rules: one of them is
+ * enough. */
 struct filter_rule {
     int call; /* SYS_... */
     unsigned checks;

@@ -178,8 +178,10 @@ static struct err check_own(struct request *r, const struct commit_in *in, struc
             TRY(user_pseudonym_check(&r->state, r->group_id, &ok->own));
         else if (!bytes_equal(old->user_pseudonym, ok->own.user_pseudonym))
             return ERR(DELIVERY_RECORD);
-        else
+        else if (bytes_equal(old->signature_key, ok->own.signature_key))
             ok->own.pseudonym_signature = old->pseudonym_signature;
+        else /* the old key, or another leaf of the user, vouches for the new one */
+            TRY(user_pseudonym_check(&r->state, r->group_id, &ok->own));
     } else {
         /* the old record speaks of the old key and pseudonym */
         if (old == NULL || !bytes_equal(old->signature_key, leaf.signature_key) ||

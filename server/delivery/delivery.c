@@ -21,6 +21,15 @@ void delivery_unref(struct delivery *d)
     free(d);
 }
 
+struct err delivery_submit(struct delivery *d, bool write, struct inbox *inbox,
+                           const struct store_work *work)
+{
+    /* what lay in an inbox until its end wants to go on, but there is nothing any more */
+    if (atomic_load(&d->closed))
+        return ERR(STORE_STOPPED);
+    return write ? store_submit(d->store, inbox, work) : store_read(d->store, inbox, work);
+}
+
 static struct err take_keys(struct delivery *d)
 {
     struct keeper *keeper = d->env.keeper;

@@ -58,6 +58,9 @@ struct delivery {
 };
 struct delivery *delivery_ref(struct delivery *d);
 void delivery_unref(struct delivery *d);
+/* store_submit or store_read; ERR_STORE_STOPPED once the service is closed. */
+CHECKED struct err delivery_submit(struct delivery *d, bool write, struct inbox *inbox,
+                                   const struct store_work *work);
 
 enum { ROW_ID_BYTES = 16 };
 enum { DAY_S = 86400, HOUR_S = 3600, MONTH_DAYS = 30 };

@@ -45,8 +45,9 @@ static struct err add_payload(struct fanout *f, struct buf *sealed)
     return ERR_OK;
 }
 
-/* Room was made. */
-static void add_row(struct fanout *f, const struct fanout_from *from, const struct leaf_entry *leaf,
+/* Room was made. tag: of the group. */
+static void add_row(struct fanout *f, const struct fanout_from *from,
+                    const uint8_t tag[NOTICE_TAG_BYTES], const struct leaf_entry *leaf,
                     struct fanout_how how)
 {
     struct outbox_row *row = &f->rows[f->row_count++];
@@ -56,7 +57,8 @@ static void add_row(struct fanout *f, const struct fanout_from *from, const stru
         .notify = how.notify,
         .control = how.control,
     };
-    notice_name(from->d, from->group_id, leaf, row->notice);
+    memcpy(row->notice, tag, NOTICE_TAG_BYTES);
+    notice_leaf_tag(from->d, from->group_id, leaf, row->notice + NOTICE_TAG_BYTES);
     f->payloads[f->payload_count - 1].count++;
 }
 
@@ -80,6 +82,8 @@ struct err fanout_all(struct fanout *f, const struct fanout_from *from, enum del
     struct delivery_item item = {kind, from->accepted_s, body};
     size_t parts = fan_out_parts(body.len);
     uint8_t id[PART_ID_BYTES] = {0};
+    uint8_t tag[NOTICE_TAG_BYTES];
+    notice_group_tag(from->d, from->group_id, tag);
     if (parts == 0)
         return ERR(TOO_LARGE);
     if (parts > 1)
@@ -92,7 +96,7 @@ struct err fanout_all(struct fanout *f, const struct fanout_from *from, enum del
         for (size_t i = 0; i < count; i++) {
             /* a queue that is gone takes nothing until there is another reference */
             if (leaves[i].index != except && (leaves[i].flags & LEAF_QUEUE_GONE) == 0)
-                add_row(f, from, &leaves[i], how);
+                add_row(f, from, tag, &leaves[i], how);
         }
         if (f->payloads[f->payload_count - 1].count == 0) /* nobody but the sender */
             buf_clear(&f->payloads[--f->payload_count].sealed);
@@ -111,6 +115,7 @@ struct err fanout_joiner(struct fanout *f, const struct fanout_from *from,
                          const struct leaf_entry *leaf)
 {
     struct delivery_item item = {DELIVERY_WELCOME, from->accepted_s, body};
+    uint8_t tag[NOTICE_TAG_BYTES];
     struct buf sealed = BUF_INIT;
     TRY(row_room(f, 1));
     struct err err = fan_out_seal_joiner(&sealed, from->d->env.rng, suite, init_key, &item);
@@ -119,7 +124,8 @@ struct err fanout_joiner(struct fanout *f, const struct fanout_from *from,
         return err;
     }
     TRY(add_payload(f, &sealed));
-    add_row(f, from, leaf, (struct fanout_how){.notify = true, .control = true});
+    notice_group_tag(from->d, from->group_id, tag);
+    add_row(f, from, tag, leaf, (struct fanout_how){.notify = true, .control = true});
     return ERR_OK;
 }
 

@@ -5,22 +5,22 @@
 /* How long a group may stay shut before we forget. */
 enum { NOTICE_DAYS = 90 };
 
-static void group_tag(const struct delivery *d, struct bytes group_id,
-                      uint8_t ret_tag[ROW_ID_BYTES])
+void notice_group_tag(const struct delivery *d, struct bytes group_id,
+                      uint8_t ret_tag[NOTICE_TAG_BYTES])
 {
-    at_rest_prf(d->ids_key, BYTES_LIST(bytes_str("notice-group"), group_id), ret_tag);
+    uint8_t id[ROW_ID_BYTES];
+    at_rest_prf(d->ids_key, BYTES_LIST(bytes_str("notice-group"), group_id), id);
+    memcpy(ret_tag, id, NOTICE_TAG_BYTES);
 }
 
-void notice_name(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
-                 uint8_t ret_notice[NOTICE_BYTES])
+void notice_leaf_tag(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
+                     uint8_t ret_tag[NOTICE_TAG_BYTES])
 {
-    uint8_t tag[ROW_ID_BYTES];
-    group_tag(d, group_id, tag);
-    memcpy(ret_notice, tag, NOTICE_TAG_BYTES);
+    uint8_t id[ROW_ID_BYTES];
     at_rest_prf(d->ids_key,
                 BYTES_LIST(bytes_str("notice-leaf"), group_id, leaf->pseudonym, leaf->sealed_ref),
-                tag);
-    memcpy(ret_notice + NOTICE_TAG_BYTES, tag, NOTICE_TAG_BYTES);
+                id);
+    memcpy(ret_tag, id, NOTICE_TAG_BYTES);
 }
 
 struct err delivery_refused(struct store_txn *txn, void *self, const uint8_t notice[16],
@@ -55,9 +55,9 @@ static struct err map_notice(struct stmt *row, void *arg)
 struct err notices_list(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
                         struct notice *ret_notices, size_t *ret_count)
 {
-    uint8_t tag[ROW_ID_BYTES];
+    uint8_t tag[NOTICE_TAG_BYTES];
     struct listing l = {ret_notices, 0};
-    group_tag(d, group_id, tag);
+    notice_group_tag(d, group_id, tag);
     struct stmt *s = stmt_use(txn, NOTICE_LIST);
     stmt_bind_blob(s, 1, bytes_of(tag, NOTICE_TAG_BYTES));
     TRY(stmt_each(s, map_notice, &l));
@@ -68,8 +68,8 @@ struct err notices_list(struct store_txn *txn, const struct delivery *d, struct 
 struct err notice_drop(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
                        const struct notice *notice)
 {
-    uint8_t tag[ROW_ID_BYTES];
-    group_tag(d, group_id, tag);
+    uint8_t tag[NOTICE_TAG_BYTES];
+    notice_group_tag(d, group_id, tag);
     struct stmt *s = stmt_use(txn, NOTICE_DROP);
     stmt_bind_blob(s, 1, bytes_of(tag, NOTICE_TAG_BYTES));
     stmt_bind_blob(s, 2, bytes_of(notice->leaf_tag, NOTICE_TAG_BYTES));

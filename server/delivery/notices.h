@@ -13,9 +13,11 @@
 
 enum { NOTICE_BYTES = 16, NOTICE_TAG_BYTES = 8, NOTICES_AT_ONCE = 64 };
 
-/* What outbox rows to the leaf carry. */
-void notice_name(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
-                 uint8_t ret_notice[NOTICE_BYTES]);
+/* What outbox rows to a leaf carry: the group's tag, made once, and the leaf's. */
+void notice_group_tag(const struct delivery *d, struct bytes group_id,
+                      uint8_t ret_tag[NOTICE_TAG_BYTES]);
+void notice_leaf_tag(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
+                     uint8_t ret_tag[NOTICE_TAG_BYTES]);
 
 struct notice {
     uint8_t leaf_tag[NOTICE_TAG_BYTES];

@@ -54,7 +54,7 @@ void pause_start(struct delivery *d, struct inbox *inbox, uint64_t principal,
     p->until_hour = delivery_now_s(d) / HOUR_S + 2;
     struct store_work work = {
         .principal = principal, .cost = 1, .run = run, .done = done, .arg = p};
-    struct err err = store_submit(d->store, inbox, &work);
+    struct err err = delivery_submit(d, true, inbox, &work);
     if (!err_is_ok(err))
         done(p, err);
 }

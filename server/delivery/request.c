@@ -145,8 +145,7 @@ static struct err submit(struct request *r, bool write, uint32_t cost,
         .done = done,
         .arg = r,
     };
-    return write ? store_submit(r->d->store, r->inbox, &work)
-                 : store_read(r->d->store, r->inbox, &work);
+    return delivery_submit(r->d, write, r->inbox, &work);
 }
 
 static struct once once_of(const struct request *r)

@@ -80,14 +80,17 @@ static struct err allow_add(const struct proposer *by, const struct leaf_entry *
                : ERR(DELIVERY_ROLE);
 }
 
-/* Somebody must be left who can manage the group: an admin among the new extensions who is in the
- * group or comes with this commit. */
+/* Somebody must be left who can manage the group: an admin of the new extensions who stays. */
 static struct err check_new_context(const struct delivery *d, const struct group_state *state,
+                                    const struct staged_commit *staged,
                                     const struct extensions *next)
 {
+    struct leaf_node leaf;
     TRY(context_check(d, next));
     for (uint32_t i = 0; i < state->leaf_count; i++) {
-        if (context_is_admin(next, state->leaves[i].user_pseudonym))
+        if (context_is_admin(next, state->leaves[i].user_pseudonym) &&
+            tree_diff_leaf(&staged->diff, state->leaves[i].index, &leaf) &&
+            bytes_equal(leaf.signature_key, state->leaves[i].signature_key))
             return ERR_OK;
     }
     return ERR(DELIVERY_CONTEXT);
@@ -114,7 +117,7 @@ struct err roles_allow(const struct delivery *d, const struct group_state *state
         case PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
             if (!by.admin)
                 return ERR(DELIVERY_ROLE);
-            TRY(check_new_context(d, state, &p->proposal->group_context_extensions));
+            TRY(check_new_context(d, state, staged, &p->proposal->group_context_extensions));
             break;
         default:
             /* Updates never wait here, and a ReInit would leave a group nobody can use */

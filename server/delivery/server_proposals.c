@@ -173,13 +173,13 @@ static struct err tell_loss(struct upkeep *u, const struct leaf_entry *leaf, uin
 
 static struct err read_notices(struct upkeep *u)
 {
-    uint8_t name[NOTICE_BYTES];
+    uint8_t tag[NOTICE_TAG_BYTES];
     for (uint32_t i = 0; i < u->state.leaf_count; i++) {
         struct leaf_entry *leaf = &u->state.leaves[i];
-        notice_name(u->d, buf_view(&u->group_id), leaf, name);
+        notice_leaf_tag(u->d, buf_view(&u->group_id), leaf, tag);
         for (size_t k = 0; k < u->notice_count; k++) {
             const struct notice *n = &u->notices[k];
-            if (memcmp(n->leaf_tag, name + NOTICE_TAG_BYTES, NOTICE_TAG_BYTES) != 0)
+            if (memcmp(n->leaf_tag, tag, NOTICE_TAG_BYTES) != 0)
                 continue;
             if (n->why == QUEUE_GONE) {
                 u->changed |= (leaf->flags & LEAF_QUEUE_GONE) == 0;
@@ -256,8 +256,7 @@ static struct err submit(struct upkeep *u, bool write, uint32_t cost,
         .done = done,
         .arg = u,
     };
-    return write ? store_submit(u->d->store, u->inbox, &work)
-                 : store_read(u->d->store, u->inbox, &work);
+    return delivery_submit(u->d, write, u->inbox, &work);
 }
 
 static void read_done(void *arg, struct err result)

@@ -1,185 +1,13 @@
-/* Admission: the interceptor that every call passes (front.h). */
+/* Admission at the first message, and the interceptor that every call passes (front.h). */
+#include <stdlib.h>
 #include <unistd.h>
 
-#include "hearth/options.pb-c.h"
-#include "hearth/v1/common.pb-c.h"
 #include "server/front/inside.h"
-
-enum {
-    /* kinds of enum request_caller that sign */
-    SIGNED_KINDS = 0x3fc,
-    UNVERIFIED_KINDS = 1 << REQUEST_MEMBER | 1 << REQUEST_JOINER,
-    OPERATOR = 1 << HEARTH__CALLER__CALLER_OPERATOR,
-};
-
-#define VERSION_METADATA "hearth-version"
-
-/* Never shed, and let through where the table of limits is full: they free resources. */
-static bool frees_resources(const char *path)
-{
-    static const char *const paths[] = {"/hearth.v1.Queue/Listen", "/hearth.v1.Queue/Dequeue",
-                                        "/hearth.v1.Auth/ListenHandle"};
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        if (strcmp(path, paths[i]) == 0)
-            return true;
-    return false;
-}
-
-static bool signs(uint32_t callers)
-{
-    return (callers & SIGNED_KINDS) != 0;
-}
-
-/* ---- at the headers ---- */
-
-static enum hearth_code check_version(struct front_pending *p)
-{
-    const uint8_t *value;
-    size_t len;
-    uint64_t version = 0, oldest = limit_value(p->front->limits, LIMIT_CLIENT_VERSION_OLDEST),
-             newest = limit_value(p->front->limits, LIMIT_CLIENT_VERSION_NEWEST);
-    bool readable = true;
-    if (hearth_call_metadata(p->call, VERSION_METADATA, 0, &value, &len)) {
-        readable = len > 0 && len <= 10;
-        for (size_t i = 0; i < len && readable; i++) {
-            readable = value[i] >= '0' && value[i] <= '9';
-            version = version * 10 + (value[i] - (unsigned)'0');
-        }
-    }
-    if (readable && version >= oldest && version <= newest)
-        return HEARTH_OK;
-    Hearth__V1__VersionUnsupported detail;
-    hearth__v1__version_unsupported__init(&detail);
-    detail.oldest = (uint32_t)oldest;
-    detail.newest = (uint32_t)newest;
-    metrics_add(p->front->metrics, METRIC_REFUSED_VERSION, 1);
-    return front_fail_detail(p->call, ERR(FRONT_VERSION), &detail.base);
-}
-
-/* Nothing is decided by what is wrong here: the first message brings the answer. */
-static void read_auth(struct front_pending *p)
-{
-    const uint8_t *value, *second;
-    size_t len, second_len;
-    p->has_auth = hearth_call_metadata(p->call, REQUEST_AUTH_METADATA, 0, &value, &len);
-    if (!p->has_auth)
-        return;
-    p->auth_ok = err_is_ok(request_auth_parse(bytes_of(value, len), &p->auth)) &&
-                 !hearth_call_metadata(p->call, REQUEST_AUTH_METADATA, 1, &second, &second_len);
-    if (!p->auth_ok)
-        return;
-    p->caller.kind = p->auth.kind;
-    p->caller.id = p->auth.id;
-    p->claimed = front_principal(p->front, (uint8_t)p->auth.kind, p->auth.id);
-}
-
-static bool is_known(const struct front_pending *p)
-{
-    return p->auth_ok && front_is_known(p->front, p->claimed);
-}
-
-static enum hearth_code shed(struct front_pending *p, uint32_t callers)
-{
-    unsigned rung = load_rung(p->at);
-    if (rung < FRONT_GUARDED || p->front->options.control || frees_resources(p->path))
-        return HEARTH_OK;
-    bool peer = (callers & 1 << REQUEST_HOMESERVER) != 0;
-    bool passes = is_known(p) || (rung == FRONT_GUARDED && signs(callers) && !peer);
-    if (passes)
-        return HEARTH_OK;
-    metrics_add(p->front->metrics, METRIC_REFUSED_OVERLOAD, 1);
-    /* more patience the higher the rung, so that not all come back at once */
-    return front_fail_later(p->call, ERR(FRONT_OVERLOAD), 2U << rung);
-}
-
-static struct bytes claimed_of(const struct front_pending *p)
-{
-    return bytes_of(&p->claimed, sizeof p->claimed);
-}
-
-/* ERR_FRONT_OVERLOAD is that the table has no room: it fails closed, but for what frees. */
-static struct err take(struct front_pending *p, enum limit limit, struct bytes principal,
-                       uint32_t cost, uint32_t *ret_seconds)
-{
-    struct err err = limit_take(p->front->limits, limit, principal, cost, ret_seconds);
-    return err.code == ERR_FRONT_OVERLOAD && frees_resources(p->path) ? ERR_OK : err;
-}
-
-/* The source pays. A neighbour of an attacker's that was here before pays for itself when the
- * source has nothing left; both can be emptied only by who shares the source and knows the id. */
-static struct err take_from_source(struct front_pending *p, enum limit limit, uint32_t cost,
-                                   uint32_t *ret_seconds)
-{
-    struct err err = take(p, limit, p->caller.source, cost, ret_seconds);
-    if (!err_is_ok(err) && is_known(p))
-        err = take(p, limit, claimed_of(p), cost, ret_seconds);
-    return err;
-}
-
-static enum hearth_code refuse_limit(struct front_pending *p, struct err err, uint32_t seconds)
-{
-    metrics_add(p->front->metrics,
-                err.code == ERR_LIMIT ? METRIC_REFUSED_LIMIT : METRIC_REFUSED_OVERLOAD, 1);
-    return front_fail_later(p->call, err, seconds);
-}
-
-static enum hearth_code limit_source(struct front_pending *p, uint32_t callers)
-{
-    uint32_t seconds = 0;
-    struct err err;
-    unsigned rung = load_rung(p->at);
-    if (!signs(callers)) {
-        err = take(p, LIMIT_ANONYMOUS_PREFIX, p->caller.source, rung >= FRONT_CAREFUL ? 2 : 1,
-                   &seconds);
-    } else {
-        err = take_from_source(p, LIMIT_FAILED_AUTH_PREFIX, 0, &seconds);
-        if (err_is_ok(err) && (callers & UNVERIFIED_KINDS) != 0)
-            err = take_from_source(p, LIMIT_UNVERIFIED_PREFIX, 1, &seconds);
-    }
-    return err_is_ok(err) ? HEARTH_OK : refuse_limit(p, err, seconds);
-}
-
-static void begin(struct front_pending *p, struct hearth_call *call, struct front *front)
-{
-    const struct hearth_endpoint *endpoint = hearth_call_endpoint(call);
-    p->call = call;
-    p->front = front;
-    p->path = endpoint->path;
-    p->begun_us = clock_monotonic_us(front->env->clock);
-    p->metrics = metrics_endpoint(front->metrics, endpoint);
-    size_t len = source_of(hearth_call_peer(call), front->options.prefix_bits_v4,
-                           front->options.prefix_bits_v6, p->source);
-    p->caller.source = bytes_of(p->source, len);
-    p->caller.principal = front_principal(front, 0, p->caller.source);
-    call_metrics_begun(p->metrics);
-    metrics_change(front->metrics, METRIC_CALLS, 1);
-    load_call_begun(p->at);
-}
-
-static enum hearth_code on_headers(struct hearth_call *call, void *self)
-{
-    struct front *front = self;
-    struct front_pending *p = hearth_call_alloc(call, sizeof *p);
-    struct front_loop *at = front_loop_of(front, hearth_call_loop(call));
-    if (p == NULL || at == NULL)
-        return hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED, "out of memory");
-    p->at = at;
-    begin(p, call, front);
-    hearth_call_set_caller(call, &p->caller);
-    uint32_t callers = hearth_call_endpoint(call)->callers;
-    enum hearth_code code = check_version(p);
-    read_auth(p);
-    if (code == HEARTH_OK)
-        code = shed(p, callers);
-    if (code == HEARTH_OK)
-        code = limit_source(p, callers);
-    return code;
-}
 
 static void on_end(struct hearth_call *call, enum hearth_code code, void *self)
 {
     struct front *front = self;
-    struct front_pending *p = (struct front_pending *)(uintptr_t)hearth_call_caller(call);
+    struct admission *p = (struct admission *)(uintptr_t)hearth_call_caller(call);
     if (p == NULL)
         return;
     uint64_t now_us = clock_monotonic_us(front->env->clock);
@@ -196,13 +24,13 @@ static bool is_operator(const struct hearth_call *call)
     return uid == 0 || (uid > 0 && uid == (int64_t)geteuid());
 }
 
-static enum hearth_code refuse(struct front_pending *p)
+static enum hearth_code refuse(struct admission *p)
 {
     p->wrong = true;
     return front_fail(p->call, ERR(FRONT_UNAUTHENTICATED));
 }
 
-static bool in_time(const struct front_pending *p)
+static bool in_time(const struct admission *p)
 {
     const struct front *front = p->front;
     uint64_t now_ms = clock_unix_ms(front->env->clock), then_ms = p->auth.time_ms;
@@ -215,13 +43,13 @@ static bool in_time(const struct front_pending *p)
 }
 
 /* All that can be told without a key. */
-static bool is_wrong(const struct front_pending *p, uint32_t callers)
+static bool is_wrong(const struct admission *p, uint32_t callers)
 {
     return (callers & SIGNED_KINDS & 1U << p->auth.kind) == 0 ||
            !bytes_equal(p->auth.audience, bytes_str(p->front->env->domain)) || !in_time(p);
 }
 
-static enum hearth_code admit_unsigned(struct front_pending *p)
+static enum hearth_code admit_unsigned(struct admission *p)
 {
     p->admitted = true;
     p->caller.kind = 0;
@@ -230,7 +58,7 @@ static enum hearth_code admit_unsigned(struct front_pending *p)
     return HEARTH_OK;
 }
 
-static enum hearth_code admit_unverified(struct front_pending *p)
+static enum hearth_code admit_unverified(struct admission *p)
 {
     p->admitted = true;
     metrics_add(p->front->metrics, METRIC_ADMITTED_UNVERIFIED, 1);
@@ -238,19 +66,19 @@ static enum hearth_code admit_unverified(struct front_pending *p)
 }
 
 /* The signature holds. */
-static enum hearth_code admit_signed(struct front_pending *p)
+static enum hearth_code admit_signed(struct admission *p)
 {
     uint32_t seconds = 0;
     p->caller.principal = p->claimed;
-    struct err err = take(p, LIMIT_SIGNED_PRINCIPAL, claimed_of(p), 1, &seconds);
+    struct err err = admission_take(p, LIMIT_SIGNED_PRINCIPAL, admission_claimed(p), 1, &seconds);
     if (!err_is_ok(err))
-        return refuse_limit(p, err, seconds);
+        return admission_refuse_limit(p, err, seconds);
     p->admitted = true;
     metrics_add(p->front->metrics, METRIC_ADMITTED_SIGNED, 1);
     return HEARTH_OK;
 }
 
-static enum hearth_code decide(struct front_pending *p, const struct sig_alg *alg,
+static enum hearth_code decide(struct admission *p, const struct sig_alg *alg,
                                struct bytes public_key)
 {
     struct err err = ERR(FRONT_UNAUTHENTICATED);
@@ -265,7 +93,16 @@ static enum hearth_code decide(struct front_pending *p, const struct sig_alg *al
     return refuse(p);
 }
 
-static enum hearth_code admit_with_auth(struct front_pending *p, uint32_t callers)
+static struct front_pending *make_pending(struct admission *p)
+{
+    struct front_pending *pending = malloc(sizeof *pending);
+    if (pending != NULL)
+        *pending =
+            (struct front_pending){p, hearth_call_loop(p->call), hearth_call_endpoint(p->call)};
+    return pending;
+}
+
+static enum hearth_code admit_with_auth(struct admission *p, uint32_t callers)
 {
     if (!p->auth_ok) {
         pending_verify_dummy(p);
@@ -279,12 +116,15 @@ static enum hearth_code admit_with_auth(struct front_pending *p, uint32_t caller
     if (by_handler || source->find == NULL)
         return decide(p, NULL, bytes_of(NULL, 0));
     /* also when something is wrong: the look-up is part of what it costs */
-    source->find(source->self, p, p->auth.kind, p->auth.id);
+    p->pending = make_pending(p);
+    if (p->pending == NULL)
+        return front_fail(p->call, ERR(NO_MEMORY));
+    source->find(source->self, p->pending, p->auth.kind, p->auth.id);
     return HEARTH_LATER;
 }
 
 /* Control runs: who says to be somebody is. */
-static enum hearth_code admit_all(struct front_pending *p)
+static enum hearth_code admit_all(struct admission *p)
 {
     p->admitted = true;
     p->caller.verified = p->auth_ok;
@@ -293,7 +133,7 @@ static enum hearth_code admit_all(struct front_pending *p)
     return HEARTH_OK;
 }
 
-static enum hearth_code admit(struct front_pending *p, const uint8_t *bytes, size_t len)
+static enum hearth_code admit(struct admission *p, const uint8_t *bytes, size_t len)
 {
     uint32_t callers = hearth_call_endpoint(p->call)->callers;
     struct digest digest;
@@ -317,7 +157,7 @@ static enum hearth_code on_message(struct hearth_call *call, const uint8_t *byte
                                    size_t number, void *self)
 {
     (void)self;
-    struct front_pending *p = (struct front_pending *)(uintptr_t)hearth_call_caller(call);
+    struct admission *p = (struct admission *)(uintptr_t)hearth_call_caller(call);
     if (p == NULL)
         return HEARTH_INTERNAL;
     return number == 0 ? admit(p, bytes, len) : HEARTH_OK;
@@ -327,62 +167,79 @@ static enum hearth_code on_message(struct hearth_call *call, const uint8_t *byte
 static enum hearth_code on_half_close(struct hearth_call *call, size_t messages, void *self)
 {
     (void)self;
-    struct front_pending *p = (struct front_pending *)(uintptr_t)hearth_call_caller(call);
+    struct admission *p = (struct admission *)(uintptr_t)hearth_call_caller(call);
     if (messages > 0)
         return HEARTH_OK;
     if (p == NULL)
         return HEARTH_INTERNAL;
-    if (!p->front->options.control && (p->has_auth || signs(hearth_call_endpoint(call)->callers)))
+    if (!p->front->options.control &&
+        (p->has_auth || admission_signs(hearth_call_endpoint(call)->callers)))
         return refuse(p);
     return admit(p, NULL, 0);
 }
 
-struct hearth_interceptor front_interceptor(struct front *front)
-{
-    return (struct hearth_interceptor){.on_headers = on_headers,
-                                       .on_message = on_message,
-                                       .on_end = on_end,
-                                       .on_half_close = on_half_close,
-                                       .self = front};
-}
-
 /* ---- what came of the look-up ---- */
 
-static void resume(struct front_pending *p, enum hearth_code code)
+/* The call, if it is still there; the handle is gone. */
+static struct admission *end_look_up(struct front_pending *pending)
 {
-    hearth_call_continue(p->call, code);
+    struct admission *p = pending->admission;
+    if (p != NULL)
+        p->pending = NULL;
+    free(pending);
+    return p;
 }
 
-void front_key(struct front_pending *p, const struct sig_alg *alg, struct bytes public_key)
+void front_key(struct front_pending *pending, const struct sig_alg *alg, struct bytes public_key)
 {
-    /* the arena is still there, but nobody waits: nothing is verified, no nonce used up */
-    if (hearth_call_is_cancelled(p->call))
-        resume(p, HEARTH_CANCELLED);
-    else
-        resume(p, decide(p, alg, public_key));
+    struct admission *p = end_look_up(pending);
+    if (p != NULL)
+        hearth_call_continue(p->call, decide(p, alg, public_key));
 }
 
-void front_key_later(struct front_pending *p)
+void front_key_later(struct front_pending *pending)
 {
-    if (hearth_call_is_cancelled(p->call))
-        resume(p, HEARTH_CANCELLED);
-    else
-        resume(p, p->wrong ? decide(p, NULL, bytes_of(NULL, 0)) : admit_unverified(p));
+    struct admission *p = end_look_up(pending);
+    if (p != NULL)
+        hearth_call_continue(p->call,
+                             p->wrong ? decide(p, NULL, bytes_of(NULL, 0)) : admit_unverified(p));
+}
+
+/* Nothing is verified for a call that nobody waits for, and no nonce used up. */
+static void on_cancel(struct hearth_call *call, void *self)
+{
+    (void)self;
+    struct admission *p = (struct admission *)(uintptr_t)hearth_call_caller(call);
+    if (p == NULL || p->pending == NULL)
+        return;
+    p->pending->admission = NULL;
+    p->pending = NULL;
+    hearth_call_continue(call, HEARTH_CANCELLED);
 }
 
 struct hearth_loop *front_pending_loop(const struct front_pending *pending)
 {
-    return hearth_call_loop(pending->call);
+    return pending->loop;
 }
 
 const struct hearth_endpoint *front_pending_endpoint(const struct front_pending *pending)
 {
-    return hearth_call_endpoint(pending->call);
+    return pending->endpoint;
+}
+
+struct hearth_interceptor front_interceptor(struct front *front)
+{
+    return (struct hearth_interceptor){.on_headers = admission_on_headers,
+                                       .on_message = on_message,
+                                       .on_end = on_end,
+                                       .on_half_close = on_half_close,
+                                       .on_cancel = on_cancel,
+                                       .self = front};
 }
 
 const struct front_caller *front_caller(struct hearth_call *call)
 {
     static const struct front_caller nobody;
-    const struct front_pending *p = hearth_call_caller(call);
+    const struct admission *p = hearth_call_caller(call);
     return p != NULL ? &p->caller : &nobody;
 }

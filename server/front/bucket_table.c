@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#define CREDIT UINT64_C(3600000000) /* microseconds of an hour */
-
 struct place {
     struct bucket_part *part;
     size_t start;
@@ -58,6 +56,18 @@ uint64_t bucket_table_keyed_us(struct bucket_table *table)
     return us;
 }
 
+/* Tags are random, so they are their own hash. */
+static struct place place_of_tag(struct bucket_table *table, const uint8_t tag[BUCKET_TAG_BYTES])
+{
+    struct place place;
+    uint64_t hash;
+    memcpy(place.tag, tag, sizeof place.tag);
+    memcpy(&hash, tag, sizeof hash);
+    place.part = &table->parts[tag[sizeof hash] % BUCKET_PARTS];
+    place.start = (size_t)hash & (table->part_slots - 1);
+    return place;
+}
+
 static struct place place_of(struct bucket_table *table, const struct hmac *key, uint16_t row,
                              struct bytes name)
 {
@@ -66,13 +76,7 @@ static struct place place_of(struct bucket_table *table, const struct hmac *key,
     hmac_update(&m, bytes_of(row_bytes, sizeof row_bytes));
     hmac_update(&m, name);
     hmac_final(&m, mac);
-    struct place place;
-    uint64_t hash;
-    memcpy(place.tag, mac, sizeof place.tag);
-    memcpy(&hash, mac + 16, sizeof hash);
-    place.part = &table->parts[mac[24] % BUCKET_PARTS];
-    place.start = (size_t)hash & (table->part_slots - 1);
-    return place;
+    return place_of_tag(table, mac);
 }
 
 /* What is still spent at now_us. */
@@ -144,20 +148,20 @@ static struct err spend(struct bucket_slot *slot, const struct bucket_rate *rate
                         uint64_t now_us, uint64_t *ret_wait_us)
 {
     uint32_t burst = rate->burst;
-    uint64_t per_hour = rate->per_hour, room = burst * CREDIT;
+    uint64_t per_hour = rate->per_hour, room = burst * BUCKET_CREDIT;
     slot->spent = settled(slot, per_hour, now_us);
     slot->last_us = now_us;
     *ret_wait_us = UINT64_MAX;
     if (cost > burst)
         return ERR(LIMIT);
     /* cost 0: a whole credit must be there, and stays */
-    uint64_t wanted = slot->spent + (cost == 0 ? 1 : cost) * CREDIT;
+    uint64_t wanted = slot->spent + (cost == 0 ? 1 : cost) * BUCKET_CREDIT;
     if (wanted > room) {
         if (per_hour != 0)
             *ret_wait_us = (wanted - room + per_hour - 1) / per_hour;
         return ERR(LIMIT);
     }
-    slot->spent += cost * CREDIT;
+    slot->spent += cost * BUCKET_CREDIT;
     return ERR_OK;
 }
 
@@ -212,4 +216,45 @@ struct err bucket_table_take(struct bucket_table *table, const struct bucket_rat
         give_back(table, &before, row, rates, now_us, &old);
     (void)pthread_rwlock_unlock(&table->key_lock);
     return err;
+}
+
+/* ---- for a table that outlives its process ---- */
+
+void bucket_table_each(struct bucket_table *table, const struct bucket_rate *rates, uint64_t now_us,
+                       void (*visit)(void *arg, const uint8_t tag[BUCKET_TAG_BYTES], uint16_t row,
+                                     uint64_t spent),
+                       void *arg)
+{
+    for (int i = 0; i < BUCKET_PARTS; i++) {
+        struct bucket_part *part = &table->parts[i];
+        (void)pthread_mutex_lock(&part->lock);
+        for (size_t k = 0; k < table->part_slots; k++) {
+            const struct bucket_slot *slot = &part->slots[k];
+            if (slot->row_1 == 0)
+                continue;
+            uint16_t row = (uint16_t)(slot->row_1 - 1);
+            uint64_t spent = settled(slot, rates[row].per_hour, now_us);
+            if (spent > 0)
+                visit(arg, slot->tag, row, spent);
+        }
+        (void)pthread_mutex_unlock(&part->lock);
+    }
+}
+
+bool bucket_table_put(struct bucket_table *table, const struct bucket_rate *rates,
+                      const uint8_t tag[BUCKET_TAG_BYTES], uint16_t row, uint64_t spent,
+                      uint64_t now_us)
+{
+    struct place place = place_of_tag(table, tag);
+    struct bucket_slot *vacant;
+    (void)pthread_mutex_lock(&place.part->lock);
+    struct bucket_slot *slot = find(table, &place, row, rates, now_us, &vacant);
+    slot = slot != NULL ? slot : vacant;
+    if (slot != NULL) {
+        *slot =
+            (struct bucket_slot){.row_1 = (uint16_t)(row + 1), .last_us = now_us, .spent = spent};
+        memcpy(slot->tag, tag, sizeof slot->tag);
+    }
+    (void)pthread_mutex_unlock(&place.part->lock);
+    return slot != NULL;
 }

@@ -20,6 +20,8 @@ enum {
     BUCKET_BURST_MOST = INT32_MAX
 };
 
+#define BUCKET_CREDIT UINT64_C(3600000000) /* microseconds of an hour: what a credit is held as */
+
 /* 32 bytes. */
 struct bucket_slot {
     uint8_t tag[BUCKET_TAG_BYTES];
@@ -66,5 +68,15 @@ uint64_t bucket_table_keyed_us(struct bucket_table *table);
 CHECKED struct err bucket_table_take(struct bucket_table *table, const struct bucket_rate *rates,
                                      uint16_t row, struct bytes name, uint32_t cost,
                                      uint64_t now_us, uint64_t *ret_wait_us);
+
+/* Every bucket that is not full, as it is now; a lock is held meanwhile. */
+void bucket_table_each(struct bucket_table *table, const struct bucket_rate *rates, uint64_t now_us,
+                       void (*visit)(void *arg, const uint8_t tag[BUCKET_TAG_BYTES], uint16_t row,
+                                     uint64_t spent),
+                       void *arg);
+/* Puts one there, whatever was there before. false: no room. */
+bool bucket_table_put(struct bucket_table *table, const struct bucket_rate *rates,
+                      const uint8_t tag[BUCKET_TAG_BYTES], uint16_t row, uint64_t spent,
+                      uint64_t now_us);
 
 #endif

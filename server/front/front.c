@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "seal/at_rest.h"
 #include "server/front/inside.h"
 
 /* ---- life ---- */
@@ -14,10 +15,58 @@ static struct err prepare_prf(struct front *front)
     return ERR_OK;
 }
 
+static const char limits_aad[] = "front limits";
+
+/* One storage key for two: what limits are hashed under is made from it. */
+static struct err key_limits(struct front *front)
+{
+    uint8_t storage[KEEPER_KEY_BYTES];
+    struct digest key;
+    if (front->env->keeper == NULL)
+        return ERR_OK;
+    TRY(keeper_storage_key(front->env->keeper, KEEPER_LIMITS, storage));
+    hmac_once(&hash_sha256, bytes_of(storage, sizeof storage), BYTES_LIST(bytes_str("tags")), &key);
+    limits_set_key(front->limits, key.data);
+    bytes_wipe(storage, sizeof storage);
+    bytes_wipe(&key, sizeof key);
+    return ERR_OK;
+}
+
+struct err front_save(struct front *front, struct buf *out)
+{
+    uint8_t key[KEEPER_KEY_BYTES];
+    struct buf plain = BUF_INIT;
+    if (front->env->keeper == NULL)
+        return ERR(WRONG_STATE);
+    TRY(keeper_storage_key(front->env->keeper, KEEPER_LIMITS, key));
+    struct err err = limits_save(front->limits, &plain);
+    if (err_is_ok(err))
+        err = at_rest_seal(out, key, front->env->rng, bytes_str(limits_aad), buf_view(&plain));
+    buf_clear(&plain);
+    bytes_wipe(key, sizeof key);
+    return err;
+}
+
+struct err front_load(struct front *front, struct bytes in)
+{
+    uint8_t key[KEEPER_KEY_BYTES];
+    struct buf plain = BUF_INIT;
+    if (front->env->keeper == NULL)
+        return ERR(WRONG_STATE);
+    TRY(keeper_storage_key(front->env->keeper, KEEPER_LIMITS, key));
+    struct err err = at_rest_open(&plain, key, bytes_str(limits_aad), in);
+    if (err_is_ok(err))
+        err = limits_load(front->limits, buf_view(&plain));
+    buf_clear(&plain);
+    bytes_wipe(key, sizeof key);
+    return err;
+}
+
 static struct err fill(struct front *front)
 {
     const struct front_env *env = front->env;
     TRY(limits_new(env->clock, env->rng, &front->limits));
+    TRY(key_limits(front));
     TRY(metrics_new(&front->metrics));
     TRY(nonce_table_init(&front->nonces, env->rng));
     return prepare_prf(front);
@@ -52,15 +101,34 @@ struct err front_new(struct front_env *env, const struct front_options *options,
     return ERR_OK;
 }
 
+/* What is called here may still ask for an inbox: false when none was left. */
+static bool empty_inboxes(struct front *front)
+{
+    bool any = false;
+    for (int i = 0; i < FRONT_LOOPS; i++) {
+        struct front_loop *at = atomic_load(&front->loops[i]);
+        struct inbox *inbox = at != NULL ? at->inbox : NULL;
+        if (inbox == NULL)
+            continue;
+        any = true;
+        at->inbox = NULL;
+        inbox_free(inbox);
+    }
+    return any;
+}
+
 void front_free(struct front *front)
 {
     if (front == NULL)
         return;
+    while (empty_inboxes(front))
+        ;
     for (int i = 0; i < FRONT_LOOPS; i++) {
         struct front_loop *at = atomic_load(&front->loops[i]);
         if (at == NULL)
             break;
-        inbox_free(at->inbox);
+        hearth_loop_watch_free(at->watch);
+        (void)pthread_mutex_destroy(&at->post_lock);
         free(at);
     }
     nonce_table_clear(&front->nonces);
@@ -124,11 +192,21 @@ static struct front_loop *find_loop(struct front *front, struct hearth_loop *loo
     for (size_t i = 0; i < FRONT_LOOPS; i++) {
         struct front_loop *at = atomic_load_explicit(&front->loops[i], memory_order_acquire);
         *ret_end = i;
-        if (at == NULL || at->loop == loop)
+        if (at == NULL || atomic_load_explicit(&at->loop, memory_order_relaxed) == loop)
             return at;
     }
     *ret_end = FRONT_LOOPS;
     return NULL;
+}
+
+static void loop_goes(void *self)
+{
+    struct front_loop *at = self;
+    hearth_timer_free(at->timer);
+    at->timer = NULL;
+    (void)pthread_mutex_lock(&at->post_lock);
+    atomic_store(&at->loop, NULL);
+    (void)pthread_mutex_unlock(&at->post_lock);
 }
 
 /* Under the lock. */
@@ -142,7 +220,13 @@ static struct front_loop *add_loop(struct front *front, struct hearth_loop *loop
     if (at == NULL)
         return NULL;
     at->front = front;
-    at->loop = loop;
+    atomic_init(&at->loop, loop);
+    at->watch = hearth_loop_watch_new(loop, loop_goes, at);
+    if (at->watch == NULL || pthread_mutex_init(&at->post_lock, NULL) != 0) {
+        hearth_loop_watch_free(at->watch);
+        free(at);
+        return NULL;
+    }
     atomic_store_explicit(&front->loops[end], at, memory_order_release);
     return at;
 }
@@ -159,9 +243,15 @@ struct front_loop *front_loop_of(struct front *front, struct hearth_loop *loop)
     return at;
 }
 
+/* false once the loop is gone: what it will not bring any more, inbox_free() does. */
 static bool post_to_loop(void *self, void (*fn)(void *arg), void *arg)
 {
-    return hearth_loop_post(self, fn, arg);
+    struct front_loop *at = self;
+    (void)pthread_mutex_lock(&at->post_lock);
+    struct hearth_loop *loop = atomic_load(&at->loop);
+    bool posted = loop != NULL && hearth_loop_post(loop, fn, arg);
+    (void)pthread_mutex_unlock(&at->post_lock);
+    return posted;
 }
 
 struct err front_inbox(struct front *front, struct hearth_loop *loop, struct inbox **ret_inbox)
@@ -170,12 +260,12 @@ struct err front_inbox(struct front *front, struct hearth_loop *loop, struct inb
     if (at == NULL)
         return ERR(NO_MEMORY);
     struct err err = ERR_OK;
-    (void)pthread_mutex_lock(&front->lock);
+    (void)pthread_mutex_lock(&at->post_lock);
     if (at->inbox == NULL)
-        err = inbox_new((struct store_post){post_to_loop, loop}, &at->inbox);
+        err = inbox_new((struct store_post){post_to_loop, at}, &at->inbox);
     if (err_is_ok(err))
         *ret_inbox = at->inbox;
-    (void)pthread_mutex_unlock(&front->lock);
+    (void)pthread_mutex_unlock(&at->post_lock);
     return err;
 }
 

@@ -64,7 +64,9 @@ enum { FRONT_LOGS_PER_S = 20 };
 /* env: filled but for env->front, which is set. */
 CHECKED struct err front_new(struct front_env *env, const struct front_options *options,
                              struct front **ret_front);
-/* After the server and the stores, when the loops have run what was posted to them, or are gone. */
+/* After the server and the stores, when the loops have run what was posted to them, or are gone.
+ * What stores finished for loops that went before (a server's own) is told here: what jobs point to
+ * lives until then. */
 void front_free(struct front *front);
 /* For hearth_server_options.interceptors. */
 struct hearth_interceptor front_interceptor(struct front *front);
@@ -106,8 +108,8 @@ struct front_key_source {
 };
 CHECKED struct err front_add_keys(struct front *front, enum request_caller kind,
                                   struct front_key_source source);
-/* On the call's loop, also when the call has ended meanwhile. pending is gone afterwards; alg and
- * public_key are read before it returns. */
+/* On the call's loop; when the call has ended meanwhile (which nobody tells) from any thread, as
+ * long as it comes. pending is gone afterwards; alg and public_key are read before it returns. */
 void front_key(struct front_pending *pending, const struct sig_alg *alg, struct bytes public_key);
 /* Instead of front_key(): the handler verifies, by front_verify(), under a key that is not known
  * before the body is decoded (CreateHandle brings it along). */
@@ -147,6 +149,12 @@ enum hearth_code front_fail_later(struct hearth_call *call, struct err err, uint
 
 /* ---- for main */
 
+/* Limits with long windows outlive the process (limit.h): what to write into a file of main's now
+ * and then and at the end, sealed under the keeper's KEEPER_LIMITS; and to read at the start,
+ * before the server serves. Need env->keeper. Load: ERR_CRYPTO_TAG or wire errors, and the limits
+ * begin anew. */
+CHECKED struct err front_save(struct front *front, struct buf *out);
+CHECKED struct err front_load(struct front *front, struct bytes in);
 /* Numbers of services go here, too (metrics.h). */
 struct metrics *front_metrics(struct front *front);
 /* Appends the metrics page. */

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "hearth/options.pb-c.h"
 #include "server/front/front.h"
 #include "server/front/nonce_table.h"
 
@@ -17,12 +18,27 @@ enum {
     LOAD_FRESH_US = 3000000, /* so long a sample says something */
 };
 
+enum {
+    /* kinds of enum request_caller that sign */
+    SIGNED_KINDS = 0x3fc,
+    UNVERIFIED_KINDS = 1 << REQUEST_MEMBER | 1 << REQUEST_JOINER,
+    OPERATOR = 1 << HEARTH__CALLER__CALLER_OPERATOR,
+};
+
+/* Does a row want a signature? */
+static inline bool admission_signs(uint32_t callers)
+{
+    return (callers & SIGNED_KINDS) != 0;
+}
+
 /* What is kept for each loop that calls come from. Made at its first call, freed by front_free().
  */
 struct front_loop {
     struct front *front;
-    struct hearth_loop *loop;
-    struct inbox *inbox; /* made when asked for */
+    _Atomic(struct hearth_loop *) loop; /* NULL once it is gone */
+    struct inbox *inbox;                /* made when asked for */
+    struct hearth_loop_watch *watch;
+    pthread_mutex_t post_lock; /* held to post and to let go: stores outlive a server's loops */
     /* the loop's thread only */
     struct hearth_timer *timer; /* exists only while calls are open: it must not outlive the loop */
     uint64_t due_us;            /* when the timer should fire; 0: not set */
@@ -43,17 +59,25 @@ struct front {
     uint64_t began_ms;
     struct front_key_source sources[FRONT_KINDS];
     _Atomic uint64_t known[FRONT_KNOWN]; /* principals; lossy, a newer one replaces an older */
-    pthread_mutex_t lock;                /* guards the making of loops and inboxes, and the logs */
+    pthread_mutex_t lock;                /* guards the making of loops, and the logs */
     _Atomic(struct front_loop *) loops[FRONT_LOOPS];
     uint64_t log_second;
     unsigned log_lines;
     _Atomic uint64_t memory_bytes, memory_us; /* of the last look */
 };
 
-/* A call between its headers and its end; in its arena. */
+/* A look-up under way. It outlives its call: the service that looks up always answers. */
 struct front_pending {
-    struct front_caller caller; /* first: what front_caller() gives */
-    struct hearth_call *call;   /* on its loop only */
+    struct admission *admission; /* NULL: the call has ended */
+    struct hearth_loop *loop;
+    const struct hearth_endpoint *endpoint;
+};
+
+/* A call between its headers and its end; in its arena. */
+struct admission {
+    struct front_caller caller;    /* first: what front_caller() gives */
+    struct hearth_call *call;      /* on its loop only */
+    struct front_pending *pending; /* its key is being looked up; owned by who does */
     struct front *front;
     struct front_loop *at;
     struct call_metrics *metrics;
@@ -85,11 +109,21 @@ void load_call_ended(struct front_loop *at);
 enum front_rung load_rung(const struct front_loop *at);
 uint64_t load_memory_bytes(struct front *front, uint64_t now_us);
 
+/* admit_headers.c */
+enum hearth_code admission_on_headers(struct hearth_call *call, void *self);
+/* limit_take(), but that a table without room fails closed only for what does not free resources.
+ */
+CHECKED struct err admission_take(struct admission *p, enum limit limit, struct bytes principal,
+                                  uint32_t cost, uint32_t *ret_seconds);
+enum hearth_code admission_refuse_limit(struct admission *p, struct err err, uint32_t seconds);
+/* Who it claims to be, as a limit's principal. */
+struct bytes admission_claimed(const struct admission *p);
+
 /* verify.c */
 /* Is it whom it says, under this key? Remembers the nonce when it is. */
-CHECKED struct err pending_verify(struct front_pending *p, const struct sig_alg *alg,
+CHECKED struct err pending_verify(struct admission *p, const struct sig_alg *alg,
                                   struct bytes public_key);
 /* Costs what pending_verify() costs. */
-void pending_verify_dummy(struct front_pending *p);
+void pending_verify_dummy(struct admission *p);
 
 #endif

@@ -1,11 +1,11 @@
 #include "server/front/limit.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "server/front/bucket_table.h"
+#include "server/front/limit_inside.h"
 
 #define DAY_US UINT64_C(86400000000)
+#define DAY_MS UINT64_C(86400000)
 
 /* A bucket's burst may be set to anything up to a thousand times its default. */
 enum { BURST_FACTOR = 1000 };
@@ -29,29 +29,23 @@ static const struct limit_row rows[LIMITS] = {
 #undef LIMIT_ROW
 #undef LIMIT_BUCKET
 
-struct limits {
-    const struct clock *clock;
-    const struct rng *rng;
-    atomic_bool off;
-    _Atomic uint64_t values[LIMITS];
-    struct bucket_rate rates[LIMITS]; /* of bucket rows: follows from the values */
-    _Atomic uint64_t refused[LIMITS];
-    atomic_bool rekeying;
-    struct bucket_table table;
-};
-
 const struct limit_row *limit_row(enum limit limit)
 {
     return &rows[limit];
 }
 
-static struct err rekey(struct limits *limits, uint64_t now_us)
+void limits_rekey(struct limits *limits, uint64_t day, uint64_t now_us)
 {
-    uint8_t key[32];
-    TRY(rng_fill(limits->rng, key, sizeof key));
-    bucket_table_rekey(&limits->table, key, now_us);
-    bytes_wipe(key, sizeof key);
-    return ERR_OK;
+    struct digest key;
+    hmac_once(&hash_sha256, bytes_of(limits->master, sizeof limits->master),
+              BYTES_LIST(bytes_str("limits of day"), bytes_of(&day, sizeof day)), &key);
+    bucket_table_rekey(&limits->table, key.data, now_us);
+    bytes_wipe(&key, sizeof key);
+}
+
+static void rekey(struct limits *limits, uint64_t now_us)
+{
+    limits_rekey(limits, clock_unix_ms(limits->clock) / DAY_MS, now_us);
 }
 
 static void put(struct limits *limits, enum limit limit, uint64_t value)
@@ -74,14 +68,16 @@ struct err limits_new(const struct clock *clock, const struct rng *rng, struct l
     limits->rng = rng;
     for (int i = 0; i < LIMITS; i++)
         put(limits, (enum limit)i, rows[i].value);
-    struct err err = bucket_table_init(&limits->table, LIMIT_TABLE_SLOTS);
+    struct err err = rng_fill(rng, limits->master, sizeof limits->master);
     if (err_is_ok(err))
-        err = rekey(limits, clock_monotonic_us(clock));
-    if (err_is_ok(err))
-        *ret_limits = limits;
-    else
+        err = bucket_table_init(&limits->table, LIMIT_TABLE_SLOTS);
+    if (!err_is_ok(err)) {
         limits_free(limits);
-    return err;
+        return err;
+    }
+    rekey(limits, clock_monotonic_us(clock));
+    *ret_limits = limits;
+    return ERR_OK;
 }
 
 void limits_free(struct limits *limits)
@@ -89,6 +85,7 @@ void limits_free(struct limits *limits)
     if (limits == NULL)
         return;
     bucket_table_clear(&limits->table);
+    bytes_wipe(limits->master, sizeof limits->master);
     free(limits);
 }
 
@@ -115,16 +112,14 @@ uint64_t limit_value(const struct limits *limits, enum limit limit)
     return atomic_load(&limits->values[limit]);
 }
 
-/* Once a day, by one of the callers. A random source that fails leaves the old key in place. */
+/* Once a day, by one of the callers. */
 static void rekey_daily(struct limits *limits, uint64_t now_us)
 {
     if (now_us - bucket_table_keyed_us(&limits->table) < DAY_US ||
         atomic_exchange(&limits->rekeying, true))
         return;
-    struct err err = ERR_OK;
     if (now_us - bucket_table_keyed_us(&limits->table) >= DAY_US) /* nobody was quicker */
-        err = rekey(limits, now_us);
-    (void)err;
+        rekey(limits, now_us);
     atomic_store(&limits->rekeying, false);
 }
 

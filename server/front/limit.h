@@ -28,7 +28,7 @@ enum limit {
     LIMITS
 };
 
-enum { LIMIT_TABLE_SLOTS = 1 << 18 };
+enum { LIMIT_TABLE_SLOTS = 1 << 18, LIMIT_SAVE_S = 600, LIMIT_KEY_BYTES = 32 };
 #define LIMIT_RETRY_NEVER UINT32_MAX
 
 /* A row as data, for what prints or reads configuration. */
@@ -52,6 +52,16 @@ void limits_free(struct limits *limits); /* NULL is fine */
 CHECKED struct err limits_set(struct limits *limits, const char *name, uint64_t value);
 /* Tests: limit_take() always succeeds, for control runs. */
 void limits_switch_off(struct limits *limits);
+
+/* Long windows (DoS2's day, DoS5's uploads) outlive the process: a key that does, too (the keeper's
+ * KEEPER_LIMITS; random otherwise), to be set before anything is taken; */
+void limits_set_key(struct limits *limits, const uint8_t key[LIMIT_KEY_BYTES]);
+/* appends what was spent in buckets that need more than LIMIT_SAVE_S to be full again: tags and
+ * amounts, some 24 bytes each; */
+CHECKED struct err limits_save(struct limits *limits, struct buf *out);
+/* and takes it up again, less what came back since by the wall clock (nothing when that was set
+ * back). Rows that are no more are dropped. Wire errors, and then nothing was taken up. */
+CHECKED struct err limits_load(struct limits *limits, struct bytes in);
 
 /* A plain row's value, or the burst of a bucket row. */
 uint64_t limit_value(const struct limits *limits, enum limit limit);

@@ -86,7 +86,7 @@ void load_call_begun(struct front_loop *at)
     at->open_calls++;
     at->new_calls++;
     if (at->timer == NULL)
-        at->timer = hearth_timer_new(at->loop, on_timer, at);
+        at->timer = hearth_timer_new(atomic_load(&at->loop), on_timer, at);
     if (at->timer != NULL && at->due_us == 0)
         set_timer(at, clock_monotonic_us(at->front->env->clock));
 }

@@ -7,7 +7,7 @@
 
 static struct front *front_of(struct hearth_call *call)
 {
-    const struct front_pending *p = hearth_call_caller(call);
+    const struct admission *p = hearth_call_caller(call);
     return p != NULL ? p->front : NULL;
 }
 
@@ -71,7 +71,7 @@ static void account(struct hearth_call *call, struct err err)
 /* Wrong signatures cost their source, wherever they were found out. */
 static void charge_wrong_auth(struct hearth_call *call)
 {
-    const struct front_pending *p = hearth_call_caller(call);
+    const struct admission *p = hearth_call_caller(call);
     if (p == NULL)
         return;
     metrics_add(p->front->metrics, METRIC_REFUSED_AUTH, 1);

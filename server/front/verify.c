@@ -12,7 +12,7 @@ static const uint8_t nobody_signature[64] = {
     0x5f, 0xb8, 0x82, 0x15, 0x90, 0xa3, 0x3b, 0xac, 0xc6, 0x1e, 0x39, 0x70, 0x1c, 0xf9, 0xb4, 0x6b,
     0xd2, 0x5b, 0xf5, 0xf0, 0x59, 0x5b, 0xbe, 0x24, 0x65, 0x51, 0x41, 0x43, 0x8e, 0x7a, 0x10, 0x0b};
 
-static struct err verify(struct front_pending *p, const struct sig_alg *alg, struct bytes key)
+static struct err verify(struct admission *p, const struct sig_alg *alg, struct bytes key)
 {
     metrics_add(p->front->metrics, METRIC_VERIFICATIONS, 1);
     return request_auth_verify(&p->auth, bytes_str(p->path), p->caller.body_hash, alg, key);
@@ -27,7 +27,7 @@ void front_verify_dummy(void)
     (void)err;
 }
 
-void pending_verify_dummy(struct front_pending *p)
+void pending_verify_dummy(struct admission *p)
 {
     if (!p->auth_ok) {
         metrics_add(p->front->metrics, METRIC_VERIFICATIONS, 1);
@@ -38,7 +38,7 @@ void pending_verify_dummy(struct front_pending *p)
     (void)err;
 }
 
-static struct err keep_nonce(struct front_pending *p)
+static struct err keep_nonce(struct admission *p)
 {
     struct front *front = p->front;
     if (p->nonce_kept)
@@ -56,7 +56,7 @@ static struct err keep_nonce(struct front_pending *p)
     return err;
 }
 
-struct err pending_verify(struct front_pending *p, const struct sig_alg *alg, struct bytes key)
+struct err pending_verify(struct admission *p, const struct sig_alg *alg, struct bytes key)
 {
     if (!err_is_ok(verify(p, alg, key)) || p->wrong)
         return ERR(FRONT_UNAUTHENTICATED);
@@ -70,7 +70,7 @@ struct err front_verify(struct hearth_call *call, const struct sig_alg *alg,
                         struct bytes public_key)
 {
     /* const only towards handlers */
-    struct front_pending *p = (struct front_pending *)(uintptr_t)hearth_call_caller(call);
+    struct admission *p = (struct admission *)(uintptr_t)hearth_call_caller(call);
     if (p == NULL)
         return ERR(FRONT_UNAUTHENTICATED);
     if (p->front->options.control) {

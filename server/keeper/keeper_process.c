@@ -83,6 +83,12 @@ struct err keeper_confine(struct keeper *keeper)
         CALL(restart_syscall),
         CALL(exit),
         CALL(exit_group),
+#if defined(__SANITIZE_THREAD__) /* its thread in the background */
+        CALL(nanosleep),
+        CALL(rseq),
+        CALL(set_robust_list),
+        CALL(sigaltstack),
+#endif
         /* memory, never of files, never to be executed */
         {SYS_mmap, 2, {CHECK(2, PROT_EXEC, 0), CHECK(3, MAP_ANONYMOUS, MAP_ANONYMOUS)}},
         {SYS_mprotect, 1, {CHECK(2, PROT_EXEC, 0)}},

@@ -146,7 +146,13 @@ static struct err open_courier(struct node *n)
 static struct err open_all(struct node *n, char *why)
 {
     TRY(open_keeper(n, why));
-    const struct front_options front = {.log = node_log, .log_self = n};
+    TRY(node_confine_files(n));
+    const struct front_options front = {
+        .log = node_log,
+        .log_self = n,
+        .prefix_bits_v4 = (uint32_t)n->config.connections_prefix_bits_v4,
+        .prefix_bits_v6 = (uint32_t)n->config.connections_prefix_bits_v6,
+    };
     TRY(front_new(&n->env, &front, &n->front));
     TRY(set_limits(n, &n->config, why));
     n->back = hearth_loop_new(NULL);
@@ -157,8 +163,8 @@ static struct err open_all(struct node *n, char *why)
     return open_courier(n);
 }
 
-struct err node_open(const struct folder *folder, const struct config *config,
-                     char ret_why[NODE_WHY_BYTES], struct node **ret_node)
+static struct err open_node(const struct folder *folder, const struct config *config, bool confined,
+                            char ret_why[NODE_WHY_BYTES], struct node **ret_node)
 {
     struct node *n = calloc(1, sizeof *n);
     if (n == NULL)
@@ -166,6 +172,7 @@ struct err node_open(const struct folder *folder, const struct config *config,
     ret_why[0] = '\0';
     n->folder = *folder;
     n->config = *config;
+    n->confined = confined;
     n->env = (struct front_env){.domain = n->config.server_domain,
                                 .development = n->config.server_development,
                                 .clock = &clock_system,
@@ -191,6 +198,18 @@ struct err node_open(const struct folder *folder, const struct config *config,
     }
     *ret_node = n;
     return ERR_OK;
+}
+
+struct err node_open(const struct folder *folder, const struct config *config,
+                     char ret_why[NODE_WHY_BYTES], struct node **ret_node)
+{
+    return open_node(folder, config, false, ret_why, ret_node);
+}
+
+struct err node_open_confined(const struct folder *folder, const struct config *config,
+                              char ret_why[NODE_WHY_BYTES], struct node **ret_node)
+{
+    return open_node(folder, config, config->server_confine, ret_why, ret_node);
 }
 
 /* ---- serving */
@@ -256,6 +275,12 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
     const struct hearth_interceptor interceptor = front_interceptor(n->front);
     const struct hearth_server_options options = {
         .threads = thread_count(&n->config),
+        .limits = {.connections = (uint32_t)n->config.connections_in_all,
+                   .connections_per_prefix = (uint32_t)n->config.connections_per_prefix,
+                   .accepts_per_s = (uint32_t)n->config.connections_new_per_s,
+                   .accepts_burst = 3 * (uint32_t)n->config.connections_new_per_s,
+                   .prefix_bits_v4 = (uint32_t)n->config.connections_prefix_bits_v4,
+                   .prefix_bits_v6 = (uint32_t)n->config.connections_prefix_bits_v6},
         .interceptors = &interceptor,
         .interceptor_count = 1,
         .reflection = n->config.server_reflection,
@@ -281,6 +306,8 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
     const struct admin_verbs verbs = node_verbs(n);
     if (err.code == ERR_NONE && folder_path(&n->folder, "admin.sock", path))
         err = admin_open(&n->env, path, &verbs, &n->admin);
+    if (err.code == ERR_NONE)
+        err = node_confine_calls(n);
     n->started_us = clock_monotonic_us(n->env.clock);
     courier_wake(n->courier);
     if (err.code != ERR_NONE && ret_why[0] == '\0')

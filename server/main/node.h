@@ -22,6 +22,10 @@ struct node;
  * later threads. On failure ret_why says what is wrong for a person. */
 CHECKED struct err node_open(const struct folder *folder, const struct config *config,
                              char ret_why[NODE_WHY_BYTES], struct node **ret_node);
+/* The same for a process that does nothing else afterwards: it gives up its privileges on the way
+ * (privileges.h), unless the configuration says otherwise, and node_start() those of starting. */
+CHECKED struct err node_open_confined(const struct folder *folder, const struct config *config,
+                                      char ret_why[NODE_WHY_BYTES], struct node **ret_node);
 /* Listens and serves. */
 CHECKED struct err node_start(struct node *node, char ret_why[NODE_WHY_BYTES]);
 /* Returns when the server has drained after a signal or an operator's word; ERR_OK, or why it had

@@ -24,6 +24,7 @@
 struct node {
     struct folder folder;
     struct config config; /* in force; guarded by lock once the node runs */
+    bool confined;        /* privileges.h */
     struct front_env env;
     struct front *front;
     struct auth *auth;
@@ -48,6 +49,11 @@ struct node {
     bool draining;
     uint32_t grace_s;
 };
+
+/* node_confine.c: privileges.h with this node's folders. The first before any thread, the second
+ * when all runs. Nothing unless n->confined. */
+struct err node_confine_files(struct node *n);
+struct err node_confine_calls(struct node *n);
 
 /* node_verbs.c */
 struct admin_verbs node_verbs(struct node *node);

@@ -160,6 +160,13 @@ struct err node_backup(struct node *n, const char *folder, uint64_t *ret_bytes,
         {"db/auth.db", auth_store(n->auth)},
         {"db/attachment.db", attachment_store(n->attachment)},
     };
+    size_t root = strlen(n->folder.root);
+    if (n->confined && (strncmp(folder, n->folder.root, root) != 0 || folder[root] != '/')) {
+        (void)snprintf(
+            ret_why, NODE_WHY_BYTES,
+            "%s: a confined server writes below its data folder alone ([server] confine)", folder);
+        return ERR(ARGUMENT);
+    }
     return backup_make(folder, n->env.domain, parts, sizeof parts / sizeof parts[0], ret_bytes,
                        ret_why);
 }

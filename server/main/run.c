@@ -4,6 +4,7 @@
 
 #include "server/main/command.h"
 #include "server/main/node.h"
+#include "server/main/privileges.h"
 
 int command_run(const struct invocation *in)
 {
@@ -11,11 +12,14 @@ int command_run(const struct invocation *in)
     struct folder folder;
     struct node *node = NULL;
     char why[NODE_WHY_BYTES];
+    /* ends core dumps; must come before there is anything to dump */
+    if (privileges_begin().code != ERR_NONE)
+        return command_fail("hearthd check", "core dumps can't be turned off");
     if (command_open(in, &folder, &config).code != ERR_NONE)
         return EXIT_FAILED;
     if (folder_lock(&folder).code != ERR_NONE)
         return command_fail("hearthd status", "another hearthd runs on %s", folder.root);
-    struct err err = node_open(&folder, &config, why, &node);
+    struct err err = node_open_confined(&folder, &config, why, &node);
     if (err.code == ERR_NONE)
         err = node_start(node, why);
     if (err.code != ERR_NONE) {

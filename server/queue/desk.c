@@ -22,6 +22,23 @@ struct err desks_new(struct queue *q, uint32_t tick_ms, struct desks **ret_desks
     return ERR_OK;
 }
 
+/* Nobody is left who could want what these lists are for. */
+static void forget_lists(struct desk *desk, bool acks)
+{
+    while (desk->ready_first != NULL) {
+        struct listener *l = desk->ready_first;
+        desk->ready_first = l->next_ready;
+        l->ready = false;
+        listener_unref(l);
+    }
+    desk->ready_last = &desk->ready_first;
+    while (acks && desk->ack_first != NULL) {
+        struct listener *l = desk->ack_first;
+        desk->ack_first = l->next_ack;
+        listener_unref(l);
+    }
+}
+
 void desks_free(struct desks *desks)
 {
     if (desks == NULL)
@@ -29,6 +46,7 @@ void desks_free(struct desks *desks)
     while (desks->first != NULL) {
         struct desk *desk = desks->first;
         desks->first = desk->next;
+        forget_lists(desk, true);
         free(desk);
     }
     (void)pthread_mutex_destroy(&desks->lock);
@@ -361,8 +379,10 @@ void desk_leave(struct listener *l)
         l->next_on_desk->prev = l->prev;
     desk->count--;
     if (l->started && l->next > l->marked_end)
-        desk_acknowledge(l); /* what it got may be acknowledged later, by another call */
-    if (desk->count == 0)
+        desk_mark_last(l); /* what it got may be acknowledged later, by another call */
+    if (desk->count == 0) {
         stop_timers(desk);
+        forget_lists(desk, false);
+    }
     listener_unref(l);
 }

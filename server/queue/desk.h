@@ -105,6 +105,8 @@ void desk_read(struct desk *desk);
 /* desk_ack.c: l->ack_up_to or its delivered mark are to be stored */
 void desk_acknowledge(struct listener *l);
 void desk_ack(struct desk *desk);
+/* The same for a listener that leaves. */
+void desk_mark_last(const struct listener *l);
 /* May this listener still be served? */
 bool desk_check(struct listener *l);
 

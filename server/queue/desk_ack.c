@@ -131,3 +131,49 @@ void desk_acknowledge(struct listener *l)
     push(l);
     desk_ack(l->desk);
 }
+
+/* ---- the last one of a listener that leaves: it asks no loop for anything, because its own may be
+ * about to end */
+
+struct leaving {
+    struct queue *q;
+    uint64_t now_s;
+    struct mark mark;
+};
+
+static struct err run_leaving(struct store_txn *txn, void *arg)
+{
+    struct leaving *leaving = arg;
+    return run_mark(txn, leaving->q, &leaving->mark, leaving->now_s);
+}
+
+static void leaving_done(void *arg, struct err result)
+{
+    struct leaving *leaving = arg;
+    struct queue *q = leaving->q;
+    (void)result; /* what failed is delivered again, or acknowledged later */
+    free(leaving);
+    queue_unref(q);
+}
+
+void desk_mark_last(const struct listener *l)
+{
+    struct leaving *leaving = malloc(sizeof *leaving);
+    if (leaving == NULL)
+        return;
+    struct queue *q = l->desk->q;
+    *leaving = (struct leaving){
+        .q = q,
+        .now_s = queue_now_s(q),
+        .mark = {.client = l->client, .up_to = l->ack_up_to, .delivered_end = l->next}};
+    struct store_work work = {.principal = 2,
+                              .cost = 1,
+                              .frees = true,
+                              .run = run_leaving,
+                              .done = leaving_done,
+                              .arg = leaving};
+    queue_ref(q);
+    struct err err = queue_write(q, NULL, &work);
+    if (!err_is_ok(err))
+        leaving_done(leaving, err);
+}

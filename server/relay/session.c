@@ -11,7 +11,7 @@ enum kind {
 };
 
 struct letter {
-    struct letter *next, *prev; /* on their way; under the relay's lock */
+    struct letter *next, **at; /* on their way; under the relay's lock */
     struct end *to;
     enum kind kind;
     size_t len;
@@ -26,22 +26,22 @@ static struct end *other_of(const struct end *end)
 static void receive(void *arg);
 
 /* Takes it off the list and frees it. Under the lock. */
-static void drop(struct relay *relay, struct letter *letter)
+static void drop(struct letter *letter)
 {
-    if (letter->prev != NULL)
-        letter->prev->next = letter->next;
-    else
-        relay->letters = letter->next;
+    *letter->at = letter->next;
     if (letter->next != NULL)
-        letter->next->prev = letter->prev;
+        letter->next->at = letter->at;
     relay_unref(letter->to->session);
     free(letter);
 }
 
 void session_drop_letters(struct relay *relay)
 {
-    while (relay->letters != NULL)
-        drop(relay, relay->letters);
+    struct letter *next;
+    for (struct letter *letter = relay->letters; letter != NULL; letter = next) {
+        next = letter->next;
+        drop(letter);
+    }
 }
 
 static bool post_locked(const struct end *from, enum kind kind, struct bytes data)
@@ -50,17 +50,18 @@ static bool post_locked(const struct end *from, enum kind kind, struct bytes dat
     struct letter *letter = malloc(sizeof *letter + data.len);
     if (letter == NULL)
         return false;
-    *letter = (struct letter){.next = relay->letters, .to = other_of(from), .kind = kind};
+    *letter = (struct letter){
+        .next = relay->letters, .at = &relay->letters, .to = other_of(from), .kind = kind};
     letter->len = data.len;
     if (data.len > 0)
         memcpy(letter->data, data.data, data.len);
     if (relay->letters != NULL)
-        relay->letters->prev = letter;
+        relay->letters->at = &letter->next;
     relay->letters = letter;
     relay_ref(from->session);
     if (hearth_loop_post(letter->to->loop, receive, letter))
         return true;
-    drop(relay, letter);
+    drop(letter);
     return false;
 }
 
@@ -157,7 +158,7 @@ static void receive(void *arg)
     if (letter->to->call != NULL)
         open_letter(letter->to, letter);
     (void)pthread_mutex_lock(&relay->lock);
-    drop(relay, letter);
+    drop(letter);
     (void)pthread_mutex_unlock(&relay->lock);
 }
 

@@ -8,6 +8,7 @@
 #include "seal/key_set.h"
 #include "seal/names.h"
 #include "seal/request_auth.h"
+#include "seal/server_key.h"
 
 static const char *folder;
 static const uint8_t sixteen[16] = {1}, thirty_two[32] = {2};
@@ -121,6 +122,18 @@ static void others(const struct sig_key *key)
     set.recovery_key = public_key;
     must(key_set_make(&b, &set, &key, &id, 1));
     save("seal_signed", "key_set", 4, &b);
+    struct credential signing = {.kind = CREDENTIAL_AS_SIGNING,
+                                 .not_after = 100,
+                                 .subject = bytes_str("a.example"),
+                                 .public_key = public_key};
+    struct server_key server_key = {.use = 4,
+                                    .algorithm = SERVER_KEY_ED25519,
+                                    .not_after = 50,
+                                    .domain = signing.subject,
+                                    .public_key = public_key};
+    struct credential_signer sign = credential_signer_of(key);
+    must(server_key_make(&b, &server_key, &signing, &sign));
+    save("seal_signed", "server_key", 5, &b);
     const struct sig_key *keys[] = {key, key};
     const struct bytes ids[] = {id, bytes_of(NULL, 0)};
     set.version = 1;

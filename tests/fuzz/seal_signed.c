@@ -1,10 +1,11 @@
 /* Objects that carry signatures: credentials, requests for them, revocations, connection packages,
- * key sets. The first byte chooses. */
+ * key sets, statements about a server's keys. The first byte chooses. */
 #include <stdlib.h>
 
 #include "seal/connection_package.h"
 #include "seal/credential_chain.h"
 #include "seal/key_set.h"
+#include "seal/server_key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -29,12 +30,22 @@ static void credential(struct bytes in)
         abort();
 }
 
+/* The key of the seeds: what they signed verifies, so that what follows is reached. */
+static struct credential a_signer(void)
+{
+    static struct sig_key key;
+    static const uint8_t seed[32] = {2};
+    if (key.alg == NULL && !err_is_ok(sig_key_init(&sig_ed25519, bytes_of(seed, 32), &key)))
+        abort();
+    return (struct credential){.kind = CREDENTIAL_AS_SIGNING,
+                               .not_after = UINT64_MAX,
+                               .subject = bytes_str("a.example"),
+                               .public_key = public_key_view(&key.public_key)};
+}
+
 static void revocation_list(struct bytes in)
 {
-    static const uint8_t key[32] = {0x58, 0x66, 0x66, 0x66};
-    struct credential signing = {.kind = CREDENTIAL_AS_SIGNING,
-                                 .subject = bytes_str("a.example"),
-                                 .public_key = bytes_of(key, 32)};
+    struct credential signing = a_signer();
     struct revocations list;
     if (err_is_ok(revocations_read(in, &signing, &list)))
         (void)revocations_has(&list, fingerprint);
@@ -60,7 +71,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct bytes in = bytes_of(data + 1, len - 1);
     struct credential_request request;
     struct connection_package package;
-    switch (data[0] % 5) {
+    struct server_key server_key;
+    struct credential signing = a_signer();
+    switch (data[0] % 6) {
     case 0:
         credential(in);
         break;
@@ -71,10 +84,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         revocation_list(in);
         break;
     case 3:
-        any(connection_package_read(in, bytes_of(fingerprint, 32), &package));
+        any(connection_package_read(in, signing.public_key, &package));
+        break;
+    case 4:
+        key_set(in);
         break;
     default:
-        key_set(in);
+        any(server_key_read(in, &signing, &server_key));
     }
     return 0;
 }

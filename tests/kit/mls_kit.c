@@ -243,8 +243,8 @@ void kit_group(struct kit *k, uint32_t members, bool all_committed,
     uint32_t founder = kit_client_new(k);
     struct bytes leaf =
         kit_leaf(k, founder, LEAF_SOURCE_KEY_PACKAGE, kit_kem_key(k), bytes_of(NULL, 0), 0);
-    KIT_MUST(
-        public_group_create(k->suite, kit_random(k, 16), extensions, leaf, &k->policy, &k->group));
+    KIT_MUST(public_group_create(k->suite, k->group_id.len > 0 ? k->group_id : kit_random(k, 16),
+                                 extensions, leaf, &k->policy, &k->group));
     public_group_set_confirmation_tag(&k->group, kit_random(k, k->suite->hash->bytes));
     k->client_of_leaf = malloc(sizeof *k->client_of_leaf);
     kit_must(k->client_of_leaf == NULL ? ERR(NO_MEMORY) : ERR_OK, "leaves");

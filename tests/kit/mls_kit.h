@@ -44,6 +44,7 @@ struct kit {
     uint32_t *client_of_leaf; /* owned: number of the client at each leaf of the kit's group */
     uint32_t leaf_room;
     struct public_group group;
+    struct bytes group_id; /* of the group to be founded; empty: 16 random bytes */
     struct u16_list capabilities_extensions; /* for new leaves */
     struct u16_list capabilities_proposals;
     struct u16_list capabilities_credentials;

@@ -3,6 +3,8 @@
 #include <stdio.h>
 
 #include "support/failing.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
 
 ProtobufCBinaryData auth_data(struct bytes view)
 {
@@ -269,12 +271,19 @@ static struct hearth_signer signer_of(struct auth_world *w, struct caller *who,
 void auth_world_begin(struct auth_world *w, struct caller *who, const char *method,
                       const ProtobufCMessage *in, struct auth_call *c)
 {
-    struct hearth_call_options options = {0};
-    if (who != NULL)
-        options.signer = caller_signer(who);
     *c = (struct auth_call){.world = w};
-    c->call = hearth_channel_start(w->channel, endpoint_of(method), &options, in, on_call_done, c);
-    assert_non_null(c->call);
+    const struct hearth_call_options options = {.signer = signer_of(w, who, &c->signing)};
+    const struct hearth_endpoint *endpoint = endpoint_of(method);
+    if (w->record != NULL)
+        auth_record_write(w->record, endpoint, who, in);
+    enter_code(w);
+    c->call = hearth_channel_start(w->channel, endpoint, &options, in, on_call_done, c);
+    leave_code(w);
+    if (c->call == NULL) {
+        assert_true(w->failing);
+        c->done = true;
+        c->code = HEARTH_UNAVAILABLE;
+    }
 }
 
 void auth_call_clear(struct auth_call *c)
@@ -299,6 +308,35 @@ enum hearth_code auth_world_call(struct auth_world *w, struct caller *who, const
     }
     auth_call_clear(&c);
     return code;
+}
+
+/* ---- records */
+
+void auth_record_write(struct buf *b, const struct hearth_endpoint *endpoint,
+                       const struct caller *who, const ProtobufCMessage *in)
+{
+    struct buf request = BUF_INIT;
+    size_t len = protobuf_c_message_get_packed_size(in);
+    (void)protobuf_c_message_pack(in, buf_extend(&request, len + 1));
+    request.len = len;
+    wire_write_u8(b, (uint8_t)(endpoint - hearth_auth_descriptor.endpoints));
+    wire_write_u8(b, who != NULL ? (uint8_t)who->kind : 0);
+    wire_write_vector(b, who != NULL ? who->id : bytes_of(NULL, 0));
+    wire_write_vector(b, buf_view(&request));
+    buf_clear(&request);
+}
+
+bool auth_record_read(struct bytes *in, struct auth_record *ret_record)
+{
+    struct wire_reader r = wire_reader_of(*in);
+    size_t endpoint = wire_read_u8(&r) % hearth_auth_descriptor.endpoint_count;
+    struct auth_record record = {.endpoint = &hearth_auth_descriptor.endpoints[endpoint]};
+    record.kind = wire_read_u8(&r) % 4;
+    record.id = wire_read_vector(&r);
+    record.request = wire_read_vector(&r);
+    *in = bytes_of(r.at, wire_reader_left(&r));
+    *ret_record = record;
+    return err_is_ok(wire_reader_check(&r));
 }
 
 /* ---- streams */
@@ -335,6 +373,7 @@ void auth_stream_open(struct auth_world *w, struct caller *who, const char *meth
     const struct hearth_call_options options = {.signer = signer_of(w, who, &s->signing)};
     const struct hearth_endpoint *endpoint = endpoint_of(method);
     enter_code(w);
+    s->endpoint = endpoint;
     s->call = hearth_channel_open(w->channel, endpoint, &options, &events, s);
     leave_code(w);
     if (s->call == NULL) {
@@ -346,6 +385,8 @@ void auth_stream_open(struct auth_world *w, struct caller *who, const char *meth
 
 void auth_stream_send(struct auth_stream *s, const ProtobufCMessage *item)
 {
+    if (s->world->record != NULL)
+        auth_record_write(s->world->record, s->endpoint, s->signing.who, item);
     enter_code(s->world);
     if (s->call != NULL)
         (void)hearth_client_call_write(s->call, item);

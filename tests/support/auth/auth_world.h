@@ -31,6 +31,7 @@ struct auth_world {
     struct auth_options options;
     struct front_options front_options;
     struct hearth_status last; /* of the last call that ended */
+    struct buf *record;        /* what is called is appended: auth_record_write() */
     bool failing;              /* between auth_world_fail() and auth_world_failed() */
 };
 
@@ -84,6 +85,7 @@ enum { AUTH_STREAM_ITEMS = 64 };
 struct auth_stream {
     struct auth_world *world;
     struct signing signing;
+    const struct hearth_endpoint *endpoint;
     struct hearth_client_call *call; /* NULL once it is over */
     bool done;
     enum hearth_code code;
@@ -94,6 +96,19 @@ void auth_stream_open(struct auth_world *w, struct caller *who, const char *meth
                       struct auth_stream *s);
 void auth_stream_send(struct auth_stream *s, const ProtobufCMessage *item);
 void auth_stream_close(struct auth_stream *s); /* cancels what is open, frees */
+
+/* Calls as bytes, for fuzzing:
+ *     struct { uint8 endpoint; uint8 kind; opaque id<V>; opaque request<V>; }
+ * kind 0: unsigned. Several of one stream follow each other. */
+struct auth_record {
+    const struct hearth_endpoint *endpoint;
+    uint8_t kind;
+    struct bytes id, request;
+};
+void auth_record_write(struct buf *b, const struct hearth_endpoint *endpoint,
+                       const struct caller *who, const ProtobufCMessage *in);
+/* false: no further one. */
+bool auth_record_read(struct bytes *in, struct auth_record *ret_record);
 
 ProtobufCBinaryData auth_data(struct bytes view);
 struct bytes auth_view(ProtobufCBinaryData data);

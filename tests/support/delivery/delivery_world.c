@@ -6,6 +6,7 @@
 #include "crypto/hash.h"
 #include "seal/request_auth.h"
 #include "server/delivery/delivery_inside.h"
+#include "support/failing.h"
 
 static struct dworld *the_world; /* for queue_accept */
 
@@ -71,6 +72,7 @@ struct err queue_accept(struct queue *queue, struct bytes origin, const struct q
                                      const enum queue_outcome *outcomes),
                         void *arg)
 {
+    test_pause_failing();
     struct answer *a = answer_new(count, done, arg);
     (void)queue;
     (void)inbox;
@@ -79,6 +81,7 @@ struct err queue_accept(struct queue *queue, struct bytes origin, const struct q
         a->outcomes[i] = take(rows[i].sealed_ref, rows[i].payload, rows[i].sequence, rows[i].notify,
                               rows[i].control);
     assert_true(hearth_loop_post(the_world->loop, give, a));
+    test_resume_failing();
     return ERR_OK;
 }
 
@@ -248,6 +251,7 @@ static enum hearth_code sign(struct hearth_client_call *call,
     struct buf header = BUF_INIT;
     if (s->kind == 0)
         return HEARTH_OK;
+    test_pause_failing();
     hash_once(&hash_sha256, bytes_of(message, len), &hash);
     assert_ok(rng_fill(&s->w->rng, nonce, sizeof nonce));
     struct request_auth auth = {
@@ -262,6 +266,7 @@ static enum hearth_code sign(struct hearth_client_call *call,
     assert_true(
         hearth_client_call_add_header(call, REQUEST_AUTH_METADATA, header.data, header.len));
     buf_clear(&header);
+    test_resume_failing();
     return HEARTH_OK;
 }
 
@@ -299,12 +304,14 @@ static void on_done(const struct hearth_status *status, const ProtobufCMessage *
         protobuf_c_message_free_unpacked(&retry->base, NULL);
     if (out == NULL)
         return;
+    test_pause_failing();
     size_t len = protobuf_c_message_get_packed_size(out);
     uint8_t *packed = malloc(len + 1);
     assert_non_null(packed);
     (void)protobuf_c_message_pack(out, packed);
     c->out = protobuf_c_message_unpack(out->descriptor, NULL, len, packed);
     free(packed);
+    test_resume_failing();
     assert_non_null(c->out);
 }
 

@@ -1,4 +1,7 @@
 #include "support/house/house.h"
+
+#include <stdio.h>
+
 #include "support/house/visit.h"
 
 void house_init(struct house *h, uint64_t seed)
@@ -36,6 +39,11 @@ static void wake_courier(void *self)
         courier_wake(h->courier);
 }
 
+static struct err revocations(void *self, struct buf *b)
+{
+    return auth_revocations(self, b);
+}
+
 static void open_services(struct house *h)
 {
     const struct queue_options queue = {.store = files(h, "queue.db")};
@@ -49,6 +57,9 @@ static void open_services(struct house *h)
     assert_ok(delivery_open(&h->env, &delivery, &h->delivery));
     assert_ok(auth_open(&h->env, &auth, &h->auth));
     assert_ok(attachment_open(&h->env, &attachment, &h->attachment));
+    const struct info_options info = {.revocations = revocations, .revocations_self = h->auth};
+    assert_ok(info_open(&h->env, &info, &h->info));
+    assert_ok(relay_open(&h->env, NULL, &h->relay));
     const struct courier_options courier = {.store = delivery_store(h->delivery),
                                             .outbox = delivery_outbox(h->delivery),
                                             .queue = h->queue,
@@ -75,9 +86,55 @@ void house_open(struct house *h)
     assert_ok(delivery_add(h->delivery, h->server));
     assert_ok(auth_add(h->auth, h->server));
     assert_ok(attachment_add(h->attachment, h->server));
+    assert_ok(info_add(h->info, h->server));
+    assert_ok(relay_add(h->relay, h->server));
     assert_true(hearth_server_listen(h->server, "pipe:house", NULL));
     assert_true(hearth_server_start_on(h->server, h->loop));
     h->lives++;
+}
+
+/* ---- guests */
+
+static void connect_guest(struct house *h, size_t i)
+{
+    const struct hearth_channel_options options = {.loop = h->loop,
+                                                   .attempts = 1,
+                                                   .backoff_min_ms = 10,
+                                                   .backoff_max_ms = 100,
+                                                   .tls = h->outside ? &h->tls : NULL};
+    *h->guests[i].channel = hearth_channel_new(h->guests[i].target, &options);
+    assert_non_null(*h->guests[i].channel);
+}
+
+void house_enter(struct house *h, const char *target, struct hearth_channel **channel)
+{
+    assert_true(h->guest_count < HOUSE_GUESTS);
+    h->guests[h->guest_count].channel = channel;
+    (void)snprintf(h->guests[h->guest_count].target, sizeof h->guests[0].target, "%s", target);
+    connect_guest(h, h->guest_count++);
+}
+
+void house_exit(struct house *h, struct hearth_channel **channel)
+{
+    for (size_t i = 0; i < h->guest_count; i++)
+        if (h->guests[i].channel == channel) {
+            hearth_channel_free(*channel);
+            *channel = NULL;
+            h->guests[i] = h->guests[--h->guest_count];
+            return;
+        }
+}
+
+/* ---- the end of a life */
+
+static bool work(struct house *h)
+{
+    bool did = loop_step(h->loop);
+    did |= store_turn(queue_store(h->queue));
+    did |= store_turn(delivery_store(h->delivery));
+    did |= store_turn(auth_store(h->auth));
+    did |= store_turn(attachment_store(h->attachment));
+    return did;
 }
 
 static void close_all(struct house *h)
@@ -86,12 +143,14 @@ static void close_all(struct house *h)
     hearth_server_free(h->server);
     h->courier = NULL; /* nobody wakes it any more */
     courier_free(courier);
+    info_close(h->info);
     attachment_close(h->attachment);
     auth_close(h->auth);
     delivery_close(h->delivery);
     queue_close(h->queue);
     while (loop_step(h->loop))
         ;
+    relay_close(h->relay);
     front_free(h->front);
 }
 
@@ -103,13 +162,19 @@ void house_shut(struct house *h)
 
 void house_kill(struct house *h)
 {
-    vfs_power_off_after(h->vfs, 0); /* nothing is written from here on */
+    vfs_power_off_after(h->vfs, 0); /* nothing is written from here on, and nobody hears a word */
+    for (size_t i = 0; i < h->guest_count; i++)
+        hearth_channel_free(*h->guests[i].channel);
+    while (work(h)) /* what the services had under way comes to its end before they do */
+        ;
     close_all(h);
     if (h->power)
         vfs_power_on(h->vfs, rng_seeded_next(&h->seeded));
     else
         vfs_restart(h->vfs);
     vfs_power_off_after(h->vfs, -1);
+    for (size_t i = 0; i < h->guest_count; i++)
+        connect_guest(h, i);
 }
 
 void house_close(struct house *h)
@@ -135,12 +200,7 @@ bool house_step(struct house *h)
     }
     if (h->kill_in_steps > 0)
         h->kill_in_steps--;
-    bool did = loop_step(h->loop);
-    did |= store_turn(queue_store(h->queue));
-    did |= store_turn(delivery_store(h->delivery));
-    did |= store_turn(auth_store(h->auth));
-    did |= store_turn(attachment_store(h->attachment));
-    return did;
+    return work(h);
 }
 
 void house_settle(struct house *h)

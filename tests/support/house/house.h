@@ -14,18 +14,23 @@
 #ifndef TESTS_SUPPORT_HOUSE_H
 #define TESTS_SUPPORT_HOUSE_H
 
+#include <stdatomic.h>
+
 #include "net/loop.h"
 #include "net/server.h"
 #include "server/attachment/attachment.h"
 #include "server/auth/auth.h"
 #include "server/courier/courier.h"
 #include "server/delivery/delivery.h"
+#include "server/info/info.h"
 #include "server/queue/queue.h"
+#include "server/relay/relay.h"
 #include "support/test.h"
 #include "support/vfs_fault.h"
 
 #define HOUSE_DOMAIN "a.test"
 #define HOUSE_FILES  "house"
+enum { HOUSE_GUESTS = 64 };
 
 struct house {
     struct clock_fake fake;
@@ -41,6 +46,8 @@ struct house {
     struct delivery *delivery;
     struct auth *auth;
     struct attachment *attachment;
+    struct info *info;
+    struct relay *relay;
     struct courier *courier;
     struct hearth_server *server;
     /* may be changed before house_open */
@@ -52,11 +59,17 @@ struct house {
     long kill_in_steps; /* below 0: never */
     bool power; /* and the power goes, too: what is not synced is kept or lost by the seed */
     unsigned lives;
+    struct {
+        struct hearth_channel **channel;
+        char target[64];
+    } guests[HOUSE_GUESTS];
+    size_t guest_count;
     /* house_visit(): the server is another process, time and sockets are real */
     bool outside;
     char address[64];
     struct hearth_tls_options tls;
     struct public_key queue_key, sender_key; /* as GetKeys told them, in a visit */
+    atomic_uint *writing; /* calls under way that change something; NULL: nobody asks */
 };
 
 void house_init(struct house *h, uint64_t seed);
@@ -76,6 +89,11 @@ void house_shut(struct house *h);
 void house_kill(struct house *h);
 /* The end of all lives. */
 void house_close(struct house *h);
+
+/* Makes a channel, which is made anew in each life: whoever calls when the house is killed hears
+ * CANCELLED, and nothing else comes from the old life. Frees it. */
+void house_enter(struct house *h, const char *target, struct hearth_channel **channel);
+void house_exit(struct house *h, struct hearth_channel **channel);
 
 /* All that happens without time moving; all that happens in so much time. */
 void house_settle(struct house *h);

@@ -245,6 +245,7 @@ struct adding {
     struct bytes key_package; /* without MLSMessage around */
     struct digest ref;
     struct record record;
+    uint8_t signature_key[32];
     struct buf secrets;
     Hearth__V1__JoinerPart part;
 };
@@ -302,6 +303,8 @@ static void fill_added(struct committing *c, struct adding *a)
         a->resident->friendship_key, credential.pseudonym,
         bytes_of(a->bundle->wrapped_identity_key.data, a->bundle->wrapped_identity_key.len),
         identity_key));
+    assert_int_equal(kp.leaf_node.signature_key.len, sizeof a->signature_key);
+    memcpy(a->signature_key, kp.leaf_node.signature_key.data, sizeof a->signature_key);
     resident_random(c->m->resident, user_pseudonym, sizeof user_pseudonym);
     record_fill(c->m, credential.pseudonym, identity_key, user_pseudonym, &a->record);
     a->record.reference = *a->bundle->queue_reference;
@@ -360,6 +363,7 @@ static void introduce(const struct committing *c, const struct adding *a, uint64
     memcpy(i->state_key, c->m->keys[0], STATE_KEY_BYTES);
     memcpy(i->identity_key, c->m->identity_key, IDENTITY_KEY_BYTES);
     memcpy(i->user_pseudonym, a->record.user_pseudonym, 16);
+    memcpy(i->signature_key, a->signature_key, sizeof i->signature_key);
 }
 
 static enum hearth_code send_commit(struct committing *c)
@@ -490,6 +494,7 @@ enum hearth_code membership_leave(struct membership *m)
     in.proposal = resident_data(buf_view(&message));
     enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
                                           "ProposeSelfRemove", &in.base, NULL);
+    m->leaving = m->leaving || code == HEARTH_OK;
     buf_clear(&proposal);
     buf_clear(&message);
     return code;
@@ -563,7 +568,7 @@ static enum hearth_code resync_from(struct membership *m,
         group_free(m->before);
         m->before = m->group;
         m->group = joining;
-        m->broken = m->deaf = false;
+        m->broken = m->deaf = m->leaving = false;
         membership_caller(m);
     } else {
         group_free(joining);

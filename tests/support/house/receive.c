@@ -65,7 +65,6 @@ static void join(struct resident *r, struct own_package *p, struct bytes welcome
                          &m->group));
     protobuf_c_message_free_unpacked(out, NULL);
     assert_int_equal(group_epoch(m->group), i->epoch);
-    m->first_epoch = i->epoch;
     m->self = *p; /* moves */
     *p = (struct own_package){.made = true, .used = true};
     membership_caller(m);
@@ -130,8 +129,11 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
     struct mls_received received = {0};
     client.policy.any_resync = true; /* whose leaf it replaces, the server has checked */
     bool old = epoch_of(message) < group_epoch(m->group);
-    if (m->deaf && is_commit)
+    if (m->deaf && is_commit && !old) {
         m->broken = true;
+        m->broken_epoch = group_epoch(m->group) + 1;
+        m->deaf = false;
+    }
     if (m->broken)
         return;
     struct mls_group *group = old ? m->before : m->group;
@@ -291,9 +293,9 @@ void resident_sync(struct resident *r, uint32_t most)
             assert_true(r->acked == 0 || answer->items[i]->sequence > r->acked); /* Q4 */
             resident_item(r, answer->items[i]);
         }
-        bool more = answer->left > 0 || answer->n_items > 0;
         protobuf_c_message_free_unpacked(out, NULL);
-        if (!more || (r->greedy && r->seen == before))
+        /* item 0 can't be acknowledged alone, since 0 acknowledges nothing: it may come again */
+        if (r->seen == before)
             return;
     }
 }

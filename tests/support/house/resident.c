@@ -112,15 +112,9 @@ static void create_queue(struct resident *r)
 
 void resident_init(struct resident *r, struct house *h, uint32_t number)
 {
-    const struct hearth_channel_options channel = {.loop = h->loop,
-                                                   .attempts = 1,
-                                                   .backoff_min_ms = 10,
-                                                   .backoff_max_ms = 100,
-                                                   .tls = h->outside ? &h->tls : NULL};
     *r = (struct resident){.house = h, .number = number};
     house_target(h, number, r->target);
-    r->channel = hearth_channel_new(r->target, &channel);
-    assert_non_null(r->channel);
+    house_enter(h, r->target, &r->channel);
     caller_init(&r->user, REQUEST_QUEUE_USER, bytes_of(NULL, 0), HOUSE_DOMAIN, &h->clock, &h->rng);
     caller_init(&r->client, REQUEST_QUEUE_CLIENT, bytes_of(NULL, 0), HOUSE_DOMAIN, &h->clock,
                 &h->rng);
@@ -133,7 +127,7 @@ void resident_init(struct resident *r, struct house *h, uint32_t number)
 
 void resident_clear(struct resident *r)
 {
-    hearth_channel_free(r->channel);
+    house_exit(r->house, &r->channel);
     for (size_t i = 0; i < RESIDENT_PACKAGES; i++)
         own_package_clear(&r->packages[i]);
     for (size_t i = 0; i < RESIDENT_GROUPS; i++)

@@ -55,9 +55,10 @@ struct membership {
     struct own_package self;  /* leaf key, tag, credential; bundle empty for founders */
     uint8_t user_pseudonym[16];
     struct caller caller;
-    uint64_t first_epoch; /* that we read */
-    bool broken;          /* a commit could not be processed: resync */
-    bool deaf;            /* test: commits are not processed */
+    bool leaving;          /* proposed to be removed */
+    bool broken;           /* a commit could not be processed: resync */
+    uint64_t broken_epoch; /* the first that we have no secrets of */
+    bool deaf;             /* test: commits are not processed */
 };
 
 /* An application message that was read. */
@@ -74,6 +75,7 @@ struct introduction {
     size_t group_id_len;
     uint8_t state_key[STATE_KEY_BYTES], identity_key[IDENTITY_KEY_BYTES];
     uint8_t user_pseudonym[16];
+    uint8_t signature_key[32]; /* of the leaf */
     struct digest ref;
     uint64_t epoch; /* that the Welcome leads to */
 };
@@ -153,6 +155,8 @@ struct bytes membership_group_id(const struct membership *m);
 /* Fetches and opens what waits, `most` items at a time (0: as many as there are), acknowledging
  * what was opened; until nothing is left. */
 void resident_sync(struct resident *r, uint32_t most);
+/* The same by a listening stream, for so long, through kills. */
+void resident_listen(struct resident *r, uint64_t ms);
 /* One item. */
 void resident_item(struct resident *r, const Hearth__V1__QueueItem *item);
 

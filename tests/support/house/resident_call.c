@@ -86,6 +86,24 @@ static bool is_indefinite(enum hearth_code code)
            code == HEARTH_DEADLINE_EXCEEDED;
 }
 
+/* One attempt; *ret_out is the caller's. */
+static enum hearth_code try_call(struct resident *r, const struct hearth_endpoint *endpoint,
+                                 const struct hearth_call_options *options,
+                                 const ProtobufCMessage *in, ProtobufCMessage **ret_out)
+{
+    struct waiting w = {.resident = r};
+    bool writes = r->house->writing != NULL && strstr(endpoint->path, "/Get") == NULL &&
+                  strstr(endpoint->path, "/Dequeue") == NULL;
+    if (writes)
+        atomic_fetch_add(r->house->writing, 1);
+    assert_non_null(hearth_channel_start(r->channel, endpoint, options, in, on_done, &w));
+    wait_for(r, &w.done);
+    if (writes)
+        atomic_fetch_sub(r->house->writing, 1);
+    *ret_out = w.out;
+    return w.code;
+}
+
 enum hearth_code resident_call(struct resident *r, struct caller *caller,
                                const struct hearth_service *service, const char *method,
                                const ProtobufCMessage *in, ProtobufCMessage **out)
@@ -95,15 +113,14 @@ enum hearth_code resident_call(struct resident *r, struct caller *caller,
     if (caller != NULL)
         options.signer = caller_signer(caller);
     for (int i = 0; i < TRIES; i++) {
-        struct waiting w = {.resident = r};
-        assert_non_null(hearth_channel_start(r->channel, endpoint, &options, in, on_done, &w));
-        wait_for(r, &w.done);
-        if (!is_indefinite(w.code)) {
+        ProtobufCMessage *answer = NULL;
+        enum hearth_code code = try_call(r, endpoint, &options, in, &answer);
+        if (!is_indefinite(code)) {
             if (out != NULL)
-                *out = w.out;
-            else if (w.out != NULL)
-                protobuf_c_message_free_unpacked(w.out, NULL);
-            return w.code;
+                *out = answer;
+            else if (answer != NULL)
+                protobuf_c_message_free_unpacked(answer, NULL);
+            return code;
         }
         r->retries++;
         house_run_ms(r->house, 50);

@@ -2,11 +2,42 @@
 
 #include <stdio.h>
 
-#include "server/queue/record.h"
+#include "support/failing.h"
 
 ProtobufCBinaryData qdata(struct bytes view)
 {
     return (ProtobufCBinaryData){view.len, (uint8_t *)(uintptr_t)view.data};
+}
+
+/* ---- whose memory fails is the server's */
+
+static unsigned paused;
+
+void qworld_pause(void)
+{
+    if (paused++ == 0)
+        test_pause_failing();
+}
+
+void qworld_resume(void)
+{
+    if (--paused == 0)
+        test_resume_failing();
+}
+
+static enum hearth_code sign(struct hearth_client_call *call,
+                             const struct hearth_endpoint *endpoint, const uint8_t *message,
+                             size_t len, void *self)
+{
+    qworld_pause();
+    enum hearth_code code = caller_signer(self).sign(call, endpoint, message, len, self);
+    qworld_resume();
+    return code;
+}
+
+struct hearth_signer qworld_signer(struct caller *who)
+{
+    return (struct hearth_signer){sign, who};
 }
 
 /* ---- life */
@@ -186,10 +217,12 @@ static void note(struct qworld *w, const struct hearth_status *status)
 static void on_done(const struct hearth_status *status, const ProtobufCMessage *out, void *arg)
 {
     struct call *c = arg;
+    qworld_pause();
     c->done = true;
     if (out != NULL)
         c->out = copy_of(out);
     note(c->w, status);
+    qworld_resume();
 }
 
 static const struct hearth_endpoint *endpoint_of(const char *method)
@@ -209,9 +242,11 @@ enum hearth_code qworld_call(struct qworld *w, struct caller *who, const char *m
     struct hearth_call_options options = {0};
     struct call c = {.w = w};
     if (who != NULL)
-        options.signer = caller_signer(who);
+        options.signer = qworld_signer(who);
+    qworld_pause();
     assert_non_null(
         hearth_channel_start(w->channel, endpoint_of(method), &options, in, on_done, &c));
+    qworld_resume();
     qworld_settle(w);
     if (!c.done)
         fail_msg("%s did not end", method);

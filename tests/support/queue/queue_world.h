@@ -102,6 +102,11 @@ enum hearth_code qworld_call(struct qworld *w, struct caller *who, const char *m
 Hearth__V1__Idempotency qworld_id(struct qworld *w, uint8_t room[16]);
 ProtobufCBinaryData qdata(struct bytes view);
 
+/* Around what is the test's own and a client's: there no allocation fails (support/failing.h). */
+void qworld_pause(void);
+void qworld_resume(void);
+struct hearth_signer qworld_signer(struct caller *who);
+
 /* ---- clients */
 void qclient_make(struct qworld *w, struct qclient *c);   /* keys only */
 void qclient_create(struct qworld *w, struct qclient *c); /* a queue user with this client */

@@ -165,9 +165,45 @@ static void stop_before_run(void **state)
     hearth_loop_free(loop);
 }
 
+struct told {
+    struct hearth_loop *loop;
+    int times;
+};
+
+static void note_farewell(void *arg)
+{
+    struct told *told = arg;
+    told->times++;
+    assert_true(hearth_loop_post(told->loop, note_farewell, told)); /* still possible, never run */
+}
+
+static void watches_are_told_once(void **state)
+{
+    (void)state;
+    struct told told[3];
+    struct hearth_loop_watch *watches[3];
+    for (int left_out = 0; left_out < 3; left_out++) {
+        struct hearth_loop *loop = hearth_loop_new(NULL);
+        for (int i = 0; i < 3; i++) {
+            told[i] = (struct told){loop, 0};
+            watches[i] = hearth_loop_watch_new(loop, note_farewell, &told[i]);
+            assert_non_null(watches[i]);
+        }
+        hearth_loop_watch_free(watches[left_out]);
+        hearth_loop_free(loop);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(told[i].times, i != left_out);
+            if (i != left_out)
+                hearth_loop_watch_free(watches[i]);
+        }
+    }
+    hearth_loop_watch_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(watches_are_told_once),
         cmocka_unit_test(posts_from_many_threads),
         cmocka_unit_test(tasks_cancelled_in_all_orders),
         cmocka_unit_test(cancelled_before_the_turn),

@@ -125,6 +125,61 @@ static void test_forms(void **state)
     buf_clear(&good);
 }
 
+/* Of each kind an id that fits and some that don't: neither signed nor read. */
+static void test_ids(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[REQUEST_ID_MAX_BYTES + 1] = {1};
+    struct buf client = BUF_INIT, group = BUF_INIT, member = BUF_INIT;
+    struct domain_name name = {uuid, bytes_str("a.example")};
+    client_id_write(&client, &(struct client_id){name, uuid});
+    domain_name_write(&group, &name);
+    member_id_write(&member, &(struct member_id){buf_view(&group), 1});
+    const struct {
+        enum request_caller kind;
+        struct bytes good, bad[2];
+    } rows[] = {
+        {REQUEST_CLIENT, buf_view(&client), {buf_view(&group), {bytes, 32}}},
+        {REQUEST_HANDLE, {bytes, 32}, {{bytes, 31}, {bytes, 33}}},
+        {REQUEST_QUEUE_USER, {bytes, 16}, {{bytes, 15}, {bytes, 17}}},
+        {REQUEST_QUEUE_CLIENT, {bytes, 16}, {{bytes, 15}, {bytes, 17}}},
+        {REQUEST_MEMBER, buf_view(&member), {buf_view(&group), {bytes, 0}}},
+        {REQUEST_JOINER, {bytes, 48}, {{bytes, 31}, {bytes, 65}}},
+        {REQUEST_HOMESERVER, bytes_str("b.example"), {bytes_str("b"), bytes_str("127.0.0.1")}},
+        {REQUEST_WITNESS, bytes_str("w"), {{bytes, 0}, {bytes, REQUEST_ID_MAX_BYTES + 1}}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct buf b = BUF_INIT;
+        struct request_auth got, auth = an_auth();
+        auth.kind = rows[i].kind;
+        auth.id = rows[i].good;
+        assert_ok(request_auth_sign(&b, &auth, PATH, body_hash, &key));
+        assert_ok(request_auth_parse(buf_view(&b), &got));
+        assert_ok(request_auth_verify(&got, PATH, body_hash, &sig_ed25519, key_view()));
+        struct bytes signature = got.signature;
+        for (int j = 0; j < 2; j++) {
+            struct buf by_hand = BUF_INIT;
+            auth.id = rows[i].bad[j];
+            size_t len = b.len;
+            assert_err(request_auth_sign(&b, &auth, PATH, body_hash, &key), ARGUMENT);
+            assert_int_equal(b.len, len);
+            wire_write_u8(&by_hand, 1);
+            wire_write_u8(&by_hand, (uint8_t)auth.kind);
+            wire_write_vector(&by_hand, auth.id);
+            wire_write_vector(&by_hand, auth.audience);
+            wire_write_u64(&by_hand, auth.time_ms);
+            buf_append(&by_hand, nonce, sizeof nonce);
+            wire_write_vector(&by_hand, signature);
+            assert_err(request_auth_parse(buf_view(&by_hand), &got), WIRE_VALUE);
+            buf_clear(&by_hand);
+        }
+        buf_clear(&b);
+    }
+    buf_clear(&client);
+    buf_clear(&group);
+    buf_clear(&member);
+}
+
 /* The longest id, audience and path pass both ways. */
 static void test_longest(void **state)
 {
@@ -178,7 +233,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_signed_bytes),
         cmocka_unit_test(test_binds),      cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_longest),    cmocka_unit_test(test_member_id),
+        cmocka_unit_test(test_ids),        cmocka_unit_test(test_longest),
+        cmocka_unit_test(test_member_id),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     sig_key_clear(&key);

@@ -271,6 +271,34 @@ static void test_cancelled_download(void **state)
     buf_clear(&r.got);
 }
 
+/* Who asks for a deletion and goes: it happens or not, and the call ends either way. */
+static void test_cancelled_delete(void **state)
+{
+    (void)state;
+    struct sender s, answer;
+    world_begin(&w);
+    for (int steps = 0; steps < 12; steps++) {
+        assert_int_equal(upload_all(&w, &s, blob_bytes(256), 256), HEARTH_OK);
+        struct hearth_client_call *call = delete_start(&w, s.id, s.remove, &answer);
+        for (int i = 0; i < steps && !answer.done; i++)
+            loop_step(w.loop);
+        if (!answer.done)
+            hearth_client_call_cancel(call);
+        world_settle_all(&w);
+        assert_true(answer.done);
+        /* whatever became of it, it can be asked again */
+        assert_int_equal(delete_blob(&w, s.id, s.remove, &answer), HEARTH_OK);
+        assert_int_equal(world_total(&w), 0);
+    }
+    /* the server ends with one under way */
+    assert_int_equal(upload_all(&w, &s, blob_bytes(256), 256), HEARTH_OK);
+    (void)delete_start(&w, s.id, s.remove, &answer);
+    for (int i = 0; i < 4; i++)
+        loop_step(w.loop);
+    world_finish(&w);
+    assert_true(answer.done);
+}
+
 /* A blob that is deleted while it is read: the reader is told, not given less. */
 static void test_deleted_while_read(void **state)
 {
@@ -305,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_cancelled_upload),
         cmocka_unit_test(test_cancelled_download),
+        cmocka_unit_test(test_cancelled_delete),
         cmocka_unit_test(test_deleted_while_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

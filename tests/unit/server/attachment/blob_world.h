@@ -333,10 +333,12 @@ static inline void delete_noted(const struct hearth_status *status,
     sender_note(arg, status);
 }
 
-static inline enum hearth_code delete_blob(struct blob_world *w, const uint8_t id[16],
-                                           const uint8_t capability[32], struct sender *s)
+static inline struct hearth_client_call *delete_start(struct blob_world *w, const uint8_t id[16],
+                                                      const uint8_t capability[32],
+                                                      struct sender *s)
 {
     Hearth__V1__DeleteRequest in;
+    struct hearth_call_options options = {.no_retry = true};
     uint8_t copies[48];
     memcpy(copies, id, 16);
     memcpy(copies + 16, capability, 32);
@@ -344,7 +346,13 @@ static inline enum hearth_code delete_blob(struct blob_world *w, const uint8_t i
     in.attachment_id = (ProtobufCBinaryData){16, copies};
     in.capability = (ProtobufCBinaryData){32, copies + 16};
     *s = (struct sender){0};
-    assert_non_null(hearth_attachment_delete_start(w->channel, NULL, &in, delete_noted, s));
+    return hearth_attachment_delete_start(w->channel, &options, &in, delete_noted, s);
+}
+
+static inline enum hearth_code delete_blob(struct blob_world *w, const uint8_t id[16],
+                                           const uint8_t capability[32], struct sender *s)
+{
+    assert_non_null(delete_start(w, id, capability, s));
     world_settle_all(w);
     assert_true(s->done);
     return s->code;

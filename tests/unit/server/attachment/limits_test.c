@@ -128,6 +128,35 @@ static void test_at_once(void **state)
     world_finish(&w);
 }
 
+/* One source can't take all places by letting many uploads crawl; without its share it can. */
+static void test_places_of_a_prefix(void **state)
+{
+    (void)state;
+    for (int control = 0; control < 2; control++) {
+        struct sender crawls[20], s;
+        uint64_t head = 256;
+        unsigned refused = 0;
+        world_make(&w, NULL);
+        w.options.control = control;
+        assert_ok(world_open_blobs(&w));
+        set("UPLOADS", 16);
+        for (int i = 0; i < 20; i++) {
+            sender_start(&w, &crawls[i], &head, bytes_of(NULL, 0), 1);
+            world_settle_all(&w);
+            refused += crawls[i].done;
+        }
+        assert_int_equal(refused, control ? 4 : 18);
+        struct hearth_channel *mine = w.channel;
+        struct hearth_channel_options options = {.loop = w.loop};
+        w.channel = hearth_channel_new("pipe:blobs@192.0.2.7", &options);
+        enum hearth_code honest = upload_all(&w, &s, blob_bytes(256), 256);
+        assert_int_equal(honest, control ? HEARTH_RESOURCE_EXHAUSTED : HEARTH_OK);
+        hearth_channel_free(w.channel);
+        w.channel = mine;
+        world_finish(&w);
+    }
+}
+
 /* While the disk is busy the sender waits; nothing piles up here. */
 static void test_memory_of_an_upload(void **state)
 {
@@ -225,6 +254,35 @@ static void test_allocations(void **state)
     }
 }
 
+/* Opening fails as a whole or not at all. */
+static void test_open_allocations(void **state)
+{
+    (void)state;
+    if (!test_can_fail_allocations())
+        skip();
+    struct err err;
+    bool failed;
+    long n = 0;
+    do {
+        long live = test_live_allocations();
+        world_make(&w, NULL);
+        w.env = (struct front_env){
+            .domain = "a.test", .clock = &w.clock, .rng = &w.rng, .keeper = w.keeper};
+        assert_ok(front_new(&w.env, NULL, &w.front));
+        test_fail_own_allocation(n++);
+        err = attachment_open(&w.env, &w.options, &w.attachment);
+        failed = test_allocation_failed();
+        assert_true(failed || err_is_ok(err));
+        if (err_is_ok(err))
+            attachment_close(w.attachment);
+        front_free(w.front);
+        world_drop(&w);
+        assert_int_equal(test_live_allocations(), live);
+    } while (failed);
+    assert_true(n > 2);
+    attachment_close(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,9 +291,11 @@ int main(void)
         cmocka_unit_test(test_rate_of_a_prefix),
         cmocka_unit_test(test_size_of_one),
         cmocka_unit_test(test_at_once),
+        cmocka_unit_test(test_places_of_a_prefix),
         cmocka_unit_test(test_memory_of_an_upload),
         cmocka_unit_test(test_memory_of_a_download),
         cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_open_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

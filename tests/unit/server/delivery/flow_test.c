@@ -280,7 +280,13 @@ static void reports_a_fault(void **state)
     expect(call(c, "ReportFault", &in.base));
     in.idempotency = dw_once(&w);
     expect(call(c, "ReportFault", &in.base)); /* once for a leaf */
+    in.idempotency = dw_once(&w);
+    in.group = dw_access(&w, a->state_key);
+    expect(call(a, "ReportFault", &in.base)); /* another's counts */
+    in.idempotency = dw_once(&w);
+    expect(call(c, "ReportFault", &in.base)); /* and c's is still known */
     dw_receive_all(&w);
+    assert_int_equal(b->seen[DELIVERY_FAULT], 2);
     assert_int_equal(a->seen[DELIVERY_FAULT], 1);
     /* the one reported is slowed; others are not */
     expect(dw_commit(b, &(struct dcommit){0}));

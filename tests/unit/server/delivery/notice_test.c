@@ -133,6 +133,28 @@ static void another_reference_heals(void **state)
     test_assert_bytes(buf_view(&c->text), bytes_str("hello c"));
 }
 
+/* And after: what waits for removal is not forgotten, but the queue is served again. */
+static void another_reference_is_served(void **state)
+{
+    (void)state;
+    lose_queue_of_c();
+    expect(dw_say(b, "next"));
+    dw_pass_s(&w, 2);
+    size_t had = c->item_count;
+    memset(c->ref, 0x11, sizeof c->ref);
+    c->mood = QUEUE_OK;
+    Hearth__V1__UpdateQueueReferenceRequest in;
+    struct dsigner signer = dw_signer(c);
+    hearth__v1__update_queue_reference_request__init(&in);
+    in.idempotency = dw_once(&w);
+    in.group = dw_access(&w, c->state_key);
+    in.queue_reference = dw_reference(c);
+    expect(dw_call(&w, "UpdateQueueReference", &signer, &in.base));
+    expect(dw_say(a, "hello c"));
+    dw_settle(&w);
+    assert_int_equal(c->item_count, had + 1);
+}
+
 static void losses_are_told_to_who_lost(void **state)
 {
     (void)state;
@@ -174,6 +196,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_member_named_may_not_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(voided_proposals_come_again, setup, teardown),
         cmocka_unit_test_setup_teardown(another_reference_heals, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_reference_is_served, setup, teardown),
         cmocka_unit_test_setup_teardown(losses_are_told_to_who_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(silent_members_are_proposed_for_removal, setup, teardown),
     };

@@ -371,7 +371,7 @@ static enum hearth_code send_bytes(struct bytes message)
 /* A PrivateMessage with these fields, which nobody can decrypt. */
 static struct bytes private_message(uint64_t epoch, enum content_type type, struct bytes group_id)
 {
-    static struct buf b;
+    struct buf encoded = BUF_INIT;
     struct mls_message m = {
         .wire_format = WIRE_FORMAT_PRIVATE_MESSAGE,
         .private_message = {.group_id = group_id,
@@ -380,10 +380,9 @@ static struct bytes private_message(uint64_t epoch, enum content_type type, stru
                             .encrypted_sender_data = bytes_str("sender data"),
                             .ciphertext = bytes_str("ciphertext")},
     };
-    buf_clear(&b);
-    mls_message_write(&b, &m);
-    struct bytes copy = bytes_of(arena_copy(&w.arena, b.data, b.len), b.len);
-    buf_clear(&b);
+    mls_message_write(&encoded, &m);
+    struct bytes copy = bytes_of(arena_copy(&w.arena, encoded.data, encoded.len), encoded.len);
+    buf_clear(&encoded);
     return copy;
 }
 

@@ -15,7 +15,7 @@ static struct limits *limits;
 static int setup(void **state)
 {
     (void)state;
-    fake = (struct clock_fake){.now_us = 1000000};
+    fake = (struct clock_fake){.now_us = 1000000, .unix_base_ms = 1800000000000};
     fake_clock = clock_of_fake(&fake);
     rng_seeded_init(&seeded, 7);
     rng = rng_of_seeded(&seeded);
@@ -170,6 +170,125 @@ static void a_new_key_forgets_nothing(void **state)
     assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 416);
 }
 
+/* ---- across a restart ---- */
+
+static const uint8_t keepers_key[LIMIT_KEY_BYTES] = {9};
+
+/* The process ends, and another begins so much later; on_disk is what it finds. */
+static struct err restart(struct buf *on_disk, uint64_t down_s, const uint8_t *key)
+{
+    buf_clear(on_disk);
+    assert_ok(limits_save(limits, on_disk));
+    limits_free(limits);
+    fake.unix_base_ms += down_s * 1000 + fake.now_us / 1000 - 77;
+    fake.now_us = 77000; /* another boot's monotonic clock */
+    assert_ok(limits_new(&fake_clock, &rng, &limits));
+    limits_set_key(limits, key);
+    return limits_load(limits, buf_view(on_disk));
+}
+
+static void DoS2_long_windows_outlive_the_process(void **state)
+{
+    (void)state;
+    struct buf saved = BUF_INIT;
+    limits_set_key(limits, keepers_key);
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 9000), 9000);
+    assert_int_equal(drain(LIMIT_KEY_PACKAGE_UPLOADS, "client", 100), 6);
+    assert_int_equal(drain(LIMIT_SEND_LEAF, "leaf", 100), 60); /* a minute: not worth it */
+    assert_ok(restart(&saved, 0, keepers_key));
+    assert_int_equal(drain(LIMIT_SEND_LEAF, "leaf", 100), 60);
+    assert_int_equal(drain(LIMIT_KEY_PACKAGE_UPLOADS, "client", 100), 0);
+    assert_int_equal(drain(LIMIT_KEY_PACKAGE_UPLOADS, "another", 100), 6);
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 1000);
+    /* what came back while it was down is there */
+    assert_ok(restart(&saved, 3600, keepers_key));
+    assert_int_equal(drain(LIMIT_KEY_PACKAGE_UPLOADS, "client", 100), 6);
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 416);
+    /* over midnight, and again */
+    for (int i = 0; i < 3; i++) {
+        assert_ok(restart(&saved, 12 * 3600, keepers_key));
+        assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 12 * 416);
+    }
+    /* a wall clock that is set back gives nothing back, one that leaps no more than there is */
+    assert_ok(restart(&saved, (uint64_t)-7200, keepers_key));
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 0);
+    assert_ok(restart(&saved, UINT64_C(86400) * 36500, keepers_key));
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 10000);
+    buf_clear(&saved);
+}
+
+static void DoS2_control_without_the_file(void **state)
+{
+    (void)state;
+    struct buf saved = BUF_INIT;
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 10000);
+    assert_ok(restart(&saved, 0, keepers_key)); /* under a random key until now */
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 10000);
+    buf_clear(&saved);
+}
+
+static void damaged_files_are_refused_whole(void **state)
+{
+    (void)state;
+    struct buf saved = BUF_INIT;
+    limits_set_key(limits, keepers_key);
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 10000);
+    assert_int_equal(drain(LIMIT_KEY_PACKAGE_UPLOADS, "client", 100), 6);
+    assert_ok(restart(&saved, 0, keepers_key));
+    limits_free(limits);
+    assert_ok(limits_new(&fake_clock, &rng, &limits));
+    limits_set_key(limits, keepers_key);
+    for (size_t len = 0; len < saved.len; len++)
+        assert_false(err_is_ok(limits_load(limits, bytes_of(saved.data, len))));
+    buf_append_byte(&saved, 0);
+    assert_err(limits_load(limits, buf_view(&saved)), WIRE_TRAILING);
+    saved.data[0] = 2;
+    assert_err(limits_load(limits, buf_view(&saved)), WIRE_VALUE);
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 10000); /* none of it was taken up */
+    buf_clear(&saved);
+}
+
+/* Rows come and go with versions; numbers that can't be are cut to what can. */
+static void files_of_other_versions(void **state)
+{
+    (void)state;
+    struct buf saved = BUF_INIT;
+    limits_set_key(limits, keepers_key);
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 10000);
+    assert_ok(restart(&saved, 0, keepers_key));
+    uint8_t *name = memmem(saved.data, saved.len, "REGISTER_DAY", 12);
+    assert_non_null(name);
+    uint8_t *spent = saved.data + saved.len - 8;
+    memset(spent, 0xff, 8);
+    assert_ok(limits_load(limits, buf_view(&saved)));
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 0);
+    advance_s(3600);
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 416);
+    limits_free(limits);
+    assert_ok(limits_new(&fake_clock, &rng, &limits));
+    limits_set_key(limits, keepers_key);
+    memcpy(name, "REGISTER_OLD", 12);
+    assert_ok(limits_load(limits, buf_view(&saved)));
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 10000);
+    /* a plain row's name in the place of a bucket's */
+    memcpy(name, "ATTACHMENT_D", 12);
+    assert_ok(limits_load(limits, buf_view(&saved)));
+    buf_clear(&saved);
+}
+
+/* ME3: the file says neither who nor what. */
+static void ME3_the_file_names_nobody(void **state)
+{
+    (void)state;
+    struct buf saved = BUF_INIT;
+    limits_set_key(limits, keepers_key);
+    assert_int_equal(drain(LIMIT_KEY_PACKAGE_UPLOADS, "canary-client", 100), 6);
+    assert_ok(limits_save(limits, &saved));
+    assert_null(memmem(saved.data, saved.len, "canary", 6));
+    assert_null(memmem(saved.data, saved.len, keepers_key, sizeof keepers_key));
+    buf_clear(&saved);
+}
+
 enum { THREADS = 4 };
 static _Atomic unsigned taken_by_all;
 
@@ -207,6 +326,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(control_lets_all_through, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_table_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_key_forgets_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(DoS2_long_windows_outlive_the_process, setup, teardown),
+        cmocka_unit_test_setup_teardown(DoS2_control_without_the_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_files_are_refused_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_of_other_versions, setup, teardown),
+        cmocka_unit_test_setup_teardown(ME3_the_file_names_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(threads_take_no_more_than_there_is, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

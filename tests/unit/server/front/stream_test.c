@@ -156,6 +156,7 @@ static void a_call_that_ends_while_its_key_is_looked_up(void **state)
     assert_int_equal(bed_code(&bed.callers[0]), HEARTH_OK);
 }
 
+/* The service that looks up closes after the server: its answer comes to nobody. */
 static void the_server_goes_while_a_key_is_looked_up(void **state)
 {
     (void)state;
@@ -163,13 +164,28 @@ static void the_server_goes_while_a_key_is_looked_up(void **state)
     bed.defer = true;
     (void)bed_start(&bed.callers[0], &a, NULL);
     world_settle(&bed.w);
-    /* a source answers before its service is closed: here, when all connections are gone */
-    pipe_cut_all(bed.w.loop);
-    world_settle(&bed.w);
-    give_key();
+    struct front_pending *pending = bed.pending;
     world_stop_server(&bed.w);
     world_settle(&bed.w);
     assert_int_equal(a.done, 1);
+    assert_int_equal(bed_metric(METRIC_CALLS), 0);
+    assert_ptr_equal(front_pending_loop(pending), bed.w.loop);
+    assert_string_equal(front_pending_endpoint(pending)->path, "/t.T/Unary");
+    give_key();
+    assert_int_equal(bed_metric(METRIC_VERIFICATIONS), 0);
+}
+
+static void or_the_handler_was_to_verify(void **state)
+{
+    (void)state;
+    struct answer a = {0};
+    bed.defer = true;
+    (void)bed_start(&bed.callers[0], &a, NULL);
+    world_settle(&bed.w);
+    pipe_cut_all(bed.w.loop);
+    world_settle(&bed.w);
+    front_key_later(bed.pending);
+    assert_int_equal(bed.handled, 0);
 }
 
 int main(void)
@@ -187,6 +203,7 @@ int main(void)
                                         bed_teardown),
         cmocka_unit_test_setup_teardown(the_server_goes_while_a_key_is_looked_up, bed_setup,
                                         bed_teardown),
+        cmocka_unit_test_setup_teardown(or_the_handler_was_to_verify, bed_setup, bed_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

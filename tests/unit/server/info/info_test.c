@@ -291,6 +291,32 @@ static void test_allocations(void **state)
     }
 }
 
+/* Opening fails as a whole or not at all. */
+static void test_open_allocations(void **state)
+{
+    (void)state;
+    if (!test_can_fail_allocations())
+        skip();
+    struct info_options options = {0};
+    struct info *info;
+    bool failed;
+    long n = 0;
+    begin(&options);
+    do {
+        long live = test_live_allocations();
+        test_fail_own_allocation(n++);
+        struct err err = info_open(&w.env, &options, &info);
+        failed = test_allocation_failed();
+        assert_true(err_is_ok(err) ? !failed : failed);
+        if (err_is_ok(err))
+            info_close(info);
+        assert_int_equal(test_live_allocations(), live);
+    } while (failed);
+    assert_true(n > 2);
+    info_close(NULL);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_mitm1_keys),
         cmocka_unit_test(test_revocations),
         cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_open_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,136 @@
+/* The state as bytes: round trips, damage, and leaves in their places. */
+#include "server/delivery/group_state.h"
+#include "support/test.h"
+
+static uint8_t ids[16][PSEUDONYM_BYTES];
+
+static struct leaf_entry leaf_at(uint32_t index)
+{
+    struct bytes id = bytes_of(ids[index % 16], PSEUDONYM_BYTES);
+    ids[index % 16][0] = (uint8_t)index;
+    return (struct leaf_entry){
+        .index = index,
+        .flags = LEAF_QUEUE_GONE,
+        .epoch = 1000 + index,
+        .month = 77,
+        .signature_key = bytes_str("signature key"),
+        .pseudonym = id,
+        .user_pseudonym = id,
+        .wrapped_identity_key = bytes_str("wrapped"),
+        .wrapped_profile_key = bytes_str("profile"),
+        .domain = bytes_str("a.test"),
+        .sealed_ref = bytes_str("a sealed reference"),
+        .ref_signature = bytes_str("its signature"),
+        .pseudonym_signature = bytes_str("countersignature"),
+    };
+}
+
+static void make(struct group_state *state)
+{
+    *state = (struct group_state){
+        .suite = suite_find(3),
+        .epoch = 9,
+        .info_extensions = bytes_str("extensions"),
+        .info_signer = 4,
+        .info_signature = bytes_str("signature"),
+        .public_group = bytes_str("public group"),
+    };
+    /* in any order */
+    const uint32_t order[] = {4, 0, 9, 2};
+    for (size_t i = 0; i < 4; i++) {
+        struct leaf_entry leaf = leaf_at(order[i]);
+        assert_ok(group_state_put(state, &leaf));
+    }
+    static const uint8_t hash[COMMIT_HASH_BYTES] = {8};
+    for (uint64_t epoch = 1; epoch <= 7; epoch++)
+        group_state_add_fact(state, &(struct epoch_fact){.epoch = epoch,
+                                                         .hour = 5,
+                                                         .committer = bytes_of(ids[4], 16),
+                                                         .commit_hash = bytes_of(hash, 32),
+                                                         .reporters = bytes_of(ids[2], 16)});
+}
+
+static struct err parse_copy(struct bytes in, struct group_state *ret_state)
+{
+    struct buf copy = BUF_INIT;
+    buf_append_bytes(&copy, in);
+    return group_state_parse(&copy, ret_state);
+}
+
+static void comes_back(void **state)
+{
+    (void)state;
+    struct group_state made, read;
+    struct buf first = BUF_INIT;
+    struct buf again = BUF_INIT;
+    make(&made);
+    group_state_write(&first, &made);
+    assert_ok(parse_copy(buf_view(&first), &read));
+    group_state_write(&again, &read);
+    test_assert_bytes(buf_view(&again), buf_view(&first));
+    assert_int_equal(read.leaf_count, 4);
+    assert_int_equal(read.leaves[1].index, 2);
+    assert_int_equal(read.leaves[3].index, 9);
+    assert_int_equal(read.fact_count, GROUP_FACTS);
+    assert_int_equal(read.facts[0].epoch, 3);
+    assert_null(group_state_leaf(&read, 1));
+    assert_int_equal(group_state_leaf(&read, 4)->epoch, 1004);
+    group_state_drop(&read, 4);
+    group_state_drop(&read, 5);
+    assert_null(group_state_leaf(&read, 4));
+    assert_int_equal(read.leaf_count, 3);
+    struct leaf_entry other = leaf_at(9);
+    other.epoch = 1;
+    assert_ok(group_state_put(&read, &other));
+    assert_int_equal(read.leaf_count, 3);
+    assert_int_equal(group_state_leaf(&read, 9)->epoch, 1);
+    group_state_clear(&made);
+    group_state_clear(&read);
+    buf_clear(&first);
+    buf_clear(&again);
+}
+
+/* Cut anywhere, or with something behind it: damaged, and nothing is leaked. */
+static void damage_is_found(void **state)
+{
+    (void)state;
+    struct group_state made, read;
+    struct buf bytes = BUF_INIT;
+    make(&made);
+    group_state_write(&bytes, &made);
+    for (size_t len = 0; len < bytes.len; len++)
+        assert_err(parse_copy(bytes_of(bytes.data, len), &read), DELIVERY_STATE);
+    buf_append_byte(&bytes, 0);
+    assert_err(parse_copy(buf_view(&bytes), &read), DELIVERY_STATE);
+    bytes.len--;
+    bytes.data[3] = 99; /* the suite */
+    assert_err(parse_copy(buf_view(&bytes), &read), DELIVERY_STATE);
+    bytes.data[3] = 3;
+    bytes.data[1] = 2; /* the format */
+    assert_err(parse_copy(buf_view(&bytes), &read), DELIVERY_STATE);
+    group_state_clear(&made);
+    buf_clear(&bytes);
+}
+
+static void leaves_out_of_order_are_damage(void **state)
+{
+    (void)state;
+    struct group_state made, read;
+    struct buf bytes = BUF_INIT;
+    make(&made);
+    made.leaves[2].index = made.leaves[1].index;
+    group_state_write(&bytes, &made);
+    assert_err(parse_copy(buf_view(&bytes), &read), DELIVERY_STATE);
+    group_state_clear(&made);
+    buf_clear(&bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(comes_back),
+        cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(leaves_out_of_order_are_damage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
