@@ -87,9 +87,9 @@ hearth_test(interop_mls COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/inter
 # Groups of our members and another stack's, followed by a server of ours.
 hearth_program(mls_follow SOURCES tests/interop/mls_follow.c USES mls_public)
 hearth_test(interop_mls_live COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls_live.py --peer ts-mls
-  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --members 20 --ops 500 --seconds 60 SECONDS 600 LABELS interop)
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --members 20 --ops 500 --seconds 60 --seed 1 SECONDS 600 LABELS interop)
 hearth_test(interop_mls_live_core COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls_live.py --peer core-crypto
-  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --members 20 --seconds 30 SECONDS 400 LABELS interop)
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --members 20 --seconds 30 --seed 1 SECONDS 400 LABELS interop)
 target_include_directories(interop_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Other people's stacks against ours, each way; a peer that can't be installed is skipped and says why.
