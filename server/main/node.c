@@ -198,7 +198,6 @@ static struct err open_node(const struct folder *folder, const struct config *co
                                 .development = n->config.server_development,
                                 .clock = &clock_system,
                                 .rng = &rng_system};
-    n->main_thread = pthread_self();
     (void)pthread_mutex_init(&n->lock, NULL);
     (void)sigemptyset(&n->signals);
     (void)sigaddset(&n->signals, SIGTERM);
