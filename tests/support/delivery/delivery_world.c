@@ -5,7 +5,7 @@
 
 #include "crypto/hash.h"
 #include "seal/request_auth.h"
-#include "server/delivery/delivery_inside.h"
+#include "server/delivery/group_store.h"
 #include "support/failing.h"
 
 static struct dworld *the_world; /* for queue_accept */
@@ -231,6 +231,29 @@ struct delivery_stats dw_stats(struct dworld *w)
     struct delivery_stats stats;
     assert_ok(delivery_stats(w->delivery, &stats));
     return stats;
+}
+
+struct reading {
+    struct dworld *w;
+    const uint8_t *key;
+    uint64_t version;
+};
+
+static struct err read_version(struct store_txn *txn, void *arg)
+{
+    struct reading *r = arg;
+    struct buf plain = BUF_INIT;
+    struct err err = group_store_load(txn, r->w->delivery, buf_view(&r->w->group_id), r->key,
+                                      &plain, &r->version);
+    buf_clear(&plain);
+    return err;
+}
+
+uint64_t dw_version(struct dworld *w, const uint8_t state_key[STATE_KEY_BYTES])
+{
+    struct reading r = {w, state_key, 0};
+    assert_ok(store_call_read(delivery_store(w->delivery), read_version, &r));
+    return r.version;
 }
 
 void dw_limit(struct dworld *w, const char *name, uint64_t value)

@@ -106,6 +106,8 @@ void dw_settle(struct dworld *w);
 void dw_pass_s(struct dworld *w, uint64_t seconds);
 /* Rows now. */
 struct delivery_stats dw_stats(struct dworld *w);
+/* How often the group's state was written, as whoever has the key sees it. */
+uint64_t dw_version(struct dworld *w, const uint8_t state_key[STATE_KEY_BYTES]);
 /* A row of limit.def. */
 void dw_limit(struct dworld *w, const char *name, uint64_t value);
 
