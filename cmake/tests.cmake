@@ -263,3 +263,5 @@ else()
 endif()
 hearth_test(crash_hearthd COMMAND hearthd_crash $<TARGET_FILE:hearthd> --cycles ${hearthd_cycles} SECONDS 500 LABELS crash)
 hearth_fuzz(front_admission USES server_front test_rpc test_server lib::cmocka)
+hearth_fuzz(delivery_calls USES test_delivery)
+hearth_program(delivery_seeds SOURCES tests/fuzz/delivery_seeds.c USES test_delivery) # writes the seeds of this one
