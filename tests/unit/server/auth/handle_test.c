@@ -399,6 +399,31 @@ static void Q5_no_lost_wake_up(void **state)
     auth_stream_close(&s);
 }
 
+static void a_listener_starts_once(void **state)
+{
+    (void)state;
+    struct auth_stream s;
+    auth_stream_open(&w, &o.caller, "ListenHandle", &s);
+    owner_ack(&s, 1);
+    assert_int_equal(s.code, HEARTH_INVALID_ARGUMENT);
+    auth_stream_close(&s);
+    Hearth__V1__ListenHandleRequest in = HEARTH__V1__LISTEN_HANDLE_REQUEST__INIT;
+    Hearth__V1__ListenHandleStart start = HEARTH__V1__LISTEN_HANDLE_START__INIT;
+    start.handle_hash = auth_data(bytes_of(o.hash, 32));
+    in.step_case = HEARTH__V1__LISTEN_HANDLE_REQUEST__STEP_START;
+    in.start = &start;
+    owner_listen(&o, &s);
+    auth_stream_send(&s, &in.base);
+    assert_int_equal(s.code, HEARTH_INVALID_ARGUMENT);
+    auth_stream_close(&s);
+    owner_listen(&o, &s);
+    hearth_client_call_half_close(s.call); /* enough */
+    auth_world_settle(&w);
+    assert_true(s.done);
+    assert_int_equal(s.code, HEARTH_OK);
+    auth_stream_close(&s);
+}
+
 /* A listener that reads nothing holds up neither the server nor those who leave offers, and gets
  * all of them when it reads again: the server writes no further ahead than it may. */
 static void a_slow_listener_gets_all(void **state)
@@ -495,6 +520,7 @@ int main(void)
         TEST(Q4_not_beyond_what_was_delivered),
         TEST(Q6_one_listener),
         TEST(Q5_no_lost_wake_up),
+        TEST(a_listener_starts_once),
         TEST(a_slow_listener_gets_all),
         TEST(the_listeners_handle_goes),
         TEST(only_the_owner_listens),
