@@ -202,6 +202,8 @@ add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
 target_link_libraries(test_courier PUBLIC hearth_flags server_courier net test_support)
 hearth_unit_tests(server_courier server/courier test_courier)
 hearth_unit_tests(server_attachment server/attachment net)
+# A world for each write of an upload, and a crash there.
+set_tests_properties(unit_server_attachment_durable_test PROPERTIES TIMEOUT 300)
 # The metrics page and the table of limits as their readers see them.
 hearth_program(front_page SOURCES tests/golden/front_page.c USES server_front net)
 hearth_test(golden_metrics_page COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/promtool.sh $<TARGET_FILE:front_page>)
@@ -244,6 +246,9 @@ endforeach()
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)
 hearth_test(golden_hearthd COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/hearthd.sh $<TARGET_FILE:hearthd>)
+hearth_program(queue_listen_bench SOURCES tests/bench/queue_listen_bench.c USES server_queue test_server net
+  test_support LIBS lib::cmocka)
+target_include_directories(queue_listen_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_fuzz(auth_calls USES test_auth)
 hearth_program(auth_seeds SOURCES tests/fuzz/auth_seeds.c USES test_auth) # writes the seeds of this one
 hearth_program(server_bench SOURCES tests/bench/server_bench.c USES test_house LIBS lib::cmocka)
@@ -257,3 +262,4 @@ else()
   set(hearthd_cycles 20)
 endif()
 hearth_test(crash_hearthd COMMAND hearthd_crash $<TARGET_FILE:hearthd> --cycles ${hearthd_cycles} SECONDS 500 LABELS crash)
+hearth_fuzz(front_admission USES server_front test_rpc test_server lib::cmocka)

@@ -28,8 +28,8 @@ static struct err spend(struct store_txn *txn, const struct register_job *r)
     uint64_t changes = 0;
     struct stmt *s = stmt_use(txn, r->invitation ? INVITATION_SPEND : PUZZLE_SPEND);
     stmt_bind_blob(s, 1, bytes_of(r->permit_id, AUTH_ID_BYTES));
-    /* A challenge is too old when the next hour but one begins: PUZZLE_MINUTES is at most 60. */
-    stmt_bind_u64(s, 2, r->invitation ? hour : hour + 2);
+    /* By then the challenge is too old: PUZZLE_MINUTES is at most 60, and a clock may be off. */
+    stmt_bind_u64(s, 2, r->invitation ? hour : hour + 3);
     TRY(stmt_run(s, &changes));
     return changes == 1 ? ERR_OK : ERR(AUTH_PERMIT);
 }

@@ -399,6 +399,34 @@ static void Q5_no_lost_wake_up(void **state)
     auth_stream_close(&s);
 }
 
+/* A listener that reads nothing holds up neither the server nor those who leave offers, and gets
+ * all of them when it reads again: the server writes no further ahead than it may. */
+static void a_slow_listener_gets_all(void **state)
+{
+    (void)state;
+    enum { OFFERS = 95 };
+    static char offer[16000];
+    struct auth_stream s;
+    uint8_t hash[32];
+    memset(offer, 'o', sizeof offer - 1);
+    assert_int_equal(owner_publish(&o, OFFERS, true), HEARTH_OK);
+    owner_listen(&o, &s);
+    hearth_client_call_pause(s.call);
+    for (int i = 0; i < OFFERS; i++) {
+        assert_int_equal(leave(offer, hash), HEARTH_OK);
+        auth_world_run_ms(&w, 100); /* so many at once on one connection would be misbehaviour */
+    }
+    auth_world_run_ms(&w, 5000);
+    assert_true(s.count < OFFERS);
+    assert_false(s.done);
+    hearth_client_call_resume(s.call);
+    auth_world_run_ms(&w, 2000);
+    assert_int_equal(s.count, OFFERS);
+    for (size_t i = 0; i < OFFERS; i++)
+        assert_int_equal(offer_at(&s, i)->sequence, i + 1);
+    auth_stream_close(&s);
+}
+
 static void the_listeners_handle_goes(void **state)
 {
     (void)state;
@@ -467,6 +495,7 @@ int main(void)
         TEST(Q4_not_beyond_what_was_delivered),
         TEST(Q6_one_listener),
         TEST(Q5_no_lost_wake_up),
+        TEST(a_slow_listener_gets_all),
         TEST(the_listeners_handle_goes),
         TEST(only_the_owner_listens),
         TEST(offers_are_bounded_and_expire),
