@@ -80,7 +80,8 @@ struct courier {
     bool unarmed;            /* a domain could not be armed */
     struct domain **domains; /* by id; NULL: none */
     uint64_t domain_cap;
-    uint64_t seen; /* rows up to here were heard of */
+    uint64_t seen;    /* rows up to here were heard of, and of the last payload up to ... */
+    uint64_t seen_id; /* ... this domain */
     bool looking, look_again;
     unsigned slots, doubted_slots;
     struct domain *ready_first, **ready_last;
