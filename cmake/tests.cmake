@@ -87,9 +87,9 @@ hearth_test(interop_mls COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/inter
 # Groups of our members and another stack's, followed by a server of ours.
 hearth_program(mls_follow SOURCES tests/interop/mls_follow.c USES mls_public)
 hearth_test(interop_mls_live COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls_live.py --peer ts-mls
-  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --members 20 --ops 500 --seconds 60 SECONDS 600 LABELS interop)
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --members 20 --ops 500 --seconds 60 --seed 1 SECONDS 600 LABELS interop)
 hearth_test(interop_mls_live_core COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/mls_live.py --peer core-crypto
-  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --members 20 --seconds 30 SECONDS 400 LABELS interop)
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --members 20 --seconds 30 --seed 1 SECONDS 400 LABELS interop)
 target_include_directories(interop_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(interop_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Other people's stacks against ours, each way; a peer that can't be installed is skipped and says why.
@@ -195,7 +195,8 @@ file(GLOB auth_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/suppo
 add_library(test_auth STATIC EXCLUDE_FROM_ALL ${auth_support_sources})
 target_link_libraries(test_auth PUBLIC server_auth server_keeper test_server net test_support)
 hearth_unit_tests(server_auth server/auth test_auth)
-target_link_options(unit_server_auth_handle_test PRIVATE -Wl,--wrap=listeners_wake)
+target_link_options(unit_server_auth_handle_test PRIVATE -Wl,--wrap=listeners_wake
+  -Wl,--wrap=listeners_put -Wl,--wrap=hearth_loop_post)
 # The courier with a queue service and peers that are models.
 file(GLOB courier_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/courier/*.c)
 add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
@@ -246,6 +247,9 @@ endforeach()
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)
 hearth_test(golden_hearthd COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/hearthd.sh $<TARGET_FILE:hearthd>)
+hearth_program(queue_listen_bench SOURCES tests/bench/queue_listen_bench.c USES server_queue test_server net
+  test_support LIBS lib::cmocka)
+target_include_directories(queue_listen_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_fuzz(auth_calls USES test_auth)
 hearth_program(auth_seeds SOURCES tests/fuzz/auth_seeds.c USES test_auth) # writes the seeds of this one
 hearth_program(server_bench SOURCES tests/bench/server_bench.c USES test_house LIBS lib::cmocka)
@@ -259,3 +263,6 @@ else()
   set(hearthd_cycles 20)
 endif()
 hearth_test(crash_hearthd COMMAND hearthd_crash $<TARGET_FILE:hearthd> --cycles ${hearthd_cycles} SECONDS 500 LABELS crash)
+hearth_fuzz(front_admission USES server_front test_rpc test_server lib::cmocka)
+hearth_fuzz(delivery_calls USES test_delivery)
+hearth_program(delivery_seeds SOURCES tests/fuzz/delivery_seeds.c USES test_delivery) # writes the seeds of this one

@@ -94,6 +94,10 @@ static struct err keep_past_tree(struct request *r, const struct commit_ok *ok)
                              ok->joiners, ok->added_count, &r->past);
     buf_clear(&answer);
     r->has_past = err_is_ok(err);
+    if (r->has_past)
+        group_state_add_past(
+            &r->state, (struct past_entry){r->state.epoch, (uint32_t)r->past.tree.len},
+            delivery_limit(r->d, LIMIT_PAST_TREE_BYTES), r->past_gone, &r->past_gone_count);
     return err;
 }
 

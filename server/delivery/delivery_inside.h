@@ -27,6 +27,8 @@ enum delivery_statement {
     PAST_JOIN_MARK,
     PAST_JOIN_EXPIRE,
     PAST_TREE_SHORTEN,
+    PAST_TREE_DROP,
+    PAST_JOIN_DROP,
     NOTICE_KEEP,
     NOTICE_LIST,
     NOTICE_DROP,

@@ -72,6 +72,12 @@ void group_state_write(struct buf *b, const struct group_state *state)
     for (uint32_t i = 0; i < state->fact_count; i++)
         fact_write(b, &state->facts[i]);
     wire_vector_end(b, mark);
+    mark = wire_vector_begin(b);
+    for (uint32_t i = 0; i < state->past_count; i++) {
+        wire_write_u64(b, state->past_trees[i].epoch);
+        wire_write_u32(b, state->past_trees[i].bytes);
+    }
+    wire_vector_end(b, mark);
     wire_write_vector(b, state->public_group);
 }
 
@@ -120,6 +126,13 @@ static struct err parse(struct group_state *state)
     while (wire_reader_more(&facts) && state->fact_count < GROUP_FACTS)
         fact_read(&facts, &state->facts[state->fact_count++]);
     wire_reader_join(&r, &facts);
+    struct wire_reader past = wire_read_nested(&r);
+    while (wire_reader_more(&past) && state->past_count < GROUP_PAST_TREES) {
+        struct past_entry *entry = &state->past_trees[state->past_count++];
+        entry->epoch = wire_read_u64(&past);
+        entry->bytes = wire_read_u32(&past);
+    }
+    wire_reader_join(&r, &past);
     state->public_group = wire_read_vector(&r);
     return err_is_ok(wire_reader_end(&r)) && state->suite != NULL ? ERR_OK : ERR(DELIVERY_STATE);
 }
@@ -186,6 +199,25 @@ void group_state_drop(struct group_state *state, uint32_t index)
     state->leaf_count--;
     memmove(&state->leaves[at], &state->leaves[at + 1],
             (state->leaf_count - at) * sizeof *state->leaves);
+}
+
+void group_state_add_past(struct group_state *state, struct past_entry entry, uint64_t most_bytes,
+                          struct past_entry ret_gone[GROUP_PAST_TREES], uint32_t *ret_gone_count)
+{
+    uint64_t bytes = entry.bytes;
+    uint32_t stay = 0; /* how many of the newest */
+    while (stay < state->past_count && stay + 1 < GROUP_PAST_TREES) {
+        bytes += state->past_trees[state->past_count - 1 - stay].bytes;
+        if (bytes > most_bytes)
+            break;
+        stay++;
+    }
+    uint32_t gone = state->past_count - stay;
+    memcpy(ret_gone, state->past_trees, gone * sizeof *ret_gone);
+    memmove(state->past_trees, state->past_trees + gone, stay * sizeof *state->past_trees);
+    state->past_trees[stay] = entry;
+    state->past_count = stay + 1;
+    *ret_gone_count = gone;
 }
 
 void group_state_add_fact(struct group_state *state, const struct epoch_fact *fact)

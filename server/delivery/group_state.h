@@ -6,9 +6,10 @@
  *              opaque ref_signature<V>; opaque pseudonym_signature<V>; } LeafEntry;
  *     struct { uint64 epoch; uint64 hour; opaque committer[16]; opaque commit_hash[32];
  *              opaque reporters<V>; } EpochFact;      reporters: leaf pseudonyms, 16 bytes each
+ *     struct { uint64 epoch; uint32 bytes; } PastTree;        rows of past_tree.h that may be there
  *     struct { uint16 format = 1; uint16 suite; uint64 epoch; LeafEntry leaves<V>;
  *              opaque info_extensions<V>; uint32 info_signer; opaque info_signature<V>;
- *              EpochFact facts<V>; opaque public_group<V>; } GroupState;
+ *              EpochFact facts<V>; PastTree past_trees<V>; opaque public_group<V>; } GroupState;
  *
  * A decoded state holds views: into `plain`, which it owns, and after changes into the request's
  * memory. Sending a message needs the leaves alone, so public_group (public_group_save) stays bytes
@@ -25,6 +26,7 @@ enum {
     LEAF_REMOVE_PENDING = 2,  /* a Remove of it is among the pending proposals */
     GROUP_FACTS = 5,          /* epochs that can be reported */
     FACT_REPORTERS_MAX = 64,  /* of one commit */
+    GROUP_PAST_TREES = 256,   /* of one group */
     GROUP_LEAVES_MAX = 10000, /* highest value of the limit GROUP_MEMBERS */
 };
 
@@ -52,6 +54,11 @@ struct epoch_fact {
     struct bytes reporters;
 };
 
+struct past_entry {
+    uint64_t epoch;
+    uint32_t bytes;
+};
+
 struct group_state {
     struct buf plain; /* owned; what the views look into */
     const struct suite *suite;
@@ -64,6 +71,8 @@ struct group_state {
     struct bytes info_signature;
     struct epoch_fact facts[GROUP_FACTS]; /* oldest first */
     uint32_t fact_count;
+    struct past_entry past_trees[GROUP_PAST_TREES]; /* oldest first */
+    uint32_t past_count;
     struct bytes public_group;
 };
 
@@ -78,6 +87,10 @@ struct leaf_entry *group_state_leaf(const struct group_state *state, uint32_t in
 /* Puts a leaf in its place, over the one that was there. ERR_NO_MEMORY. */
 CHECKED struct err group_state_put(struct group_state *state, const struct leaf_entry *leaf);
 void group_state_drop(struct group_state *state, uint32_t index);
+/* Enters a past tree. Those that must go so that at most GROUP_PAST_TREES of at most `most_bytes`
+ * together are left, are taken out, oldest first, into ret_gone. The new one always stays. */
+void group_state_add_past(struct group_state *state, struct past_entry entry, uint64_t most_bytes,
+                          struct past_entry ret_gone[GROUP_PAST_TREES], uint32_t *ret_gone_count);
 /* Forgets the oldest when there are GROUP_FACTS. */
 void group_state_add_fact(struct group_state *state, const struct epoch_fact *fact);
 

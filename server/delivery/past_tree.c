@@ -113,6 +113,22 @@ struct err past_tree_keep(struct store_txn *txn, const struct delivery *d, struc
     return keep(txn, PAST_TREE_KEEP, id, day, buf_view(&past->tree));
 }
 
+static struct err drop(struct store_txn *txn, unsigned statement, const uint8_t id[ROW_ID_BYTES])
+{
+    struct stmt *s = stmt_use(txn, statement);
+    stmt_bind_blob(s, 1, bytes_of(id, ROW_ID_BYTES));
+    return stmt_run(s, NULL);
+}
+
+struct err past_tree_drop(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
+                          uint64_t epoch)
+{
+    uint8_t id[ROW_ID_BYTES];
+    row_id(d, group_id, epoch, id);
+    TRY(drop(txn, PAST_JOIN_DROP, id));
+    return drop(txn, PAST_TREE_DROP, id);
+}
+
 static struct err load_row(struct store_txn *txn, unsigned statement,
                            const uint8_t id[ROW_ID_BYTES], struct stmt **ret_row, bool *ret_found)
 {

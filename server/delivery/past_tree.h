@@ -32,6 +32,10 @@ CHECKED struct err past_tree_keep(struct store_txn *txn, const struct delivery *
                                   struct bytes group_id, const struct past_tree *past,
                                   uint64_t now_s);
 
+/* DoS3: too much waits for the joiners of one group; who comes too late resyncs. */
+CHECKED struct err past_tree_drop(struct store_txn *txn, const struct delivery *d,
+                                  struct bytes group_id, uint64_t epoch);
+
 /* Appends the answer, and the joiner's key to ret_key. ERR_NOT_FOUND: no such epoch, another key,
  * or no such joiner. */
 CHECKED struct err past_tree_load(struct store_txn *txn, const struct delivery *d,

@@ -69,6 +69,10 @@ static struct err check(struct request *r)
     const Hearth__V1__ProposeSelfRemoveRequest *in = (const void *)r->in;
     struct bytes message = pb_view(in->proposal);
     TRY(check_form(r, message));
+    /* nobody would be left to commit it, and its member could not either: DeleteGroup is for that
+     */
+    if (r->state.leaf_count == 1)
+        return ERR(DELIVERY_PROPOSALS);
     /* two Removes of one leaf can't stand in one commit (RFC 9420 12.2), and every commit covers
      * all: the second is taken as said */
     if ((r->leaf->flags & LEAF_REMOVE_PENDING) == 0) {

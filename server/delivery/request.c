@@ -27,6 +27,7 @@ static void attempt_clear(struct request *r)
     r->leaf = NULL;
     r->upkeep = r->repeated = r->has_past = r->rotated = false;
     r->paused_until_hour = 0;
+    r->past_gone_count = 0;
     r->out = NULL;
     r->effect = REQUEST_KEEPS;
 }
@@ -208,6 +209,8 @@ static struct err run_write(struct store_txn *txn, void *arg)
     TRY(effect(r, txn));
     if (r->has_past)
         TRY(past_tree_keep(txn, r->d, r->group_id, &r->past, r->now_s));
+    for (uint32_t i = 0; i < r->past_gone_count; i++)
+        TRY(past_tree_drop(txn, r->d, r->group_id, r->past_gone[i].epoch));
     TRY(fanout_write(txn, &outbox, &r->fanout));
     if (r->once_id == NULL)
         return ERR_OK;

@@ -84,6 +84,8 @@ struct request {
     struct sealed_group sealed;
     struct past_tree past;
     bool has_past;
+    struct past_entry past_gone[GROUP_PAST_TREES]; /* past trees to be dropped */
+    uint32_t past_gone_count;
     struct fanout fanout;
     uint8_t new_state_key[STATE_KEY_BYTES]; /* after a removal */
     bool rotated;

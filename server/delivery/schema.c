@@ -59,6 +59,8 @@ static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
                           " (SELECT id FROM past_joins WHERE expires_day < $1 LIMIT $2)"},
     [PAST_TREE_SHORTEN] = {"past_tree_shorten", "UPDATE past_trees SET expires_day = $1"
                                                 " WHERE id = $2 AND expires_day > $1"},
+    [PAST_TREE_DROP] = {"past_tree_drop", "DELETE FROM past_trees WHERE id = $1"},
+    [PAST_JOIN_DROP] = {"past_join_drop", "DELETE FROM past_joins WHERE id = $1"},
     [NOTICE_KEEP] = {"notice_keep",
                      "INSERT INTO notices (group_tag, leaf_tag, why, count, expires_day)"
                      " VALUES ($1, $2, $3, 1, $4) ON CONFLICT (group_tag, leaf_tag, why)"

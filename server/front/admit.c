@@ -10,6 +10,7 @@ static void on_end(struct hearth_call *call, enum hearth_code code, void *self)
     struct admission *p = (struct admission *)(uintptr_t)hearth_call_caller(call);
     if (p == NULL)
         return;
+    load_heard(p);
     uint64_t now_us = clock_monotonic_us(front->env->clock);
     call_metrics_ended(p->metrics, code, now_us - p->begun_us);
     metrics_change(front->metrics, METRIC_CALLS, -1);
@@ -160,7 +161,10 @@ static enum hearth_code on_message(struct hearth_call *call, const uint8_t *byte
     struct admission *p = (struct admission *)(uintptr_t)hearth_call_caller(call);
     if (p == NULL)
         return HEARTH_INTERNAL;
-    return number == 0 ? admit(p, bytes, len) : HEARTH_OK;
+    if (number > 0)
+        return HEARTH_OK;
+    load_heard(p);
+    return admit(p, bytes, len);
 }
 
 /* A stream that ends without a message. */
@@ -210,7 +214,10 @@ static void on_cancel(struct hearth_call *call, void *self)
 {
     (void)self;
     struct admission *p = (struct admission *)(uintptr_t)hearth_call_caller(call);
-    if (p == NULL || p->pending == NULL)
+    if (p == NULL)
+        return;
+    load_heard(p);
+    if (p->pending == NULL)
         return;
     p->pending->admission = NULL;
     p->pending = NULL;

@@ -155,5 +155,7 @@ enum hearth_code admission_on_headers(struct hearth_call *call, void *self)
         code = shed(p, callers);
     if (code == HEARTH_OK)
         code = limit_source(p, callers);
+    if (code == HEARTH_OK && (hearth_call_endpoint(call)->shape & HEARTH_CLIENT_STREAM) != 0)
+        load_silent(p);
     return code;
 }

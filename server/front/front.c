@@ -309,12 +309,24 @@ static void print_refused(const struct front *front, struct buf *page)
     }
 }
 
-void front_page(struct front *front, struct buf *page)
+static void read_gauges(struct front *front)
 {
     uint64_t now_us = clock_monotonic_us(front->env->clock);
     metrics_set(front->metrics, METRIC_NONCES, nonce_table_count(&front->nonces));
     metrics_set(front->metrics, METRIC_RUNG, front_rung(front));
     metrics_set(front->metrics, METRIC_MEMORY, load_memory_bytes(front, now_us));
+}
+
+void front_each(struct front *front, void (*say)(void *to, const char *name, uint64_t value),
+                void *to)
+{
+    read_gauges(front);
+    metrics_each(front->metrics, say, to);
+}
+
+void front_page(struct front *front, struct buf *page)
+{
+    read_gauges(front);
     metrics_print(front->metrics, page);
     print_refused(front, page);
 }

@@ -157,6 +157,9 @@ CHECKED struct err front_save(struct front *front, struct buf *out);
 CHECKED struct err front_load(struct front *front, struct bytes in);
 /* Numbers of services go here, too (metrics.h). */
 struct metrics *front_metrics(struct front *front);
+/* Every number but histograms and those of calls, as it is now, for the operator's status. */
+void front_each(struct front *front, void (*say)(void *to, const char *name, uint64_t value),
+                void *to);
 /* Appends the metrics page. */
 void front_page(struct front *front, struct buf *page);
 /* The highest rung of the overload ladder over all loops (ladder.h). */

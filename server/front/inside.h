@@ -43,6 +43,7 @@ struct front_loop {
     struct hearth_timer *timer; /* exists only while calls are open: it must not outlive the loop */
     uint64_t due_us;            /* when the timer should fire; 0: not set */
     unsigned open_calls, new_calls;
+    struct admission *silent, *silent_last; /* streams without a message yet, oldest first */
     struct ladder ladder;
     /* any thread */
     _Atomic unsigned rung;
@@ -78,6 +79,8 @@ struct admission {
     struct front_caller caller;    /* first: what front_caller() gives */
     struct hearth_call *call;      /* on its loop only */
     struct front_pending *pending; /* its key is being looked up; owned by who does */
+    struct admission *next, *prev; /* in at->silent */
+    bool silent;
     struct front *front;
     struct front_loop *at;
     struct call_metrics *metrics;
@@ -105,6 +108,9 @@ size_t source_of(const char *peer, uint32_t bits_v4, uint32_t bits_v6,
 /* load.c: samples the loop while it has calls. */
 void load_call_begun(struct front_loop *at);
 void load_call_ended(struct front_loop *at);
+/* A request stream has said nothing yet, and now it has; leaving twice is fine. */
+void load_silent(struct admission *p);
+void load_heard(struct admission *p);
 /* The rung now. Without calls nothing is sampled, and what was is soon no longer so. */
 enum front_rung load_rung(const struct front_loop *at);
 uint64_t load_memory_bytes(struct front *front, uint64_t now_us);

@@ -60,6 +60,44 @@ static void say_rung(struct front_loop *at, enum front_rung rung)
     atomic_store(&at->rung, rung);
 }
 
+/* ---- streams that say nothing ---- */
+
+void load_silent(struct admission *p)
+{
+    struct front_loop *at = p->at;
+    p->silent = true;
+    p->next = NULL;
+    p->prev = at->silent_last;
+    if (p->prev != NULL)
+        p->prev->next = p;
+    else
+        at->silent = p;
+    at->silent_last = p;
+}
+
+void load_heard(struct admission *p)
+{
+    struct front_loop *at = p->at;
+    if (!p->silent)
+        return;
+    p->silent = false;
+    *(p->prev != NULL ? &p->prev->next : &at->silent) = p->next;
+    *(p->next != NULL ? &p->next->prev : &at->silent_last) = p->prev;
+}
+
+/* Nobody knows yet who they are, and a stream costs memory. */
+static void end_silent(struct front_loop *at, uint64_t now_us)
+{
+    uint64_t most_us = limit_value(at->front->limits, LIMIT_FIRST_MESSAGE_S) * 1000000;
+    while (at->silent != NULL && now_us - at->silent->begun_us >= most_us) {
+        struct admission *p = at->silent;
+        load_heard(p);
+        (void)front_fail(p->call, ERR(TIMEOUT));
+    }
+}
+
+/* ---- samples ---- */
+
 static void on_timer(void *arg)
 {
     struct front_loop *at = arg;
@@ -77,8 +115,11 @@ static void on_timer(void *arg)
         say_rung(at, rung);
     at->due_us = 0;
     /* A loop on which nothing begins needs no watching, unless it has to come down the ladder. */
-    if (at->new_calls > 0 || rung != FRONT_CALM)
+    if (at->new_calls > 0 || rung != FRONT_CALM || at->silent != NULL)
         set_timer(at, now_us);
+    /* last: the timer goes with the last call */
+    if (!front->options.control)
+        end_silent(at, now_us);
 }
 
 void load_call_begun(struct front_loop *at)

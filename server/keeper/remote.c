@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,7 +15,10 @@
 #include "server/keeper/keeper_process.h"
 #include "wire/writer.h"
 
-enum { ANSWER_SECONDS = 10 }; /* a child that says nothing for so long is as good as dead */
+enum {
+    ANSWER_SECONDS = 10, /* a child that says nothing for so long is as good as dead */
+    END_MS = 2000,       /* for writing its file to the end */
+};
 
 struct remote {
     struct keeper keeper; /* first */
@@ -215,6 +219,22 @@ static struct err remote_storage_key(struct keeper *keeper, enum keeper_purpose 
 }
 
 /* The child ends when its socket does; one that does not (it is stopped, or stuck) is killed. */
+static void end_child(const struct remote *k)
+{
+    const struct timespec moment = {.tv_nsec = 5000000};
+    if (k->gone)
+        (void)kill(k->child, SIGKILL);
+    for (int waited_ms = 0; waited_ms < END_MS; waited_ms += 5) {
+        pid_t ended = waitpid(k->child, NULL, WNOHANG);
+        if (ended == k->child || (ended < 0 && errno != EINTR))
+            return;
+        (void)nanosleep(&moment, NULL);
+    }
+    (void)kill(k->child, SIGKILL);
+    while (waitpid(k->child, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
 static void remote_close(struct keeper *keeper)
 {
     struct remote *k = (struct remote *)keeper;
@@ -222,12 +242,8 @@ static void remote_close(struct keeper *keeper)
         (void)shutdown(k->socket, SHUT_RDWR);
         close(k->socket);
     }
-    if (k->child > 0) {
-        if (k->gone)
-            (void)kill(k->child, SIGKILL);
-        while (waitpid(k->child, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
+    if (k->child > 0)
+        end_child(k);
     buf_clear(&k->request);
     buf_clear(&k->reply);
     pthread_mutex_destroy(&k->lock);

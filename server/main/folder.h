@@ -1,6 +1,7 @@
 /* The data folder of a homeserver: one directory, everything in it.
  *
- *     hearthd.conf   keys   tls/   db/{auth,queue,delivery,attachment}.db   attachments/ admin.sock
+ *     hearthd.conf   keys   limits   tls/   db/{auth,queue,delivery,attachment}.db   attachments/
+ *     admin.sock
  */
 #ifndef SERVER_MAIN_FOLDER_H
 #define SERVER_MAIN_FOLDER_H

@@ -38,6 +38,12 @@ static bool job_info(struct node *n)
     return false;
 }
 
+static bool job_limits(struct node *n)
+{
+    node_save_limits(n);
+    return false;
+}
+
 static const struct job_row {
     const char *name;
     unsigned every_s;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "seal/names.h"
+#include "server/main/limits_file.h"
 #include "server/main/node_inside.h"
 
 enum { MIB = 1024 * 1024, BALLAST_MIB = 64 };
@@ -143,6 +144,25 @@ static struct err open_courier(struct node *n)
     return courier_new(&n->env, &options, &n->courier);
 }
 
+void node_save_limits(struct node *n)
+{
+    char path[FOLDER_PATH_MAX];
+    if (!folder_path(&n->folder, LIMITS_FILE, path) ||
+        limits_file_write(n->front, path).code != ERR_NONE)
+        front_log(n->front, "level=warn event=limits_not_saved");
+}
+
+/* Without it the server runs as well: the limits begin anew. */
+static void load_limits(struct node *n)
+{
+    char path[FOLDER_PATH_MAX];
+    if (!folder_path(&n->folder, LIMITS_FILE, path))
+        return;
+    struct err err = limits_file_read(n->front, path);
+    if (err.code != ERR_NONE && err.code != ERR_NOT_FOUND)
+        front_log(n->front, "level=warn event=limits_not_loaded");
+}
+
 static struct err open_all(struct node *n, char *why)
 {
     TRY(open_keeper(n, why));
@@ -155,6 +175,7 @@ static struct err open_all(struct node *n, char *why)
     };
     TRY(front_new(&n->env, &front, &n->front));
     TRY(set_limits(n, &n->config, why));
+    load_limits(n);
     n->back = hearth_loop_new(NULL);
     if (n->back == NULL)
         return ERR(NO_MEMORY);
@@ -283,6 +304,8 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
                    .prefix_bits_v6 = (uint32_t)n->config.connections_prefix_bits_v6},
         .interceptors = &interceptor,
         .interceptor_count = 1,
+        .pressure = front_pressure,
+        .pressure_self = n->front,
         .reflection = n->config.server_reflection,
         .log = node_log,
         .log_self = n,
@@ -381,6 +404,8 @@ void node_close(struct node *n)
     if (n->auth != NULL)
         auth_close(n->auth);
     notifier_free(n->notifier);
+    if (n->started_us != 0)
+        node_save_limits(n);
     if (n->front != NULL)
         front_free(n->front);
     if (n->back != NULL)

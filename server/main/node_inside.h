@@ -55,6 +55,8 @@ struct node {
 struct err node_confine_files(struct node *n);
 struct err node_confine_calls(struct node *n);
 
+/* node.c: limits with long windows, into the data folder. */
+void node_save_limits(struct node *node);
 /* node_verbs.c */
 struct admin_verbs node_verbs(struct node *node);
 /* What a person is told on stderr, logfmt. */

@@ -57,7 +57,7 @@ static void say_store(const char *service, struct store *store,
 void node_metrics(void *node, void (*say)(void *to, const char *name, uint64_t value), void *to)
 {
     struct node *n = node;
-    metrics_each(front_metrics(n->front), say, to);
+    front_each(n->front, say, to);
     const struct courier_stats courier = courier_stats(n->courier);
     say(to, "courier_delivered", courier.delivered);
     say(to, "courier_gone", courier.gone);
@@ -181,16 +181,32 @@ static struct err backup(void *self, const char *folder, uint64_t *ret_bytes,
     return node_backup(self, folder, ret_bytes, ret_why);
 }
 
+static void fingerprint_of(const struct public_key *key, uint8_t ret_fingerprint[32])
+{
+    struct digest digest;
+    hash_once(&hash_sha256, public_key_view(key), &digest);
+    memcpy(ret_fingerprint, digest.data, 32);
+}
+
 static struct err rotate(void *self, enum keeper_signer signer, uint8_t ret_fingerprint[32])
 {
     struct node *n = self;
     struct public_key key;
-    struct digest digest;
     TRY(signer == KEEPER_AS_SIGNING ? auth_rotate(n->auth) : keeper_rotate(n->env.keeper, signer));
     TRY(info_refresh(n->info));
     TRY(keeper_public(n->env.keeper, signer, &key));
-    hash_once(&hash_sha256, public_key_view(&key), &digest);
-    memcpy(ret_fingerprint, digest.data, 32);
+    fingerprint_of(&key, ret_fingerprint);
+    return ERR_OK;
+}
+
+static struct err rotate_queue_key(void *self, uint8_t ret_fingerprint[32])
+{
+    struct node *n = self;
+    struct public_key key;
+    TRY(keeper_rotate_queue_key(n->env.keeper));
+    TRY(info_refresh(n->info));
+    TRY(keeper_queue_key(n->env.keeper, &key));
+    fingerprint_of(&key, ret_fingerprint);
     return ERR_OK;
 }
 
@@ -206,5 +222,6 @@ struct admin_verbs node_verbs(struct node *node)
         .drain = drain,
         .backup = backup,
         .rotate = rotate,
+        .rotate_queue_key = rotate_queue_key,
     };
 }

@@ -67,9 +67,7 @@ enum hearth_code queue_update_blocklist(struct hearth_call *call,
     struct update *u = queue_job_new(self, call, sizeof *u, &code);
     if (u == NULL)
         return code;
-    size_t count = in->n_block + in->n_unblock;
-    if (count > STORE_COST_MAX)
-        return queue_job_fail(&u->job, ERR(TOO_LARGE));
+    size_t count = in->n_block + in->n_unblock; /* 128 each at most, by the row's rules */
     uint8_t *tags = arena_alloc(&u->job.arena, count * QUEUE_TAG_BYTES);
     if (tags == NULL)
         return queue_job_fail(&u->job, ERR(NO_MEMORY));

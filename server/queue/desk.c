@@ -23,7 +23,7 @@ struct err desks_new(struct queue *q, uint32_t tick_ms, struct desks **ret_desks
 }
 
 /* Nobody is left who could want what these lists are for. */
-static void forget_lists(struct desk *desk, bool acks)
+static void forget_lists(struct desk *desk)
 {
     while (desk->ready_first != NULL) {
         struct listener *l = desk->ready_first;
@@ -32,11 +32,14 @@ static void forget_lists(struct desk *desk, bool acks)
         listener_unref(l);
     }
     desk->ready_last = &desk->ready_first;
-    while (acks && desk->ack_first != NULL) {
+    while (desk->ack_first != NULL) {
         struct listener *l = desk->ack_first;
         desk->ack_first = l->next_ack;
+        l->ack_wanted = false;
         listener_unref(l);
     }
+    desk->ack_last = &desk->ack_first;
+    desk->ack_count = 0;
 }
 
 void desks_free(struct desks *desks)
@@ -46,7 +49,7 @@ void desks_free(struct desks *desks)
     while (desks->first != NULL) {
         struct desk *desk = desks->first;
         desks->first = desk->next;
-        forget_lists(desk, true);
+        forget_lists(desk);
         free(desk);
     }
     (void)pthread_mutex_destroy(&desks->lock);
@@ -241,12 +244,20 @@ static void on_recheck(void *arg)
     desk_ack(desk);
 }
 
+static void on_ack_timer(void *arg)
+{
+    struct desk *desk = arg;
+    desk->ack_ticking = false;
+    desk_ack(desk);
+}
+
 static void stop_timers(struct desk *desk)
 {
     hearth_timer_free(desk->tick);
     hearth_timer_free(desk->recheck);
-    desk->tick = desk->recheck = NULL;
-    desk->ticking = false;
+    hearth_timer_free(desk->ack_timer);
+    desk->tick = desk->recheck = desk->ack_timer = NULL;
+    desk->ticking = desk->ack_ticking = false;
 }
 
 /* Set once here, a timer can be set again without fail. */
@@ -254,7 +265,8 @@ static bool start_timers(struct desk *desk)
 {
     desk->tick = hearth_timer_new(desk->loop, on_tick, desk);
     desk->recheck = hearth_timer_new(desk->loop, on_recheck, desk);
-    bool well = desk->tick != NULL && desk->recheck != NULL &&
+    desk->ack_timer = hearth_timer_new(desk->loop, on_ack_timer, desk);
+    bool well = desk->tick != NULL && desk->recheck != NULL && desk->ack_timer != NULL &&
                 hearth_timer_set(desk->recheck, DESK_RECHECK_MS);
     if (!well)
         stop_timers(desk);
@@ -378,11 +390,11 @@ void desk_leave(struct listener *l)
     if (l->next_on_desk != NULL)
         l->next_on_desk->prev = l->prev;
     desk->count--;
-    if (l->started && l->next > l->marked_end)
+    if (l->started && (l->next > l->marked_end || l->ack_wanted))
         desk_mark_last(l); /* what it got may be acknowledged later, by another call */
     if (desk->count == 0) {
         stop_timers(desk);
-        forget_lists(desk, false);
+        forget_lists(desk);
     }
     listener_unref(l);
 }

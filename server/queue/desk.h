@@ -24,6 +24,8 @@ enum {
     DESK_READ_LISTENERS = 16, /* queues in one read */
     DESK_READS = 2,           /* reads under way, per desk */
     DESK_ACK_LISTENERS = 256,
+    DESK_ACK_MS = 50, /* acknowledgements wait so long for others: each commit is a sync of the disk
+                         that what is being sent would have to wait for */
     DESK_BATCH_ITEMS = 256,
     DESK_BATCH_BYTES = 65536, /* of one queue in one read; one item at least */
 };
@@ -54,12 +56,13 @@ struct desk {
     struct desk *next;
     struct hearth_loop *loop;
     struct inbox *inbox;
-    struct hearth_timer *tick, *recheck; /* while there are listeners */
-    bool ticking;
+    struct hearth_timer *tick, *recheck, *ack_timer; /* while there are listeners */
+    bool ticking, ack_ticking;
     struct listener *all;
     size_t count;
     struct listener *ready_first, **ready_last;
     struct listener *ack_first, **ack_last;
+    size_t ack_count;
     unsigned reads;
     bool acking;
     /* under the lock */
@@ -102,7 +105,7 @@ void listener_unref(struct listener *l);
 /* desk_read.c: look at the queue, at the next tick or as soon as can be */
 void desk_look(struct listener *l);
 void desk_read(struct desk *desk);
-/* desk_ack.c: l->ack_up_to or its delivered mark are to be stored */
+/* desk_ack.c: l->ack_up_to or its delivered mark are to be stored, soon */
 void desk_acknowledge(struct listener *l);
 void desk_ack(struct desk *desk);
 /* The same for a listener that leaves. */

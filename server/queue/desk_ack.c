@@ -54,14 +54,29 @@ static void push(struct listener *l)
     l->next_ack = NULL;
     *desk->ack_last = l;
     desk->ack_last = &l->next_ack;
+    desk->ack_count++;
     listener_ref(l);
+}
+
+/* Those that are waiting go together: when there are many, or some time after the first. */
+static void wait_for_others(struct desk *desk)
+{
+    if (desk->ack_first == NULL)
+        return;
+    if (desk->ack_count < DESK_ACK_LISTENERS && desk->ack_timer != NULL) {
+        if (!desk->ack_ticking)
+            desk->ack_ticking = hearth_timer_set(desk->ack_timer, DESK_ACK_MS);
+        if (desk->ack_ticking)
+            return;
+    }
+    desk_ack(desk);
 }
 
 static void done(void *arg, struct err result)
 {
     struct marking *m = arg;
     struct desk *desk = m->desk;
-    bool well = err_is_ok(result);
+    bool well = err_is_ok(result), more = false;
     desk->acking = false;
     for (size_t i = 0; i < m->count; i++) {
         struct mark *mark = &m->marks[i];
@@ -71,11 +86,14 @@ static void done(void *arg, struct err result)
          * come again. */
         if (mark->more || (!well && mark->l->call != NULL))
             push(mark->l);
+        more = more || mark->more;
         listener_unref(mark->l);
     }
     free(m);
-    if (well)
+    if (well && more)
         desk_ack(desk);
+    else if (well)
+        wait_for_others(desk);
     queue_unref(desk->q);
 }
 
@@ -85,6 +103,7 @@ static void fill(struct desk *desk, struct marking *m)
         struct listener *l = desk->ack_first;
         desk->ack_first = l->next_ack;
         l->ack_wanted = false;
+        desk->ack_count--;
         m->marks[m->count++] = (struct mark){
             .l = l, .client = l->client, .up_to = l->ack_up_to, .delivered_end = l->next};
     }
@@ -129,7 +148,7 @@ void desk_ack(struct desk *desk)
 void desk_acknowledge(struct listener *l)
 {
     push(l);
-    desk_ack(l->desk);
+    wait_for_others(l->desk);
 }
 
 /* ---- the last one of a listener that leaves: it asks no loop for anything, because its own may be

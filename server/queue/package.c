@@ -93,7 +93,7 @@ static struct err load(struct stmt *s, const struct queue *q, struct buf *b,
     return ERR_OK;
 }
 
-static struct err delete (struct store_txn *txn, uint64_t key)
+static struct err remove_row(struct store_txn *txn, uint64_t key)
 {
     struct stmt *s = stmt_use(txn, SQL_PACKAGE_DELETE);
     stmt_bind_u64(s, 1, key);
@@ -110,7 +110,7 @@ struct err package_take(struct store_txn *txn, const struct queue *q, uint64_t c
         stmt_bind_u64(s, 2, queue_row_key(client, QUEUE_SEQUENCE_MOST));
         stmt_bind_u64(s, 3, now_s / QUEUE_DAY_S);
         TRY(load(s, q, b, &package));
-        TRY(delete (txn, package.key));
+        TRY(remove_row(txn, package.key));
     } while (package.not_after < now_s);
     *ret_package = package;
     return ERR_OK;

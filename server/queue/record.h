@@ -15,7 +15,7 @@
 #include "server/queue/inside.h"
 
 enum {
-    QUEUE_CLIENTS_MOST = 64, /* what limit.def allows for QUEUE_CLIENTS_PER_USER */
+    QUEUE_CLIENTS_MOST = 20, /* what limit.def allows for QUEUE_CLIENTS_PER_USER */
     QUEUE_AUTH_KEY_BYTES = 64,
     QUEUE_KEY_BYTES = 128,
     QUEUE_PUSH_TOKEN_BYTES = 1024,

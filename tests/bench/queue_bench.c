@@ -163,7 +163,11 @@ int main(int argc, char **argv)
     bench_must(keeper_open(NULL, bytes_str("bench.test"), &clock_system, &rng_system, &env.keeper),
                "keeper");
     bench_must(front_new(&env, &front, &env.front), "front");
-    struct queue_options options = {.store = {.path = dir.path, .no_check = true, .cache_kib = argc > 7 ? (unsigned)strtoul(argv[7], NULL, 10) : 0, .checkpoint_bytes = argc > 8 ? (uint32_t)strtoul(argv[8], NULL, 10) << 20 : 0}};
+    struct queue_options options = {
+        .store = {.path = dir.path,
+                  .no_check = true,
+                  .cache_kib = argc > 7 ? (unsigned)strtoul(argv[7], NULL, 10) : 0,
+                  .checkpoint_bytes = argc > 8 ? (uint32_t)strtoul(argv[8], NULL, 10) << 20 : 0}};
     bench_must(queue_open(&env, &options, &queue), "queue");
     references = calloc(queue_count, sizeof *references);
     samples = calloc(SAMPLES_MOST, sizeof *samples);

@@ -201,6 +201,26 @@ def confinement():
 
 
 @test
+def keys_are_replaced():
+    """The confined keeper writes its file anew, and the server starts with what it wrote."""
+    with Homeserver() as h:
+        path = os.path.join(h.folder, "keys")
+        seen = [open(path, "rb").read()]
+        for which in ("signing", "queue", "federation"):
+            h.run("admin", "keys", which)
+            seen.append(open(path, "rb").read())
+            assert seen[-1] not in seen[:-1], which
+        assert os.stat(path).st_mode & 0o7777 == 0o400
+        assert not os.path.exists(path + ".new")
+        h.stop()
+        h.start()
+        done = register(h, h.invite)
+        if done.returncode == 77:
+            return done.stdout
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@test
 def backup_verify_restore():
     with Homeserver() as h:
         backup = os.path.join(h.folder, "backup")

@@ -166,7 +166,7 @@ struct  Hearth__V1__UpdateQueueUserRequest
    */
   ProtobufCBinaryData auth_key;
   /*
-   * New contact key; empty: as it is.
+   * New contact key; empty: as it is. It ends all contact tokens made before, and empties the list of revoked ones.
    */
   ProtobufCBinaryData contact_key;
   /*
@@ -462,7 +462,7 @@ struct  Hearth__V1__UpdateBlocklistRequest
    */
   Hearth__V1__Idempotency *idempotency;
   /*
-   * Tags of references whose items are dropped from now on.
+   * Tags of references whose items are dropped from now on. Their senders don't learn of it.
    */
   size_t n_block;
   ProtobufCBinaryData *block;
@@ -500,7 +500,8 @@ struct  Hearth__V1__QueueItem
    */
   uint64_t sequence;
   /*
-   * Encrypted under the queue's ratchet and padded (protocol.md, queue service).
+   * Encrypted under the queue's ratchet and padded (protocol.md, queue service). Empty: it waited too long and its
+   * contents are gone; the ratchet moves over it by one step. Ratchet keys are never emptied.
    */
   ProtobufCBinaryData sealed;
 };
@@ -516,7 +517,7 @@ struct  Hearth__V1__DequeueRequest
 {
   ProtobufCMessage base;
   /*
-   * Items up to this number are deleted; 0: none.
+   * Items up to this number are deleted, as far as they were delivered by any call before; 0: none.
    */
   uint64_t ack_up_to;
   /*
@@ -570,7 +571,7 @@ struct  Hearth__V1__ListenRequest
      */
     Hearth__V1__ListenStart *start;
     /*
-     * Items up to this number are deleted.
+     * Items up to this number are deleted, as far as they were delivered.
      */
     uint64_t ack_up_to;
   };
@@ -587,7 +588,8 @@ struct  Hearth__V1__ListenStart
 {
   ProtobufCMessage base;
   /*
-   * First number wanted.
+   * First number wanted: one more than the last that the client has stored. What was acknowledged does not come
+   * again. OUT_OF_RANGE where the queue has not come so far: then the server has lost items.
    */
   uint64_t from_sequence;
 };

@@ -73,7 +73,8 @@ struct hearth_queue_service {
     enum hearth_code (*create_queue_client)(struct hearth_call *call, const Hearth__V1__CreateQueueClientRequest *in, Hearth__V1__CreateQueueClientResponse *out,
         void *self);
     /*
-     * Changes the caller's keys, push token or notification policy.
+     * Changes the caller's keys, push token or notification policy. A new queue key is used from the next item on; what
+     * was queued before needs the old one.
      */
     enum hearth_code (*update_queue_client)(struct hearth_call *call, const Hearth__V1__UpdateQueueClientRequest *in, Hearth__V1__UpdateQueueClientResponse *out,
         void *self);
@@ -103,7 +104,7 @@ struct hearth_queue_service {
     enum hearth_code (*dequeue)(struct hearth_call *call, const Hearth__V1__DequeueRequest *in, Hearth__V1__DequeueResponse *out,
         void *self);
     /*
-     * Live delivery; the newest listener of a queue wins.
+     * Live delivery; the newest listener of a queue wins, the one before ends with ABORTED.
      */
     /* once per request message, returning HEARTH_LATER to go on; in is NULL at half-close; answers with
      * hearth_queue_listen_write */
@@ -198,7 +199,8 @@ struct hearth_client_call *hearth_queue_create_queue_client_start(struct hearth_
     hearth_queue_create_queue_client_done *on_done, void *arg);
 
 /* /hearth.v1.Queue/UpdateQueueClient
- * Changes the caller's keys, push token or notification policy.
+ * Changes the caller's keys, push token or notification policy. A new queue key is used from the next item on; what
+ * was queued before needs the old one.
  */
 /* Server: answers after HEARTH_LATER. */
 void hearth_queue_update_queue_client_reply(struct hearth_call *call, const Hearth__V1__UpdateQueueClientResponse *out);
@@ -294,7 +296,7 @@ struct hearth_client_call *hearth_queue_dequeue_start(struct hearth_channel *cha
     hearth_queue_dequeue_done *on_done, void *arg);
 
 /* /hearth.v1.Queue/Listen
- * Live delivery; the newest listener of a queue wins.
+ * Live delivery; the newest listener of a queue wins, the one before ends with ABORTED.
  */
 /* Server: 1 go on, 0 taken but wait for hearth_call_on_writable, below 0 the call is over. */
 int hearth_queue_listen_write(struct hearth_call *call, const Hearth__V1__ListenResponse *item);

@@ -81,7 +81,7 @@ void auth_world_begin(struct auth_world *w, struct caller *who, const char *meth
 void auth_call_clear(struct auth_call *c);
 
 /* A stream of Auth: what came, in order. */
-enum { AUTH_STREAM_ITEMS = 64 };
+enum { AUTH_STREAM_ITEMS = 128 };
 struct auth_stream {
     struct auth_world *world;
     struct signing signing;

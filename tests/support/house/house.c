@@ -165,7 +165,8 @@ void house_kill(struct house *h)
     vfs_power_off_after(h->vfs, 0); /* nothing is written from here on, and nobody hears a word */
     for (size_t i = 0; i < h->guest_count; i++)
         hearth_channel_free(*h->guests[i].channel);
-    while (work(h)) /* what the services had under way comes to its end before they do */
+    while (!h->slam &&
+           work(h)) /* what the services had under way comes to its end before they do */
         ;
     close_all(h);
     if (h->power)

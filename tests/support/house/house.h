@@ -58,6 +58,7 @@ struct house {
     /* kills */
     long kill_in_steps; /* below 0: never */
     bool power; /* and the power goes, too: what is not synced is kept or lost by the seed */
+    bool slam;  /* as main does when its patience ends: nothing is waited for */
     unsigned lives;
     struct {
         struct hearth_channel **channel;

@@ -262,6 +262,7 @@ struct committing {
     struct parts parts;
     struct arena arena;
     Hearth__V1__JoinerPart *joiners[ADDS_MAX];
+    struct resident_request request;
 };
 
 static enum hearth_code fetch_package(struct committing *c, struct resident *who)
@@ -366,12 +367,11 @@ static void introduce(const struct committing *c, const struct adding *a, uint64
     memcpy(i->signature_key, a->signature_key, sizeof i->signature_key);
 }
 
-static enum hearth_code send_commit(struct committing *c)
+static void send_commit(struct committing *c)
 {
     struct membership *m = c->m;
     struct resident_id id;
     struct access access;
-    ProtobufCMessage *out = NULL;
     Hearth__V1__CommitRequest in = HEARTH__V1__COMMIT_REQUEST__INIT;
     resident_id(m->resident, &id);
     access_of(m, &access);
@@ -381,8 +381,15 @@ static enum hearth_code send_commit(struct committing *c)
     in.commit = resident_data(buf_view(&c->output.commit));
     in.group_info = &c->parts.message;
     cut_welcome(c, &in);
-    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
-                                          "Commit", &in.base, &out);
+    resident_begin(m->resident, &m->caller, &hearth_delivery_descriptor, "Commit", &in.base,
+                   &c->request);
+}
+
+static enum hearth_code take_answer(struct committing *c)
+{
+    struct membership *m = c->m;
+    ProtobufCMessage *out = NULL;
+    enum hearth_code code = resident_end(&c->request, &out);
     if (code != HEARTH_OK) {
         group_drop_pending(m->group);
         return code;
@@ -399,14 +406,14 @@ static enum hearth_code send_commit(struct committing *c)
     return HEARTH_OK;
 }
 
-static enum hearth_code make_commit(struct committing *c, const struct commit_wish *wish)
+/* False: it can't be made. */
+static bool make_commit(struct committing *c, const struct commit_wish *wish)
 {
     struct membership *m = c->m;
     struct leaf_news news[ADDS_MAX];
     for (size_t i = 0; i < wish->add_count; i++) {
-        enum hearth_code code = fetch_package(c, wish->add[i]);
-        if (code != HEARTH_OK)
-            return code;
+        if (fetch_package(c, wish->add[i]) != HEARTH_OK)
+            return false;
         fill_added(c, &c->adds[i]);
         news[i] = record_news(&c->adds[i].record);
         add_proposal(c, &c->adds[i], 0);
@@ -424,19 +431,14 @@ static enum hearth_code make_commit(struct committing *c, const struct commit_wi
     struct err err = group_commit(m->group, &client, &options, &c->output);
     if (!err_is_ok(err)) {
         print_message("group_commit: %s\n", err_name(err));
-        return HEARTH_UNKNOWN;
+        return false;
     }
-    return send_commit(c);
+    send_commit(c);
+    return true;
 }
 
-enum hearth_code membership_commit(struct membership *m, const struct commit_wish *wish)
+static void committing_free(struct committing *c)
 {
-    struct committing *c = calloc(1, sizeof *c);
-    assert_non_null(c);
-    assert_true(wish->add_count <= ADDS_MAX);
-    c->m = m;
-    arena_init(&c->arena, 1 << 22);
-    enum hearth_code code = make_commit(c, wish);
     for (size_t i = 0; i < c->add_count; i++) {
         protobuf_c_message_free_unpacked(c->adds[i].fetched, NULL);
         buf_clear(&c->adds[i].secrets);
@@ -448,12 +450,37 @@ enum hearth_code membership_commit(struct membership *m, const struct commit_wis
     parts_clear(&c->parts);
     arena_clear(&c->arena);
     free(c);
+}
+
+struct committing *membership_commit_begin(struct membership *m, const struct commit_wish *wish)
+{
+    struct committing *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    assert_true(wish->add_count <= ADDS_MAX);
+    c->m = m;
+    arena_init(&c->arena, 1 << 22);
+    if (make_commit(c, wish))
+        return c;
+    committing_free(c);
+    return NULL;
+}
+
+enum hearth_code membership_commit_end(struct committing *c)
+{
+    enum hearth_code code = take_answer(c);
+    committing_free(c);
     return code;
+}
+
+enum hearth_code membership_commit(struct membership *m, const struct commit_wish *wish)
+{
+    struct committing *c = membership_commit_begin(m, wish);
+    return c != NULL ? membership_commit_end(c) : HEARTH_UNKNOWN;
 }
 
 /* ---- messages */
 
-enum hearth_code membership_send(struct membership *m, uint32_t message)
+void membership_send_begin(struct membership *m, uint32_t message, struct resident_request *q)
 {
     struct resident_id id;
     struct access access;
@@ -469,11 +496,17 @@ enum hearth_code membership_send(struct membership *m, uint32_t message)
     in.group = &access.message;
     in.message = resident_data(buf_view(&sealed));
     in.notify = true;
-    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
-                                          "SendMessage", &in.base, NULL);
+    resident_begin(m->resident, &m->caller, &hearth_delivery_descriptor, "SendMessage", &in.base,
+                   q);
     buf_clear(&text);
     buf_clear(&sealed);
-    return code;
+}
+
+enum hearth_code membership_send(struct membership *m, uint32_t message)
+{
+    struct resident_request q;
+    membership_send_begin(m, message, &q);
+    return resident_end(&q, NULL);
 }
 
 enum hearth_code membership_leave(struct membership *m)
@@ -497,6 +530,48 @@ enum hearth_code membership_leave(struct membership *m)
     m->leaving = m->leaving || code == HEARTH_OK;
     buf_clear(&proposal);
     buf_clear(&message);
+    return code;
+}
+
+static void remove_others(const struct membership *m, struct buf *proposals, size_t *count)
+{
+    const struct public_group *p = group_public(m->group);
+    struct leaf_node leaf;
+    for (uint32_t i = 0; i < p->tree.width; i++)
+        if (i != group_own_leaf(m->group) && public_group_leaf(p, i, &leaf)) {
+            assert_true(*count < PROPOSALS_MAX);
+            proposal_write(&proposals[(*count)++],
+                           &(struct proposal){.type = PROPOSAL_REMOVE, .remove = i});
+        }
+}
+
+enum hearth_code membership_delete(struct membership *m)
+{
+    struct resident_id id;
+    struct access access;
+    struct commit_output output = {0};
+    struct buf proposals[PROPOSALS_MAX] = {0};
+    struct bytes views[PROPOSALS_MAX];
+    size_t count = 0;
+    Hearth__V1__DeleteGroupRequest in = HEARTH__V1__DELETE_GROUP_REQUEST__INIT;
+    struct mls_client client = own_package_client(m->resident, &m->self);
+    remove_others(m, proposals, &count);
+    for (size_t i = 0; i < count; i++)
+        views[i] = buf_view(&proposals[i]);
+    const struct commit_options options = {
+        .proposals = views, .proposal_count = count, .force_path = true};
+    assert_ok(group_commit(m->group, &client, &options, &output));
+    resident_id(m->resident, &id);
+    access_of(m, &access);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.commit = resident_data(buf_view(&output.commit));
+    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
+                                          "DeleteGroup", &in.base, NULL);
+    group_drop_pending(m->group);
+    commit_output_clear(&output);
+    for (size_t i = 0; i < count; i++)
+        buf_clear(&proposals[i]);
     return code;
 }
 

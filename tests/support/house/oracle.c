@@ -57,6 +57,12 @@ void oracle_sent(struct oracle *o, const struct membership *m, uint32_t message)
 {
     assert_true(o->sent_count < ORACLE_SENT);
     assert_int_equal(group_epoch(m->group), o->epoch); /* none but of the current epoch is taken */
+    oracle_sent_in(o, m, message);
+}
+
+void oracle_sent_in(struct oracle *o, const struct membership *m, uint32_t message)
+{
+    assert_true(o->sent_count < ORACLE_SENT);
     o->sent[o->sent_count].message = message;
     o->sent[o->sent_count].sender = m->resident->number;
     o->sent[o->sent_count++].epoch = o->epoch;
@@ -73,6 +79,12 @@ void oracle_resynced(struct oracle *o, const struct membership *m, uint64_t brok
         s->blind[s->blind_count].from = broken_epoch;
         s->blind[s->blind_count++].to = o->epoch;
     }
+}
+
+void oracle_at_once(struct oracle *o)
+{
+    assert_true(o->sent_count >= 2);
+    o->sent[o->sent_count - 1].at_once = true;
 }
 
 bool oracle_has(const struct oracle *o, const struct resident *r)
@@ -159,9 +171,33 @@ static void check_agreement(const struct oracle *o)
     }
 }
 
-size_t oracle_check(const struct oracle *o)
+/* Of two that were under way at once, whichever the first who got both got first was first. */
+static void settle_order(struct oracle *o, size_t i)
+{
+    for (size_t k = 0; k < o->stay_count; k++) {
+        const struct oracle_stay *s = &o->stays[k];
+        if (!is_for(o, i, s) || !is_for(o, i - 1, s))
+            continue;
+        for (size_t at = 0; at < s->resident->got_count; at++) {
+            uint32_t message = s->resident->got[at].message;
+            if (message == o->sent[i - 1].message)
+                return;
+            if (message == o->sent[i].message) {
+                struct oracle_message first = o->sent[i];
+                o->sent[i] = o->sent[i - 1];
+                o->sent[i - 1] = first;
+                return;
+            }
+        }
+    }
+}
+
+size_t oracle_check(struct oracle *o)
 {
     size_t count = 0;
+    for (size_t i = 1; i < o->sent_count; i++)
+        if (o->sent[i].at_once)
+            settle_order(o, i);
     for (size_t i = 0; i < o->stay_count; i++)
         count += check_stay(o, &o->stays[i]);
     check_agreement(o);

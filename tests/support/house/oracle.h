@@ -21,14 +21,17 @@ struct oracle_stay {
     size_t blind_count;
 };
 
+struct oracle_message {
+    uint32_t message, sender;
+    uint64_t epoch;
+    bool at_once; /* with the one before it: either may have been first, for all the same */
+};
+
 struct oracle {
     uint8_t group_id[NAME_MAX_BYTES];
     size_t group_id_len;
     uint64_t epoch;
-    struct {
-        uint32_t message, sender;
-        uint64_t epoch;
-    } sent[ORACLE_SENT];
+    struct oracle_message sent[ORACLE_SENT];
     size_t sent_count;
     struct oracle_stay stays[ORACLE_STAYS];
     size_t stay_count;
@@ -39,12 +42,16 @@ void oracle_founded(struct oracle *o, const struct membership *m);
 void oracle_committed(struct oracle *o, const struct membership *m, struct resident *const *added,
                       size_t count);
 void oracle_sent(struct oracle *o, const struct membership *m, uint32_t message);
+/* The same where m may have gone on to another epoch meanwhile. */
+void oracle_sent_in(struct oracle *o, const struct membership *m, uint32_t message);
+/* The last two were under way at once. */
+void oracle_at_once(struct oracle *o);
 /* m resynced; broken_epoch is the first epoch that it had missed (0: none). */
 void oracle_resynced(struct oracle *o, const struct membership *m, uint64_t broken_epoch);
 /* Who is a member now. */
 bool oracle_has(const struct oracle *o, const struct resident *r);
 size_t oracle_members(const struct oracle *o);
 /* All have synced everything. Returns how many deliveries were compared. */
-size_t oracle_check(const struct oracle *o);
+size_t oracle_check(struct oracle *o);
 
 #endif

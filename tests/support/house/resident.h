@@ -116,6 +116,19 @@ ProtobufCBinaryData resident_data(struct bytes view);
 enum hearth_code resident_call(struct resident *r, struct caller *caller,
                                const struct hearth_service *service, const char *method,
                                const ProtobufCMessage *in, ProtobufCMessage **out);
+/* The same in two steps, so that several calls are under way at once. begin copies `in`; caller
+ * lives until the end. */
+struct resident_request {
+    struct resident *resident;
+    struct caller *caller;
+    const struct hearth_endpoint *endpoint;
+    ProtobufCMessage *in, *out;
+    bool done;
+    enum hearth_code code;
+};
+void resident_begin(struct resident *r, struct caller *caller, const struct hearth_service *service,
+                    const char *method, const ProtobufCMessage *in, struct resident_request *q);
+enum hearth_code resident_end(struct resident_request *q, ProtobufCMessage **out);
 /* 16 random bytes, in the init of a message. */
 struct resident_id {
     uint8_t bytes[16];
@@ -148,8 +161,16 @@ struct commit_wish {
 };
 enum hearth_code membership_commit(struct membership *m, const struct commit_wish *wish);
 enum hearth_code membership_send(struct membership *m, uint32_t message);
+/* In two steps. */
+struct committing;
+/* NULL: it can't be made (group_commit's error is printed), or a KeyPackage is refused. */
+struct committing *membership_commit_begin(struct membership *m, const struct commit_wish *wish);
+enum hearth_code membership_commit_end(struct committing *c);
+void membership_send_begin(struct membership *m, uint32_t message, struct resident_request *q);
 enum hearth_code membership_leave(struct membership *m);
 enum hearth_code membership_resync(struct membership *m);
+/* By a commit that removes everybody else; ours is over, too, then. */
+enum hearth_code membership_delete(struct membership *m);
 struct bytes membership_group_id(const struct membership *m);
 
 /* Fetches and opens what waits, `most` items at a time (0: as many as there are), acknowledging

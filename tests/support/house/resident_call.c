@@ -34,13 +34,6 @@ static const struct hearth_endpoint *endpoint_of(const struct hearth_service *se
     return NULL;
 }
 
-struct waiting {
-    struct resident *resident;
-    bool done;
-    enum hearth_code code;
-    ProtobufCMessage *out;
-};
-
 static ProtobufCMessage *copy_of(const ProtobufCMessage *message)
 {
     size_t len = protobuf_c_message_get_packed_size(message);
@@ -55,15 +48,15 @@ static ProtobufCMessage *copy_of(const ProtobufCMessage *message)
 
 static void on_done(const struct hearth_status *status, const ProtobufCMessage *out, void *arg)
 {
-    struct waiting *w = arg;
-    struct hearth_status *last = &w->resident->last;
+    struct resident_request *q = arg;
+    struct hearth_status *last = &q->resident->last;
     hearth_status_clear(last);
-    w->done = true;
-    w->code = last->code = status->code;
+    q->done = true;
+    q->code = last->code = status->code;
     if (status->message != NULL)
         last->message = strdup(status->message);
     if (out != NULL)
-        w->out = copy_of(out);
+        q->out = copy_of(out);
 }
 
 static void wait_for(struct resident *r, const bool *done)
@@ -86,46 +79,52 @@ static bool is_indefinite(enum hearth_code code)
            code == HEARTH_DEADLINE_EXCEEDED;
 }
 
-/* One attempt; *ret_out is the caller's. */
-static enum hearth_code try_call(struct resident *r, const struct hearth_endpoint *endpoint,
-                                 const struct hearth_call_options *options,
-                                 const ProtobufCMessage *in, ProtobufCMessage **ret_out)
+static void start(struct resident_request *q)
 {
-    struct waiting w = {.resident = r};
-    bool writes = r->house->writing != NULL && strstr(endpoint->path, "/Get") == NULL &&
-                  strstr(endpoint->path, "/Dequeue") == NULL;
-    if (writes)
-        atomic_fetch_add(r->house->writing, 1);
-    assert_non_null(hearth_channel_start(r->channel, endpoint, options, in, on_done, &w));
-    wait_for(r, &w.done);
-    if (writes)
-        atomic_fetch_sub(r->house->writing, 1);
-    *ret_out = w.out;
-    return w.code;
+    struct hearth_call_options options = {.no_retry = true, .deadline_ms = 30000};
+    if (q->caller != NULL)
+        options.signer = caller_signer(q->caller);
+    q->done = false;
+    assert_non_null(
+        hearth_channel_start(q->resident->channel, q->endpoint, &options, q->in, on_done, q));
+}
+
+void resident_begin(struct resident *r, struct caller *caller, const struct hearth_service *service,
+                    const char *method, const ProtobufCMessage *in, struct resident_request *q)
+{
+    *q = (struct resident_request){
+        .resident = r, .caller = caller, .endpoint = endpoint_of(service, method)};
+    q->in = copy_of(in);
+    start(q);
+}
+
+enum hearth_code resident_end(struct resident_request *q, ProtobufCMessage **out)
+{
+    struct resident *r = q->resident;
+    int tries = 0;
+    wait_for(r, &q->done);
+    while (is_indefinite(q->code)) {
+        if (++tries == TRIES)
+            fail_msg("%s: no definite answer, the last was %s", q->endpoint->path,
+                     r->last.message != NULL ? r->last.message : "");
+        r->retries++;
+        house_run_ms(r->house, 50);
+        start(q);
+        wait_for(r, &q->done);
+    }
+    protobuf_c_message_free_unpacked(q->in, NULL);
+    if (out != NULL)
+        *out = q->out;
+    else if (q->out != NULL)
+        protobuf_c_message_free_unpacked(q->out, NULL);
+    return q->code;
 }
 
 enum hearth_code resident_call(struct resident *r, struct caller *caller,
                                const struct hearth_service *service, const char *method,
                                const ProtobufCMessage *in, ProtobufCMessage **out)
 {
-    const struct hearth_endpoint *endpoint = endpoint_of(service, method);
-    struct hearth_call_options options = {.no_retry = true, .deadline_ms = 30000};
-    if (caller != NULL)
-        options.signer = caller_signer(caller);
-    for (int i = 0; i < TRIES; i++) {
-        ProtobufCMessage *answer = NULL;
-        enum hearth_code code = try_call(r, endpoint, &options, in, &answer);
-        if (!is_indefinite(code)) {
-            if (out != NULL)
-                *out = answer;
-            else if (answer != NULL)
-                protobuf_c_message_free_unpacked(answer, NULL);
-            return code;
-        }
-        r->retries++;
-        house_run_ms(r->house, 50);
-    }
-    fail_msg("%s: no definite answer, the last was %s", method,
-             r->last.message != NULL ? r->last.message : "");
-    return HEARTH_UNKNOWN;
+    struct resident_request q;
+    resident_begin(r, caller, service, method, in, &q);
+    return resident_end(&q, out);
 }

@@ -31,7 +31,6 @@ async function live(world, until) {
 }
 
 async function main() {
-  seed(number);
   try {
     await peer.load({ protos: given.protos, at: given.peer });
   } catch (error) {
@@ -47,6 +46,7 @@ async function main() {
   for (const suite of suites) {
     const cs = await peer.suite(suite);
     for (const framing of framings) {
+      seed(number * 16 + suite * 2 + (framing === "public" ? 1 : 0)); // a group's history is its own
       const world = new World(peer, suite, cs, framing === "public", { most: Number(given.members || 20),
         follow: given.mls_follow, ours, founder: `group ${number} ${suite} ${framing}` });
       const share = Date.now() + Math.max(1000, (end - Date.now()) / left--);

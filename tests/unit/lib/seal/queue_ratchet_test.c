@@ -1,3 +1,4 @@
+#include "crypto/labelled.h"
 #include "seal/queue_ratchet.h"
 #include "seal/sealed_ref.h"
 #include "support/damage.h"
@@ -160,6 +161,48 @@ static void another_number_is_refused(void **state)
     buf_clear(&b);
 }
 
+/* The forms of the header, undone from their parts by hand. */
+static void the_form_is_the_one_described(void **state)
+{
+    (void)state;
+    static const uint8_t nonce[AEAD_NONCE_BYTES], number[8] = {[7] = 1}, refreshed[8] = {[7] = 2};
+    struct queue_ratchet server, client;
+    struct buf b = BUF_INIT;
+    struct secret message, next;
+    uint8_t text[256], fresh[224];
+    struct queue_item item = {QUEUE_ITEM_DELIVERY, {5}, 0x01020304, bytes_str("body")};
+    begin(&server, &client);
+    struct bytes chain = bytes_of(client.chain, sizeof client.chain);
+    assert_ok(labelled_expand(&kdf_hkdf_sha256, chain, LABEL_HEARTH, bytes_str("queue message"),
+                              bytes_of(NULL, 0), 32, &message));
+    assert_ok(labelled_expand(&kdf_hkdf_sha256, chain, LABEL_HEARTH, bytes_str("queue chain"),
+                              bytes_of(NULL, 0), 32, &next));
+    assert_ok(queue_ratchet_seal(&server, &item, &b));
+    assert_int_equal(b.len, 1 + 256 + 16);
+    assert_int_equal(b.data[0], 0);
+    assert_ok(aead_open(&aead_aes256_gcm, &message, nonce, bytes_of(number, 8),
+                        bytes_of(b.data + 1, b.len - 1), text));
+    assert_memory_equal(text, "\0\0\0\x19\1\5\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\2\3\4body\0", 30);
+    assert_memory_equal(server.chain, next.data, 32);
+    buf_clear(&b);
+    client = server;
+    assert_ok(refresh(&server, &b));
+    assert_int_equal(b.len, 1 + 256 + 16);
+    assert_int_equal(b.data[0], 1);
+    assert_ok(hpke_open(seal_hpke, secret_view(&queue_private), public_key_view(&queue_public),
+                        bytes_of(b.data + 1, 32), BYTES_LIST(bytes_str("Hearth 1 QueueRefresh")),
+                        bytes_of(refreshed, 8), bytes_of(b.data + 33, b.len - 33), fresh));
+    kdf_extract(&kdf_hkdf_sha256, bytes_of(client.chain, 32), BYTES_LIST(bytes_of(fresh, 32)),
+                &next);
+    assert_memory_equal(server.chain, next.data, 32);
+    buf_clear(&b);
+    /* from one state, two refreshes lead to different chains */
+    assert_ok(refresh(&client, &b));
+    assert_int_equal(client.sequence, server.sequence);
+    assert_memory_not_equal(client.chain, server.chain, 32);
+    buf_clear(&b);
+}
+
 /* An image of the state opens nothing before it, and nothing after the next refresh. */
 static void images_of_the_state(void **state)
 {
@@ -188,6 +231,80 @@ static void images_of_the_state(void **state)
     buf_clear(&between);
     buf_clear(&mixed);
     buf_clear(&after);
+    buf_clear(&scratch);
+}
+
+/* Sealed as it should be, but not what a server of ours writes. */
+static void well_sealed_nonsense(void **state)
+{
+    (void)state;
+    static const uint8_t nonce[AEAD_NONCE_BYTES], number[8] = {[7] = 1};
+    static const struct {
+        uint8_t head[5]; /* length and kind */
+        size_t padded;   /* bytes */
+        bool good;
+    } cases[] = {
+        {{0, 0, 0, 21, 1}, 256, true},  {{0, 0, 0, 20, 1}, 256, false},
+        {{0, 0, 0, 21, 0}, 256, false}, {{0, 0, 0, 21, 1}, 255, false},
+        {{0, 0, 0, 21, 1}, 512, false}, {{0, 0, 1, 0, 1}, 256, false},
+        {{0, 0, 0, 21, 1}, 1024, true},
+    };
+    struct queue_ratchet server;
+    struct at client;
+    struct secret message;
+    begin(&server, &client.ratchet);
+    assert_ok(labelled_expand(&kdf_hkdf_sha256, bytes_of(server.chain, 32), LABEL_HEARTH,
+                              bytes_str("queue message"), bytes_of(NULL, 0), 32, &message));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t sealed[1 + 1024 + 16] = {0}, padded[1024] = {0};
+        struct bytes made = bytes_of(sealed, 1 + cases[i].padded + 16);
+        memcpy(padded, cases[i].head, 5);
+        assert_ok(aead_seal(&aead_aes256_gcm, &message, nonce, bytes_of(number, 8),
+                            bytes_of(padded, cases[i].padded), sealed + 1));
+        struct at copy = client;
+        assert_int_equal(refused(&copy, made), !cases[i].good);
+    }
+    /* a refresh whose padding is not zero */
+    for (size_t at = 31; at < 224; at += 192) {
+        uint8_t fresh[224] = {0}, ciphertext[224 + 16];
+        struct public_key enc;
+        struct buf b = BUF_INIT;
+        fresh[at] = 1;
+        assert_ok(hpke_seal(seal_hpke, &rng, public_key_view(&queue_public),
+                            BYTES_LIST(bytes_str("Hearth 1 QueueRefresh")), bytes_of(number, 8),
+                            bytes_of(fresh, sizeof fresh), &enc, ciphertext));
+        buf_append_byte(&b, 1);
+        buf_append(&b, enc.data, enc.len);
+        buf_append(&b, ciphertext, sizeof ciphertext);
+        struct at copy = client;
+        assert_int_equal(refused(&copy, buf_view(&b)), at != 31);
+        buf_clear(&b);
+    }
+    client.ratchet.sequence = UINT64_MAX;
+    assert_true(refused(&client, bytes_str("\0whatever")));
+}
+
+/* What is skipped unopened leaves the client where the server is. */
+static void skipping(void **state)
+{
+    (void)state;
+    struct queue_ratchet server, client;
+    struct queue_item item = {.kind = QUEUE_ITEM_DUMMY};
+    struct buf b = BUF_INIT, scratch = BUF_INIT;
+    begin(&server, &client);
+    for (int i = 0; i < 3; i++) {
+        assert_ok(queue_ratchet_seal(&server, &item, &b));
+        assert_ok(queue_ratchet_skip(&client));
+        assert_same(&server, &client);
+        buf_clear(&b);
+    }
+    assert_ok(queue_ratchet_seal(&server, &item, &b));
+    assert_ok(open_item(&client, buf_view(&b), &scratch, &item));
+    client.sequence = UINT64_MAX;
+    struct queue_ratchet before = client;
+    assert_err(queue_ratchet_skip(&client), CRYPTO_EXHAUSTED);
+    assert_same(&before, &client);
+    buf_clear(&b);
     buf_clear(&scratch);
 }
 
@@ -271,11 +388,14 @@ static void failures_move_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_form_is_the_one_described),
         cmocka_unit_test(a_conversation),
         cmocka_unit_test(damage_moves_nothing),
         cmocka_unit_test(images_of_the_state),
         cmocka_unit_test(another_number_is_refused),
         cmocka_unit_test(limits),
+        cmocka_unit_test(skipping),
+        cmocka_unit_test(well_sealed_nonsense),
         cmocka_unit_test(failures_move_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

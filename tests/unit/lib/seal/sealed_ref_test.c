@@ -2,6 +2,7 @@
 #include "support/damage.h"
 #include "support/failing.h"
 #include "support/test.h"
+#include "wire/writer.h"
 
 static struct rng_seeded seeded;
 static struct rng rng;
@@ -98,6 +99,38 @@ static void damage_is_refused(void **state)
     buf_clear(&sealed);
 }
 
+/* Sealed as it should be, but not what a client of ours writes. */
+static void well_sealed_nonsense(void **state)
+{
+    (void)state;
+    enum { INSIDE = 1 + 16 + 16 + 1 + 32 + 2 + 64 };
+    static const struct {
+        size_t at;
+        uint8_t value;
+        size_t len;
+        bool good;
+    } cases[] = {
+        {0, 1, INSIDE, true},      {0, 2, INSIDE, false},   {33, 1, INSIDE, true},
+        {33, 2, INSIDE, false},    {34, 9, INSIDE, false},  {65, 9, INSIDE, false},
+        {0, 1, INSIDE - 1, false}, {67, 63, INSIDE, false}, {67, 141, INSIDE + 77, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t inside[INSIDE + 100] = {1, [66] = 0x40, [67] = 64};
+        uint8_t ciphertext[sizeof inside + AEAD_TAG_BYTES];
+        struct public_key enc;
+        struct buf b = BUF_INIT;
+        inside[cases[i].at] = cases[i].value;
+        assert_ok(hpke_seal(seal_hpke, &rng, public_key_view(&service_public),
+                            BYTES_LIST(bytes_str("Hearth 1 QueueReference"), DOMAIN),
+                            bytes_of(NULL, 0), bytes_of(inside, cases[i].len), &enc, ciphertext));
+        wire_write_vector(&b, public_key_view(&enc));
+        wire_write_vector(&b, bytes_of(ciphertext, cases[i].len + AEAD_TAG_BYTES));
+        assert_int_equal(refused(NULL, buf_view(&b)), !cases[i].good);
+        buf_clear(&b);
+    }
+    assert_true(refused(NULL, bytes_str("\1a\1b"))); /* shorter than a tag */
+}
+
 /* Each field inside is signed; so is the absence of the push token key. */
 static void the_inner_signature_covers_all(void **state)
 {
@@ -173,11 +206,9 @@ static void failures_change_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),
-        cmocka_unit_test(damage_is_refused),
-        cmocka_unit_test(the_outer_signature),
-        cmocka_unit_test(the_inner_signature_covers_all),
-        cmocka_unit_test(failures_change_nothing),
+        cmocka_unit_test(round_trip),           cmocka_unit_test(damage_is_refused),
+        cmocka_unit_test(the_outer_signature),  cmocka_unit_test(the_inner_signature_covers_all),
+        cmocka_unit_test(well_sealed_nonsense), cmocka_unit_test(failures_change_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

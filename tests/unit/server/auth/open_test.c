@@ -176,7 +176,7 @@ static void T1_a_solution_is_spent_once(void **state)
     assert_int_equal(take_part(&second, &puzzle, 2), HEARTH_PERMISSION_DENIED);
     assert_int_equal(users(), 1);
     /* what was spent is forgotten when it would be too old anyway, and still does not work */
-    w.fake.now_us += 3ULL * 3600 * 1000000;
+    w.fake.now_us += 4ULL * 3600 * 1000000;
     auth_world_expire(&w);
     assert_int_equal(take_part(&second, &puzzle, 3), HEARTH_PERMISSION_DENIED);
     person_clear(&second);

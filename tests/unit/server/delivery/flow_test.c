@@ -115,6 +115,83 @@ static void leaves(void **state)
     assert_int_equal(public_group_member_count(group_public(a->group)), 2);
 }
 
+/* The hot path writes no state, but for the month in which a member was heard. */
+static void sending_leaves_the_state_alone(void **state)
+{
+    (void)state;
+    three();
+    uint64_t version = dw_version(&w, a->state_key);
+    for (int i = 0; i < 5; i++)
+        expect(dw_say(a, "x"));
+    assert_int_equal(dw_version(&w, a->state_key), version);
+    w.fake.unix_base_ms += (uint64_t)61 * 86400 * 1000;
+    for (int i = 0; i < 5; i++)
+        expect(dw_say(a, "x"));
+    assert_int_equal(dw_version(&w, a->state_key), version + 1);
+    expect(dw_commit(a, &(struct dcommit){0}));
+    assert_int_equal(dw_version(&w, a->state_key), version + 2);
+}
+
+static void nobody_leaves_alone(void **state)
+{
+    (void)state;
+    a = dw_member(&w, NULL);
+    dw_found(&w, a);
+    assert_int_equal(dw_leave(a), HEARTH_INVALID_ARGUMENT);
+    b = dw_member(&w, NULL);
+    dw_add(&w, a, &b, 1);
+}
+
+/* A commit of more than a queue item holds goes in parts. */
+static void sends_a_large_commit_in_parts(void **state)
+{
+    (void)state;
+    uint8_t large[16000] = {1};
+    struct buf list = BUF_INIT;
+    struct member *many[10];
+    three();
+    dw_limit(&w, "KEY_PACKAGE_BYTES", 16384);
+    dw_limit(&w, "EXTENSION_BYTES", 16384);
+    extension_write(&list, 0xf2a0, bytes_of(large, 13000));
+    for (int i = 0; i < 10; i++) {
+        many[i] = dw_member(&w, NULL);
+        many[i]->profile.extensions = (struct extensions){buf_view(&list)};
+        many[i]->profile.capabilities.extensions = u16_list_of(
+            &w.arena, (uint16_t[]){ROLES_EXTENSION_TYPE, GROUP_DATA_EXTENSION_TYPE, 0xf2a0}, 3);
+    }
+    size_t had = b->item_count;
+    dw_add(&w, a, many, 10);
+    assert_int_equal(b->item_count, had + 2);
+    assert_int_equal(public_group_member_count(group_public(b->group)), 13);
+    buf_clear(&list);
+}
+
+/* DoS3: what waits for joiners is bounded; who is too late resyncs with what the Welcome said. */
+static void bounds_what_waits_for_joiners(void **state)
+{
+    (void)state;
+    struct member *late[4];
+    dw_limit(&w, "PAST_TREE_BYTES", 65536);
+    three();
+    uint8_t key[STATE_KEY_BYTES];
+    memcpy(key, a->state_key, sizeof key);
+    for (int i = 0; i < 4; i++) {
+        late[i] = dw_member(&w, NULL);
+        expect(dw_commit(a, &(struct dcommit){.adds = &late[i], .add_count = 1}));
+    }
+    assert_int_equal(dw_stats(&w).past_trees, 5);
+    w.fake.unix_base_ms += (uint64_t)3 * 86400 * 1000;
+    assert_false(delivery_expire(w.delivery)); /* b and c have fetched theirs */
+    assert_int_equal(dw_stats(&w).past_trees, 4);
+    int more = 0;
+    for (; more < 12 && dw_stats(&w).past_trees >= 4 + (uint64_t)more; more++) {
+        dw_pass_s(&w, 20);
+        struct member *m = dw_member(&w, NULL);
+        expect(dw_commit(a, &(struct dcommit){.adds = &m, .add_count = 1}));
+    }
+    assert_in_range(more, 1, 11);
+}
+
 static void resyncs(void **state)
 {
     (void)state;
@@ -413,6 +490,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(adds_and_removes_in_one_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(leaves, setup, teardown),
         cmocka_unit_test_setup_teardown(resyncs, setup, teardown),
+        cmocka_unit_test_setup_teardown(sending_leaves_the_state_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_leaves_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(sends_a_large_commit_in_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(bounds_what_waits_for_joiners, setup, teardown),
         cmocka_unit_test_setup_teardown(connects, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_a_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(sends_to_one, setup, teardown),

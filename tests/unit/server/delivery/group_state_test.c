@@ -41,6 +41,8 @@ static void make(struct group_state *state)
         struct leaf_entry leaf = leaf_at(order[i]);
         assert_ok(group_state_put(state, &leaf));
     }
+    state->past_trees[0] = (struct past_entry){7, 70000};
+    state->past_count = 1;
     static const uint8_t hash[COMMIT_HASH_BYTES] = {8};
     for (uint64_t epoch = 1; epoch <= 7; epoch++)
         group_state_add_fact(state, &(struct epoch_fact){.epoch = epoch,
@@ -112,6 +114,32 @@ static void damage_is_found(void **state)
     buf_clear(&bytes);
 }
 
+static void past_trees_are_bounded(void **state)
+{
+    (void)state;
+    struct group_state s = {0};
+    struct past_entry gone[GROUP_PAST_TREES];
+    uint32_t count;
+    for (uint64_t epoch = 1; epoch <= 10; epoch++) {
+        group_state_add_past(&s, (struct past_entry){epoch, 100}, 1000, gone, &count);
+        assert_int_equal(count, 0);
+    }
+    group_state_add_past(&s, (struct past_entry){11, 100}, 1000, gone, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(gone[0].epoch, 1);
+    group_state_add_past(&s, (struct past_entry){12, 850}, 1000, gone, &count);
+    assert_int_equal(count, 9);
+    assert_int_equal(gone[8].epoch, 10);
+    assert_int_equal(s.past_count, 2);
+    group_state_add_past(&s, (struct past_entry){13, 5000}, 1000, gone, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(s.past_count, 1);
+    for (uint64_t epoch = 14; epoch < 14 + 2 * GROUP_PAST_TREES; epoch++)
+        group_state_add_past(&s, (struct past_entry){epoch, 1}, 100000, gone, &count);
+    assert_int_equal(s.past_count, GROUP_PAST_TREES);
+    assert_int_equal(s.past_trees[GROUP_PAST_TREES - 1].epoch, 13 + 2 * GROUP_PAST_TREES);
+}
+
 static void leaves_out_of_order_are_damage(void **state)
 {
     (void)state;
@@ -130,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comes_back),
         cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(past_trees_are_bounded),
         cmocka_unit_test(leaves_out_of_order_are_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,9 @@ struct bed {
     /* instead of the front's own, or NULL */
     enum hearth_code (*on_message)(struct hearth_call *call, const uint8_t *bytes, size_t len,
                                    size_t number, void *self);
+    /* instead of the bed's own source of keys, or NULL */
+    void (*find)(void *self, struct front_pending *pending, enum request_caller kind,
+                 struct bytes id);
     const char *unary_path; /* another path for the unary row */
     bool defer;             /* keys come when bed_answer() is called */
     struct front_pending *pending;
@@ -107,7 +110,7 @@ static inline void bed_make(void)
     for (int i = 0; i < BEDS_CALLERS; i++)
         caller_init(&bed.callers[i], REQUEST_QUEUE_CLIENT, bytes_of(ids[i], 16), DOMAIN, &bed.clock,
                     &bed.w.rng);
-    struct front_key_source source = {find_key, NULL};
+    struct front_key_source source = {bed.find != NULL ? bed.find : find_key, NULL};
     assert_ok(front_add_keys(bed.front, REQUEST_QUEUE_CLIENT, source));
     assert_err(front_add_keys(bed.front, REQUEST_QUEUE_CLIENT, source), WRONG_STATE);
     bed.interceptor = front_interceptor(bed.front);

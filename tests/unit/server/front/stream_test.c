@@ -76,6 +76,46 @@ static void control_of_the_same(void **state)
     assert_int_equal(bed.handled, 3);
 }
 
+/* Streams that never say who they are don't stay. */
+static void DoS1_silent_streams_are_ended(void **state)
+{
+    (void)state;
+    struct outcome o[5], talks;
+    open_stream(WORLD_BIDI, &bed.callers[0], &talks);
+    (void)outcome_write(&talks, 10);
+    for (int i = 0; i < 5; i++) {
+        open_stream(i % 2 == 0 ? WORLD_BIDI : WORLD_CLIENT_STREAM, NULL, &o[i]);
+        world_run_ms(&bed.w, 1000);
+    }
+    hearth_client_call_cancel(o[1].call);
+    (void)outcome_write(&o[3], 10); /* refused for what it is */
+    world_run_ms(&bed.w, 14800);
+    assert_int_equal(o[0].done, 0);
+    assert_int_equal(o[1].code, HEARTH_CANCELLED);
+    assert_int_equal(o[3].code, HEARTH_UNAUTHENTICATED);
+    world_run_ms(&bed.w, 400);
+    assert_int_equal(o[0].code, HEARTH_DEADLINE_EXCEEDED);
+    assert_int_equal(o[2].done, 0);
+    world_run_ms(&bed.w, 5000);
+    assert_int_equal(o[2].code, HEARTH_DEADLINE_EXCEEDED);
+    assert_int_equal(o[4].code, HEARTH_DEADLINE_EXCEEDED);
+    world_run_ms(&bed.w, 100000);
+    assert_int_equal(talks.done, 0); /* silence after the first message is its right */
+    hearth_client_call_cancel(talks.call);
+    world_settle(&bed.w);
+}
+
+static void DoS1_control_silent_streams_stay(void **state)
+{
+    (void)state;
+    struct outcome o;
+    open_stream(WORLD_BIDI, NULL, &o);
+    world_run_ms(&bed.w, 100000);
+    assert_int_equal(o.done, 0);
+    hearth_client_call_cancel(o.call);
+    world_settle(&bed.w);
+}
+
 /* ---- keys that come later ---- */
 
 static void give_key(void)
@@ -196,6 +236,9 @@ int main(void)
                                         bed_teardown),
         cmocka_unit_test_setup_teardown(nor_one_without_a_message, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(control_of_the_same, bed_setup_control, bed_teardown),
+        cmocka_unit_test_setup_teardown(DoS1_silent_streams_are_ended, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(DoS1_control_silent_streams_stay, bed_setup_control,
+                                        bed_teardown),
         cmocka_unit_test_setup_teardown(a_call_waits_for_its_key, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(streams_wait_too_and_nothing_is_lost, bed_setup,
                                         bed_teardown),

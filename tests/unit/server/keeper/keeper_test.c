@@ -1,7 +1,10 @@
 /* The keeper in this process: verbs, key files, rotation. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "crypto/labelled.h"
@@ -281,6 +284,35 @@ static void failed_rotation_changes_nothing(void **state)
     keeper_close(k);
 }
 
+/* The disk is full in the middle of the file: in a process of its own, whose files may not grow. */
+static void a_full_disk_changes_nothing(void **state)
+{
+    (void)state;
+    struct keeper *k = fresh_file();
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct rlimit little = {100, 100};
+        struct public_key was, is;
+        (void)signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &little) != 0 ||
+            !err_is_ok(keeper_public(k, KEEPER_LOG, &was)) ||
+            keeper_rotate(k, KEEPER_LOG).code != ERR_IO ||
+            !err_is_ok(keeper_public(k, KEEPER_LOG, &is)) || memcmp(was.data, is.data, 32) != 0)
+            _exit(1);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    char left[128];
+    struct stat st;
+    snprintf(left, sizeof left, "%s.new", path);
+    assert_int_not_equal(stat(left, &st), 0);
+    keeper_close(k);
+    assert_ok(open_it(path, &k));
+    keeper_close(k);
+}
+
 static void init_overwrites_nothing(void **state)
 {
     (void)state;
@@ -404,6 +436,7 @@ int main(void)
         cmocka_unit_test(rotation_keeps_old_references_opening),
         cmocka_unit_test(rotation_of_signers),
         cmocka_unit_test(failed_rotation_changes_nothing),
+        cmocka_unit_test(a_full_disk_changes_nothing),
         cmocka_unit_test(init_overwrites_nothing),
         cmocka_unit_test(files_that_are_refused),
         cmocka_unit_test(damaged_files_are_refused),

@@ -235,6 +235,27 @@ static void a_killed_child(void **state)
     assert_int_equal(b.len, 0);
 }
 
+/* One that says nothing is given up after a while, and does not keep the server from ending. */
+static void a_stopped_child(void **state)
+{
+    (void)state;
+    struct keeper *far = spawned();
+    struct public_key key;
+    assert_int_equal(kill(child_pid(), SIGSTOP), 0);
+    uint64_t start_us = clock_monotonic_us(&clock_system);
+    keeper_close(far);
+    assert_in_range(clock_monotonic_us(&clock_system) - start_us, 1000000, 8000000);
+    far = spawned();
+    assert_int_equal(kill(child_pid(), SIGSTOP), 0);
+    start_us = clock_monotonic_us(&clock_system);
+    assert_err(keeper_public(far, KEEPER_LOG, &key), KEEPER_GONE);
+    assert_in_range(clock_monotonic_us(&clock_system) - start_us, 9000000, 20000000);
+    assert_err(keeper_public(far, KEEPER_LOG, &key), KEEPER_GONE); /* at once */
+    keeper_close(far);
+    assert_true(clock_monotonic_us(&clock_system) - start_us < 22000000);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 /* What a terminal or a service manager sends to the whole group: it outlives the server's drain. */
 static void signals_do_not_end_it(void **state)
 {
@@ -539,6 +560,13 @@ static void malformed_requests(void **state)
         assert_false(err_is_ok(err));
         buf_clear(&reply);
     }
+    /* more references than a frame may name; one less is answered */
+    static uint8_t many[1 + FRAME_REFS_MAX + 1] = {FRAME_OPEN_REFS};
+    assert_err(frame_answer(k, bytes_of(many, sizeof many), &reply), WIRE_LIMIT);
+    buf_clear(&reply);
+    assert_ok(frame_answer(k, bytes_of(many, sizeof many - 1), &reply));
+    assert_int_equal(reply.len, 2 + 2 * FRAME_REFS_MAX);
+    buf_clear(&reply);
     /* an unknown signer is an answer, not nonsense */
     static const uint8_t who[] = {FRAME_PUBLIC, 200};
     assert_ok(frame_answer(k, bytes_of(who, sizeof who), &reply));
@@ -571,6 +599,7 @@ int main(void)
         cmocka_unit_test(both_forms_agree),
         cmocka_unit_test(rotation),
         cmocka_unit_test(a_killed_child),
+        cmocka_unit_test(a_stopped_child),
         cmocka_unit_test(signals_do_not_end_it),
         cmocka_unit_test(files_that_are_refused),
         cmocka_unit_test(many_threads),

@@ -184,14 +184,14 @@ static void q4_on_the_stream(void **state)
     assert_int_equal(l.drained, 1);
     assert_int_equal(l.drained_up_to, 10);
     qlistener_ack(&l, 6);
-    qworld_settle(&w);
+    qworld_run_ms(&w, DESK_ACK_MS);
     assert_int_equal(qclient_rows(&alice), 4);
     qlistener_ack(&l, 5);
     qlistener_ack(&l, 6);
-    qworld_settle(&w);
+    qworld_run_ms(&w, DESK_ACK_MS);
     assert_int_equal(qclient_rows(&alice), 4);
     qlistener_ack(&l, UINT64_MAX);
-    qworld_settle(&w);
+    qworld_run_ms(&w, DESK_ACK_MS);
     assert_int_equal(qclient_rows(&alice), 0);
     /* what comes now was not delivered when that was said */
     qlistener_close(&l);
@@ -215,6 +215,24 @@ static void q4_mark_outlives_the_stream(void **state)
     qlistener_close(&l);
     assert_int_equal(qclient_dequeue(&alice, 10, 0, NULL, NULL), HEARTH_OK);
     assert_int_equal(qclient_rows(&alice), 0);
+}
+
+/* Acknowledged, and hung up before the desk had gathered it. */
+static void q4_acknowledged_last_thing(void **state)
+{
+    (void)state;
+    struct qlistener l = {0};
+    for (uint64_t i = 1; i <= 10; i++)
+        assert_int_equal(qref_send(&to_alice, i, 100), QUEUE_OK);
+    qlisten(&l, &alice, 0);
+    qlistener_ack(&l, 4);
+    qworld_run_ms(&w, DESK_ACK_MS); /* the delivered mark is stored */
+    assert_int_equal(qclient_rows(&alice), 6);
+    qlistener_ack(&l, 8);
+    qworld_settle(&w);
+    assert_int_equal(qclient_rows(&alice), 6); /* not yet */
+    qlistener_close(&l);
+    assert_int_equal(qclient_rows(&alice), 2);
 }
 
 /* More than one transaction deletes. */
@@ -303,6 +321,34 @@ static void q5_between_read_and_sleep(void **state)
     }
 }
 
+/* A wake-up while a read is under way makes another read follow: the first may have run before what
+ * the wake-up is about was committed. */
+static void q5_woken_while_reading(void **state)
+{
+    (void)state;
+    struct qlistener l = {0};
+    qlisten(&l, &alice, 0);
+    struct desk *desk = w.queue->desks->first;
+    for (int woken = 0; woken < 2; woken++) {
+        uint64_t before = store_stats(queue_store(w.queue)).reads;
+        uint64_t client = desk->all->client;
+        assert_true(desks_wake(w.queue->desks, client));
+        while (loop_step(w.loop))
+            ;
+        w.fake.now_us += DESK_TICK_MS * 1000;
+        while (loop_step(w.loop))
+            ;
+        assert_int_equal(desk->reads, 1);
+        if (woken == 1)
+            assert_true(desks_wake(w.queue->desks, client));
+        while (loop_step(w.loop))
+            ;
+        qworld_run_ms(&w, DESK_TICK_MS);
+        assert_int_equal(store_stats(queue_store(w.queue)).reads - before, 1 + woken);
+    }
+    qlistener_close(&l);
+}
+
 static void q6_the_newer_listener_fences_the_older(void **state)
 {
     (void)state;
@@ -338,10 +384,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(q4_acknowledges_exactly, setup, teardown),
         cmocka_unit_test_setup_teardown(q4_on_the_stream, setup, teardown),
         cmocka_unit_test_setup_teardown(q4_mark_outlives_the_stream, setup, teardown),
+        cmocka_unit_test_setup_teardown(q4_acknowledged_last_thing, setup, teardown),
         cmocka_unit_test_setup_teardown(q4_many_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(acknowledgement_of_anothers_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(q5_listener_missing_a_wake_up, setup, teardown),
         cmocka_unit_test_setup_teardown(q5_between_read_and_sleep, setup, teardown),
+        cmocka_unit_test_setup_teardown(q5_woken_while_reading, setup, teardown),
         cmocka_unit_test_setup_teardown(q6_the_newer_listener_fences_the_older, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,8 @@
 // Its faults that are worked around here, never by our code: external_pub without its length (both ways), ECDSA keys
 // compressed, unmerged_leaves judged by equality when it joins (such a joiner is taken out again), Updates not offered,
 // no path for a lone GroupContextExtensions (so only ours commit these), a removed member whose leaf an Add of the same
-// commit takes does not see that it was removed.
+// commit takes does not see that it was removed, one DeriveSecret too many for the commit_secret when the root is not on
+// the filtered direct path (RFC 9420 12.4.1 takes the last path secret there is; so no half of the tree is emptied).
 "use strict";
 const assert = require("assert");
 const path = require("path");
@@ -147,6 +148,16 @@ class Member {
     return ts.mlsExporter(this.state.keySchedule.exporterSecret, label, new Uint8Array(context), length, this.cs);
   }
   context() { return this.state.groupContext; }
+  halfEmpty(gone) { // the left half of the tree once these names are; the right one is cut off
+    const left = [];
+    this.state.ratchetTree.forEach((node, index) => {
+      if (node?.nodeType === "leaf" && !gone.includes(Buffer.from(node.leaf.credential.identity).toString()))
+        left.push(index / 2);
+    });
+    let width = 1;
+    while (width <= Math.max(...left)) width *= 2;
+    return width > 1 && Math.min(...left) >= width / 2;
+  }
   free() {}
 }
 

@@ -84,6 +84,10 @@ class World {
   last(member, touched) { // of its kind
     return !this.members.some((m) => m !== member && m.ours === member.ours && !touched.has(m));
   }
+  halfEmpty(gone) {
+    const names = [...gone, ...this.ghosts].map((m) => m.name);
+    return this.members.find((m) => m.halfEmpty)?.halfEmpty(names) ?? false;
+  }
   async add(joiners) {
     const joiner = this.member();
     joiners.push(joiner);
@@ -94,6 +98,7 @@ class World {
     const victims = this.members.filter((m) => !touched.has(m) && !this.last(m, touched));
     if (victims.length < 2) return null;
     const victim = pick(victims);
+    if (this.halfEmpty([...touched, victim].filter((m) => m.leaving || m === victim))) return null;
     touched.add(victim);
     victim.leaving = true;
     tally.removes++;
@@ -141,6 +146,7 @@ class World {
     const touched = new Set(), joiners = [], references = [], values = [];
     for (let n = below(4); n > 0; n--) await this.referenced(touched, joiners, references);
     const free = this.members.filter((m) => !touched.has(m));
+    const stuck = this.halfEmpty(this.members.filter((m) => m.leaving)); // ghosts must stay then
     const sweepers = this.ghosts.length > 0 && this.peer.oneKind ? free.filter((m) => m.ours) : free;
     const committer = pick(sweepers.length > 0 ? sweepers : free);
     touched.add(committer);
@@ -151,7 +157,7 @@ class World {
           (committer.ours || !this.peer.oneKind || values.every((v) => v.kind === p.kind))) values.push(p);
       else this.takeBack(p, touched, joiners);
     }
-    if (sweepers.includes(committer))
+    if (sweepers.includes(committer) && !stuck)
       for (const ghost of this.ghosts.splice(0)) values.push({ kind: "remove", name: ghost.name });
     if (committer.ours && chance(10)) {
       tally.extensions++; // required_capabilities: basic credentials
