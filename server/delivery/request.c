@@ -254,7 +254,7 @@ static void write_now(struct request *r)
     struct err err = ERR_OK;
     if (r->once_id != NULL) {
         size_t len = protobuf_c_message_get_packed_size(r->out);
-        uint8_t *room = buf_extend(&r->answer, len);
+        uint8_t *room = len > 0 ? buf_extend(&r->answer, len) : NULL;
         if (room != NULL)
             (void)protobuf_c_message_pack(r->out, room);
         err = buf_check(&r->answer);
