@@ -25,7 +25,7 @@ static void perform(const struct drecord *record, const struct sig_key *key)
         return;
     struct dsigner signer = {.id = record->id, .key = key};
     if ((record->caller == REQUEST_MEMBER || record->caller == REQUEST_JOINER) &&
-        record->id.len <= REQUEST_ID_MAX_BYTES)
+        record->id.len > 0 && record->id.len <= REQUEST_ID_MAX_BYTES) /* else no header holds it */
         signer.kind = (enum request_caller)record->caller;
     enum hearth_code code = dw_call(&w, name_of(record->endpoint), &signer, in);
     if (getenv("HEARTH_TRACE") != NULL)
