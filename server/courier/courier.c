@@ -65,6 +65,7 @@ void courier_fail(struct domain *d)
     atomic_fetch_add(&c->failures, 1);
     d->failures++;
     d->due_us = courier_now_us(c) + backoff_us(courier_backoff(d), d->failures, c->env->rng);
+    courier_arm(d, d->due_us);
     give_up_count(d);
 }
 

@@ -7,8 +7,9 @@
  * domain's rows are read in order without a second index.
  *
  * outbox_domain.newest is the last row put there, so that the courier finds out who has something
- * new by one look at an index, however many peers there are. What waits of a payload is counted
- * apart from its body, because changing a row writes it anew with all its pages.
+ * new by one look at an index, however many peers there are; those of one payload have the same.
+ * What waits of a payload is counted apart from its body, because changing a row writes it anew
+ * with all its pages.
  */
 #ifndef SERVER_OUTBOX_SQL_H
 #define SERVER_OUTBOX_SQL_H
@@ -18,7 +19,7 @@
     "INSERT INTO outbox_number (id, next) VALUES (1, 1);"                                          \
     "CREATE TABLE outbox_domain (id INTEGER PRIMARY KEY, prf BLOB NOT NULL UNIQUE, name BLOB NOT " \
     "NULL, newest BIGINT NOT NULL);"                                                               \
-    "CREATE INDEX outbox_domain_newest ON outbox_domain (newest);"                                 \
+    "CREATE INDEX outbox_domain_newest ON outbox_domain (newest, id);"                             \
     "CREATE TABLE outbox_payload (id INTEGER PRIMARY KEY, waiting BIGINT NOT NULL);"               \
     "CREATE TABLE outbox_body (id INTEGER PRIMARY KEY, body BLOB NOT NULL);"                       \
     "CREATE TABLE outbox_row (id INTEGER PRIMARY KEY, payload BIGINT NOT NULL, bytes BIGINT NOT "  \
@@ -34,8 +35,9 @@
         {"outbox_body", "INSERT INTO outbox_body (id, body) VALUES ($1, $2)"},                    \
         {"outbox_row",                                                                            \
          "INSERT INTO outbox_row (id, payload, bytes, day, sealed) VALUES ($1, $2, $3, $4, $5)"}, \
-        {"outbox_new", "SELECT id, prf, name, newest FROM outbox_domain WHERE newest > $1 "       \
-                       "ORDER BY newest LIMIT $2"},                                               \
+        {"outbox_new",                                                                            \
+         "SELECT id, prf, name, newest FROM outbox_domain WHERE (newest, id) > ($1, $2) "         \
+         "ORDER BY newest, id LIMIT $3"},                                                         \
         {"outbox_rows", "SELECT id, payload, bytes, day, sealed FROM outbox_row "                 \
                         "WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3"},                        \
         {"outbox_get_body", "SELECT body FROM outbox_body WHERE id = $1"},                        \

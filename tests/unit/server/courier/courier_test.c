@@ -480,6 +480,28 @@ static void body_waits_for_its_last_row(void **state)
     world_close(w);
 }
 
+/* All of them have the same newest row: a look takes 64 at a time. */
+static void one_payload_to_a_hundred_domains(void **state)
+{
+    (void)state;
+    static struct putting p;
+    char name[32];
+    struct cworld *w = start(19);
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(name, sizeof name, "peer%d.test", i);
+        (void)world_peer(w, name);
+    }
+    putting_begin(&p, w);
+    for (size_t i = 1; i <= 100; i++)
+        putting_to(&p, i, 1, false, 0);
+    putting_end(&p);
+    world_settle(w);
+    for (size_t i = 1; i <= 100; i++)
+        assert_int_equal(place_check(&w->places[i]), 1);
+    assert_empty(w);
+    world_close(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -501,6 +523,7 @@ int main(void)
         cmocka_unit_test(rows_without_a_wake_up_are_found),
         cmocka_unit_test(rows_that_come_meanwhile_follow),
         cmocka_unit_test(body_waits_for_its_last_row),
+        cmocka_unit_test(one_payload_to_a_hundred_domains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
