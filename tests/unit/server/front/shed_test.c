@@ -390,6 +390,41 @@ static void what_frees_resources_is_never_shed(void **state)
     assert_int_equal(anonymous(), HEARTH_OK);
 }
 
+/* A handler that keeps the loop busy for so long. */
+static uint64_t busy_ms;
+
+static enum hearth_code slow_handler(struct world *w, struct hearth_call *call,
+                                     const Bench__EchoRequest *in, Bench__EchoReply *out)
+{
+    w->clock.now_us += busy_ms * 1000;
+    return bed_handler(w, call, in, out);
+}
+
+/* One call after the other, each keeping the loop busy. */
+static void busy(uint64_t each_ms)
+{
+    busy_ms = each_ms;
+    for (int i = 0; i < 60; i++)
+        (void)bed_call(&bed.callers[0], NULL);
+    busy_ms = 0;
+}
+
+static void a_lagging_loop_sheds(void **state)
+{
+    (void)state;
+    bed.w.handler = slow_handler;
+    busy(150);
+    assert_int_equal(front_rung(bed.front), FRONT_CALM); /* a timer is late by what is over 100 */
+    busy(250);
+    assert_int_equal(front_rung(bed.front), FRONT_CAREFUL);
+    busy(350);
+    assert_int_equal(front_rung(bed.front), FRONT_GUARDED);
+    assert_int_equal(anonymous(), HEARTH_RESOURCE_EXHAUSTED);
+    live_on(10, 60);
+    assert_int_equal(front_rung(bed.front), FRONT_CALM);
+    assert_int_equal(anonymous(), HEARTH_OK);
+}
+
 /* A second client, beside the one that is there. */
 static enum hearth_code newcomer(struct hearth_channel **ret_channel)
 {
@@ -500,6 +535,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(overload_sheds_by_rungs, setup_loaded, teardown_loaded),
         cmocka_unit_test_setup_teardown(what_frees_resources_is_never_shed, setup_loaded_dequeue,
                                         teardown_loaded),
+        cmocka_unit_test_setup_teardown(a_lagging_loop_sheds, setup_loaded, teardown_loaded),
         cmocka_unit_test_setup_teardown(no_connections_at_the_top, setup_loaded, teardown_loaded),
         cmocka_unit_test_setup_teardown(idle_connections_go_sooner, setup_loaded, teardown_loaded),
         cmocka_unit_test_setup_teardown(closed_without_calls_opens_again, setup_loaded,
