@@ -266,3 +266,4 @@ hearth_test(crash_hearthd COMMAND hearthd_crash $<TARGET_FILE:hearthd> --cycles 
 hearth_fuzz(front_admission USES server_front test_rpc test_server lib::cmocka)
 hearth_fuzz(delivery_calls USES test_delivery)
 hearth_program(delivery_seeds SOURCES tests/fuzz/delivery_seeds.c USES test_delivery) # writes the seeds of this one
+hearth_program(outbox_bench SOURCES tests/bench/outbox_bench.c USES server_courier test_support)
