@@ -46,6 +46,8 @@ struct err queue_open(struct front_env *env, const struct queue_options *options
         q->options.store.cache_kib = CACHE_KIB;
     q->limits = front_limits(env->front);
     q->refs = 1;
+    q->opened_s = queue_now_s(q);
+    q->opened_us = clock_monotonic_us(env->clock);
     struct err err = load_keys(q);
     if (err_is_ok(err))
         err = desks_new(q, options->tick_ms, &q->desks);
