@@ -195,7 +195,8 @@ file(GLOB auth_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/suppo
 add_library(test_auth STATIC EXCLUDE_FROM_ALL ${auth_support_sources})
 target_link_libraries(test_auth PUBLIC server_auth server_keeper test_server net test_support)
 hearth_unit_tests(server_auth server/auth test_auth)
-target_link_options(unit_server_auth_handle_test PRIVATE -Wl,--wrap=listeners_wake)
+target_link_options(unit_server_auth_handle_test PRIVATE -Wl,--wrap=listeners_wake
+  -Wl,--wrap=listeners_put -Wl,--wrap=hearth_loop_post)
 # The courier with a queue service and peers that are models.
 file(GLOB courier_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/courier/*.c)
 add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
@@ -263,3 +264,6 @@ else()
 endif()
 hearth_test(crash_hearthd COMMAND hearthd_crash $<TARGET_FILE:hearthd> --cycles ${hearthd_cycles} SECONDS 500 LABELS crash)
 hearth_fuzz(front_admission USES server_front test_rpc test_server lib::cmocka)
+hearth_fuzz(delivery_calls USES test_delivery)
+hearth_program(delivery_seeds SOURCES tests/fuzz/delivery_seeds.c USES test_delivery) # writes the seeds of this one
+hearth_program(outbox_bench SOURCES tests/bench/outbox_bench.c USES server_courier test_support)

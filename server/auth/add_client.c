@@ -77,7 +77,7 @@ static void reply(struct auth_job *job)
 static void then(struct auth_job *job)
 {
     struct add_job *a = (struct add_job *)job;
-    auth_log_then_reply(job, a->key_set);
+    auth_log_then_reply(job, a->key_set, true);
 }
 
 static struct err prepare(struct add_job *a, const Hearth__V1__AddClientRequest *in)

@@ -54,6 +54,9 @@ CHECKED struct err auth_open(struct front_env *env, const struct auth_options *o
 CHECKED struct err auth_add(struct auth *auth, struct hearth_server *server);
 void auth_close(struct auth *auth); /* after the server */
 struct store *auth_store(struct auth *auth);
+/* With a log: offers it what it may not have got before a crash, a few at a time; after the start
+ * and now and then. On the loop's thread. */
+void auth_log_resume(struct auth *auth, struct hearth_loop *loop);
 /* One run of the expiries (invitations 7 d, unused accounts 24 h, handles 180 d, offers 30 d,
  * packages at their end, reports 90 d, stored answers 7 d): a bounded piece of work, waited for;
  * true: there is more. Also asks for the next signing credential when the current one would end

@@ -78,6 +78,6 @@ struct err client_set_store(struct store_txn *txn, const struct auth *auth, stru
     buf_clear(&user->key_set);
     buf_append_bytes(&user->key_set, next);
     TRY(buf_check(&user->key_set));
-    TRY(label_set_version(txn, auth, set.label, set.version));
+    TRY(label_advance(txn, auth, &set, next));
     return user_update(txn, auth, user);
 }

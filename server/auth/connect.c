@@ -104,7 +104,7 @@ static void reply_fetch(struct auth_job *job)
 static void then_fetch(struct auth_job *job)
 {
     struct fetch_job *f = (struct fetch_job *)job;
-    auth_log_then_reply(job, buf_view(&f->key_set));
+    auth_log_then_reply(job, buf_view(&f->key_set), false);
 }
 
 static enum hearth_code begin_fetch(struct auth *auth, struct hearth_call *call,

@@ -16,7 +16,7 @@ static struct err end_user(struct store_txn *txn, const struct delete_job *d,
     struct key_set set;
     TRY(client_set_next(buf_view(&user->key_set), d->key_set, &change));
     TRY(key_set_parse(d->key_set, &set));
-    TRY(label_set_version(txn, auth, set.label, set.version));
+    TRY(label_advance(txn, auth, &set, d->key_set));
     return user_delete(txn, auth, user, d->job.now_s);
 }
 
@@ -44,7 +44,7 @@ static void then(struct auth_job *job)
 {
     struct delete_job *d = (struct delete_job *)job;
     revocations_changed(job->auth);
-    auth_log_then_reply(job, d->key_set);
+    auth_log_then_reply(job, d->key_set, true);
 }
 
 AUTH_HANDLER(delete_user, DeleteUser)

@@ -56,7 +56,7 @@ static struct err create(struct store_txn *txn, struct auth_job *job)
         return ERR(AUTH_HANDLE_TAKEN);
     TRY(check_chain(txn, h, &set));
     TRY(handle_delete(txn, h->id)); /* one that is over, but still there */
-    TRY(label_set_version(txn, auth, set.label, set.version));
+    TRY(label_advance(txn, auth, &set, h->key_set));
     struct handle handle = {.expires_day = expiry(auth, job->now_s)};
     memcpy(handle.id, h->id, AUTH_ID_BYTES);
     memcpy(handle.key, h->key.data, CREDENTIAL_KEY_BYTES);
@@ -81,7 +81,7 @@ static void reply_created(struct auth_job *job)
 static void then_created(struct auth_job *job)
 {
     struct handle_job *h = (struct handle_job *)job;
-    auth_log_then_reply(job, h->key_set);
+    auth_log_then_reply(job, h->key_set, true);
 }
 
 /* The key set names the handle's one key, under which the request itself is verified: whoever asks
@@ -159,36 +159,31 @@ AUTH_HANDLER(refresh_handle, RefreshHandle)
 
 /* ---- DeleteHandle */
 
-static struct err end_chain(struct bytes current, const struct handle_job *h, uint32_t *ret_version)
+static struct err end_chain(struct bytes current, const struct handle_job *h,
+                            const struct key_set *after)
 {
-    struct key_set before, after;
+    struct key_set before;
     if (!err_is_ok(key_set_parse(current, &before)))
         return ERR(STORE_CORRUPT);
-    TRY(key_set_parse(h->key_set, &after));
-    if (after.version != before.version + 1)
+    if (after->version != before.version + 1)
         return ERR(AUTH_LABEL_VERSION);
-    if (after.reset || after.client_count != 0 || after.recovery_key.len != 0)
+    if (!is_label_of(after, h->hash) || after->reset || after->client_count != 0 ||
+        after->recovery_key.len != 0)
         return ERR(KEY_SET);
-    *ret_version = after.version;
-    return key_set_verify(&after, &before);
+    return key_set_verify(after, &before);
 }
 
 static struct err give_up(struct store_txn *txn, struct auth_job *job)
 {
     const struct handle_job *h = (struct handle_job *)job;
     struct handle handle = {0};
-    struct buf label = BUF_INIT;
-    uint32_t version = 0;
+    struct key_set set;
+    TRY(key_set_parse(h->key_set, &set));
     TRY(handle_load(txn, job->auth, h->id, job->now_s, &handle));
-    struct err err = end_chain(buf_view(&handle.key_set), h, &version);
+    struct err err = end_chain(buf_view(&handle.key_set), h, &set);
     handle_clear(&handle);
     TRY(err);
-    handle_label(h->hash, &label);
-    err = buf_check(&label);
-    if (err_is_ok(err))
-        err = label_set_version(txn, job->auth, buf_view(&label), version);
-    buf_clear(&label);
-    TRY(err);
+    TRY(label_advance(txn, job->auth, &set, h->key_set));
     return handle_delete(txn, h->id);
 }
 
@@ -206,7 +201,7 @@ static void then_given_up(struct auth_job *job)
 {
     struct handle_job *h = (struct handle_job *)job;
     listeners_wake(job->auth->listeners, h->id); /* it finds that there is no handle any more */
-    auth_log_then_reply(job, h->key_set);
+    auth_log_then_reply(job, h->key_set, true);
 }
 
 AUTH_HANDLER(delete_handle, DeleteHandle)

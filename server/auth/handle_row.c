@@ -17,12 +17,6 @@ void handle_id(const struct auth *auth, struct bytes hash, uint8_t ret_id[AUTH_I
     auth_id(auth, "handle", hash, ret_id);
 }
 
-void handle_label(struct bytes hash, struct buf *ret_label)
-{
-    wire_write_u8(ret_label, KEY_SET_LABEL_HANDLE);
-    wire_write_fixed(ret_label, hash);
-}
-
 static struct err parse(struct bytes plain, struct handle *handle)
 {
     struct wire_reader r = wire_reader_of(plain);

@@ -82,17 +82,21 @@ struct err auth_map_u64(struct stmt *row, void *arg);
 CHECKED struct err auth_run_by_id(struct store_txn *txn, enum auth_statement statement,
                                   const uint8_t id[AUTH_ID_BYTES]);
 
+/* ---- log.c: labels and the log */
+
 /* Last version of a label, which outlives user and handle as it does in the log. NOT_FOUND. */
 CHECKED struct err label_version(struct store_txn *txn, const struct auth *auth, struct bytes label,
                                  uint64_t *ret_version);
-CHECKED struct err label_set_version(struct store_txn *txn, const struct auth *auth,
-                                     struct bytes label, uint64_t version);
+/* The set, as it came in key_set, is its label's last version, and waits for the log. */
+CHECKED struct err label_advance(struct store_txn *txn, const struct auth *auth,
+                                 const struct key_set *set, struct bytes key_set);
 
 /* ---- job.c: one call and its transaction */
 
 /* It holds all it needs: its call may end at any time (client gone, server ending), and the job
  * goes on without. */
 struct auth_job {
+    size_t size;
     struct auth *auth;        /* a reference */
     struct hearth_call *call; /* NULL: nobody waits any more */
     struct hearth_loop *loop;
@@ -112,6 +116,8 @@ struct auth_job {
     uint8_t body_hash[REQUEST_BODY_HASH_BYTES];
     struct buf scope;
     struct buf answer;
+    struct bytes logs; /* the key set that the log is asked to take */
+    bool logs_commit;
     const struct auth_receipt *receipt; /* in reply after auth_log_then_reply() */
     bool frees;
     bool repeated;
@@ -129,8 +135,9 @@ enum hearth_code auth_job_read(struct auth_job *job);
 enum hearth_code auth_job_fail(struct auth_job *job, struct err err);
 /* Answers where somebody waits, and ends the job. */
 void auth_job_reply(struct auth_job *job, void (*reply)(struct auth_job *job));
-/* The same when the log has the key set, which lives as long as the job. */
-void auth_log_then_reply(struct auth_job *job, struct bytes key_set);
+/* The same when the log has the key set, which lives as long as the job; also when nobody waits for
+ * the answer any more. commit: it was label_advance()d by this job. */
+void auth_log_then_reply(struct auth_job *job, struct bytes key_set, bool commit);
 /* The call has been answered, or is answered by the handler's return. */
 void auth_job_end(struct auth_job *job);
 /* Takes one of the caller's bucket, or ends the call and says how. */
@@ -256,8 +263,6 @@ CHECKED struct err handle_load(struct store_txn *txn, const struct auth *auth,
                                struct handle *ret_handle);
 CHECKED struct err handle_insert(struct store_txn *txn, const struct auth *auth,
                                  const struct handle *handle);
-/* 0x02 || hash */
-void handle_label(struct bytes hash, struct buf *ret_label);
 /* The call is signed as this handle. */
 CHECKED struct err handle_caller(const struct auth *auth, struct hearth_call *call,
                                  struct bytes hash, uint8_t ret_id[AUTH_ID_BYTES]);

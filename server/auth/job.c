@@ -62,6 +62,7 @@ void *auth_job_new(struct auth *auth, struct hearth_call *call, size_t size,
     if (job == NULL)
         return NULL;
     auth_ref(auth);
+    job->size = size;
     job->auth = auth;
     job->call = call;
     job->loop = hearth_call_loop(call);
@@ -89,6 +90,7 @@ void auth_job_end(struct auth_job *job)
     buf_clear(&job->scope);
     buf_clear(&job->answer);
     arena_clear(&job->arena);
+    bytes_wipe(job, job->size);
     free(job);
     auth_unref(auth);
 }
@@ -201,37 +203,4 @@ enum hearth_code auth_take_principal(struct hearth_call *call, enum limit limit)
 {
     const uint64_t principal = front_caller(call)->principal;
     return front_limit(call, limit, bytes_of(&principal, sizeof principal), 1);
-}
-
-/* ---- the log */
-
-static void logged_done(void *arg, struct err result, const struct auth_receipt *receipt)
-{
-    struct auth_job *job = arg;
-    if (!err_is_ok(result)) {
-        (void)auth_job_fail(job, result); /* it is committed: a repeat asks the log again */
-        return;
-    }
-    job->receipt = receipt;
-    auth_job_reply(job, job->reply);
-}
-
-/* Also when nobody waits for the answer any more: what is committed goes to the log. */
-void auth_log_then_reply(struct auth_job *job, struct bytes key_set)
-{
-    static const struct auth_receipt none;
-    const struct auth_log *log = job->auth->options.log;
-    struct key_set set;
-    struct err err = log != NULL ? key_set_parse(key_set, &set) : ERR_OK;
-    if (!err_is_ok(err) || log == NULL)
-        logged_done(job, err, &none);
-    else
-        log->append(log->self, set.label, set.version, key_set, job->loop, logged_done, job);
-}
-
-void auth_receipt_out(const struct auth_receipt *receipt, Hearth__V1__LogReceipt *ret_receipt)
-{
-    hearth__v1__log_receipt__init(ret_receipt);
-    ret_receipt->checkpoint = auth_out(receipt->checkpoint);
-    ret_receipt->proof = auth_out(receipt->proof);
 }

@@ -91,19 +91,14 @@ static struct err effect(struct store_txn *txn, struct auth_job *job)
     if (!r->permitted)
         return ERR(AUTH_PERMIT);
     TRY(spend(txn, r));
-    struct buf label = BUF_INIT;
+    struct key_set set;
     uint64_t version = 0;
-    user_label(r->user, &label);
-    struct err err = buf_check(&label);
+    TRY(key_set_parse(r->key_set, &set));
     /* A label that ever was is never given again: its versions are in the log. */
-    if (err_is_ok(err))
-        err = label_version(txn, job->auth, buf_view(&label), &version);
-    if (err.code == ERR_NOT_FOUND)
-        err = label_set_version(txn, job->auth, buf_view(&label), 0);
-    else if (err_is_ok(err))
-        err = ERR(AUTH_PERMIT);
-    buf_clear(&label);
-    TRY(err);
+    struct err err = label_version(txn, job->auth, set.label, &version);
+    if (err.code != ERR_NOT_FOUND)
+        return err_is_ok(err) ? ERR(AUTH_PERMIT) : err;
+    TRY(label_advance(txn, job->auth, &set, r->key_set));
     struct user user = {0};
     struct client client = {0};
     err = put_user(txn, r, &user);
@@ -194,7 +189,7 @@ static void then(struct auth_job *job)
     struct register_job *r = (struct register_job *)job;
     if (!job->repeated)
         count(r);
-    auth_log_then_reply(job, r->key_set);
+    auth_log_then_reply(job, r->key_set, true);
 }
 
 static struct err prepare(struct register_job *r, const Hearth__V1__RegisterUserRequest *in)

@@ -61,7 +61,7 @@ static void then(struct auth_job *job)
 {
     struct remove_job *m = (struct remove_job *)job;
     revocations_changed(job->auth);
-    auth_log_then_reply(job, m->key_set);
+    auth_log_then_reply(job, m->key_set, true);
 }
 
 AUTH_HANDLER(remove_client, RemoveClient)

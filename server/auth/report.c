@@ -16,11 +16,21 @@ static struct err map_count(struct stmt *row, void *arg)
     return stmt_row_check(row);
 }
 
+/* The row as associated data. */
+enum { PLACE_BYTES = 8 };
+static struct bytes place_of(uint64_t number, uint8_t room[PLACE_BYTES])
+{
+    for (int i = 0; i < PLACE_BYTES; i++)
+        room[i] = (uint8_t)(number >> (56 - 8 * i));
+    return bytes_of(room, PLACE_BYTES);
+}
+
 static struct err insert(struct store_txn *txn, const struct auth *auth, struct bytes report,
                          uint64_t number, uint64_t day)
 {
     struct buf sealed = BUF_INIT;
-    struct err err = auth_seal(auth, "report", bytes_of(&number, sizeof number), report, &sealed);
+    uint8_t room[PLACE_BYTES];
+    struct err err = auth_seal(auth, "report", place_of(number, room), report, &sealed);
     if (err_is_ok(err)) {
         struct stmt *s = stmt_use(txn, REPORT_INSERT);
         stmt_bind_u64(s, 1, number);
@@ -81,9 +91,10 @@ static struct err map_report(struct stmt *row, void *arg)
     struct read_report *r = arg;
     struct bytes sealed = stmt_blob(row, 0);
     uint64_t number = stmt_u64(row, 1);
+    uint8_t room[PLACE_BYTES];
     r->day = stmt_u64(row, 2);
     TRY(stmt_row_check(row));
-    TRY(auth_unseal(r->auth, "report", bytes_of(&number, sizeof number), sealed, r->b));
+    TRY(auth_unseal(r->auth, "report", place_of(number, room), sealed, r->b));
     r->number = number;
     return ERR_OK;
 }

@@ -62,27 +62,6 @@ struct err auth_run_by_id(struct store_txn *txn, enum auth_statement statement,
     return stmt_run(s, NULL);
 }
 
-struct err label_version(struct store_txn *txn, const struct auth *auth, struct bytes label,
-                         uint64_t *ret_version)
-{
-    uint8_t id[AUTH_ID_BYTES];
-    auth_id(auth, "label", label, id);
-    struct stmt *s = stmt_use(txn, LABEL_FIND);
-    stmt_bind_blob(s, 1, bytes_of(id, sizeof id));
-    return stmt_first(s, auth_map_u64, ret_version);
-}
-
-struct err label_set_version(struct store_txn *txn, const struct auth *auth, struct bytes label,
-                             uint64_t version)
-{
-    uint8_t id[AUTH_ID_BYTES];
-    auth_id(auth, "label", label, id);
-    struct stmt *s = stmt_use(txn, LABEL_PUT);
-    stmt_bind_blob(s, 1, bytes_of(id, sizeof id));
-    stmt_bind_u64(s, 2, version);
-    return stmt_run(s, NULL);
-}
-
 uint64_t auth_now_s(const struct auth *auth)
 {
     return clock_unix_ms(auth->env->clock) / 1000;

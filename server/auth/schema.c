@@ -6,7 +6,8 @@
  * AUTH_ROWS. What a user is tied to by its own row (name, key set, profile) is inside the seal.
  * Handles, packages and offers know no user, nor do invitations, puzzles and reports (P4).
  *
- * label: last version of every key set label there ever was, as the log commits to it. user.unused_
+ * label: last version of every key set label there ever was, as the log commits to it. waiting: key
+ * sets that the log has not said to have, under the same id. user.unused_
  * hour: when it was made while no client of it has called, then 0. client.seen_month: 0 until the
  * first call. profile.shown: 0 staged, 1 fetched by index. handle.next_offer: the last number
  * given.
@@ -14,6 +15,8 @@
 static const struct store_migration migrations[] = {
     {1,
      "CREATE TABLE label (id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;"
+     "CREATE TABLE waiting (id BLOB NOT NULL, version INTEGER NOT NULL, sealed BLOB NOT NULL,"
+     " PRIMARY KEY (id, version)) WITHOUT ROWID;"
      "CREATE TABLE user (id BLOB NOT NULL PRIMARY KEY, sealed BLOB NOT NULL,"
      " unused_hour INTEGER NOT NULL) WITHOUT ROWID;"
      "CREATE INDEX user_unused ON user (unused_hour);"
@@ -50,6 +53,12 @@ static const struct stmt_row statements[] = {
     [LABEL_FIND] = {"label_find", "SELECT version FROM label WHERE id = $1"},
     [LABEL_PUT] = {"label_put", "INSERT INTO label (id, version) VALUES ($1, $2)"
                                 " ON CONFLICT (id) DO UPDATE SET version = excluded.version"},
+
+    [WAITING_PUT] = {"waiting_put", "INSERT INTO waiting (id, version, sealed)"
+                                    " VALUES ($1, $2, $3) ON CONFLICT (id, version) DO NOTHING"},
+    [WAITING_DROP] = {"waiting_drop", "DELETE FROM waiting WHERE id = $1 AND version = $2"},
+    [WAITING_LIST] = {"waiting_list", "SELECT sealed, id FROM waiting ORDER BY id, version"
+                                      " LIMIT 16"},
 
     [USER_FIND] = {"user_find", "SELECT sealed FROM user WHERE id = $1"},
     [USER_INSERT] = {"user_insert", "INSERT INTO user (id, sealed, unused_hour)"

@@ -7,6 +7,9 @@
 enum auth_statement {
     LABEL_FIND,
     LABEL_PUT,
+    WAITING_PUT,
+    WAITING_DROP,
+    WAITING_LIST,
     USER_FIND,
     USER_INSERT,
     USER_UPDATE,

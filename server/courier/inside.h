@@ -19,8 +19,8 @@ enum {
     COURIER_COUNT_US = 10000000, /* a backlog is counted that often */
     COURIER_GIVE_UP_ROWS = 128,  /* in one transaction */
 };
-#define COURIER_TRUST_US UINT64_C(3600000000) /* a domain without rows is remembered for so long \
-                                               */
+/* a domain without rows is remembered for so long */
+#define COURIER_TRUST_US UINT64_C(3600000000)
 
 /* A batch with what its way needs; one of its arrays is filled. */
 struct parcel {
@@ -80,7 +80,8 @@ struct courier {
     bool unarmed;            /* a domain could not be armed */
     struct domain **domains; /* by id; NULL: none */
     uint64_t domain_cap;
-    uint64_t seen; /* rows up to here were heard of */
+    uint64_t seen;    /* rows up to here were heard of, and of the last payload up to ... */
+    uint64_t seen_id; /* ... this domain */
     bool looking, look_again;
     unsigned slots, doubted_slots;
     struct domain *ready_first, **ready_last;

@@ -13,7 +13,7 @@ struct found {
 
 struct look_job {
     struct courier *courier;
-    uint64_t after;
+    uint64_t after, after_id;
     struct found found[LOOK_DOMAINS];
     size_t count;
 };
@@ -47,7 +47,8 @@ static struct err run_look(struct store_txn *txn, void *arg)
     struct look_job *job = arg;
     struct stmt *s = stmt_use(txn, job->courier->options.outbox.statements + OUTBOX_NEW);
     stmt_bind_u64(s, 1, job->after);
-    stmt_bind_u64(s, 2, LOOK_DOMAINS);
+    stmt_bind_u64(s, 2, job->after_id);
+    stmt_bind_u64(s, 3, LOOK_DOMAINS);
     return stmt_each(s, map_found, job);
 }
 
@@ -114,6 +115,7 @@ static void on_looked(void *arg, struct err result)
             break;
         }
         c->seen = f->newest;
+        c->seen_id = f->id;
         d->newest = f->newest;
         if (d->failures > 0 || d->held.count > 0 || d->under_way != NULL)
             give_up_count(d);
@@ -137,6 +139,7 @@ void look(struct courier *c)
         return; /* the timer looks again */
     job->courier = c;
     job->after = c->seen;
+    job->after_id = c->seen_id;
     c->looking = err_is_ok(courier_read(c, 0, run_look, on_looked, job));
     if (!c->looking)
         job_free(job);

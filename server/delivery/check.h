@@ -19,7 +19,10 @@ struct send_ok {
 CHECKED struct err send_check(const struct request *r, const struct send_in *in,
                               struct send_ok *ret_ok);
 
-/* A member was heard: writes the month into its leaf, and the state, if it is another one. */
+/* A member was heard: writes the month into its leaf, and the state, if it is another one. Each
+ * leaf's months begin on a day of their own, given by its pseudonym, so that a large group does not
+ * write its state a thousand times on one day; what is written is at most a month behind, which
+ * access_is_silent() allows for. Gives way where others change the state at the same time. */
 CHECKED struct err request_touch(struct request *r);
 
 #endif

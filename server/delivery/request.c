@@ -239,15 +239,26 @@ static void written(void *arg, struct err result)
     request_free(r);
 }
 
+/* What was opened and made of it, which is megabytes in large groups, is not needed to write. */
+static void let_state_go(struct request *r)
+{
+    r->leaf = NULL;
+    group_state_clear(&r->state);
+    for (size_t i = 0; i < r->kept_count; i++)
+        buf_clear(&r->kept[i]);
+    r->kept_count = 0;
+}
+
 static void write_now(struct request *r)
 {
     struct err err = ERR_OK;
     if (r->once_id != NULL) {
         size_t len = protobuf_c_message_get_packed_size(r->out);
-        uint8_t *room = buf_extend(&r->answer, len);
+        uint8_t *room = len > 0 ? buf_extend(&r->answer, len) : NULL;
         if (room != NULL)
             (void)protobuf_c_message_pack(r->out, room);
         err = buf_check(&r->answer);
+        let_state_go(r);
     }
     if (err_is_ok(err))
         err = submit(r, true, (uint32_t)(2 + r->fanout.row_count), run_write, written);

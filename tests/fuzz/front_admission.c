@@ -13,6 +13,7 @@ struct shot {
     struct caller *who;
     uint32_t number; /* its nonce, and its body */
     int64_t time_off_ms;
+    uint64_t time_ms; /* it was signed for; 0: not yet */
     uint8_t at, with; /* a byte of the header, changed */
     bool is_signed, right;
     struct hearth_client_call *call;
@@ -27,6 +28,7 @@ static struct {
     uint8_t pending_who[WAITING];
     unsigned waiting;
     uint64_t memory;
+    bool set_back; /* the wall clock was: then a replay may pass once more (front.h) */
 } f;
 
 static uint8_t next(void)
@@ -59,7 +61,7 @@ static enum hearth_code handle(struct world *w, struct hearth_call *call,
     if (callers == 1 << REQUEST_QUEUE_CLIENT) {
         must(caller->verified && shot->is_signed && shot->right);
         must(bytes_equal(caller->id, shot->who->id));
-        must(f.handled[number]++ == 0); /* a nonce once */
+        must(f.handled[number]++ == 0 || f.set_back); /* a nonce once */
     } else {
         must(!caller->verified && caller->kind == 0);
     }
@@ -109,10 +111,12 @@ static enum hearth_code sign(struct hearth_client_call *call,
         return HEARTH_OK;
     memcpy(nonce, &shot->number, sizeof shot->number);
     hash_once(&hash_sha256, bytes_of(message, len), &hash);
+    if (shot->time_ms == 0)
+        shot->time_ms = clock_unix_ms(&bed.clock) + (uint64_t)shot->time_off_ms;
     struct request_auth auth = {.kind = REQUEST_QUEUE_CLIENT,
                                 .id = shot->who->id,
                                 .audience = bytes_str(DOMAIN),
-                                .time_ms = clock_unix_ms(&bed.clock) + (uint64_t)shot->time_off_ms,
+                                .time_ms = shot->time_ms,
                                 .nonce = nonce};
     must(err_is_ok(
         request_auth_sign(&header, &auth, bytes_str(endpoint->path), hash.data, &shot->who->key)));
@@ -224,9 +228,12 @@ static void act(void)
     case 6:
         load_limits();
         break;
-    case 7:
-        bed.w.clock.unix_base_ms += (uint64_t)((int8_t)next()) * 1000;
+    case 7: {
+        int8_t seconds = (int8_t)next();
+        bed.w.clock.unix_base_ms += (uint64_t)(int64_t)seconds * 1000;
+        f.set_back = f.set_back || seconds < 0;
         break;
+    }
     default:
         shoot(next());
     }

@@ -4,9 +4,14 @@
 
 void person_init(struct person *p, struct auth_world *w)
 {
-    *p = (struct person){.world = w};
+    person_init_at(p, w, AUTH_WORLD_DOMAIN);
+}
+
+void person_init_at(struct person *p, struct auth_world *w, const char *domain)
+{
+    *p = (struct person){.world = w, .domain = domain, .index_bytes = 32};
     assert_ok(rng_fill(&w->rng, p->uuid, sizeof p->uuid));
-    const struct domain_name name = {p->uuid, bytes_str(AUTH_WORLD_DOMAIN)};
+    const struct domain_name name = {p->uuid, bytes_str(domain)};
     domain_name_write(&p->user, &name);
     (void)person_add_device(p);
     p->devices[0].in_set = true;
@@ -27,7 +32,7 @@ struct device *person_add_device(struct person *p)
     assert_true(p->device_count < PERSON_CLIENTS);
     struct device *d = &p->devices[p->device_count++];
     assert_ok(rng_fill(&w->rng, d->uuid, sizeof d->uuid));
-    const struct client_id id = {{p->uuid, bytes_str(AUTH_WORLD_DOMAIN)}, d->uuid};
+    const struct client_id id = {{p->uuid, bytes_str(p->domain)}, d->uuid};
     client_id_write(&d->name, &id);
     caller_init(&d->caller, REQUEST_CLIENT, buf_view(&d->name), AUTH_WORLD_DOMAIN, &w->clock,
                 &w->rng);
@@ -95,6 +100,10 @@ void person_key_set(struct person *p, uint32_t version, const struct device *by,
         .reset = faults->reset,
     };
     fill_clients(p, added, faults, &set);
+    if (faults->changes_other)
+        set.clients[bytes_equal(set.clients[0].client_id, bytes_of(added->uuid, 16))].added_ms++;
+    if (faults->recovery_key)
+        set.recovery_key = caller_public_key(&p->devices[0].caller);
     if (by != NULL && !faults->unsigned_by_old) {
         keys[signers] = &by->caller.key;
         ids[signers++] = bytes_of(by->uuid, 16);
@@ -115,6 +124,7 @@ enum hearth_code person_register_with(struct person *p, const uint8_t code[16],
                                       Hearth__V1__RegisterUserResponse **out)
 {
     struct buf request = BUF_INIT, set = BUF_INIT;
+    uint8_t index[32];
     Hearth__V1__RegisterUserRequest in = HEARTH__V1__REGISTER_USER_REQUEST__INIT;
     Hearth__V1__RegistrationPermit permit = HEARTH__V1__REGISTRATION_PERMIT__INIT;
     Hearth__V1__Idempotency id = HEARTH__V1__IDEMPOTENCY__INIT;
@@ -127,6 +137,11 @@ enum hearth_code person_register_with(struct person *p, const uint8_t code[16],
     in.permit = &permit;
     in.credential_request = auth_data(buf_view(&request));
     in.key_set = auth_data(buf_view(&set));
+    if (p->profile != NULL) {
+        memset(index, 0x77, sizeof index);
+        in.profile = auth_data(bytes_str(p->profile));
+        in.profile_index = auth_data(bytes_of(index, p->index_bytes));
+    }
     enum hearth_code result =
         auth_world_call(p->world, NULL, "RegisterUser", &in.base, (ProtobufCMessage **)out);
     buf_clear(&request);

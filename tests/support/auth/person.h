@@ -21,15 +21,19 @@ struct device {
 
 struct person {
     struct auth_world *world;
+    const char *domain;
     uint8_t uuid[16];
     struct buf user; /* UserId */
     struct device devices[PERSON_CLIENTS];
     size_t device_count;
-    uint32_t version; /* of the set the server has */
-    uint8_t next_id;  /* of idempotency ids */
+    uint32_t version;    /* of the set the server has */
+    uint8_t next_id;     /* of idempotency ids */
+    const char *profile; /* to register with, under an index of 0x77s; or NULL */
+    size_t index_bytes;  /* [32] */
 };
 
 void person_init(struct person *p, struct auth_world *w);
+void person_init_at(struct person *p, struct auth_world *w, const char *domain);
 void person_clear(struct person *p);
 /* A further device with a key, not in the set. */
 struct device *person_add_device(struct person *p);
@@ -37,7 +41,7 @@ struct device *person_add_device(struct person *p);
 /* What may be wrong with a KeySet. */
 struct set_faults {
     bool reset, wrong_label, wrong_version, unsigned_by_old, unsigned_by_new, other_key, extra,
-        no_authority;
+        no_authority, changes_other, recovery_key;
 };
 /* The next version with exactly the devices that are `in_set`; signed by those that are new and by
  * `by` (NULL: the first that was in the set before). Appends. */

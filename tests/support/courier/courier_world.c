@@ -2,12 +2,14 @@
 
 #include <stdio.h>
 
+#include "support/failing.h"
+
 static const struct stmt_row world_statements[] = {
     {"report", "INSERT INTO report (notice, why) VALUES ($1, $2)"},
     {"reports", "SELECT notice, why FROM report ORDER BY id"},
     {"rows", "SELECT (SELECT COUNT(*) FROM outbox_row), (SELECT COUNT(*) FROM outbox_payload), "
              "(SELECT COUNT(*) FROM outbox_body), (SELECT COUNT(*) FROM outbox_domain)"},
-    {"age", "UPDATE outbox_row SET day = day - $1"},
+    {"rewind", "UPDATE outbox_number SET next = next - $1"},
     {"damage", "UPDATE outbox_row SET sealed = $1 WHERE id = (SELECT MIN(id) FROM outbox_row)"},
     OUTBOX_STATEMENTS,
 };
@@ -68,7 +70,9 @@ static struct answer *answer_new(struct cworld *w, struct place *p, size_t count
                                  void (*done)(void *, struct err, const enum queue_outcome *),
                                  void *arg)
 {
+    test_pause_failing();
     struct answer *a = calloc(1, sizeof *a);
+    test_resume_failing();
     assert_non_null(a);
     *a = (struct answer){.w = w, .place = p, .count = count, .done = done, .arg = arg};
     assert_true(count >= 1 && count <= BATCH_ROWS);
@@ -86,7 +90,9 @@ static struct err send_answer(struct answer *a)
         a->next = a->w->hanging;
         a->w->hanging = a;
     } else {
+        test_pause_failing();
         assert_true(hearth_loop_post(a->w->loop, give_answer, a));
+        test_resume_failing();
     }
     return ERR_OK;
 }

@@ -5,7 +5,7 @@
 
 #include "crypto/hash.h"
 #include "seal/request_auth.h"
-#include "server/delivery/delivery_inside.h"
+#include "server/delivery/group_store.h"
 #include "support/failing.h"
 
 static struct dworld *the_world; /* for queue_accept */
@@ -115,8 +115,7 @@ static void start_services(struct dworld *w)
 {
     struct courier_options courier = {
         .peers = {peer_deliver, w}, .loop = w->loop, .refused = delivery_refused};
-    struct front_options front = {0};
-    assert_ok(front_new(&w->env, &front, &w->front));
+    assert_ok(front_new(&w->env, &w->front_options, &w->front));
     w->interceptor = front_interceptor(w->front);
     w->options.store.mode = STORE_INLINE;
     w->options.store.clock = &w->clock;
@@ -234,6 +233,29 @@ struct delivery_stats dw_stats(struct dworld *w)
     return stats;
 }
 
+struct reading {
+    struct dworld *w;
+    const uint8_t *key;
+    uint64_t version;
+};
+
+static struct err read_version(struct store_txn *txn, void *arg)
+{
+    struct reading *r = arg;
+    struct buf plain = BUF_INIT;
+    struct err err = group_store_load(txn, r->w->delivery, buf_view(&r->w->group_id), r->key,
+                                      &plain, &r->version);
+    buf_clear(&plain);
+    return err;
+}
+
+uint64_t dw_version(struct dworld *w, const uint8_t state_key[STATE_KEY_BYTES])
+{
+    struct reading r = {w, state_key, 0};
+    assert_ok(store_call_read(delivery_store(w->delivery), read_version, &r));
+    return r.version;
+}
+
 void dw_limit(struct dworld *w, const char *name, uint64_t value)
 {
     assert_ok(limits_set(front_limits(w->front), name, value));
@@ -326,6 +348,33 @@ static const struct hearth_endpoint *endpoint_of(const char *name)
     return NULL;
 }
 
+static void record(struct buf *b, const struct hearth_endpoint *endpoint,
+                   const struct dsigner *signer, const ProtobufCMessage *in)
+{
+    size_t len = protobuf_c_message_get_packed_size(in);
+    wire_write_u8(b, (uint8_t)(endpoint - hearth_delivery_descriptor.endpoints));
+    wire_write_u8(b, signer != NULL ? (uint8_t)signer->kind : 0);
+    wire_write_vector(b, signer != NULL ? signer->id : bytes_of(NULL, 0));
+    wire_write_varint(b, len);
+    uint8_t *room = len > 0 ? buf_extend(b, len) : NULL;
+    if (room != NULL)
+        (void)protobuf_c_message_pack(in, room);
+}
+
+bool dw_record_read(struct bytes *in, struct drecord *ret_record)
+{
+    struct wire_reader r = wire_reader_of(*in);
+    uint8_t rpc = wire_read_u8(&r);
+    ret_record->caller = wire_read_u8(&r);
+    ret_record->id = wire_read_vector(&r);
+    ret_record->request = wire_read_vector(&r);
+    if (!err_is_ok(wire_reader_check(&r)) || rpc >= hearth_delivery_descriptor.endpoint_count)
+        return false;
+    ret_record->endpoint = &hearth_delivery_descriptor.endpoints[rpc];
+    *in = bytes_of(r.at, wire_reader_left(&r));
+    return true;
+}
+
 void dw_begin(struct dworld *w, const char *name, const struct dsigner *signer,
               const ProtobufCMessage *in)
 {
@@ -336,6 +385,8 @@ void dw_begin(struct dworld *w, const char *name, const struct dsigner *signer,
         c->signer = *signer;
     c->signer.w = w;
     struct hearth_call_options options = {.signer = {sign, &c->signer}, .no_retry = true};
+    if (w->recording != NULL)
+        record(w->recording, endpoint_of(name), signer, in);
     assert_non_null(hearth_channel_start(w->channel, endpoint_of(name), &options, in, on_done, c));
 }
 

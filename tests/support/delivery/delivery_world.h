@@ -77,6 +77,9 @@ struct dworld {
     struct front *front;
     struct hearth_interceptor interceptor;
     struct delivery_options options;
+    struct front_options front_options;
+    /* every call is written here, where it is not NULL: dw_record_read */
+    struct buf *recording;
     struct delivery *delivery;
     struct courier *courier;
     struct hearth_server *server;
@@ -103,6 +106,8 @@ void dw_settle(struct dworld *w);
 void dw_pass_s(struct dworld *w, uint64_t seconds);
 /* Rows now. */
 struct delivery_stats dw_stats(struct dworld *w);
+/* How often the group's state was written, as whoever has the key sees it. */
+uint64_t dw_version(struct dworld *w, const uint8_t state_key[STATE_KEY_BYTES]);
 /* A row of limit.def. */
 void dw_limit(struct dworld *w, const char *name, uint64_t value);
 
@@ -130,6 +135,17 @@ enum hearth_code dw_call(struct dworld *w, const char *name, const struct dsigne
 void dw_begin(struct dworld *w, const char *name, const struct dsigner *signer,
               const ProtobufCMessage *in);
 enum hearth_code dw_wait(struct dworld *w);
+
+/* What recordings and the inputs of fuzz_delivery_calls consist of:
+ *     struct { uint8 rpc; uint8 caller; opaque id<V>; opaque request<V>; } Record;
+ * rpc counts the endpoints of the service. False at the end, or where it can't be read. */
+struct drecord {
+    const struct hearth_endpoint *endpoint;
+    uint8_t caller;
+    struct bytes id;
+    struct bytes request;
+};
+bool dw_record_read(struct bytes *in, struct drecord *ret_record);
 
 /* Fields of messages, in the world's arena. */
 Hearth__V1__GroupAccess *dw_access(struct dworld *w, const uint8_t state_key[STATE_KEY_BYTES]);

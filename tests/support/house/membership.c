@@ -533,6 +533,48 @@ enum hearth_code membership_leave(struct membership *m)
     return code;
 }
 
+static void remove_others(const struct membership *m, struct buf *proposals, size_t *count)
+{
+    const struct public_group *p = group_public(m->group);
+    struct leaf_node leaf;
+    for (uint32_t i = 0; i < p->tree.width; i++)
+        if (i != group_own_leaf(m->group) && public_group_leaf(p, i, &leaf)) {
+            assert_true(*count < PROPOSALS_MAX);
+            proposal_write(&proposals[(*count)++],
+                           &(struct proposal){.type = PROPOSAL_REMOVE, .remove = i});
+        }
+}
+
+enum hearth_code membership_delete(struct membership *m)
+{
+    struct resident_id id;
+    struct access access;
+    struct commit_output output = {0};
+    struct buf proposals[PROPOSALS_MAX] = {0};
+    struct bytes views[PROPOSALS_MAX];
+    size_t count = 0;
+    Hearth__V1__DeleteGroupRequest in = HEARTH__V1__DELETE_GROUP_REQUEST__INIT;
+    struct mls_client client = own_package_client(m->resident, &m->self);
+    remove_others(m, proposals, &count);
+    for (size_t i = 0; i < count; i++)
+        views[i] = buf_view(&proposals[i]);
+    const struct commit_options options = {
+        .proposals = views, .proposal_count = count, .force_path = true};
+    assert_ok(group_commit(m->group, &client, &options, &output));
+    resident_id(m->resident, &id);
+    access_of(m, &access);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.commit = resident_data(buf_view(&output.commit));
+    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
+                                          "DeleteGroup", &in.base, NULL);
+    group_drop_pending(m->group);
+    commit_output_clear(&output);
+    for (size_t i = 0; i < count; i++)
+        buf_clear(&proposals[i]);
+    return code;
+}
+
 /* ---- resync */
 
 /* The GroupInfo of the epoch that a pending external commit leads to: of a copy that is there. */

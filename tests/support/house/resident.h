@@ -169,6 +169,8 @@ enum hearth_code membership_commit_end(struct committing *c);
 void membership_send_begin(struct membership *m, uint32_t message, struct resident_request *q);
 enum hearth_code membership_leave(struct membership *m);
 enum hearth_code membership_resync(struct membership *m);
+/* By a commit that removes everybody else; ours is over, too, then. */
+enum hearth_code membership_delete(struct membership *m);
 struct bytes membership_group_id(const struct membership *m);
 
 /* Fetches and opens what waits, `most` items at a time (0: as many as there are), acknowledging

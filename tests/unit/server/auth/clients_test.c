@@ -70,7 +70,8 @@ static void MitM3_versions_are_signed_by_clients(void **state)
     const struct set_faults faults[] = {
         {.unsigned_by_old = true}, {.unsigned_by_new = true},
         {.reset = true},           {.reset = true, .unsigned_by_old = true},
-        {.wrong_label = true},     {.other_key = true}};
+        {.wrong_label = true},     {.other_key = true},
+        {.changes_other = true},   {.recovery_key = true}};
     struct device *first = &p.devices[0], *second = person_add_device(&p);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         assert_int_equal(person_add_client(&p, first, second, &faults[i]), HEARTH_INVALID_ARGUMENT);
@@ -213,6 +214,9 @@ static void the_last_client_can_not_be_removed(void **state)
 {
     (void)state;
     uint8_t id[16] = {1};
+    struct device *stranger = person_add_device(&p);
+    uint8_t id2[16] = {2};
+    assert_int_equal(person_remove_client(&p, &p.devices[0], stranger, id2), HEARTH_NOT_FOUND);
     assert_int_equal(person_remove_client(&p, &p.devices[0], &p.devices[0], id),
                      HEARTH_INVALID_ARGUMENT);
     p.devices[0].in_set = true;

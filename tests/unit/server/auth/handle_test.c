@@ -13,6 +13,25 @@ void __wrap_listeners_wake(struct auth_listeners *listeners, const uint8_t *hand
         __real_listeners_wake(listeners, handle);
 }
 
+/* The post that fences an older listener likewise. */
+struct listener;
+static bool lose_fence, in_put;
+void __real_listeners_put(struct auth_listeners *listeners, struct listener *l);
+void __wrap_listeners_put(struct auth_listeners *listeners, struct listener *l);
+void __wrap_listeners_put(struct auth_listeners *listeners, struct listener *l)
+{
+    in_put = lose_fence;
+    __real_listeners_put(listeners, l);
+    in_put = false;
+}
+
+bool __real_hearth_loop_post(struct hearth_loop *loop, void (*fn)(void *arg), void *arg);
+bool __wrap_hearth_loop_post(struct hearth_loop *loop, void (*fn)(void *arg), void *arg);
+bool __wrap_hearth_loop_post(struct hearth_loop *loop, void (*fn)(void *arg), void *arg)
+{
+    return !in_put && __real_hearth_loop_post(loop, fn, arg);
+}
+
 static struct auth_world w;
 static struct owner o;
 static const uint8_t id1[16] = {1}, id2[16] = {2}, id3[16] = {3};
@@ -377,6 +396,25 @@ static void Q6_one_listener(void **state)
     auth_stream_close(&b);
 }
 
+/* Q6: a fence that could not be posted for lack of memory is found out within a second; until then
+ * the older one is woken no more. */
+static void Q6_a_lost_fence(void **state)
+{
+    (void)state;
+    struct auth_stream a, b;
+    owner_listen(&o, &a);
+    lose_fence = true;
+    owner_listen(&o, &b);
+    lose_fence = false;
+    assert_false(a.done);
+    auth_world_run_ms(&w, 1100);
+    assert_true(a.done);
+    assert_int_equal(a.code, HEARTH_ABORTED);
+    assert_false(b.done);
+    auth_stream_close(&a);
+    auth_stream_close(&b);
+}
+
 /* Q5: what is in the store without any wake-up is found within a second. */
 static void Q5_no_lost_wake_up(void **state)
 {
@@ -396,6 +434,31 @@ static void Q5_no_lost_wake_up(void **state)
     auth_world_run_ms(&w, 1100);
     assert_int_equal(s.count, 1);
     auth_stream_close(&c);
+    auth_stream_close(&s);
+}
+
+static void a_listener_starts_once(void **state)
+{
+    (void)state;
+    struct auth_stream s;
+    auth_stream_open(&w, &o.caller, "ListenHandle", &s);
+    owner_ack(&s, 1);
+    assert_int_equal(s.code, HEARTH_INVALID_ARGUMENT);
+    auth_stream_close(&s);
+    Hearth__V1__ListenHandleRequest in = HEARTH__V1__LISTEN_HANDLE_REQUEST__INIT;
+    Hearth__V1__ListenHandleStart start = HEARTH__V1__LISTEN_HANDLE_START__INIT;
+    start.handle_hash = auth_data(bytes_of(o.hash, 32));
+    in.step_case = HEARTH__V1__LISTEN_HANDLE_REQUEST__STEP_START;
+    in.start = &start;
+    owner_listen(&o, &s);
+    auth_stream_send(&s, &in.base);
+    assert_int_equal(s.code, HEARTH_INVALID_ARGUMENT);
+    auth_stream_close(&s);
+    owner_listen(&o, &s);
+    hearth_client_call_half_close(s.call); /* enough */
+    auth_world_settle(&w);
+    assert_true(s.done);
+    assert_int_equal(s.code, HEARTH_OK);
     auth_stream_close(&s);
 }
 
@@ -494,7 +557,9 @@ int main(void)
         TEST(Q4_offers_are_delivered_and_acknowledged),
         TEST(Q4_not_beyond_what_was_delivered),
         TEST(Q6_one_listener),
+        TEST(Q6_a_lost_fence),
         TEST(Q5_no_lost_wake_up),
+        TEST(a_listener_starts_once),
         TEST(a_slow_listener_gets_all),
         TEST(the_listeners_handle_goes),
         TEST(only_the_owner_listens),

@@ -113,8 +113,62 @@ static void answers_wait_for_the_log(void **state)
     auth_world_end(&w);
 }
 
+/* What was committed when the machine went down reaches the log afterwards, and is then forgotten.
+ * The log may still answer to the service that was. */
+static void a_crash_before_the_log_has_it(void **state)
+{
+    (void)state;
+    struct owner o;
+    struct auth_call c;
+    struct buf set = BUF_INIT;
+    const uint8_t id_bytes[16] = {1};
+    Hearth__V1__CreateHandleRequest in = HEARTH__V1__CREATE_HANDLE_REQUEST__INIT;
+    Hearth__V1__Idempotency id = HEARTH__V1__IDEMPOTENCY__INIT;
+    the_log = (struct log){0};
+    auth_world_init(&w);
+    auth_world_use_vfs(&w, "log");
+    w.options.log = &door;
+    auth_world_start(&w, false);
+    owner_init(&o, &w, 0x51);
+    owner_key_set(&o, 0, 1, false, &set);
+    id.id = auth_data(bytes_of(id_bytes, 16));
+    in.idempotency = &id;
+    in.handle_hash = auth_data(bytes_of(o.hash, 32));
+    in.key_set = auth_data(buf_view(&set));
+    auth_world_begin(&w, &o.caller, "CreateHandle", &in.base, &c);
+    auth_world_settle(&w);
+    assert_int_equal(the_log.asked, 1);
+    const struct log before = the_log;
+    the_log.done = NULL;
+    auth_world_restart(&w, true);
+    assert_true(c.done);
+    assert_int_equal(the_log.asked, 1);
+    auth_log_resume(w.auth, w.loop);
+    auth_world_settle(&w);
+    assert_int_equal(the_log.asked, 2);
+    assert_int_equal(the_log.version, 0);
+    assert_int_equal(the_log.label.data[0], KEY_SET_LABEL_HANDLE);
+    assert_memory_equal(the_log.label.data + 1, o.hash, 32);
+    answer(ERR(TIMEOUT)); /* not yet */
+    auth_log_resume(w.auth, w.loop);
+    auth_world_settle(&w);
+    assert_int_equal(the_log.asked, 3);
+    answer(ERR_OK);
+    auth_log_resume(w.auth, w.loop);
+    auth_world_settle(&w);
+    assert_int_equal(the_log.asked, 3);
+    const struct auth_receipt none = {0};
+    before.done(before.arg, ERR_OK, &none);
+    auth_call_clear(&c);
+    buf_clear(&set);
+    buf_clear(&the_log.label);
+    owner_clear(&o);
+    auth_world_end(&w);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(answers_wait_for_the_log)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(answers_wait_for_the_log),
+                                       cmocka_unit_test(a_crash_before_the_log_has_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -189,6 +189,68 @@ static void key_set_must_be_the_clients_first(void **state)
     person_clear(&a);
 }
 
+static void a_profile_comes_with_its_index(void **state)
+{
+    (void)state;
+    struct person a, b;
+    struct buf got = BUF_INIT;
+    auth_world_start(&w, false);
+    person_init(&a, &w);
+    a.profile = "hello";
+    a.index_bytes = 31;
+    assert_int_equal(person_register(&a), HEARTH_INVALID_ARGUMENT);
+    a.index_bytes = 32;
+    assert_int_equal(person_register(&a), HEARTH_OK);
+    assert_int_equal(world_get_profile(&w, 0x77, &got), HEARTH_OK);
+    test_assert_bytes(buf_view(&got), bytes_str("hello"));
+    /* an index in use is refused like anything else, and the invitation stays */
+    person_init(&b, &w);
+    b.profile = "mine";
+    assert_int_equal(person_register(&b), HEARTH_PERMISSION_DENIED);
+    assert_int_equal(counts().users, 1);
+    assert_int_equal(counts().invitations, 2);
+    assert_int_equal(world_get_profile(&w, 0x77, &got), HEARTH_OK);
+    test_assert_bytes(buf_view(&got), bytes_str("hello"));
+    buf_clear(&got);
+    person_clear(&a);
+    person_clear(&b);
+}
+
+static void other_domains_register_elsewhere(void **state)
+{
+    (void)state;
+    struct person a;
+    auth_world_start(&w, false);
+    person_init_at(&a, &w, "b.test");
+    assert_int_equal(person_register(&a), HEARTH_INVALID_ARGUMENT);
+    /* nor is a client of theirs known here */
+    assert_int_equal(person_list(&a, &a.devices[0], NULL), HEARTH_UNAUTHENTICATED);
+    person_clear(&a);
+}
+
+/* DoS2: what everybody shares is not used up by what is refused. */
+static void DoS2_the_shared_bucket(void **state)
+{
+    (void)state;
+    struct person a, b;
+    const uint8_t bad[16] = {0xba};
+    auth_world_start(&w, false);
+    assert_ok(limits_set(front_limits(w.front), "REGISTER_ALL", 1));
+    person_init(&a, &w);
+    person_init(&b, &w);
+    for (uint8_t i = 0; i < 5; i++) {
+        const uint8_t id[16] = {0xbb, i};
+        assert_int_equal(person_register_with(&a, bad, id, NULL, NULL), HEARTH_PERMISSION_DENIED);
+    }
+    assert_int_equal(person_register(&a), HEARTH_OK);
+    assert_int_equal(person_register(&b), HEARTH_RESOURCE_EXHAUSTED);
+    assert_int_equal(counts().invitations, 1);
+    w.fake.now_us += 60 * 1000000;
+    assert_int_equal(person_register(&b), HEARTH_OK);
+    person_clear(&a);
+    person_clear(&b);
+}
+
 /* DoS2: six an hour for one source, and a control without limits. */
 static void DoS2_registrations_of_one_source(void **state)
 {
@@ -240,6 +302,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(invitation_expires, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals_are_alike, setup, teardown),
         cmocka_unit_test_setup_teardown(key_set_must_be_the_clients_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_profile_comes_with_its_index, setup, teardown),
+        cmocka_unit_test_setup_teardown(other_domains_register_elsewhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(DoS2_the_shared_bucket, setup, teardown),
         cmocka_unit_test_setup_teardown(DoS2_registrations_of_one_source, setup, teardown),
         cmocka_unit_test_setup_teardown(DoS2_control_has_no_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(closed_house_takes_nobody, setup, teardown),

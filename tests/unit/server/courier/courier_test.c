@@ -95,6 +95,37 @@ static void numbers_never_begin_anew(void **state)
     world_close(w);
 }
 
+static struct err run_rewind(struct store_txn *txn, void *arg)
+{
+    struct stmt *s = stmt_use(txn, S_REWIND);
+    stmt_bind_u64(s, 1, *(const uint64_t *)arg);
+    return stmt_run(s, NULL);
+}
+
+/* A backup that is older than what the queues have seen: by a little, and by a day. */
+static void numbers_go_on_after_a_backup_was_restored(void **state)
+{
+    (void)state;
+    struct cworld *w = start(20);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 20; i++)
+            put_one(w, 0, 1, false, 0);
+        world_settle(w);
+        uint64_t back = round == 0 ? 30 : 3 * OUTBOX_NUMBERS_GAP;
+        if (round == 1)
+            w->fake.now_us += UINT64_C(86400000000);
+        assert_ok(store_call(w->store, run_rewind, &back));
+        world_kill(w, false, 0);
+        world_open(w);
+        for (int i = 0; i < 20; i++)
+            put_one(w, 0, 1, false, 0);
+        world_settle(w);
+        assert_int_equal(w->places[0].repeats, 0);
+        assert_int_equal(place_check(&w->places[0]), 40 * (round + 1));
+    }
+    world_close(w);
+}
+
 static void payload_larger_than_a_batch_goes_alone(void **state)
 {
     (void)state;
@@ -480,11 +511,34 @@ static void body_waits_for_its_last_row(void **state)
     world_close(w);
 }
 
+/* All of them have the same newest row: a look takes 64 at a time. */
+static void one_payload_to_a_hundred_domains(void **state)
+{
+    (void)state;
+    static struct putting p;
+    char name[32];
+    struct cworld *w = start(19);
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(name, sizeof name, "peer%d.test", i);
+        (void)world_peer(w, name);
+    }
+    putting_begin(&p, w);
+    for (size_t i = 1; i <= 100; i++)
+        putting_to(&p, i, 1, false, 0);
+    putting_end(&p);
+    world_settle(w);
+    for (size_t i = 1; i <= 100; i++)
+        assert_int_equal(place_check(&w->places[i]), 1);
+    assert_empty(w);
+    world_close(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_go_once_in_order_and_leave_nothing),
         cmocka_unit_test(numbers_never_begin_anew),
+        cmocka_unit_test(numbers_go_on_after_a_backup_was_restored),
         cmocka_unit_test(payload_larger_than_a_batch_goes_alone),
         cmocka_unit_test(bounds_of_a_payload_hold),
         cmocka_unit_test(image_names_no_peer_and_no_reference),
@@ -501,6 +555,7 @@ int main(void)
         cmocka_unit_test(rows_without_a_wake_up_are_found),
         cmocka_unit_test(rows_that_come_meanwhile_follow),
         cmocka_unit_test(body_waits_for_its_last_row),
+        cmocka_unit_test(one_payload_to_a_hundred_domains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,6 +115,23 @@ static void leaves(void **state)
     assert_int_equal(public_group_member_count(group_public(a->group)), 2);
 }
 
+/* The hot path writes no state, but for the month in which a member was heard. */
+static void sending_leaves_the_state_alone(void **state)
+{
+    (void)state;
+    three();
+    uint64_t version = dw_version(&w, a->state_key);
+    for (int i = 0; i < 5; i++)
+        expect(dw_say(a, "x"));
+    assert_int_equal(dw_version(&w, a->state_key), version);
+    w.fake.unix_base_ms += (uint64_t)61 * 86400 * 1000;
+    for (int i = 0; i < 5; i++)
+        expect(dw_say(a, "x"));
+    assert_int_equal(dw_version(&w, a->state_key), version + 1);
+    expect(dw_commit(a, &(struct dcommit){0}));
+    assert_int_equal(dw_version(&w, a->state_key), version + 2);
+}
+
 static void nobody_leaves_alone(void **state)
 {
     (void)state;
@@ -473,6 +490,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(adds_and_removes_in_one_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(leaves, setup, teardown),
         cmocka_unit_test_setup_teardown(resyncs, setup, teardown),
+        cmocka_unit_test_setup_teardown(sending_leaves_the_state_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_leaves_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(sends_a_large_commit_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(bounds_what_waits_for_joiners, setup, teardown),

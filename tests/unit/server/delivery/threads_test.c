@@ -32,7 +32,7 @@ static struct err insert(struct store_txn *txn, void *sealed)
     return group_store_insert(txn, delivery, buf_view(&group_id), sealed, delivery_now_s(delivery));
 }
 
-/* Senders need leaves only. One month behind, so that everybody's first message writes the state,
+/* Senders need leaves only. Months behind, so that everybody's first message writes the state,
  * and they get into each other's way. */
 static void store_group(void)
 {
@@ -46,7 +46,7 @@ static void store_group(void)
         struct bytes pseudonym = bytes_of(pseudonyms[i], PSEUDONYM_BYTES);
         struct leaf_entry leaf = {
             .index = i,
-            .month = month_of(delivery_now_s(delivery)) - 1,
+            .month = month_of(delivery_now_s(delivery)) - 3,
             .signature_key = public_key_view(&keys[i].public_key),
             .pseudonym = pseudonym,
             .user_pseudonym = pseudonym,

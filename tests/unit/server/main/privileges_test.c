@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,10 +15,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "server/keeper/keeper.h"
+#include "server/main/notifier.h"
 #include "server/main/privileges.h"
 #include "support/test.h"
 
@@ -109,6 +112,59 @@ static void use_network(void)
     close(callee);
 }
 
+/* As the notifier's library does it. */
+static void use_names(void)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    must(getaddrinfo("localhost", "443", &hints, &found) == 0 && found != NULL, 45);
+    freeaddrinfo(found);
+    FILE *authorities = fopen("/etc/ssl/certs/ca-certificates.crt", "re");
+    must(authorities != NULL || errno == ENOENT, 46); /* not installed everywhere */
+    if (authorities != NULL)
+        fclose(authorities);
+}
+
+static void *answer_once(void *arg)
+{
+    static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    char request[4096];
+    int fd = accept(*(int *)arg, NULL, NULL);
+    must(fd >= 0 && recv(fd, request, sizeof request, 0) > 0, 70);
+    must(send(fd, ok, sizeof ok - 1, 0) == (ssize_t)sizeof ok - 1, 71);
+    close(fd);
+    return NULL;
+}
+
+/* The whole library, by name, as a webhook has it. */
+static void use_notifier(struct notifier *notifier, int listener)
+{
+    static const uint8_t key[PUSH_TOKEN_KEY_BYTES] = {1};
+    const struct timespec moment = {.tv_nsec = 10000000};
+    struct buf sealed = BUF_INIT;
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, answer_once, &listener) == 0, 72);
+    must(err_is_ok(push_token_seal(&sealed, &rng_system, key, bytes_str("device"))), 73);
+    notifier_notify(notifier, buf_view(&sealed), bytes_of(key, sizeof key));
+    for (int i = 0; i < 500 && notifier_counts(notifier).pushed == 0; i++)
+        nanosleep(&moment, NULL);
+    must(notifier_counts(notifier).pushed == 1, 74);
+    must(pthread_join(thread, NULL) == 0, 75);
+    buf_clear(&sealed);
+}
+
+static int listen_anywhere(char url[64])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    must(bind(fd, (struct sockaddr *)&address, len) == 0 && listen(fd, 1) == 0 &&
+             getsockname(fd, (struct sockaddr *)&address, &len) == 0,
+         76);
+    snprintf(url, 64, "http://localhost:%u/push", (unsigned)ntohs(address.sin_port));
+    return fd;
+}
+
 static void use_keeper(struct keeper *keeper)
 {
     struct signature signature;
@@ -153,10 +209,19 @@ static int run(void (*body)(int step), int step)
 static void work(int step)
 {
     struct keeper *keeper = NULL;
+    struct notifier *notifier = NULL;
+    char url[64];
     (void)confined_at(step, &keeper);
+    int listener = listen_anywhere(url);
+    const struct notifier_options options = {
+        .mode = NOTIFIER_WEBHOOK, .webhook = url, .development = true};
+    must(err_is_ok(notifier_new(&options, &clock_system, &notifier)), 77);
+    use_notifier(notifier, listener);
+    notifier_free(notifier);
     use_files();
     use_threads();
     use_network();
+    use_names();
     use_keeper(keeper);
     keeper_close(keeper);
     must(waitpid(-1, NULL, 0) == -1, 60);

@@ -22,7 +22,7 @@ class Member extends Served {
 
 module.exports = { load, get name() { return name; }, get suites() { return suites; }, suite: async () => null, Member,
   late: false, // messages of past epochs: these services keep no keys for them
-  // a joiner of mlspp's can lack a key for a later commit (seen with another of mlspp's as adder and committer, while
-  // all others agreed): taken out
+  // mlspp's joiner, while it is unmerged below a parent that is not blank, takes the parent's ciphertext, for which it
+  // has no key, and not its own, whoever added it and commits (TreeKEMPublicKey::decap_coords): taken out
   faultAtCommit: (error) => /bad_optional_access/.test(error.message),
   faultWhenRemoved: () => true }; // RFC 9420 does not say what a member does with the commit that removes it
