@@ -99,7 +99,11 @@ struct request {
 enum hearth_code request_start(struct delivery *d, const struct request_row *row,
                                struct hearth_call *call, const ProtobufCMessage *in);
 
-/* The default of request_row.open, and its pieces. */
+/* Private to request_start.c and request.c: the first stage of the first attempt; the end. */
+void request_run(struct request *r, struct hearth_call *call);
+void request_free(struct request *r);
+
+/* The default of request_row.open. */
 CHECKED struct err request_open(struct request *r, struct store_txn *txn);
 
 /* For admit: takes from a bucket of the caller's leaf pseudonym, of the group, of the caller. */
