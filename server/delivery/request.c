@@ -23,6 +23,8 @@ static void attempt_clear(struct request *r)
     r->upkeep = r->repeated = r->has_past = r->rotated = false;
     r->paused_until_hour = 0;
     r->past_gone_count = 0;
+    r->heirs = NULL;
+    r->heir_count = 0;
     r->out = NULL;
     r->effect = REQUEST_KEEPS;
 }
@@ -224,6 +226,7 @@ static void written(void *arg, struct err result)
         end(r, result);
         return;
     }
+    access_bequeath(r); /* what was spent meanwhile */
     bool closed = atomic_load(&r->d->closed);
     if (!closed && r->fanout.row_count > 0 && !r->repeated && r->d->wake != NULL)
         r->d->wake(r->d->wake_self);
@@ -284,6 +287,7 @@ static void checked(void *arg, struct err result)
         count_invalid(r, result);
         end(r, result);
     } else if (r->row->changes || r->effect != REQUEST_KEEPS) {
+        access_bequeath(r);
         write_now(r);
     } else {
         reply(r);

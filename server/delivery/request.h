@@ -87,6 +87,10 @@ struct request {
     struct past_entry past_gone[GROUP_PAST_TREES]; /* past trees to be dropped */
     uint32_t past_gone_count;
     struct fanout fanout;
+    /* What the caller's leaf is called from now on, and further leaves of its user that it adds:
+     * they have spent what it has (access_bequeath). In `work`. */
+    uint8_t (*heirs)[ROW_ID_BYTES];
+    size_t heir_count;
     uint8_t new_state_key[STATE_KEY_BYTES]; /* after a removal */
     bool rotated;
 };
@@ -107,6 +111,12 @@ CHECKED struct err request_take_leaf(struct request *r, enum limit limit, uint32
 CHECKED struct err request_take_group(struct request *r, enum limit limit, uint32_t cost);
 CHECKED struct err request_take(struct request *r, enum limit limit, struct bytes principal,
                                 uint32_t cost);
+
+/* Of the leaf's bytes; and of the group's rows: one for each member and part of what is sent to
+ * all.
+ */
+CHECKED struct err request_take_bytes(struct request *r, size_t len);
+CHECKED struct err request_take_fan_out(struct request *r, size_t len);
 
 /* For check: encodes r->state and seals it as the next version, under the new state key where there
  * is one. */
