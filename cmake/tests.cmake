@@ -202,6 +202,7 @@ file(GLOB courier_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/su
 add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
 target_link_libraries(test_courier PUBLIC hearth_flags server_courier net test_support)
 hearth_unit_tests(server_courier server/courier test_courier)
+set_tests_properties(unit_server_courier_crash_test PROPERTIES TIMEOUT 300) # hundreds of lives
 hearth_unit_tests(server_attachment server/attachment net)
 # A world for each write of an upload, and a crash there.
 set_tests_properties(unit_server_attachment_durable_test PROPERTIES TIMEOUT 300)
