@@ -6,7 +6,8 @@
  * use: rowid, type affinity (a value has the type of its column), the order of rows without ORDER
  * BY, strings in double quotes, LIMIT in UPDATE or DELETE, INSERT OR ..., deferred constraints.
  * Migrations belong to an engine (BLOB or BYTEA; in SQLite a key that is INTEGER PRIMARY KEY is the
- * table itself, and WITHOUT ROWID saves the second tree of any other key).
+ * table itself, and WITHOUT ROWID saves the second tree of any other key; but not where rows are
+ * larger than a page: it compares keys against whole rows, overflow pages and all).
  *
  * A database is opened once by a process (`open` fails with STORE_IN_USE elsewhere) and connected
  * to by each of the store's threads; a connection is used by one thread at a time, except for

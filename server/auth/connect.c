@@ -39,10 +39,12 @@ static struct err map_package(struct stmt *row, void *arg)
 {
     struct package_row *to = arg;
     struct bytes sealed = stmt_blob(row, 0);
+    uint8_t place[HANDLE_PLACE_BYTES];
     to->number = stmt_u64(row, 1);
     TRY(stmt_row_check(row));
-    return auth_unseal(to->job->job.auth, "package", bytes_of(to->job->handle, AUTH_ID_BYTES),
-                       sealed, &to->job->package);
+    handle_place(to->job->handle, to->number, place);
+    return auth_unseal(to->job->job.auth, "package", bytes_of(place, sizeof place), sealed,
+                       &to->job->package);
 }
 
 static struct err find_package(struct store_txn *txn, struct fetch_job *f,
@@ -155,8 +157,8 @@ static struct err insert_offer(struct store_txn *txn, const struct offer_job *o,
 {
     const struct auth *auth = o->job.auth;
     struct buf sealed = BUF_INIT;
-    uint8_t place[OFFER_PLACE_BYTES];
-    offer_place(o->handle, number, place);
+    uint8_t place[HANDLE_PLACE_BYTES];
+    handle_place(o->handle, number, place);
     struct err err =
         auth_seal(auth, "offer", bytes_of(place, sizeof place), buf_view(&o->plain), &sealed);
     if (err_is_ok(err)) {

@@ -106,6 +106,10 @@ AUTH_HANDLER(create_handle, CreateHandle)
 {
     struct auth *auth = self;
     (void)out;
+    enum hearth_code code =
+        front_limit(call, LIMIT_CREATE_HANDLE_PREFIX, front_caller(call)->source, 1);
+    if (code != HEARTH_OK)
+        return code;
     struct handle_job *h = auth_job_new(auth, call, sizeof *h, &in->base, in->idempotency);
     if (h == NULL)
         return front_fail(call, ERR(NO_MEMORY));

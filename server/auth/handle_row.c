@@ -106,8 +106,8 @@ struct err handle_caller(const struct auth *auth, struct hearth_call *call, stru
     return ERR_OK;
 }
 
-void offer_place(const uint8_t handle[AUTH_ID_BYTES], uint64_t number,
-                 uint8_t ret_place[OFFER_PLACE_BYTES])
+void handle_place(const uint8_t handle[AUTH_ID_BYTES], uint64_t number,
+                  uint8_t ret_place[HANDLE_PLACE_BYTES])
 {
     memcpy(ret_place, handle, AUTH_ID_BYTES);
     for (int i = 0; i < 8; i++)

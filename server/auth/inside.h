@@ -269,10 +269,10 @@ CHECKED struct err handle_caller(const struct auth *auth, struct hearth_call *ca
 /* With packages and offers; the label stays. */
 CHECKED struct err handle_delete(struct store_txn *txn, const uint8_t id[AUTH_ID_BYTES]);
 
-/* The row of an offer as associated data. */
-enum { OFFER_PLACE_BYTES = AUTH_ID_BYTES + 8 };
-void offer_place(const uint8_t handle[AUTH_ID_BYTES], uint64_t number,
-                 uint8_t ret_place[OFFER_PLACE_BYTES]);
+/* The row of an offer or a package as associated data. */
+enum { HANDLE_PLACE_BYTES = AUTH_ID_BYTES + 8 };
+void handle_place(const uint8_t handle[AUTH_ID_BYTES], uint64_t number,
+                  uint8_t ret_place[HANDLE_PLACE_BYTES]);
 
 /* ---- listeners.c: who listens to which handle */
 

@@ -81,11 +81,11 @@ static void ack(struct listener *l)
 static struct err map_offer(struct stmt *row, void *arg)
 {
     struct listener *l = arg;
-    uint8_t place[OFFER_PLACE_BYTES];
+    uint8_t place[HANDLE_PLACE_BYTES];
     struct bytes sealed = stmt_blob(row, 0);
     uint64_t number = stmt_u64(row, 1);
     TRY(stmt_row_check(row));
-    offer_place(l->handle, number, place);
+    handle_place(l->handle, number, place);
     TRY(auth_unseal(l->auth, "offer", bytes_of(place, sizeof place), sealed, &l->read.plain));
     l->read.number = number;
     return ERR_OK;

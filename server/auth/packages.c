@@ -56,7 +56,9 @@ static struct err verify(struct store_txn *txn, struct auth_job *job)
 static struct err put_one(struct store_txn *txn, const struct publish_job *p, size_t i)
 {
     struct buf sealed = BUF_INIT;
-    struct err err = auth_seal(p->job.auth, "package", bytes_of(p->id, AUTH_ID_BYTES),
+    uint8_t place[HANDLE_PLACE_BYTES];
+    handle_place(p->id, i + 1, place);
+    struct err err = auth_seal(p->job.auth, "package", bytes_of(place, sizeof place),
                                auth_in(p->in->packages[i]), &sealed);
     if (err_is_ok(err)) {
         struct stmt *s = stmt_use(txn, PACKAGE_INSERT);

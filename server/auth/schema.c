@@ -10,7 +10,8 @@
  * sets that the log has not said to have, under the same id. user.unused_
  * hour: when it was made while no client of it has called, then 0. client.seen_month: 0 until the
  * first call. profile.shown: 0 staged, 1 fetched by index. handle.next_offer: the last number
- * given.
+ * given. Profiles and offers are large, so they are not WITHOUT ROWID: SQLite compares keys of such
+ * a table against whole rows.
  */
 static const struct store_migration migrations[] = {
     {1,
@@ -24,7 +25,7 @@ static const struct store_migration migrations[] = {
      " seen_month INTEGER NOT NULL) WITHOUT ROWID;"
      "CREATE INDEX client_user ON client (user);"
      "CREATE TABLE profile (id BLOB NOT NULL PRIMARY KEY, sealed BLOB NOT NULL,"
-     " shown INTEGER NOT NULL) WITHOUT ROWID;"
+     " shown INTEGER NOT NULL);"
      "CREATE TABLE invitation (id BLOB NOT NULL PRIMARY KEY, expires_hour INTEGER NOT NULL)"
      " WITHOUT ROWID;"
      "CREATE INDEX invitation_expiry ON invitation (expires_hour);"
@@ -39,7 +40,7 @@ static const struct store_migration migrations[] = {
      " PRIMARY KEY (handle, number)) WITHOUT ROWID;"
      "CREATE INDEX package_expiry ON package (expires_hour);"
      "CREATE TABLE offer (handle BLOB NOT NULL, number INTEGER NOT NULL, sealed BLOB NOT NULL,"
-     " expires_day INTEGER NOT NULL, PRIMARY KEY (handle, number)) WITHOUT ROWID;"
+     " expires_day INTEGER NOT NULL, PRIMARY KEY (handle, number));"
      "CREATE INDEX offer_expiry ON offer (expires_day);"
      "CREATE TABLE report (number INTEGER PRIMARY KEY, sealed BLOB NOT NULL, day INTEGER NOT NULL);"
      "CREATE TABLE revoked (fingerprint BLOB NOT NULL PRIMARY KEY, expires_day INTEGER NOT NULL)"

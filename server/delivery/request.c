@@ -82,6 +82,8 @@ static void fail(struct request *r, struct err err)
         hearth__v1__wrong_epoch__init(&detail);
         detail.current_epoch = r->state.epoch;
         (void)front_fail_detail(call, ERR(DELIVERY_EPOCH), &detail.base);
+    } else if (err.code == ERR_LIMIT && r->retry_after_s == LIMIT_RETRY_NEVER) {
+        (void)front_fail(call, ERR(QUOTA)); /* more than there will ever be at once */
     } else if (err.code == ERR_LIMIT && r->retry_after_s > 0) {
         Hearth__V1__RetryAfter detail;
         hearth__v1__retry_after__init(&detail);

@@ -97,6 +97,11 @@ int command_admin(const struct invocation *in)
     for (size_t i = 0; in->argc > 0 && i < VERBS; i++) {
         if (strcmp(in->argv[0], verbs[i].word) != 0)
             continue;
+        if (in->argc > 1 && verbs[i].run != rotate) {
+            (void)command_fail("hearthd admin invite --count N --days N",
+                               "admin %s takes no \"%s\"", in->argv[0], in->argv[1]);
+            return EXIT_USAGE;
+        }
         struct hearth_channel *channel = admin_client_open(in);
         if (channel == NULL)
             return EXIT_FAILED;

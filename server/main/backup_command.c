@@ -85,8 +85,8 @@ int command_restore(const struct invocation *in)
         return EXIT_USAGE;
     if (command_open(in, &folder, &config).code != ERR_NONE)
         return EXIT_FAILED;
-    if (folder_lock(&folder).code != ERR_NONE)
-        return command_fail("hearthd admin drain", "a homeserver runs on %s", folder.root);
+    if (command_lock(&folder, "hearthd admin drain", "a homeserver runs") != EXIT_DONE)
+        return EXIT_FAILED;
     struct err err = backup_restore(path, config.server_domain, &folder, why);
     if (err.code != ERR_NONE) {
         (void)command_fail(NULL, "%s", why[0] != '\0' ? why : err_text(err));
@@ -107,8 +107,8 @@ int command_migrate(const struct invocation *in)
     char why[NODE_WHY_BYTES];
     if (command_open(in, &folder, &config).code != ERR_NONE)
         return EXIT_FAILED;
-    if (folder_lock(&folder).code != ERR_NONE)
-        return command_fail("hearthd admin drain", "a homeserver runs on %s", folder.root);
+    if (command_lock(&folder, "hearthd admin drain", "a homeserver runs") != EXIT_DONE)
+        return EXIT_FAILED;
     if (node_open(&folder, &config, why, &node).code != ERR_NONE)
         return command_fail(NULL, "%s", why);
     node_close(node);

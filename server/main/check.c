@@ -1,6 +1,7 @@
 /* hearthd check: looks for what is wrong, from the folder alone, with the next command for each
  * finding. */
 #include <dirent.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,13 +38,13 @@ __attribute__((format(printf, 5, 6))) static void say(struct findings *f, enum f
 }
 
 static void check_secret(struct findings *f, const struct folder *folder, const char *what,
-                         const char *name)
+                         const char *name, const char *mode)
 {
     char path[FOLDER_PATH_MAX], next[FOLDER_PATH_MAX + 32];
     if (!folder_path(folder, name, path))
         return;
     const char *fault = folder_secret_fault(path);
-    (void)snprintf(next, sizeof next, "chmod 0400 %s", path);
+    (void)snprintf(next, sizeof next, "chmod %s %s", mode, path);
     say(f, fault == NULL ? GOOD : FAULT, what,
         fault != NULL && strcmp(fault, "missing") != 0 ? next : "restore the file from your copy",
         "%s %s", path, fault != NULL ? fault : "is the owner's alone");
@@ -90,12 +91,23 @@ static void check_disk(struct findings *f, const struct folder *folder, const st
         free_mib, (unsigned long long)config->storage_free_mib);
 }
 
+static void check_folder(struct findings *f, const struct folder *folder)
+{
+    static const char *const names[] = {".", "db"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[FOLDER_PATH_MAX];
+        if (folder_path(folder, names[i], path) && access(path, R_OK | W_OK | X_OK) != 0)
+            say(f, FAULT, "folder", "chown it to the user that hearthd runs as, or remount it",
+                "%s can't be written: %s", path, strerror(errno));
+    }
+}
+
 static void check_databases(struct findings *f, const struct folder *folder)
 {
     static const char *const names[] = {"db/auth.db", "db/queue.db", "db/delivery.db",
                                         "db/attachment.db"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        check_secret(f, folder, "database", names[i]);
+        check_secret(f, folder, "database", names[i], "0600");
 }
 
 int command_check(const struct invocation *in)
@@ -120,10 +132,11 @@ int command_check(const struct invocation *in)
     say(&f, clock_good ? GOOD : FAULT, "clock",
         "set the clock; credentials and requests have times", "%s",
         clock_good ? "plausible" : "lies in the past");
-    check_secret(&f, &folder, "keys", "keys");
-    check_secret(&f, &folder, "tls key", config.tls_key);
+    check_secret(&f, &folder, "keys", "keys", "0400");
+    check_secret(&f, &folder, "tls key", config.tls_key, "0400");
     check_certificate(&f, &folder, &config);
     check_disk(&f, &folder, &config);
+    check_folder(&f, &folder);
     check_databases(&f, &folder);
     printf("%u warnings, %u faults\n", f.warnings, f.faults);
     return f.faults > 0 ? EXIT_FAILED : EXIT_DONE;

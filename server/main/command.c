@@ -40,6 +40,16 @@ int command_fail(const char *next, const char *format, ...)
     return EXIT_FAILED;
 }
 
+int command_lock(const struct folder *folder, const char *next, const char *who)
+{
+    struct err err = folder_lock(folder);
+    if (err.code == ERR_NONE)
+        return EXIT_DONE;
+    return err.code == ERR_STORE_IN_USE
+               ? command_fail(next, "%s on %s", who, folder->root)
+               : command_fail("hearthd check", "%s/lock: %s", folder->root, strerror(errno));
+}
+
 struct err command_open(const struct invocation *in, struct folder *ret_folder,
                         struct config *ret_config)
 {

@@ -38,6 +38,9 @@ int command_main(int argc, char **argv);
 /* One line on stderr: `hearthd: what`, and `  next: what to do` where next is not NULL. Returns
  * EXIT_FAILED. */
 int command_fail(const char *next, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* folder_lock(), or EXIT_FAILED and a line that says who has it ("WHO on FOLDER"), or why the lock
+ * can't be taken at all. */
+int command_lock(const struct folder *folder, const char *next, const char *who);
 /* The folder and configuration an invocation means; says what is wrong. */
 CHECKED struct err command_open(const struct invocation *in, struct folder *ret_folder,
                                 struct config *ret_config);

@@ -121,8 +121,8 @@ int command_init(const struct invocation *in)
     }
     if (folder_make(in->dir, &folder).code != ERR_NONE)
         return command_fail(NULL, "%s: %s", in->dir, strerror(errno));
-    if (folder_lock(&folder).code != ERR_NONE)
-        return command_fail(NULL, "%s: another hearthd uses this folder", in->dir);
+    if (command_lock(&folder, NULL, "another hearthd works") != EXIT_DONE)
+        return EXIT_FAILED;
     fill_config(in, &config);
     int code = write_config(&folder, &config);
     if (code == EXIT_DONE)

@@ -17,8 +17,8 @@ int command_run(const struct invocation *in)
         return command_fail("hearthd check", "core dumps can't be turned off");
     if (command_open(in, &folder, &config).code != ERR_NONE)
         return EXIT_FAILED;
-    if (folder_lock(&folder).code != ERR_NONE)
-        return command_fail("hearthd status", "another hearthd runs on %s", folder.root);
+    if (command_lock(&folder, "hearthd status", "another hearthd runs") != EXIT_DONE)
+        return EXIT_FAILED;
     struct err err = node_open_confined(&folder, &config, why, &node);
     if (err.code == ERR_NONE)
         err = node_start(node, why);

@@ -24,13 +24,18 @@ static void set_caller(struct queue_job *job)
     job->principal = caller->principal;
     memcpy(job->body_hash, caller->body_hash, sizeof job->body_hash);
     job->scope[job->scope_len++] = (uint8_t)caller->kind;
-    if (caller->id.len != sizeof job->caller)
-        return;
-    job->has_caller = true;
-    job->is_client = caller->kind == REQUEST_QUEUE_CLIENT;
-    memcpy(job->caller, caller->id.data, sizeof job->caller);
-    memcpy(job->scope + 1, job->caller, sizeof job->caller);
-    job->scope_len += sizeof job->caller;
+    if (caller->id.len == sizeof job->caller) {
+        job->has_caller = true;
+        job->is_client = caller->kind == REQUEST_QUEUE_CLIENT;
+        memcpy(job->caller, caller->id.data, sizeof job->caller);
+        memcpy(job->scope + 1, job->caller, sizeof job->caller);
+        job->scope_len += sizeof job->caller;
+    }
+    /* bodies of two rpcs may be the same bytes: an id alone, say */
+    struct bytes path = bytes_str(hearth_call_endpoint(job->call)->path);
+    size_t len = path.len < QUEUE_PATH_BYTES ? path.len : QUEUE_PATH_BYTES;
+    memcpy(job->scope + job->scope_len, path.data, len);
+    job->scope_len += len;
 }
 
 void *queue_job_new(struct queue *q, struct hearth_call *call, size_t size,

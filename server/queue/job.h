@@ -14,6 +14,8 @@
 #include "hearth/v1/queue_rpc.h"
 #include "server/queue/inside.h"
 
+enum { QUEUE_PATH_BYTES = 64 }; /* of an rpc, at most */
+
 struct queue_job {
     struct queue *q;
     struct hearth_call *call; /* NULL: cancelled */
@@ -25,7 +27,7 @@ struct queue_job {
     uint32_t cost;                     /* [1] */
     const Hearth__V1__Idempotency *id; /* of the request; copied by queue_job_run; NULL: none */
     uint8_t once_id[ONCE_ID_BYTES], body_hash[REQUEST_BODY_HASH_BYTES];
-    uint8_t scope[1 + QUEUE_ID_BYTES];
+    uint8_t scope[1 + QUEUE_ID_BYTES + QUEUE_PATH_BYTES]; /* kind, id if any, path */
     size_t scope_len;
     struct arena arena; /* for what is copied from the request */
     struct buf answer;  /* the response, serialised */

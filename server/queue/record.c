@@ -186,18 +186,37 @@ static struct stmt *by_id(struct store_txn *txn, const struct queue *q, unsigned
     return s;
 }
 
+/* The column that is searched is not sealed: in a file that somebody wrote to it may stand beside
+ * another's record, which opens in its own row. */
+static bool is_named(const uint8_t name[QUEUE_ID_BYTES], struct bytes id)
+{
+    return bytes_equal_ct(bytes_of(name, QUEUE_ID_BYTES), id);
+}
+
 struct err queue_user_by_id(struct store_txn *txn, const struct queue *q, struct bytes id,
                             struct queue_user *ret_user)
 {
     uint8_t prf[QUEUE_PRF_BYTES];
-    return user_of(by_id(txn, q, SQL_USER_BY_ID, "user", id, prf), q, ret_user);
+    struct queue_user user;
+    TRY(user_of(by_id(txn, q, SQL_USER_BY_ID, "user", id, prf), q, &user));
+    bool same = is_named(user.id, id);
+    if (same)
+        *ret_user = user;
+    queue_user_clear(&user);
+    return same ? ERR_OK : ERR(STORE_CORRUPT);
 }
 
 struct err queue_client_by_id(struct store_txn *txn, const struct queue *q, struct bytes id,
                               struct queue_client *ret_client)
 {
     uint8_t prf[QUEUE_PRF_BYTES];
-    return client_of(by_id(txn, q, SQL_CLIENT_BY_ID, "client", id, prf), q, ret_client);
+    struct queue_client client;
+    TRY(client_of(by_id(txn, q, SQL_CLIENT_BY_ID, "client", id, prf), q, &client));
+    bool same = is_named(client.id, id);
+    if (same)
+        *ret_client = client;
+    queue_client_clear(&client);
+    return same ? ERR_OK : ERR(STORE_CORRUPT);
 }
 
 struct err queue_user_by_row(struct store_txn *txn, const struct queue *q, uint64_t row,

@@ -141,6 +141,7 @@ static void commits_cost_their_bytes(void **state)
     assert_true(commit_kib >= 1 && both_kib > commit_kib);
     dw_limit(&w, "SEND_LEAF_KIB", both_kib);
     assert_int_equal(dw_commit_send(a, in), HEARTH_RESOURCE_EXHAUSTED);
+    assert_int_equal(w.retry_s, 0); /* waiting won't help */
     dw_limit(&w, "SEND_LEAF_KIB", both_kib + 1);
     in->idempotency = dw_once(&w);
     expect(dw_commit_send(a, in));
