@@ -162,6 +162,87 @@ static void run(const struct kind *kind, long n, struct outcome *ret_outcome)
     *ret_outcome = o;
 }
 
+/* ---- low disk, and a wall clock that leaps */
+
+static struct membership *begin_quietly(void)
+{
+    struct resident *alice = &residents[0], *bob = &residents[1];
+    message = 0;
+    house_init(&house, 78);
+    house_open(&house);
+    for (uint32_t i = 0; i < 2; i++) {
+        resident_init(&residents[i], &house, i + 1);
+        assert_int_equal(resident_publish(&residents[i], PACKAGES), HEARTH_OK);
+    }
+    struct membership *a = resident_found(alice);
+    assert_non_null(a);
+    oracle_founded(&oracle, a);
+    commit(a, &(struct commit_wish){.add = &bob, .add_count = 1});
+    return a;
+}
+
+static void end_quietly(void)
+{
+    assert_true(oracle_check(&oracle) > 0);
+    for (uint32_t i = 0; i < 2; i++)
+        resident_clear(&residents[i]);
+    house_close(&house);
+}
+
+/* What takes room is refused, by a code that says to come again; what waits is heard, read and
+ * acknowledged all the same; nothing that was taken is lost. */
+static void S2_low_disk_still_listens_and_acknowledges(void **state)
+{
+    (void)state;
+    struct membership *a = begin_quietly();
+    struct resident *bob = &residents[1];
+    for (int i = 0; i < 6; i++)
+        say(a);
+    house_run_ms(&house, 5000);
+    house.low_disk = true;
+    house_run_ms(&house, 5000);
+    assert_int_equal(membership_send(a, 1000), HEARTH_RESOURCE_EXHAUSTED);
+    assert_int_equal(resident_publish(&residents[0], PACKAGES), HEARTH_RESOURCE_EXHAUSTED);
+    resident_sync(bob, 3);
+    uint64_t acked = bob->acked;
+    assert_true(acked > 3); /* and told so without an error */
+    resident_listen(bob, 1000);
+    resident_sync(bob, 0);
+    assert_int_equal(bob->got_count, 6);
+    assert_int_equal(bob->retries, 0);
+    house.low_disk = false;
+    house_run_ms(&house, 5000);
+    say(a);
+    house_run_ms(&house, (uint64_t)PATIENCE_S * 1000);
+    resident_sync(&residents[0], 0);
+    resident_sync(bob, 0);
+    end_quietly();
+}
+
+/* An hour on, a day back, and so on, between any two steps: order stays, nothing is lost. */
+static void S3_a_leaping_wall_clock_changes_no_order(void **state)
+{
+    (void)state;
+    static const int64_t leaps_s[] = {3600, -86400, 7200, -60, 86400, -7200, 1, -1};
+    struct membership *a = begin_quietly();
+    struct resident *bob = &residents[1];
+    for (size_t i = 0; i < 24; i++) {
+        say(a);
+        house.fake.unix_base_ms += (uint64_t)(leaps_s[i % 8] * 1000);
+        if (i % 5 == 0)
+            house_run_ms(&house, 3000);
+        if (i % 7 == 0)
+            resident_sync(bob, 2);
+        if (i % 6 == 0)
+            house_expire(&house);
+    }
+    commit(a, &(struct commit_wish){0});
+    house_run_ms(&house, (uint64_t)PATIENCE_S * 1000);
+    resident_sync(&residents[0], 0);
+    resident_sync(bob, 0);
+    end_quietly();
+}
+
 /* ---- points, each in a child: what ends it does not end the test */
 
 struct tally {
@@ -259,6 +340,8 @@ static void S1_each_file_operation_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(S2_low_disk_still_listens_and_acknowledges),
+        cmocka_unit_test(S3_a_leaping_wall_clock_changes_no_order),
         cmocka_unit_test(each_allocation_fails),
         cmocka_unit_test(S1_each_file_operation_fails),
     };

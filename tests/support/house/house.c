@@ -23,14 +23,23 @@ void house_init(struct house *h, uint64_t seed)
                                 .keeper = h->keeper};
 }
 
-static struct store_options files(const struct house *h, const char *path)
+static uint64_t free_bytes(void *self)
+{
+    const struct house *h = self;
+    return h->low_disk ? 0 : UINT64_C(1) << 40;
+}
+
+static struct store_options files(struct house *h, const char *path)
 {
     return (struct store_options){.path = path,
                                   .files = HOUSE_FILES,
                                   .clock = &h->clock,
                                   .mode = STORE_INLINE,
                                   .no_check = true,
-                                  .relaxed = h->relaxed};
+                                  .relaxed = h->relaxed,
+                                  .low_disk_bytes = 1 << 20,
+                                  .free_bytes = free_bytes,
+                                  .free_bytes_self = h};
 }
 
 static void wake_courier(void *self)

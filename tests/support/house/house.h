@@ -55,9 +55,10 @@ struct house {
     bool limits; /* buckets as shipped; else off */
     struct front_options front_options;
     uint32_t delivery_control;
-    bool relaxed; /* commits are not durable: a control */
-    bool scarce;  /* no memory, no disk: residents repeat what is refused for that */
-    bool failing; /* allocations fail in the steps of this house, see house_fail_allocation */
+    bool relaxed;  /* commits are not durable: a control */
+    bool low_disk; /* S2 */
+    bool scarce;   /* no memory, no disk: residents repeat what is refused for that */
+    bool failing;  /* allocations fail in the steps of this house, see house_fail_allocation */
     /* kills */
     long kill_in_steps; /* below 0: never */
     bool power; /* and the power goes, too: what is not synced is kept or lost by the seed */
