@@ -12,12 +12,16 @@ void welcome_opened_clear(struct welcome_opened *opened)
 
 static struct err parse_welcome(struct bytes message, struct welcome *ret_welcome)
 {
+    /* first, since other messages would not find the arena they need */
+    struct wire_reader r = wire_reader_of(message);
+    uint16_t version = wire_read_u16(&r);
+    if (version == MLS_VERSION_MLS10 && wire_read_u16(&r) != WIRE_FORMAT_WELCOME &&
+        err_is_ok(wire_reader_check(&r)))
+        return ERR(MLS_WIRE_FORMAT);
     struct arena none;
     arena_init(&none, 0); /* a Welcome needs none */
     struct mls_message m;
     struct err err = mls_message_parse(message, &none, &m);
-    if (err_is_ok(err) && m.wire_format != WIRE_FORMAT_WELCOME)
-        err = ERR(MLS_WIRE_FORMAT);
     if (err_is_ok(err))
         *ret_welcome = m.welcome;
     arena_clear(&none);
