@@ -119,6 +119,8 @@ static void serve_on(void)
     for (size_t i = 0; i < RESIDENT_GROUPS && a == NULL; i++)
         a = residents[0].groups[i].in ? &residents[0].groups[i] : NULL;
     assert_non_null(a);
+    house_run_ms(&house,
+                 5000); /* after a full disk the store waits a second before it looks again */
     unsigned retries = residents[0].retries;
     say(a);
     commit(a, &(struct commit_wish){0});
