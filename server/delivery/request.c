@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "server/delivery/access.h"
 #include "server/delivery/pauses.h"
 #include "server/delivery/server_proposals.h"
 
