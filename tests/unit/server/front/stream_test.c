@@ -154,7 +154,7 @@ static void a_call_waits_for_its_key(void **state)
 static void a_failed_look_up_is_answered_by_its_row(void **state)
 {
     (void)state;
-    static const struct {
+    const struct {
         struct err err;
         enum hearth_code code;
     } rows[] = {{ERR(NO_MEMORY), HEARTH_RESOURCE_EXHAUSTED},
