@@ -414,7 +414,8 @@ void node_close(struct node *n)
     notifier_free(n->notifier);
     if (n->started_us != 0)
         node_save_limits(n);
-    /* what was posted to the back loop meanwhile frees what it belongs to; nobody runs it any more */
+    /* what was posted to the back loop meanwhile frees what it belongs to; nobody runs it any more
+     */
     for (int i = 0; n->back != NULL && i < 4; i++)
         loop_turn_now(n->back);
     if (n->front != NULL)

@@ -43,7 +43,7 @@ struct node {
     struct jobs *jobs;
     struct notifier *notifier;
     uint64_t started_us;
-    sigset_t signals; /* that node_wait() takes */
+    sigset_t signals;     /* that node_wait() takes */
     pthread_mutex_t lock; /* config, draining, grace_s */
     bool draining;
     uint32_t grace_s;
