@@ -11,5 +11,7 @@ python3 tests/h2/attacks.py --server "$bin/bench_server" --tls --seconds 30 || s
 for peer in ts-mls core-crypto; do
     python3 tests/interop/mls_live.py --bin "$bin" --peer "$peer" --ops 500 --members 20 || [ $? = 77 ] || status=1
 done
+# every allocation and every file operation of the whole server's main scenario, each failing once
+HEARTH_POINTS=0,1 timeout "$seconds" "$bin/flow_failure_test" || status=1
 timeout "$seconds" "$bin/store_crash" --cycles 100000 || [ $? = 124 ] || status=1
 exit $status

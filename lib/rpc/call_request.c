@@ -347,8 +347,10 @@ static void feed(struct hearth_call *call, const uint8_t *data, size_t len, size
         hearth_call_fail(call, HEARTH_RESOURCE_EXHAUSTED,
                          "a request message of %u bytes is over the limit of %u", call->reader.want,
                          call->reader.cap_bytes);
-    else if (!err_is_ok(err))
-        hearth_call_fail(call, HEARTH_INTERNAL, "%s", err_text(err));
+    else if (!err_is_ok(err)) /* the caller may repeat what failed for want of memory */
+        hearth_call_fail(call,
+                         err.code == ERR_NO_MEMORY ? HEARTH_RESOURCE_EXHAUSTED : HEARTH_INTERNAL,
+                         "%s", err_text(err));
     else if (complete)
         message_complete(call);
 }

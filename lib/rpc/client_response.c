@@ -170,6 +170,7 @@ void client_call_on_headers(struct hearth_client_call *call, bool trailers, bool
 /* Memory of one decoded response, counted as it is handed out. */
 struct capped {
     size_t left;
+    bool no_memory; /* rather than a response that is too large */
 };
 
 static void *capped_alloc(void *self, size_t len)
@@ -178,7 +179,9 @@ static void *capped_alloc(void *self, size_t len)
     if (len > capped->left)
         return NULL;
     capped->left -= len;
-    return malloc(len > 0 ? len : 1);
+    void *data = malloc(len > 0 ? len : 1);
+    capped->no_memory |= data == NULL;
+    return data;
 }
 
 static void capped_free(void *self, void *data)
@@ -190,15 +193,15 @@ static void capped_free(void *self, void *data)
 static ProtobufCMessage *decode(struct hearth_client_call *call, struct bytes message)
 {
     enum { BASE_BYTES = 64 * 1024, FACTOR = 8 };
-    struct capped capped = {BASE_BYTES + (size_t)call->max_recv_bytes * FACTOR};
+    struct capped capped = {.left = BASE_BYTES + (size_t)call->max_recv_bytes * FACTOR};
     ProtobufCAllocator allocator = {capped_alloc, capped_free, &capped};
     struct buf plain = {.limit = call->max_recv_bytes};
     if (call->reader.compressed) {
         struct err err = call->gzip ? gzip_inflate(message, &plain) : ERR(RPC_FRAME);
         if (!err_is_ok(err)) {
             buf_clear(&plain);
-            client_call_end(call,
-                            err.code == ERR_TOO_LARGE ? HEARTH_RESOURCE_EXHAUSTED : HEARTH_INTERNAL,
+            bool scarce = err.code == ERR_TOO_LARGE || err.code == ERR_NO_MEMORY;
+            client_call_end(call, scarce ? HEARTH_RESOURCE_EXHAUSTED : HEARTH_INTERNAL,
                             "a compressed response can't be read");
             return NULL;
         }
@@ -210,7 +213,9 @@ static ProtobufCMessage *decode(struct hearth_client_call *call, struct bytes me
         fits ? protobuf_c_message_unpack(call->row->response, &allocator, message.len, message.data)
              : NULL;
     buf_clear(&plain);
-    if (item == NULL)
+    if (item == NULL && capped.no_memory)
+        client_call_end(call, HEARTH_RESOURCE_EXHAUSTED, "out of memory for the response");
+    else if (item == NULL)
         client_call_end(call, HEARTH_INTERNAL, "the response can't be decoded");
     return item;
 }

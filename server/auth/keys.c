@@ -63,8 +63,10 @@ static void found(void *arg, struct err result)
         front_key(f->pending, &sig_ed25519, bytes_of(f->key, sizeof f->key));
     else if (err_is_ok(result) && f->may_repeat)
         front_key_later(f->pending);
-    else
+    else if (err_is_ok(result))
         front_key(f->pending, &sig_ed25519, bytes_of(NULL, 0));
+    else
+        front_key_failed(f->pending, result);
     free(f);
 }
 
@@ -98,7 +100,7 @@ static void start(struct auth *auth, struct front_pending *pending, bool handle,
     }
     if (!err_is_ok(err)) {
         free(f);
-        front_key(pending, &sig_ed25519, bytes_of(NULL, 0));
+        front_key_failed(pending, err);
     }
 }
 

@@ -203,6 +203,15 @@ void front_key(struct front_pending *pending, const struct sig_alg *alg, struct 
         hearth_call_continue(p->call, decide(p, alg, public_key));
 }
 
+void front_key_failed(struct front_pending *pending, struct err err)
+{
+    struct admission *p = end_look_up(pending);
+    if (p == NULL)
+        return;
+    pending_verify_dummy(p);
+    hearth_call_continue(p->call, p->wrong ? refuse(p) : front_fail(p->call, err));
+}
+
 void front_key_later(struct front_pending *pending)
 {
     struct admission *p = end_look_up(pending);

@@ -92,14 +92,16 @@ const struct front_caller *front_caller(struct hearth_call *call);
  * source left to the handler (front_key_later); remembers the nonce, and sets verified. May be
  * asked again with another key, of a state that was read anew. From any thread, the store's too,
  * while the handler owes the answer, one at a time. Everything that goes wrong is
- * ERR_FRONT_UNAUTHENTICATED, but ERR_FRONT_OVERLOAD when no more nonces can be remembered. */
+ * ERR_FRONT_UNAUTHENTICATED, but ERR_FRONT_OVERLOAD when no more nonces can be remembered, and
+ * ERR_NO_MEMORY. */
 CHECKED struct err front_verify(struct hearth_call *call, const struct sig_alg *alg,
                                 struct bytes public_key);
 /* Burns the time of a verification where there is no key to verify with. */
 void front_verify_dummy(void);
 
 /* A service registers how keys of its caller kinds are found. find runs on the call's loop and must
- * call front_key() once, there, soon; public_key empty: unknown. id lives until then. */
+ * call front_key() once (or one of the two below it), there, soon; public_key empty: unknown. id
+ * lives until then. */
 struct front_pending;
 struct front_key_source {
     void (*find)(void *self, struct front_pending *pending, enum request_caller kind,
@@ -114,6 +116,10 @@ void front_key(struct front_pending *pending, const struct sig_alg *alg, struct 
 /* Instead of front_key(): the handler verifies, by front_verify(), under a key that is not known
  * before the body is decoded (CreateHandle brings it along). */
 void front_key_later(struct front_pending *pending);
+/* Instead of front_key(): it could not be looked up (no memory, the store is full or has stopped).
+ * The call is answered by that row: nobody is told to be unknown who is not. A call that is wrong
+ * whatever the key is answers as ever. */
+void front_key_failed(struct front_pending *pending, struct err err);
 struct hearth_loop *front_pending_loop(const struct front_pending *pending);
 /* The row that is called: a source may answer by it. */
 const struct hearth_endpoint *front_pending_endpoint(const struct front_pending *pending);

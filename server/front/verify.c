@@ -58,8 +58,10 @@ static struct err keep_nonce(struct admission *p)
 
 struct err pending_verify(struct admission *p, const struct sig_alg *alg, struct bytes key)
 {
-    if (!err_is_ok(verify(p, alg, key)) || p->wrong)
+    struct err err = verify(p, alg, key);
+    if (p->wrong || (!err_is_ok(err) && err.code != ERR_NO_MEMORY))
         return ERR(FRONT_UNAUTHENTICATED);
+    TRY(err);
     TRY(keep_nonce(p));
     p->caller.verified = true;
     front_set_known(p->front, p->claimed);

@@ -44,6 +44,18 @@ static bool job_limits(struct node *n)
     return false;
 }
 
+/* S1: a store that has stopped takes nothing more in this life. The process ends with a failure,
+ * and who supervises it starts it again. */
+static bool job_stores(struct node *n)
+{
+    enum { GRACE_S = 1 }; /* what could still be answered is answered with an error */
+    if (err_is_ok(node_health(n)))
+        return false;
+    front_log(n->front, "level=error event=store_stopped");
+    node_end(n, GRACE_S);
+    return false;
+}
+
 static const struct job_row {
     const char *name;
     unsigned every_s;

@@ -343,6 +343,14 @@ unsigned node_port(const struct node *n, size_t listener)
     return hearth_server_port(n->server, listener);
 }
 
+struct err node_health(struct node *n)
+{
+    TRY(store_health(delivery_store(n->delivery)));
+    TRY(store_health(queue_store(n->queue)));
+    TRY(store_health(auth_store(n->auth)));
+    return store_health(attachment_store(n->attachment));
+}
+
 struct err node_wait(struct node *n)
 {
     for (;;) {
@@ -364,7 +372,7 @@ struct err node_wait(struct node *n)
     (void)pthread_mutex_unlock(&n->lock);
     node_log(n, "level=info event=draining");
     hearth_server_drain(n->server, grace_s * 1000);
-    return store_health(delivery_store(n->delivery));
+    return node_health(n);
 }
 
 /* ---- the end, in the order that each thing needs the next */
@@ -406,7 +414,8 @@ void node_close(struct node *n)
     notifier_free(n->notifier);
     if (n->started_us != 0)
         node_save_limits(n);
-    /* what was posted to the back loop meanwhile frees what it belongs to; nobody runs it any more */
+    /* what was posted to the back loop meanwhile frees what it belongs to; nobody runs it any more
+     */
     for (int i = 0; n->back != NULL && i < 4; i++)
         loop_turn_now(n->back);
     if (n->front != NULL)

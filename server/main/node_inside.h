@@ -43,7 +43,7 @@ struct node {
     struct jobs *jobs;
     struct notifier *notifier;
     uint64_t started_us;
-    sigset_t signals; /* that node_wait() takes */
+    sigset_t signals;     /* that node_wait() takes */
     pthread_mutex_t lock; /* config, draining, grace_s */
     bool draining;
     uint32_t grace_s;
@@ -56,7 +56,11 @@ struct err node_confine_calls(struct node *n);
 
 /* node.c: limits with long windows, into the data folder. */
 void node_save_limits(struct node *node);
+/* Why the first of the stores that have stopped has; OK: all run. */
+struct err node_health(struct node *node);
 /* node_verbs.c */
+/* As SIGTERM does, with so much patience (0: as configured). From any thread. */
+void node_end(struct node *node, uint32_t grace_s);
 struct admin_verbs node_verbs(struct node *node);
 /* What a person is told on stderr, logfmt. */
 void node_log(void *self, const char *line);

@@ -143,13 +143,17 @@ struct err node_reload(void *node, void (*say)(void *to, bool restart, const cha
     return err;
 }
 
-static void drain(void *self, uint32_t grace_s)
+void node_end(struct node *n, uint32_t grace_s)
 {
-    struct node *n = self;
     (void)pthread_mutex_lock(&n->lock);
     n->grace_s = grace_s;
     (void)pthread_mutex_unlock(&n->lock);
     (void)kill(getpid(), SIGTERM); /* blocked everywhere: node_wait() takes it */
+}
+
+static void drain(void *self, uint32_t grace_s)
+{
+    node_end(self, grace_s);
 }
 
 struct err node_backup(struct node *n, const char *folder, uint64_t *ret_bytes,

@@ -129,7 +129,10 @@ static void find_done(void *arg, struct err result)
 {
     struct finding *f = arg;
     struct queue *q = f->q;
-    front_key(f->pending, &sig_ed25519, bytes_of(f->key, err_is_ok(result) ? f->key_len : 0));
+    if (err_is_ok(result) || result.code == ERR_NOT_FOUND)
+        front_key(f->pending, &sig_ed25519, bytes_of(f->key, err_is_ok(result) ? f->key_len : 0));
+    else
+        front_key_failed(f->pending, result);
     free(f);
     queue_unref(q);
 }
@@ -139,7 +142,12 @@ static void find(void *self, struct front_pending *pending, enum request_caller 
 {
     struct queue *q = self;
     struct inbox *inbox;
-    struct finding *f = id.len == QUEUE_ID_BYTES ? calloc(1, sizeof *f) : NULL;
+    struct err err = ERR(NO_MEMORY);
+    if (id.len != QUEUE_ID_BYTES) {
+        front_key(pending, &sig_ed25519, bytes_of(NULL, 0));
+        return;
+    }
+    struct finding *f = calloc(1, sizeof *f);
     if (f != NULL) {
         *f =
             (struct finding){.q = q, .pending = pending, .is_client = kind == REQUEST_QUEUE_CLIENT};
@@ -150,13 +158,15 @@ static void find(void *self, struct front_pending *pending, enum request_caller 
                                   .done = find_done,
                                   .arg = f};
         queue_ref(q);
-        struct err err = front_inbox(q->env->front, front_pending_loop(pending), &inbox);
-        if (err_is_ok(err) && err_is_ok(queue_read(q, inbox, &work)))
+        err = front_inbox(q->env->front, front_pending_loop(pending), &inbox);
+        if (err_is_ok(err))
+            err = queue_read(q, inbox, &work);
+        if (err_is_ok(err))
             return;
         free(f);
         queue_unref(q);
     }
-    front_key(pending, &sig_ed25519, bytes_of(NULL, 0));
+    front_key_failed(pending, err);
 }
 
 struct err queue_add(struct queue *q, struct hearth_server *server)

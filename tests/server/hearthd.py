@@ -6,6 +6,7 @@ usage: hearthd.py BIN_FOLDER [--only NAME]      each test makes a folder of its 
 import json
 import os
 import re
+import resource
 import signal
 import stat
 import subprocess
@@ -49,8 +50,9 @@ class Homeserver:
 
     def start(self):
         self.log = open(os.path.join(self.scratch.name, "log"), "a+")
+        # SIGXFSZ stays ignored, as systemd has it: a file that may not grow is an error like others
         self.process = subprocess.Popen([HEARTHD, "--dir", self.folder, "run"], stdout=subprocess.PIPE, stderr=self.log,
-                                        text=True)
+                                        text=True, restore_signals=False)
         line = self.process.stdout.readline()
         ready = re.match(r"serving .* port (\d+)$", line)
         if not ready:
@@ -287,6 +289,19 @@ def restart_keeps_everything():
         assert done.returncode in (0, 77), done.stdout + done.stderr
         if done.returncode == 77:
             return done.stdout
+
+
+@test
+def S1_a_stopped_store_ends_the_process():
+    with Homeserver() as h:
+        # from here on every write behind the first KiB of a file fails
+        resource.prlimit(h.process.pid, resource.RLIMIT_FSIZE, (1024, 1024))
+        h.run("admin", "invite", code=None)
+        assert h.process.wait(40) == 1
+        assert "store_stopped" in open(h.log.name).read()
+        h.process.stdout.close()
+        h.start()  # as its supervisor would
+        assert h.run("admin", "invite").stdout.startswith("a.test/")
 
 
 @test

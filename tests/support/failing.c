@@ -5,18 +5,34 @@
 
 static _Thread_local long countdown = -1;
 static _Thread_local bool failed, own_only;
-static _Thread_local long paused = -1;
+static _Thread_local long paused = -1, first = -1;
+static _Thread_local unsigned pauses;
 
 void test_pause_failing(void)
 {
+    if (pauses++ > 0)
+        return;
     paused = countdown;
     countdown = -1;
 }
 
 void test_resume_failing(void)
 {
+    if (pauses == 0 || --pauses > 0)
+        return;
     countdown = paused;
     paused = -1;
+}
+
+static void no_pause(void)
+{
+    pauses = 0;
+    paused = -1;
+}
+
+long test_counted_allocations(void)
+{
+    return failed ? first + 1 : first - (pauses > 0 ? paused : countdown);
 }
 
 void test_fail_own_allocation(long n)
@@ -27,12 +43,14 @@ void test_fail_own_allocation(long n)
 
 void test_fail_allocation(long n)
 {
+    no_pause();
     failed = own_only = false;
-    countdown = n;
+    countdown = first = n;
 }
 
 bool test_allocation_failed(void)
 {
+    no_pause();
     countdown = -1;
     return failed;
 }

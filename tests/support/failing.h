@@ -20,10 +20,12 @@ void test_fail_allocation(long n);
 /* The same among the allocations made by the program's own code and its static libraries; those
  * of shared libraries are neither counted nor failed. */
 void test_fail_own_allocation(long n);
-/* Between these two nothing fails or counts: for the test's own machinery. They don't nest. */
+/* Between these two nothing fails or counts: for the test's own machinery. They nest. */
 void test_pause_failing(void);
 void test_resume_failing(void);
-/* Did it? Stops the counting. */
+/* How many were counted since one was told to fail, that one included. */
+long test_counted_allocations(void);
+/* Did it? Stops the counting, and ends all pauses. */
 bool test_allocation_failed(void);
 
 /* Allocations that are not freed, of all threads: equal before and after what leaks nothing. */

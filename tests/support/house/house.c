@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "support/failing.h"
 #include "support/house/visit.h"
 
 void house_init(struct house *h, uint64_t seed)
@@ -22,14 +23,23 @@ void house_init(struct house *h, uint64_t seed)
                                 .keeper = h->keeper};
 }
 
-static struct store_options files(const struct house *h, const char *path)
+static uint64_t free_bytes(void *self)
+{
+    const struct house *h = self;
+    return h->low_disk ? 0 : UINT64_C(1) << 40;
+}
+
+static struct store_options files(struct house *h, const char *path)
 {
     return (struct store_options){.path = path,
                                   .files = HOUSE_FILES,
                                   .clock = &h->clock,
                                   .mode = STORE_INLINE,
                                   .no_check = true,
-                                  .relaxed = h->relaxed};
+                                  .relaxed = h->relaxed,
+                                  .low_disk_bytes = 1 << 20,
+                                  .free_bytes = free_bytes,
+                                  .free_bytes_self = h};
 }
 
 static void wake_courier(void *self)
@@ -127,13 +137,31 @@ void house_exit(struct house *h, struct hearth_channel **channel)
 
 /* ---- the end of a life */
 
+void house_fail_allocation(struct house *h, long n)
+{
+    test_fail_own_allocation(n);
+    test_pause_failing();
+    h->failing = true;
+}
+
+bool house_allocation_failed(struct house *h, long *ret_counted)
+{
+    h->failing = false;
+    *ret_counted = test_counted_allocations();
+    return test_allocation_failed();
+}
+
 static bool work(struct house *h)
 {
+    if (h->failing)
+        test_resume_failing();
     bool did = loop_step(h->loop);
     did |= store_turn(queue_store(h->queue));
     did |= store_turn(delivery_store(h->delivery));
     did |= store_turn(auth_store(h->auth));
     did |= store_turn(attachment_store(h->attachment));
+    if (h->failing)
+        test_pause_failing();
     return did;
 }
 
@@ -187,13 +215,23 @@ void house_close(struct house *h)
     vfs_fault_free(h->vfs);
 }
 
+static bool has_stopped(struct house *h)
+{
+    struct store *stores[] = {queue_store(h->queue), delivery_store(h->delivery),
+                              auth_store(h->auth), attachment_store(h->attachment)};
+    for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
+        if (!err_is_ok(store_health(stores[i])))
+            return true;
+    return false;
+}
+
 bool house_step(struct house *h)
 {
     if (h->outside) {
         loop_turn(h->loop);
         return true;
     }
-    if (h->kill_in_steps == 0 || vfs_is_off(h->vfs)) {
+    if (h->kill_in_steps == 0 || vfs_is_off(h->vfs) || has_stopped(h)) {
         h->kill_in_steps = -1;
         house_kill(h);
         house_open(h);

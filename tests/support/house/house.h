@@ -9,7 +9,8 @@
  *
  * Nothing happens but inside house_settle() and house_run_ms(). A kill can be set to come in the
  * middle of those, after so many steps of the loop and the stores, or changes of the files; the
- * next life then begins at once.
+ * next life then begins at once. So it does when a store has stopped (S1): the process ends then,
+ * and the operator's supervisor starts it again.
  */
 #ifndef TESTS_SUPPORT_HOUSE_H
 #define TESTS_SUPPORT_HOUSE_H
@@ -54,7 +55,10 @@ struct house {
     bool limits; /* buckets as shipped; else off */
     struct front_options front_options;
     uint32_t delivery_control;
-    bool relaxed; /* commits are not durable: a control */
+    bool relaxed;  /* commits are not durable: a control */
+    bool low_disk; /* S2 */
+    bool scarce;   /* no memory, no disk: residents repeat what is refused for that */
+    bool failing;  /* allocations fail in the steps of this house, see house_fail_allocation */
     /* kills */
     long kill_in_steps; /* below 0: never */
     bool power; /* and the power goes, too: what is not synced is kept or lost by the seed */
@@ -90,6 +94,12 @@ void house_shut(struct house *h);
 void house_kill(struct house *h);
 /* The end of all lives. */
 void house_close(struct house *h);
+
+/* The n-th allocation from now on of the program's own code fails, once: the server's, and the
+ * channels' (not those of residents and of this). */
+void house_fail_allocation(struct house *h, long n);
+/* Did it? None fails any more. ret_counted: how many there were until then. */
+bool house_allocation_failed(struct house *h, long *ret_counted);
 
 /* Makes a channel, which is made anew in each life: whoever calls when the house is killed hears
  * CANCELLED, and nothing else comes from the old life. Frees it. */

@@ -1,6 +1,7 @@
 /* Listening: items come by themselves, and are acknowledged on the same stream. */
 #include <stdlib.h>
 
+#include "support/failing.h"
 #include "support/house/resident_inside.h"
 
 enum { SLICE_MS = 40, HELD = 4096 };
@@ -24,6 +25,7 @@ static void on_message(struct hearth_client_call *call, const Hearth__V1__Listen
     }
     assert_int_equal(item->event_case, HEARTH__V1__LISTEN_RESPONSE__EVENT_ITEM);
     assert_true(l->count < HELD);
+    test_pause_failing();
     size_t len = hearth__v1__queue_item__get_packed_size(item->item);
     uint8_t *bytes = malloc(len + 1);
     assert_non_null(bytes);
@@ -31,6 +33,7 @@ static void on_message(struct hearth_client_call *call, const Hearth__V1__Listen
     l->items[l->count] = hearth__v1__queue_item__unpack(NULL, len, bytes);
     assert_non_null(l->items[l->count++]);
     free(bytes);
+    test_resume_failing();
 }
 
 static void on_done(struct hearth_client_call *call, const struct hearth_status *status, void *arg)
@@ -81,7 +84,7 @@ void resident_listen(struct resident *r, uint64_t ms)
         take(r, l);
         if (l->call != NULL)
             continue;
-        if (l->code != HEARTH_UNAVAILABLE && l->code != HEARTH_CANCELLED)
+        if (!resident_is_indefinite(r, l->code))
             fail_msg("Listen: %s", hearth_code_name(l->code));
         r->retries++;
         l->count = l->taken = 0;

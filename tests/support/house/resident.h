@@ -131,6 +131,8 @@ struct resident_request {
 void resident_begin(struct resident *r, struct caller *caller, const struct hearth_service *service,
                     const char *method, const ProtobufCMessage *in, struct resident_request *q);
 enum hearth_code resident_end(struct resident_request *q, ProtobufCMessage **out);
+/* Is this no answer, so that the call is to be repeated? */
+bool resident_is_indefinite(const struct resident *r, enum hearth_code code);
 /* 16 random bytes, in the init of a message. */
 struct resident_id {
     uint8_t bytes[16];

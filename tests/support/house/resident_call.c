@@ -1,6 +1,7 @@
 /* Calls of a client: signed, waited for, repeated. */
 #include <stdio.h>
 
+#include "support/failing.h"
 #include "support/house/resident.h"
 
 enum { TRIES = 60, PATIENCE_MS = 60000 };
@@ -59,6 +60,7 @@ static void on_done(const struct hearth_status *status, const ProtobufCMessage *
 {
     struct resident_request *q = arg;
     struct hearth_status *last = &q->resident->last;
+    test_pause_failing();
     hearth_status_clear(last);
     q->done = true;
     count_writing(q, -1);
@@ -67,6 +69,7 @@ static void on_done(const struct hearth_status *status, const ProtobufCMessage *
         last->message = strdup(status->message);
     if (out != NULL)
         q->out = copy_of(out);
+    test_resume_failing();
 }
 
 static void wait_for(struct resident *r, const bool *done)
@@ -83,10 +86,11 @@ static void wait_for(struct resident *r, const bool *done)
     }
 }
 
-static bool is_indefinite(enum hearth_code code)
+bool resident_is_indefinite(const struct resident *r, enum hearth_code code)
 {
     return code == HEARTH_UNAVAILABLE || code == HEARTH_CANCELLED ||
-           code == HEARTH_DEADLINE_EXCEEDED;
+           code == HEARTH_DEADLINE_EXCEEDED ||
+           (code == HEARTH_RESOURCE_EXHAUSTED && r->house->scarce);
 }
 
 static void start(struct resident_request *q)
@@ -114,7 +118,7 @@ enum hearth_code resident_end(struct resident_request *q, ProtobufCMessage **out
     struct resident *r = q->resident;
     int tries = 0;
     wait_for(r, &q->done);
-    while (is_indefinite(q->code)) {
+    while (resident_is_indefinite(r, q->code)) {
         if (++tries == TRIES)
             fail_msg("%s: no definite answer, the last was %s", q->endpoint->path,
                      r->last.message != NULL ? r->last.message : "");

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "crypto/hash.h"
+#include "support/failing.h"
 #include "support/test.h"
 
 void caller_set_id(struct caller *c, struct bytes id)
@@ -65,11 +66,10 @@ static void make(struct caller *c, const char *path, const uint8_t *message, siz
     header->len -= f->cut < header->len ? f->cut : header->len;
 }
 
-static enum hearth_code sign(struct hearth_client_call *call,
-                             const struct hearth_endpoint *endpoint, const uint8_t *message,
-                             size_t len, void *self)
+static enum hearth_code sign_it(struct hearth_client_call *call,
+                                const struct hearth_endpoint *endpoint, const uint8_t *message,
+                                size_t len, struct caller *c)
 {
-    struct caller *c = self;
     struct buf header = BUF_INIT;
     c->calls++;
     if (c->faults.no_auth)
@@ -87,6 +87,16 @@ static enum hearth_code sign(struct hearth_client_call *call,
     buf_clear(&c->last);
     c->last = header;
     return added ? HEARTH_OK : HEARTH_INTERNAL;
+}
+
+static enum hearth_code sign(struct hearth_client_call *call,
+                             const struct hearth_endpoint *endpoint, const uint8_t *message,
+                             size_t len, void *self)
+{
+    test_pause_failing();
+    enum hearth_code code = sign_it(call, endpoint, message, len, self);
+    test_resume_failing();
+    return code;
 }
 
 struct hearth_signer caller_signer(struct caller *c)

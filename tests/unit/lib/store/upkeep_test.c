@@ -161,7 +161,7 @@ static struct err submit(struct store *s, struct err (*run)(struct store_txn *, 
     return ERR_OK;
 }
 
-static void low_disk_leaves_reading_and_deleting(void **state)
+static void S2_low_disk_leaves_reading_and_deleting(void **state)
 {
     (void)state;
     struct store_dir dir;
@@ -214,7 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deleted_rows_leave_the_files_in_time),
         cmocka_unit_test(readers_can_not_keep_the_log),
-        cmocka_unit_test(low_disk_leaves_reading_and_deleting),
+        cmocka_unit_test(S2_low_disk_leaves_reading_and_deleting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -234,6 +234,21 @@ static void DoS2_long_windows_outlive_the_process(void **state)
     buf_clear(&saved);
 }
 
+/* Buckets fill by the monotonic clock: whatever the wall clock says, nothing comes back sooner. */
+static void S3_the_wall_clock_moves_no_limit(void **state)
+{
+    (void)state;
+    static const int64_t leaps_s[] = {86400, -2 * 86400, 3600, -1, 86400 * 3650, -86400 * 3600};
+    assert_int_equal(drain(LIMIT_REGISTER_PREFIX, "a", 100), 6);
+    for (size_t i = 0; i < sizeof leaps_s / sizeof *leaps_s; i++) {
+        fake.unix_base_ms += (uint64_t)(leaps_s[i] * 1000);
+        assert_int_equal(drain(LIMIT_REGISTER_PREFIX, "a", 100), 0);
+    }
+    advance_s(600);
+    fake.unix_base_ms -= 86400000;
+    assert_int_equal(drain(LIMIT_REGISTER_PREFIX, "a", 100), 1);
+}
+
 static void DoS2_control_without_the_file(void **state)
 {
     (void)state;
@@ -345,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_key_forgets_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(nor_does_one_without_room, setup, teardown),
         cmocka_unit_test_setup_teardown(DoS2_long_windows_outlive_the_process, setup, teardown),
+        cmocka_unit_test_setup_teardown(S3_the_wall_clock_moves_no_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(DoS2_control_without_the_file, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_files_are_refused_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(files_of_other_versions, setup, teardown),

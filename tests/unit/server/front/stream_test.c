@@ -149,6 +149,35 @@ static void a_call_waits_for_its_key(void **state)
     assert_int_equal(bed.handled, 1);
 }
 
+/* A key that can't be looked up now makes nobody a stranger, and costs nobody's source; who is
+ * wrong whatever its key, hears what it always hears. */
+static void a_failed_look_up_is_answered_by_its_row(void **state)
+{
+    (void)state;
+    const struct {
+        struct err err;
+        enum hearth_code code;
+    } rows[] = {{ERR(NO_MEMORY), HEARTH_RESOURCE_EXHAUSTED},
+                {ERR(STORE_QUEUE_FULL), HEARTH_RESOURCE_EXHAUSTED},
+                {ERR(STORE_STOPPED), HEARTH_UNAVAILABLE}};
+    bed.defer = true;
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        struct answer a = {0};
+        bool wrong = i % 2 != 0;
+        bed.callers[0].faults.audience = wrong ? "other.test" : NULL;
+        (void)bed_start(&bed.callers[0], &a, NULL);
+        world_settle(&bed.w);
+        struct front_pending *pending = bed.pending;
+        assert_non_null(pending);
+        bed.pending = NULL;
+        front_key_failed(pending, rows[i / 2].err);
+        world_settle(&bed.w);
+        assert_int_equal(a.done, 1);
+        assert_int_equal(a.code, wrong ? HEARTH_UNAUTHENTICATED : rows[i / 2].code);
+    }
+    assert_int_equal(bed.handled, 0);
+}
+
 static void streams_wait_too_and_nothing_is_lost(void **state)
 {
     (void)state;
@@ -240,6 +269,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(DoS1_control_silent_streams_stay, bed_setup_control,
                                         bed_teardown),
         cmocka_unit_test_setup_teardown(a_call_waits_for_its_key, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(a_failed_look_up_is_answered_by_its_row, bed_setup,
+                                        bed_teardown),
         cmocka_unit_test_setup_teardown(streams_wait_too_and_nothing_is_lost, bed_setup,
                                         bed_teardown),
         cmocka_unit_test_setup_teardown(a_call_that_ends_while_its_key_is_looked_up, bed_setup,
