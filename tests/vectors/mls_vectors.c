@@ -2,8 +2,8 @@
  *
  * Checks official MLS test vector files (the working group's test-vectors.md describes them) and
  * prints a line each: NAME passed/total skipped(reasons). Lifetimes are judged at --now, or at the
- * present time. Types are recognised by a field that only
- * they have. Exit 1 on any failure; a type we do not support fails.
+ * present time. Types are recognised by a field that only they have. Exit 1 on any failure; a type
+ * we do not support fails.
  */
 #include <stdio.h>
 #include <stdlib.h>
