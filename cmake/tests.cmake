@@ -202,6 +202,7 @@ file(GLOB courier_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/su
 add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
 target_link_libraries(test_courier PUBLIC hearth_flags server_courier net test_support)
 hearth_unit_tests(server_courier server/courier test_courier)
+set_tests_properties(unit_server_courier_crash_test PROPERTIES TIMEOUT 300) # hundreds of lives
 hearth_unit_tests(server_attachment server/attachment net)
 # A world for each write of an upload, and a crash there.
 set_tests_properties(unit_server_attachment_durable_test PROPERTIES TIMEOUT 300)
@@ -266,3 +267,5 @@ hearth_test(crash_hearthd COMMAND hearthd_crash $<TARGET_FILE:hearthd> --cycles 
 hearth_fuzz(front_admission USES server_front test_rpc test_server lib::cmocka)
 hearth_fuzz(delivery_calls USES test_delivery)
 hearth_program(delivery_seeds SOURCES tests/fuzz/delivery_seeds.c USES test_delivery) # writes the seeds of this one
+hearth_program(outbox_bench SOURCES tests/bench/outbox_bench.c USES server_courier test_support)
+hearth_test(golden_buf_lint COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/buf_lint.py SECONDS 400 LABELS interop)

@@ -179,10 +179,10 @@ bool hearth_loop_post(struct hearth_loop *loop, void (*fn)(void *arg), void *arg
 void hearth_loop_run(struct hearth_loop *loop);
 void hearth_loop_stop(struct hearth_loop *loop);
 struct event_base *hearth_loop_base(struct hearth_loop *loop);
-/* For who posts to a loop from elsewhere and does not own it: fn runs once, on the thread that frees
- * the loop (a server frees its own), before anything of it goes; when it has returned nothing may be
- * posted any more. NULL when out of memory. Freed by who made it, afterwards or while the loop is
- * there, but not at the same time as the loop. */
+/* For who posts to a loop from elsewhere and does not own it: fn runs once, on the thread that
+ * frees the loop (a server frees its own), before anything of it goes; when it has returned nothing
+ * may be posted any more. NULL when out of memory. Freed by who made it, afterwards or while the
+ * loop is there, but not at the same time as the loop. */
 struct hearth_loop_watch;
 struct hearth_loop_watch *hearth_loop_watch_new(struct hearth_loop *loop, void (*fn)(void *arg),
                                                 void *arg);

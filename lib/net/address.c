@@ -105,24 +105,29 @@ static uint64_t first_bits(uint64_t high, unsigned bits)
     return bits >= 64 ? high : high & ~UINT64_C(0) << (64 - bits);
 }
 
+/* Below the prefixes that IPv6 gives out (2000::/3 and up), so that none of their bits is needed to
+ * tell the kinds apart. */
+enum { PREFIX_LOCAL6 = 2, PREFIX_UNIX = 3 };
+static uint64_t prefix_v4(uint32_t address, unsigned bits)
+{
+    return UINT64_C(1) << 32 | first_bits((uint64_t)address << 32, bits) >> 32;
+}
+
 uint64_t address_prefix(const struct address *a, unsigned bits_v4, unsigned bits_v6)
 {
-    if (a->storage.ss_family == AF_INET) {
-        uint64_t v4 = ntohl(((const struct sockaddr_in *)&a->storage)->sin_addr.s_addr);
-        return first_bits(v4 << 32, bits_v4) | 1;
-    }
-    if (a->storage.ss_family == AF_INET6) {
-        const uint8_t *b = ((const struct sockaddr_in6 *)&a->storage)->sin6_addr.s6_addr;
-        uint64_t high = 0;
-        static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-        if (memcmp(b, mapped, sizeof mapped) == 0) {
-            uint64_t v4 =
-                (uint64_t)b[12] << 24 | (uint64_t)b[13] << 16 | (uint64_t)b[14] << 8 | b[15];
-            return first_bits(v4 << 32, bits_v4) | 1;
-        }
-        for (int i = 0; i < 8; i++)
-            high = high << 8 | b[i];
-        return first_bits(high, bits_v6) | 2;
-    }
-    return 3;
+    if (a->storage.ss_family == AF_INET)
+        return prefix_v4(ntohl(((const struct sockaddr_in *)&a->storage)->sin_addr.s_addr),
+                         bits_v4);
+    if (a->storage.ss_family != AF_INET6)
+        return PREFIX_UNIX;
+    const uint8_t *b = ((const struct sockaddr_in6 *)&a->storage)->sin6_addr.s6_addr;
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (memcmp(b, mapped, sizeof mapped) == 0)
+        return prefix_v4(
+            (uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 | (uint32_t)b[14] << 8 | b[15], bits_v4);
+    uint64_t high = 0;
+    for (int i = 0; i < 8; i++)
+        high = high << 8 | b[i];
+    high = first_bits(high, bits_v6);
+    return high != 0 ? high : PREFIX_LOCAL6;
 }

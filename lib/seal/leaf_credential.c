@@ -151,7 +151,7 @@ struct err identity_key_unwrap(const uint8_t wrapping_key[IDENTITY_KEY_BYTES],
                                const uint8_t pseudonym[PSEUDONYM_BYTES], struct bytes wrapped,
                                uint8_t ret_identity_key[IDENTITY_KEY_BYTES])
 {
-    uint8_t memory[IDENTITY_KEY_BYTES + AEAD_TAG_BYTES];
+    uint8_t memory[IDENTITY_KEY_BYTES + AEAD_TAG_BYTES] = {0};
     struct buf b = {.data = memory, .cap = sizeof memory, .limit = sizeof memory};
     if (wrapped.len != WRAPPED_KEY_BYTES)
         return ERR(CRYPTO_TAG);

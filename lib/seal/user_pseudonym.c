@@ -69,7 +69,7 @@ static int by_bytes(const void *a, const void *b)
 
 bool roles_is_admin(struct bytes contents, const uint8_t user_pseudonym[PSEUDONYM_BYTES])
 {
-    struct bytes admins;
+    struct bytes admins = {0};
     return err_is_ok(roles_parse(contents, &admins)) && admins.len > 0 &&
            bsearch(user_pseudonym, admins.data, admins.len / PSEUDONYM_BYTES, PSEUDONYM_BYTES,
                    by_bytes) != NULL;

@@ -117,7 +117,7 @@ static struct err expire(struct store_txn *txn, void *arg)
 static bool rotation_due(struct auth *auth)
 {
     struct buf b = BUF_INIT;
-    struct credential c;
+    struct credential c = {0};
     struct err err = keeper_credential(auth->env->keeper, KEEPER_AS_SIGNING, &b);
     if (err_is_ok(err))
         err = credential_parse(buf_view(&b), &c);

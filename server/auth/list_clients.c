@@ -81,7 +81,6 @@ AUTH_HANDLER(list_clients, ListClients)
     struct list_job *l = auth_job_new(auth, call, sizeof *l, &in->base, NULL);
     if (l == NULL)
         return front_fail(call, ERR(NO_MEMORY));
-    in = (const void *)l->job.in;
     l->job.effect = list;
     l->job.then = after_read;
     l->job.reply = reply;

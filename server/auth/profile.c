@@ -118,7 +118,6 @@ AUTH_HANDLER(commit_profile, CommitProfile)
     struct profile_job *p = auth_job_new(auth, call, sizeof *p, &in->base, in->idempotency);
     if (p == NULL)
         return front_fail(call, ERR(NO_MEMORY));
-    in = (const void *)p->job.in;
     p->job.effect = commit;
     p->job.reply = reply_committed;
     struct err err = client_caller(auth, call, &p->caller);

@@ -149,6 +149,12 @@ void courier_leave(struct courier *c)
         destroy(c);
 }
 
+static struct err run_raise(struct store_txn *txn, void *arg)
+{
+    const struct courier *c = arg;
+    return outbox_raise(txn, &c->options.outbox);
+}
+
 struct err courier_new(struct front_env *env, const struct courier_options *options,
                        struct courier **ret_courier)
 {
@@ -170,6 +176,8 @@ struct err courier_new(struct front_env *env, const struct courier_options *opti
         if (c->timer == NULL || !hearth_timer_set(c->timer, COURIER_LOOK_MS))
             err = ERR(NO_MEMORY);
     }
+    if (err_is_ok(err))
+        err = store_call(options->store, run_raise, c);
     if (!err_is_ok(err)) {
         hearth_timer_free(c->timer);
         free(c);

@@ -58,6 +58,7 @@ struct courier_options {
     uint64_t backlog_bytes; /* [64 MiB] */
 };
 
+/* Before the server starts: raises the outbox's numbers (outbox_sql.h), and waits for that. */
 CHECKED struct err courier_new(struct front_env *env, const struct courier_options *options,
                                struct courier **ret_courier);
 void courier_wake(struct courier *courier); /* from any thread: there are new rows */

@@ -200,13 +200,16 @@ void drain_answered(void *parcel, struct err result, const enum queue_outcome *o
         courier_fail(d);
         parcel_free(p);
     } else {
+        uint32_t failures = d->failures;
         d->answered = true;
-        d->failures = 0;
         finish(p);
-        if (take_outcomes(p, outcomes))
+        if (take_outcomes(p, outcomes)) {
+            if (d->failures == failures)
+                d->failures = 0; /* who only says later has not got over it */
             settle(p);
-        else
+        } else {
             parcel_free(p);
+        }
         if (d->failures > 0 || d->held.count > 0)
             give_up_count(d);
     }

@@ -47,6 +47,18 @@ static bool grow(struct held *h)
     return true;
 }
 
+/* On a grid that is coarser the longer the wait: a domain's references come due together, so that
+ * there are few passes over its rows, however many references wait. */
+static uint64_t due_after(uint64_t now_us, uint64_t wait_us, uint64_t least_us)
+{
+    uint64_t grid_us = least_us;
+    while (grid_us * 4 <= wait_us)
+        grid_us *= 2;
+    uint64_t due_us = now_us + wait_us;
+    due_us -= due_us % grid_us;
+    return due_us >= now_us + least_us ? due_us : due_us + grid_us;
+}
+
 bool held_add(struct held *h, const uint8_t ref[HELD_REF_BYTES], struct backoff backoff,
               const struct rng *rng, uint64_t now_us)
 {
@@ -59,7 +71,7 @@ bool held_add(struct held *h, const uint8_t ref[HELD_REF_BYTES], struct backoff 
         memcpy(r->ref, ref, HELD_REF_BYTES);
     }
     r->failures++;
-    r->due_us = now_us + backoff_us(backoff, r->failures, rng);
+    r->due_us = due_after(now_us, backoff_us(backoff, r->failures, rng), backoff.least_us);
     return true;
 }
 

@@ -29,7 +29,7 @@ void held_clear(struct held *h);
 bool held_has(const struct held *h, const uint8_t ref[HELD_REF_BYTES], uint64_t pass_us);
 /* A pass has come to its end: who was due in it and is here still has no rows any more. */
 void held_passed(struct held *h, uint64_t pass_us);
-/* It said later (again). False: no room. */
+/* It said later (again): due after about so long, together with others. False: no room. */
 bool held_add(struct held *h, const uint8_t ref[HELD_REF_BYTES], struct backoff backoff,
               const struct rng *rng, uint64_t now_us);
 /* It took something. */

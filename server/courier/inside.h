@@ -19,9 +19,8 @@ enum {
     COURIER_COUNT_US = 10000000, /* a backlog is counted that often */
     COURIER_GIVE_UP_ROWS = 128,  /* in one transaction */
 };
-#define COURIER_TRUST_US                                                    \
-    UINT64_C(3600000000) /* a domain without rows is remembered for so long \
-                          */
+/* a domain without rows is remembered for so long */
+#define COURIER_TRUST_US UINT64_C(3600000000)
 
 /* A batch with what its way needs; one of its arrays is filled. */
 struct parcel {

@@ -22,6 +22,8 @@ enum {
     OUTBOX_PAYLOAD_MAX = 16 * 1048576, /* bytes */
     OUTBOX_REF_MAX = 1024,             /* bytes of a sealed reference */
     OUTBOX_DAYS = 14,                  /* a row waits for so long */
+    OUTBOX_NUMBERS_PER_S = 4096,       /* outbox_sql.h */
+    OUTBOX_NUMBERS_GAP = 1048576,
 };
 
 /* All borrowed. */

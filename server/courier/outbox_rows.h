@@ -39,6 +39,10 @@ void outbox_ref_prf(const struct outbox *outbox, struct bytes sealed_ref,
 CHECKED struct err outbox_row_seal(const struct outbox *outbox, uint64_t id,
                                    const struct outbox_row *row, struct buf *b);
 
+/* At a start, before any row is added: no number comes a second time even if the database is an
+ * older one that was restored. */
+CHECKED struct err outbox_raise(struct store_txn *txn, const struct outbox *outbox);
+
 /* ---- batches */
 
 enum { BATCH_ROWS = 256, BATCH_BYTES = 1048576, BATCH_SCAN = 4096 };

@@ -2,9 +2,12 @@
  * and outbox_rows.c.
  *
  * Numbers: one counter for payloads and rows, drawn in blocks, never reused; so a row's number
- * grows along each reference, which is what a queue service goes by. A row lies under
- * domain << 44 | number: one tree that is appended to at the end of each domain's range, and a
- * domain's rows are read in order without a second index.
+ * grows along each reference, which is what a queue service goes by. At each start the counter is
+ * raised to OUTBOX_NUMBERS_PER_S for every second up to this hour since 1970, where it is lower,
+ * and by OUTBOX_NUMBERS_GAP: queues would take what is sent after the restoring of a backup for
+ * repeats. The clock only ever moves it up, so no order hangs on it; and it shows no time but the
+ * hour. A row lies under domain << 44 | number: one tree that is appended to at the end of each
+ * domain's range, and a domain's rows are read in order without a second index.
  *
  * outbox_domain.newest is the last row put there, so that the courier finds out who has something
  * new by one look at an index, however many peers there are; those of one payload have the same.
@@ -48,6 +51,9 @@
          "UPDATE outbox_payload SET waiting = waiting - $1 WHERE id = $2 RETURNING waiting"},     \
         {"outbox_drop_payload", "DELETE FROM outbox_payload WHERE id = $1"},                      \
         {"outbox_drop_body", "DELETE FROM outbox_body WHERE id = $1"},                            \
+        {"outbox_raise",                                                                          \
+         "UPDATE outbox_number SET next = CASE WHEN next < $1 THEN $1 ELSE next END + $2 "        \
+         "WHERE id = 1"},                                                                         \
     {                                                                                             \
         "outbox_drop_domain", "DELETE FROM outbox_domain WHERE id = $1 AND newest = $2"           \
     }
@@ -66,6 +72,7 @@ enum outbox_statement {
     OUTBOX_RELEASE,
     OUTBOX_DROP_PAYLOAD,
     OUTBOX_DROP_BODY,
+    OUTBOX_RAISE,
     OUTBOX_DROP_DOMAIN,
     OUTBOX_STATEMENT_COUNT
 };

@@ -84,11 +84,39 @@ struct err request_take_leaf(struct request *r, enum limit limit, uint32_t cost)
     return request_take(r, limit, bytes_of(r->pseudonym_id, sizeof r->pseudonym_id), cost);
 }
 
+/* A leaf may take another pseudonym with any commit, and a member may add clients of its own: if
+ * each began with all its credits, there would be no limit to what one member may do. */
+void access_bequeath(struct request *r)
+{
+    static const enum limit of_leaf[] = {
+        LIMIT_COMMITS_LEAF, LIMIT_COMMITS_REPORTED, LIMIT_INVALID_COMMITS, LIMIT_LEAF_UPDATES,
+        LIMIT_RESYNC_LEAF,  LIMIT_SEND_LEAF,        LIMIT_SEND_LEAF_KIB,   LIMIT_WELCOMES,
+    };
+    struct limits *limits = front_limits(r->d->env.front);
+    for (size_t n = 0; n < r->heir_count; n++) {
+        for (size_t i = 0; i < sizeof of_leaf / sizeof *of_leaf; i++)
+            limit_inherit(limits, of_leaf[i], bytes_of(r->pseudonym_id, sizeof r->pseudonym_id),
+                          bytes_of(r->heirs[n], sizeof r->heirs[n]));
+    }
+}
+
 struct err request_take_group(struct request *r, enum limit limit, uint32_t cost)
 {
     uint8_t id[ROW_ID_BYTES];
     delivery_pseudonym_id(r->d, r->group_id, bytes_of(NULL, 0), id);
     return request_take(r, limit, bytes_of(id, sizeof id), cost);
+}
+
+struct err request_take_bytes(struct request *r, size_t len)
+{
+    return request_take_leaf(r, LIMIT_SEND_LEAF_KIB, (uint32_t)(len / 1024 + 1));
+}
+
+struct err request_take_fan_out(struct request *r, size_t len)
+{
+    size_t parts = fan_out_parts(len);
+    return request_take_group(r, LIMIT_FAN_OUT_GROUP,
+                              r->state.leaf_count * (uint32_t)(parts > 0 ? parts : 1));
 }
 
 struct fanout_from request_from(const struct request *r)

@@ -9,6 +9,8 @@
 
 /* Has the leaf not been heard for so long that the server proposes to remove it? */
 bool access_is_silent(const struct delivery *d, const struct leaf_entry *leaf, uint64_t now_s);
+/* Loop: before and after the write. The heirs have spent what the caller's leaf has. */
+void access_bequeath(struct request *r);
 /* Takes the key that verifies the call. In a later attempt it must be the one of before:
  * ERR_FRONT_UNAUTHENTICATED. */
 CHECKED struct err access_use_key(struct request *r, struct bytes key);

@@ -15,7 +15,9 @@ static struct err admit(struct request *r)
         TRY(request_take_leaf(r, LIMIT_COMMITS_REPORTED, 1));
     if (in->n_joiners > 0)
         TRY(request_take_leaf(r, LIMIT_WELCOMES, (uint32_t)in->n_joiners));
-    return request_take_group(r, LIMIT_FAN_OUT_GROUP, r->state.leaf_count);
+    /* each joiner gets a copy of the GroupInfo */
+    TRY(request_take_bytes(r, in->commit.len + in->n_joiners * in->welcome_group_info.len));
+    return request_take_fan_out(r, in->commit.len);
 }
 
 static struct err check(struct request *r)

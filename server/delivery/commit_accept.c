@@ -117,6 +117,29 @@ static struct err change_leaves(struct request *r, const struct commit_in *in,
     return group_state_put(&r->state, &ok->own);
 }
 
+/* Whoever goes on under another pseudonym, and clients that a member adds of its own user, have
+ * spent what the committer has; and a report of a commit goes with the pseudonym. */
+static struct err name_heirs(struct request *r, const struct commit_ok *ok)
+{
+    const struct leaf_entry *old = r->leaf;
+    r->heirs = request_alloc(r, (ok->added_count + 1) * sizeof *r->heirs);
+    if (r->heirs == NULL)
+        return ERR(NO_MEMORY);
+    if (!bytes_equal(old->pseudonym, ok->own.pseudonym)) {
+        delivery_pseudonym_id(r->d, r->group_id, ok->own.pseudonym, r->heirs[r->heir_count++]);
+        for (uint32_t i = 0; i < r->state.fact_count; i++) {
+            if (bytes_equal(r->state.facts[i].committer, old->pseudonym))
+                r->state.facts[i].committer = ok->own.pseudonym;
+        }
+    }
+    for (size_t n = 0; n < ok->added_count; n++) {
+        if (bytes_equal(ok->added[n].user_pseudonym, old->user_pseudonym))
+            delivery_pseudonym_id(r->d, r->group_id, ok->added[n].pseudonym,
+                                  r->heirs[r->heir_count++]);
+    }
+    return ERR_OK;
+}
+
 static struct err add_fact(struct request *r, const struct commit_in *in,
                            const struct commit_ok *ok)
 {
@@ -156,6 +179,8 @@ struct err commit_accept(struct request *r, const struct commit_in *in, struct c
     TRY(send_welcomes(r, in, ok));
     public_group_merge(&ok->group, &ok->staged);
     r->state.epoch++;
+    if (in->kind != COMMIT_JOIN)
+        TRY(name_heirs(r, ok)); /* while r->leaf is there */
     TRY(change_leaves(r, in, ok, removed, count));
     r->state.info_extensions = ok->info_extensions.raw;
     r->state.info_signer = ok->own.index;

@@ -4,12 +4,16 @@
 
 #include "server/delivery/notices.h"
 
+/* A row's copies take some 300 bytes. */
+enum { FANOUT_MEMORY_BYTES = 64 * 1024 * 1024 };
+
 void fanout_clear(struct fanout *f)
 {
     for (size_t i = 0; i < f->payload_count; i++)
         buf_clear(&f->payloads[i].sealed);
     free(f->payloads);
     free(f->rows);
+    arena_clear(&f->memory);
     *f = (struct fanout){0};
 }
 
@@ -45,21 +49,36 @@ static struct err add_payload(struct fanout *f, struct buf *sealed)
     return ERR_OK;
 }
 
+static struct bytes keep(struct fanout *f, struct bytes view)
+{
+    return bytes_of(arena_copy(&f->memory, view.data, view.len), view.len);
+}
+
 /* Room was made. tag: of the group. */
 static void add_row(struct fanout *f, const struct fanout_from *from,
                     const uint8_t tag[NOTICE_TAG_BYTES], const struct leaf_entry *leaf,
                     struct fanout_how how)
 {
     struct outbox_row *row = &f->rows[f->row_count++];
+    if (f->memory.cap_bytes == 0)
+        arena_init(&f->memory, FANOUT_MEMORY_BYTES);
     *row = (struct outbox_row){
-        .domain = leaf->domain,
-        .sealed_ref = leaf->sealed_ref,
+        .domain = keep(f, leaf->domain),
+        .sealed_ref = keep(f, leaf->sealed_ref),
         .notify = how.notify,
         .control = how.control,
     };
     memcpy(row->notice, tag, NOTICE_TAG_BYTES);
     notice_leaf_tag(from->d, from->group_id, leaf, row->notice + NOTICE_TAG_BYTES);
     f->payloads[f->payload_count - 1].count++;
+}
+
+/* The rows of a first part again, for the next. */
+static void repeat_rows(struct fanout *f, size_t first, size_t count)
+{
+    memcpy(&f->rows[f->row_count], &f->rows[first], count * sizeof *f->rows);
+    f->row_count += count;
+    f->payloads[f->payload_count - 1].count = count;
 }
 
 static struct err seal_part(const struct fanout_from *from, const struct delivery_item *item,
@@ -89,19 +108,26 @@ struct err fanout_all(struct fanout *f, const struct fanout_from *from, enum del
     if (parts > 1)
         TRY(rng_fill(from->d->env.rng, id, sizeof id));
     TRY(row_room(f, parts * count));
+    size_t first = f->row_count;
     for (size_t part = 0; part < parts; part++) {
         struct buf sealed = BUF_INIT;
         TRY(seal_part(from, &item, parts, id, part, &sealed));
         TRY(add_payload(f, &sealed));
+        if (part > 0) {
+            repeat_rows(f, first, f->payloads[f->payload_count - 2].count);
+            continue;
+        }
         for (size_t i = 0; i < count; i++) {
             /* a queue that is gone takes nothing until there is another reference */
             if (leaves[i].index != except && (leaves[i].flags & LEAF_QUEUE_GONE) == 0)
                 add_row(f, from, tag, &leaves[i], how);
         }
-        if (f->payloads[f->payload_count - 1].count == 0) /* nobody but the sender */
+        if (f->row_count == first) { /* nobody but the sender */
             buf_clear(&f->payloads[--f->payload_count].sealed);
+            return ERR_OK;
+        }
     }
-    return ERR_OK;
+    return f->memory.overflow ? ERR(NO_MEMORY) : ERR_OK;
 }
 
 struct err fanout_one(struct fanout *f, const struct fanout_from *from, enum delivery_kind kind,
@@ -126,7 +152,7 @@ struct err fanout_joiner(struct fanout *f, const struct fanout_from *from,
     TRY(add_payload(f, &sealed));
     notice_group_tag(from->d, from->group_id, tag);
     add_row(f, from, tag, leaf, (struct fanout_how){.notify = true, .control = true});
-    return ERR_OK;
+    return f->memory.overflow ? ERR(NO_MEMORY) : ERR_OK;
 }
 
 struct err fanout_write(struct store_txn *txn, const struct outbox *outbox, const struct fanout *f)

@@ -5,6 +5,7 @@
 #ifndef SERVER_FANOUT_H
 #define SERVER_FANOUT_H
 
+#include "base/arena.h"
 #include "server/delivery/delivery_inside.h"
 #include "server/delivery/group_state.h"
 
@@ -13,12 +14,14 @@ struct fanout_payload {
     struct buf sealed;
     size_t first, count;
 };
-/* Zero state is safe to clear. Rows borrow domain and reference. */
+/* Zero state is safe to clear. Rows have copies of domain and reference, so that the state of a
+ * large group need not be kept while the request waits for the writer. */
 struct fanout {
     struct fanout_payload *payloads; /* owned */
     size_t payload_count, payload_cap;
     struct outbox_row *rows; /* owned */
     size_t row_count, row_cap;
+    struct arena memory; /* of what rows point to */
 };
 void fanout_clear(struct fanout *f);
 

@@ -2,13 +2,19 @@
 
 enum { FAULT_HOURS = 24, FAULT_HOUR_S = 3600 };
 
+static bool is_recent(const struct epoch_fact *fact, uint64_t now_s)
+{
+    return fact->hour + FAULT_HOURS > now_s / FAULT_HOUR_S;
+}
+
 struct err fault_find(struct group_state *state, uint64_t epoch, struct bytes commit_hash,
-                      struct epoch_fact **ret_fact)
+                      uint64_t now_s, struct epoch_fact **ret_fact)
 {
     for (uint32_t i = 0; i < state->fact_count; i++) {
-        if (state->facts[i].epoch == epoch &&
-            bytes_equal(state->facts[i].commit_hash, commit_hash)) {
-            *ret_fact = &state->facts[i];
+        struct epoch_fact *fact = &state->facts[i];
+        if (fact->epoch == epoch && bytes_equal(fact->commit_hash, commit_hash) &&
+            is_recent(fact, now_s)) {
+            *ret_fact = fact;
             return ERR_OK;
         }
     }
@@ -35,7 +41,7 @@ bool fault_is_reported(const struct group_state *state, struct bytes pseudonym, 
 {
     for (uint32_t i = 0; i < state->fact_count; i++) {
         const struct epoch_fact *fact = &state->facts[i];
-        if (fact->reporters.len > 0 && fact->hour + FAULT_HOURS > now_s / FAULT_HOUR_S &&
+        if (fact->reporters.len > 0 && is_recent(fact, now_s) &&
             bytes_equal(fact->committer, pseudonym))
             return true;
     }

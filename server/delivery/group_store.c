@@ -108,13 +108,16 @@ static struct err load(struct stmt *s, bool found, const struct delivery *d, str
     static const uint8_t no_lock[AT_REST_OVERHEAD_BYTES];
     uint64_t version = found ? stmt_u64(s, 0) : 1;
     struct bytes lock = found ? stmt_blob(s, 1) : bytes_of(no_lock, sizeof no_lock);
-    struct bytes sealed = found ? stmt_blob(s, 2) : bytes_of(NULL, 0);
     if (found)
         TRY(stmt_row_check(s));
     struct err err = open_lock(d, group_id, state_key, version, lock, aad);
     if (!found || err.code == ERR_CRYPTO_TAG)
         return ERR(NOT_FOUND);
     TRY(err);
+    /* only now: asking for it reads the whole state from the file, which would tell by its time
+     * that there is such a group, and how large it is, to who has no key of it (P5) */
+    struct bytes sealed = stmt_blob(s, 2);
+    TRY(stmt_row_check(s));
     TRY(open_state(group_id, state_key, version, sealed, aad, plain));
     *ret_version = version;
     return ERR_OK;

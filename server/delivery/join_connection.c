@@ -8,7 +8,8 @@ REQUEST_FIELDS(Hearth__V1__JoinConnectionRequest)
 static struct err admit(struct request *r)
 {
     TRY(request_take_group(r, LIMIT_EXTERNAL_JOINS, 1));
-    return request_take_group(r, LIMIT_FAN_OUT_GROUP, r->state.leaf_count);
+    const Hearth__V1__JoinConnectionRequest *in = (const void *)r->in;
+    return request_take_fan_out(r, in->commit.len);
 }
 
 static struct err check(struct request *r)

@@ -30,7 +30,7 @@ static struct err check(struct request *r)
     bool is_new = false;
     struct buf reporters = BUF_INIT;
     struct epoch_fact *fact;
-    TRY(fault_find(&r->state, in->epoch, pb_view(in->commit_hash), &fact));
+    TRY(fault_find(&r->state, in->epoch, pb_view(in->commit_hash), r->now_s, &fact));
     TRY(fault_add_reporter(fact, r->leaf->pseudonym, &reporters, &is_new));
     if (is_new) {
         TRY(request_take_buf(r, &reporters, &fact->reporters));

@@ -2,13 +2,9 @@
 
 #include <stdlib.h>
 
-#include "seal/request_auth.h"
 #include "server/delivery/access.h"
 #include "server/delivery/pauses.h"
 #include "server/delivery/server_proposals.h"
-
-/* Decoded messages take a few times their bytes: pointers beside short fields. */
-enum { COPY_FACTOR = 6, COPY_FLOOR_BYTES = 16384 };
 
 /* ---- life */
 
@@ -28,11 +24,13 @@ static void attempt_clear(struct request *r)
     r->upkeep = r->repeated = r->has_past = r->rotated = false;
     r->paused_until_hour = 0;
     r->past_gone_count = 0;
+    r->heirs = NULL;
+    r->heir_count = 0;
     r->out = NULL;
     r->effect = REQUEST_KEEPS;
 }
 
-static void request_free(struct request *r)
+void request_free(struct request *r)
 {
     attempt_clear(r);
     arena_clear(&r->work);
@@ -229,6 +227,7 @@ static void written(void *arg, struct err result)
         end(r, result);
         return;
     }
+    access_bequeath(r); /* what was spent meanwhile */
     bool closed = atomic_load(&r->d->closed);
     if (!closed && r->fanout.row_count > 0 && !r->repeated && r->d->wake != NULL)
         r->d->wake(r->d->wake_self);
@@ -239,15 +238,26 @@ static void written(void *arg, struct err result)
     request_free(r);
 }
 
+/* What was opened and made of it, which is megabytes in large groups, is not needed to write. */
+static void let_state_go(struct request *r)
+{
+    r->leaf = NULL;
+    group_state_clear(&r->state);
+    for (size_t i = 0; i < r->kept_count; i++)
+        buf_clear(&r->kept[i]);
+    r->kept_count = 0;
+}
+
 static void write_now(struct request *r)
 {
     struct err err = ERR_OK;
     if (r->once_id != NULL) {
         size_t len = protobuf_c_message_get_packed_size(r->out);
-        uint8_t *room = buf_extend(&r->answer, len);
+        uint8_t *room = len > 0 ? buf_extend(&r->answer, len) : NULL;
         if (room != NULL)
             (void)protobuf_c_message_pack(r->out, room);
         err = buf_check(&r->answer);
+        let_state_go(r);
     }
     if (err_is_ok(err))
         err = submit(r, true, (uint32_t)(2 + r->fanout.row_count), run_write, written);
@@ -278,6 +288,7 @@ static void checked(void *arg, struct err result)
         count_invalid(r, result);
         end(r, result);
     } else if (r->row->changes || r->effect != REQUEST_KEEPS) {
+        access_bequeath(r);
         write_now(r);
     } else {
         reply(r);
@@ -363,93 +374,9 @@ static void open_group(struct request *r)
         end(r, err);
 }
 
-/* ---- start */
-
-static void *arena_pb_alloc(void *arena, size_t len)
+void request_run(struct request *r, struct hearth_call *call)
 {
-    return arena_alloc(arena, len);
-}
-
-static void arena_pb_free(void *arena, void *memory)
-{
-    (void)arena;
-    (void)memory;
-}
-
-static struct err copy_message(struct request *r, const ProtobufCMessage *in)
-{
-    size_t len = protobuf_c_message_get_packed_size(in);
-    ProtobufCAllocator allocator = {arena_pb_alloc, arena_pb_free, &r->arena};
-    arena_init(&r->arena, len * COPY_FACTOR + COPY_FLOOR_BYTES);
-    uint8_t *packed = arena_alloc(&r->arena, len);
-    if (packed == NULL)
-        return ERR(NO_MEMORY);
-    (void)protobuf_c_message_pack(in, packed);
-    r->in = protobuf_c_message_unpack(in->descriptor, &allocator, len, packed);
-    return r->in != NULL ? ERR_OK : ERR(NO_MEMORY);
-}
-
-static struct err copy_caller(struct request *r, const struct front_caller *caller)
-{
-    const Hearth__V1__GroupAccess *group = r->row->group(r->in);
-    struct buf scope = BUF_INIT;
-    r->group_id = pb_view(group->group_id);
-    r->state_key = group->state_key.data;
-    r->principal = caller->principal;
-    memcpy(r->body_hash, caller->body_hash, sizeof r->body_hash);
-    r->caller_id = bytes_of(arena_copy(&r->arena, caller->id.data, caller->id.len), caller->id.len);
-    r->source = bytes_of(arena_copy(&r->arena, caller->source.data, caller->source.len),
-                         caller->source.len);
-    wire_write_vector(&scope, bytes_str(r->row->name));
-    wire_write_vector(&scope, r->caller_id);
-    wire_write_vector(&scope, r->group_id);
-    r->scope = bytes_of(arena_copy(&r->arena, scope.data, scope.len), scope.len);
-    struct err err = buf_check(&scope);
-    buf_clear(&scope);
-    if (r->row->changes)
-        r->once_id = r->row->idempotency(r->in)->id.data;
-    return r->arena.overflow ? ERR(NO_MEMORY) : err;
-}
-
-static struct err prepare(struct request *r, const struct front_caller *caller,
-                          const ProtobufCMessage *in)
-{
-    struct member_id member;
-    arena_init(&r->work, REQUEST_WORK_BYTES);
-    if (caller->kind != r->row->caller)
-        return ERR(FRONT_UNAUTHENTICATED);
-    TRY(copy_message(r, in));
-    TRY(copy_caller(r, caller));
-    if (r->row->caller != REQUEST_MEMBER)
-        return ERR_OK;
-    /* the caller id and the body must speak of one group */
-    if (!err_is_ok(member_id_parse(r->caller_id, &member)) ||
-        !bytes_equal(member.group_id, r->group_id))
-        return ERR(FRONT_UNAUTHENTICATED);
-    r->leaf_index = member.leaf_index;
-    return ERR_OK;
-}
-
-enum hearth_code request_start(struct delivery *d, const struct request_row *row,
-                               struct hearth_call *call, const ProtobufCMessage *in)
-{
-    struct request *r = calloc(1, sizeof *r);
-    if (r == NULL)
-        return front_fail(call, ERR(NO_MEMORY));
-    r->row = row;
-    r->d = delivery_ref(d);
-    r->loop = hearth_call_loop(call);
-    struct err err = prepare(r, front_caller(call), in);
-    if (err_is_ok(err))
-        err = front_inbox(d->env.front, r->loop, &r->inbox);
-    if (!err_is_ok(err)) {
-        if (err.code == ERR_FRONT_UNAUTHENTICATED)
-            front_verify_dummy();
-        request_free(r);
-        return front_fail(call, err);
-    }
     r->call = call;
     hearth_call_on_cancel(call, on_cancel, r);
     open_group(r);
-    return HEARTH_LATER;
 }

@@ -87,6 +87,10 @@ struct request {
     struct past_entry past_gone[GROUP_PAST_TREES]; /* past trees to be dropped */
     uint32_t past_gone_count;
     struct fanout fanout;
+    /* What the caller's leaf is called from now on, and further leaves of its user that it adds:
+     * they have spent what it has (access_bequeath). In `work`. */
+    uint8_t (*heirs)[ROW_ID_BYTES];
+    size_t heir_count;
     uint8_t new_state_key[STATE_KEY_BYTES]; /* after a removal */
     bool rotated;
 };
@@ -95,7 +99,11 @@ struct request {
 enum hearth_code request_start(struct delivery *d, const struct request_row *row,
                                struct hearth_call *call, const ProtobufCMessage *in);
 
-/* The default of request_row.open, and its pieces. */
+/* Private to request_start.c and request.c: the first stage of the first attempt; the end. */
+void request_run(struct request *r, struct hearth_call *call);
+void request_free(struct request *r);
+
+/* The default of request_row.open. */
 CHECKED struct err request_open(struct request *r, struct store_txn *txn);
 
 /* For admit: takes from a bucket of the caller's leaf pseudonym, of the group, of the caller. */
@@ -103,6 +111,12 @@ CHECKED struct err request_take_leaf(struct request *r, enum limit limit, uint32
 CHECKED struct err request_take_group(struct request *r, enum limit limit, uint32_t cost);
 CHECKED struct err request_take(struct request *r, enum limit limit, struct bytes principal,
                                 uint32_t cost);
+
+/* Of the leaf's bytes; and of the group's rows: one for each member and part of what is sent to
+ * all.
+ */
+CHECKED struct err request_take_bytes(struct request *r, size_t len);
+CHECKED struct err request_take_fan_out(struct request *r, size_t len);
 
 /* For check: encodes r->state and seals it as the next version, under the new state key where there
  * is one. */

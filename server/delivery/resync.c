@@ -9,7 +9,9 @@ static struct err admit(struct request *r)
 {
     TRY(request_take_leaf(r, LIMIT_RESYNC_LEAF, 1));
     TRY(request_take(r, LIMIT_RESYNCS, bytes_str("all"), 1));
-    return request_take_group(r, LIMIT_FAN_OUT_GROUP, r->state.leaf_count);
+    const Hearth__V1__ResyncRequest *in = (const void *)r->in;
+    TRY(request_take_bytes(r, in->commit.len));
+    return request_take_fan_out(r, in->commit.len);
 }
 
 static struct err check(struct request *r)

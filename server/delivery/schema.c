@@ -5,16 +5,18 @@
 /* groups.lock is a few bytes sealed under the state key: a wrong key is found out there, at the
  * cost that an unknown group has, before the state is touched (P5).
  * Trees of past epochs have rows of their own, under the state key their joiners got: they are
- * large, and a rotation need not touch them. */
+ * large, and a rotation need not touch them.
+ * What is large is not WITHOUT ROWID: SQLite reads a whole row, overflow pages and all, for each
+ * key that it compares, so that looking up any id would read the states of a dozen other groups. */
 static const char delivery_v1[] =
     "CREATE TABLE groups (id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL,"
-    " expires_month INTEGER NOT NULL, lock BLOB NOT NULL, sealed BLOB NOT NULL) WITHOUT ROWID;"
+    " expires_month INTEGER NOT NULL, lock BLOB NOT NULL, sealed BLOB NOT NULL);"
     "CREATE INDEX groups_expiry ON groups (expires_month);"
     "CREATE TABLE past_trees (id BLOB NOT NULL PRIMARY KEY, expires_day INTEGER NOT NULL,"
-    " sealed BLOB NOT NULL) WITHOUT ROWID;"
+    " sealed BLOB NOT NULL);"
     "CREATE INDEX past_trees_expiry ON past_trees (expires_day);"
     "CREATE TABLE past_joins (id BLOB NOT NULL PRIMARY KEY, expires_day INTEGER NOT NULL,"
-    " sealed BLOB NOT NULL) WITHOUT ROWID;"
+    " sealed BLOB NOT NULL);"
     "CREATE INDEX past_joins_expiry ON past_joins (expires_day);"
     "CREATE TABLE notices (group_tag BLOB NOT NULL, leaf_tag BLOB NOT NULL, why INTEGER NOT NULL,"
     " count INTEGER NOT NULL, expires_day INTEGER NOT NULL,"

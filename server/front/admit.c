@@ -11,6 +11,8 @@ static void on_end(struct hearth_call *call, enum hearth_code code, void *self)
     if (p == NULL)
         return;
     load_heard(p);
+    if (p->large != NULL)
+        atomic_fetch_sub(p->large, 1);
     uint64_t now_us = clock_monotonic_us(front->env->clock);
     call_metrics_ended(p->metrics, code, now_us - p->begun_us);
     metrics_change(front->metrics, METRIC_CALLS, -1);

@@ -121,6 +121,22 @@ static enum hearth_code limit_source(struct admission *p, uint32_t callers)
     return err_is_ok(err) ? HEARTH_OK : admission_refuse_limit(p, err, seconds);
 }
 
+/* A signature covers the body, so a body must be there whole before it is known whose it is. Only
+ * so many of them may be in one source's hands. */
+static enum hearth_code limit_large(struct admission *p)
+{
+    if (hearth_call_endpoint(p->call)->request_bytes <= FRONT_LARGE_BYTES ||
+        p->front->options.control)
+        return HEARTH_OK;
+    _Atomic uint32_t *slot = &p->front->large[p->caller.principal % FRONT_LARGE_SLOTS];
+    if (atomic_fetch_add(slot, 1) >= limit_value(p->front->limits, LIMIT_LARGE_CALLS_PREFIX)) {
+        atomic_fetch_sub(slot, 1);
+        return admission_refuse_limit(p, ERR(LIMIT), 1);
+    }
+    p->large = slot;
+    return HEARTH_OK;
+}
+
 static void begin(struct admission *p, struct hearth_call *call, struct front *front)
 {
     const struct hearth_endpoint *endpoint = hearth_call_endpoint(call);
@@ -155,6 +171,8 @@ enum hearth_code admission_on_headers(struct hearth_call *call, void *self)
         code = shed(p, callers);
     if (code == HEARTH_OK)
         code = limit_source(p, callers);
+    if (code == HEARTH_OK)
+        code = limit_large(p);
     if (code == HEARTH_OK && (hearth_call_endpoint(call)->shape & HEARTH_CLIENT_STREAM) != 0)
         load_silent(p);
     return code;

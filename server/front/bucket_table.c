@@ -218,6 +218,43 @@ struct err bucket_table_take(struct bucket_table *table, const struct bucket_rat
     return err;
 }
 
+/* What is spent at a place. */
+static uint64_t spent_at(struct bucket_table *table, const struct place *place, uint16_t row,
+                         const struct bucket_rate *rates, uint64_t now_us)
+{
+    struct bucket_slot *ignored;
+    (void)pthread_mutex_lock(&place->part->lock);
+    const struct bucket_slot *slot = find(table, place, row, rates, now_us, &ignored);
+    uint64_t spent = slot != NULL ? settled(slot, rates[row].per_hour, now_us) : 0;
+    (void)pthread_mutex_unlock(&place->part->lock);
+    return spent;
+}
+
+static uint64_t spent_by(struct bucket_table *table, const struct bucket_rate *rates, uint16_t row,
+                         struct bytes name, uint64_t now_us)
+{
+    struct place place = place_of(table, &table->now.mac, row, name);
+    uint64_t spent = spent_at(table, &place, row, rates, now_us);
+    if (spent != 0 || !table->before.set)
+        return spent;
+    place = place_of(table, &table->before.mac, row, name);
+    return spent_at(table, &place, row, rates, now_us);
+}
+
+bool bucket_table_inherit(struct bucket_table *table, const struct bucket_rate *rates, uint16_t row,
+                          struct bytes from, struct bytes to, uint64_t now_us)
+{
+    (void)pthread_rwlock_rdlock(&table->key_lock);
+    uint64_t spent = spent_by(table, rates, row, from, now_us);
+    bool room = true;
+    if (spent > spent_by(table, rates, row, to, now_us)) {
+        struct place place = place_of(table, &table->now.mac, row, to);
+        room = bucket_table_put(table, rates, place.tag, row, spent, now_us);
+    }
+    (void)pthread_rwlock_unlock(&table->key_lock);
+    return room;
+}
+
 /* ---- for a table that outlives its process ---- */
 
 void bucket_table_each(struct bucket_table *table, const struct bucket_rate *rates, uint64_t now_us,

@@ -69,6 +69,11 @@ CHECKED struct err bucket_table_take(struct bucket_table *table, const struct bu
                                      uint16_t row, struct bytes name, uint32_t cost,
                                      uint64_t now_us, uint64_t *ret_wait_us);
 
+/* What `from` has spent of the row counts as spent by `to`, too: the greater of the two. Neither
+ * loses anything. false: there was no room for `to`. */
+bool bucket_table_inherit(struct bucket_table *table, const struct bucket_rate *rates, uint16_t row,
+                          struct bytes from, struct bytes to, uint64_t now_us);
+
 /* Every bucket that is not full, as it is now; a lock is held meanwhile. */
 void bucket_table_each(struct bucket_table *table, const struct bucket_rate *rates, uint64_t now_us,
                        void (*visit)(void *arg, const uint8_t tag[BUCKET_TAG_BYTES], uint16_t row,

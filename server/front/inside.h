@@ -11,8 +11,10 @@
 
 enum {
     FRONT_LOOPS = 256,
-    FRONT_KINDS = 10,        /* values of enum request_caller are below */
-    FRONT_KNOWN = 1 << 16,   /* callers remembered as verified */
+    FRONT_KINDS = 10,               /* values of enum request_caller are below */
+    FRONT_KNOWN = 1 << 16,          /* callers remembered as verified */
+    FRONT_LARGE_BYTES = 256 * 1024, /* request_bytes of rows whose calls are counted */
+    FRONT_LARGE_SLOTS = 4096,
     FRONT_SOURCE_BYTES = 64, /* address family and prefix, or the text of another sort of address */
     LOAD_SAMPLE_MS = 100,
     LOAD_FRESH_US = 3000000, /* so long a sample says something */
@@ -60,7 +62,9 @@ struct front {
     uint64_t began_ms;
     struct front_key_source sources[FRONT_KINDS];
     _Atomic uint64_t known[FRONT_KNOWN]; /* principals; lossy, a newer one replaces an older */
-    pthread_mutex_t lock;                /* guards the making of loops, and the logs */
+    /* large calls at once, by principal of the source; sources that share a slot share its room */
+    _Atomic uint32_t large[FRONT_LARGE_SLOTS];
+    pthread_mutex_t lock; /* guards the making of loops, and the logs */
     _Atomic(struct front_loop *) loops[FRONT_LOOPS];
     uint64_t log_second;
     unsigned log_lines;
@@ -81,6 +85,7 @@ struct admission {
     struct front_pending *pending; /* its key is being looked up; owned by who does */
     struct admission *next, *prev; /* in at->silent */
     bool silent;
+    _Atomic uint32_t *large; /* its slot of front->large, or NULL */
     struct front *front;
     struct front_loop *at;
     struct call_metrics *metrics;

@@ -143,6 +143,15 @@ struct err limit_take(struct limits *limits, enum limit limit, struct bytes prin
     return err;
 }
 
+void limit_inherit(struct limits *limits, enum limit limit, struct bytes from, struct bytes to)
+{
+    uint64_t now_us = clock_monotonic_us(limits->clock);
+    if (atomic_load_explicit(&limits->off, memory_order_relaxed))
+        return;
+    rekey_daily(limits, now_us);
+    (void)bucket_table_inherit(&limits->table, limits->rates, (uint16_t)limit, from, to, now_us);
+}
+
 uint64_t limit_refused(const struct limits *limits, enum limit limit)
 {
     return atomic_load_explicit(&limits->refused[limit], memory_order_relaxed);

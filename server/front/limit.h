@@ -71,6 +71,9 @@ uint64_t limit_value(const struct limits *limits, enum limit limit);
  * written only on failure and may be NULL. principal: any bytes. */
 CHECKED struct err limit_take(struct limits *limits, enum limit limit, struct bytes principal,
                               uint32_t cost, uint32_t *ret_retry_after_s);
+/* What one principal has spent of a bucket row counts as spent by the other, too: for whoever goes
+ * on under another name. Where the table has no room for that nothing happens. */
+void limit_inherit(struct limits *limits, enum limit limit, struct bytes from, struct bytes to);
 /* How often a bucket row had nothing left, since the start. */
 uint64_t limit_refused(const struct limits *limits, enum limit limit);
 

@@ -26,7 +26,8 @@ static void derive(const struct once *once, struct names *ret_names)
 
 static struct bytes aad_of(const struct names *names, uint8_t aad[5 + 2 * PRF_BYTES])
 {
-    memcpy(aad, "once:", 5);
+    static const uint8_t what[5] = {'o', 'n', 'c', 'e', ':'};
+    memcpy(aad, what, sizeof what);
     memcpy(aad + 5, names->id, PRF_BYTES);
     memcpy(aad + 5 + PRF_BYTES, names->body, PRF_BYTES);
     return bytes_of(aad, 5 + 2 * PRF_BYTES);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/loop.h"
 #include "seal/names.h"
 #include "server/main/limits_file.h"
 #include "server/main/node_inside.h"
@@ -198,7 +199,6 @@ static struct err open_node(const struct folder *folder, const struct config *co
                                 .development = n->config.server_development,
                                 .clock = &clock_system,
                                 .rng = &rng_system};
-    n->main_thread = pthread_self();
     (void)pthread_mutex_init(&n->lock, NULL);
     (void)sigemptyset(&n->signals);
     (void)sigaddset(&n->signals, SIGTERM);
@@ -406,6 +406,9 @@ void node_close(struct node *n)
     notifier_free(n->notifier);
     if (n->started_us != 0)
         node_save_limits(n);
+    /* what was posted to the back loop meanwhile frees what it belongs to; nobody runs it any more */
+    for (int i = 0; n->back != NULL && i < 4; i++)
+        loop_turn_now(n->back);
     if (n->front != NULL)
         front_free(n->front);
     if (n->back != NULL)

@@ -1,4 +1,5 @@
 /* Which privileges a node gives up: all files but its folder and the certificate's. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ static void list(struct listed *l, const char *path, unsigned rights)
 {
     if (l->count == LISTED_MAX || strlen(path) >= FOLDER_PATH_MAX)
         return;
-    strcpy(l->paths[l->count], path);
+    (void)snprintf(l->paths[l->count], FOLDER_PATH_MAX, "%s", path);
     l->places[l->count] = (struct privileges_place){l->paths[l->count], rights};
     l->count++;
 }

@@ -44,7 +44,6 @@ struct node {
     struct notifier *notifier;
     uint64_t started_us;
     sigset_t signals; /* that node_wait() takes */
-    pthread_t main_thread;
     pthread_mutex_t lock; /* config, draining, grace_s */
     bool draining;
     uint32_t grace_s;

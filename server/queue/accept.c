@@ -28,22 +28,30 @@ static void finish(struct accept *a, struct err result)
     accept_free(a);
 }
 
-/* After the commit: listeners first, then whoever is not listening. */
+static bool wants_push(const struct accept_row *row)
+{
+    return row->push != NULL && (row->push->always || row->in->notify);
+}
+
+/* After the commit: listeners first, then whoever is not listening, once however many rows came.
+ * Rows are in the order of their clients. */
 static void wake(struct accept *a)
 {
+    uint64_t woken = 0, told = 0;
+    bool listening = false;
     for (size_t i = a->chunk_from; i < a->chunk_to; i++) {
-        struct accept_row *row = &a->rows[i];
+        const struct accept_row *row = &a->rows[i];
         if (!row->stored)
             continue;
-        bool last = i + 1 == a->chunk_to || a->rows[i + 1].client != row->client;
-        bool listening =
-            last ? desks_wake(a->q->desks, row->client) : desks_listening(a->q->desks, row->client);
-        struct accept_push *push = row->push;
-        if (push == NULL || listening || push->told || !(push->always || row->in->notify))
+        if (row->client != woken)
+            listening = desks_wake(a->q->desks, row->client);
+        woken = row->client;
+        if (listening || row->client == told || !wants_push(row))
             continue;
-        push->told = true;
-        a->q->options.notify(a->q->options.notify_self, bytes_of(push->token, push->token_len),
-                             bytes_of(push->key, sizeof push->key));
+        told = row->client;
+        a->q->options.notify(a->q->options.notify_self,
+                             bytes_of(row->push->token, row->push->token_len),
+                             bytes_of(row->push->key, sizeof row->push->key));
     }
 }
 

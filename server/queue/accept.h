@@ -22,12 +22,10 @@ struct accept_row {
 /* Whom to wake outside of the server. */
 struct accept_push {
     struct accept_push *next;
-    uint64_t client;
     uint8_t token[QUEUE_PUSH_TOKEN_BYTES];
     size_t token_len;
     uint8_t key[PUSH_TOKEN_KEY_BYTES];
     bool always; /* not only for rows that ask for it */
-    bool told;
 };
 
 enum { ACCEPT_CHUNK_ROWS = STORE_COST_MAX };

@@ -17,7 +17,7 @@ static void print_of(const struct queue *q, const struct queue_ref *ref,
               ret_print);
 }
 
-/* Remembers where to push, once per client. No memory: nobody is pushed, the item is there all the
+/* Remembers where to push. No memory: nobody is pushed, the item is there all the
  * same. */
 static struct accept_push *push_of(struct accept *a, const struct queue_client *client,
                                    const struct queue_ref *ref)
@@ -28,7 +28,6 @@ static struct accept_push *push_of(struct accept *a, const struct queue_client *
     struct accept_push *push = calloc(1, sizeof *push);
     if (push == NULL)
         return NULL;
-    push->client = client->row;
     memcpy(push->token, client->push_token, client->push_token_len);
     push->token_len = client->push_token_len;
     memcpy(push->key, ref->push_token_key, sizeof push->key);

@@ -5,8 +5,9 @@
 #include "server/queue/state.h"
 
 enum {
-    /* of the response, which is capped at 8 MiB; what is around an item fits in the rest */
-    FETCH_BYTES = 4 * 1024 * 1024,
+    /* One item at least. Far below the response's cap: an answer waits in memory until its reader
+     * has taken it, and there may be many readers who take their time. */
+    FETCH_BYTES = 256 * 1024,
     FETCH_ITEMS = 256,
 };
 
@@ -122,7 +123,7 @@ enum hearth_code queue_dequeue(struct hearth_call *call, const Hearth__V1__Deque
     if (d == NULL)
         return code;
     arena_clear(&d->job.arena);
-    arena_init(&d->job.arena, FETCH_BYTES + 256 * 1024);
+    arena_init(&d->job.arena, FETCH_BYTES + QUEUE_ITEM_MAX_BYTES + 64 * 1024);
     d->ack_up_to = in->ack_up_to;
     d->most = in->most == 0 || in->most > FETCH_ITEMS ? FETCH_ITEMS : in->most;
     d->job.cost = (uint32_t)(d->most < 16 ? d->most : 16);

@@ -161,14 +161,6 @@ bool desks_wake(struct desks *desks, uint64_t client)
     return l != NULL;
 }
 
-bool desks_listening(struct desks *desks, uint64_t client)
-{
-    lock(desks);
-    bool listening = find(desks, client) != NULL;
-    unlock(desks);
-    return listening;
-}
-
 void desks_end(struct desks *desks, uint64_t client, struct err reason)
 {
     lock(desks);

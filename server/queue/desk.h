@@ -85,7 +85,6 @@ void desks_free(struct desks *desks); /* NULL is fine */
 
 /* From any thread: there is something new in the queue. Does anybody listen? */
 bool desks_wake(struct desks *desks, uint64_t client);
-bool desks_listening(struct desks *desks, uint64_t client);
 /* From any thread: ends its listener, if any. */
 void desks_end(struct desks *desks, uint64_t client, struct err reason);
 

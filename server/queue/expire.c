@@ -207,9 +207,17 @@ static struct err run(struct store_txn *txn, void *arg)
     return ERR_OK;
 }
 
+uint64_t queue_expiry_now_s(const struct queue *q)
+{
+    uint64_t now = queue_now_s(q);
+    uint64_t ran = (clock_monotonic_us(q->env->clock) - q->opened_us) / 1000000;
+    uint64_t most = q->opened_s + ran + QUEUE_HOUR_S;
+    return now < most ? now : most;
+}
+
 bool queue_expire(struct queue *q)
 {
-    struct expiry e = {.q = q, .now_s = queue_now_s(q), .at = q->expire_at};
+    struct expiry e = {.q = q, .now_s = queue_expiry_now_s(q), .at = q->expire_at};
     e.today = e.now_s / QUEUE_DAY_S;
     if (!err_is_ok(store_call(q->store, run, &e)))
         return false; /* the next round tries again */

@@ -23,7 +23,8 @@ struct queue {
     uint8_t once_key[KEEPER_KEY_BYTES];
     struct desks *desks;
     atomic_bool sweeping;
-    uint64_t expire_at; /* where the walk of queue_expire() is */
+    uint64_t expire_at;           /* where the walk of queue_expire() is */
+    uint64_t opened_s, opened_us; /* wall and monotonic clock when it was opened */
 };
 
 enum { QUEUE_PRF_BYTES = 16, QUEUE_DAY_S = 86400, QUEUE_HOUR_S = 3600 };
@@ -33,6 +34,10 @@ static inline uint64_t queue_now_s(const struct queue *q)
 {
     return clock_unix_ms(q->env->clock) / 1000;
 }
+
+/* The same for expiry (S3): a wall clock that jumps ahead while we run makes nothing expire early;
+ * time passes as the monotonic clock says, and an hour faster at most. */
+uint64_t queue_expiry_now_s(const struct queue *q);
 
 /* store_submit and store_read; STORE_STOPPED once closed. */
 CHECKED struct err queue_write(struct queue *q, struct inbox *inbox, const struct store_work *work);

@@ -46,6 +46,8 @@ struct err queue_open(struct front_env *env, const struct queue_options *options
         q->options.store.cache_kib = CACHE_KIB;
     q->limits = front_limits(env->front);
     q->refs = 1;
+    q->opened_s = queue_now_s(q);
+    q->opened_us = clock_monotonic_us(env->clock);
     struct err err = load_keys(q);
     if (err_is_ok(err))
         err = desks_new(q, options->tick_ms, &q->desks);
@@ -98,7 +100,7 @@ struct err queue_read(struct queue *q, struct inbox *inbox, const struct store_w
 struct finding {
     struct queue *q;
     struct front_pending *pending;
-    struct bytes id;
+    uint8_t id[QUEUE_ID_BYTES]; /* a copy: the call may end before the lookup does */
     bool is_client;
     uint8_t key[QUEUE_AUTH_KEY_BYTES];
     size_t key_len;
@@ -109,13 +111,13 @@ static struct err run_find(struct store_txn *txn, void *arg)
     struct finding *f = arg;
     if (f->is_client) {
         struct queue_client client;
-        TRY(queue_client_by_id(txn, f->q, f->id, &client));
+        TRY(queue_client_by_id(txn, f->q, bytes_of(f->id, sizeof f->id), &client));
         memcpy(f->key, client.auth_key, client.auth_key_len);
         f->key_len = client.auth_key_len;
         queue_client_clear(&client);
     } else {
         struct queue_user user;
-        TRY(queue_user_by_id(txn, f->q, f->id, &user));
+        TRY(queue_user_by_id(txn, f->q, bytes_of(f->id, sizeof f->id), &user));
         memcpy(f->key, user.auth_key, user.auth_key_len);
         f->key_len = user.auth_key_len;
         queue_user_clear(&user);
@@ -137,10 +139,11 @@ static void find(void *self, struct front_pending *pending, enum request_caller 
 {
     struct queue *q = self;
     struct inbox *inbox;
-    struct finding *f = calloc(1, sizeof *f);
+    struct finding *f = id.len == QUEUE_ID_BYTES ? calloc(1, sizeof *f) : NULL;
     if (f != NULL) {
-        *f = (struct finding){
-            .q = q, .pending = pending, .id = id, .is_client = kind == REQUEST_QUEUE_CLIENT};
+        *f =
+            (struct finding){.q = q, .pending = pending, .is_client = kind == REQUEST_QUEUE_CLIENT};
+        memcpy(f->id, id.data, sizeof f->id);
         struct store_work work = {.principal = queue_principal(q, "caller", id),
                                   .cost = 1,
                                   .run = run_find,

@@ -146,7 +146,7 @@ static bool send_batch(void)
         if (atomic_load(&l->sent) - atomic_load(&l->got) >= 64)
             return false;
     }
-    struct queue_row *rows = calloc(batch_rows, sizeof *rows);
+    struct queue_row *rows = calloc(batch_rows + 1, sizeof *rows);
     uint64_t now = clock_monotonic_us(&clock_system);
     for (size_t i = 0; i < batch_rows; i++) {
         struct listener *l = &listeners[(next_listener + i) % listener_count];
@@ -196,6 +196,8 @@ int main(int argc, char **argv)
     double rate = argc > 4 ? strtod(argv[4], NULL) : 500;
     payload_bytes = argc > 5 ? strtoul(argv[5], NULL, 10) : 200;
     batch_rows = argc > 6 ? strtoul(argv[6], NULL, 10) : 10;
+    if (listener_count == 0 || batch_rows == 0)
+        return 1;
     struct store_dir dir;
     store_dir_make(&dir);
     env = (struct front_env){

@@ -65,7 +65,7 @@ def plain(command):
 def cppcheck():
     return [plain(["cppcheck", "--quiet", "--error-exitcode=1", "--inline-suppr", "--std=c11",
                    "--enable=warning,portability,performance", f"--suppressions-list={HERE}/cppcheck.txt",
-                   "-Ilib", "-Iinclude", *sources()])]
+                   "-I.", "-Ilib", "-Iinclude", *sources()])]
 
 
 def clang_tidy():

@@ -9,7 +9,7 @@ static const struct stmt_row world_statements[] = {
     {"reports", "SELECT notice, why FROM report ORDER BY id"},
     {"rows", "SELECT (SELECT COUNT(*) FROM outbox_row), (SELECT COUNT(*) FROM outbox_payload), "
              "(SELECT COUNT(*) FROM outbox_body), (SELECT COUNT(*) FROM outbox_domain)"},
-    {"age", "UPDATE outbox_row SET day = day - $1"},
+    {"rewind", "UPDATE outbox_number SET next = next - $1"},
     {"damage", "UPDATE outbox_row SET sealed = $1 WHERE id = (SELECT MIN(id) FROM outbox_row)"},
     OUTBOX_STATEMENTS,
 };

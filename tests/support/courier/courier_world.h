@@ -16,7 +16,7 @@
 enum { REFS = 64, TAKEN_MAX = 20000, REPORTS_MAX = 4096 };
 
 /* Statements of the world's own; the outbox's follow. */
-enum { S_REPORT, S_REPORTS, S_ROWS, S_AGE, S_DAMAGE, S_OUTBOX };
+enum { S_REPORT, S_REPORTS, S_ROWS, S_REWIND, S_DAMAGE, S_OUTBOX };
 
 /* How a destination answers. */
 enum mood { TAKES, FAILS, HANGS, SAYS_LATER, SAYS_GONE, SAYS_REFUSED, WONT_START };

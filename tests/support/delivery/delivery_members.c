@@ -54,6 +54,11 @@ static void make_credential(struct member *m)
     m->profile.credential = (struct credential){LEAF_CREDENTIAL_TYPE, buf_view(&m->credential)};
 }
 
+void dw_renew(struct member *m)
+{
+    make_credential(m);
+}
+
 struct member *dw_member(struct dworld *w, const struct member *user)
 {
     assert_true(w->member_count < DW_MEMBERS);
@@ -332,6 +337,7 @@ Hearth__V1__CommitRequest *dw_commit_request(struct member *m, const struct dcom
         .force_path = true,
         .tree_beside = true,
         .external_pub = true,
+        .profile = commit->new_record ? &m->profile : NULL,
     };
     if (!commit->no_binding)
         options.authenticated_data =

@@ -356,7 +356,7 @@ static void record(struct buf *b, const struct hearth_endpoint *endpoint,
     wire_write_u8(b, signer != NULL ? (uint8_t)signer->kind : 0);
     wire_write_vector(b, signer != NULL ? signer->id : bytes_of(NULL, 0));
     wire_write_varint(b, len);
-    uint8_t *room = buf_extend(b, len);
+    uint8_t *room = len > 0 ? buf_extend(b, len) : NULL;
     if (room != NULL)
         (void)protobuf_c_message_pack(in, room);
 }

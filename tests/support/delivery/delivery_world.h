@@ -113,6 +113,8 @@ void dw_limit(struct dworld *w, const char *name, uint64_t value);
 
 /* A client outside any group. user: whose further client it is, or NULL for another user. */
 struct member *dw_member(struct dworld *w, const struct member *user);
+/* Another pseudonym and identity: of its next commit with a new record, or resync. */
+void dw_renew(struct member *m);
 /* A fresh key package for it. */
 struct bytes dw_package(struct member *m);
 

@@ -30,7 +30,7 @@
 
 #define HOUSE_DOMAIN "a.test"
 #define HOUSE_FILES  "house"
-enum { HOUSE_GUESTS = 64 };
+enum { HOUSE_GUESTS = 2048 };
 
 struct house {
     struct clock_fake fake;

@@ -25,7 +25,8 @@ struct bytes membership_group_id(const struct membership *m)
 void membership_clear(struct membership *m)
 {
     group_free(m->group);
-    group_free(m->before);
+    for (size_t i = 0; i < RESIDENT_BEFORE; i++)
+        group_free(m->before[i]);
     own_package_clear(&m->self);
     if (m->resident != NULL)
         caller_clear(&m->caller);
@@ -640,8 +641,9 @@ static enum hearth_code resync_from(struct membership *m,
     enum hearth_code code = send_resync(m, buf_view(&commit), record, joining);
     if (code == HEARTH_OK) {
         assert_ok(group_merge_pending(joining));
-        group_free(m->before);
-        m->before = m->group;
+        group_free(m->before[RESIDENT_BEFORE - 1]);
+        memmove(m->before + 1, m->before, (RESIDENT_BEFORE - 1) * sizeof *m->before);
+        m->before[0] = m->group;
         m->group = joining;
         m->broken = m->deaf = m->leaving = false;
         membership_caller(m);

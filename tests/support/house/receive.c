@@ -106,9 +106,9 @@ static void message_item(struct membership *m, struct bytes message)
     struct mls_client client = own_package_client(r, &m->self);
     struct mls_received received = {0};
     struct err err = group_process(m->group, &client, message, &received);
-    if (!err_is_ok(err) && m->before != NULL)
-        err = group_process(m->before, &client, message, &received);
-    if (!err_is_ok(err) && (m->broken || m->before != NULL))
+    for (size_t i = 0; i < RESIDENT_BEFORE && !err_is_ok(err) && m->before[i] != NULL; i++)
+        err = group_process(m->before[i], &client, message, &received);
+    if (!err_is_ok(err) && (m->broken || m->before[0] != NULL))
         return; /* of an epoch that was missed */
     assert_ok(err);
     assert_int_equal(received.type, MLS_RECEIVED_APPLICATION);
@@ -120,6 +120,15 @@ static void message_item(struct membership *m, struct bytes message)
     got->sender = wire_read_u32(&in);
     assert_ok(wire_reader_end(&in));
     mls_received_clear(&received);
+}
+
+/* Whose epoch it is; NULL: of none, since what was before a resync was missed, too. */
+static struct mls_group *before_of(const struct membership *m, uint64_t epoch)
+{
+    for (size_t i = 0; i < RESIDENT_BEFORE && m->before[i] != NULL; i++)
+        if (group_epoch(m->before[i]) == epoch)
+            return m->before[i];
+    return NULL;
 }
 
 /* Handshake messages, into the group of now or, if they are older, into that of before. */
@@ -136,9 +145,11 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
     }
     if (m->broken)
         return;
-    struct mls_group *group = old ? m->before : m->group;
-    if (group == NULL && old)
+    struct mls_group *group = old ? before_of(m, epoch_of(message)) : m->group;
+    if (group == NULL && m->before[0] == NULL)
         fail_msg("a handshake message of an epoch that is over");
+    if (group == NULL)
+        return;
     struct err err = group_process(group, &client, message, &received);
     if (!err_is_ok(err) && old)
         return; /* what was before the resync may have been broken */
@@ -157,10 +168,11 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
 
 static void state_key_item(struct membership *m, struct bytes body)
 {
-    const struct mls_group *groups[] = {m->group, m->before};
+    const struct mls_group *groups[1 + RESIDENT_BEFORE] = {m->group};
+    memcpy(groups + 1, m->before, sizeof m->before);
     uint8_t key[STATE_KEY_BYTES];
     uint64_t epoch;
-    for (size_t i = 0; i < 2 && groups[i] != NULL; i++) {
+    for (size_t i = 0; i <= RESIDENT_BEFORE && groups[i] != NULL; i++) {
         struct public_key own;
         const struct secret *private_key = &groups[i]->keys.leaf;
         if (private_key->len == 0)

@@ -28,6 +28,7 @@ enum {
     RESIDENT_STATE_KEYS = 16,
     RESIDENT_ITEMS = 20000,
     RESIDENT_GOT = 8192,
+    RESIDENT_BEFORE = 8,
 };
 
 /* A KeyPackage of ours with what belongs to it. */
@@ -51,8 +52,9 @@ struct membership {
     uint64_t key_epoch;                       /* the first came with */
     uint8_t identity_key[IDENTITY_KEY_BYTES]; /* the group's */
     struct mls_group *group;
-    struct mls_group *before; /* of before a resync: for messages that came meanwhile */
-    struct own_package self;  /* leaf key, tag, credential; bundle empty for founders */
+    /* of before resyncs, newest first: for messages that came meanwhile */
+    struct mls_group *before[RESIDENT_BEFORE];
+    struct own_package self; /* leaf key, tag, credential; bundle empty for founders */
     uint8_t user_pseudonym[16];
     struct caller caller;
     bool leaving;          /* proposed to be removed */

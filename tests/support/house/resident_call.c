@@ -46,12 +46,22 @@ static ProtobufCMessage *copy_of(const ProtobufCMessage *message)
     return copy;
 }
 
+/* For whoever kills the server: is there a call under way that changes something? */
+static void count_writing(const struct resident_request *q, int by)
+{
+    bool reads =
+        strstr(q->endpoint->path, "/Get") != NULL || strstr(q->endpoint->path, "/Dequeue") != NULL;
+    if (q->resident->house->writing != NULL && !reads)
+        atomic_fetch_add(q->resident->house->writing, (unsigned)by);
+}
+
 static void on_done(const struct hearth_status *status, const ProtobufCMessage *out, void *arg)
 {
     struct resident_request *q = arg;
     struct hearth_status *last = &q->resident->last;
     hearth_status_clear(last);
     q->done = true;
+    count_writing(q, -1);
     q->code = last->code = status->code;
     if (status->message != NULL)
         last->message = strdup(status->message);
@@ -85,6 +95,7 @@ static void start(struct resident_request *q)
     if (q->caller != NULL)
         options.signer = caller_signer(q->caller);
     q->done = false;
+    count_writing(q, 1);
     assert_non_null(
         hearth_channel_start(q->resident->channel, q->endpoint, &options, q->in, on_done, q));
 }

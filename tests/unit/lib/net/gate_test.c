@@ -1,6 +1,8 @@
 /* Addresses, buckets, and the gate in front of the server. */
 #include "net/address.h"
 #include "net/gate.h"
+#include <stdio.h>
+
 #include "support/test.h"
 
 static void addresses(void **state)
@@ -39,6 +41,15 @@ static void prefixes_group_what_one_person_owns(void **state)
     assert_true(prefix("1.2.3.4:1", 24, 64) == prefix("1.2.3.200:1", 24, 64));
     assert_true(prefix("[2001:db8::1]:1", 32, 64) == prefix("[2001:db8::ffff:1]:1", 32, 64));
     assert_true(prefix("[2001:db8:0:4::1]:1", 32, 64) != prefix("[2001:db8:0:8::1]:1", 32, 64));
+    /* neighbours are neighbours: no bit of a /64 is lost */
+    for (int bit = 0; bit < 16; bit++) {
+        char other[64];
+        (void)snprintf(other, sizeof other, "[2001:db8:0:%x::1]:1", 1U << bit);
+        assert_true(prefix("[2001:db8::1]:1", 32, 64) != prefix(other, 32, 64));
+    }
+    assert_true(prefix("[2001:db8:0:1::1]:1", 32, 56) == prefix("[2001:db8:0:ff::1]:1", 32, 56));
+    assert_true(prefix("[::1]:1", 32, 64) != 0 && prefix("0.0.0.0:1", 32, 64) != 0);
+    assert_true(prefix("[::1]:1", 32, 64) != prefix("0.0.0.2:1", 32, 64));
     assert_true(prefix("[::ffff:1.2.3.4]:1", 32, 64) == prefix("1.2.3.4:1", 32, 64));
     assert_true(prefix("[::ffff:1.2.3.4]:1", 32, 64) != prefix("[::ffff:1.2.3.5]:1", 32, 64));
 }

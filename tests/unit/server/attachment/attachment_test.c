@@ -242,6 +242,24 @@ static void test_cancelled_upload(void **state)
     world_finish(&w);
 }
 
+/* The server and the store end with a block committed and the next one under way. */
+static void test_end_of_an_upload(void **state)
+{
+    (void)state;
+    struct sender s;
+    struct bytes data = blob_bytes(262144);
+    uint64_t head = data.len;
+    world_begin(&w);
+    sender_start(&w, &s, &head, bytes_of(data.data, 131072), 65536);
+    world_settle_all(&w);
+    assert_int_equal(world_total(&w), data.len);
+    s.left = bytes_of(data.data + 131072, 65536);
+    sender_go_on(&s);
+    world_settle_with(&w, false);
+    world_finish(&w);
+    assert_true(s.done);
+}
+
 static void test_cancelled_download(void **state)
 {
     (void)state;
@@ -332,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_delete),
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_cancelled_upload),
+        cmocka_unit_test(test_end_of_an_upload),
         cmocka_unit_test(test_cancelled_download),
         cmocka_unit_test(test_cancelled_delete),
         cmocka_unit_test(test_deleted_while_read),

@@ -73,12 +73,42 @@ static void held_references_wait_for_their_pass(void **state)
     held_clear(&h);
 }
 
+/* However many wait, they come due at few moments: each is a pass over all rows of the domain. */
+static void held_references_come_due_together(void **state)
+{
+    (void)state;
+    struct rng_seeded seeded;
+    rng_seeded_init(&seeded, 7);
+    struct rng rng = rng_of_seeded(&seeded);
+    struct held h = {0};
+    uint64_t now_us = 12345678, passes = 0;
+    uint8_t ref[HELD_REF_BYTES] = {0};
+    for (unsigned i = 0; i < HELD_MAX; i++) {
+        memcpy(ref, &i, sizeof i);
+        assert_true(held_add(&h, ref, peer, &rng, now_us));
+    }
+    for (uint64_t end_us = now_us + UINT64_C(24 * 3600000000); now_us < end_us; passes++) {
+        now_us = held_due_us(&h);
+        for (unsigned i = 0; i < HELD_MAX; i++) {
+            memcpy(ref, &i, sizeof i);
+            if (held_has(&h, ref, now_us))
+                continue;
+            assert_true(held_add(&h, ref, peer, &rng, now_us));
+            assert_true(held_has(&h, ref, now_us + peer.least_us - 1));
+            assert_false(held_has(&h, ref, now_us + peer.most_us));
+        }
+    }
+    assert_in_range(passes, 24, 500);
+    held_clear(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_double_from_least_to_most),
         cmocka_unit_test(waits_without_randomness_too),
         cmocka_unit_test(held_references_wait_for_their_pass),
+        cmocka_unit_test(held_references_come_due_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

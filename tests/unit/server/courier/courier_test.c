@@ -95,6 +95,37 @@ static void numbers_never_begin_anew(void **state)
     world_close(w);
 }
 
+static struct err run_rewind(struct store_txn *txn, void *arg)
+{
+    struct stmt *s = stmt_use(txn, S_REWIND);
+    stmt_bind_u64(s, 1, *(const uint64_t *)arg);
+    return stmt_run(s, NULL);
+}
+
+/* A backup that is older than what the queues have seen: by a little, and by a day. */
+static void numbers_go_on_after_a_backup_was_restored(void **state)
+{
+    (void)state;
+    struct cworld *w = start(20);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 20; i++)
+            put_one(w, 0, 1, false, 0);
+        world_settle(w);
+        uint64_t back = round == 0 ? 30 : 3 * OUTBOX_NUMBERS_GAP;
+        if (round == 1)
+            w->fake.now_us += UINT64_C(86400000000);
+        assert_ok(store_call(w->store, run_rewind, &back));
+        world_kill(w, false, 0);
+        world_open(w);
+        for (int i = 0; i < 20; i++)
+            put_one(w, 0, 1, false, 0);
+        world_settle(w);
+        assert_int_equal(w->places[0].repeats, 0);
+        assert_int_equal(place_check(&w->places[0]), 40 * (round + 1));
+    }
+    world_close(w);
+}
+
 static void payload_larger_than_a_batch_goes_alone(void **state)
 {
     (void)state;
@@ -288,7 +319,7 @@ static void more_laters_than_are_remembered_hold_the_domain(void **state)
         }
         putting_end(&put);
     }
-    world_run_ms(w, 3600000);
+    world_run_ms(w, 120000);
     assert_true(courier_stats(w->courier).failures >= 1);
     uint64_t rows = world_left(w).rows;
     p->mood = TAKES;
@@ -507,6 +538,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_go_once_in_order_and_leave_nothing),
         cmocka_unit_test(numbers_never_begin_anew),
+        cmocka_unit_test(numbers_go_on_after_a_backup_was_restored),
         cmocka_unit_test(payload_larger_than_a_batch_goes_alone),
         cmocka_unit_test(bounds_of_a_payload_hold),
         cmocka_unit_test(image_names_no_peer_and_no_reference),

@@ -375,6 +375,11 @@ static void reports_a_fault(void **state)
     in.idempotency = dw_once(&w);
     in.commit_hash.data[0] ^= 1;
     assert_int_equal(call(c, "ReportFault", &in.base), HEARTH_NOT_FOUND);
+    in.commit_hash.data[0] ^= 1;
+    w.fake.unix_base_ms += (uint64_t)25 * 3600 * 1000;
+    in.idempotency = dw_once(&w);
+    in.group = dw_access(&w, b->state_key);
+    assert_int_equal(call(b, "ReportFault", &in.base), HEARTH_NOT_FOUND); /* too long ago */
 }
 
 static void deletes(void **state)

@@ -206,6 +206,27 @@ static void members_may_not_remove_others(void **state)
     expect(dw_commit(a, &(struct dcommit){.removes = &leaf, .remove_count = 1}));
 }
 
+static int setup_no_roles(void **state)
+{
+    (void)state;
+    memset(&w, 0, sizeof w);
+    w.options.control = DELIVERY_NO_ROLES;
+    dw_start(&w);
+    a = dw_member(&w, NULL);
+    b = dw_member(&w, NULL);
+    c = dw_member(&w, NULL);
+    dw_found(&w, a);
+    dw_add(&w, a, (struct member *[]){b, c}, 2);
+    return 0;
+}
+
+static void roles_control(void **state)
+{
+    (void)state;
+    uint32_t leaf = dw_leaf(c);
+    expect(dw_commit(b, &(struct dcommit){.removes = &leaf, .remove_count = 1}));
+}
+
 static void founding(void **state)
 {
     (void)state;
@@ -282,6 +303,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(group_info_must_be_good_for_joiners, setup_group, teardown),
         cmocka_unit_test_setup_teardown(context_stays_ours, setup_group, teardown),
         cmocka_unit_test_setup_teardown(members_may_not_remove_others, setup_group, teardown),
+        cmocka_unit_test_setup_teardown(roles_control, setup_no_roles, teardown),
         cmocka_unit_test_setup_teardown(founding, setup, teardown),
         cmocka_unit_test_setup_teardown(suites_that_are_not_ours, setup_ed448, teardown),
         cmocka_unit_test_setup_teardown(resync_is_for_ones_own_leaf, setup_group, teardown),

@@ -299,6 +299,63 @@ static void keys_that_come_in_the_body(void **state)
     assert_int_equal(bed.handled, 2);
 }
 
+static enum hearth_code without_key(struct world *w, struct hearth_call *call,
+                                    const Bench__EchoRequest *in, Bench__EchoReply *out)
+{
+    (void)bed_handler(w, call, in, out);
+    verify_results[0] = front_verify(call, NULL, bytes_of(NULL, 0));
+    return err_is_ok(verify_results[0]) ? HEARTH_OK : front_fail(call, verify_results[0]);
+}
+
+static void a_handler_without_a_key_pays_the_same(void **state)
+{
+    (void)state;
+    struct caller *alice = &bed.callers[0];
+    alice->kind = REQUEST_JOINER;
+    caller_set_id(alice, bytes_of("0123456789abcdef0123456789abcdef", 32));
+    bed.w.rows[WORLD_UNARY].callers = 1 << REQUEST_JOINER;
+    bed.w.handler = without_key;
+    assert_int_equal(bed_code(alice), HEARTH_UNAUTHENTICATED);
+    assert_int_equal(bed.handled, 1);
+    assert_int_equal(bed_metric(METRIC_VERIFICATIONS), 1);
+}
+
+static void control_of_handlers(void **state)
+{
+    (void)state;
+    bed.w.rows[WORLD_UNARY].callers = 1 << REQUEST_QUEUE_CLIENT | 1 << REQUEST_JOINER;
+    bed.w.handler = without_key;
+    assert_int_equal(bed_code(&bed.callers[2]), HEARTH_OK);
+}
+
+/* A server without a front, such as the operator's: nobody calls, and errors are answered. */
+static enum hearth_code no_front_handler(struct world *w, struct hearth_call *call,
+                                         const Bench__EchoRequest *in, Bench__EchoReply *out)
+{
+    (void)w;
+    (void)in;
+    (void)out;
+    assert_int_equal(front_caller(call)->kind, 0);
+    assert_false(front_caller(call)->verified);
+    assert_err(front_verify(call, &sig_ed25519, bytes_of("", 1)), FRONT_UNAUTHENTICATED);
+    assert_int_equal(front_limit(call, LIMIT_SEND_LEAF, bytes_str("x"), 1000), HEARTH_OK);
+    return front_fail(call, ERR(FRONT_UNAUTHENTICATED));
+}
+
+static void without_a_front(void **state)
+{
+    (void)state;
+    struct world w;
+    struct outcome o = {0};
+    world_init(&w);
+    w.handler = no_front_handler;
+    world_start(&w);
+    world_call(&w, WORLD_UNARY, 3, NULL, &o);
+    assert_int_equal(world_wait(&w, &o, 1000), HEARTH_UNAUTHENTICATED);
+    assert_string_equal(o.message, "not authenticated");
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +375,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(members_are_verified_by_the_handler, bed_setup,
                                         bed_teardown),
         cmocka_unit_test_setup_teardown(keys_that_come_in_the_body, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(a_handler_without_a_key_pays_the_same, bed_setup,
+                                        bed_teardown),
+        cmocka_unit_test_setup_teardown(control_of_handlers, bed_setup_control, bed_teardown),
+        cmocka_unit_test(without_a_front),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

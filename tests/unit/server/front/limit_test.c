@@ -170,6 +170,23 @@ static void a_new_key_forgets_nothing(void **state)
     assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 416);
 }
 
+/* A bucket that moves to the new key where there is no room for it stays where it was. */
+static void nor_does_one_without_room(void **state)
+{
+    (void)state;
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 10000);
+    advance_s(86400); /* 9,984 are back */
+    for (uint32_t i = 0; i < 6 * LIMIT_TABLE_SLOTS; i++) {
+        struct err err =
+            limit_take(limits, LIMIT_ANONYMOUS_PREFIX, bytes_of(&i, sizeof i), 100, NULL);
+        (void)err;
+    }
+    assert_err(limit_take(limits, LIMIT_REGISTER_DAY, bytes_str(""), 1, NULL), FRONT_OVERLOAD);
+    assert_err(limit_take(limits, LIMIT_REGISTER_DAY, bytes_str(""), 1, NULL), FRONT_OVERLOAD);
+    advance_s(6); /* those that are in the way are full */
+    assert_int_equal(drain(LIMIT_REGISTER_DAY, "", 20000), 9984);
+}
+
 /* ---- across a restart ---- */
 
 static const uint8_t keepers_key[LIMIT_KEY_BYTES] = {9};
@@ -326,6 +343,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(control_lets_all_through, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_table_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_key_forgets_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(nor_does_one_without_room, setup, teardown),
         cmocka_unit_test_setup_teardown(DoS2_long_windows_outlive_the_process, setup, teardown),
         cmocka_unit_test_setup_teardown(DoS2_control_without_the_file, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_files_are_refused_whole, setup, teardown),

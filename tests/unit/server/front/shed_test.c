@@ -86,6 +86,59 @@ static void signed_calls_of_one_caller(void **state)
     assert_int_equal(bed_metric(METRIC_REFUSED_LIMIT), 12);
 }
 
+/* Streams whose first message never ends would hold their bodies before anybody is asked who they
+ * are. The bed's rows take 1 MiB. */
+enum { LARGE_TRIES = 20 };
+
+static unsigned begin_large(struct outcome *o)
+{
+    unsigned refused_now = 0;
+    for (int i = 0; i < LARGE_TRIES; i++) {
+        o[i] = (struct outcome){0};
+        world_open(&bed.w, WORLD_CLIENT_STREAM, NULL, &o[i]);
+    }
+    world_settle(&bed.w);
+    for (int i = 0; i < LARGE_TRIES; i++)
+        refused_now += o[i].done;
+    return refused_now;
+}
+
+static void end_large(struct outcome *o)
+{
+    for (int i = 0; i < LARGE_TRIES; i++)
+        if (o[i].call != NULL)
+            hearth_client_call_cancel(o[i].call);
+    world_settle(&bed.w);
+}
+
+static void DoS6_large_calls_of_one_source(void **state)
+{
+    (void)state;
+    struct outcome o[LARGE_TRIES];
+    assert_int_equal(begin_large(o), LARGE_TRIES - 16);
+    (void)refused(&bed.callers[0]);
+    struct hearth_channel *first = bed.w.channel;
+    bed.w.channel = hearth_channel_new("pipe:test@192.0.2.90", &bed.w.channel_options);
+    assert_int_equal(bed_code(&bed.callers[0]), HEARTH_OK); /* elsewhere */
+    hearth_channel_free(bed.w.channel);
+    bed.w.channel = first;
+    bed.w.rows[WORLD_UNARY].request_bytes = 256 * 1024;
+    assert_int_equal(bed_code(&bed.callers[0]), HEARTH_OK); /* not a large one */
+    bed.w.rows[WORLD_UNARY].request_bytes = 1 << 20;
+    end_large(o);
+    assert_int_equal(bed_code(&bed.callers[0]), HEARTH_OK);
+    assert_int_equal(begin_large(o), LARGE_TRIES - 16); /* all were given back */
+    end_large(o);
+}
+
+static void DoS6_control_of_large_calls(void **state)
+{
+    (void)state;
+    struct outcome o[LARGE_TRIES];
+    assert_int_equal(begin_large(o), 0);
+    end_large(o);
+}
+
 /* Somebody filled the table of limits: what makes things fails closed, what frees them open. */
 static void fill_the_table(void)
 {
@@ -390,6 +443,41 @@ static void what_frees_resources_is_never_shed(void **state)
     assert_int_equal(anonymous(), HEARTH_OK);
 }
 
+/* A handler that keeps the loop busy for so long. */
+static uint64_t busy_ms;
+
+static enum hearth_code slow_handler(struct world *w, struct hearth_call *call,
+                                     const Bench__EchoRequest *in, Bench__EchoReply *out)
+{
+    w->clock.now_us += busy_ms * 1000;
+    return bed_handler(w, call, in, out);
+}
+
+/* One call after the other, each keeping the loop busy. */
+static void busy(uint64_t each_ms)
+{
+    busy_ms = each_ms;
+    for (int i = 0; i < 60; i++)
+        (void)bed_call(&bed.callers[0], NULL);
+    busy_ms = 0;
+}
+
+static void a_lagging_loop_sheds(void **state)
+{
+    (void)state;
+    bed.w.handler = slow_handler;
+    busy(150);
+    assert_int_equal(front_rung(bed.front), FRONT_CALM); /* a timer is late by what is over 100 */
+    busy(250);
+    assert_int_equal(front_rung(bed.front), FRONT_CAREFUL);
+    busy(350);
+    assert_int_equal(front_rung(bed.front), FRONT_GUARDED);
+    assert_int_equal(anonymous(), HEARTH_RESOURCE_EXHAUSTED);
+    live_on(10, 60);
+    assert_int_equal(front_rung(bed.front), FRONT_CALM);
+    assert_int_equal(anonymous(), HEARTH_OK);
+}
+
 /* A second client, beside the one that is there. */
 static enum hearth_code newcomer(struct hearth_channel **ret_channel)
 {
@@ -488,6 +576,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(control_of_sources, bed_setup_control, bed_teardown),
         cmocka_unit_test_setup_teardown(ME2_guessing_costs_the_source, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(signed_calls_of_one_caller, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(DoS6_large_calls_of_one_source, bed_setup, bed_teardown),
+        cmocka_unit_test_setup_teardown(DoS6_control_of_large_calls, bed_setup_control,
+                                        bed_teardown),
         cmocka_unit_test_setup_teardown(a_full_table_fails_closed, bed_setup, bed_teardown),
         cmocka_unit_test_setup_teardown(and_open_for_what_frees, setup_dequeue, bed_teardown),
         cmocka_unit_test_setup_teardown(unverified_calls_of_one_source, bed_setup, bed_teardown),
@@ -500,6 +591,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(overload_sheds_by_rungs, setup_loaded, teardown_loaded),
         cmocka_unit_test_setup_teardown(what_frees_resources_is_never_shed, setup_loaded_dequeue,
                                         teardown_loaded),
+        cmocka_unit_test_setup_teardown(a_lagging_loop_sheds, setup_loaded, teardown_loaded),
         cmocka_unit_test_setup_teardown(no_connections_at_the_top, setup_loaded, teardown_loaded),
         cmocka_unit_test_setup_teardown(idle_connections_go_sooner, setup_loaded, teardown_loaded),
         cmocka_unit_test_setup_teardown(closed_without_calls_opens_again, setup_loaded,

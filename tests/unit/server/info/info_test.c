@@ -236,6 +236,31 @@ static void test_mitm1_keys(void **state)
     finish();
 }
 
+/* A statement never outlives its signer; when that is over none is made, and the old ones stay. */
+static void test_end_of_signer(void **state)
+{
+    (void)state;
+    struct outcome o, after;
+    struct credential signing;
+    struct server_key key;
+    begin(&(struct info_options){0});
+    w.fake.now_us += UINT64_C(350) * 24 * 3600 * 1000000;
+    assert_ok(info_refresh(w.info));
+    const Hearth__V1__GetKeysResponse *out = ask_keys(&o);
+    check_keys(out, 1800000000 + 350 * 24 * 3600 + 1);
+    assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING), &signing));
+    assert_ok(server_key_read(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_LOG), &signing, &key));
+    assert_int_equal(key.not_after, signing.not_after);
+    w.fake.now_us += UINT64_C(20) * 24 * 3600 * 1000000;
+    assert_err(info_refresh(w.info), CREDENTIAL);
+    const Hearth__V1__GetKeysResponse *old = ask_keys(&after);
+    test_assert_bytes(key_of(old, HEARTH__V1__KEY_USE__KEY_USE_LOG),
+                      key_of(out, HEARTH__V1__KEY_USE__KEY_USE_LOG));
+    outcome_clear(&after);
+    outcome_clear(&o);
+    finish();
+}
+
 static struct err long_list(void *self, struct buf *b)
 {
     size_t *len = self;
@@ -320,11 +345,9 @@ static void test_open_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts),
-        cmocka_unit_test(test_mitm1_keys),
-        cmocka_unit_test(test_revocations),
-        cmocka_unit_test(test_allocations),
-        cmocka_unit_test(test_open_allocations),
+        cmocka_unit_test(test_facts),         cmocka_unit_test(test_mitm1_keys),
+        cmocka_unit_test(test_end_of_signer), cmocka_unit_test(test_revocations),
+        cmocka_unit_test(test_allocations),   cmocka_unit_test(test_open_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -401,6 +401,14 @@ static void devices_are_woken_when_nobody_listens(void **state)
     assert_int_equal(w.pushes, 2);
     assert_int_equal(accept_one(QWORLD_DOMAIN, &row), QUEUE_OK); /* a repeat wakes nobody */
     assert_int_equal(w.pushes, 2);
+    struct queue_row rows[6]; /* many rows at once wake once */
+    enum queue_outcome outcomes[6];
+    for (int i = 0; i < 6; i++) {
+        rows[i] = qref_row(i % 2 == 0 ? &to_alice : &to_bob, bytes_str("12345678"));
+        rows[i].notify = true;
+    }
+    assert_ok(qworld_accept(&w, QWORLD_DOMAIN, rows, 6, outcomes));
+    assert_int_equal(w.pushes, 4);
 }
 
 int main(void)

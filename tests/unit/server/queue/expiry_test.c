@@ -141,6 +141,22 @@ static void silent_references_go(void **state)
     assert_int_equal(state_of(&alice).tags, 1);
 }
 
+/* S3: a wall clock that jumps makes nothing expire. */
+static void s3_a_clock_that_jumps(void **state)
+{
+    (void)state;
+    assert_int_equal(qref_send(&to_alice, 1, 10), QUEUE_OK);
+    w.fake.unix_base_ms += (uint64_t)400 * 86400 * 1000;
+    for (int i = 0; i < 3; i++)
+        (void)expire();
+    assert_int_equal(qref_send(&to_alice, 2, 10), QUEUE_OK);
+    unsigned items = 0;
+    assert_int_equal(qclient_dequeue(&alice, 0, 0, &items, NULL), HEARTH_OK);
+    assert_int_equal(items, 4); /* a refresh is due after 24 h by any clock */
+    for (uint64_t i = 0; i < items; i++)
+        assert_false(alice.got[i].expired);
+}
+
 /* One run never touches more than its share. */
 static void a_round_is_cut_into_runs(void **state)
 {
@@ -164,6 +180,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(old_items_come_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(silent_clients_go, setup, teardown),
         cmocka_unit_test_setup_teardown(silent_references_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(s3_a_clock_that_jumps, setup, teardown),
         cmocka_unit_test_setup_teardown(a_round_is_cut_into_runs, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,7 @@
 /* KeyPackages: each goes to one requester (K1), the last ones are kept for those who need them
  * (DoS7), nothing large or wrong is stored (DoS5, DoS6). */
+#include <stdio.h>
+
 #include "kit/mls_kit.h"
 #include "mls/codec/message.h"
 #include "seal/leaf_credential.h"
@@ -94,7 +96,7 @@ static void make_bundle(struct bundle *out, bool last_resort)
     kp = kit_take(&kit, &b);
     hearth__v1__key_package_bundle__init(&out->message);
     hearth__v1__queue_reference__init(&out->reference);
-    (void)strcpy(out->domain, wrong.foreign ? "b.test" : QWORLD_DOMAIN);
+    (void)snprintf(out->domain, sizeof out->domain, "%s", wrong.foreign ? "b.test" : QWORLD_DOMAIN);
     struct bytes sealed = kit_random(&kit, 160);
     const struct sig_key *key = &kit.clients[wrong.unsigned_reference ? 0 : client].key;
     assert_ok(sealed_ref_sign(key, bytes_str(out->domain), sealed, &out->signature));
@@ -202,9 +204,9 @@ static void k1_a_package_goes_to_one_requester(void **state)
     enum { COUNT = 20 };
     struct digest seen[COUNT];
     assert_int_equal(publish(&alice, COUNT), HEARTH_OK);
-    for (uint8_t i = 0; i < COUNT; i++) { /* each contact asks once, with crashes in between */
-        seen[i] = ask_one(&alice, i);
-        for (uint8_t k = 0; k < i; k++)
+    for (unsigned i = 0; i < COUNT; i++) { /* each contact asks once, with crashes in between */
+        seen[i] = ask_one(&alice, (uint8_t)i);
+        for (unsigned k = 0; k < i; k++)
             assert_false(same(seen[i], seen[k]));
         assert_false(same(seen[i], hash_of(&last_resort)));
         if (i % 4 == 3)
@@ -243,11 +245,11 @@ static void k1_failed_commits(void **state)
     struct digest seen[COUNT * 2];
     size_t got = 0;
     assert_int_equal(publish(&alice, COUNT), HEARTH_OK);
-    for (uint8_t i = 0; i < COUNT; i++) {
+    for (unsigned i = 0; i < COUNT; i++) {
         struct asking a;
         struct digest hash[16];
         size_t count = 0;
-        asking_init(&a, &alice, i);
+        asking_init(&a, &alice, (uint8_t)i);
         vfs_fail(w.vfs, i % 2 == 0 ? VFS_SYNC : VFS_WRITE, VFS_ERROR, 0, 1);
         assert_int_not_equal(ask(&a, hash, &count), HEARTH_OK);
         (void)vfs_failed(w.vfs);
@@ -400,11 +402,12 @@ static void dos7_the_last_fifth(void **state)
 
 static enum hearth_code publish_wrong(struct wrong how, bool in_last_resort)
 {
-    wrong = in_last_resort ? (struct wrong){0} : how;
+    static const struct wrong nothing;
+    wrong = in_last_resort ? nothing : how;
     make_bundle(&bundles[0], false);
-    wrong = in_last_resort ? how : (struct wrong){0};
+    wrong = in_last_resort ? how : nothing;
     make_bundle(&last_resort, true);
-    wrong = (struct wrong){0};
+    wrong = nothing;
     return upload(&alice, bundles, 1, &last_resort);
 }
 

@@ -374,6 +374,42 @@ static void q6_the_newer_listener_fences_the_older(void **state)
     assert_int_equal(w.queue->desks->map_count, 0);
 }
 
+/* The map of listeners grows, and finds everybody as before. */
+static void q6_many_listeners(void **state)
+{
+    (void)state;
+    enum { OTHERS = 5 };
+    struct qclient *others = calloc(OTHERS, sizeof *others);
+    struct qlistener *all = calloc(OTHERS * 2, sizeof *all);
+    assert_true(others != NULL && all != NULL);
+    w.queue->desks->map_slots = 1; /* of those that are there; nobody listens yet */
+    for (int i = 0; i < OTHERS; i++) {
+        qclient_create(&w, &others[i]);
+        qlisten(&all[i], &others[i], 0);
+    }
+    assert_int_equal(w.queue->desks->map_slots, 8);
+    for (int i = 0; i < OTHERS; i++) {
+        struct qref r;
+        qref_make(&r, &others[i]);
+        assert_int_equal(qref_send(&r, 1, 10), QUEUE_OK);
+        qworld_run_ms(&w, DESK_TICK_MS);
+        assert_int_equal(all[i].items, 2);
+    }
+    for (int i = OTHERS - 1; i >= 0; i--) {
+        qlisten(&all[OTHERS + i], &others[i], 2);
+        assert_true(all[i].over);
+        assert_int_equal(all[i].code, HEARTH_ABORTED);
+    }
+    assert_int_equal(w.queue->desks->map_count, OTHERS);
+    for (int i = 0; i < OTHERS; i++) {
+        qlistener_close(&all[OTHERS + i]);
+        qclient_free(&others[i]);
+    }
+    assert_int_equal(w.queue->desks->map_count, 0);
+    free(others);
+    free(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(q5_between_read_and_sleep, setup, teardown),
         cmocka_unit_test_setup_teardown(q5_woken_while_reading, setup, teardown),
         cmocka_unit_test_setup_teardown(q6_the_newer_listener_fences_the_older, setup, teardown),
+        cmocka_unit_test_setup_teardown(q6_many_listeners, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

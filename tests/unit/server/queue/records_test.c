@@ -417,6 +417,26 @@ static void a_slow_reader(void **state)
     qlistener_close(&l);
 }
 
+/* One answer of Dequeue holds so much and no more, and one item at least. */
+static void an_answer_is_bounded(void **state)
+{
+    (void)state;
+    struct qref r;
+    unsigned items = 0, left = 0, calls = 0;
+    qref_make(&r, &alice);
+    for (uint64_t i = 1; i <= 12; i++)
+        assert_int_equal(qref_send(&r, i, QUEUE_BODY_MAX_BYTES), QUEUE_OK);
+    do {
+        uint64_t next = alice.ratchet.sequence;
+        assert_int_equal(qclient_dequeue(&alice, next == 0 ? 0 : next - 1, 0, &items, &left),
+                         HEARTH_OK);
+        assert_in_range(items, 1, 4);
+        calls++;
+    } while (left != 0);
+    assert_int_equal(alice.ratchet.sequence, 13);
+    assert_true(calls > 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +454,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(listening_wrongly, setup, teardown),
         cmocka_unit_test_setup_teardown(listeners_that_leave_early, setup, teardown),
         cmocka_unit_test_setup_teardown(a_slow_reader, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_answer_is_bounded, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

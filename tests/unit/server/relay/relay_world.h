@@ -109,6 +109,7 @@ struct device {
     enum hearth_code code;
     char text[120];
     bool retry_after;
+    bool waits; /* the last message was taken, but there is no room for another yet */
 };
 
 static inline void note(struct device *d, const struct hearth_status *status)
@@ -167,12 +168,19 @@ static inline enum hearth_code sign(struct hearth_client_call *call,
     return code;
 }
 
+static inline void on_writable(struct hearth_client_call *call, void *arg)
+{
+    struct device *d = arg;
+    (void)call;
+    d->waits = false;
+}
+
 static inline void open_on(struct device *d, bool old, struct hearth_channel *channel)
 {
     static const struct hearth_relay_provision_client_events new_events = {
-        .on_message = new_message, .on_done = on_done};
-    static const struct hearth_relay_link_client_events old_events = {.on_message = old_message,
-                                                                      .on_done = on_done};
+        .on_message = new_message, .on_writable = on_writable, .on_done = on_done};
+    static const struct hearth_relay_link_client_events old_events = {
+        .on_message = old_message, .on_writable = on_writable, .on_done = on_done};
     struct hearth_call_options signs = {.signer = {sign, &w.user}};
     *d = (struct device){.old = old};
     d->call = old ? hearth_relay_link_client_start(channel, &signs, &old_events, d)
@@ -194,14 +202,18 @@ static inline int say(struct device *d, const uint8_t place[32], const void *sea
         in.step_case = place != NULL ? HEARTH__V1__LINK_CLIENT_REQUEST__STEP_RENDEZVOUS
                                      : HEARTH__V1__LINK_CLIENT_REQUEST__STEP_SEALED;
         in.rendezvous = data; /* shares its place with sealed */
-        return hearth_relay_link_client_push(d->call, &in);
+        int result = hearth_relay_link_client_push(d->call, &in);
+        d->waits = result == 0;
+        return result;
     }
     Hearth__V1__ProvisionClientRequest in;
     hearth__v1__provision_client_request__init(&in);
     in.step_case = place != NULL ? HEARTH__V1__PROVISION_CLIENT_REQUEST__STEP_RENDEZVOUS
                                  : HEARTH__V1__PROVISION_CLIENT_REQUEST__STEP_SEALED;
     in.rendezvous = data;
-    return hearth_relay_provision_client_push(d->call, &in);
+    int result = hearth_relay_provision_client_push(d->call, &in);
+    d->waits = result == 0;
+    return result;
 }
 
 static const uint8_t here[32] = {1}, elsewhere[32] = {2};
