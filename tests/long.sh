@@ -7,6 +7,11 @@ python3 tests/run.py --fuzz-seconds "$seconds" || status=1
 bin=build/release/bin
 python3 tests/h2/attacks.py --server "$bin/bench_server" --seconds 30 || status=1
 python3 tests/h2/attacks.py --server "$bin/bench_server" --tls --seconds 30 || status=1
+# MLS: commits changed in structure, and histories of our own members, each from a seed that is printed
+seed=$(date +%s)
+echo "mls seed $seed"
+"$bin/unit_lib_mls_member_mutation_test" 100000 "$seed" || status=1
+"$bin/unit_lib_mls_member_random_world_test" "$seed" 500 || status=1
 # all suites that each peer has, public and private handshake messages
 for peer in ts-mls core-crypto; do
     python3 tests/interop/mls_live.py --bin "$bin" --peer "$peer" --ops 500 --members 20 || [ $? = 77 ] || status=1

@@ -1,12 +1,14 @@
 /* mls_vectors [--now UNIX] FILE...
  *
  * Checks official MLS test vector files (the working group's test-vectors.md describes them) and
- * prints a line each: NAME passed/total skipped(reasons) Types are recognised by a field that only
- * they have. Exit 1 on any failure; a type we do not support fails.
+ * prints a line each: NAME passed/total skipped(reasons). Lifetimes are judged at --now, or at the
+ * present time. Types are recognised by a field that only they have. Exit 1 on any failure; a type
+ * we do not support fails.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "vectors/vector_case.h"
 
@@ -100,7 +102,7 @@ static bool check_file(const char *path, uint64_t now)
 
 int main(int argc, char **argv)
 {
-    uint64_t now = 0;
+    uint64_t now = (uint64_t)time(NULL);
     int first = 1;
     if (argc > 2 && strcmp(argv[1], "--now") == 0) {
         now = strtoull(argv[2], NULL, 10);

@@ -7,21 +7,3 @@ if [ ! -d "$folder" ]; then
     exit 77
 fi
 exec "$1" --now 1795219200 "$folder"/*
-exec "$1" --now 1795219200 \
-    "$folder/crypto-basics.json" \
-    "$folder/deserialization.json" \
-    "$folder/key-schedule.json" \
-    "$folder/message-protection.json" \
-    "$folder/messages.json" \
-    "$folder/passive-client-handling-commit.json" \
-    "$folder/passive-client-welcome.json" \
-    "$folder/psk_secret.json" \
-    "$folder/secret-tree.json" \
-    "$folder/transcript-hashes.json" \
-    "$folder/tree-math.json" \
-    "$folder/tree-operations.json" \
-    "$folder/tree-validation.json" \
-    "$folder/treekem.json" \
-    "$folder/welcome.json" \
-    "$folder/public-follower-sample.json" \
-    "$folder/labelled-sample.txt"

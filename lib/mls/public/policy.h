@@ -6,7 +6,11 @@
 #include <stdint.h>
 
 struct mls_policy {
-    uint64_t now;                  /* seconds since 1970 */
+    /* Seconds since 1970. For a message that was received: when its server accepted it, not when it
+     * is read. All members then judge alike, and who was away until an added KeyPackage expired is
+     * not left behind by refusing its Add (RFC 9420 7.3 only recommends that check to receivers).
+     */
+    uint64_t now;
     uint64_t max_lifetime_seconds; /* RFC 9420 7.2: longest not_before..not_after; 0: any */
     uint64_t
         early_seconds; /* how far not_before may lie ahead: clocks of clients are wrong by hours */

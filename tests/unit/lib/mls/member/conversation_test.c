@@ -333,6 +333,35 @@ static void idle_members_keep_nobody_out(void **state)
     finish();
 }
 
+/* RFC 9420 7.3: a KeyPackage was valid when its Add was accepted, and has expired when a member
+ * who was away comes to read the commit. By its own clock it would be out of the group; by the time
+ * of the message (policy.h) it goes on with the others. */
+static void who_was_away(void **state)
+{
+    (void)state;
+    struct key_package_bundle bundle;
+    struct commit_output out;
+    struct mls_received received;
+    begin(0, false);
+    world_grow(&w, 3);
+    struct world_client *away = &w.clients[2];
+    uint64_t accepted = away->client.policy.now;
+    struct world_client *c = world_client_new(&w);
+    struct bytes add = world_add(&w, world_key_package(&w, c, &bundle));
+    struct commit_options options = {.proposals = &add, .proposal_count = 1};
+    assert_ok(group_commit(w.clients[0].group, &w.clients[0].client, &options, &out));
+    away->client.policy.now += 60ULL * 24 * 3600;
+    assert_err(group_process(away->group, &away->client, buf_view(&out.commit), &received),
+               MLS_LIFETIME_EXPIRED);
+    away->client.policy.now = accepted;
+    world_deliver_commit(&w, &w.clients[0], buf_view(&out.commit));
+    world_join(&w, c, &bundle, buf_view(&out.welcome), bytes_of(NULL, 0));
+    world_check(&w);
+    commit_output_clear(&out);
+    key_package_bundle_clear(&bundle);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +374,7 @@ int main(void)
         cmocka_unit_test(staged_and_stale),
         cmocka_unit_test(split_welcome),
         cmocka_unit_test(idle_members_keep_nobody_out),
+        cmocka_unit_test(who_was_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

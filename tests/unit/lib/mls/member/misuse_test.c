@@ -93,6 +93,45 @@ static void removed(void **state)
     world_clear(&w);
 }
 
+/* RFC 9420 12.1.8.1, 5.3.1: members are asked about the external senders of new extensions, for
+ * whom no leaf speaks; here they take none but basic credentials. */
+static void external_senders_are_asked_about(void **state)
+{
+    (void)state;
+    struct commit_output out;
+    struct mls_received received;
+    struct buf list = BUF_INIT, extensions = BUF_INIT;
+    world_init(&w, &suite_table[0], 47, true);
+    world_grow(&w, 2);
+    struct world_client *c = w.clients;
+    for (int i = 0; i < 2; i++) {
+        struct external_sender sender = {public_key_view(&c[1].key.public_key),
+                                         {i == 0 ? 0xff01 : CREDENTIAL_BASIC, bytes_str("bot")}};
+        size_t mark = wire_vector_begin(&list);
+        external_sender_write(&list, &sender);
+        wire_vector_end(&list, mark);
+        extension_write(&extensions, EXTENSION_EXTERNAL_SENDERS, buf_view(&list));
+        struct bytes proposal = world_extensions(&w, &(struct extensions){buf_view(&extensions)});
+        struct commit_options options = {.proposals = &proposal, .proposal_count = 1};
+        struct mls_client careless = c[0].client; /* asks nobody, unlike the others */
+        careless.ops = NULL;
+        if (i == 0)
+            assert_err(group_commit(c[0].group, &c[0].client, &options, &out),
+                       MLS_CREDENTIAL_REFUSED);
+        assert_ok(group_commit(c[0].group, &careless, &options, &out));
+        struct err err = group_process(c[1].group, &c[1].client, buf_view(&out.commit), &received);
+        if (i == 0)
+            assert_err(err, MLS_CREDENTIAL_REFUSED);
+        else
+            assert_ok(err);
+        buf_clear(&list);
+        buf_clear(&extensions);
+        commit_output_clear(&out);
+    }
+    mls_received_clear(&received);
+    world_clear(&w);
+}
+
 /* Counts over their bounds, before any memory is taken for them. */
 static void too_many(void **state)
 {
@@ -298,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signers),
         cmocka_unit_test(removed),
+        cmocka_unit_test(external_senders_are_asked_about),
         cmocka_unit_test(too_many),
         cmocka_unit_test(external_joins),
         cmocka_unit_test(welcomes_for_others),

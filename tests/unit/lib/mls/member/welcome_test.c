@@ -1,4 +1,5 @@
 /* Welcomes damaged, and Welcomes that a committer of ours made wrongly and sealed well. */
+#include "crypto/labelled.h"
 #include "mls/member/commit_build.h"
 #include "mls/member/welcome_open.h"
 #include "mls/member/welcome_protection.h"
@@ -113,6 +114,64 @@ static void welcome_without_our_leaf(void **state)
     key_package_bundle_clear(&added);
     for (int i = 0; i < 2; i++)
         key_package_bundle_clear(&others[i]);
+    world_clear(&w);
+}
+
+static struct bytes sign(const struct sig_key *key, const char *label, struct buf *tbs)
+{
+    struct signature signature;
+    struct buf b = BUF_INIT;
+    assert_ok(buf_check(tbs));
+    assert_ok(labelled_sign(key, LABEL_MLS, bytes_str(label), buf_view(tbs), &signature));
+    buf_clear(tbs);
+    buf_append_bytes(&b, signature_view(&signature));
+    return world_take(&w, &b);
+}
+
+/* RFC 9420 12.4.3.1: the leaf is identical to that of the KeyPackage. A committer can put the
+ * joiner's keys and name beside a signature key of its own; the Welcome then opens, and every tag
+ * is right. */
+static void welcome_with_another_leaf(void **state)
+{
+    (void)state;
+    struct key_package_bundle bundle, forged;
+    struct commit_output out;
+    struct welcome_opened opened;
+    struct mls_group *g;
+    struct key_package kp;
+    struct buf b = BUF_INIT, info = BUF_INIT, m = BUF_INIT;
+    world_init(&w, &suite_table[0], 16, true);
+    world_grow(&w, 2);
+    struct world_client *c = world_client_new(&w);
+    struct world_client *attacker = world_client_new(&w);
+    assert_ok(key_package_parse(world_key_package(&w, c, &bundle), &kp));
+    kp.leaf_node.signature_key = public_key_view(&attacker->key.public_key);
+    kp.leaf_node.raw_tbs = bytes_of(NULL, 0);
+    leaf_node_write_tbs(&b, &kp.leaf_node, bytes_of(NULL, 0), 0);
+    kp.leaf_node.signature = sign(&attacker->key, "LeafNodeTBS", &b);
+    kp.leaf_node.raw = bytes_of(NULL, 0);
+    kp.raw_tbs = bytes_of(NULL, 0);
+    key_package_write_tbs(&b, &kp);
+    kp.signature = sign(&attacker->key, "KeyPackageTBS", &b);
+    kp.raw = bytes_of(NULL, 0);
+    forged = bundle; /* the private keys fit; only what is said about them is another's */
+    forged.key_package = BUF_INIT;
+    key_package_write(&forged.key_package, &kp);
+    struct bytes add = world_add(&w, buf_view(&forged.key_package));
+    world_commit(&w, &w.clients[0],
+                 &(struct commit_options){.proposals = &add, .proposal_count = 1}, &out);
+    assert_ok(welcome_open(&c->client, &forged, NULL, buf_view(&out.welcome), &opened));
+    group_info_write(&info, &opened.info);
+    seal_again(&opened, buf_view(&info), buf_view(&bundle.key_package), &m);
+    assert_err(
+        group_join(&c->client, &w.config, &bundle, buf_view(&m), bytes_of(NULL, 0), NULL, &g),
+        MLS_WELCOME_LEAF);
+    buf_clear(&m);
+    buf_clear(&info);
+    welcome_opened_clear(&opened);
+    commit_output_clear(&out);
+    key_package_bundle_clear(&forged);
+    key_package_bundle_clear(&bundle);
     world_clear(&w);
 }
 
@@ -286,8 +345,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(extensions_for_joiners),   cmocka_unit_test(damaged_welcome),
-        cmocka_unit_test(welcome_without_our_leaf), cmocka_unit_test(forged_group_secrets),
-        cmocka_unit_test(forged_group_info),
+        cmocka_unit_test(welcome_without_our_leaf), cmocka_unit_test(welcome_with_another_leaf),
+        cmocka_unit_test(forged_group_secrets),     cmocka_unit_test(forged_group_info),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -324,6 +324,43 @@ static void unmerged_leaves_are_left_out_of_parent_hashes(void **state)
     assert_err(judge_tree(unmerged_on_this_side), MLS_PARENT_HASH);
 }
 
+static void unmerged_with_the_committer(struct nodes *n)
+{
+    set_unmerged(&n->at[3].parent, 2, (const uint32_t[]){0, 1});
+}
+static void root_forgets(struct nodes *n)
+{
+    n->at[7].parent.unmerged_leaves.raw.len = 0;
+}
+
+/* RFC 9420 7.9.2: the unmerged leaves on the committer's own side stand in no hash, so that only
+ * the comparison with the resolution shows who was left out of a node: D a leaf, then a parent. */
+static void unmerged_leaves_beside_the_committer(void **state)
+{
+    (void)state;
+    uint32_t client = 0;
+    kit_group(&k, 4, true, &(struct extensions){0});
+    struct proposal_or_ref remove = kit_by_value(&k, kit_remove(&k, 1));
+    kit_apply(&k, kit_commit(&k, 0, &remove, 1, true), NULL, 0); /* root only: node 1 is blank */
+    client = kit_client_new(&k);
+    struct proposal_or_ref add = kit_by_value(&k, kit_add(&k, client));
+    kit_apply(&k, kit_commit(&k, 2, &add, 1, false), &client, 1);
+    assert_null(tree_at(&k.group.tree, 1));
+    assert_ok(judge_tree(NULL));
+    assert_err(judge_tree(unmerged_forgotten), MLS_PARENT_HASH);
+    assert_err(judge_tree(unmerged_with_the_committer), MLS_PARENT_HASH);
+    teardown(state);
+    setup(state);
+    kit_group(&k, 8, true, &(struct extensions){0});
+    remove = kit_by_value(&k, kit_remove(&k, 3));
+    kit_apply(&k, kit_commit(&k, 0, &remove, 1, true), NULL, 0); /* nodes 1, 3 and 7 */
+    client = kit_client_new(&k);
+    add = kit_by_value(&k, kit_add(&k, client));
+    kit_apply(&k, kit_commit(&k, 7, &add, 1, false), &client, 1);
+    assert_ok(judge_tree(NULL));
+    assert_err(judge_tree(root_forgets), MLS_PARENT_HASH);
+}
+
 /* RFC 9420 7.3: an idle member whose leaf has expired keeps nobody out, unless asked for. */
 static void expired_leaves_in_a_tree(void **state)
 {
@@ -348,6 +385,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(faults_of_the_tree, setup, teardown),
         cmocka_unit_test_setup_teardown(parents_come_from_commits, setup, teardown),
         cmocka_unit_test_setup_teardown(members_must_fit_each_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(unmerged_leaves_beside_the_committer, setup, teardown),
         cmocka_unit_test_setup_teardown(unmerged_leaves_are_left_out_of_parent_hashes, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(expired_leaves_in_a_tree, setup, teardown),
