@@ -114,7 +114,18 @@ static enum hearth_code begin_fetch(struct auth *auth, struct hearth_call *call,
                                     const Hearth__V1__FetchConnectionPackage *in)
 {
     struct bytes hash = auth_in(in->handle_hash);
-    enum hearth_code code = front_limit(call, LIMIT_CONNECT_HANDLE, hash, 1);
+    struct bytes source = front_caller(call)->source;
+    uint8_t both[HANDLE_HASH_BYTES + 64];
+    if (hash.len != HANDLE_HASH_BYTES || source.len > sizeof both - HANDLE_HASH_BYTES)
+        return front_fail(call, ERR(ARGUMENT));
+    memcpy(both, hash.data, HANDLE_HASH_BYTES);
+    if (source.len > 0)
+        memcpy(both + HANDLE_HASH_BYTES, source.data, source.len);
+    /* the source's share first: what it may not take any more must not come out of the handle's */
+    enum hearth_code code =
+        front_limit(call, LIMIT_CONNECT_PREFIX, bytes_of(both, HANDLE_HASH_BYTES + source.len), 1);
+    if (code == HEARTH_OK)
+        code = front_limit(call, LIMIT_CONNECT_HANDLE, hash, 1);
     if (code != HEARTH_OK)
         return code;
     struct fetch_job *f = auth_job_new(auth, call, sizeof *f, NULL, NULL);

@@ -80,9 +80,9 @@ static uint64_t most_of(const char *limit)
 static void open_all(struct auth_world *w, bool limits)
 {
     static const char *const raised[] = {
-        "REGISTER_PREFIX",    "REGISTER_ALL",    "CLIENT_CHANGES",       "PROFILE_CHANGES",
-        "HANDLE_CHECKS",      "CONNECT_HANDLE",  "CREATE_HANDLE_PREFIX", "KEY_PACKAGE_UPLOADS",
-        "FAILED_AUTH_PREFIX", "ANONYMOUS_PREFIX"};
+        "REGISTER_PREFIX",     "REGISTER_ALL",       "CLIENT_CHANGES",  "PROFILE_CHANGES",
+        "HANDLE_CHECKS",       "CONNECT_HANDLE",     "CONNECT_PREFIX",  "CREATE_HANDLE_PREFIX",
+        "KEY_PACKAGE_UPLOADS", "FAILED_AUTH_PREFIX", "ANONYMOUS_PREFIX"};
     w->loop = loop_new_stepped(&w->fake, &w->rng);
     assert_non_null(w->loop);
     assert_ok(front_new(&w->env, &w->front_options, &w->front));

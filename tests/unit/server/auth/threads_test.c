@@ -45,6 +45,7 @@ static void begin(void)
     assert_ok(front_new(&w.env, &(struct front_options){0}, &w.front));
     assert_ok(limits_set(front_limits(w.front), "ANONYMOUS_PREFIX", 100000));
     assert_ok(limits_set(front_limits(w.front), "CONNECT_HANDLE", 1000));
+    assert_ok(limits_set(front_limits(w.front), "CONNECT_PREFIX", 1000));
     store_dir_make_fast(&w.dir);
     const struct auth_options options = {.store = {.path = w.dir.path}};
     assert_ok(auth_open(&w.env, &options, &w.auth));
