@@ -27,10 +27,11 @@ size_t pad_padme_bytes(size_t len, size_t least)
         total = least;
     /* a floating point number with exponent E and a mantissa of log2(E) + 1 bits; the other low
      * bits are rounded away upwards */
-    if (total < 4)
-        return total; /* a mantissa that needs all its bits */
     unsigned exponent = floor_log2(total);
-    unsigned low = exponent - (floor_log2(exponent) + 1);
+    unsigned mantissa = floor_log2(exponent) + 1;
+    if (mantissa >= exponent || exponent >= 32)
+        return total; /* small numbers keep all their bits; larger ones there are none */
+    unsigned low = exponent - mantissa;
     size_t mask = ((size_t)1 << low) - 1;
     return (total + mask) & ~mask;
 }
