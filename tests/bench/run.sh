@@ -7,5 +7,12 @@ for program in crypto_bench mls_bench member_bench store_bench; do
     echo "## $program"
     "$bin/$program"
 done
+for program in front_bench keeper_bench queue_bench queue_listen_bench delivery_bench outbox_bench blob_bench; do
+    [ -x "$bin/$program" ] || continue
+    echo "## $program"
+    "$bin/$program"
+done
+echo "## server_bench"
+"$bin/server_bench" "$bin/hearthd" 2>/dev/null
 echo "## rpc"
 tests/bench/rpc.sh "${1:-3}"
