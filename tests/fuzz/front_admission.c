@@ -192,7 +192,8 @@ static uint64_t memory_now(void *self)
 
 static void load_limits(void)
 {
-    size_t len = (size_t)(f.end - f.at), most = next();
+    size_t most = next(); /* a byte of the input itself */
+    size_t len = (size_t)(f.end - f.at);
     struct err err = limits_load(front_limits(bed.front), bytes_of(f.at, len < most ? 0 : most));
     (void)err;
     struct buf out = BUF_INIT;
