@@ -76,3 +76,9 @@ hearth_generated(generated_bench ROOT generated/tests FOLDERS . USES rpc)
 hearth_generated(generated_interop ROOT generated/tests FOLDERS grpc/testing mls_client USES rpc)
 hearth_generated(generated_golden ROOT generated/tests FOLDERS golden google/protobuf
   USES rpc generated_messages)
+
+# The client (include/hearth/client.h): db knows files, api connections, core everything else.
+hearth_module(client_db client/db USES base wire crypto seal store)
+hearth_module(client_api client/api USES base wire crypto seal rpc net pb generated_hearth)
+hearth_module(client_core client/core
+  USES base wire crypto seal mls_codec mls_public mls_member rpc net pb generated_hearth client_db client_api)

@@ -1,0 +1,46 @@
+/* Who the leaves of a chat are (DB_ROSTER; protocol.md 3, F21).
+ *
+ * A leaf is verified when its sealed identity opens under the group identity key, its LeafBinding
+ * covers the leaf key, its ClientCredential chains to the pinned root of its domain and is neither
+ * over nor revoked, and, where we hold a KeySet of that user, the set has its client and key. It is
+ * pending while the keys of its domain are being fetched (TASK_HOMESERVER). Nothing is sent to a
+ * chat that has an unverified leaf.
+ */
+#ifndef CLIENT_CORE_ROSTER_H
+#define CLIENT_CORE_ROSTER_H
+
+#include "client/core/chat.h"
+#include "seal/delivery_body.h"
+
+enum roster_state { ROSTER_PENDING = 0, ROSTER_VERIFIED = 1, ROSTER_UNVERIFIED = 2 };
+
+struct roster_leaf {
+    uint32_t leaf;
+    enum roster_state state;
+    uint8_t user_pseudonym[16], pseudonym[16];
+    uint8_t client_id[CLIENT_ID_MAX_BYTES]; /* of the ClientCredential; empty while not opened */
+    size_t client_id_len;
+    struct hearth_id contact; /* whose client it is; zeros: none of ours, or not known */
+    bool own_user;
+    uint64_t since_s;
+    struct buf wrapped_identity_key, wrapped_profile_key; /* as they came, to try again */
+};
+struct roster {
+    struct roster_leaf *leaves; /* by leaf index */
+    size_t count;
+};
+
+/* From what came with a commit, a Welcome or a LEAF_NEWS. accepted_s: when. */
+CHECKED struct err roster_news(struct core *c, struct db_txn *t, struct open_chat *chat,
+                               const struct leaf_news *news, uint64_t accepted_s);
+/* Drops leaves that are blank in the group now. */
+CHECKED struct err roster_prune(struct core *c, struct db_txn *t, struct open_chat *chat);
+/* Tries PENDING and UNVERIFIED ones again: keys of a domain, a KeySet or an identity key came. */
+CHECKED struct err roster_retry(struct core *c, struct db_txn *t, struct open_chat *chat);
+const struct roster_leaf *roster_find(const struct roster *r, uint32_t leaf);
+size_t roster_unverified(const struct roster *r);
+CHECKED struct err roster_write(const struct roster *r, struct buf *b);
+CHECKED struct err roster_read(struct bytes in, struct roster **ret_roster);
+void roster_free(struct roster *r);
+
+#endif
