@@ -10,7 +10,6 @@
 #include "crypto/hpke.h"
 #include "crypto/sig.h"
 #include "hearth/client.h"
-#include "seal/credential_chain.h"
 #include "seal/leaf_credential.h"
 #include "seal/names.h"
 #include "seal/queue_ratchet.h"

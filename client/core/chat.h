@@ -9,6 +9,7 @@
 #define CLIENT_CORE_CHAT_H
 
 #include "client/core/core.h"
+#include "mls/member/group.h"
 #include "seal/fan_out.h"
 
 enum {

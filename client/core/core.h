@@ -19,7 +19,6 @@
 #include "client/db/db.h"
 #include "hearth/client.h"
 #include "hearth/rpc.h"
-#include "mls/member/group.h"
 
 struct tasks;      /* core/task.h */
 struct chat_cache; /* core/chat.h */

@@ -6,9 +6,9 @@
 
 /* Copies; clear it. */
 struct homeserver {
-    uint8_t pin[CREDENTIAL_FINGERPRINT_BYTES]; /* of the AsCredential; the first 16 bytes from an
+    uint8_t pin[32]; /* of the AsCredential; the first 16 bytes from an
                                                   invitation */
-    size_t pin_len;                            /* 0: none yet; trust at first use */
+    size_t pin_len;  /* 0: none yet; trust at first use */
     struct buf root;
     struct buf signings; /* AsSigningCredentials, each opaque<V>: current and previous ones */
     struct buf revocations;
@@ -29,10 +29,15 @@ CHECKED struct err homeserver_pin(struct core *c, struct db_txn *t, const char *
                                   struct bytes pin);
 /* A ClientCredential (with whichever signing credential of the domain signed it) at the time now:
  * ERR_OK, ERR_NOT_FOUND (keys of the domain not fetched, or no such signing credential), errors of
- * credential_chain_verify, ERR_REVOKED. Views into the input. */
+ * credential_chain_verify, ERR_REVOKED. Views into the input. (struct credential of lib/seal and
+ * that of lib/mls share a name: no file of the core includes both headers.) */
+struct verified_client {
+    struct client_id id;
+    struct bytes id_bytes, public_key;
+    uint64_t not_after; /* seconds since 1970 */
+};
 CHECKED struct err homeserver_verify_client(struct core *c, struct db_txn *t,
                                             struct bytes credential,
-                                            struct credential *ret_credential,
-                                            struct client_id *ret_id);
+                                            struct verified_client *ret_client);
 
 #endif

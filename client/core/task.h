@@ -18,6 +18,7 @@
 #include "client/core/core.h"
 
 enum task_kind {
+    TASK_NONE = 0,
 #define TASK(number, name) TASK_##name = (number),
 #include "client/core/task.def"
 #undef TASK
