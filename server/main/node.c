@@ -1,5 +1,6 @@
 #include "server/main/node.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,12 +26,20 @@ __attribute__((format(printf, 3, 4))) static struct err fault(char *why, struct 
 
 /* ---- opening */
 
+static struct err open_folder(struct node *n, char *why)
+{
+    struct err err = folder_bring_forward(&n->folder, n->config.keeper_keys);
+    if (err.code == ERR_NONE)
+        err = folder_make_parts(&n->folder, n->config.keeper_keys);
+    return err.code == ERR_NONE ? err : fault(why, err, "%s: %s", n->folder.root, strerror(errno));
+}
+
 /* First of all: the keeper's process must not inherit threads, and no thread may take the signals.
  */
 static struct err open_keeper(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
-    if (!folder_path(&n->folder, "keys", path))
+    if (!folder_keyring(&n->folder, n->config.keeper_keys, path))
         return ERR(TOO_LARGE);
     struct bytes domain = bytes_str(n->env.domain);
     struct err err = n->config.server_keeper_process
@@ -166,8 +175,10 @@ static void load_limits(struct node *n)
 
 static struct err open_all(struct node *n, char *why)
 {
+    TRY(open_folder(n, why));
+    TRY(node_confine_begin(n));
     TRY(open_keeper(n, why));
-    TRY(node_confine_files(n));
+    TRY(node_confine_files(n, why));
     const struct front_options front = {
         .log = node_log,
         .log_self = n,
@@ -195,6 +206,7 @@ static struct err open_node(const struct folder *folder, const struct config *co
     n->folder = *folder;
     n->config = *config;
     n->confined = confined;
+    n->settings = SETTINGS_DOOR_NONE;
     n->env = (struct front_env){.domain = n->config.server_domain,
                                 .development = n->config.server_development,
                                 .clock = &clock_system,
@@ -327,7 +339,7 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
     if (err.code == ERR_NONE)
         err = jobs_start(n, &n->jobs);
     const struct admin_verbs verbs = node_verbs(n);
-    if (err.code == ERR_NONE && folder_path(&n->folder, "admin.sock", path))
+    if (err.code == ERR_NONE && folder_path(&n->folder, FOLDER_ADMIN_SOCKET, path))
         err = admin_open(&n->env, path, &verbs, &n->admin);
     if (err.code == ERR_NONE)
         err = node_confine_calls(n);
@@ -424,6 +436,7 @@ void node_close(struct node *n)
         hearth_loop_free(n->back);
     if (n->env.keeper != NULL)
         keeper_close(n->env.keeper);
+    settings_door_close(&n->settings);
     (void)pthread_mutex_destroy(&n->lock);
     free(n);
 }

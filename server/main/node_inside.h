@@ -18,13 +18,15 @@
 #include "server/main/jobs.h"
 #include "server/main/node.h"
 #include "server/main/notifier.h"
+#include "server/main/settings_door.h"
 #include "server/queue/queue.h"
 #include "server/relay/relay.h"
 
 struct node {
     struct folder folder;
-    struct config config; /* in force; guarded by lock once the node runs */
-    bool confined;        /* privileges.h */
+    struct config config;          /* in force; guarded by lock once the node runs */
+    bool confined;                 /* privileges.h */
+    struct settings_door settings; /* to hearthd.conf, if confined */
     struct front_env env;
     struct front *front;
     struct auth *auth;
@@ -49,9 +51,11 @@ struct node {
     uint32_t grace_s;
 };
 
-/* node_confine.c: privileges.h with this node's folders. The first before any thread, the second
- * when all runs. Nothing unless n->confined. */
-struct err node_confine_files(struct node *n);
+/* node_confine.c: privileges.h with this node's folders. The first before there are keys in memory
+ * and before any thread, the second still before any thread, the third when all runs. Nothing
+ * unless n->confined. ERR_CONFIG: the keys lie where the server may read. */
+struct err node_confine_begin(struct node *n);
+struct err node_confine_files(struct node *n, char why[NODE_WHY_BYTES]);
 struct err node_confine_calls(struct node *n);
 
 /* node.c: limits with long windows, into the data folder. */

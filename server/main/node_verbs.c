@@ -1,4 +1,5 @@
 /* What the operator's verbs do to a running node. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -117,16 +118,34 @@ static void say_name(void *self, const char *name)
         s->say(s->to, s->restart, name);
 }
 
+static struct err load_config(struct node *n, struct config *ret_config,
+                              char ret_why[NODE_WHY_BYTES])
+{
+    char path[FOLDER_PATH_MAX];
+    int fd = -1;
+    if (!folder_path(&n->folder, "hearthd.conf", path))
+        return ERR(TOO_LARGE);
+    if (n->settings.socket < 0)
+        return config_load(path, ret_config, ret_why);
+    FILE *file = settings_door_file(&n->settings, &fd).code == ERR_NONE ? fdopen(fd, "r") : NULL;
+    if (file == NULL) {
+        (void)snprintf(ret_why, NODE_WHY_BYTES, "%s: %s", path, strerror(errno));
+        if (fd >= 0)
+            (void)close(fd);
+        return ERR(IO);
+    }
+    struct err err = config_read(file, path, ret_config, ret_why);
+    (void)fclose(file);
+    return err;
+}
+
 struct err node_reload(void *node, void (*say)(void *to, bool restart, const char *name), void *to,
                        char ret_why[NODE_WHY_BYTES])
 {
     struct node *n = node;
     static struct config fresh; /* large; guarded by the lock */
-    char path[FOLDER_PATH_MAX];
-    if (!folder_path(&n->folder, "hearthd.conf", path))
-        return ERR(TOO_LARGE);
     (void)pthread_mutex_lock(&n->lock);
-    struct err err = config_load(path, &fresh, ret_why);
+    struct err err = load_config(n, &fresh, ret_why);
     for (size_t i = 0; err.code == ERR_NONE && i < fresh.limit_count; i++)
         err = limits_set(front_limits(n->front), fresh.limits[i].name, fresh.limits[i].value);
     if (err.code == ERR_NONE && !hearth_server_reload_tls(n->server)) {
@@ -165,11 +184,14 @@ struct err node_backup(struct node *n, const char *folder, uint64_t *ret_bytes,
         {"db/auth.db", auth_store(n->auth)},
         {"db/attachment.db", attachment_store(n->attachment)},
     };
-    size_t root = strlen(n->folder.root);
-    if (n->confined && (strncmp(folder, n->folder.root, root) != 0 || folder[root] != '/')) {
-        (void)snprintf(
-            ret_why, NODE_WHY_BYTES,
-            "%s: a confined server writes below its data folder alone ([server] confine)", folder);
+    char within[FOLDER_PATH_MAX];
+    if (!folder_path(&n->folder, FOLDER_BACKUPS, within))
+        return ERR(TOO_LARGE);
+    size_t len = strlen(within);
+    if (n->confined && (strncmp(folder, within, len) != 0 || folder[len] != '/')) {
+        (void)snprintf(ret_why, NODE_WHY_BYTES,
+                       "%s: a confined server writes backups below %s alone ([server] confine)",
+                       folder, within);
         return ERR(ARGUMENT);
     }
     return backup_make(folder, n->env.domain, parts, sizeof parts / sizeof parts[0], ret_bytes,

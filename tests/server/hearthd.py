@@ -88,9 +88,10 @@ def test(function):
 @test
 def init_makes_a_working_homeserver():
     with Homeserver() as h:
-        for name in ("keys", "tls/key.pem"):
+        for name in ("keys/keyring", "tls/key.pem"):
             assert stat.S_IMODE(os.stat(os.path.join(h.folder, name)).st_mode) == 0o400, name
-        assert stat.S_IMODE(os.stat(h.folder).st_mode) == 0o700
+        for name in (".", "keys", "run", "backups"):
+            assert stat.S_IMODE(os.stat(os.path.join(h.folder, name)).st_mode) == 0o700, name
         assert "permanent" in h.said and "next    hearthd run" in h.said
         conf = open(os.path.join(h.folder, "hearthd.conf")).read()
         assert "a.test" in conf and "threads" not in conf, conf  # only what differs from the defaults
@@ -100,10 +101,10 @@ def init_makes_a_working_homeserver():
 @test
 def init_overwrites_nothing():
     h = Homeserver()
-    keys = open(os.path.join(h.folder, "keys"), "rb").read()
+    keys = open(os.path.join(h.folder, "keys", "keyring"), "rb").read()
     again = hearthd("init", "--dev", "--domain", "a.test", code=1, folder=h.folder)
     assert "hearthd.conf" in again.stderr
-    assert open(os.path.join(h.folder, "keys"), "rb").read() == keys
+    assert open(os.path.join(h.folder, "keys", "keyring"), "rb").read() == keys
     h.scratch.cleanup()
 
 
@@ -128,10 +129,59 @@ def bad_settings_are_told_by_line():
 @test
 def keys_open_to_others_are_refused():
     h = Homeserver()
-    os.chmod(os.path.join(h.folder, "keys"), 0o440)
+    os.chmod(os.path.join(h.folder, "keys", "keyring"), 0o440)
     assert "open to other users" in h.run("run", code=1).stderr
     assert "chmod 0400" in h.run("check", code=1).stdout
+    os.chmod(os.path.join(h.folder, "keys"), 0o750)
+    assert "chmod 0700" in h.run("check", code=1).stdout
     h.scratch.cleanup()
+
+
+@test
+def earlier_layouts_come_forward():
+    """keys was a file, limits and the socket lay beside it: run and migrate both bring that forward."""
+    for command in ("run", "migrate"):
+        h = Homeserver()
+        keys, limits = os.path.join(h.folder, "keys"), os.path.join(h.folder, "limits")
+        os.rename(keys, keys + "-folder")
+        os.rename(os.path.join(keys + "-folder", "keyring"), keys)
+        os.rmdir(keys + "-folder")
+        image = open(keys, "rb").read()
+        open(limits, "wb").write(b"earlier")
+        for name in ("run", "backups"):
+            os.rmdir(os.path.join(h.folder, name))
+        assert "hearthd migrate" in h.run("check", code=None).stdout
+        if command == "migrate":
+            h.run("migrate")
+            assert "hearthd migrate" not in h.run("check").stdout
+        with h:
+            assert open(os.path.join(keys, "keyring"), "rb").read() == image
+            assert stat.S_IMODE(os.stat(keys).st_mode) == 0o700 and not os.path.exists(limits)
+            assert sorted(os.listdir(h.folder)) == ["backups", "db", "hearthd.conf", "keys", "lock", "run", "tls"]
+            done = register(h, h.invite)
+            assert done.returncode in (0, 77), done.stdout + done.stderr
+
+
+@test
+def keys_can_lie_elsewhere():
+    """[keeper] keys: a folder of one's own choice, but none that a confined server may read."""
+    h = Homeserver()
+    conf = os.path.join(h.folder, "hearthd.conf")
+    elsewhere = os.path.join(h.scratch.name, "elsewhere")
+    os.rename(os.path.join(h.folder, "keys"), elsewhere)
+    good = open(conf).read()
+    open(conf, "w").write(good + f"\n[keeper]\nkeys = {elsewhere}\n")
+    with h:
+        h.run("admin", "keys", "federation")
+        assert sorted(os.listdir(elsewhere)) == ["keyring"]
+        confined = re.search(r"^Seccomp:\s*2", open(f"/proc/{h.process.pid}/status").read(), re.M)
+        h.stop()
+        os.rename(elsewhere, os.path.join(h.folder, "db", "keys"))
+        open(conf, "w").write(good + "\n[keeper]\nkeys = db/keys\n")
+        if confined:
+            assert "[keeper] keys lies in" in h.run("run", code=1).stderr
+        open(conf, "a").write("\n[server]\nconfine = no\n")
+        h.start()
 
 
 @test
@@ -190,11 +240,18 @@ def confinement():
     found = {}
     for setting in ("yes", "no"):
         with Homeserver(more=f"[server]\nconfine = {setting}\n") as h:
-            h.run("backup", os.path.join(h.folder, "inside"))
+            h.run("backup", os.path.join(h.folder, "backups", "inside"))
             found[setting] = h.run("backup", os.path.join(h.scratch.name, "outside"), code=None).returncode
             status = open(f"/proc/{h.process.pid}/status").read()
             found[setting, "filter"] = re.search(r"^Seccomp:\s*(\d)", status, re.M).group(1)
-            h.run("admin", "reload")
+            # an editor's way: another file of this name
+            conf = os.path.join(h.folder, "hearthd.conf")
+            with open(conf + "~", "w") as out:
+                out.write(open(conf).read() + "[server]\ndrain_seconds = 5\n")
+            os.rename(conf + "~", conf)
+            assert "server.drain_seconds" in h.run("admin", "reload").stdout
+            os.unlink(conf)
+            assert "No such file" in h.run("admin", "reload", code=1).stderr
             assert "landlock_missing" not in open(h.log.name).read()
     assert found["no"] == 0 and found["no", "filter"] == "0", found
     if found["yes", "filter"] == "0":
@@ -206,7 +263,7 @@ def confinement():
 def keys_are_replaced():
     """The confined keeper writes its file anew, and the server starts with what it wrote."""
     with Homeserver() as h:
-        path = os.path.join(h.folder, "keys")
+        path = os.path.join(h.folder, "keys", "keyring")
         seen = [open(path, "rb").read()]
         for which in ("signing", "queue", "federation"):
             h.run("admin", "keys", which)
@@ -225,7 +282,7 @@ def keys_are_replaced():
 @test
 def backup_verify_restore():
     with Homeserver() as h:
-        backup = os.path.join(h.folder, "backup")
+        backup = os.path.join(h.folder, "backups", "first")
         assert "copied" in h.run("backup", backup).stdout
         assert "exists" in h.run("backup", backup, code=1).stderr.lower()
         hearthd("verify", backup)
