@@ -21,7 +21,7 @@ enum auth_mode {
     AUTH_OPEN = 1,   /* an invitation or a solved puzzle */
     AUTH_CLOSED = 2, /* nobody */
 };
-enum { AUTH_INVITATION_BYTES = 16, AUTH_INVITATIONS_MOST = 1000 };
+enum { AUTH_INVITATION_BYTES = 16, AUTH_INVITATIONS_MOST = 1000, AUTH_SIGNING_MOST = 32 };
 
 /* Where key sets are logged (transparency.md): absent until the log lands, and receipts are then
  * empty. */
@@ -70,7 +70,11 @@ bool auth_expire(struct auth *auth);
 /* Appends the signed, numbered list of revoked credentials (seal/credential_chain.h), from memory:
  * it is made anew after each change, soon. */
 CHECKED struct err auth_revocations(struct auth *auth, struct buf *b);
-/* The next AsSigningCredential signs from now on; the old one stays valid to its end. */
+/* Appends the signing credentials before the current one that have not ended, newest first, each as
+ * opaque<V>; the AUTH_SIGNING_MOST - 1 newest. Waits. */
+CHECKED struct err auth_previous_signing(struct auth *auth, struct buf *b);
+/* The next AsSigningCredential signs from now on; the old one stays valid to its end and is served
+ * until then. ERR_QUOTA: AUTH_SIGNING_MOST have not ended. Waits. */
 CHECKED struct err auth_rotate(struct auth *auth);
 
 /* ---- for the operator */

@@ -287,6 +287,14 @@ void listeners_free(struct auth_listeners *listeners);
 /* Wakes the listener of a handle, whichever loop it is on. */
 void listeners_wake(struct auth_listeners *listeners, const uint8_t handle[AUTH_ID_BYTES]);
 
+/* ---- signing.c */
+
+/* The current signing credential is a row from now on; where it is one already nothing is written.
+ */
+CHECKED struct err signing_put_down(struct auth *auth);
+/* auth_rotate() without its bound, for what must not wait. */
+CHECKED struct err signing_rotate(struct auth *auth);
+
 /* ---- revocations.c, challenge.c, keys.c */
 
 CHECKED struct err revoke(struct store_txn *txn,

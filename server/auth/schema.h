@@ -61,6 +61,10 @@ enum auth_statement {
     REVOKED_EXPIRE,
     REVOKED_NUMBER,
     REVOKED_COUNT_UP,
+    SIGNING_FIND,
+    SIGNING_PUT,
+    SIGNING_LIST,
+    SIGNING_EXPIRE,
     COUNTS,
     AUTH_ONCE, /* ONCE_STATEMENTS begin here */
 };

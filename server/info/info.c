@@ -5,8 +5,9 @@
 
 #include "hearth/v1/info_rpc.h"
 #include "seal/server_key.h"
+#include "wire/reader.h"
 
-enum { KEYS_MOST = 8, DAY_S = 24 * 3600 };
+enum { KEYS_MOST = 8 + INFO_PREVIOUS_MOST, DAY_S = 24 * 3600 };
 
 /* What GetKeys answers: keys one after the other in bytes. */
 struct keys {
@@ -233,10 +234,31 @@ static struct err ask_keeper(const struct info *info, struct keys *keys)
     return ERR_OK;
 }
 
+/* After all others: the first one of a use is the current one. */
+static struct err add_previous(const struct info *info, struct keys *keys)
+{
+    struct buf previous = BUF_INIT;
+    if (info->options.previous == NULL)
+        return ERR_OK;
+    struct err err = info->options.previous(info->options.previous_self, &previous);
+    struct wire_reader r = wire_reader_of(buf_view(&previous));
+    for (unsigned i = 0; err_is_ok(err) && i < INFO_PREVIOUS_MOST && wire_reader_left(&r) > 0;
+         i++) {
+        size_t from = keys->bytes.len;
+        buf_append_bytes(&keys->bytes, wire_read_vector(&r));
+        err = wire_reader_check(&r);
+        end_row(keys, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING, from);
+    }
+    buf_clear(&previous);
+    return err_is_ok(err) ? buf_check(&keys->bytes) : err;
+}
+
 struct err info_refresh(struct info *info)
 {
     struct keys fresh = {.count = 0}, old;
     struct err err = ask_keeper(info, &fresh);
+    if (err_is_ok(err))
+        err = add_previous(info, &fresh);
     if (!err_is_ok(err)) {
         buf_clear(&fresh.bytes);
         return err;

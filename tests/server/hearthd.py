@@ -228,22 +228,45 @@ def reload_keeps_what_is_good():
         assert h.process.poll() is None
 
 
-def info_registration(h):
-    """GetServerInfo.registration: 1 invite, 2 open, 3 closed; None without grpcio."""
+def fields(message):
+    """(number, value) of a protobuf message: what has a length as bytes, else a number."""
+    def varint(at):
+        value = shift = 0
+        while True:
+            value, shift, at = value | (message[at] & 127) << shift, shift + 7, at + 1
+            if message[at - 1] < 128:
+                return value, at
+    at = 0
+    while at < len(message):
+        tag, at = varint(at)
+        value, at = varint(at)
+        if tag & 7 == 2:
+            value, at = message[at:at + value], at + value
+        yield tag >> 3, value
+
+
+def ask(h, path):
+    """The answer's fields; None without grpcio."""
     try:
         import grpc
     except ImportError:
         return None
     options = (("grpc.ssl_target_name_override", h.domain),)
     with grpc.secure_channel(f"127.0.0.1:{h.port}", grpc.ssl_channel_credentials(open(h.ca, "rb").read()), options) as channel:
-        answer = channel.unary_unary("/hearth.v1.Info/GetServerInfo")(b"", timeout=20)
-    at = 0
-    while at < len(answer):  # field 5 before the limits, after the packed suites
-        tag, at = answer[at], at + 1
-        if tag == 0x28:
-            return answer[at]
-        at += answer[at] + 1 if tag & 7 == 2 else 1
-    return 0
+        return list(fields(channel.unary_unary(path)(b"", timeout=20)))
+
+
+def info_registration(h):
+    """GetServerInfo.registration: 1 invite, 2 open, 3 closed; None without grpcio."""
+    answer = ask(h, "/hearth.v1.Info/GetServerInfo")
+    return answer and dict(answer).get(5, 0)
+
+
+def signing_credentials(h):
+    """GetKeys.keys of KEY_USE_AS_SIGNING; None without grpcio."""
+    answer = ask(h, "/hearth.v1.Info/GetKeys")
+    keys = [dict(fields(value)) for number, value in answer or () if number == 1]
+    return answer and [key[2] for key in keys if key[1] == 2]
 
 
 @test
@@ -335,14 +358,19 @@ def keys_are_replaced():
     with Homeserver() as h:
         path = os.path.join(h.folder, "keys", "keyring")
         seen = [open(path, "rb").read()]
+        signing = signing_credentials(h)
         for which in ("signing", "queue", "federation"):
             h.run("admin", "keys", which)
             seen.append(open(path, "rb").read())
             assert seen[-1] not in seen[:-1], which
         assert os.stat(path).st_mode & 0o7777 == 0o400
         assert not os.path.exists(path + ".new")
+        rotated = signing_credentials(h)
         h.stop()
         h.start()
+        if signing is not None:  # the one before is still served, last, after a restart too
+            assert len(signing) == 1 and len(rotated) == 2 and rotated[1] == signing[0] != rotated[0]
+            assert signing_credentials(h) == rotated
         done = register(h, h.invite)
         if done.returncode == 77:
             return done.stdout
