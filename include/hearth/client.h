@@ -30,12 +30,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#if defined(__GNUC__)
-#define HEARTH_API __attribute__((visibility("default")))
-#else
-#define HEARTH_API
-#endif
+#pragma GCC visibility push(default)
 
 struct event_base;
 struct hearth_loop;
@@ -66,8 +61,7 @@ struct hearth_error {
     char hint[200];   /* what to do; may be empty */
 };
 /* "text: cause; hint", cut to len. Returns buffer. */
-HEARTH_API const char *hearth_error_text(const struct hearth_error *error, char *buffer,
-                                         size_t len);
+const char *hearth_error_text(const struct hearth_error *error, char *buffer, size_t len);
 
 /* ---- ids */
 
@@ -76,9 +70,9 @@ struct hearth_id {
     uint8_t bytes[16];
 };
 enum { HEARTH_ID_TEXT_BYTES = 33 };
-HEARTH_API void hearth_id_text(const struct hearth_id *id, char ret_text[HEARTH_ID_TEXT_BYTES]);
-HEARTH_API bool hearth_id_read(const char *text, struct hearth_id *ret_id);
-HEARTH_API bool hearth_id_equal(const struct hearth_id *a, const struct hearth_id *b);
+void hearth_id_text(const struct hearth_id *id, char ret_text[HEARTH_ID_TEXT_BYTES]);
+bool hearth_id_read(const char *text, struct hearth_id *ret_id);
+bool hearth_id_equal(const struct hearth_id *a, const struct hearth_id *b);
 
 /* ---- an account's file and life */
 
@@ -96,15 +90,13 @@ struct hearth_account_options {
 };
 
 /* A new file. Nothing is registered yet: hearth_register or hearth_link follows. */
-HEARTH_API bool hearth_account_create(const struct hearth_account_options *options,
-                                      struct hearth_account **ret_account,
-                                      struct hearth_error *ret_error);
+bool hearth_account_create(const struct hearth_account_options *options,
+                           struct hearth_account **ret_account, struct hearth_error *ret_error);
 /* An existing one; what was under way goes on as soon as the loop runs. */
-HEARTH_API bool hearth_account_open(const struct hearth_account_options *options,
-                                    struct hearth_account **ret_account,
-                                    struct hearth_error *ret_error);
+bool hearth_account_open(const struct hearth_account_options *options,
+                         struct hearth_account **ret_account, struct hearth_error *ret_error);
 /* Stops; nothing is lost. Operations and views are gone. NULL is fine. */
-HEARTH_API void hearth_account_close(struct hearth_account *account);
+void hearth_account_close(struct hearth_account *account);
 
 struct hearth_account_info {
     bool registered;
@@ -117,33 +109,29 @@ struct hearth_account_info {
     uint64_t queue_sequence;    /* items received so far */
     uint32_t tasks;             /* operations not ended */
 };
-HEARTH_API void hearth_account_info(struct hearth_account *account,
-                                    struct hearth_account_info *ret_info);
+void hearth_account_info(struct hearth_account *account, struct hearth_account_info *ret_info);
 
 /* ---- operations */
 
 /* Blocks until the operation has ended or timeout_ms are over (0: no limit); frees it. On time-out
  * the operation goes on in the background, its end becomes an event. op NULL: what went wrong at
  * once is in the error that the account kept. */
-HEARTH_API enum hearth_result hearth_op_wait(struct hearth_account *account, struct hearth_op *op,
-                                             uint32_t timeout_ms, struct hearth_error *ret_error);
+enum hearth_result hearth_op_wait(struct hearth_account *account, struct hearth_op *op,
+                                  uint32_t timeout_ms, struct hearth_error *ret_error);
 /* Event-driven: done runs once, from the loop; the operation is freed afterwards. */
-HEARTH_API void hearth_op_on_done(struct hearth_op *op,
-                                  void (*done)(const struct hearth_error *result, void *arg),
-                                  void *arg);
+void hearth_op_on_done(struct hearth_op *op,
+                       void (*done)(const struct hearth_error *result, void *arg), void *arg);
 /* What it made: the chat, contact, message or device; valid from the start where the verb says so.
  */
-HEARTH_API struct hearth_id hearth_op_id(const struct hearth_op *op);
+struct hearth_id hearth_op_id(const struct hearth_op *op);
 /* Progress of long transfers. */
-HEARTH_API void hearth_op_on_progress(struct hearth_op *op,
-                                      void (*progress)(uint64_t done, uint64_t all, void *arg),
-                                      void *arg);
+void hearth_op_on_progress(struct hearth_op *op,
+                           void (*progress)(uint64_t done, uint64_t all, void *arg), void *arg);
 /* Forgets the handle; the operation goes on. */
-HEARTH_API void hearth_op_detach(struct hearth_op *op);
+void hearth_op_detach(struct hearth_op *op);
 
 /* Every verb below returns NULL when it can't begin: hearth_account_error tells why. */
-HEARTH_API void hearth_account_error(struct hearth_account *account,
-                                     struct hearth_error *ret_error);
+void hearth_account_error(struct hearth_account *account, struct hearth_error *ret_error);
 
 /* ---- registering, devices */
 
@@ -157,10 +145,10 @@ struct hearth_register_options {
     const char *device; /* this device's name ["device"] */
     const char *name;   /* display name; NULL: none */
 };
-HEARTH_API struct hearth_op *hearth_register(struct hearth_account *account,
-                                             const struct hearth_register_options *options);
+struct hearth_op *hearth_register(struct hearth_account *account,
+                                  const struct hearth_register_options *options);
 /* Deletes the user at the homeserver and everything in the file. */
-HEARTH_API struct hearth_op *hearth_unregister(struct hearth_account *account);
+struct hearth_op *hearth_unregister(struct hearth_account *account);
 
 /* A new device joins a user. It shows a code that the existing device is given: code is told
  * through show as soon as the relay waits. */
@@ -171,10 +159,10 @@ struct hearth_link_options {
     void (*show)(const char *code, void *arg);
     void *arg;
 };
-HEARTH_API struct hearth_op *hearth_link(struct hearth_account *account,
-                                         const struct hearth_link_options *options);
+struct hearth_op *hearth_link(struct hearth_account *account,
+                              const struct hearth_link_options *options);
 /* On the existing device. */
-HEARTH_API struct hearth_op *hearth_link_accept(struct hearth_account *account, const char *code);
+struct hearth_op *hearth_link_accept(struct hearth_account *account, const char *code);
 
 struct hearth_device {
     struct hearth_id id;
@@ -182,19 +170,17 @@ struct hearth_device {
     bool self;
     uint64_t added_ms;
 };
-HEARTH_API bool hearth_device_each(struct hearth_account *account,
-                                   bool (*fn)(const struct hearth_device *device, void *arg),
-                                   void *arg);
-HEARTH_API struct hearth_op *hearth_device_remove(struct hearth_account *account,
-                                                  const struct hearth_id *device);
+bool hearth_device_each(struct hearth_account *account,
+                        bool (*fn)(const struct hearth_device *device, void *arg), void *arg);
+struct hearth_op *hearth_device_remove(struct hearth_account *account,
+                                       const struct hearth_id *device);
 
 /* ---- handles */
 
-HEARTH_API struct hearth_op *hearth_handle_add(struct hearth_account *account, const char *local);
-HEARTH_API struct hearth_op *hearth_handle_remove(struct hearth_account *account,
-                                                  const char *local);
-HEARTH_API bool hearth_handle_each(struct hearth_account *account,
-                                   bool (*fn)(const char *handle, void *arg), void *arg);
+struct hearth_op *hearth_handle_add(struct hearth_account *account, const char *local);
+struct hearth_op *hearth_handle_remove(struct hearth_account *account, const char *local);
+bool hearth_handle_each(struct hearth_account *account, bool (*fn)(const char *handle, void *arg),
+                        void *arg);
 
 /* ---- contacts */
 
@@ -215,22 +201,21 @@ struct hearth_contact {
     bool changed;          /* keys were replaced without authority since */
     uint32_t devices;
 };
-HEARTH_API bool hearth_contact_each(struct hearth_account *account,
-                                    bool (*fn)(const struct hearth_contact *contact, void *arg),
-                                    void *arg);
+bool hearth_contact_each(struct hearth_account *account,
+                         bool (*fn)(const struct hearth_contact *contact, void *arg), void *arg);
 /* By handle, or by the hex of the id. */
-HEARTH_API bool hearth_contact_find(struct hearth_account *account, const char *name,
-                                    struct hearth_id *ret_contact);
+bool hearth_contact_find(struct hearth_account *account, const char *name,
+                         struct hearth_id *ret_contact);
 /* Done when the request is left at the other homeserver; the answer is an event. The contact's id
  * and its chat's are valid from the start. */
-HEARTH_API struct hearth_op *hearth_contact_add(struct hearth_account *account, const char *handle);
-HEARTH_API struct hearth_op *hearth_contact_accept(struct hearth_account *account,
-                                                   const struct hearth_id *contact);
-HEARTH_API struct hearth_op *hearth_contact_refuse(struct hearth_account *account,
-                                                   const struct hearth_id *contact);
+struct hearth_op *hearth_contact_add(struct hearth_account *account, const char *handle);
+struct hearth_op *hearth_contact_accept(struct hearth_account *account,
+                                        const struct hearth_id *contact);
+struct hearth_op *hearth_contact_refuse(struct hearth_account *account,
+                                        const struct hearth_id *contact);
 /* Revokes his token and gives all others new friendship keys. */
-HEARTH_API struct hearth_op *hearth_contact_remove(struct hearth_account *account,
-                                                   const struct hearth_id *contact);
+struct hearth_op *hearth_contact_remove(struct hearth_account *account,
+                                        const struct hearth_id *contact);
 
 /* ---- chats: with a contact alone, or groups */
 
@@ -260,11 +245,10 @@ struct hearth_chat {
     uint64_t seen;     /* hearth_chat_mark_seen */
     enum hearth_notify notify;
 };
-HEARTH_API bool hearth_chat_each(struct hearth_account *account,
-                                 bool (*fn)(const struct hearth_chat *chat, void *arg), void *arg);
+bool hearth_chat_each(struct hearth_account *account,
+                      bool (*fn)(const struct hearth_chat *chat, void *arg), void *arg);
 /* By a group's name, a contact's handle, or the hex of the id. */
-HEARTH_API bool hearth_chat_find(struct hearth_account *account, const char *name,
-                                 struct hearth_id *ret_chat);
+bool hearth_chat_find(struct hearth_account *account, const char *name, struct hearth_id *ret_chat);
 
 struct hearth_member {
     uint8_t pseudonym[16]; /* the user's in this group: names him in the verbs below */
@@ -274,36 +258,28 @@ struct hearth_member {
     uint32_t devices;
     uint64_t joined_s;
 };
-HEARTH_API bool hearth_member_each(struct hearth_account *account, const struct hearth_id *chat,
-                                   bool (*fn)(const struct hearth_member *member, void *arg),
-                                   void *arg);
+bool hearth_member_each(struct hearth_account *account, const struct hearth_id *chat,
+                        bool (*fn)(const struct hearth_member *member, void *arg), void *arg);
 
-HEARTH_API struct hearth_op *hearth_group_create(struct hearth_account *account, const char *name);
+struct hearth_op *hearth_group_create(struct hearth_account *account, const char *name);
 /* With all of the contact's devices. */
-HEARTH_API struct hearth_op *hearth_group_add(struct hearth_account *account,
-                                              const struct hearth_id *chat,
-                                              const struct hearth_id *contacts, size_t count);
-HEARTH_API struct hearth_op *hearth_group_remove(struct hearth_account *account,
-                                                 const struct hearth_id *chat,
-                                                 const uint8_t pseudonym[16]);
-HEARTH_API struct hearth_op *hearth_group_set_admin(struct hearth_account *account,
-                                                    const struct hearth_id *chat,
-                                                    const uint8_t pseudonym[16], bool admin);
-HEARTH_API struct hearth_op *hearth_group_rename(struct hearth_account *account,
-                                                 const struct hearth_id *chat, const char *name);
-HEARTH_API struct hearth_op *hearth_group_leave(struct hearth_account *account,
-                                                const struct hearth_id *chat);
-HEARTH_API struct hearth_op *hearth_group_delete(struct hearth_account *account,
-                                                 const struct hearth_id *chat);
+struct hearth_op *hearth_group_add(struct hearth_account *account, const struct hearth_id *chat,
+                                   const struct hearth_id *contacts, size_t count);
+struct hearth_op *hearth_group_remove(struct hearth_account *account, const struct hearth_id *chat,
+                                      const uint8_t pseudonym[16]);
+struct hearth_op *hearth_group_set_admin(struct hearth_account *account,
+                                         const struct hearth_id *chat, const uint8_t pseudonym[16],
+                                         bool admin);
+struct hearth_op *hearth_group_rename(struct hearth_account *account, const struct hearth_id *chat,
+                                      const char *name);
+struct hearth_op *hearth_group_leave(struct hearth_account *account, const struct hearth_id *chat);
+struct hearth_op *hearth_group_delete(struct hearth_account *account, const struct hearth_id *chat);
 /* Fresh keys for our leaf. */
-HEARTH_API struct hearth_op *hearth_group_update(struct hearth_account *account,
-                                                 const struct hearth_id *chat);
+struct hearth_op *hearth_group_update(struct hearth_account *account, const struct hearth_id *chat);
 /* Joins again, when the group's state was lost; done by itself where it is noticed. */
-HEARTH_API struct hearth_op *hearth_group_resync(struct hearth_account *account,
-                                                 const struct hearth_id *chat);
-HEARTH_API struct hearth_op *hearth_group_set_notify(struct hearth_account *account,
-                                                     const struct hearth_id *chat,
-                                                     enum hearth_notify notify);
+struct hearth_op *hearth_group_resync(struct hearth_account *account, const struct hearth_id *chat);
+struct hearth_op *hearth_group_set_notify(struct hearth_account *account,
+                                          const struct hearth_id *chat, enum hearth_notify notify);
 
 /* ---- messages */
 
@@ -334,32 +310,29 @@ struct hearth_message {
     uint64_t file_bytes;
 };
 /* From number on, at most so many (0: all). False: the chat is not there. */
-HEARTH_API bool hearth_message_each(struct hearth_account *account, const struct hearth_id *chat,
-                                    uint64_t from, size_t most,
-                                    bool (*fn)(const struct hearth_message *message, void *arg),
-                                    void *arg);
-HEARTH_API bool hearth_chat_mark_seen(struct hearth_account *account, const struct hearth_id *chat,
-                                      uint64_t number);
+bool hearth_message_each(struct hearth_account *account, const struct hearth_id *chat,
+                         uint64_t from, size_t most,
+                         bool (*fn)(const struct hearth_message *message, void *arg), void *arg);
+bool hearth_chat_mark_seen(struct hearth_account *account, const struct hearth_id *chat,
+                           uint64_t number);
 
 /* Stored, then sent; the operation ends when the homeserver has it durably. */
-HEARTH_API struct hearth_op *hearth_send(struct hearth_account *account,
-                                         const struct hearth_id *chat, const char *text);
+struct hearth_op *hearth_send(struct hearth_account *account, const struct hearth_id *chat,
+                              const char *text);
 /* To one member, all of his devices. */
-HEARTH_API struct hearth_op *hearth_send_to(struct hearth_account *account,
-                                            const struct hearth_id *chat,
-                                            const uint8_t pseudonym[16], const char *text);
+struct hearth_op *hearth_send_to(struct hearth_account *account, const struct hearth_id *chat,
+                                 const uint8_t pseudonym[16], const char *text);
 /* Encrypts and uploads, then sends the keys as a message. */
-HEARTH_API struct hearth_op *hearth_file_send(struct hearth_account *account,
-                                              const struct hearth_id *chat, const char *path);
+struct hearth_op *hearth_file_send(struct hearth_account *account, const struct hearth_id *chat,
+                                   const char *path);
 /* Downloads and decrypts into a file that must not exist. */
-HEARTH_API struct hearth_op *hearth_file_get(struct hearth_account *account,
-                                             const struct hearth_id *chat, uint64_t number,
-                                             const char *path);
+struct hearth_op *hearth_file_get(struct hearth_account *account, const struct hearth_id *chat,
+                                  uint64_t number, const char *path);
 
 /* ---- profile */
 
-HEARTH_API struct hearth_op *hearth_profile_set(struct hearth_account *account, const char *name,
-                                                const void *picture, size_t picture_bytes);
+struct hearth_op *hearth_profile_set(struct hearth_account *account, const char *name,
+                                     const void *picture, size_t picture_bytes);
 
 /* ---- comparing */
 
@@ -370,23 +343,22 @@ struct hearth_safety {
     uint8_t qr[HEARTH_SAFETY_QR_BYTES];
     size_t qr_bytes;
 };
-HEARTH_API bool hearth_safety_number(struct hearth_account *account,
-                                     const struct hearth_id *contact,
-                                     struct hearth_safety *ret_safety);
+bool hearth_safety_number(struct hearth_account *account, const struct hearth_id *contact,
+                          struct hearth_safety *ret_safety);
 /* Does the other side's QR code say the same? HEARTH_UNVERIFIED where not. */
-HEARTH_API enum hearth_result hearth_safety_compare(struct hearth_account *account,
-                                                    const struct hearth_id *contact, const void *qr,
-                                                    size_t len);
-HEARTH_API bool hearth_contact_set_compared(struct hearth_account *account,
-                                            const struct hearth_id *contact, bool compared);
+enum hearth_result hearth_safety_compare(struct hearth_account *account,
+                                         const struct hearth_id *contact, const void *qr,
+                                         size_t len);
+bool hearth_contact_set_compared(struct hearth_account *account, const struct hearth_id *contact,
+                                 bool compared);
 
 /* ---- receiving */
 
 /* Fetches and processes what waits: one batch after the other until nothing is left. */
-HEARTH_API struct hearth_op *hearth_sync(struct hearth_account *account);
+struct hearth_op *hearth_sync(struct hearth_account *account);
 /* Stays connected and receives as it comes, reconnecting, until hearth_listen_stop. */
-HEARTH_API bool hearth_listen_start(struct hearth_account *account);
-HEARTH_API void hearth_listen_stop(struct hearth_account *account);
+bool hearth_listen_start(struct hearth_account *account);
+void hearth_listen_stop(struct hearth_account *account);
 
 enum hearth_event_kind {
     HEARTH_EVENT_MESSAGE = 1,          /* chat, number */
@@ -414,24 +386,24 @@ struct hearth_event {
     const char *text;
 };
 /* The oldest event that was not taken; false: none. The view lives until the next call. */
-HEARTH_API bool hearth_event_next(struct hearth_account *account, struct hearth_event *ret_event);
+bool hearth_event_next(struct hearth_account *account, struct hearth_event *ret_event);
 /* Forgets events up to this number, durably. */
-HEARTH_API bool hearth_event_taken(struct hearth_account *account, uint64_t number);
+bool hearth_event_taken(struct hearth_account *account, uint64_t number);
 /* Tells that hearth_event_next has something: from the loop. */
-HEARTH_API void hearth_account_on_event(struct hearth_account *account,
-                                        void (*fn)(struct hearth_account *account, void *arg),
-                                        void *arg);
+void hearth_account_on_event(struct hearth_account *account,
+                             void (*fn)(struct hearth_account *account, void *arg), void *arg);
 /* Blocking: works until there is an event (true) or timeout_ms are over. */
-HEARTH_API bool hearth_account_wait(struct hearth_account *account, uint32_t timeout_ms);
+bool hearth_account_wait(struct hearth_account *account, uint32_t timeout_ms);
 
 /* ---- raw calls, for tools */
 
 /* Calls any method ("hearth.v1.Auth/ListClients") with a JSON body, as the caller that it asks for.
  * done hears the answer as JSON. */
-HEARTH_API struct hearth_op *hearth_rpc(struct hearth_account *account, const char *method,
-                                        const char *json, const struct hearth_id *chat,
-                                        void (*answer)(const char *json, void *arg), void *arg);
+struct hearth_op *hearth_rpc(struct hearth_account *account, const char *method, const char *json,
+                             const struct hearth_id *chat,
+                             void (*answer)(const char *json, void *arg), void *arg);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

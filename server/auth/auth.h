@@ -53,6 +53,8 @@ CHECKED struct err auth_open(struct front_env *env, const struct auth_options *o
 /* Adds hearth.v1.Auth to the server and the key sources of clients and handles to the front. */
 CHECKED struct err auth_add(struct auth *auth, struct hearth_server *server);
 void auth_close(struct auth *auth); /* after the server */
+/* From now on, for calls that come; from any thread. */
+void auth_set_mode(struct auth *auth, enum auth_mode mode);
 struct store *auth_store(struct auth *auth);
 /* With a log: offers it what it may not have got before a crash, a few at a time; after the start
  * and now and then. On the loop's thread. */

@@ -25,6 +25,7 @@ struct auth {
     atomic_uint refs;
     struct front_env *env;
     struct auth_options options;
+    atomic_int mode; /* enum auth_mode */
     struct bytes domain;
     struct store *store; /* NULL once it is closed */
     uint8_t ids_key[KEEPER_KEY_BYTES];
@@ -43,6 +44,10 @@ struct auth {
     struct auth_listeners *listeners;
 };
 
+static inline enum auth_mode auth_mode(const struct auth *auth)
+{
+    return (enum auth_mode)atomic_load(&auth->mode);
+}
 void auth_ref(struct auth *auth);
 void auth_unref(struct auth *auth);
 /* STORE_STOPPED once the service is closed. */

@@ -98,7 +98,7 @@ void auth_job_end(struct auth_job *job)
 /* Refused registrations are told what would help, whatever was wrong. */
 static enum hearth_code refuse(struct auth *auth, struct hearth_call *call, struct err err)
 {
-    if (err.code != ERR_AUTH_PERMIT || auth->options.mode != AUTH_OPEN)
+    if (err.code != ERR_AUTH_PERMIT || auth_mode(auth) != AUTH_OPEN)
         return front_fail(call, err);
     Hearth__V1__ProofOfWorkRequired detail;
     hearth__v1__proof_of_work_required__init(&detail);

@@ -21,7 +21,7 @@ struct keys {
 struct info {
     const struct front_env *env;
     struct info_options options;
-    pthread_mutex_t lock; /* guards keys */
+    pthread_mutex_t lock; /* guards keys and options.registration */
     struct keys keys;
 };
 
@@ -72,7 +72,7 @@ static enum hearth_code get_server_info(struct hearth_call *call,
 {
     /* protocol.md 2: those of Hearth's own groups */
     static const uint32_t suites[] = {1, 2, 3, 5, 7};
-    const struct info *info = self;
+    struct info *info = self;
     (void)in;
     out->domain = hearth_call_printf(call, "%s", info->env->domain);
     out->mls_suites = hearth_call_alloc(call, sizeof suites);
@@ -83,7 +83,9 @@ static enum hearth_code get_server_info(struct hearth_call *call,
     out->oldest_version =
         (uint32_t)limit_value(front_limits(info->env->front), LIMIT_CLIENT_VERSION_OLDEST);
     out->newest_version = INFO_PROTOCOL_VERSION;
+    (void)pthread_mutex_lock(&info->lock);
     out->registration = (Hearth__V1__RegistrationPolicy)info->options.registration;
+    (void)pthread_mutex_unlock(&info->lock);
     out->tokens_required = info->options.tokens_required;
     return HEARTH_OK;
 }
@@ -268,6 +270,13 @@ struct err info_open(struct front_env *env, const struct info_options *options,
     }
     *ret_info = info;
     return ERR_OK;
+}
+
+void info_set_registration(struct info *info, enum info_registration registration)
+{
+    (void)pthread_mutex_lock(&info->lock);
+    info->options.registration = registration;
+    (void)pthread_mutex_unlock(&info->lock);
 }
 
 struct err info_add(struct info *info, struct hearth_server *server)

@@ -38,6 +38,8 @@ CHECKED struct err info_add(struct info *info, struct hearth_server *server);
 /* After a rotation of any key, and once a day: the statements about keys are good for
  * INFO_KEY_DAYS. On failure the old answer stays. Blocks for the keeper; from any thread. */
 CHECKED struct err info_refresh(struct info *info);
+/* What GetServerInfo says from now on; from any thread. */
+void info_set_registration(struct info *info, enum info_registration registration);
 void info_close(struct info *info); /* after the server */
 
 #endif

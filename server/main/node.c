@@ -12,7 +12,7 @@
 #include "server/main/limits_file.h"
 #include "server/main/node_inside.h"
 
-enum { MIB = 1024 * 1024, BALLAST_MIB = 64 };
+enum { BALLAST_MIB = 64 };
 
 __attribute__((format(printf, 3, 4))) static struct err fault(char *why, struct err err,
                                                               const char *format, ...)
@@ -51,47 +51,20 @@ static struct err open_keeper(struct node *n, char *why)
                : fault(why, err, "%s: %s", path, what != NULL ? what : err_text(err));
 }
 
-static struct err set_limits(struct node *n, const struct config *config, char *why)
-{
-    for (size_t i = 0; i < config->limit_count; i++) {
-        struct err err =
-            limits_set(front_limits(n->front), config->limits[i].name, config->limits[i].value);
-        if (err.code != ERR_NONE)
-            return fault(why, err, "[limits] %s = %llu: %s", config->limits[i].name,
-                         (unsigned long long)config->limits[i].value, err_text(err));
-    }
-    return ERR_OK;
-}
-
 static struct store_options store_at(const struct node *n, const char *name,
                                      char path[FOLDER_PATH_MAX])
 {
     (void)folder_path(&n->folder, name, path);
     return (struct store_options){
         .path = path,
-        .low_disk_bytes = n->config.storage_free_mib * MIB,
-        .ballast_bytes = n->config.storage_free_mib > 0 ? (uint64_t)BALLAST_MIB * MIB : 0,
+        .low_disk_bytes = n->config.storage_free_mib * NODE_MIB,
+        .ballast_bytes = n->config.storage_free_mib > 0 ? (uint64_t)BALLAST_MIB * NODE_MIB : 0,
     };
 }
 
 static struct err say_database(char *why, struct err err, const char *path)
 {
     return err.code == ERR_NONE ? err : fault(why, err, "%s: %s", path, err_text(err));
-}
-
-static enum auth_mode auth_mode_of(const struct config *config)
-{
-    if (strcmp(config->registration_mode, "open") == 0)
-        return AUTH_OPEN;
-    return strcmp(config->registration_mode, "closed") == 0 ? AUTH_CLOSED : AUTH_INVITE;
-}
-
-static enum info_registration registration_of(const struct config *config)
-{
-    const enum auth_mode mode = auth_mode_of(config);
-    return mode == AUTH_OPEN     ? INFO_REGISTRATION_OPEN
-           : mode == AUTH_CLOSED ? INFO_REGISTRATION_CLOSED
-                                 : INFO_REGISTRATION_INVITE;
 }
 
 static struct err append_revocations(void *self, struct buf *b)
@@ -105,24 +78,11 @@ static void wake_courier(void *self)
     courier_wake(n->courier);
 }
 
-static struct err open_notifier(struct node *n)
-{
-    const char *mode = n->config.push_mode;
-    const struct notifier_options options = {
-        .mode = strcmp(mode, "webhook") == 0       ? NOTIFIER_WEBHOOK
-                : strcmp(mode, "unifiedpush") == 0 ? NOTIFIER_UNIFIEDPUSH
-                                                   : NOTIFIER_OFF,
-        .webhook = n->config.push_webhook,
-        .development = n->config.server_development,
-    };
-    return notifier_new(&options, n->env.clock, &n->notifier);
-}
-
 static struct err open_services(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
     const struct auth_options auth = {.store = store_at(n, "db/auth.db", path),
-                                      .mode = auth_mode_of(&n->config)};
+                                      .mode = node_auth_mode(&n->config)};
     TRY(say_database(why, auth_open(&n->env, &auth, &n->auth), path));
     const struct queue_options queue = {.store = store_at(n, "db/queue.db", path),
                                         .notify = notifier_notify,
@@ -135,7 +95,7 @@ static struct err open_services(struct node *n, char *why)
     TRY(say_database(why, attachment_open(&n->env, &attachment, &n->attachment), path));
     const struct relay_options relay = {0};
     TRY(relay_open(&n->env, &relay, &n->relay));
-    const struct info_options info = {.registration = registration_of(&n->config),
+    const struct info_options info = {.registration = node_registration(&n->config),
                                       .revocations = append_revocations,
                                       .revocations_self = n->auth};
     return info_open(&n->env, &info, &n->info);
@@ -186,12 +146,13 @@ static struct err open_all(struct node *n, char *why)
         .prefix_bits_v6 = (uint32_t)n->config.connections_prefix_bits_v6,
     };
     TRY(front_new(&n->env, &front, &n->front));
-    TRY(set_limits(n, &n->config, why));
+    TRY(node_set_limits(n, &n->config, why));
     load_limits(n);
     n->back = hearth_loop_new(NULL);
     if (n->back == NULL)
         return ERR(NO_MEMORY);
-    TRY(open_notifier(n));
+    const struct notifier_options push = node_push(&n->config);
+    TRY(notifier_new(&push, n->env.clock, &n->notifier));
     TRY(open_services(n, why));
     return open_courier(n);
 }

@@ -70,7 +70,15 @@ struct admin_verbs node_verbs(struct node *node);
 void node_log(void *self, const char *line);
 /* Every number of the status and of the metrics page. */
 void node_metrics(void *node, void (*say)(void *to, const char *name, uint64_t value), void *to);
-/* SIGHUP and `hearthd admin reload`. */
+/* node_reload.c: what settings mean to the services. */
+enum { NODE_MIB = 1024 * 1024 };
+enum auth_mode node_auth_mode(const struct config *config);
+enum info_registration node_registration(const struct config *config);
+struct notifier_options node_push(const struct config *config); /* borrows */
+struct err node_set_limits(struct node *node, const struct config *config,
+                           char why[NODE_WHY_BYTES]);
+/* SIGHUP and `hearthd admin reload`: all that config.def calls live, or nothing and why. say may be
+ * NULL. */
 struct err node_reload(void *node, void (*say)(void *to, bool restart, const char *name), void *to,
                        char ret_why[NODE_WHY_BYTES]);
 

@@ -1,5 +1,4 @@
 /* What the operator's verbs do to a running node. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -103,63 +102,6 @@ struct err node_invite(struct node *n, unsigned days, char *ret_text, size_t siz
 static struct err invite(void *self, unsigned days, char ret_text[ADMIN_INVITATION_BYTES])
 {
     return node_invite(self, days, ret_text, ADMIN_INVITATION_BYTES);
-}
-
-struct saying {
-    void (*say)(void *to, bool restart, const char *name);
-    void *to;
-    bool restart;
-};
-
-static void say_name(void *self, const char *name)
-{
-    struct saying *s = self;
-    if (s->say != NULL)
-        s->say(s->to, s->restart, name);
-}
-
-static struct err load_config(struct node *n, struct config *ret_config,
-                              char ret_why[NODE_WHY_BYTES])
-{
-    char path[FOLDER_PATH_MAX];
-    int fd = -1;
-    if (!folder_path(&n->folder, "hearthd.conf", path))
-        return ERR(TOO_LARGE);
-    if (n->settings.socket < 0)
-        return config_load(path, ret_config, ret_why);
-    FILE *file = settings_door_file(&n->settings, &fd).code == ERR_NONE ? fdopen(fd, "r") : NULL;
-    if (file == NULL) {
-        (void)snprintf(ret_why, NODE_WHY_BYTES, "%s: %s", path, strerror(errno));
-        if (fd >= 0)
-            (void)close(fd);
-        return ERR(IO);
-    }
-    struct err err = config_read(file, path, ret_config, ret_why);
-    (void)fclose(file);
-    return err;
-}
-
-struct err node_reload(void *node, void (*say)(void *to, bool restart, const char *name), void *to,
-                       char ret_why[NODE_WHY_BYTES])
-{
-    struct node *n = node;
-    static struct config fresh; /* large; guarded by the lock */
-    (void)pthread_mutex_lock(&n->lock);
-    struct err err = load_config(n, &fresh, ret_why);
-    for (size_t i = 0; err.code == ERR_NONE && i < fresh.limit_count; i++)
-        err = limits_set(front_limits(n->front), fresh.limits[i].name, fresh.limits[i].value);
-    if (err.code == ERR_NONE && !hearth_server_reload_tls(n->server)) {
-        (void)snprintf(ret_why, NODE_WHY_BYTES, "%s", hearth_server_error(n->server));
-        err = ERR(TLS_FILES);
-    }
-    if (err.code == ERR_NONE) {
-        struct saying live = {say, to, false}, restart = {say, to, true};
-        config_differences(&n->config, &fresh, true, say_name, &live);
-        config_differences(&n->config, &fresh, false, say_name, &restart);
-        n->config.server_drain_seconds = fresh.server_drain_seconds;
-    }
-    (void)pthread_mutex_unlock(&n->lock);
-    return err;
 }
 
 void node_end(struct node *n, uint32_t grace_s)

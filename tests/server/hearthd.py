@@ -228,6 +228,76 @@ def reload_keeps_what_is_good():
         assert h.process.poll() is None
 
 
+def info_registration(h):
+    """GetServerInfo.registration: 1 invite, 2 open, 3 closed; None without grpcio."""
+    try:
+        import grpc
+    except ImportError:
+        return None
+    options = (("grpc.ssl_target_name_override", h.domain),)
+    with grpc.secure_channel(f"127.0.0.1:{h.port}", grpc.ssl_channel_credentials(open(h.ca, "rb").read()), options) as channel:
+        answer = channel.unary_unary("/hearth.v1.Info/GetServerInfo")(b"", timeout=20)
+    at = 0
+    while at < len(answer):  # field 5 before the limits, after the packed suites
+        tag, at = answer[at], at + 1
+        if tag == 0x28:
+            return answer[at]
+        at += answer[at] + 1 if tag & 7 == 2 else 1
+    return 0
+
+
+@test
+def what_a_reload_changes():
+    """Each live setting that shows from outside, by SIGHUP and by the verb; and what waits for a restart."""
+    with Homeserver() as h:
+        conf = os.path.join(h.folder, "hearthd.conf")
+        good = open(conf).read()
+
+        def status(name):
+            return json.loads(h.run("status", "--json").stdout)[name]
+
+        def reload(more, sighup=False):
+            open(conf, "w").write(good + more)
+            if not sighup:
+                return h.run("admin", "reload").stdout
+            told = open(h.log.name).read().count("event=reloaded")
+            h.process.send_signal(signal.SIGHUP)
+            for _ in range(100):
+                time.sleep(0.05)
+                if open(h.log.name).read().count("event=reloaded") > told:
+                    return ""
+            raise AssertionError("not reloaded")
+
+        for mode, number in (("closed", 3), ("open", 2), ("invite", 1)):
+            for sighup in (False, True):
+                reload(f"[registration]\nmode = {mode}\n", sighup)
+                assert info_registration(h) in (number, None), mode
+                reload("", sighup)
+                assert info_registration(h) in (1, None)
+        reload("[registration]\nmode = closed\n", True)
+        done = register(h, h.invite)
+        assert done.returncode == 77 or "PERMISSION_DENIED" in done.stderr, done.stderr
+        reload("", True)
+        done = register(h, h.invite)
+        assert done.returncode in (0, 77), done.stderr
+
+        said = reload("[storage]\nfree_mib = 1048576\n")
+        assert "changed        storage.free_mib" in said and status("store_auth_low_disk") == 1, said
+        reload("")
+        time.sleep(1.2)
+        assert status("store_auth_low_disk") == 0
+
+        said = reload("[federation]\nmode = allow\npeer = b.test=127.0.0.1:1\n[push]\nmode = unifiedpush\n"
+                      "[limits]\nQUEUE_DAYS = 20\n")
+        for name in ("federation.mode", "federation.peer", "push.mode", "limits.QUEUE_DAYS"):
+            assert f"changed        {name}\n" in said, said
+        assert "limits.QUEUE_DAYS" in reload("")  # back at its default
+        assert reload("") == ""
+        for _ in range(2):  # until there was a restart
+            said = reload("[connections]\nin_all = 100\n")
+            assert said == "needs restart  connections.in_all\n", said
+
+
 def register(h, invite):
     """The Python client, as one that notices whether the server still knows things."""
     return subprocess.run(["/usr/bin/python3", os.path.join(ROOT, "docs/examples/python/account.py"),

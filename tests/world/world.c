@@ -59,6 +59,7 @@ void world_clear(struct world *w)
         group_free(w->clients[i].previous);
         sig_key_clear(&w->clients[i].key);
         sig_key_clear(&w->clients[i].next_key);
+        world_store_clear(&w->clients[i].store);
     }
     public_group_clear(&w->server);
     arena_clear(&w->arena);

@@ -350,7 +350,7 @@ CHECKED struct err group_protect(struct mls_group *g, const struct mls_client *c
  * pending commit. So a commit that took one of our Updates and can't be processed keeps nothing
  * from us. What was sealed to a key that was replaced is lost when the commit is merged (RFC 9420
  * 9.2); who replaces the group itself (resync) keeps the old one while messages to it may come.
- * ret_plaintext takes ciphertext.len - AEAD_TAG_BYTES bytes and is untouched on failure.
+ * ret_plaintext takes ciphertext.len - AEAD_TAG_BYTES bytes; on failure its contents are lost.
  * ERR_MLS_GROUP_INACTIVE, ERR_CRYPTO_TAG when no key opens it, those of kem_decap. */
 CHECKED struct err group_leaf_decrypt(const struct mls_group *g, struct bytes prefix,
                                       struct bytes label, struct bytes context,

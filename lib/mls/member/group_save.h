@@ -40,8 +40,8 @@ struct group_sink {
 };
 
 enum group_save_what {
-    GROUP_SAVE_CHANGED, /* since group_saved or group_load */
-    GROUP_SAVE_ALL,     /* after dropping all ratchets: a new group, or one in another's place */
+    GROUP_SAVE_CHANGED, /* since group_saved or group_load; a group that never was saved: all */
+    GROUP_SAVE_ALL,     /* after dropping all ratchets: for another place */
 };
 
 /* Hands out pieces, drops first; nothing at all when nothing changed. Errors: the sink's,

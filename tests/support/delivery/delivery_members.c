@@ -161,6 +161,7 @@ Hearth__V1__LeafRecord *dw_record(struct member *m)
     hearth__v1__leaf_record__init(r);
     r->wrapped_identity_key = dw_bytes(w, bytes_of(m->wrapped_key, sizeof m->wrapped_key));
     r->queue_reference = dw_reference(m);
+    r->notification_policy = m->policy;
     r->user_pseudonym = dw_bytes(w, bytes_of(m->user_pseudonym, sizeof m->user_pseudonym));
     r->pseudonym_signature = dw_bytes(w, signature_view(&m->countersignature));
     return r;

@@ -31,7 +31,7 @@ struct dworld;
 struct ditem {
     struct buf sealed;
     uint64_t sequence;
-    bool notify, control;
+    bool notify, quiet, control;
 };
 
 struct member {
@@ -54,6 +54,7 @@ struct member {
     uint8_t old_state_key[STATE_KEY_BYTES]; /* one's own rotation comes under it too */
     uint64_t state_epoch;                   /* since when state_key is good */
     enum queue_outcome mood;                /* of its queue */
+    Hearth__V1__NotificationPolicy policy;  /* said in its own records */
     struct ditem items[DW_ITEMS];
     size_t item_count;
     size_t read;      /* items looked at by dw_receive */

@@ -496,7 +496,9 @@ void membership_send_begin(struct membership *m, uint32_t message, struct reside
     in.idempotency = &id.message;
     in.group = &access.message;
     in.message = resident_data(buf_view(&sealed));
-    in.notify = true;
+    in.notify = !m->unmarked;
+    in.mentioned_leaves = m->mentioned;
+    in.n_mentioned_leaves = m->mentioned_count;
     resident_begin(m->resident, &m->caller, &hearth_delivery_descriptor, "SendMessage", &in.base,
                    q);
     buf_clear(&text);
@@ -508,6 +510,35 @@ enum hearth_code membership_send(struct membership *m, uint32_t message)
     struct resident_request q;
     membership_send_begin(m, message, &q);
     return resident_end(&q, NULL);
+}
+
+enum hearth_code membership_send_targeted(struct membership *m, uint32_t leaf)
+{
+    struct resident_id id;
+    struct access access;
+    Hearth__V1__SendTargetedMessageRequest in = HEARTH__V1__SEND_TARGETED_MESSAGE_REQUEST__INIT;
+    resident_id(m->resident, &id);
+    access_of(m, &access);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.recipient_leaf = leaf;
+    in.message = resident_data(bytes_str("for you"));
+    return resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
+                         "SendTargetedMessage", &in.base, NULL);
+}
+
+enum hearth_code membership_policy(struct membership *m, Hearth__V1__NotificationPolicy policy)
+{
+    struct resident_id id;
+    struct access access;
+    Hearth__V1__UpdateQueueReferenceRequest in = HEARTH__V1__UPDATE_QUEUE_REFERENCE_REQUEST__INIT;
+    resident_id(m->resident, &id);
+    access_of(m, &access);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.notification_policy = policy;
+    return resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
+                         "UpdateQueueReference", &in.base, NULL);
 }
 
 enum hearth_code membership_leave(struct membership *m)

@@ -215,6 +215,7 @@ static void group_item(struct membership *m, const struct delivery_item *d)
         m->left = true;
         break;
     case DELIVERY_LEAF_NEWS:
+    case DELIVERY_TARGETED: /* nothing in it that we could open */
         break;
     default:
         fail_msg("an item of kind %d", (int)d->kind);

@@ -61,6 +61,10 @@ struct membership {
     bool broken;           /* a commit could not be processed: resync */
     uint64_t broken_epoch; /* the first that we have no secrets of */
     bool deaf;             /* test: commits are not processed */
+    /* of the next messages: who is called by name; whether the others may be woken */
+    uint32_t mentioned[4];
+    size_t mentioned_count;
+    bool unmarked;
 };
 
 /* An application message that was read. */
@@ -172,6 +176,10 @@ struct committing *membership_commit_begin(struct membership *m, const struct co
 enum hearth_code membership_commit_end(struct committing *c);
 void membership_send_begin(struct membership *m, uint32_t message, struct resident_request *q);
 enum hearth_code membership_leave(struct membership *m);
+/* To one leaf; what is in it is not looked at. */
+enum hearth_code membership_send_targeted(struct membership *m, uint32_t leaf);
+/* UpdateQueueReference with a notification policy alone. */
+enum hearth_code membership_policy(struct membership *m, Hearth__V1__NotificationPolicy policy);
 enum hearth_code membership_resync(struct membership *m);
 /* By a commit that removes everybody else; ours is over, too, then. */
 enum hearth_code membership_delete(struct membership *m);

@@ -1,6 +1,7 @@
 /* A random history of our own members: after every epoch all of them and the server that follows by
- * public data agree, groups are stored and read at random points, and damaged commits are refused
- * by members without a trace. Arguments: seed, steps. */
+ * public data agree, groups are stored and read at random points, whole and in pieces, through
+ * transactions that fail, and damaged commits are refused by members without a trace. Arguments:
+ * seed, steps. */
 #include <stdio.h>
 
 #include "support/test.h"
@@ -307,8 +308,10 @@ static void history(void **state)
             damage();
             break;
         case 5:
-        case 6:
             world_reload(&w, any_member());
+            break;
+        case 6:
+            world_restore(&w, any_member());
             break;
         case 7:
             world_chat(&w, any_member());
@@ -317,9 +320,19 @@ static void history(void **state)
             commit();
             break;
         }
+        /* some save at every step, as clients do, others now and then; all live on from that */
+        for (uint32_t k = 0; k < w.count; k++) {
+            if (w.clients[k].group != NULL && (k % 3 == 0 || world_random(&w, 8) == 0))
+                (void)world_save(&w, &w.clients[k]);
+        }
         world_check(&w);
         world_forget(&w);
     }
+    for (uint32_t k = 0; k < w.count; k++) {
+        if (w.clients[k].group != NULL)
+            world_restore(&w, &w.clients[k]);
+    }
+    world_check(&w);
     world_clear(&w);
 }
 
