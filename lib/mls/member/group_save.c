@@ -2,7 +2,6 @@
 #include "mls/member/group_save.h"
 
 #include "mls/member/group_state.h"
-#include "mls/public/validate_leaf.h"
 
 _Static_assert(GROUP_PLACE_TREE == SECRET_TREE_PLACE_NODES, "one name for both");
 
@@ -127,7 +126,7 @@ struct err group_load(const struct mls_client *client, struct bytes state,
     struct err err = load_trees(g, pieces, count);
     if (!err_is_ok(err)) {
         group_free(g);
-        return validate_blame(err, ERR_MLS_GROUP_STATE);
+        return group_state_blame(err);
     }
     g->saved = g->changes;
     *ret_group = g;

@@ -138,6 +138,7 @@ CHECKED struct err next_epoch_derive(const struct mls_client *client, const stru
 enum group_trees { GROUP_TREES_INSIDE, GROUP_TREES_APART };
 CHECKED struct err group_state_write(const struct mls_group *g, enum group_trees trees,
                                      struct buf *b);
+CHECKED struct err group_state_blame(struct err err); /* of parts: ERR_MLS_GROUP_STATE */
 CHECKED struct err group_state_read(const struct mls_client *client, enum group_trees trees,
                                     struct bytes in, struct mls_group **ret_group);
 

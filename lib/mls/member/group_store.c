@@ -350,6 +350,13 @@ static struct err read_group(struct wire_reader *r, const struct mls_client *cli
     return wire_reader_end(r);
 }
 
+struct err group_state_blame(struct err err)
+{
+    if (err.code == ERR_MLS_SECRET_TREE_BYTES)
+        return ERR(MLS_GROUP_STATE);
+    return validate_blame(err, ERR_MLS_GROUP_STATE);
+}
+
 struct err group_state_read(const struct mls_client *client, enum group_trees trees,
                             struct bytes in, struct mls_group **ret_group)
 {
@@ -358,14 +365,14 @@ struct err group_state_read(const struct mls_client *client, enum group_trees tr
         return ERR(MLS_GROUP_STATE);
     struct mls_group_config config = read_config(&r);
     struct mls_group *g;
-    TRY(validate_blame(wire_reader_check(&r), ERR_MLS_GROUP_STATE));
+    TRY(group_state_blame(wire_reader_check(&r)));
     struct err err = group_new(&config, &g);
     if (!err_is_ok(err))
-        return validate_blame(err, ERR_MLS_GROUP_STATE);
+        return group_state_blame(err);
     err = read_group(&r, client, trees, g);
     if (!err_is_ok(err)) {
         group_free(g);
-        return validate_blame(err, ERR_MLS_GROUP_STATE);
+        return group_state_blame(err);
     }
     *ret_group = g;
     return ERR_OK;
