@@ -146,7 +146,8 @@ if(TARGET bench_server)
     set_tests_properties(h2_attacks${kind} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1200 LABELS "h2;attacks" RUN_SERIAL TRUE)
   endforeach()
 endif()
-hearth_program(mls_bench SOURCES tests/bench/mls_bench.c tests/bench/mls_bench_member.c USES mls_kit mls_member)
+hearth_program(mls_bench SOURCES tests/bench/mls_bench.c tests/bench/mls_bench_member.c tests/bench/mls_bench_store.c
+  USES mls_kit mls_member)
 hearth_program(member_bench SOURCES tests/bench/member_bench.c USES mls_member)
 target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py
