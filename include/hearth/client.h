@@ -203,6 +203,9 @@ struct hearth_contact {
 };
 bool hearth_contact_each(struct hearth_account *account,
                          bool (*fn)(const struct hearth_contact *contact, void *arg), void *arg);
+/* One; its texts live until the next call of this function. */
+bool hearth_contact_get(struct hearth_account *account, const struct hearth_id *contact,
+                        struct hearth_contact *ret_contact);
 /* By handle, or by the hex of the id. */
 bool hearth_contact_find(struct hearth_account *account, const char *name,
                          struct hearth_id *ret_contact);
@@ -247,6 +250,9 @@ struct hearth_chat {
 };
 bool hearth_chat_each(struct hearth_account *account,
                       bool (*fn)(const struct hearth_chat *chat, void *arg), void *arg);
+/* One; its texts live until the next call of this function. */
+bool hearth_chat_get(struct hearth_account *account, const struct hearth_id *chat,
+                     struct hearth_chat *ret_chat);
 /* By a group's name, a contact's handle, or the hex of the id. */
 bool hearth_chat_find(struct hearth_account *account, const char *name, struct hearth_id *ret_chat);
 
