@@ -270,3 +270,9 @@ hearth_fuzz(delivery_calls USES test_delivery)
 hearth_program(delivery_seeds SOURCES tests/fuzz/delivery_seeds.c USES test_delivery) # writes the seeds of this one
 hearth_program(outbox_bench SOURCES tests/bench/outbox_bench.c USES server_courier test_support)
 hearth_test(golden_buf_lint COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/buf_lint.py SECONDS 400 LABELS interop)
+# tests/kit/tlog: a log in memory, its operator, honest or not.
+file(GLOB tlog_kit_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/kit/tlog/*.c)
+add_library(tlog_kit STATIC EXCLUDE_FROM_ALL ${tlog_kit_sources})
+target_include_directories(tlog_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(tlog_kit PUBLIC hearth_flags tlog)
+hearth_unit_tests(tlog lib/tlog tlog_kit)
