@@ -273,3 +273,9 @@ hearth_program(outbox_bench SOURCES tests/bench/outbox_bench.c USES server_couri
 hearth_test(golden_buf_lint COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/buf_lint.py SECONDS 400 LABELS interop)
 # The client.
 hearth_unit_tests(client_db client/db)
+# tests/kit/tlog: a log in memory, its operator, honest or not.
+file(GLOB tlog_kit_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/kit/tlog/*.c)
+add_library(tlog_kit STATIC EXCLUDE_FROM_ALL ${tlog_kit_sources})
+target_include_directories(tlog_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(tlog_kit PUBLIC hearth_flags tlog)
+hearth_unit_tests(tlog lib/tlog tlog_kit)
