@@ -186,6 +186,7 @@ struct client {
     uint8_t uuid[UUID_BYTES];
     uint8_t key[CREDENTIAL_KEY_BYTES];
     uint64_t seen_month;
+    bool suspended; /* its user is; by client_load() alone */
     struct buf credential;
     /* All that have not ended, the current one among them. */
     struct client_credential {

@@ -1,7 +1,8 @@
 /* How the front finds the keys of clients and handles.
  *
  * A client: one of ours that is in its user's set, with a credential that has not ended; for
- * RenewClient an ended one will do, since the set still has the client. A handle: its key, until it
+ * RenewClient an ended one will do, since the set still has the client; of a suspended user's none
+ * but for DeleteUser. A handle: its key, until it
  * expires. Two things are left to the handler: CreateHandle brings its key along; and where the
  * effect of a call was that its caller is gone, a repeat can still have its first answer, to which
  * the idempotency id and the body are the keys. */
@@ -14,6 +15,7 @@ struct find_key {
     struct front_pending *pending;
     bool handle;     /* or a client */
     bool renewing;   /* an ended credential will do */
+    bool leaving;    /* a suspended user may go */
     bool may_repeat; /* unknown ones are left to the handler */
     uint64_t now_s;
     uint8_t id[AUTH_ID_BYTES];
@@ -45,7 +47,7 @@ static struct err find_client(struct store_txn *txn, struct find_key *f)
     bool ended = client.credential_count == 0 ||
                  client.credentials[client.credential_count - 1].not_after < f->now_s;
     memcpy(f->key, client.key, sizeof f->key);
-    f->found = !ended || f->renewing;
+    f->found = (!ended || f->renewing) && (!client.suspended || f->leaving);
     client_clear(&client);
     return ERR_OK;
 }
@@ -88,6 +90,7 @@ static void start(struct auth *auth, struct front_pending *pending, bool handle,
             .pending = pending,
             .handle = handle,
             .renewing = is_row(pending, "/hearth.v1.Auth/RenewClient"),
+            .leaving = is_row(pending, "/hearth.v1.Auth/DeleteUser"),
             .may_repeat = is_row(pending, "/hearth.v1.Auth/DeleteUser") ||
                           is_row(pending, "/hearth.v1.Auth/RemoveClient") ||
                           is_row(pending, "/hearth.v1.Auth/DeleteHandle"),

@@ -49,7 +49,8 @@ static const struct store_migration migrations[] = {
      "CREATE TABLE revoked_list (one INTEGER PRIMARY KEY, number INTEGER NOT NULL);"
      "INSERT INTO revoked_list (one, number) VALUES (1, 1);" ONCE_SQL},
     {2, "CREATE TABLE signing (number INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL UNIQUE,"
-        " credential BLOB NOT NULL, not_after INTEGER NOT NULL);"},
+        " credential BLOB NOT NULL, not_after INTEGER NOT NULL);"
+        "CREATE TABLE suspended (user BLOB NOT NULL PRIMARY KEY) WITHOUT ROWID;"},
 };
 
 static const struct stmt_row statements[] = {
@@ -73,8 +74,19 @@ static const struct stmt_row statements[] = {
     [USER_UNUSED] = {"user_unused", "SELECT id FROM user WHERE unused_hour > 0"
                                     " AND unused_hour < $1 ORDER BY unused_hour LIMIT 1"},
 
-    [CLIENT_FIND] = {"client_find", "SELECT sealed, user, seen_month FROM client WHERE id = $1"},
-    [CLIENT_LIST] = {"client_list", "SELECT sealed, id, seen_month FROM client WHERE user = $1"
+    [USER_SHOW] = {"user_show",
+                   "SELECT unused_hour, (SELECT COUNT(*) FROM suspended WHERE user = $1),"
+                   " (SELECT COUNT(*) FROM client WHERE user = $1),"
+                   " (SELECT COALESCE(MAX(seen_month), 0) FROM client WHERE user = $1)"
+                   " FROM user WHERE id = $1"},
+    [SUSPENDED_PUT] = {"suspended_put",
+                       "INSERT INTO suspended (user) VALUES ($1) ON CONFLICT (user) DO NOTHING"},
+    [SUSPENDED_DROP] = {"suspended_drop", "DELETE FROM suspended WHERE user = $1"},
+
+    [CLIENT_FIND] = {"client_find",
+                     "SELECT sealed, user, seen_month, (SELECT COUNT(*) FROM suspended"
+                     " WHERE suspended.user = client.user) FROM client WHERE id = $1"},
+    [CLIENT_LIST] = {"client_list", "SELECT sealed, id, seen_month, 0 FROM client WHERE user = $1"
                                     " ORDER BY id"},
     [CLIENT_INSERT] = {"client_insert",
                        "INSERT INTO client (id, user, sealed, seen_month) VALUES ($1, $2, $3, 0)"
@@ -150,6 +162,8 @@ static const struct stmt_row statements[] = {
                                         " ($1, $2, $3)"},
     [REPORT_NEXT] = {"report_next", "SELECT sealed, number, day FROM report WHERE number > $1"
                                     " ORDER BY number LIMIT 1"},
+    [REPORT_LIST] = {"report_list", "SELECT number, day, LENGTH(sealed) FROM report"
+                                    " WHERE number > $1 ORDER BY number LIMIT $2"},
     [REPORT_DROP] = {"report_drop", "DELETE FROM report WHERE number = $1"},
     [REPORT_EXPIRE] = {"report_expire", "DELETE FROM report WHERE number IN"
                                         " (SELECT number FROM report WHERE day < $1 LIMIT $2)"},

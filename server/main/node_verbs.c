@@ -192,5 +192,13 @@ struct admin_verbs node_verbs(struct node *node)
         .backup = backup,
         .rotate = rotate,
         .rotate_queue_key = rotate_queue_key,
+        .statistics = node_statistics,
+        .user_show = node_user_show,
+        .user_suspend = node_user_suspend,
+        .user_remove = node_user_remove,
+        .report_list = node_report_list,
+        .report_read = node_report_read,
+        .report_drop = node_report_drop,
+        .peers = node_peers,
     };
 }

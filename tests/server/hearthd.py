@@ -60,6 +60,13 @@ class Homeserver:
             raise AssertionError(f"did not start: {line}{open(self.log.name).read()}")
         self.port = int(ready.group(1))
 
+    def start_at_same_port(self):
+        conf = os.path.join(self.folder, "hearthd.conf")
+        text = open(conf).read().replace("127.0.0.1:0", f"127.0.0.1:{self.port}")
+        with open(conf, "w") as out:
+            out.write(text)
+        self.start()
+
     def stop(self, how=signal.SIGTERM, code=0):
         if self.process is not None:
             self.process.send_signal(how)
@@ -325,6 +332,92 @@ def register(h, invite):
     """The Python client, as one that notices whether the server still knows things."""
     return subprocess.run(["/usr/bin/python3", os.path.join(ROOT, "docs/examples/python/account.py"),
                            f"127.0.0.1:{h.port}", h.ca, invite], capture_output=True, text=True, timeout=60)
+
+
+class Client:
+    """tests/server/client.py; ask(line) gives its answer. user is None without grpcio."""
+
+    def __init__(self, h, invite):
+        self.process = subprocess.Popen(["/usr/bin/python3", os.path.join(ROOT, "tests/server/client.py"),
+                                         f"127.0.0.1:{h.port}", h.ca, invite], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        first = self.process.stdout.readline().strip()
+        self.user = None if first.startswith("SKIP") else first.removeprefix("user ")
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(20)
+        self.process.stdout.close()
+
+
+@test
+def the_operator_and_users():
+    """Counts, one user by id, suspending and deleting; reports; what there is not is said."""
+    with Homeserver() as h:
+        nobody = "00" * 16
+
+        def counts():
+            return json.loads(h.run("admin", "user", "--json").stdout)
+
+        assert counts()["users"] == 0 and counts()["invitations"] == 1
+        assert "not found" in h.run("admin", "user", "show", nobody, code=1).stderr
+        assert "not found" in h.run("admin", "user", "delete", nobody, code=1).stderr
+        assert "not found" in h.run("admin", "user", "suspend", nobody, code=1).stderr
+        for wrong in (["show"], ["show", "alice"], ["show", nobody[:-1] + "g"], ["praise", nobody]):
+            assert "hearthd admin user" in h.run("admin", "user", *wrong, code=2).stderr, wrong
+        assert "no verifiable log" in h.run("admin", "log", code=1).stderr
+        assert h.run("admin", "report", "list").stdout == ""
+        assert "not found" in h.run("admin", "report", "show", "1", code=1).stderr
+        assert "admin report" in h.run("admin", "report", "show", "x", code=2).stderr
+        assert "admin report" in h.run("admin", "report", "drop", "0", code=2).stderr
+
+        conf = os.path.join(h.folder, "hearthd.conf")
+        with open(conf, "a") as out:
+            out.write("[federation]\nmode = allow\npeer = b.test=127.0.0.1:7543\npeer = c.test=127.0.0.1:1\n")
+        assert "off" in h.run("admin", "peer", "list").stdout
+        h.run("admin", "reload")
+        peers = h.run("admin", "peer")
+        assert peers.stdout == "mode  allow\npeer  b.test\npeer  c.test\n" and "nothing" in peers.stderr, peers
+        h.run("admin", "peer", "block", code=2)
+
+        more = h.run("admin", "invite").stdout.strip()
+        with Client(h, h.invite) as bad, Client(h, more) as good:
+            if bad.user is None:
+                return "no grpcio"
+            assert counts()["users"] == 2 and counts()["clients"] == 2, counts()
+            assert json.loads(h.run("admin", "user", "show", bad.user, "--json").stdout) == {
+                "clients": 1, "last_seen": "never", "suspended": False}
+            assert bad.ask("list") == "OK" and good.ask("list") == "OK"
+            assert "last seen  2" in h.run("admin", "user", "show", f"{bad.user}@a.test").stdout
+            assert good.ask(f"report {bad.user} wrote \x1b[31mthis") == "OK" and good.ask("report again") == "OK"
+            reports = [json.loads(line) for line in h.run("admin", "report", "list", "--json").stdout.splitlines()]
+            assert [r["number"] for r in reports] == [1, 2] and reports[1]["bytes"] == len("again"), reports
+            assert bad.user in h.run("admin", "report", "show", "1").stdout
+            h.run("admin", "report", "drop", "1")
+            assert "not found" in h.run("admin", "report", "show", "1", code=1).stderr  # and not report 2
+            assert "not found" in h.run("admin", "report", "drop", "1", code=1).stderr
+            assert h.run("admin", "report").stdout.startswith("2 ")
+
+            h.run("admin", "user", "suspend", bad.user)
+            assert "suspended  yes" in h.run("admin", "user", "show", bad.user).stdout
+            assert bad.ask("list") == "UNAUTHENTICATED" and good.ask("list") == "OK"
+            h.stop()
+            h.start_at_same_port()
+            assert bad.ask("list") == "UNAUTHENTICATED"  # a restart forgets nothing
+            h.run("admin", "user", "resume", bad.user)
+            assert bad.ask("list") == "OK"
+            h.run("admin", "user", "delete", bad.user)
+            assert bad.ask("list") == "UNAUTHENTICATED" and good.ask("list") == "OK"
+            assert "not found" in h.run("admin", "user", "show", bad.user, code=1).stderr
+            assert counts() == dict(counts(), users=1, clients=1, revoked_credentials=1, abuse_reports=1), counts()
 
 
 @test
