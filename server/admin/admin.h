@@ -31,8 +31,10 @@ struct admin_verbs {
     void (*drain)(void *self, uint32_t grace_s);
     struct err (*backup)(void *self, const char *folder, uint64_t *ret_bytes,
                          char ret_why[ADMIN_WHY_BYTES]);
-    struct err (*rotate)(void *self, enum keeper_signer signer, uint8_t ret_fingerprint[32]);
-    struct err (*rotate_queue_key)(void *self, uint8_t ret_fingerprint[32]);
+    /* anyway: see keeper_rotate_anyway */
+    struct err (*rotate)(void *self, enum keeper_signer signer, bool anyway,
+                         uint8_t ret_fingerprint[32]);
+    struct err (*rotate_queue_key)(void *self, bool anyway, uint8_t ret_fingerprint[32]);
 };
 
 /* path: of the socket; what an earlier server left there is replaced. The folder it lies in must be
