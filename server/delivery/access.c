@@ -30,9 +30,7 @@ struct err access_use_key(struct request *r, struct bytes key)
 /* Is there something the server has to propose? */
 static bool needs_upkeep(const struct request *r)
 {
-    /* our key signs in these groups alone (server_proposals.h) */
-    bool can_propose = r->state.suite->sig == &sig_ed25519;
-    for (uint32_t i = 0; i < r->state.leaf_count && can_propose; i++) {
+    for (uint32_t i = 0; i < r->state.leaf_count; i++) {
         const struct leaf_entry *leaf = &r->state.leaves[i];
         if ((leaf->flags & LEAF_REMOVE_PENDING) == 0 && r->state.leaf_count > 1 &&
             ((leaf->flags & LEAF_QUEUE_GONE) != 0 || access_is_silent(r->d, leaf, r->now_s)))
