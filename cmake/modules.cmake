@@ -12,6 +12,9 @@ hearth_module(mls_member lib/mls/member USES base wire crypto mls_codec mls_publ
 # Our own envelopes, both ends of each in one file.
 hearth_module(seal lib/seal USES base wire crypto)
 
+# Anonymous tokens: type 0x0005 in batches, type 0x0002 vouchers between homeservers (Privacy Pass).
+hearth_module(pass lib/pass USES base wire crypto)
+
 # Durable storage: mechanism only, knows no table. The only includer of sqlite3.h.
 hearth_module(store lib/store USES base LIBS lib::sqlite lib::threads)
 
