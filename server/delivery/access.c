@@ -110,11 +110,15 @@ struct err request_take_bytes(struct request *r, size_t len)
     return request_take_leaf(r, LIMIT_SEND_LEAF_KIB, (uint32_t)(len / 1024 + 1));
 }
 
-struct err request_take_fan_out(struct request *r, size_t len)
+uint32_t request_fan_out_rows(const struct request *r, size_t len)
 {
     size_t parts = fan_out_parts(len);
-    return request_take_group(r, LIMIT_FAN_OUT_GROUP,
-                              r->state.leaf_count * (uint32_t)(parts > 0 ? parts : 1));
+    return r->state.leaf_count * (uint32_t)(parts > 0 ? parts : 1);
+}
+
+struct err request_take_fan_out(struct request *r, size_t len)
+{
+    return request_take_group(r, LIMIT_FAN_OUT_GROUP, request_fan_out_rows(r, len));
 }
 
 struct fanout_from request_from(const struct request *r)
