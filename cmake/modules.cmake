@@ -14,6 +14,8 @@ hearth_module(seal lib/seal USES base wire crypto)
 
 # The verifiable log of keys: trees, proofs, checkpoints. No I/O: trees stand behind callbacks.
 hearth_module(tlog lib/tlog USES base wire crypto seal)
+# Anonymous tokens: type 0x0005 in batches, type 0x0002 vouchers between homeservers (Privacy Pass).
+hearth_module(pass lib/pass USES base wire crypto)
 
 # Durable storage: mechanism only, knows no table. The only includer of sqlite3.h.
 hearth_module(store lib/store USES base LIBS lib::sqlite lib::threads)

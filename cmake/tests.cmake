@@ -23,6 +23,7 @@ hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(seal lib/seal)
+hearth_unit_tests(pass lib/pass)
 hearth_unit_tests(store lib/store store_kit)
 # They sync, and wait for a disk that others may use at the same time.
 set_tests_properties(unit_lib_store_failure_test unit_lib_store_migrate_test unit_lib_store_power_test

@@ -401,6 +401,19 @@ void hearth_account_on_event(struct hearth_account *account,
 /* Blocking: works until there is an event (true) or timeout_ms are over. */
 bool hearth_account_wait(struct hearth_account *account, uint32_t timeout_ms);
 
+/* ---- what it costs */
+
+/* Since the account was opened, on this thread; for tools that measure. */
+struct hearth_costs {
+    uint64_t calls;         /* to homeservers: round trips of unary calls, and streams begun */
+    uint64_t signatures;    /* made: MLS, requests, credentials */
+    uint64_t verifications; /* of signatures */
+    uint64_t exchanges;     /* KEM operations */
+    uint64_t bytes_out, bytes_in; /* of request and response messages */
+    uint64_t commits;             /* durable steps of the file */
+};
+void hearth_account_costs(struct hearth_account *account, struct hearth_costs *ret_costs);
+
 /* ---- raw calls, for tools */
 
 /* Calls any method ("hearth.v1.Auth/ListClients") with a JSON body, as the caller that it asks for.

@@ -36,8 +36,7 @@ static struct err take_keys(struct delivery *d)
     TRY(keeper_storage_key(keeper, KEEPER_DELIVERY_ROWS, d->rows_key));
     TRY(keeper_storage_key(keeper, KEEPER_DELIVERY_IDS, d->ids_key));
     TRY(keeper_storage_key(keeper, KEEPER_ONCE_DELIVERY, d->once_key));
-    TRY(keeper_storage_key(keeper, KEEPER_RESERVATION, d->reservation_key));
-    return keeper_public(keeper, KEEPER_EXTERNAL_SENDER, &d->external_sender);
+    return keeper_storage_key(keeper, KEEPER_RESERVATION, d->reservation_key);
 }
 
 static struct err open_all(struct delivery *d, const struct delivery_options *options)

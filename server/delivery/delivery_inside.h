@@ -52,7 +52,6 @@ struct delivery {
     void (*wake)(void *self);
     void *wake_self;
     uint32_t control;
-    struct public_key external_sender;  /* ours, Ed25519 */
     uint8_t rows_key[KEEPER_KEY_BYTES]; /* wiped at the end */
     uint8_t ids_key[KEEPER_KEY_BYTES];
     uint8_t once_key[KEEPER_KEY_BYTES];

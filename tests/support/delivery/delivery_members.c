@@ -204,6 +204,20 @@ Hearth__V1__GroupInfoParts *dw_parts(struct dworld *w, struct bytes group_info)
 
 /* ---- founding */
 
+void dw_sender_key(struct dworld *w, const struct sig_alg *alg, struct public_key *ret_key)
+{
+    struct keeper_external keys[KEEPER_EXTERNAL_KEYS];
+    size_t count = 0;
+    assert_ok(keeper_external_keys(w->keeper, keys, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].present && keys[i].scheme == alg->scheme) {
+            *ret_key = keys[i].key;
+            return;
+        }
+    }
+    *ret_key = keys[0].key; /* a suite that is not ours: none fits */
+}
+
 struct extensions dw_context(struct dworld *w, struct member *const *admins, size_t count)
 {
     uint8_t sorted[DW_MEMBERS][PSEUDONYM_BYTES];
@@ -219,7 +233,7 @@ struct extensions dw_context(struct dworld *w, struct member *const *admins, siz
         memcpy(sorted[at], admins[i]->user_pseudonym, PSEUDONYM_BYTES);
     }
     roles_write(&roles, (const uint8_t(*)[PSEUDONYM_BYTES])sorted, count);
-    assert_ok(keeper_public(w->keeper, KEEPER_EXTERNAL_SENDER, &key));
+    dw_sender_key(w, w->suite->sig, &key);
     size_t mark = wire_vector_begin(&senders);
     external_sender_write(
         &senders,
