@@ -184,7 +184,8 @@ hearth_program(store_bench SOURCES tests/bench/store_bench.c USES store test_sup
 # Our envelopes: who is calling, and what is signed.
 hearth_fuzz(seal_callers USES seal)
 hearth_fuzz(seal_signed USES seal)
-hearth_program(seal_seeds SOURCES tests/fuzz/seal_seeds.c USES seal) # writes the seeds of these two
+hearth_fuzz(seal_connection USES seal)
+hearth_program(seal_seeds SOURCES tests/fuzz/seal_seeds.c USES seal) # writes the seeds of these three
 hearth_unit_tests(server_main server/main)
 # tests/support/server: signing clients.
 file(GLOB server_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/server/*.c)
