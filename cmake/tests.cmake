@@ -271,3 +271,5 @@ hearth_fuzz(delivery_calls USES test_delivery)
 hearth_program(delivery_seeds SOURCES tests/fuzz/delivery_seeds.c USES test_delivery) # writes the seeds of this one
 hearth_program(outbox_bench SOURCES tests/bench/outbox_bench.c USES server_courier test_support)
 hearth_test(golden_buf_lint COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/buf_lint.py SECONDS 400 LABELS interop)
+hearth_program(pass_bench SOURCES tests/bench/pass_bench.c USES pass)
+target_include_directories(pass_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
