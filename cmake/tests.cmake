@@ -273,3 +273,7 @@ hearth_program(outbox_bench SOURCES tests/bench/outbox_bench.c USES server_couri
 hearth_test(golden_buf_lint COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/buf_lint.py SECONDS 400 LABELS interop)
 hearth_program(pass_bench SOURCES tests/bench/pass_bench.c USES pass)
 target_include_directories(pass_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# Our half of the live test of tokens, and the test.
+hearth_program(pass_peer SOURCES tests/interop/pass_peer.c USES pass)
+hearth_test(interop_pass_live COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/pass_live.py
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 400 LABELS interop)
