@@ -285,3 +285,7 @@ hearth_unit_tests(client_api client/api)
 hearth_unit_tests(client_core client/core client_db)
 hearth_program(pass_bench SOURCES tests/bench/pass_bench.c USES pass)
 target_include_directories(pass_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# Our half of the live test of tokens, and the test.
+hearth_program(pass_peer SOURCES tests/interop/pass_peer.c USES pass)
+hearth_test(interop_pass_live COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/pass_live.py
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 400 LABELS interop)
