@@ -139,3 +139,15 @@ struct err core_random_id(struct core *c, struct hearth_id *ret_id)
 {
     return rng_fill(c->rng, ret_id->bytes, sizeof ret_id->bytes);
 }
+
+void core_purpose(const char *what, struct bytes id, uint8_t ret_purpose[16])
+{
+    struct digest d;
+    hash_list(&hash_sha256, BYTES_LIST(bytes_str("Hearth 1 purpose "), bytes_str(what), id), &d);
+    memcpy(ret_purpose, d.data, 16);
+}
+
+ProtobufCBinaryData core_out(struct bytes view)
+{
+    return (ProtobufCBinaryData){view.len, (uint8_t *)(uintptr_t)view.data};
+}

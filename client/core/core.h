@@ -68,6 +68,15 @@ static inline uint64_t core_now_ms(const struct core *c)
     return clock_unix_ms(c->clock);
 }
 CHECKED struct err core_random_id(struct core *c, struct hearth_id *ret_id);
+/* What calls of one kind share and others don't (api_to.purpose): "account", "queue", or "handle"
+ * with its hash, a chat with its id. */
+void core_purpose(const char *what, struct bytes id, uint8_t ret_purpose[16]);
+/* A view as protobuf-c wants it; it writes nothing there. */
+ProtobufCBinaryData core_out(struct bytes view);
+static inline struct bytes core_in(ProtobufCBinaryData data)
+{
+    return bytes_of(data.data, data.len);
+}
 
 /* Fills a hearth_error from one of ours, from a status, or by hand. */
 void core_error_of(struct err err, struct hearth_error *ret_error);
