@@ -28,6 +28,8 @@ enum device_news {
     NEWS_COMPARED = 10,    /* opaque id[16]; uint8 compared */
 };
 
+/* By the KeySet. */
+size_t devices_count(const struct core *c);
 /* Tells our other devices; nothing when there are none. */
 CHECKED struct err devices_tell(struct core *c, struct db_txn *t, enum device_news what,
                                 struct bytes body);
