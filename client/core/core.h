@@ -40,6 +40,9 @@ struct core {
     struct hearth_error error; /* of the last verb that could not begin */
     /* set by steps, done after their commit */
     bool kick_tasks, tell_events;
+    bool in_step;
+    struct hearth_timer *soon; /* does both, and ends operations, from the loop */
+    struct hearth_op *ops;     /* core/op.h */
     void (*on_event)(struct hearth_account *account, void *arg);
     void *on_event_arg;
     struct hearth_account *handle; /* the public face of this core */
@@ -50,11 +53,12 @@ struct core_options {
     struct api_options api;
     struct hearth_loop *loop; /* NULL: one of its own */
 };
+/* Members of options.api that options.db or loop say already are taken from there. */
 CHECKED struct err core_open(const struct core_options *options, struct core **ret_core);
-void core_close(struct core *c);
+void core_close(struct core *c); /* NULL is fine */
 
-/* A step: db_step, then what the step asked for (tasks kicked, events told); after an error the
- * copies in memory are dropped. */
+/* A step: db_step, then what the step asked for (tasks kicked, events told, both from the loop);
+ * after an error the copies in memory are dropped. Steps don't nest (ERR_WRONG_STATE). */
 CHECKED struct err core_step(struct core *c,
                              struct err (*run)(struct core *c, struct db_txn *t, void *arg),
                              void *arg);
