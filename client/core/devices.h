@@ -28,9 +28,13 @@ enum device_news {
     NEWS_COMPARED = 10,    /* opaque id[16]; uint8 compared */
 };
 
+/* By the KeySet. */
+size_t devices_count(const struct core *c);
 /* Tells our other devices; nothing when there are none. */
 CHECKED struct err devices_tell(struct core *c, struct db_txn *t, enum device_news what,
                                 struct bytes body);
+/* NEWS_USER. */
+CHECKED struct err devices_tell_user(struct core *c, struct db_txn *t);
 CHECKED struct err devices_tell_contact(struct core *c, struct db_txn *t,
                                         const struct contact *contact);
 
@@ -93,5 +97,15 @@ CHECKED struct err friendship_send_all(struct core *c, struct db_txn *t);
 CHECKED struct err friends_tell(struct core *c, struct db_txn *t, uint16_t kind, struct bytes body);
 /* A new friendship key, and KeyPackages under it; told to friends and devices. */
 CHECKED struct err friendship_rotate(struct core *c, struct db_txn *t);
+/* New keys of the queue record and of contact tokens: what a removed device knew is good for
+ * nothing any more. */
+CHECKED struct err friendship_replace_keys(struct core *c, struct db_txn *t);
+
+/* ---- calls as our client (Auth) and as our queue record (Queue), on their own connections */
+struct task_call;
+CHECKED struct err account_call(struct core *c, struct task_call *call, const char *method,
+                                const ProtobufCMessage *in);
+CHECKED struct err queue_user_call(struct core *c, struct task_call *call, const char *method,
+                                   const ProtobufCMessage *in);
 
 #endif
