@@ -283,3 +283,15 @@ target_link_libraries(tlog_kit PUBLIC hearth_flags tlog)
 hearth_unit_tests(tlog lib/tlog tlog_kit)
 hearth_unit_tests(client_api client/api)
 hearth_unit_tests(client_core client/core client_db)
+hearth_program(pass_bench SOURCES tests/bench/pass_bench.c USES pass)
+target_include_directories(pass_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# Our half of the live test of tokens, and the test.
+hearth_program(pass_peer SOURCES tests/interop/pass_peer.c USES pass)
+hearth_test(interop_pass_live COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/pass_live.py
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 400 LABELS interop)
+hearth_fuzz(pass_server USES pass)
+hearth_fuzz(pass_client USES pass)
+hearth_program(pass_seeds SOURCES tests/fuzz/pass_seeds.c USES pass) # writes the seeds of these two
+target_include_directories(pass_seeds PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_include_directories(fuzz_pass_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_include_directories(fuzz_pass_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)

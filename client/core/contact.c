@@ -189,7 +189,7 @@ struct err contact_each(struct core *c, struct db_txn *t,
 struct err contact_event(struct core *c, struct db_txn *t, enum hearth_event_kind kind,
                          const struct contact *contact, const char *text)
 {
-    return event_add(c, t,
+    return event_tell(c, t,
                      &(struct hearth_event){.kind = kind,
                                             .chat = contact->chat,
                                             .contact = contact->id,

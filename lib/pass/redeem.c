@@ -47,7 +47,7 @@ struct err pass_redeem_short(const struct pass_issuer_key *key, const struct pas
 void pass_spent_tag(const uint8_t secret[PASS_SPENT_KEY_BYTES],
                     const uint8_t nonce[PASS_NONCE_BYTES], uint8_t ret_tag[PASS_SPENT_TAG_BYTES])
 {
-    _Static_assert(PASS_SPENT_TAG_BYTES == BLAKE2B_TAG_BYTES, "tag");
-    _Static_assert(PASS_SPENT_KEY_BYTES == BLAKE2B_KEY_BYTES, "key");
+    _Static_assert((int)PASS_SPENT_TAG_BYTES == (int)BLAKE2B_TAG_BYTES, "tag");
+    _Static_assert((int)PASS_SPENT_KEY_BYTES == (int)BLAKE2B_KEY_BYTES, "key");
     blake2b_tag(secret, bytes_of(nonce, PASS_NONCE_BYTES), ret_tag);
 }

@@ -11,7 +11,7 @@
  * hour: when it was made while no client of it has called, then 0. client.seen_month: 0 until the
  * first call. profile.shown: 0 staged, 1 fetched by index. handle.next_offer: the last number
  * given. Profiles and offers are large, so they are not WITHOUT ROWID: SQLite compares keys of such
- * a table against whole rows. signing: public, what GetKeys serves, in the order of their making.
+ * a table against whole rows. signing: what GetKeys serves, in the order of their making.
  */
 static const struct store_migration migrations[] = {
     {1,
@@ -48,8 +48,8 @@ static const struct store_migration migrations[] = {
      "CREATE INDEX revoked_expiry ON revoked (expires_day);"
      "CREATE TABLE revoked_list (one INTEGER PRIMARY KEY, number INTEGER NOT NULL);"
      "INSERT INTO revoked_list (one, number) VALUES (1, 1);" ONCE_SQL},
-    {2, "CREATE TABLE signing (number INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL UNIQUE,"
-        " credential BLOB NOT NULL, not_after INTEGER NOT NULL);"
+    {2, "CREATE TABLE signing (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+        " sealed BLOB NOT NULL, expires_day INTEGER NOT NULL);"
         "CREATE TABLE suspended (user BLOB NOT NULL PRIMARY KEY) WITHOUT ROWID;"},
 };
 
@@ -177,14 +177,14 @@ static const struct stmt_row statements[] = {
     [REVOKED_NUMBER] = {"revoked_number", "SELECT number FROM revoked_list WHERE one = 1"},
     [REVOKED_COUNT_UP] = {"revoked_count_up", "UPDATE revoked_list SET number = number + 1"
                                               " WHERE one = 1"},
-    [SIGNING_FIND] = {"signing_find", "SELECT number FROM signing WHERE fingerprint = $1"},
-    [SIGNING_PUT] = {"signing_put", "INSERT INTO signing (fingerprint, credential, not_after)"
-                                    " VALUES ($1, $2, $3) ON CONFLICT (fingerprint) DO NOTHING"},
-    [SIGNING_LIST] = {"signing_list", "SELECT credential, fingerprint FROM signing"
-                                      " WHERE not_after >= $1 ORDER BY number DESC LIMIT $2"},
+    [SIGNING_FIND] = {"signing_find", "SELECT number FROM signing WHERE id = $1"},
+    [SIGNING_PUT] = {"signing_put", "INSERT INTO signing (id, sealed, expires_day)"
+                                    " VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING"},
+    [SIGNING_LIST] = {"signing_list", "SELECT sealed, id FROM signing WHERE expires_day >= $1"
+                                      " ORDER BY number DESC LIMIT $2"},
     [SIGNING_EXPIRE] = {"signing_expire",
                         "DELETE FROM signing WHERE number IN"
-                        " (SELECT number FROM signing WHERE not_after < $1 LIMIT $2)"},
+                        " (SELECT number FROM signing WHERE expires_day < $1 LIMIT $2)"},
     [COUNTS] = {"counts", "SELECT (SELECT COUNT(*) FROM user), (SELECT COUNT(*) FROM client),"
                           " (SELECT COUNT(*) FROM handle), (SELECT COUNT(*) FROM invitation),"
                           " (SELECT COUNT(*) FROM offer), (SELECT COUNT(*) FROM report),"

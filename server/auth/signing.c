@@ -6,15 +6,17 @@
 #include "wire/writer.h"
 
 struct current {
+    const struct auth *auth;
     struct buf bytes;
-    uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
+    uint8_t id[AUTH_ID_BYTES]; /* of its fingerprint, at rest */
     uint64_t not_after;
 };
 
 static struct err ask_current(const struct auth *auth, struct current *ret_current)
 {
     struct credential c;
-    struct current now = {.bytes = BUF_INIT};
+    struct current now = {.auth = auth};
+    uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
     struct err err = keeper_credential(auth->env->keeper, KEEPER_AS_SIGNING, &now.bytes);
     if (err_is_ok(err))
         err = credential_parse(buf_view(&now.bytes), &c);
@@ -22,7 +24,8 @@ static struct err ask_current(const struct auth *auth, struct current *ret_curre
         buf_clear(&now.bytes);
         return err;
     }
-    credential_fingerprint(buf_view(&now.bytes), now.fingerprint);
+    credential_fingerprint(buf_view(&now.bytes), fingerprint);
+    auth_id(auth, "signing", bytes_of(fingerprint, sizeof fingerprint), now.id);
     now.not_after = c.not_after;
     *ret_current = now;
     return ERR_OK;
@@ -33,18 +36,25 @@ static struct err find(struct store_txn *txn, void *arg)
     const struct current *current = arg;
     uint64_t number;
     struct stmt *s = stmt_use(txn, SIGNING_FIND);
-    stmt_bind_blob(s, 1, bytes_of(current->fingerprint, sizeof current->fingerprint));
+    stmt_bind_blob(s, 1, bytes_of(current->id, sizeof current->id));
     return stmt_first(s, auth_map_u64, &number);
 }
 
 static struct err put(struct store_txn *txn, void *arg)
 {
     const struct current *current = arg;
-    struct stmt *s = stmt_use(txn, SIGNING_PUT);
-    stmt_bind_blob(s, 1, bytes_of(current->fingerprint, sizeof current->fingerprint));
-    stmt_bind_blob(s, 2, buf_view(&current->bytes));
-    stmt_bind_u64(s, 3, current->not_after);
-    return stmt_run(s, NULL);
+    struct bytes id = bytes_of(current->id, sizeof current->id);
+    struct buf sealed = BUF_INIT;
+    struct err err = auth_seal(current->auth, "signing", id, buf_view(&current->bytes), &sealed);
+    if (err_is_ok(err)) {
+        struct stmt *s = stmt_use(txn, SIGNING_PUT);
+        stmt_bind_blob(s, 1, id);
+        stmt_bind_blob(s, 2, buf_view(&sealed));
+        stmt_bind_u64(s, 3, auth_day(current->not_after));
+        err = stmt_run(s, NULL);
+    }
+    buf_clear(&sealed);
+    return err;
 }
 
 struct err signing_put_down(struct auth *auth)
@@ -61,41 +71,45 @@ struct err signing_put_down(struct auth *auth)
 /* ---- for GetKeys */
 
 struct previous {
-    struct buf *b;
-    uint64_t now_s;
-    uint8_t current[CREDENTIAL_FINGERPRINT_BYTES];
+    const struct auth *auth;
+    struct buf *b; /* NULL: they are counted */
+    uint8_t current[AUTH_ID_BYTES];
     unsigned count; /* that have not ended, the current one among them */
 };
 
 static struct err map_previous(struct stmt *row, void *arg)
 {
     struct previous *p = arg;
-    uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
-    struct bytes credential = stmt_blob(row, 0);
-    stmt_fixed(row, 1, fingerprint, sizeof fingerprint);
+    uint8_t id[AUTH_ID_BYTES];
+    struct buf plain = BUF_INIT;
+    struct bytes sealed = stmt_blob(row, 0);
+    stmt_fixed(row, 1, id, sizeof id);
     TRY(stmt_row_check(row));
     p->count++;
-    if (p->b == NULL || memcmp(fingerprint, p->current, sizeof fingerprint) == 0)
+    if (p->b == NULL || memcmp(id, p->current, sizeof id) == 0)
         return ERR_OK;
-    wire_write_vector(p->b, credential);
-    return buf_check(p->b);
+    struct err err = auth_unseal(p->auth, "signing", bytes_of(id, sizeof id), sealed, &plain);
+    if (err_is_ok(err))
+        wire_write_vector(p->b, buf_view(&plain));
+    buf_clear(&plain);
+    return err_is_ok(err) ? buf_check(p->b) : err;
 }
 
 static struct err list(struct store_txn *txn, void *arg)
 {
     const struct previous *p = arg;
     struct stmt *s = stmt_use(txn, SIGNING_LIST);
-    stmt_bind_u64(s, 1, p->now_s);
+    stmt_bind_u64(s, 1, auth_day(auth_now_s(p->auth)));
     stmt_bind_u64(s, 2, AUTH_SIGNING_MOST);
     return stmt_each(s, map_previous, arg);
 }
 
 struct err auth_previous_signing(struct auth *auth, struct buf *b)
 {
-    struct previous p = {.b = b, .now_s = auth_now_s(auth)};
+    struct previous p = {.auth = auth, .b = b};
     struct current current;
     TRY(ask_current(auth, &current));
-    memcpy(p.current, current.fingerprint, sizeof p.current);
+    memcpy(p.current, current.id, sizeof p.current);
     buf_clear(&current.bytes);
     return store_call_read(auth->store, list, &p);
 }
@@ -112,7 +126,7 @@ struct err signing_rotate(struct auth *auth)
 
 struct err auth_rotate(struct auth *auth)
 {
-    struct previous p = {.now_s = auth_now_s(auth)};
+    struct previous p = {.auth = auth};
     TRY(store_call_read(auth->store, list, &p));
     return p.count >= AUTH_SIGNING_MOST ? ERR(QUOTA) : signing_rotate(auth);
 }

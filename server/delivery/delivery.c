@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "server/delivery/group_store.h"
+#include "server/delivery/past_tree.h"
 #include "server/delivery/rpcs.h"
 
 /* ---- life */
@@ -45,7 +47,15 @@ static struct err open_all(struct delivery *d, const struct delivery_options *op
     const char *bad = NULL;
     TRY(take_keys(d));
     store.schema = &delivery_schema;
-    return store_open(&store, &bad, &d->store);
+    TRY(store_open(&store, &bad, &d->store));
+    struct err err = store_call(d->store, group_store_ready, NULL);
+    if (err_is_ok(err))
+        err = store_call(d->store, past_tree_ready, NULL);
+    if (!err_is_ok(err)) {
+        store_close(d->store);
+        d->store = NULL;
+    }
+    return err;
 }
 
 struct err delivery_open(struct front_env *env, const struct delivery_options *options,

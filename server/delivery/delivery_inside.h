@@ -12,6 +12,7 @@
 
 /* Indices of statements; rows in schema.c. */
 enum delivery_statement {
+    GROUP_LOCK,
     GROUP_LOAD,
     GROUP_VERSION,
     GROUP_INSERT,
@@ -22,6 +23,7 @@ enum delivery_statement {
     PAST_TREE_LOAD,
     PAST_TREE_KEEP,
     PAST_TREE_EXPIRE,
+    PAST_JOIN_LOCK,
     PAST_JOIN_LOAD,
     PAST_JOIN_KEEP,
     PAST_JOIN_MARK,

@@ -16,11 +16,15 @@ struct joiner {
     struct bytes signature_key;
 };
 
+/* A store_call() at opening, as group_store_ready(). */
+CHECKED struct err past_tree_ready(struct store_txn *txn, void *unused);
+
 /* Sealed, to be written. Zero state is safe to clear. */
 struct past_tree {
     uint64_t epoch;
     struct buf tree;
     struct buf joins;
+    struct buf lock; /* of joins, group_lock.h, aad "past-lock" and the epoch */
 };
 void past_tree_clear(struct past_tree *past);
 /* answer: what GetWelcomeInfo will say, packed. */

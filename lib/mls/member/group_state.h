@@ -92,8 +92,8 @@ CHECKED struct err leaf_make_next(const struct mls_group *g, const struct sig_ke
 
 /* RFC 9420 5.3.1; ops may be missing. */
 CHECKED struct err client_accept(const struct mls_client *client,
-                                 const struct credential *credential, struct bytes signature_key,
-                                 const struct leaf_node *replaced);
+                                 const struct mls_credential *credential,
+                                 struct bytes signature_key, const struct leaf_node *replaced);
 /* The leaves that a staged commit brings: added, updated, the committer's; new external senders. */
 CHECKED struct err client_accept_staged(const struct mls_client *client,
                                         const struct staged_commit *s);
