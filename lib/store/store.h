@@ -143,6 +143,9 @@ bool store_turn(struct store *store);
 /* ME3: empties the log now rather than within log_keep_ms. Readers in the way are waited for, then
  * held back, then cut off (STORE_INTERRUPTED) after log_keep_ms more. */
 void store_truncate_log(struct store *store);
+/* Another low_disk_bytes from now on, 0: never low. What store_open() laid as ballast stays. Not in
+ * memory, where there is no disk. */
+void store_set_low_disk(struct store *store, uint64_t low_disk_bytes);
 /* A consistent, checked, synced copy under a name that must not exist (STORE_EXISTS), while the
  * store goes on working. Blocks. Not in memory. */
 CHECKED struct err store_backup(struct store *store, const char *to);

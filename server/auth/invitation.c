@@ -59,7 +59,7 @@ AUTH_HANDLER(create_invitations, CreateInvitations)
 {
     struct auth *auth = self;
     (void)out;
-    if (!auth->options.user_invitations || auth->options.mode == AUTH_CLOSED)
+    if (!auth->options.user_invitations || auth_mode(auth) == AUTH_CLOSED)
         return front_fail(call, ERR(FRONT_FORBIDDEN));
     struct create_job *c = auth_job_new(auth, call, sizeof *c, &in->base, in->idempotency);
     if (c == NULL)

@@ -9,7 +9,7 @@ struct hearth_channel *admin_client_open(const struct invocation *in)
     struct folder folder;
     char path[FOLDER_PATH_MAX], target[FOLDER_PATH_MAX + 8];
     if (folder_open(in->dir, &folder).code != ERR_NONE ||
-        !folder_path(&folder, "admin.sock", path)) {
+        !folder_path(&folder, FOLDER_ADMIN_SOCKET, path)) {
         (void)command_fail("hearthd init, or --dir DIR", "no data folder at %s: %s", in->dir,
                            strerror(errno));
         return NULL;

@@ -4,6 +4,7 @@
 
 #include "hearth/v1/admin_rpc.h"
 #include "server/main/admin_client.h"
+#include "server/main/admin_verbs.h"
 
 static int invite(const struct invocation *in, struct hearth_channel *channel)
 {
@@ -84,10 +85,16 @@ static int rotate(const struct invocation *in, struct hearth_channel *channel)
     return EXIT_DONE;
 }
 
+enum { WORDS = 1 }; /* the verb takes words of its own */
+
 static const struct {
     const char *word;
     int (*run)(const struct invocation *in, struct hearth_channel *channel);
-} verbs[] = {{"invite", invite}, {"reload", reload}, {"drain", drain}, {"keys", rotate}};
+    unsigned words;
+} verbs[] = {{"invite", invite, 0},           {"user", admin_user, WORDS},
+             {"report", admin_report, WORDS}, {"peer", admin_peer, WORDS},
+             {"log", admin_log, 0},           {"keys", rotate, WORDS},
+             {"reload", reload, 0},           {"drain", drain, 0}};
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
 int command_admin(const struct invocation *in)
@@ -99,7 +106,7 @@ int command_admin(const struct invocation *in)
     for (size_t i = 0; in->argc > 0 && i < VERBS; i++) {
         if (strcmp(in->argv[0], verbs[i].word) != 0)
             continue;
-        if (in->argc > 1 && verbs[i].run != rotate) {
+        if (in->argc > 1 && verbs[i].words == 0) {
             (void)command_fail("hearthd admin invite --count N --days N",
                                "admin %s takes no \"%s\"", in->argv[0], in->argv[1]);
             return EXIT_USAGE;
@@ -112,7 +119,7 @@ int command_admin(const struct invocation *in)
         return code;
     }
     const char *near = in->argc > 0 ? config_nearest(in->argv[0], names) : NULL;
-    (void)command_fail("hearthd admin invite|keys|reload|drain", "%s%s%s%s",
+    (void)command_fail("hearthd admin invite|user|report|peer|log|keys|reload|drain", "%s%s%s%s",
                        in->argc > 0 ? "there is no verb \"" : "admin wants a verb",
                        in->argc > 0 ? in->argv[0] : "", in->argc > 0 ? "\"" : "",
                        near != NULL ? " (a slip of the finger?)" : "");

@@ -53,13 +53,15 @@ static int write_config(const struct folder *folder, const struct config *config
 static int make_keys(const struct folder *folder, const struct config *config)
 {
     char path[FOLDER_PATH_MAX];
-    if (!folder_path(folder, "keys", path))
+    if (!folder_keyring(folder, config->keeper_keys, path))
         return command_fail(NULL, "the path of the folder is too long");
+    if (folder_make_parts(folder, config->keeper_keys).code != ERR_NONE)
+        return command_fail(NULL, "%s: %s", folder->root, strerror(errno));
     struct err err =
         keeper_init(path, bytes_str(config->server_domain), &clock_system, &rng_system);
     if (err.code != ERR_NONE)
         return command_fail(NULL, "%s: %s", path, err_text(err));
-    printf("made    keys                           auth root and signing, sealing, federation, "
+    printf("made    keys/                          auth root and signing, sealing, federation, "
            "storage; mode 0400\n");
     return EXIT_DONE;
 }

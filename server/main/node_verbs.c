@@ -104,45 +104,6 @@ static struct err invite(void *self, unsigned days, char ret_text[ADMIN_INVITATI
     return node_invite(self, days, ret_text, ADMIN_INVITATION_BYTES);
 }
 
-struct saying {
-    void (*say)(void *to, bool restart, const char *name);
-    void *to;
-    bool restart;
-};
-
-static void say_name(void *self, const char *name)
-{
-    struct saying *s = self;
-    if (s->say != NULL)
-        s->say(s->to, s->restart, name);
-}
-
-struct err node_reload(void *node, void (*say)(void *to, bool restart, const char *name), void *to,
-                       char ret_why[NODE_WHY_BYTES])
-{
-    struct node *n = node;
-    static struct config fresh; /* large; guarded by the lock */
-    char path[FOLDER_PATH_MAX];
-    if (!folder_path(&n->folder, "hearthd.conf", path))
-        return ERR(TOO_LARGE);
-    (void)pthread_mutex_lock(&n->lock);
-    struct err err = config_load(path, &fresh, ret_why);
-    for (size_t i = 0; err.code == ERR_NONE && i < fresh.limit_count; i++)
-        err = limits_set(front_limits(n->front), fresh.limits[i].name, fresh.limits[i].value);
-    if (err.code == ERR_NONE && !hearth_server_reload_tls(n->server)) {
-        (void)snprintf(ret_why, NODE_WHY_BYTES, "%s", hearth_server_error(n->server));
-        err = ERR(TLS_FILES);
-    }
-    if (err.code == ERR_NONE) {
-        struct saying live = {say, to, false}, restart = {say, to, true};
-        config_differences(&n->config, &fresh, true, say_name, &live);
-        config_differences(&n->config, &fresh, false, say_name, &restart);
-        n->config.server_drain_seconds = fresh.server_drain_seconds;
-    }
-    (void)pthread_mutex_unlock(&n->lock);
-    return err;
-}
-
 void node_end(struct node *n, uint32_t grace_s)
 {
     (void)pthread_mutex_lock(&n->lock);
@@ -165,11 +126,14 @@ struct err node_backup(struct node *n, const char *folder, uint64_t *ret_bytes,
         {"db/auth.db", auth_store(n->auth)},
         {"db/attachment.db", attachment_store(n->attachment)},
     };
-    size_t root = strlen(n->folder.root);
-    if (n->confined && (strncmp(folder, n->folder.root, root) != 0 || folder[root] != '/')) {
-        (void)snprintf(
-            ret_why, NODE_WHY_BYTES,
-            "%s: a confined server writes below its data folder alone ([server] confine)", folder);
+    char within[FOLDER_PATH_MAX];
+    if (!folder_path(&n->folder, FOLDER_BACKUPS, within))
+        return ERR(TOO_LARGE);
+    size_t len = strlen(within);
+    if (n->confined && (strncmp(folder, within, len) != 0 || folder[len] != '/')) {
+        (void)snprintf(ret_why, NODE_WHY_BYTES,
+                       "%s: a confined server writes backups below %s alone ([server] confine)",
+                       folder, within);
         return ERR(ARGUMENT);
     }
     return backup_make(folder, n->env.domain, parts, sizeof parts / sizeof parts[0], ret_bytes,
@@ -234,5 +198,13 @@ struct admin_verbs node_verbs(struct node *node)
         .backup = backup,
         .rotate = rotate,
         .rotate_queue_key = rotate_queue_key,
+        .statistics = node_statistics,
+        .user_show = node_user_show,
+        .user_suspend = node_user_suspend,
+        .user_remove = node_user_remove,
+        .report_list = node_report_list,
+        .report_read = node_report_read,
+        .report_drop = node_report_drop,
+        .peers = node_peers,
     };
 }

@@ -213,7 +213,8 @@ struct  Hearth__V1__GetKeysResponse
 {
   ProtobufCMessage base;
   /*
-   * Current keys, and the next ones where they are published already.
+   * Current keys, one of each use; after them earlier ones of KEY_USE_AS_SIGNING that have not ended, newest first:
+   * credentials of clients are signed by any of these.
    */
   size_t n_keys;
   Hearth__V1__ServerKey **keys;

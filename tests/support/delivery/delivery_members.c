@@ -51,7 +51,7 @@ static void make_credential(struct member *m)
                                    bytes_str("a client credential"), &m->client_key,
                                    public_key_view(&m->key.public_key)));
     assert_ok(identity_key_wrap(&w->rng, group_key, m->pseudonym, identity_key, m->wrapped_key));
-    m->profile.credential = (struct credential){LEAF_CREDENTIAL_TYPE, buf_view(&m->credential)};
+    m->profile.credential = (struct mls_credential){LEAF_CREDENTIAL_TYPE, buf_view(&m->credential)};
 }
 
 void dw_renew(struct member *m)

@@ -6,6 +6,7 @@
 #include "server/info/info.h"
 #include "support/failing.h"
 #include "support/test.h"
+#include "wire/writer.h"
 
 static struct {
     struct clock_fake fake;
@@ -319,6 +320,53 @@ static void test_revocations(void **state)
     finish();
 }
 
+struct earlier {
+    unsigned count;
+    bool damaged, fails;
+};
+
+static struct err append_earlier(void *self, struct buf *b)
+{
+    const struct earlier *e = self;
+    for (unsigned i = 0; i < e->count; i++)
+        wire_write_vector(b, bytes_of((const char[]){'n', 'o', (char)('0' + i)}, 3));
+    if (e->damaged)
+        buf_append_byte(b, 9); /* of so many bytes there are none */
+    return e->fails ? ERR(STORE_STOPPED) : buf_check(b);
+}
+
+/* Signing credentials before the current one come last, newest first, and not without end. */
+static void test_previous(void **state)
+{
+    (void)state;
+    struct outcome o;
+    struct earlier e = {.count = 2};
+    const struct info_options options = {.previous = append_earlier, .previous_self = &e};
+    begin(&options);
+    for (unsigned count = 2; count <= INFO_PREVIOUS_MOST + 2; count += INFO_PREVIOUS_MOST) {
+        unsigned want = count < INFO_PREVIOUS_MOST ? count : INFO_PREVIOUS_MOST;
+        e.count = count;
+        assert_ok(info_refresh(w.info));
+        Hearth__V1__GetKeysResponse *out = ask_keys(&o);
+        assert_int_equal(out->n_keys, 6 + want);
+        for (unsigned i = 0; i < want; i++) {
+            const Hearth__V1__ServerKey *key = out->keys[6 + i];
+            assert_int_equal(key->use, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING);
+            test_assert_bytes(bytes_of(key->key.data, key->key.len),
+                              bytes_of((const char[]){'n', 'o', (char)('0' + i)}, 3));
+        }
+        outcome_clear(&o);
+    }
+    /* what can't be had leaves the answer as it was */
+    e = (struct earlier){.count = 1, .damaged = true};
+    assert_false(err_is_ok(info_refresh(w.info)));
+    e = (struct earlier){.count = 1, .fails = true};
+    assert_err(info_refresh(w.info), STORE_STOPPED);
+    assert_int_equal(ask_keys(&o)->n_keys, 6 + INFO_PREVIOUS_MOST);
+    outcome_clear(&o);
+    finish();
+}
+
 /* Each allocation of ours fails once. */
 static void test_allocations(void **state)
 {
@@ -375,9 +423,13 @@ static void test_open_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts),         cmocka_unit_test(test_mitm1_keys),
-        cmocka_unit_test(test_end_of_signer), cmocka_unit_test(test_revocations),
-        cmocka_unit_test(test_allocations),   cmocka_unit_test(test_open_allocations),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_mitm1_keys),
+        cmocka_unit_test(test_end_of_signer),
+        cmocka_unit_test(test_revocations),
+        cmocka_unit_test(test_previous),
+        cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_open_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
