@@ -154,13 +154,16 @@ static enum hearth_code rotate_key(struct hearth_call *call, const Hearth__V1__R
     struct err err = ERR(NOT_FOUND);
     if (in->use == HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_QUEUE_SEALING &&
         verbs->rotate_queue_key != NULL)
-        err = verbs->rotate_queue_key(verbs->self, fingerprint);
+        err = verbs->rotate_queue_key(verbs->self, in->anyway, fingerprint);
     else if (in->use == HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_AS_SIGNING &&
              verbs->rotate != NULL)
-        err = verbs->rotate(verbs->self, KEEPER_AS_SIGNING, fingerprint);
+        err = verbs->rotate(verbs->self, KEEPER_AS_SIGNING, in->anyway, fingerprint);
     else if (in->use == HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_FEDERATION &&
              verbs->rotate != NULL)
-        err = verbs->rotate(verbs->self, KEEPER_FEDERATION, fingerprint);
+        err = verbs->rotate(verbs->self, KEEPER_FEDERATION, in->anyway, fingerprint);
+    else if (in->use == HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_EXTERNAL_SENDER &&
+             verbs->rotate != NULL)
+        err = verbs->rotate(verbs->self, KEEPER_EXTERNAL_SENDER, in->anyway, fingerprint);
     else
         return HEARTH_UNIMPLEMENTED;
     if (err.code != ERR_NONE)

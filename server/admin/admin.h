@@ -38,8 +38,10 @@ struct admin_verbs {
     void (*drain)(void *self, uint32_t grace_s);
     struct err (*backup)(void *self, const char *folder, uint64_t *ret_bytes,
                          char ret_why[ADMIN_WHY_BYTES]);
-    struct err (*rotate)(void *self, enum keeper_signer signer, uint8_t ret_fingerprint[32]);
-    struct err (*rotate_queue_key)(void *self, uint8_t ret_fingerprint[32]);
+    /* anyway: see keeper_rotate_anyway */
+    struct err (*rotate)(void *self, enum keeper_signer signer, bool anyway,
+                         uint8_t ret_fingerprint[32]);
+    struct err (*rotate_queue_key)(void *self, bool anyway, uint8_t ret_fingerprint[32]);
     /* Calls say for each count. */
     struct err (*statistics)(void *self, void (*say)(void *to, const char *name, uint64_t value),
                              void *to);

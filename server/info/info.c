@@ -7,7 +7,7 @@
 #include "seal/server_key.h"
 #include "wire/reader.h"
 
-enum { KEYS_MOST = 8 + INFO_PREVIOUS_MOST, DAY_S = 24 * 3600 };
+enum { KEYS_MOST = 16 + INFO_PREVIOUS_MOST, DAY_S = 24 * 3600 };
 
 /* What GetKeys answers: keys one after the other in bytes. */
 struct keys {
@@ -204,6 +204,18 @@ static struct err add_statement(const struct info *info, const struct public_key
     return ERR_OK;
 }
 
+/* Those for new groups, Ed25519's first. */
+static struct err add_externals(const struct info *info, struct bytes signing, struct keys *keys)
+{
+    struct keeper_external external[KEEPER_EXTERNAL_KEYS];
+    size_t count = 0;
+    TRY(keeper_external_keys(info->env->keeper, external, &count));
+    for (size_t i = 0; i < count && external[i].present; i++)
+        TRY(add_statement(info, &external[i].key, HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER,
+                          external[i].scheme, signing, keys));
+    return ERR_OK;
+}
+
 static struct err ask_keeper(const struct info *info, struct keys *keys)
 {
     static const struct {
@@ -212,7 +224,6 @@ static struct err ask_keeper(const struct info *info, struct keys *keys)
     } signers[] = {
         {KEEPER_FEDERATION, HEARTH__V1__KEY_USE__KEY_USE_FEDERATION},
         {KEEPER_LOG, HEARTH__V1__KEY_USE__KEY_USE_LOG},
-        {KEEPER_EXTERNAL_SENDER, HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER},
     };
     struct keeper *keeper = info->env->keeper;
     struct public_key key;
@@ -231,7 +242,7 @@ static struct err ask_keeper(const struct info *info, struct keys *keys)
         TRY(keeper_public(keeper, signers[i].signer, &key));
         TRY(add_statement(info, &key, signers[i].use, SERVER_KEY_ED25519, signing, keys));
     }
-    return ERR_OK;
+    return add_externals(info, signing, keys);
 }
 
 /* After all others: the first one of a use is the current one. */

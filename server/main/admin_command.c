@@ -57,6 +57,7 @@ static const struct {
     {"signing", HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_AS_SIGNING},
     {"queue", HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_QUEUE_SEALING},
     {"federation", HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_FEDERATION},
+    {"sender", HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_EXTERNAL_SENDER},
 };
 
 static int rotate(const struct invocation *in, struct hearth_channel *channel)
@@ -64,12 +65,13 @@ static int rotate(const struct invocation *in, struct hearth_channel *channel)
     Hearth__V1__RotateKeyRequest request = HEARTH__V1__ROTATE_KEY_REQUEST__INIT;
     Hearth__V1__RotateKeyResponse *answer = NULL;
     struct hearth_status status = {0};
+    request.anyway = in->argc == 3 && strcmp(in->argv[2], "anyway") == 0;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (in->argc == 2 && strcmp(in->argv[1], keys[i].word) == 0)
+        if ((in->argc == 2 || request.anyway) && strcmp(in->argv[1], keys[i].word) == 0)
             request.use = keys[i].use;
     }
     if (request.use == HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_UNSPECIFIED) {
-        (void)command_fail("hearthd admin keys signing|queue|federation",
+        (void)command_fail("hearthd admin keys signing|queue|federation|sender [anyway]",
                            "which key is to be replaced?");
         return EXIT_USAGE;
     }

@@ -2,6 +2,7 @@
 #include "bench/bench.h"
 #include "crypto/labelled.h"
 #include "crypto/suite.h"
+#include "crypto/vrf.h"
 
 struct world {
     const struct suite *suite;
@@ -170,6 +171,38 @@ static void bench_suite(const struct suite *suite)
     sig_key_clear(&w.sig_key);
 }
 
+struct vrf_world {
+    struct vrf_key key;
+    uint8_t proof[VRF_PROOF_BYTES], output[VRF_OUTPUT_BYTES];
+    uint8_t alpha[40]; /* changes, since the time depends on it */
+};
+
+static struct err vrf_proof(void *self)
+{
+    struct vrf_world *w = self;
+    w->alpha[0]++;
+    return vrf_prove(&w->key, bytes_of(w->alpha, sizeof w->alpha), w->proof, w->output);
+}
+
+static struct err vrf_check(void *self)
+{
+    struct vrf_world *w = self;
+    return vrf_verify(bytes_of(w->key.public_key, VRF_PUBLIC_BYTES),
+                      bytes_of(w->alpha, sizeof w->alpha), bytes_of(w->proof, VRF_PROOF_BYTES),
+                      w->output);
+}
+
+static void bench_vrf(void)
+{
+    static const uint8_t secret[VRF_SECRET_BYTES] = {1};
+    struct vrf_world w = {.alpha = {0}};
+    printf("ECVRF-EDWARDS25519-SHA512-TAI\n");
+    bench_must(vrf_key_init(bytes_of(secret, sizeof secret), &w.key), "vrf key");
+    (void)bench_run("VRF prove", vrf_proof, &w);
+    (void)bench_run("VRF verify", vrf_check, &w);
+    vrf_key_clear(&w.key);
+}
+
 int main(int argc, char **argv)
 {
     bool all = argc > 1 && strcmp(argv[1], "all") == 0;
@@ -177,5 +210,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < SUITE_COUNT; i++)
         if (all || suite_table[i].id == id)
             bench_suite(&suite_table[i]);
+    bench_vrf();
     return 0;
 }

@@ -452,10 +452,18 @@ def keys_are_replaced():
         path = os.path.join(h.folder, "keys", "keyring")
         seen = [open(path, "rb").read()]
         signing = signing_credentials(h)
-        for which in ("signing", "queue", "federation"):
+        for which in ("signing", "queue", "federation", "sender"):
             h.run("admin", "keys", which)
             seen.append(open(path, "rb").read())
             assert seen[-1] not in seen[:-1], which
+        # a fourth within 90 days would forget the first, to which references are sealed
+        for _ in range(2):
+            h.run("admin", "keys", "queue")
+        before = open(path, "rb").read()
+        assert "still be in use" in h.run("admin", "keys", "queue", code=1).stderr
+        assert open(path, "rb").read() == before
+        h.run("admin", "keys", "queue", "anyway")
+        assert "which key" in h.run("admin", "keys", "queue", "whatever", code=2).stderr
         assert os.stat(path).st_mode & 0o7777 == 0o400
         assert not os.path.exists(path + ".new")
         rotated = signing_credentials(h)

@@ -2018,7 +2018,7 @@ const ProtobufCMessageDescriptor hearth__v1__backup_response__descriptor =
   (ProtobufCMessageInit) hearth__v1__backup_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__rotate_key_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor hearth__v1__rotate_key_request__field_descriptors[2] =
 {
   {
     "use",
@@ -2032,14 +2032,27 @@ static const ProtobufCFieldDescriptor hearth__v1__rotate_key_request__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "anyway",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__RotateKeyRequest, anyway),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__rotate_key_request__field_indices_by_name[] = {
+  1,   /* field[1] = anyway */
   0,   /* field[0] = use */
 };
 static const ProtobufCIntRange hearth__v1__rotate_key_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor hearth__v1__rotate_key_request__descriptor =
 {
@@ -2049,7 +2062,7 @@ const ProtobufCMessageDescriptor hearth__v1__rotate_key_request__descriptor =
   "Hearth__V1__RotateKeyRequest",
   "hearth.v1",
   sizeof(Hearth__V1__RotateKeyRequest),
-  1,
+  2,
   hearth__v1__rotate_key_request__field_descriptors,
   hearth__v1__rotate_key_request__field_indices_by_name,
   1,  hearth__v1__rotate_key_request__number_ranges,
@@ -3011,19 +3024,21 @@ const ProtobufCMessageDescriptor hearth__v1__set_peer_response__descriptor =
   (ProtobufCMessageInit) hearth__v1__set_peer_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue hearth__v1__rotate_key_use__enum_values_by_number[4] =
+static const ProtobufCEnumValue hearth__v1__rotate_key_use__enum_values_by_number[5] =
 {
   { "ROTATE_KEY_USE_UNSPECIFIED", "HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_UNSPECIFIED", 0 },
   { "ROTATE_KEY_USE_AS_SIGNING", "HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_AS_SIGNING", 1 },
   { "ROTATE_KEY_USE_QUEUE_SEALING", "HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_QUEUE_SEALING", 2 },
   { "ROTATE_KEY_USE_FEDERATION", "HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_FEDERATION", 3 },
+  { "ROTATE_KEY_USE_EXTERNAL_SENDER", "HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_EXTERNAL_SENDER", 4 },
 };
 static const ProtobufCIntRange hearth__v1__rotate_key_use__value_ranges[] = {
-{0, 0},{0, 4}
+{0, 0},{0, 5}
 };
-static const ProtobufCEnumValueIndex hearth__v1__rotate_key_use__enum_values_by_name[4] =
+static const ProtobufCEnumValueIndex hearth__v1__rotate_key_use__enum_values_by_name[5] =
 {
   { "ROTATE_KEY_USE_AS_SIGNING", 1 },
+  { "ROTATE_KEY_USE_EXTERNAL_SENDER", 4 },
   { "ROTATE_KEY_USE_FEDERATION", 3 },
   { "ROTATE_KEY_USE_QUEUE_SEALING", 2 },
   { "ROTATE_KEY_USE_UNSPECIFIED", 0 },
@@ -3035,9 +3050,9 @@ const ProtobufCEnumDescriptor hearth__v1__rotate_key_use__descriptor =
   "RotateKeyUse",
   "Hearth__V1__RotateKeyUse",
   "hearth.v1",
-  4,
+  5,
   hearth__v1__rotate_key_use__enum_values_by_number,
-  4,
+  5,
   hearth__v1__rotate_key_use__enum_values_by_name,
   1,
   hearth__v1__rotate_key_use__value_ranges,

@@ -74,7 +74,11 @@ typedef enum _Hearth__V1__RotateKeyUse {
   /*
    * Federation key.
    */
-  HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_FEDERATION = 3
+  HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_FEDERATION = 3,
+  /*
+   * Keys of the MLS external sender, one of each signature scheme.
+   */
+  HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_EXTERNAL_SENDER = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HEARTH__V1__ROTATE_KEY_USE)
 } Hearth__V1__RotateKeyUse;
 /*
@@ -300,10 +304,14 @@ struct  Hearth__V1__RotateKeyRequest
    * Which.
    */
   Hearth__V1__RotateKeyUse use;
+  /*
+   * Also where an old key would be forgotten that may still be in use (else FAILED_PRECONDITION).
+   */
+  protobuf_c_boolean anyway;
 };
 #define HEARTH__V1__ROTATE_KEY_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__rotate_key_request__descriptor) \
-    , HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_UNSPECIFIED }
+    , HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_UNSPECIFIED, 0 }
 
 
 /*

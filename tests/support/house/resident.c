@@ -34,7 +34,7 @@ void own_package_keys(struct resident *r, struct own_package *p)
     assert_ok(leaf_credential_make(&p->credential, &r->house->rng, p->pseudonym, p->identity_key,
                                    bytes_str("a client credential"), &r->client_key,
                                    public_key_view(&p->leaf_key.public_key)));
-    struct queue_ref ref = {.has_push_token_key = false};
+    struct queue_ref ref = {.has_push_token_key = r->house->push};
     memcpy(ref.queue_client_id, r->client_id, sizeof ref.queue_client_id);
     memcpy(ref.tag, p->tag, sizeof ref.tag);
     assert_ok(sealed_ref_seal(&p->reference, &r->house->rng,
@@ -97,6 +97,9 @@ static void create_queue(struct resident *r)
     in.auth_key = resident_data(caller_public_key(&r->user));
     in.contact_key = resident_data(bytes_of(r->contact_key, sizeof r->contact_key));
     in.client = &settings;
+    uint8_t token[] = {(uint8_t)r->number};
+    if (r->house->push)
+        settings.sealed_push_token = resident_data(bytes_of(token, sizeof token));
     assert_int_equal(
         resident_call(r, NULL, &hearth_queue_descriptor, "CreateQueueUser", &in.base, &out),
         HEARTH_OK);

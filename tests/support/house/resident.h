@@ -5,9 +5,6 @@
  *
  * Every call is repeated under the same idempotency id until the answer is definite, through kills
  * of the house.
- *
- * Two things that a client gets from a Welcome's GroupInfo, lib/mls/member does not hand out yet:
- * an introduction says them (group id, state key, epoch), from whoever adds.
  */
 #ifndef TESTS_SUPPORT_RESIDENT_H
 #define TESTS_SUPPORT_RESIDENT_H
@@ -61,6 +58,10 @@ struct membership {
     bool broken;           /* a commit could not be processed: resync */
     uint64_t broken_epoch; /* the first that we have no secrets of */
     bool deaf;             /* test: commits are not processed */
+    /* of the next messages: who is called by name; whether the others may be woken */
+    uint32_t mentioned[4];
+    size_t mentioned_count;
+    bool unmarked;
 };
 
 /* An application message that was read. */
@@ -71,15 +72,10 @@ struct got {
     uint32_t sender;
 };
 
-/* What an adder tells whom it adds. */
+/* For the test: somebody was added, so a Welcome is due. Nothing in it is used for joining. */
 struct introduction {
-    uint8_t group_id[NAME_MAX_BYTES];
-    size_t group_id_len;
-    uint8_t state_key[STATE_KEY_BYTES], identity_key[IDENTITY_KEY_BYTES];
-    uint8_t user_pseudonym[16];
     uint8_t signature_key[32]; /* of the leaf */
     struct digest ref;
-    uint64_t epoch; /* that the Welcome leads to */
 };
 
 struct resident {
@@ -172,6 +168,10 @@ struct committing *membership_commit_begin(struct membership *m, const struct co
 enum hearth_code membership_commit_end(struct committing *c);
 void membership_send_begin(struct membership *m, uint32_t message, struct resident_request *q);
 enum hearth_code membership_leave(struct membership *m);
+/* To one leaf; what is in it is not looked at. */
+enum hearth_code membership_send_targeted(struct membership *m, uint32_t leaf);
+/* UpdateQueueReference with a notification policy alone. */
+enum hearth_code membership_policy(struct membership *m, Hearth__V1__NotificationPolicy policy);
 enum hearth_code membership_resync(struct membership *m);
 /* By a commit that removes everybody else; ours is over, too, then. */
 enum hearth_code membership_delete(struct membership *m);

@@ -163,7 +163,10 @@ static struct bytes key_of(const Hearth__V1__GetKeysResponse *out, Hearth__V1__K
     struct bytes found = {0};
     for (size_t i = 0; i < out->n_keys; i++) {
         if (out->keys[i]->use == use) {
-            assert_int_equal(found.len, 0); /* one of a kind */
+            /* one of a kind; external senders one of each scheme, Ed25519's first */
+            if (use == HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER && found.len > 0)
+                continue;
+            assert_int_equal(found.len, 0);
             found = bytes_of(out->keys[i]->key.data, out->keys[i]->key.len);
             assert_null(out->keys[i]->receipt);
         }
@@ -185,7 +188,7 @@ static void check_keys(const Hearth__V1__GetKeysResponse *out, uint64_t now)
     struct server_key key;
     struct public_key want;
     struct buf b = BUF_INIT;
-    assert_int_equal(out->n_keys, 6);
+    assert_int_equal(out->n_keys, 9);
     assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_ROOT), &root));
     assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING), &signing));
     assert_ok(credential_chain_verify(&root, &signing, NULL, now));
@@ -208,6 +211,30 @@ static void check_keys(const Hearth__V1__GetKeysResponse *out, uint64_t now)
     test_assert_bytes(key.public_key, public_key_view(&want));
 }
 
+/* RFC 9420 12.1.8.1: a group's external sender signs in the scheme of its suite. */
+static void check_external(const Hearth__V1__GetKeysResponse *out)
+{
+    static const uint16_t schemes[] = {0x0807, 0x0403, 0x0503, 0x0603};
+    struct keeper_external keys[KEEPER_EXTERNAL_KEYS];
+    struct credential signing;
+    struct server_key key;
+    size_t count = 0, seen = 0;
+    assert_ok(keeper_external_keys(w.keeper, keys, &count));
+    assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING), &signing));
+    for (size_t i = 0; i < out->n_keys; i++) {
+        if (out->keys[i]->use != HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER)
+            continue;
+        assert_true(seen < 4);
+        assert_ok(server_key_read(bytes_of(out->keys[i]->key.data, out->keys[i]->key.len), &signing,
+                                  &key));
+        assert_int_equal(key.algorithm, schemes[seen]);
+        assert_int_equal(keys[seen].scheme, schemes[seen]);
+        test_assert_bytes(key.public_key, public_key_view(&keys[seen].key));
+        seen++;
+    }
+    assert_int_equal(seen, 4);
+}
+
 static void test_mitm1_keys(void **state)
 {
     (void)state;
@@ -216,15 +243,18 @@ static void test_mitm1_keys(void **state)
     const Hearth__V1__GetKeysResponse *out = ask_keys(&before);
     assert_int_equal(before.code, HEARTH_OK);
     check_keys(out, 1800000001);
+    check_external(out);
     assert_int_equal(out->revocations.len, 0);
     assert_int_equal(out->checkpoint.len, 0);
     /* rotations show when they are told */
     assert_ok(keeper_rotate(w.keeper, KEEPER_FEDERATION));
     assert_ok(keeper_rotate(w.keeper, KEEPER_AS_SIGNING));
     assert_ok(keeper_rotate_queue_key(w.keeper));
+    assert_ok(keeper_rotate(w.keeper, KEEPER_EXTERNAL_SENDER));
     assert_ok(info_refresh(w.info));
     const Hearth__V1__GetKeysResponse *fresh = ask_keys(&o);
     check_keys(fresh, 1800000001);
+    check_external(fresh);
     assert_false(bytes_equal(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_FEDERATION),
                              key_of(fresh, HEARTH__V1__KEY_USE__KEY_USE_FEDERATION)));
     /* statements are short-lived and made anew */
