@@ -14,6 +14,8 @@ hearth_module(seal lib/seal USES base wire crypto)
 
 # The verifiable log of keys: trees, proofs, checkpoints. No I/O: trees stand behind callbacks.
 hearth_module(tlog lib/tlog USES base wire crypto seal)
+# Anonymous tokens: type 0x0005 in batches, type 0x0002 vouchers between homeservers (Privacy Pass).
+hearth_module(pass lib/pass USES base wire crypto)
 
 # Durable storage: mechanism only, knows no table. The only includer of sqlite3.h.
 hearth_module(store lib/store USES base LIBS lib::sqlite lib::threads)
@@ -84,4 +86,4 @@ hearth_generated(generated_golden ROOT generated/tests FOLDERS golden google/pro
 hearth_module(client_db client/db USES base wire crypto seal store)
 hearth_module(client_api client/api USES base wire crypto seal rpc net pb generated_hearth)
 hearth_module(client_core client/core
-  USES base wire crypto seal mls_codec mls_public mls_member rpc net pb generated_hearth client_db client_api)
+  USES base wire crypto seal mls_codec mls_public mls_member rpc net pb generated_hearth client_db client_api LIBS lib::jansson)

@@ -25,9 +25,12 @@ struct api_options {
                                 begin with "pipe:" go without TLS (tests) */
     const char *user_agent;
 };
-/* ERR_ARGUMENT for a list that can't be read. Everything is copied but loop, clock and rng. */
+/* ERR_ARGUMENT for a list that can't be read. Everything is copied but loop, clock and rng. Names
+ * of development (`*.test`, `localhost`) are called only where the list has them: nobody out there
+ * makes us knock at our own machine. */
 CHECKED struct err api_new(const struct api_options *options, struct api **ret_api);
-/* Cancels what is under way: on_done of each comes before it returns. */
+/* Cancels what is under way: done and on_done of each come, with CANCELLED, before it returns or,
+ * inside a callback of the loop, when that has returned. */
 void api_free(struct api *api);
 
 /* Who signs; the zero value: nobody. Borrowed until the call's end. */
@@ -42,20 +45,22 @@ struct api_to {
     const char *domain;
     const uint8_t *purpose;
     struct api_caller caller;
-    uint32_t deadline_ms; /* 0: 20,000 */
+    uint32_t deadline_ms; /* 0: 20,000; of a stream: none */
 };
 
-/* A unary call. done runs once, from the loop, unless an error is returned. out lives until it
- * returns. */
+/* A unary call. done runs once, from the loop, unless an error is returned (ERR_DOMAIN,
+ * ERR_NO_MEMORY) or the call is cancelled. out lives until it returns. */
 typedef void api_done(const struct hearth_status *status, const ProtobufCMessage *out, void *arg);
-struct api_call; /* ends with done */
+struct api_call; /* ends with done or api_cancel */
 CHECKED struct err api_start(struct api *api, const struct api_to *to,
                              const struct hearth_endpoint *endpoint, const ProtobufCMessage *in,
                              api_done *done, void *arg, struct api_call **ret_call);
+/* done is not called any more. */
 void api_cancel(struct api_call *call);
 
 /* A stream, with the events of rpc.h; the signature covers the first message written. caller's
- * contents must live until on_done. */
+ * contents must live until on_done, and so must events. hearth_client_call_cancel and the like work
+ * as ever. */
 CHECKED struct err api_open(struct api *api, const struct api_to *to,
                             const struct hearth_endpoint *endpoint,
                             const struct hearth_stream_events *events, void *arg,

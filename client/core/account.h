@@ -10,11 +10,11 @@
 #include "crypto/hpke.h"
 #include "crypto/sig.h"
 #include "hearth/client.h"
-#include "seal/leaf_credential.h"
+#include "seal/friendship.h"
 #include "seal/names.h"
 #include "seal/queue_ratchet.h"
 
-enum { DEVICE_NAME_MAX_BYTES = 64, DISPLAY_NAME_MAX_BYTES = 128, PROFILE_KEY_BYTES = 32 };
+enum { DEVICE_NAME_MAX_BYTES = 64, DISPLAY_NAME_MAX_BYTES = 128 };
 
 /* Shared by the devices of one user. */
 struct user_secrets {

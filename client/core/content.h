@@ -23,6 +23,7 @@ enum content_kind {
     CONTENT_DEVICE_NEWS = 32, /* core/devices.h */
 };
 
+/* Views. */
 struct content {
     uint16_t kind;
     const uint8_t *id; /* 16 */

@@ -40,6 +40,9 @@ struct core {
     struct hearth_error error; /* of the last verb that could not begin */
     /* set by steps, done after their commit */
     bool kick_tasks, tell_events;
+    bool in_step;
+    struct hearth_timer *soon; /* does both, and ends operations, from the loop */
+    struct hearth_op *ops;     /* core/op.h */
     void (*on_event)(struct hearth_account *account, void *arg);
     void *on_event_arg;
     struct hearth_account *handle; /* the public face of this core */
@@ -50,11 +53,12 @@ struct core_options {
     struct api_options api;
     struct hearth_loop *loop; /* NULL: one of its own */
 };
+/* Members of options.api that options.db or loop say already are taken from there. */
 CHECKED struct err core_open(const struct core_options *options, struct core **ret_core);
-void core_close(struct core *c);
+void core_close(struct core *c); /* NULL is fine */
 
-/* A step: db_step, then what the step asked for (tasks kicked, events told); after an error the
- * copies in memory are dropped. */
+/* A step: db_step, then what the step asked for (tasks kicked, events told, both from the loop);
+ * after an error the copies in memory are dropped. Steps don't nest (ERR_WRONG_STATE). */
 CHECKED struct err core_step(struct core *c,
                              struct err (*run)(struct core *c, struct db_txn *t, void *arg),
                              void *arg);
@@ -64,6 +68,15 @@ static inline uint64_t core_now_ms(const struct core *c)
     return clock_unix_ms(c->clock);
 }
 CHECKED struct err core_random_id(struct core *c, struct hearth_id *ret_id);
+/* What calls of one kind share and others don't (api_to.purpose): "account", "queue", or "handle"
+ * with its hash, a chat with its id. */
+void core_purpose(const char *what, struct bytes id, uint8_t ret_purpose[16]);
+/* A view as protobuf-c wants it; it writes nothing there. */
+ProtobufCBinaryData core_out(struct bytes view);
+static inline struct bytes core_in(ProtobufCBinaryData data)
+{
+    return bytes_of(data.data, data.len);
+}
 
 /* Fills a hearth_error from one of ours, from a status, or by hand. */
 void core_error_of(struct err err, struct hearth_error *ret_error);

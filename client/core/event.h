@@ -4,8 +4,8 @@
 
 #include "client/core/core.h"
 
-/* event without number. Told after the commit of the step. */
-CHECKED struct err event_add(struct core *c, struct db_txn *t, const struct hearth_event *event);
+/* event without number. Told after the commit of the step. (event_add is libevent's name.) */
+CHECKED struct err event_tell(struct core *c, struct db_txn *t, const struct hearth_event *event);
 /* The oldest that was not taken; ERR_NOT_FOUND. text points into scratch. */
 CHECKED struct err event_first(struct core *c, struct db_txn *t, struct buf *scratch,
                                struct hearth_event *ret_event);

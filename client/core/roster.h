@@ -66,6 +66,13 @@ size_t roster_unverified(const struct roster *r);
 size_t roster_pending(const struct roster *r);
 /* UserId of a leaf, of its ClientId; empty while not opened. View. */
 struct bytes roster_user(const struct roster_leaf *leaf);
+size_t roster_users(const struct roster *r); /* user pseudonyms */
+/* Appends how people call the leaf's user, NUL included: "you", a contact's handle, a profile's
+ * name, or the hex of the user pseudonym; of the other: also for who is not in any more. */
+CHECKED struct err roster_name(struct core *c, struct db_txn *t, const struct roster_leaf *leaf,
+                               struct buf *b);
+CHECKED struct err roster_name_of(struct core *c, struct db_txn *t, const struct open_chat *chat,
+                                  const uint8_t user_pseudonym[16], struct buf *b);
 CHECKED struct err roster_write(const struct roster *r, struct buf *b);
 CHECKED struct err roster_read(struct bytes in, struct roster **ret_roster);
 void roster_free(struct roster *r);

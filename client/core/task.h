@@ -6,6 +6,9 @@
  * says what comes next. Between the two the process may die at any point: `prepare` is then asked
  * again, with the same state, body and idempotency id.
  *
+ * An error of either ends the step, which is then tried again; but one that is the other side's
+ * fault (classes caller and peer of err.def) fails the task.
+ *
  * Tasks of one lane run one after the other in order of their numbers; lanes run side by side. An
  * answer that is none (no connection, deadline, overload) is not brought to settle: the call is
  * repeated after 1 s, 2 s, ... 60 s with jitter, sooner where the server said so.
@@ -30,7 +33,8 @@ struct task {
     uint32_t state;           /* the kind's own enum; begins with 0 */
     uint8_t lane[16];         /* zeros: a lane of its own */
     struct hearth_id subject; /* chat, contact or message it is about */
-    uint8_t idempotency[16];  /* for the request of this state; task_renew draws another */
+    uint8_t idempotency[16];  /* for the request of this state; another is drawn when the state
+                                 changes (unless with TASK_NEXT_CALL) and by task_renew */
     uint32_t tries;           /* answers that were none, of this state */
     uint64_t not_before_ms;   /* TASK_WAIT */
     uint64_t made_ms;
@@ -41,7 +45,8 @@ enum task_next {
     TASK_NEXT_CALL,   /* prepare only: make the call */
     TASK_NEXT_STREAM, /* prepare only: steps->stream takes over until task_stream_done */
     TASK_NEXT_AGAIN,  /* state or body changed: prepare once more */
-    TASK_NEXT_WAIT,   /* until not_before_ms (0: no time), or task_wake of the lane or all */
+    TASK_NEXT_WAIT,   /* until not_before_ms (0: no time), or task_wake of the lane or all; after a
+                         restart `prepare` may be asked sooner */
     TASK_NEXT_DONE,
     TASK_NEXT_FAILED, /* with task_fail's error */
 };
@@ -81,6 +86,7 @@ struct task_steps {
      */
     struct err (*failed)(struct core *c, struct db_txn *t, struct task *task,
                          const struct hearth_error *error);
+    bool background; /* nobody asked for it: its end is no event */
 };
 #define TASK(number, name) extern const struct task_steps task_steps_##name;
 #include "client/core/task.def"
@@ -99,7 +105,8 @@ void task_fail(struct core *c, struct task *task, const struct hearth_error *err
 void task_fail_err(struct core *c, struct task *task, struct err err);
 /* Waiting tasks of the lane (NULL: of all) are prepared again after this step. */
 void task_wake(struct core *c, const uint8_t *lane);
-/* Takes tasks of a lane away (a chat that is over), each with the error. */
+/* Takes tasks of a lane away (a chat that is over), each with the error; not the one whose step
+ * this is. */
 CHECKED struct err task_drop_lane(struct core *c, struct db_txn *t, const uint8_t lane[16],
                                   const struct hearth_error *error);
 /* Is a task of this kind in the lane? */
@@ -118,16 +125,11 @@ void tasks_close(struct core *c);              /* cancels calls; rows stay */
 /* Runs whatever can run; from the loop. core_step calls it after steps that asked. */
 void tasks_kick(struct core *c);
 uint32_t tasks_count(const struct core *c);
+bool tasks_has(const struct core *c, uint64_t number);
+/* core_step's: takes what the step added and dropped, or forgets it. */
+void tasks_step_ended(struct core *c, bool ok);
 
-/* ---- handles (struct hearth_op) */
-
-CHECKED struct err op_new(struct core *c, uint64_t task, const struct hearth_id *id,
-                          struct hearth_op **ret_op);
-/* An operation that has no task (a sync, a link): ended by op_end. */
-CHECKED struct err op_new_free(struct core *c, const struct hearth_id *id,
-                               struct hearth_op **ret_op);
-void op_progress(struct hearth_op *op, uint64_t done, uint64_t all);
-void op_progress_of(struct core *c, uint64_t task, uint64_t done, uint64_t all);
-void op_end(struct hearth_op *op, const struct hearth_error *result);
+/* Tests: a kind of their own, not in task.def. */
+void tasks_add_kind(struct core *c, uint32_t kind, const struct task_steps *steps);
 
 #endif

@@ -53,13 +53,16 @@ struct db_options {
     const char *path;
     struct bytes passphrase; /* or key */
     struct bytes key;        /* 32 bytes, or empty */
-    bool create; /* the file must not exist (ERR_EXISTS); else it must (ERR_NOT_FOUND) */
+    bool create; /* there must be no account in it (ERR_STORE_EXISTS); else there must be one
+                    (ERR_NOT_FOUND) */
     const struct clock *clock;
     const struct rng *rng;
     const char *files; /* tests: an SQLite VFS */
 };
 
-/* ERR_CRYPTO_TAG: wrong passphrase. ERR_IN_USE: another process has it. Errors of store_open. */
+/* ERR_CRYPTO_TAG: wrong passphrase or key. ERR_STORE_IN_USE: another process has it. ERR_ARGUMENT:
+ * not exactly one of passphrase and key. Other errors of store_open. A passphrase costs 64 MiB and
+ * some tens of milliseconds (crypto/argon2.h). */
 CHECKED struct err db_open(const struct db_options *options, struct db **ret_db);
 /* Wipes keys; frees. NULL is fine. */
 void db_close(struct db *db);
@@ -75,8 +78,10 @@ CHECKED struct err db_step(struct db *db, struct err (*run)(struct db_txn *txn, 
 CHECKED struct err db_put(struct db_txn *t, enum db_kind kind, struct bytes id, struct bytes value);
 /* Appends the value. ERR_NOT_FOUND. */
 CHECKED struct err db_get(struct db_txn *t, enum db_kind kind, struct bytes id, struct buf *value);
+/* One that is not there is dropped already. */
 CHECKED struct err db_drop(struct db_txn *t, enum db_kind kind, struct bytes id);
-/* In no particular order; fn must not write to this kind. Views live until fn returns. */
+/* In no particular order. fn may read and write, also this kind: a row that it adds may or may not
+ * be visited. ERR_CANCELLED of fn ends the walk and is no error. Views live until fn returns. */
 CHECKED struct err db_each(struct db_txn *t, enum db_kind kind,
                            struct err (*fn)(void *arg, struct bytes id, struct bytes value),
                            void *arg);
@@ -85,7 +90,7 @@ CHECKED struct err db_each(struct db_txn *t, enum db_kind kind,
 
 CHECKED struct err db_append(struct db_txn *t, enum db_kind kind, struct bytes owner,
                              struct bytes value, uint64_t *ret_number);
-/* Replaces one that is there. ERR_NOT_FOUND. */
+/* Replaces one that is there. ERR_NOT_FOUND. Numbers fit 63 bits. */
 CHECKED struct err db_list_put(struct db_txn *t, enum db_kind kind, struct bytes owner,
                                uint64_t number, struct bytes value);
 CHECKED struct err db_list_get(struct db_txn *t, enum db_kind kind, struct bytes owner,
@@ -96,7 +101,7 @@ CHECKED struct err db_list_drop(struct db_txn *t, enum db_kind kind, struct byte
 /* Number of the newest, also when it was dropped; 0: there was none. */
 CHECKED struct err db_list_last(struct db_txn *t, enum db_kind kind, struct bytes owner,
                                 uint64_t *ret_number);
-/* Upwards from `from`, at most `most` (0: all); *go_on of fn's starts true. */
+/* Upwards from `from`, at most `most` (0: all). fn as with db_each. */
 CHECKED struct err db_list_each(struct db_txn *t, enum db_kind kind, struct bytes owner,
                                 uint64_t from, size_t most,
                                 struct err (*fn)(void *arg, uint64_t number, struct bytes value),

@@ -203,6 +203,9 @@ struct hearth_contact {
 };
 bool hearth_contact_each(struct hearth_account *account,
                          bool (*fn)(const struct hearth_contact *contact, void *arg), void *arg);
+/* One; its texts live until the next call of this function. */
+bool hearth_contact_get(struct hearth_account *account, const struct hearth_id *contact,
+                        struct hearth_contact *ret_contact);
 /* By handle, or by the hex of the id. */
 bool hearth_contact_find(struct hearth_account *account, const char *name,
                          struct hearth_id *ret_contact);
@@ -247,6 +250,9 @@ struct hearth_chat {
 };
 bool hearth_chat_each(struct hearth_account *account,
                       bool (*fn)(const struct hearth_chat *chat, void *arg), void *arg);
+/* One; its texts live until the next call of this function. */
+bool hearth_chat_get(struct hearth_account *account, const struct hearth_id *chat,
+                     struct hearth_chat *ret_chat);
 /* By a group's name, a contact's handle, or the hex of the id. */
 bool hearth_chat_find(struct hearth_account *account, const char *name, struct hearth_id *ret_chat);
 
@@ -394,6 +400,19 @@ void hearth_account_on_event(struct hearth_account *account,
                              void (*fn)(struct hearth_account *account, void *arg), void *arg);
 /* Blocking: works until there is an event (true) or timeout_ms are over. */
 bool hearth_account_wait(struct hearth_account *account, uint32_t timeout_ms);
+
+/* ---- what it costs */
+
+/* Since the account was opened, on this thread; for tools that measure. */
+struct hearth_costs {
+    uint64_t calls;         /* to homeservers: round trips of unary calls, and streams begun */
+    uint64_t signatures;    /* made: MLS, requests, credentials */
+    uint64_t verifications; /* of signatures */
+    uint64_t exchanges;     /* KEM operations */
+    uint64_t bytes_out, bytes_in; /* of request and response messages */
+    uint64_t commits;             /* durable steps of the file */
+};
+void hearth_account_costs(struct hearth_account *account, struct hearth_costs *ret_costs);
 
 /* ---- raw calls, for tools */
 

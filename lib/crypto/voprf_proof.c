@@ -5,7 +5,7 @@
 #include "crypto/ristretto.h"
 
 enum { N = RISTRETTO_BYTES };
-_Static_assert(N == VOPRF_ELEMENT_BYTES && N == VOPRF_SCALAR_BYTES, "sizes");
+_Static_assert((int)N == (int)VOPRF_ELEMENT_BYTES && (int)N == (int)VOPRF_SCALAR_BYTES, "sizes");
 
 static const uint8_t element_length[] = {0, N}; /* I2OSP(Noe, 2) */
 

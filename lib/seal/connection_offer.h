@@ -27,7 +27,7 @@
  *         (ME1; Auth.Connect takes no more)
  *
  *     psk id   SHA-256("Hearth 1 ConnectionOfferPskId" || Offer)
- *     psk      SHA-256("Hearth 1 ConnectionOfferPsk" || Offer)
+ *     psk      SHA-256("Hearth 1 ConnectionOfferPskSecret" || Offer)
  *     hash     SHA-256("Hearth 1 ConnectionOfferHash" || Offer)
  *
  * The recipient accepts by an external commit into the group that covers the external PSK of that
@@ -70,7 +70,7 @@ struct connection_offer {
     const uint8_t *identity_key;  /* IDENTITY_KEY_BYTES */
     struct friendship friendship; /* a copy: wipe it (connection_offer_clear) */
     const uint8_t *answer_key;    /* CONNECTION_KEY_BYTES */
-    const uint8_t *package_hash;  /* 32 */
+    const uint8_t *package_hash;  /* 32; by reading */
     struct bytes handle, display_name, text;
     struct bytes tbs, signature; /* by reading */
     struct bytes whole;          /* by reading: Offer, what the hashes are of */
@@ -102,7 +102,8 @@ CHECKED struct err connection_offer_seal(struct buf *b, const struct rng *rng,
                                          struct connection_offer_hashes *ret_hashes);
 
 /* Recipient. package_hash: came beside the offer, and names the private key. The plaintext is
- * appended to scratch, which the caller clears, and the views of ret_offer point there. Errors:
+ * appended to scratch, which the caller clears, and the views of ret_offer point there until it
+ * grows or goes. Errors:
  * ERR_WIRE_LIMIT (longer than an offer is), wire errors, ERR_CRYPTO_TAG, those of kem_decap. */
 CHECKED struct err connection_offer_open(struct bytes private_key, struct bytes public_key,
                                          const uint8_t package_hash[32], struct bytes sealed,
@@ -130,5 +131,10 @@ CHECKED struct err connection_offer_verify(const struct connection_offer *offer,
                                            const uint8_t package_hash[32],
                                            const struct credential *root, uint64_t now,
                                            struct connection_sender *ret_sender);
+
+/* The signature alone, under a key that is known otherwise. Errors: those of sig_verify. */
+CHECKED struct err connection_offer_check_signature(const struct connection_offer *offer,
+                                                    const uint8_t handle_hash[HANDLE_HASH_BYTES],
+                                                    struct bytes client_key);
 
 #endif

@@ -21,7 +21,7 @@ enum auth_mode {
     AUTH_OPEN = 1,   /* an invitation or a solved puzzle */
     AUTH_CLOSED = 2, /* nobody */
 };
-enum { AUTH_INVITATION_BYTES = 16, AUTH_INVITATIONS_MOST = 1000 };
+enum { AUTH_INVITATION_BYTES = 16, AUTH_INVITATIONS_MOST = 1000, AUTH_SIGNING_MOST = 32 };
 
 /* Where key sets are logged (transparency.md): absent until the log lands, and receipts are then
  * empty. */
@@ -70,7 +70,11 @@ bool auth_expire(struct auth *auth);
 /* Appends the signed, numbered list of revoked credentials (seal/credential_chain.h), from memory:
  * it is made anew after each change, soon. */
 CHECKED struct err auth_revocations(struct auth *auth, struct buf *b);
-/* The next AsSigningCredential signs from now on; the old one stays valid to its end. */
+/* Appends the signing credentials before the current one that have not ended, newest first, each as
+ * opaque<V>; the AUTH_SIGNING_MOST - 1 newest. Waits. */
+CHECKED struct err auth_previous_signing(struct auth *auth, struct buf *b);
+/* The next AsSigningCredential signs from now on; the old one stays valid to its end and is served
+ * until then. ERR_QUOTA: AUTH_SIGNING_MOST have not ended. Waits. */
 CHECKED struct err auth_rotate(struct auth *auth);
 
 /* ---- for the operator */
@@ -84,9 +88,33 @@ struct auth_counts {
 };
 CHECKED struct err auth_counts(struct auth *auth, struct auth_counts *ret_counts);
 
+/* Of a user with this uuid. What is known of it beside: nothing but this. ERR_NOT_FOUND. Wait. */
+struct auth_user_facts {
+    uint32_t clients;
+    uint32_t seen_month; /* of the last call of any client, since January 1970; 0: none */
+    bool used;           /* a client of it has called since it was made */
+    bool suspended;
+};
+CHECKED struct err auth_user_show(struct auth *auth, const uint8_t uuid[16],
+                                  struct auth_user_facts *ret_facts);
+/* While it is suspended its clients are unknown to this service: no new clients, credentials,
+ * profiles or reports, so the credentials they have end within CREDENTIAL_DAYS. It may still delete
+ * itself. Queues and groups know no users: what it does there with other keys goes on. */
+CHECKED struct err auth_user_suspend(struct auth *auth, const uint8_t uuid[16], bool suspended);
+/* As DeleteUser, without a last KeySet, which only a client could sign: the label keeps its
+ * version, the credentials are revoked. */
+CHECKED struct err auth_user_remove(struct auth *auth, const uint8_t uuid[16]);
+
+/* Reports above `after`, oldest first: at most AUTH_REPORTS_LISTED calls of each. */
+enum { AUTH_REPORTS_LISTED = 256 };
+CHECKED struct err auth_report_list(struct auth *auth, uint64_t after,
+                                    void (*each)(void *arg, uint64_t number, uint64_t day,
+                                                 uint64_t bytes),
+                                    void *arg);
 /* Oldest report above `after`, opened, appended to b; ret_number is 0 when there is none. */
 CHECKED struct err auth_report_read(struct auth *auth, uint64_t after, struct buf *b,
                                     uint64_t *ret_number, uint64_t *ret_day);
+/* ERR_NOT_FOUND. */
 CHECKED struct err auth_report_drop(struct auth *auth, uint64_t number);
 
 #endif

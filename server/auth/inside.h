@@ -96,6 +96,20 @@ CHECKED struct err label_version(struct store_txn *txn, const struct auth *auth,
 CHECKED struct err label_advance(struct store_txn *txn, const struct auth *auth,
                                  const struct key_set *set, struct bytes key_set);
 
+/* ---- keys.c: the keys that callers sign with */
+
+struct caller_key {
+    const struct auth *auth;
+    bool handle;   /* or a client */
+    bool renewing; /* an ended credential will do */
+    bool leaving;  /* a suspended user may go */
+    uint64_t now_s;
+    uint8_t id[AUTH_ID_BYTES];
+    uint8_t key[CREDENTIAL_KEY_BYTES]; /* of what was found */
+    bool found;
+};
+CHECKED struct err caller_key_find(struct store_txn *txn, struct caller_key *key);
+
 /* ---- job.c: one call and its transaction */
 
 /* It holds all it needs: its call may end at any time (client gone, server ending), and the job
@@ -126,7 +140,15 @@ struct auth_job {
     const struct auth_receipt *receipt; /* in reply after auth_log_then_reply() */
     bool frees;
     bool repeated;
-    bool only_repeats; /* the caller is gone: its first answer or UNAUTHENTICATED */
+    bool unverified; /* leave.c: the caller is looked up, and not verified yet */
+    struct auth_leave {
+        struct caller_key caller;
+        enum limit limit;
+        uint32_t cost;
+        struct err kept; /* what looking for a kept answer came to */
+        struct err (*effect)(struct store_txn *txn, struct auth_job *job);
+        void (*then)(struct auth_job *job);
+    } leave;
 };
 
 /* Begins a job of size bytes, the first member of which is the job, zeroed but for that; NULL: no
@@ -136,6 +158,14 @@ void *auth_job_new(struct auth *auth, struct hearth_call *call, size_t size,
 /* Submits; HEARTH_LATER or what front_fail() says, and then the job is gone. */
 enum hearth_code auth_job_write(struct auth_job *job, uint32_t cost);
 enum hearth_code auth_job_read(struct auth_job *job);
+/* The same for calls after which their caller may be gone, which nobody has verified yet (leave.c):
+ * caller is its id at rest, limit the bucket it pays from (LIMITS: none). */
+enum hearth_code auth_job_leave(struct auth_job *job, const uint8_t caller[AUTH_ID_BYTES],
+                                enum limit limit, uint32_t cost);
+/* For leave.c: is there a kept answer (into job->answer); and whose end the job hears of from now
+ * on, NULL: nobody's. */
+CHECKED struct err auth_job_find_kept(struct store_txn *txn, struct auth_job *job, bool *ret_found);
+void auth_job_attach(struct auth_job *job, struct hearth_call *call);
 /* Ends the call with err, and the job. */
 enum hearth_code auth_job_fail(struct auth_job *job, struct err err);
 /* Answers where somebody waits, and ends the job. */
@@ -186,6 +216,7 @@ struct client {
     uint8_t uuid[UUID_BYTES];
     uint8_t key[CREDENTIAL_KEY_BYTES];
     uint64_t seen_month;
+    bool suspended; /* its user is; by client_load() alone */
     struct buf credential;
     /* All that have not ended, the current one among them. */
     struct client_credential {
@@ -287,6 +318,14 @@ void listeners_free(struct auth_listeners *listeners);
 /* Wakes the listener of a handle, whichever loop it is on. */
 void listeners_wake(struct auth_listeners *listeners, const uint8_t handle[AUTH_ID_BYTES]);
 
+/* ---- signing.c */
+
+/* The current signing credential is a row from now on; where it is one already nothing is written.
+ */
+CHECKED struct err signing_put_down(struct auth *auth);
+/* auth_rotate() without its bound, for what must not wait. */
+CHECKED struct err signing_rotate(struct auth *auth);
+
 /* ---- revocations.c, challenge.c, keys.c */
 
 CHECKED struct err revoke(struct store_txn *txn,
@@ -305,9 +344,6 @@ CHECKED struct err puzzle_check(struct auth *auth, struct bytes challenge, struc
                                 struct bytes solution, uint8_t ret_id[AUTH_ID_BYTES]);
 
 CHECKED struct err auth_add_keys(struct auth *auth);
-/* The key source left the call to the handler because it knows no such caller: only a repeated
- * request can be answered. Takes as long as a verification. */
-bool auth_caller_is_gone(struct hearth_call *call);
 
 /* Draws invitations into a transaction; codes: count times AUTH_INVITATION_BYTES. */
 CHECKED struct err invitation_store(struct store_txn *txn, const struct auth *auth,

@@ -16,6 +16,9 @@ enum auth_statement {
     USER_USED,
     USER_DELETE,
     USER_UNUSED,
+    USER_SHOW,
+    SUSPENDED_PUT,
+    SUSPENDED_DROP,
     CLIENT_FIND,
     CLIENT_LIST,
     CLIENT_INSERT,
@@ -54,6 +57,7 @@ enum auth_statement {
     REPORT_COUNT,
     REPORT_INSERT,
     REPORT_NEXT,
+    REPORT_LIST,
     REPORT_DROP,
     REPORT_EXPIRE,
     REVOKED_INSERT,
@@ -61,6 +65,10 @@ enum auth_statement {
     REVOKED_EXPIRE,
     REVOKED_NUMBER,
     REVOKED_COUNT_UP,
+    SIGNING_FIND,
+    SIGNING_PUT,
+    SIGNING_LIST,
+    SIGNING_EXPIRE,
     COUNTS,
     AUTH_ONCE, /* ONCE_STATEMENTS begin here */
 };

@@ -5,8 +5,9 @@
 
 #include "hearth/v1/info_rpc.h"
 #include "seal/server_key.h"
+#include "wire/reader.h"
 
-enum { KEYS_MOST = 8, DAY_S = 24 * 3600 };
+enum { KEYS_MOST = 16 + INFO_PREVIOUS_MOST, DAY_S = 24 * 3600 };
 
 /* What GetKeys answers: keys one after the other in bytes. */
 struct keys {
@@ -203,6 +204,18 @@ static struct err add_statement(const struct info *info, const struct public_key
     return ERR_OK;
 }
 
+/* Those for new groups, Ed25519's first. */
+static struct err add_externals(const struct info *info, struct bytes signing, struct keys *keys)
+{
+    struct keeper_external external[KEEPER_EXTERNAL_KEYS];
+    size_t count = 0;
+    TRY(keeper_external_keys(info->env->keeper, external, &count));
+    for (size_t i = 0; i < count && external[i].present; i++)
+        TRY(add_statement(info, &external[i].key, HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER,
+                          external[i].scheme, signing, keys));
+    return ERR_OK;
+}
+
 static struct err ask_keeper(const struct info *info, struct keys *keys)
 {
     static const struct {
@@ -211,7 +224,6 @@ static struct err ask_keeper(const struct info *info, struct keys *keys)
     } signers[] = {
         {KEEPER_FEDERATION, HEARTH__V1__KEY_USE__KEY_USE_FEDERATION},
         {KEEPER_LOG, HEARTH__V1__KEY_USE__KEY_USE_LOG},
-        {KEEPER_EXTERNAL_SENDER, HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER},
     };
     struct keeper *keeper = info->env->keeper;
     struct public_key key;
@@ -230,13 +242,34 @@ static struct err ask_keeper(const struct info *info, struct keys *keys)
         TRY(keeper_public(keeper, signers[i].signer, &key));
         TRY(add_statement(info, &key, signers[i].use, SERVER_KEY_ED25519, signing, keys));
     }
-    return ERR_OK;
+    return add_externals(info, signing, keys);
+}
+
+/* After all others: the first one of a use is the current one. */
+static struct err add_previous(const struct info *info, struct keys *keys)
+{
+    struct buf previous = BUF_INIT;
+    if (info->options.previous == NULL)
+        return ERR_OK;
+    struct err err = info->options.previous(info->options.previous_self, &previous);
+    struct wire_reader r = wire_reader_of(buf_view(&previous));
+    for (unsigned i = 0; err_is_ok(err) && i < INFO_PREVIOUS_MOST && wire_reader_left(&r) > 0;
+         i++) {
+        size_t from = keys->bytes.len;
+        buf_append_bytes(&keys->bytes, wire_read_vector(&r));
+        err = wire_reader_check(&r);
+        end_row(keys, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING, from);
+    }
+    buf_clear(&previous);
+    return err_is_ok(err) ? buf_check(&keys->bytes) : err;
 }
 
 struct err info_refresh(struct info *info)
 {
     struct keys fresh = {.count = 0}, old;
     struct err err = ask_keeper(info, &fresh);
+    if (err_is_ok(err))
+        err = add_previous(info, &fresh);
     if (!err_is_ok(err)) {
         buf_clear(&fresh.bytes);
         return err;

@@ -1,7 +1,8 @@
 /* The info service's door (F6): what anyone on the network may ask about a homeserver.
  *
  * GetKeys answers from a copy that info_refresh() makes: the two credentials as they are, every
- * other key as a seal/server_key.h signed by the signing credential (MitM1). Receipts and
+ * other key as a seal/server_key.h signed by the signing credential (MitM1), and last the signing
+ * credentials before it whose client credentials have not all ended. Receipts and
  * checkpoint stay empty until there is a log.
  */
 #ifndef SERVER_INFO_H
@@ -19,7 +20,7 @@ enum info_registration {
     INFO_REGISTRATION_CLOSED = 3,
 };
 
-enum { INFO_PROTOCOL_VERSION = 1, INFO_KEY_DAYS = 30 };
+enum { INFO_PROTOCOL_VERSION = 1, INFO_KEY_DAYS = 30, INFO_PREVIOUS_MOST = 31 };
 
 /* The zero value is good. Copied. */
 struct info_options {
@@ -28,6 +29,11 @@ struct info_options {
     /* Appends the signed list of revoked credentials, from memory: runs on any loop. NULL: none. */
     struct err (*revocations)(void *self, struct buf *b);
     void *revocations_self;
+    /* Appends signing credentials before the current one that still verify something, newest first,
+     * each as opaque<V>; more than INFO_PREVIOUS_MOST are left out. Asked by info_open() and
+     * info_refresh(), and may wait. NULL: none. */
+    struct err (*previous)(void *self, struct buf *b);
+    void *previous_self;
 };
 
 /* Asks the keeper for all keys. */

@@ -8,10 +8,12 @@
 #include "wire/writer.h"
 
 enum {
-    VERSION = 1,
+    VERSION_1 = 1, /* read, not written */
+    VERSION = 2,
     SEED_BYTES = 32, /* Ed25519 and X25519 private keys */
     DIGEST_BYTES = 32,
     HOUR_S = 3600,
+    DAY_S = 86400,
     YEAR_S = 31557600,
     ROOT_YEARS = 10, /* protocol.md 3 */
 };
@@ -129,6 +131,7 @@ struct err keyring_generate(struct keyring *ring, struct bytes domain, const str
     for (size_t i = 0; i < KEEPER_SIGNERS; i++)
         TRY(sig_key_generate(&sig_ed25519, rng, &ring->signers[i]));
     TRY(generate_queue_key(ring, rng));
+    TRY(externals_generate(&ring->externals, rng));
     TRY(make_root(ring, clock));
     return make_signing(ring, clock);
 }
@@ -150,9 +153,15 @@ struct err keyring_write(const struct keyring *ring, struct buf *b)
         wire_write_fixed(b, secret_view(&ring->signers[i].private_key));
     wire_vector_end(b, mark);
     wire_write_fixed(b, secret_view(&ring->queue.private_key));
-    wire_write_vector(b, secret_view(&ring->queue_before.private_key));
+    mark = wire_vector_begin(b);
+    for (size_t i = 0; i < KEEPER_QUEUE_BEFORE && ring->queue_before[i].private_key.len > 0; i++) {
+        wire_write_fixed(b, secret_view(&ring->queue_before[i].private_key));
+        wire_write_u64(b, ring->queue_before[i].retired_s);
+    }
+    wire_vector_end(b, mark);
     wire_write_vector(b, bytes_kept(&ring->root));
     wire_write_vector(b, bytes_kept(&ring->signing));
+    externals_write(b, &ring->externals);
     TRY(buf_check(b));
     struct digest digest;
     keys_digest(bytes_of(b->data + from, b->len - from), &digest);
@@ -192,6 +201,21 @@ static struct err check_credentials(const struct keyring *ring)
     return ERR_OK;
 }
 
+static struct err load_before(struct keyring *ring, uint8_t version, struct bytes before)
+{
+    struct wire_reader r = wire_reader_of(before);
+    for (size_t i = 0; wire_reader_more(&r); i++) {
+        struct bytes key = wire_read_fixed(&r, SEED_BYTES);
+        uint64_t retired_s = version == VERSION_1 ? 0 : wire_read_u64(&r);
+        if (i == (version == VERSION_1 ? 1 : KEEPER_QUEUE_BEFORE))
+            return ERR(WIRE_LIMIT);
+        TRY(wire_reader_check(&r));
+        TRY(load_hpke(&ring->queue_before[i], key));
+        ring->queue_before[i].retired_s = retired_s;
+    }
+    return wire_reader_end(&r);
+}
+
 static struct err parse_keys(struct keyring *ring, struct bytes keys)
 {
     struct wire_reader r = wire_reader_of(keys);
@@ -204,10 +228,10 @@ static struct err parse_keys(struct keyring *ring, struct bytes keys)
     struct bytes before = wire_read_vector(&r);
     struct bytes root = wire_read_vector(&r);
     struct bytes signing = wire_read_vector(&r);
+    struct bytes externals = version == VERSION_1 ? bytes_of(NULL, 0) : wire_read_vector(&r);
     TRY(wire_reader_end(&r));
-    if (!bytes_equal(magic, MAGIC) || version != VERSION ||
-        signers.len != (size_t)KEEPER_SIGNERS * SEED_BYTES ||
-        (before.len != 0 && before.len != SEED_BYTES))
+    if (!bytes_equal(magic, MAGIC) || (version != VERSION && version != VERSION_1) ||
+        signers.len != (size_t)KEEPER_SIGNERS * SEED_BYTES)
         return ERR(WIRE_VALUE);
     TRY(set_domain(ring, domain));
     memcpy(ring->master, master.data, sizeof ring->master);
@@ -215,8 +239,8 @@ static struct err parse_keys(struct keyring *ring, struct bytes keys)
         TRY(sig_key_init(&sig_ed25519, bytes_of(signers.data + i * SEED_BYTES, SEED_BYTES),
                          &ring->signers[i]));
     TRY(load_hpke(&ring->queue, queue));
-    if (before.len > 0)
-        TRY(load_hpke(&ring->queue_before, before));
+    TRY(load_before(ring, version, before));
+    TRY(externals_parse(externals, &ring->externals));
     TRY(load_credential(&ring->root, root));
     TRY(load_credential(&ring->signing, signing));
     return check_credentials(ring);
@@ -238,25 +262,48 @@ struct err keyring_parse(struct keyring *ring, struct bytes in, struct bytes dom
                                                                          : ERR(KEEPER_FILE);
 }
 
-static struct err renew(struct keyring *ring, unsigned what, const struct clock *clock,
+struct err keyring_complete(struct keyring *ring, const struct rng *rng, bool *ret_changed)
+{
+    size_t count = ring->externals.count;
+    TRY(externals_generate(&ring->externals, rng));
+    *ret_changed = ring->externals.count > count;
+    return ERR_OK;
+}
+
+static struct err renew_queue_key(struct keyring *ring, uint64_t now, bool anyway,
+                                  const struct rng *rng)
+{
+    struct keyring_hpke *before = ring->queue_before;
+    const struct keyring_hpke *oldest = &before[KEEPER_QUEUE_BEFORE - 1];
+    bool rests = now >= oldest->retired_s + (uint64_t)KEEPER_QUEUE_REST_DAYS * DAY_S;
+    if (oldest->private_key.len > 0 && (!rests || oldest->used) && !anyway)
+        return ERR(KEEPER_IN_USE);
+    memmove(before + 1, before, (KEEPER_QUEUE_BEFORE - 1) * sizeof *before);
+    before[0] = ring->queue;
+    before[0].retired_s = now;
+    return generate_queue_key(ring, rng);
+}
+
+static struct err renew(struct keyring *ring, unsigned what, bool anyway, const struct clock *clock,
                         const struct rng *rng)
 {
-    if (what == KEEPER_ROTATE_QUEUE) {
-        ring->queue_before = ring->queue;
-        return generate_queue_key(ring, rng);
-    }
+    if (what == KEEPER_ROTATE_QUEUE)
+        return renew_queue_key(ring, now_s(clock), anyway, rng);
+    if (what == KEEPER_EXTERNAL_SENDER)
+        TRY(externals_rotate(&ring->externals, &ring->signers[what], now_s(clock), anyway, rng));
     sig_key_clear(&ring->signers[what]);
     TRY(sig_key_generate(&sig_ed25519, rng, &ring->signers[what]));
     return what == KEEPER_AS_SIGNING ? make_signing(ring, clock) : ERR_OK;
 }
 
-struct err keyring_rotated(const struct keyring *ring, unsigned what, const struct clock *clock,
-                           const struct rng *rng, struct keyring **ret_ring)
+struct err keyring_rotated(const struct keyring *ring, unsigned what, bool anyway,
+                           const struct clock *clock, const struct rng *rng,
+                           struct keyring **ret_ring)
 {
     struct keyring *copy = NULL;
     TRY(keyring_new(&copy));
-    *copy = *ring; /* Ed25519 keys own nothing outside */
-    struct err err = renew(copy, what, clock, rng);
+    *copy = *ring; /* Ed25519 keys own nothing outside, and externals are bytes */
+    struct err err = renew(copy, what, anyway, clock, rng);
     if (err_is_ok(err))
         *ret_ring = copy;
     else

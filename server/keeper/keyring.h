@@ -1,10 +1,17 @@
 /* All long-term keys of a homeserver, and their stored form. Internal to server/keeper.
  *
- *     struct { opaque magic[8] = "hearthky"; uint8 version = 1; opaque domain<V>;
+ *     struct { opaque key[32]; uint64 retired; } OldQueueKey;       seconds since 1970
+ *     struct { opaque magic[8] = "hearthky"; uint8 version = 2; opaque domain<V>;
  *              opaque master[32];
  *              opaque signing_keys<V>;         32 bytes for each of enum keeper_signer
- *              opaque queue_key[32]; opaque queue_key_before<V>;       empty or 32
- *              opaque root_credential<V>; opaque signing_credential<V>; } Keys
+ *              opaque queue_key[32]; OldQueueKey queue_keys_before<V>;      newest first
+ *              opaque root_credential<V>; opaque signing_credential<V>;
+ *              External externals<V>; } Keys                  external.h
+ *
+ * Version 1, which is read, has in their places
+ *              opaque queue_key_before<V>;     empty or 32
+ * and no externals; keyring_complete() makes those.
+ *
  *     struct { Keys keys; opaque digest[32]; } KeyFile
  *         digest: SHA-256("Hearth 1 KeyFile" || keys). Against damage; who can write the file can
  *         make it fit.
@@ -19,11 +26,14 @@
 #include "crypto/sig.h"
 #include "seal/credential_chain.h"
 #include "seal/names.h"
+#include "server/keeper/external.h"
 #include "server/keeper/inside.h"
 
 struct keyring_hpke {
     struct secret private_key; /* empty: none */
     struct public_key public_key;
+    uint64_t retired_s; /* of one before: since when it is not handed out; 0: not known */
+    bool used;          /* has opened a reference in this life of the process */
 };
 
 struct keyring_bytes {
@@ -36,7 +46,8 @@ struct keyring {
     size_t domain_len;
     uint8_t master[KEEPER_KEY_BYTES];
     struct sig_key signers[KEEPER_SIGNERS];
-    struct keyring_hpke queue, queue_before;
+    struct keyring_hpke queue, queue_before[KEEPER_QUEUE_BEFORE]; /* newest first */
+    struct externals externals;
     struct keyring_bytes root, signing; /* credentials */
 };
 
@@ -53,10 +64,13 @@ CHECKED struct err keyring_generate(struct keyring *ring, struct bytes domain,
 /* What was written, of this domain. ERR_KEEPER_FILE for whatever is wrong with it: a credential
  * that its key did not sign included. */
 CHECKED struct err keyring_parse(struct keyring *ring, struct bytes in, struct bytes domain);
+/* What an older version did not have yet. *ret_changed: it is to be written. */
+CHECKED struct err keyring_complete(struct keyring *ring, const struct rng *rng, bool *ret_changed);
 /* Appends; b is cleared by the caller. */
 CHECKED struct err keyring_write(const struct keyring *ring, struct buf *b);
-/* A copy with one key made anew; what: a signer other than the root, or KEEPER_ROTATE_QUEUE. */
-CHECKED struct err keyring_rotated(const struct keyring *ring, unsigned what,
+/* A copy with one key made anew; what: a signer other than the root, or KEEPER_ROTATE_QUEUE.
+ * ERR_KEEPER_IN_USE (keeper.h) unless `anyway`. */
+CHECKED struct err keyring_rotated(const struct keyring *ring, unsigned what, bool anyway,
                                    const struct clock *clock, const struct rng *rng,
                                    struct keyring **ret_ring);
 

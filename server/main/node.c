@@ -72,6 +72,11 @@ static struct err append_revocations(void *self, struct buf *b)
     return auth_revocations(self, b);
 }
 
+static struct err append_previous(void *self, struct buf *b)
+{
+    return auth_previous_signing(self, b);
+}
+
 static void wake_courier(void *self)
 {
     struct node *n = self;
@@ -97,7 +102,9 @@ static struct err open_services(struct node *n, char *why)
     TRY(relay_open(&n->env, &relay, &n->relay));
     const struct info_options info = {.registration = node_registration(&n->config),
                                       .revocations = append_revocations,
-                                      .revocations_self = n->auth};
+                                      .revocations_self = n->auth,
+                                      .previous = append_previous,
+                                      .previous_self = n->auth};
     return info_open(&n->env, &info, &n->info);
 }
 

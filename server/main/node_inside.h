@@ -70,6 +70,19 @@ struct admin_verbs node_verbs(struct node *node);
 void node_log(void *self, const char *line);
 /* Every number of the status and of the metrics page. */
 void node_metrics(void *node, void (*say)(void *to, const char *name, uint64_t value), void *to);
+/* node_people.c: verbs about users, reports and peers (admin.h). */
+struct err node_statistics(void *node, void (*say)(void *to, const char *name, uint64_t value),
+                           void *to);
+struct err node_user_show(void *node, const uint8_t uuid[16], struct admin_user *ret_user);
+struct err node_user_suspend(void *node, const uint8_t uuid[16], bool suspended);
+struct err node_user_remove(void *node, const uint8_t uuid[16]);
+struct err node_report_list(void *node, uint64_t after,
+                            void (*each)(void *to, uint64_t number, uint64_t day, uint64_t bytes),
+                            void *to);
+struct err node_report_read(void *node, uint64_t number, struct buf *b, uint64_t *ret_day);
+struct err node_report_drop(void *node, uint64_t number);
+void node_peers(void *node, void (*say)(void *to, const char *domain, size_t len), void *to,
+                char ret_mode[ADMIN_MODE_BYTES]);
 /* node_reload.c: what settings mean to the services. */
 enum { NODE_MIB = 1024 * 1024 };
 enum auth_mode node_auth_mode(const struct config *config);

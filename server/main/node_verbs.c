@@ -157,22 +157,28 @@ static void fingerprint_of(const struct public_key *key, uint8_t ret_fingerprint
     memcpy(ret_fingerprint, digest.data, 32);
 }
 
-static struct err rotate(void *self, enum keeper_signer signer, uint8_t ret_fingerprint[32])
+static struct err rotate(void *self, enum keeper_signer signer, bool anyway,
+                         uint8_t ret_fingerprint[32])
 {
     struct node *n = self;
+    struct keeper *keeper = n->env.keeper;
     struct public_key key;
-    TRY(signer == KEEPER_AS_SIGNING ? auth_rotate(n->auth) : keeper_rotate(n->env.keeper, signer));
+    if (signer == KEEPER_AS_SIGNING)
+        TRY(auth_rotate(n->auth));
+    else
+        TRY(anyway ? keeper_rotate_anyway(keeper, signer) : keeper_rotate(keeper, signer));
     TRY(info_refresh(n->info));
     TRY(keeper_public(n->env.keeper, signer, &key));
     fingerprint_of(&key, ret_fingerprint);
     return ERR_OK;
 }
 
-static struct err rotate_queue_key(void *self, uint8_t ret_fingerprint[32])
+static struct err rotate_queue_key(void *self, bool anyway, uint8_t ret_fingerprint[32])
 {
     struct node *n = self;
     struct public_key key;
-    TRY(keeper_rotate_queue_key(n->env.keeper));
+    TRY(anyway ? keeper_rotate_queue_key_anyway(n->env.keeper)
+               : keeper_rotate_queue_key(n->env.keeper));
     TRY(info_refresh(n->info));
     TRY(keeper_queue_key(n->env.keeper, &key));
     fingerprint_of(&key, ret_fingerprint);
@@ -192,5 +198,13 @@ struct admin_verbs node_verbs(struct node *node)
         .backup = backup,
         .rotate = rotate,
         .rotate_queue_key = rotate_queue_key,
+        .statistics = node_statistics,
+        .user_show = node_user_show,
+        .user_suspend = node_user_suspend,
+        .user_remove = node_user_remove,
+        .report_list = node_report_list,
+        .report_read = node_report_read,
+        .report_drop = node_report_drop,
+        .peers = node_peers,
     };
 }

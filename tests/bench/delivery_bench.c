@@ -40,7 +40,7 @@ static void set_credential(struct kit *k, struct leaf_node *leaf)
     memcpy(pseudonym, leaf->credential.body.data, leaf->credential.body.len);
     buf_append(&body, pseudonym, sizeof pseudonym);
     wire_write_vector(&body, bytes_of(sealed, sizeof sealed));
-    leaf->credential = (struct credential){LEAF_CREDENTIAL_TYPE, kit_take(k, &body)};
+    leaf->credential = (struct mls_credential){LEAF_CREDENTIAL_TYPE, kit_take(k, &body)};
 }
 
 static struct extensions make_context(void)

@@ -60,6 +60,13 @@ class Homeserver:
             raise AssertionError(f"did not start: {line}{open(self.log.name).read()}")
         self.port = int(ready.group(1))
 
+    def start_at_same_port(self):
+        conf = os.path.join(self.folder, "hearthd.conf")
+        text = open(conf).read().replace("127.0.0.1:0", f"127.0.0.1:{self.port}")
+        with open(conf, "w") as out:
+            out.write(text)
+        self.start()
+
     def stop(self, how=signal.SIGTERM, code=0):
         if self.process is not None:
             self.process.send_signal(how)
@@ -228,22 +235,45 @@ def reload_keeps_what_is_good():
         assert h.process.poll() is None
 
 
-def info_registration(h):
-    """GetServerInfo.registration: 1 invite, 2 open, 3 closed; None without grpcio."""
+def fields(message):
+    """(number, value) of a protobuf message: what has a length as bytes, else a number."""
+    def varint(at):
+        value = shift = 0
+        while True:
+            value, shift, at = value | (message[at] & 127) << shift, shift + 7, at + 1
+            if message[at - 1] < 128:
+                return value, at
+    at = 0
+    while at < len(message):
+        tag, at = varint(at)
+        value, at = varint(at)
+        if tag & 7 == 2:
+            value, at = message[at:at + value], at + value
+        yield tag >> 3, value
+
+
+def ask(h, path):
+    """The answer's fields; None without grpcio."""
     try:
         import grpc
     except ImportError:
         return None
     options = (("grpc.ssl_target_name_override", h.domain),)
     with grpc.secure_channel(f"127.0.0.1:{h.port}", grpc.ssl_channel_credentials(open(h.ca, "rb").read()), options) as channel:
-        answer = channel.unary_unary("/hearth.v1.Info/GetServerInfo")(b"", timeout=20)
-    at = 0
-    while at < len(answer):  # field 5 before the limits, after the packed suites
-        tag, at = answer[at], at + 1
-        if tag == 0x28:
-            return answer[at]
-        at += answer[at] + 1 if tag & 7 == 2 else 1
-    return 0
+        return list(fields(channel.unary_unary(path)(b"", timeout=20)))
+
+
+def info_registration(h):
+    """GetServerInfo.registration: 1 invite, 2 open, 3 closed; None without grpcio."""
+    answer = ask(h, "/hearth.v1.Info/GetServerInfo")
+    return answer and dict(answer).get(5, 0)
+
+
+def signing_credentials(h):
+    """GetKeys.keys of KEY_USE_AS_SIGNING; None without grpcio."""
+    answer = ask(h, "/hearth.v1.Info/GetKeys")
+    keys = [dict(fields(value)) for number, value in answer or () if number == 1]
+    return answer and [key[2] for key in keys if key[1] == 2]
 
 
 @test
@@ -304,6 +334,92 @@ def register(h, invite):
                            f"127.0.0.1:{h.port}", h.ca, invite], capture_output=True, text=True, timeout=60)
 
 
+class Client:
+    """tests/server/client.py; ask(line) gives its answer. user is None without grpcio."""
+
+    def __init__(self, h, invite):
+        self.process = subprocess.Popen(["/usr/bin/python3", os.path.join(ROOT, "tests/server/client.py"),
+                                         f"127.0.0.1:{h.port}", h.ca, invite], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        first = self.process.stdout.readline().strip()
+        self.user = None if first.startswith("SKIP") else first.removeprefix("user ")
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(20)
+        self.process.stdout.close()
+
+
+@test
+def the_operator_and_users():
+    """Counts, one user by id, suspending and deleting; reports; what there is not is said."""
+    with Homeserver() as h:
+        nobody = "00" * 16
+
+        def counts():
+            return json.loads(h.run("admin", "user", "--json").stdout)
+
+        assert counts()["users"] == 0 and counts()["invitations"] == 1
+        assert "not found" in h.run("admin", "user", "show", nobody, code=1).stderr
+        assert "not found" in h.run("admin", "user", "delete", nobody, code=1).stderr
+        assert "not found" in h.run("admin", "user", "suspend", nobody, code=1).stderr
+        for wrong in (["show"], ["show", "alice"], ["show", nobody[:-1] + "g"], ["praise", nobody]):
+            assert "hearthd admin user" in h.run("admin", "user", *wrong, code=2).stderr, wrong
+        assert "no verifiable log" in h.run("admin", "log", code=1).stderr
+        assert h.run("admin", "report", "list").stdout == ""
+        assert "not found" in h.run("admin", "report", "show", "1", code=1).stderr
+        assert "admin report" in h.run("admin", "report", "show", "x", code=2).stderr
+        assert "admin report" in h.run("admin", "report", "drop", "0", code=2).stderr
+
+        conf = os.path.join(h.folder, "hearthd.conf")
+        with open(conf, "a") as out:
+            out.write("[federation]\nmode = allow\npeer = b.test=127.0.0.1:7543\npeer = c.test=127.0.0.1:1\n")
+        assert "off" in h.run("admin", "peer", "list").stdout
+        h.run("admin", "reload")
+        peers = h.run("admin", "peer")
+        assert peers.stdout == "mode  allow\npeer  b.test\npeer  c.test\n" and "nothing" in peers.stderr, peers
+        h.run("admin", "peer", "block", code=2)
+
+        more = h.run("admin", "invite").stdout.strip()
+        with Client(h, h.invite) as bad, Client(h, more) as good:
+            if bad.user is None:
+                return "no grpcio"
+            assert counts()["users"] == 2 and counts()["clients"] == 2, counts()
+            assert json.loads(h.run("admin", "user", "show", bad.user, "--json").stdout) == {
+                "clients": 1, "last_seen": "never", "suspended": False}
+            assert bad.ask("list") == "OK" and good.ask("list") == "OK"
+            assert "last seen  2" in h.run("admin", "user", "show", f"{bad.user}@a.test").stdout
+            assert good.ask(f"report {bad.user} wrote \x1b[31mthis") == "OK" and good.ask("report again") == "OK"
+            reports = [json.loads(line) for line in h.run("admin", "report", "list", "--json").stdout.splitlines()]
+            assert [r["number"] for r in reports] == [1, 2] and reports[1]["bytes"] == len("again"), reports
+            assert bad.user in h.run("admin", "report", "show", "1").stdout
+            h.run("admin", "report", "drop", "1")
+            assert "not found" in h.run("admin", "report", "show", "1", code=1).stderr  # and not report 2
+            assert "not found" in h.run("admin", "report", "drop", "1", code=1).stderr
+            assert h.run("admin", "report").stdout.startswith("2 ")
+
+            h.run("admin", "user", "suspend", bad.user)
+            assert "suspended  yes" in h.run("admin", "user", "show", bad.user).stdout
+            assert bad.ask("list") == "UNAUTHENTICATED" and good.ask("list") == "OK"
+            h.stop()
+            h.start_at_same_port()
+            assert bad.ask("list") == "UNAUTHENTICATED"  # a restart forgets nothing
+            h.run("admin", "user", "resume", bad.user)
+            assert bad.ask("list") == "OK"
+            h.run("admin", "user", "delete", bad.user)
+            assert bad.ask("list") == "UNAUTHENTICATED" and good.ask("list") == "OK"
+            assert "not found" in h.run("admin", "user", "show", bad.user, code=1).stderr
+            assert counts() == dict(counts(), users=1, clients=1, revoked_credentials=1, abuse_reports=1), counts()
+
+
 @test
 def confinement():
     """It reaches its own files alone, and without it others too (control)."""
@@ -335,14 +451,27 @@ def keys_are_replaced():
     with Homeserver() as h:
         path = os.path.join(h.folder, "keys", "keyring")
         seen = [open(path, "rb").read()]
-        for which in ("signing", "queue", "federation"):
+        signing = signing_credentials(h)
+        for which in ("signing", "queue", "federation", "sender"):
             h.run("admin", "keys", which)
             seen.append(open(path, "rb").read())
             assert seen[-1] not in seen[:-1], which
+        # a fourth within 90 days would forget the first, to which references are sealed
+        for _ in range(2):
+            h.run("admin", "keys", "queue")
+        before = open(path, "rb").read()
+        assert "still be in use" in h.run("admin", "keys", "queue", code=1).stderr
+        assert open(path, "rb").read() == before
+        h.run("admin", "keys", "queue", "anyway")
+        assert "which key" in h.run("admin", "keys", "queue", "whatever", code=2).stderr
         assert os.stat(path).st_mode & 0o7777 == 0o400
         assert not os.path.exists(path + ".new")
+        rotated = signing_credentials(h)
         h.stop()
         h.start()
+        if signing is not None:  # the one before is still served, last, after a restart too
+            assert len(signing) == 1 and len(rotated) == 2 and rotated[1] == signing[0] != rotated[0]
+            assert signing_credentials(h) == rotated
         done = register(h, h.invite)
         if done.returncode == 77:
             return done.stdout

@@ -17,6 +17,8 @@ void vectors_open(struct vectors *v, const char *name)
     }
     json_error_t error;
     *v = (struct vectors){.root = json_loadf(file, 0, &error)};
+    if (v->root == NULL && fseek(file, 0, SEEK_SET) == 0) /* integers over 2^63: as reals */
+        v->root = json_loadf(file, JSON_DECODE_INT_AS_REAL, &error);
     (void)fclose(file);
     if (v->root == NULL) {
         printf("%s:%d: %s\n", path, error.line, error.text);
@@ -70,6 +72,10 @@ struct bytes vectors_hex(struct vectors *v, const json_t *object, const char *fi
 uint64_t vectors_uint(const json_t *object, const char *field)
 {
     const json_t *value = vectors_get(object, field);
+    if (json_is_real(value)) { /* 2^64 - 1 becomes 2^64 */
+        double real = json_real_value(value);
+        return real >= 18446744073709551616.0 ? UINT64_MAX : (uint64_t)real;
+    }
     assert_true(json_is_integer(value));
     return (uint64_t)json_integer_value(value);
 }

@@ -28,7 +28,7 @@ static struct err find_resumption(void *self, struct bytes group_id, uint64_t ep
     return ERR(MLS_PSK_UNKNOWN);
 }
 
-static struct err accept_credential(void *self, const struct credential *credential,
+static struct err accept_credential(void *self, const struct mls_credential *credential,
                                     struct bytes signature_key, const struct leaf_node *replaced)
 {
     const struct world_client *c = self;

@@ -44,7 +44,7 @@ struct mls_client_ops {
     /* RFC 9420 5.3.1: does the credential speak the truth about the key? replaced: the leaf whose
      * place the new one takes (Update, path of a commit, resync), or NULL; the application then
      * decides whether both are the same client. ERR_MLS_CREDENTIAL_REFUSED. */
-    CHECKED struct err (*accept)(void *self, const struct credential *credential,
+    CHECKED struct err (*accept)(void *self, const struct mls_credential *credential,
                                  struct bytes signature_key, const struct leaf_node *replaced);
 };
 
@@ -90,7 +90,7 @@ void key_package_bundle_clear(struct key_package_bundle *bundle);
 
 /* What a leaf says of its client. Borrowed. */
 struct leaf_profile {
-    struct credential credential;
+    struct mls_credential credential;
     struct capabilities capabilities; /* raw lists; see capabilities_default */
     struct extensions extensions;
 };

@@ -2,7 +2,6 @@
 #include "mls/member/group_save.h"
 
 #include "mls/member/group_state.h"
-#include "mls/public/validate_leaf.h"
 
 _Static_assert(GROUP_PLACE_TREE == SECRET_TREE_PLACE_NODES, "one name for both");
 
@@ -58,7 +57,7 @@ static struct err save_state(const struct mls_group *g, enum group_save_what wha
         to = epoch_at(g, count - 1);
     }
     TRY(sink->drop(sink->self, from, to));
-    TRY(group_state_write(g, GROUP_TREES_APART, b));
+    TRY(group_pack_write(g, GROUP_TREES_APART, b));
     return sink->state(sink->self, buf_view(b));
 }
 
@@ -123,11 +122,11 @@ struct err group_load(const struct mls_client *client, struct bytes state,
                       struct mls_group **ret_group)
 {
     struct mls_group *g;
-    TRY(group_state_read(client, GROUP_TREES_APART, state, &g));
+    TRY(group_pack_read(client, GROUP_TREES_APART, state, &g));
     struct err err = load_trees(g, pieces, count);
     if (!err_is_ok(err)) {
         group_free(g);
-        return validate_blame(err, ERR_MLS_GROUP_STATE);
+        return group_pack_blame(err);
     }
     g->saved = g->changes;
     *ret_group = g;

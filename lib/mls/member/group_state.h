@@ -92,8 +92,8 @@ CHECKED struct err leaf_make_next(const struct mls_group *g, const struct sig_ke
 
 /* RFC 9420 5.3.1; ops may be missing. */
 CHECKED struct err client_accept(const struct mls_client *client,
-                                 const struct credential *credential, struct bytes signature_key,
-                                 const struct leaf_node *replaced);
+                                 const struct mls_credential *credential,
+                                 struct bytes signature_key, const struct leaf_node *replaced);
 /* The leaves that a staged commit brings: added, updated, the committer's; new external senders. */
 CHECKED struct err client_accept_staged(const struct mls_client *client,
                                         const struct staged_commit *s);
@@ -136,10 +136,11 @@ CHECKED struct err next_epoch_derive(const struct mls_client *client, const stru
 /* A group as bytes and back (group_store.c). Where the secret trees of the epochs are apart, they
  * are left out, and NULL after reading. ERR_MLS_GROUP_STATE. */
 enum group_trees { GROUP_TREES_INSIDE, GROUP_TREES_APART };
-CHECKED struct err group_state_write(const struct mls_group *g, enum group_trees trees,
-                                     struct buf *b);
-CHECKED struct err group_state_read(const struct mls_client *client, enum group_trees trees,
-                                    struct bytes in, struct mls_group **ret_group);
+CHECKED struct err group_pack_write(const struct mls_group *g, enum group_trees trees,
+                                    struct buf *b);
+CHECKED struct err group_pack_blame(struct err err); /* of parts: ERR_MLS_GROUP_STATE */
+CHECKED struct err group_pack_read(const struct mls_client *client, enum group_trees trees,
+                                   struct bytes in, struct mls_group **ret_group);
 
 /* Fills a staged object with the new epoch's secrets and secret tree; `encryption` is spent. */
 CHECKED struct err mls_staged_fill(const struct mls_group *g, struct epoch_secrets *secrets,

@@ -113,7 +113,7 @@ static void write_config(struct buf *b, const struct mls_group_config *c)
     wire_write_u32(b, c->limits.kept_most);
 }
 
-struct err group_state_write(const struct mls_group *g, enum group_trees trees, struct buf *b)
+struct err group_pack_write(const struct mls_group *g, enum group_trees trees, struct buf *b)
 {
     bool inside = trees == GROUP_TREES_INSIDE;
     wire_write_u16(b, inside ? STATE_FORMAT : STATE_FORMAT_APART);
@@ -147,7 +147,7 @@ struct err group_state_write(const struct mls_group *g, enum group_trees trees, 
 
 struct err group_write(const struct mls_group *g, struct buf *b)
 {
-    return group_state_write(g, GROUP_TREES_INSIDE, b);
+    return group_pack_write(g, GROUP_TREES_INSIDE, b);
 }
 
 /* ---- reading ---- */
@@ -350,22 +350,29 @@ static struct err read_group(struct wire_reader *r, const struct mls_client *cli
     return wire_reader_end(r);
 }
 
-struct err group_state_read(const struct mls_client *client, enum group_trees trees,
-                            struct bytes in, struct mls_group **ret_group)
+struct err group_pack_blame(struct err err)
+{
+    if (err.code == ERR_MLS_SECRET_TREE_BYTES)
+        return ERR(MLS_GROUP_STATE);
+    return validate_blame(err, ERR_MLS_GROUP_STATE);
+}
+
+struct err group_pack_read(const struct mls_client *client, enum group_trees trees, struct bytes in,
+                           struct mls_group **ret_group)
 {
     struct wire_reader r = wire_reader_of(in);
     if (wire_read_u16(&r) != (trees == GROUP_TREES_INSIDE ? STATE_FORMAT : STATE_FORMAT_APART))
         return ERR(MLS_GROUP_STATE);
     struct mls_group_config config = read_config(&r);
     struct mls_group *g;
-    TRY(validate_blame(wire_reader_check(&r), ERR_MLS_GROUP_STATE));
+    TRY(group_pack_blame(wire_reader_check(&r)));
     struct err err = group_new(&config, &g);
     if (!err_is_ok(err))
-        return validate_blame(err, ERR_MLS_GROUP_STATE);
+        return group_pack_blame(err);
     err = read_group(&r, client, trees, g);
     if (!err_is_ok(err)) {
         group_free(g);
-        return validate_blame(err, ERR_MLS_GROUP_STATE);
+        return group_pack_blame(err);
     }
     *ret_group = g;
     return ERR_OK;
@@ -374,5 +381,5 @@ struct err group_state_read(const struct mls_client *client, enum group_trees tr
 struct err group_read(const struct mls_client *client, struct bytes in,
                       struct mls_group **ret_group)
 {
-    return group_state_read(client, GROUP_TREES_INSIDE, in, ret_group);
+    return group_pack_read(client, GROUP_TREES_INSIDE, in, ret_group);
 }

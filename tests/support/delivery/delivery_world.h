@@ -89,6 +89,10 @@ struct dworld {
     struct member members[DW_MEMBERS];
     unsigned member_count;
     unsigned wakes;
+    bool same_id; /* the next group is founded under the id and reservation of the last */
+    struct bytes reservation;
+    /* dw_restart: while nobody has the files open */
+    void (*between)(struct dworld *w);
     /* of the last call */
     enum hearth_code code;
     char message[200];
@@ -160,6 +164,8 @@ ProtobufCBinaryData dw_bytes(struct dworld *w, struct bytes view); /* copied */
 
 /* ---- what members do; each expects OK unless it returns the code */
 
+/* The present key of the server's external sender of that scheme; where there is none, another. */
+void dw_sender_key(struct dworld *w, const struct sig_alg *alg, struct public_key *ret_key);
 /* The GroupContext extensions of a group with these admins. */
 struct extensions dw_context(struct dworld *w, struct member *const *admins, size_t count);
 /* The whole of it: reservation, group of one, CreateGroup. m is the admin. */

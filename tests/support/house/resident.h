@@ -5,9 +5,6 @@
  *
  * Every call is repeated under the same idempotency id until the answer is definite, through kills
  * of the house.
- *
- * Two things that a client gets from a Welcome's GroupInfo, lib/mls/member does not hand out yet:
- * an introduction says them (group id, state key, epoch), from whoever adds.
  */
 #ifndef TESTS_SUPPORT_RESIDENT_H
 #define TESTS_SUPPORT_RESIDENT_H
@@ -75,15 +72,10 @@ struct got {
     uint32_t sender;
 };
 
-/* What an adder tells whom it adds. */
+/* For the test: somebody was added, so a Welcome is due. Nothing in it is used for joining. */
 struct introduction {
-    uint8_t group_id[NAME_MAX_BYTES];
-    size_t group_id_len;
-    uint8_t state_key[STATE_KEY_BYTES], identity_key[IDENTITY_KEY_BYTES];
-    uint8_t user_pseudonym[16];
     uint8_t signature_key[32]; /* of the leaf */
     struct digest ref;
-    uint64_t epoch; /* that the Welcome leads to */
 };
 
 struct resident {

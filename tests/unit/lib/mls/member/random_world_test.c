@@ -142,6 +142,8 @@ static void commit(void)
         world_deliver_proposal(&w, from, buf_view(&message));
         buf_clear(&message);
     }
+    if (world_random(&w, 4) == 0)
+        world_restore(&w, any_member());
     struct world_client *from = any_member();
     for (uint64_t n = world_random(&w, 3); n > 0; n--) {
         struct bytes p = some_proposal(from, &j);
@@ -287,6 +289,20 @@ static void damage(void)
     commit_output_clear(&out);
 }
 
+/* Few speak, so that ratchets move on; somebody starts again in between. */
+static void chat(void)
+{
+    struct world_client *talker = any_member();
+    for (uint64_t n = 1 + world_random(&w, 4); n > 0; n--) {
+        world_chat(&w, world_random(&w, 3) == 0 ? any_member() : talker);
+        struct world_client *c = any_member();
+        if (world_random(&w, 2) == 0)
+            (void)world_save(&w, c);
+        else
+            world_restore(&w, c);
+    }
+}
+
 static void history(void **state)
 {
     const struct suite *suite = *state;
@@ -314,7 +330,7 @@ static void history(void **state)
             world_restore(&w, any_member());
             break;
         case 7:
-            world_chat(&w, any_member());
+            chat();
             break;
         default:
             commit();

@@ -1,0 +1,77 @@
+#include "tlog/log_verify.h"
+
+static void join(const uint8_t *left, const uint8_t *right, struct hash_value *ret)
+{
+    hash_value_pair(1, left, right, ret);
+}
+
+/* RFC 9162 2.1.3.2, step by step; fn and sn are its names. */
+struct err log_verify_inclusion(uint64_t index, uint64_t size, const struct hash_value *leaf,
+                                const struct hash_run *proof, const struct hash_value *root)
+{
+    if (index >= size)
+        return ERR(TLOG_INCLUSION);
+    uint64_t fn = index, sn = size - 1;
+    struct hash_value r = *leaf;
+    for (size_t i = 0; i < proof->count; i++) {
+        const uint8_t *p = hash_run_at(proof, i);
+        if (sn == 0)
+            return ERR(TLOG_INCLUSION);
+        if ((fn & 1) || fn == sn) {
+            join(p, r.data, &r);
+            while (!(fn & 1) && fn != 0) {
+                fn >>= 1;
+                sn >>= 1;
+            }
+        } else {
+            join(r.data, p, &r);
+        }
+        fn >>= 1;
+        sn >>= 1;
+    }
+    return sn == 0 && hash_value_equal(&r, root) ? ERR_OK : ERR(TLOG_INCLUSION);
+}
+
+/* RFC 9162 2.1.4.2 from step 2 on, old < size. */
+static bool consistent(uint64_t old, uint64_t size, const struct hash_value *old_root,
+                       const struct hash_value *root, const struct hash_run *proof)
+{
+    bool whole = (old & (old - 1)) == 0; /* the old root is a subtree and not in the proof */
+    if (proof->count == 0)
+        return false;
+    uint64_t fn = old - 1, sn = size - 1;
+    while (fn & 1) {
+        fn >>= 1;
+        sn >>= 1;
+    }
+    struct hash_value fr, sr;
+    memcpy(fr.data, whole ? old_root->data : hash_run_at(proof, 0), HASH_VALUE_BYTES);
+    sr = fr;
+    for (size_t i = whole ? 0 : 1; i < proof->count; i++) {
+        const uint8_t *c = hash_run_at(proof, i);
+        if (sn == 0)
+            return false;
+        if ((fn & 1) || fn == sn) {
+            join(c, fr.data, &fr);
+            join(c, sr.data, &sr);
+            while (!(fn & 1) && fn != 0) {
+                fn >>= 1;
+                sn >>= 1;
+            }
+        } else {
+            join(sr.data, c, &sr);
+        }
+        fn >>= 1;
+        sn >>= 1;
+    }
+    return sn == 0 && hash_value_equal(&fr, old_root) && hash_value_equal(&sr, root);
+}
+
+struct err log_verify_consistency(uint64_t old, uint64_t size, const struct hash_value *old_root,
+                                  const struct hash_value *root, const struct hash_run *proof)
+{
+    bool well = old > 0 && old < size && consistent(old, size, old_root, root, proof);
+    if (old > 0 && old == size)
+        well = proof->count == 0 && hash_value_equal(old_root, root);
+    return well ? ERR_OK : ERR(TLOG_CONSISTENCY);
+}

@@ -1,0 +1,160 @@
+/* transparency.md 9: owners and contacts. */
+#include "tlog/verify_inside.h"
+
+/* ---- owners */
+
+uint32_t kt_own_version_at(const struct kt_own *own, uint64_t index)
+{
+    uint32_t version = LADDER_NONE;
+    for (size_t i = 0; i < own->count; i++) {
+        const struct kt_lookup *lookup = &own->lookups[i];
+        if (lookup->present && lookup->epoch <= index &&
+            (version == LADDER_NONE || lookup->version > version))
+            version = lookup->version;
+    }
+    return version;
+}
+
+struct err kt_owner_request(struct buf *b, const struct kt_view *view, const struct kt_own *own,
+                            const struct kt_dist *from)
+{
+    const struct owner_request request = {.last = view->size,
+                                          .from_dist = from->index,
+                                          .label = own->label,
+                                          .expected = kt_own_version_at(own, UINT64_MAX)};
+    if (own->label.len == 0 || own->label.len > LABEL_MAX_BYTES)
+        return ERR(ARGUMENT);
+    owner_request_write(b, &request);
+    return buf_check(b);
+}
+
+static const struct kt_lookup *own_find(const struct kt_own *own, uint32_t version)
+{
+    for (size_t i = 0; i < own->count; i++) {
+        if (own->lookups[i].version == version)
+            return &own->lookups[i];
+    }
+    return NULL;
+}
+
+/* The owner's own versions stand at this entry, and nothing above them. */
+static struct err check_step(const struct kt_own *own, const struct owner_step *step)
+{
+    uint32_t version = kt_own_version_at(own, step->dist.index);
+    struct kt_lookup lookups[LADDER_MAX];
+    struct ladder base;
+    ladder_base(version, &base);
+    for (size_t i = 0; i < base.count; i++) {
+        const struct kt_lookup *lookup = own_find(own, base.at[i]);
+        if (lookup == NULL)
+            return ERR(TLOG_UNKNOWN);
+        lookups[i] = *lookup;
+        lookups[i].present = version != LADDER_NONE && base.at[i] <= version;
+        if (lookups[i].present && !lookup->present)
+            return ERR(TLOG_UNKNOWN);
+    }
+    return lookups_check(&step->proof, lookups, base.count, &step->dist.entry.prefix_root,
+                         ERR_TLOG_VERSION, ERR_TLOG_UNEXPECTED);
+}
+
+/* No distinguished entry lies between: the entry before `to` is still of `from`'s window. */
+static bool follows(const struct kt_config *config, const struct kt_dist *from,
+                    const struct dist_entry *to)
+{
+    if (from->index == 0)
+        return to->index == 1;
+    return to->index > from->index &&
+           kt_window(config, to->prev.timestamp) == kt_window(config, from->entry.timestamp);
+}
+
+static struct err check_steps(struct kt_view *next, const struct kt_own *own,
+                              const struct owner_response *response, struct kt_dist *at)
+{
+    struct wire_reader r = response->steps;
+    for (size_t i = 0; i < response->step_count; i++) {
+        FILLED_LATER struct owner_step step;
+        owner_step_read(&r, &step);
+        TRY(wire_reader_check(&r));
+        TRY(dist_entry_verify(&step.dist, &next->config, next->size, &next->root));
+        if (!follows(&next->config, at, &step.dist))
+            return ERR(TLOG_STEPS);
+        TRY(check_step(own, &step));
+        TRY(kt_view_add_dist(next, step.dist.index, &step.dist.entry));
+        *at = (struct kt_dist){.index = step.dist.index, .entry = step.dist.entry};
+    }
+    return ERR_OK;
+}
+
+struct err kt_verify_owner(struct kt_view *view, const struct kt_own *own,
+                           const struct kt_dist *from, struct bytes in, struct kt_dist *ret_to)
+{
+    struct kt_view next = *view;
+    struct kt_dist at = *from;
+    struct owner_response response;
+    TRY(owner_response_parse(in, &response));
+    TRY(kt_view_head(&next, response.checkpoint, &response.consistency));
+    TRY(check_steps(&next, own, &response, &at));
+    *view = next;
+    *ret_to = at;
+    return ERR_OK;
+}
+
+/* ---- contacts */
+
+struct err kt_contact_request(struct buf *b, const struct kt_view *view,
+                              const struct kt_contact *contacts, size_t count)
+{
+    struct contact_request request = {.last = view->size, .item_count = count};
+    if (count > CONTACT_ITEMS_MAX)
+        return ERR(ARGUMENT);
+    for (size_t i = 0; i < count; i++)
+        request.items[i] = (struct contact_item){contacts[i].label, contacts[i].known->version,
+                                                 contacts[i].opening};
+    contact_request_write(b, &request);
+    return buf_check(b);
+}
+
+/* The lookups of all, one after the other. */
+static struct err contact_lookups(const struct kt_contact *contacts, size_t count,
+                                  struct kt_lookup *lookups, size_t *ret_count)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct kt_known *known = contacts[i].known;
+        struct ladder monitor;
+        ladder_monitor(known->version, &monitor);
+        if (total + monitor.count > PREFIX_LOOKUPS_MAX)
+            return ERR(ARGUMENT);
+        for (size_t j = 0; j < monitor.count; j++) {
+            const struct kt_lookup *lookup = kt_known_find(known, monitor.at[j]);
+            if (lookup == NULL || !lookup->present)
+                return ERR(TLOG_UNKNOWN);
+            lookups[total++] = *lookup;
+        }
+    }
+    *ret_count = total;
+    return ERR_OK;
+}
+
+struct err kt_verify_contacts(struct kt_view *view, const struct kt_contact *contacts, size_t count,
+                              struct bytes in, uint64_t *ret_index)
+{
+    struct kt_view next = *view;
+    FILLED_LATER struct contact_response response;
+    FILLED_LATER struct kt_lookup lookups[PREFIX_LOOKUPS_MAX];
+    size_t lookup_count;
+    TRY(contact_lookups(contacts, count, lookups, &lookup_count));
+    TRY(contact_response_parse(in, &response));
+    TRY(kt_view_head(&next, response.checkpoint, &response.consistency));
+    TRY(dist_entry_verify(&response.dist, &next.config, next.size, &next.root));
+    for (size_t i = 0; i < count; i++) {
+        if (response.dist.index < contacts[i].known->epoch)
+            return ERR(TLOG_DISTINGUISHED);
+    }
+    TRY(kt_view_add_dist(&next, response.dist.index, &response.dist.entry));
+    TRY(lookups_check(&response.proof, lookups, lookup_count, &response.dist.entry.prefix_root,
+                      ERR_TLOG_VERSION, ERR_TLOG_VERSION));
+    *view = next;
+    *ret_index = response.dist.index;
+    return ERR_OK;
+}
