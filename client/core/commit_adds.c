@@ -141,7 +141,7 @@ static struct err refuse(struct core *c, struct db_txn *t, const struct open_cha
                          const struct owner *owner, struct commit_adds *adds)
 {
     adds->refused++;
-    return event_add(c, t,
+    return event_tell(c, t,
                      &(struct hearth_event){
                          .kind = HEARTH_EVENT_UNVERIFIED,
                          .chat = chat->chat.id,

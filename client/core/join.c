@@ -47,7 +47,7 @@ static struct err read_body(struct bytes in, struct join_body *ret_body)
 
 static struct err refuse_welcome(struct core *c, struct db_txn *t)
 {
-    return event_add(c, t,
+    return event_tell(c, t,
                      &(struct hearth_event){.kind = HEARTH_EVENT_UNVERIFIED,
                                             .result = HEARTH_UNVERIFIED,
                                             .text = "an invitation to a group did not hold"});

@@ -16,7 +16,7 @@
 struct err receive_event(struct core *c, struct db_txn *t, const struct open_chat *chat,
                          enum hearth_event_kind kind, uint64_t count, const char *text)
 {
-    return event_add(c, t,
+    return event_tell(c, t,
                      &(struct hearth_event){.kind = kind,
                                             .chat = chat->chat.id,
                                             .contact = chat->chat.contact,
@@ -248,7 +248,7 @@ static struct err receive_gap(struct core *c, struct db_txn *t, const struct que
         event.chat = id;
     else if (err.code != ERR_NOT_FOUND)
         return err;
-    return event_add(c, t, &event);
+    return event_tell(c, t, &event);
 }
 
 struct err receive_item(struct core *c, struct db_txn *t, uint64_t sequence,

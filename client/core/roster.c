@@ -122,7 +122,7 @@ static void leaf_hash(const struct leaf_node *node, uint8_t ret_hash[32])
 static struct err tell_unverified(struct core *c, struct db_txn *t, const struct open_chat *chat,
                                   const struct roster_leaf *l, const char *why)
 {
-    return event_add(c, t,
+    return event_tell(c, t,
                      &(struct hearth_event){.kind = HEARTH_EVENT_UNVERIFIED,
                                             .chat = chat->chat.id,
                                             .contact = l->contact,
