@@ -156,7 +156,7 @@ static struct err check_waiting(struct core *c, struct db_txn *t, struct open_ch
                                 const struct contact *contact,
                                 const Hearth__V1__GetExternalCommitInfoResponse *in)
 {
-    TRY(group_records(c, t, chat, in->leaves, in->n_leaves, UINT32_MAX));
+    TRY(group_records(c, t, chat, in->leaves, in->n_leaves, UINT32_MAX, UINT32_MAX));
     if (chat->roster->count == 0)
         return ERR(CLIENT_UNVERIFIED);
     for (size_t i = 0; i < chat->roster->count; i++)

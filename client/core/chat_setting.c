@@ -138,8 +138,9 @@ static struct err build_reference(struct core *c, struct db_txn *t,
     struct buf reference = BUF_INIT;
     struct signature signature;
     uint8_t tag[QUEUE_TAG_BYTES];
-    Hearth__V1__QueueReference message = HEARTH__V1__QUEUE_REFERENCE__INIT;
+    Hearth__V1__QueueReference message;
     TRY(homeserver_get(c, t, c->account.domain, &home));
+    hearth__v1__queue_reference__init(&message);
     struct err err = make_reference(c, &home, chat, &reference, &signature, tag);
     homeserver_clear(&home);
     if (err_is_ok(err)) {

@@ -142,13 +142,14 @@ static struct err refuse(struct core *c, struct db_txn *t, const struct open_cha
 {
     adds->refused++;
     return event_tell(c, t,
-                     &(struct hearth_event){
-                         .kind = HEARTH_EVENT_UNVERIFIED,
-                         .chat = chat->chat.id,
-                         .contact = owner->contact,
-                         .result = HEARTH_UNVERIFIED,
-                         .text = "a device that the homeserver handed out is not the contact's: it "
-                                 "was not added"});
+                      &(struct hearth_event){
+                          .kind = HEARTH_EVENT_UNVERIFIED,
+                          .chat = chat->chat.id,
+                          .contact = owner->contact,
+                          .result = HEARTH_UNVERIFIED,
+                          .text =
+                              "a device that the homeserver handed out is not the contact's: it "
+                              "was not added"});
 }
 
 static struct err take_bundle(struct core *c, struct db_txn *t, const struct open_chat *chat,

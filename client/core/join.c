@@ -48,9 +48,9 @@ static struct err read_body(struct bytes in, struct join_body *ret_body)
 static struct err refuse_welcome(struct core *c, struct db_txn *t)
 {
     return event_tell(c, t,
-                     &(struct hearth_event){.kind = HEARTH_EVENT_UNVERIFIED,
-                                            .result = HEARTH_UNVERIFIED,
-                                            .text = "an invitation to a group did not hold"});
+                      &(struct hearth_event){.kind = HEARTH_EVENT_UNVERIFIED,
+                                             .result = HEARTH_UNVERIFIED,
+                                             .text = "an invitation to a group did not hold"});
 }
 
 static bool is_ours(struct err err)
@@ -343,4 +343,5 @@ static struct err failed(struct core *c, struct db_txn *t, struct task *task,
     return group_over(c, t, chat, NULL);
 }
 
-const struct task_steps task_steps_JOIN = {.prepare = prepare, .settle = settle, .failed = failed};
+const struct task_steps task_steps_JOIN = {
+    .prepare = prepare, .settle = settle, .failed = failed, .background = true};

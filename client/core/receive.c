@@ -17,11 +17,11 @@ struct err receive_event(struct core *c, struct db_txn *t, const struct open_cha
                          enum hearth_event_kind kind, uint64_t count, const char *text)
 {
     return event_tell(c, t,
-                     &(struct hearth_event){.kind = kind,
-                                            .chat = chat->chat.id,
-                                            .contact = chat->chat.contact,
-                                            .message = count,
-                                            .text = text});
+                      &(struct hearth_event){.kind = kind,
+                                             .chat = chat->chat.id,
+                                             .contact = chat->chat.contact,
+                                             .message = count,
+                                             .text = text});
 }
 
 static struct err lost(struct core *c, struct db_txn *t, const struct open_chat *chat,

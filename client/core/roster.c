@@ -123,12 +123,12 @@ static struct err tell_unverified(struct core *c, struct db_txn *t, const struct
                                   const struct roster_leaf *l, const char *why)
 {
     return event_tell(c, t,
-                     &(struct hearth_event){.kind = HEARTH_EVENT_UNVERIFIED,
-                                            .chat = chat->chat.id,
-                                            .contact = l->contact,
-                                            .message = l->leaf,
-                                            .result = HEARTH_UNVERIFIED,
-                                            .text = why});
+                      &(struct hearth_event){.kind = HEARTH_EVENT_UNVERIFIED,
+                                             .chat = chat->chat.id,
+                                             .contact = l->contact,
+                                             .message = l->leaf,
+                                             .result = HEARTH_UNVERIFIED,
+                                             .text = why});
 }
 
 static struct err set_unverified(struct core *c, struct db_txn *t, const struct open_chat *chat,
