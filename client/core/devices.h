@@ -23,9 +23,8 @@ enum device_news {
     NEWS_USER = 5,         /* struct user_secrets */
     NEWS_PROFILE = 6,      /* display name */
     NEWS_KEY_SETS = 7,     /* our own, opaque key_set<V> each */
-    NEWS_CHAT = 8,         /* ChatHint */
-    NEWS_DEVICE = 9,       /* Device */
-    NEWS_COMPARED = 10,    /* opaque id[16]; uint8 compared */
+    NEWS_DEVICE = 8,       /* Device */
+    NEWS_COMPARED = 9,     /* opaque id[16]; uint8 compared */
 };
 
 /* By the KeySet. */
@@ -66,26 +65,6 @@ CHECKED struct err device_tell(struct core *c, struct db_txn *t, const struct de
 CHECKED struct err devices_each(struct core *c, struct db_txn *t,
                                 bool (*fn)(const struct hearth_device *device, void *arg),
                                 void *arg);
-
-/* ---- chats: what a group does not say of itself to who is added to it
- *     struct { opaque group_id<V>; uint8 kind; opaque contact[16]; } ChatHint
- *     DB_SETTING "chat-hint" 0 group id */
-struct chat_hint {
-    int kind; /* struct chat */
-    struct hearth_id contact;
-};
-/* For join.c. ERR_NOT_FOUND: a group like any other. */
-CHECKED struct err devices_chat_hint(struct core *c, struct db_txn *t, struct bytes group_id,
-                                     struct chat_hint *ret_hint);
-void chat_hint_write(struct buf *b, struct bytes group_id, const struct chat_hint *hint);
-/* Told by another device. Wire errors. */
-CHECKED struct err chat_hint_take(struct db_txn *t, struct bytes in);
-/* A direct chat is there (or the devices' own): the other devices will be added. */
-CHECKED struct err devices_tell_chat(struct core *c, struct db_txn *t, struct bytes group_id,
-                                     const struct chat_hint *hint);
-/* For join.c: the chat of kind CHAT_KIND_DEVICES was joined. */
-CHECKED struct err devices_chat_joined(struct core *c, struct db_txn *t,
-                                       const struct hearth_id *chat);
 
 /* ---- verbs */
 
