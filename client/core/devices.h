@@ -46,8 +46,11 @@ CHECKED struct err own_key_sets_write(struct core *c, struct db_txn *t, struct b
 /* The next one: into the account and the chain; told to friends and devices. */
 CHECKED struct err own_key_set_next(struct core *c, struct db_txn *t, struct bytes key_set);
 
-/* ---- names: struct { uint8 version = 1; opaque name<V>; uint64 added_ms;
- *                      opaque queue_client_id[16]; } Device, id client uuid */
+/* Told by another device: taken where they follow. */
+CHECKED struct err own_key_sets_take(struct core *c, struct db_txn *t, struct bytes key_sets);
+
+/* ---- names: struct { uint8 version = 1; opaque uuid[16]; opaque name<V>;
+ *      uint64 added_ms; opaque queue_client_id[16]; } Device, id client uuid */
 struct device {
     uint8_t uuid[UUID_BYTES];
     char name[DEVICE_NAME_MAX_BYTES + 1];
@@ -57,6 +60,8 @@ struct device {
 CHECKED struct err device_put(struct db_txn *t, const struct device *device);
 CHECKED struct err device_get(struct db_txn *t, const uint8_t uuid[UUID_BYTES],
                               struct device *ret_device);
+CHECKED struct err device_read(struct bytes in, struct device *ret_device);
+CHECKED struct err device_tell(struct core *c, struct db_txn *t, const struct device *device);
 /* Of all that the KeySet names, this one included; fn's false ends it. */
 CHECKED struct err devices_each(struct core *c, struct db_txn *t,
                                 bool (*fn)(const struct hearth_device *device, void *arg),
@@ -72,6 +77,9 @@ struct chat_hint {
 /* For join.c. ERR_NOT_FOUND: a group like any other. */
 CHECKED struct err devices_chat_hint(struct core *c, struct db_txn *t, struct bytes group_id,
                                      struct chat_hint *ret_hint);
+void chat_hint_write(struct buf *b, struct bytes group_id, const struct chat_hint *hint);
+/* Told by another device. Wire errors. */
+CHECKED struct err chat_hint_take(struct db_txn *t, struct bytes in);
 /* A direct chat is there (or the devices' own): the other devices will be added. */
 CHECKED struct err devices_tell_chat(struct core *c, struct db_txn *t, struct bytes group_id,
                                      const struct chat_hint *hint);

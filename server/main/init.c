@@ -91,19 +91,25 @@ static int make_certificate(const struct invocation *in, const struct folder *fo
     return EXIT_DONE;
 }
 
+static void print_invitation(void *to, const char *text)
+{
+    (void)to;
+    printf("invite  %s   1 use, 7 days\n", text);
+}
+
 static int make_databases(const struct folder *folder, const struct config *config)
 {
-    char why[NODE_WHY_BYTES], invitation[512];
+    char why[NODE_WHY_BYTES];
     struct node *node = NULL;
     struct err err = node_open(folder, config, why, &node);
     if (err.code != ERR_NONE)
         return command_fail(NULL, "%s", why);
     printf("made    databases                      auth, delivery, queue, attachment\n");
-    err = node_invite(node, 7, invitation, sizeof invitation);
+    err = node_invite(node, 1, 7, print_invitation, NULL);
     node_close(node);
     if (err.code != ERR_NONE)
-        return command_fail(NULL, "first invitation: %s", err_text(err));
-    printf("invite  %s   1 use, 7 days\n", invitation);
+        return command_fail("hearthd check; all else is made: hearthd run, hearthd admin invite",
+                            "first invitation: %s", err_text(err));
     return EXIT_DONE;
 }
 
