@@ -21,9 +21,8 @@ static struct err open_offer(struct core *c, struct db_txn *t, const char *handl
     struct connection_offer offer = {0};
     struct buf plain = BUF_INIT;
     TRY(handle_package_get(c, t, package_hash, &private_key, &public_key));
-    struct err err =
-        connection_offer_open(secret_view(&private_key), public_key_view(&public_key),
-                              package_hash.data, sealed, &plain, &offer);
+    struct err err = connection_offer_open(secret_view(&private_key), public_key_view(&public_key),
+                                           package_hash.data, sealed, &plain, &offer);
     if (err_is_ok(err)) {
         const struct asks asks = {bytes_str(handle), package_hash.data, offer.whole};
         asks_write(body, &asks);

@@ -48,8 +48,7 @@ static struct err fill(struct core *c, const char *handle, struct contact *conta
     return buf_check(&contact->pending);
 }
 
-static struct err ask(struct core *c, struct db_txn *t, struct contact *contact,
-                      uint64_t *ret_task)
+static struct err ask(struct core *c, struct db_txn *t, struct contact *contact, uint64_t *ret_task)
 {
     uint64_t created;
     uint8_t lane[16];
@@ -98,11 +97,11 @@ struct asking {
     struct hearth_id contact;
     char domain[DOMAIN_MAX_BYTES + 1];
     uint8_t hash[HANDLE_HASH_BYTES];
-    struct hearth_client_call *call; /* NULL: ended, or not begun */
+    struct hearth_client_call *call;              /* NULL: ended, or not begun */
     const Hearth__V1__ConnectionPackage *package; /* while an offer is made for it */
     struct buf sealed;
     bool offered, stored;
-    bool stopped; /* the task is gone */
+    bool stopped;   /* the task is gone */
     struct err err; /* ours, or what did not verify */
 };
 
@@ -164,9 +163,8 @@ static struct err make_offer(struct core *c, struct db_txn *t, void *arg)
                             bytes_of(a->package->key_set.data, a->package->key_set.len),
                             core_now_ms(c) / 1000, &package));
     TRY(contact_get(c, t, &a->contact, &contact));
-    struct err err = contact.state == HEARTH_CONTACT_ASKED
-                         ? offer_for(c, t, a, &package, &contact)
-                         : ERR(CLIENT_CONTACT);
+    struct err err = contact.state == HEARTH_CONTACT_ASKED ? offer_for(c, t, a, &package, &contact)
+                                                           : ERR(CLIENT_CONTACT);
     if (err_is_ok(err))
         err = contact_put(c, t, &contact);
     if (err_is_ok(err))
