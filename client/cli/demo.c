@@ -1,29 +1,23 @@
 /* demo: two people, three groups of devices, one homeserver, on the real programs over real TLS
  * sockets of this machine. Each step says what it proves; the exit code is 0 only if all held. */
-#include <arpa/inet.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "client/cli/cli.h"
-#include "client/cli/demo_run.h"
+#include "client/cli/demo_place.h"
 
 enum { STEP_SECONDS = 30, SAID_MAX = 40, LINE_MAX_BYTES = 256, KILL_MESSAGES = 20 };
 
 struct demo {
     const struct cli *cli;
-    char bin[DEMO_PATH_MAX], folder[DEMO_PATH_MAX]; /* programs; everything the demo makes */
-    char home[DEMO_PATH_MAX + 8], server[DEMO_PATH_MAX + 8], log[DEMO_PATH_MAX + 16];
-    char hearth[DEMO_PATH_MAX + 8], hearthd[DEMO_PATH_MAX + 8], ca[DEMO_PATH_MAX + 24];
-    char where[64]; /* a.test=127.0.0.1:PORT */
-    char listen[32];
-    char invites[3][128];
-    pid_t daemon, helper;
+    struct demo_place place;
+    struct demo_server a; /* a.test */
+    char invites[3][DEMO_INVITATION_MAX];
+    pid_t helper;
     struct demo_output out;
     double step_began, began;
     bool failed;
@@ -62,8 +56,8 @@ static void heading(const struct demo *d, const char *text)
 /* `hearth -p WHO ...`, NULL at the end. */
 static bool hearth(struct demo *d, const char *who, ...)
 {
-    const char *words[DEMO_WORDS_MAX] = {d->hearth, "--home",     d->home,     "-p",
-                                         who,       "--no-input", "--timeout", "20"};
+    const char *words[DEMO_WORDS_MAX] = {d->place.hearth, "--home",    d->place.home, "-p", who,
+                                         "--no-input",    "--timeout", "20"};
     size_t count = 8;
     va_list more;
     va_start(more, who);
@@ -75,28 +69,25 @@ static bool hearth(struct demo *d, const char *who, ...)
     return demo_run(words, STEP_SECONDS, &d->out);
 }
 
-static bool hearthd(struct demo *d, const char *verb, const char *a, const char *b, const char *c)
-{
-    const char *words[] = {d->hearthd,           "--dir", d->server, verb, a, a != NULL ? b : NULL,
-                           b != NULL ? c : NULL, NULL};
-    return demo_run(words, STEP_SECONDS, &d->out);
-}
-
-static bool daemon_up(struct demo *d)
-{
-    const char *words[] = {d->hearthd, "--dir", d->server, "run", NULL};
-    d->daemon = demo_start(words, d->log);
-    return d->daemon > 0 && demo_wait_for(d->log, "ready", 10) && demo_alive(d->daemon);
-}
-
-/* Starts `hearth -p WHO A B C` and goes on; what it prints is in d->folder/NAME. */
+/* Starts `hearth -p WHO A B C` and goes on; what it prints is in d->place.folder/NAME. */
 static bool hearth_start(struct demo *d, const char *name, const char *who, const char *a,
                          const char *b, const char *c, const char *e)
 {
     char file[DEMO_PATH_MAX + 32];
-    const char *words[] = {d->hearth, "--home", d->home, "-p", who, "--no-input", "--timeout",
-                           "40",      a,        b,       c,    e,   NULL};
-    (void)snprintf(file, sizeof file, "%s/%s", d->folder, name);
+    const char *words[] = {d->place.hearth,
+                           "--home",
+                           d->place.home,
+                           "-p",
+                           who,
+                           "--no-input",
+                           "--timeout",
+                           "40",
+                           a,
+                           b,
+                           c,
+                           e,
+                           NULL};
+    (void)snprintf(file, sizeof file, "%s/%s", d->place.folder, name);
     d->helper = demo_start(words, file);
     return d->helper > 0;
 }
@@ -106,66 +97,24 @@ static bool says(const struct demo *d, const char *text)
     return strstr(d->out.text, text) != NULL;
 }
 
-/* A port that is free now. */
-static int free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int port = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 &&
-                       getsockname(fd, (struct sockaddr *)&a, &len) == 0
-                   ? ntohs(a.sin_port)
-                   : -1;
-    if (fd >= 0)
-        (void)close(fd);
-    return port;
-}
-
-static bool prepare(struct demo *d)
-{
-    ssize_t len = readlink("/proc/self/exe", d->bin, sizeof d->bin - 1);
-    const char *tmp = getenv("TMPDIR");
-    int port = free_port();
-    if (len <= 0 || port < 0)
-        return false;
-    d->bin[len] = '\0';
-    *strrchr(d->bin, '/') = '\0';
-    (void)snprintf(d->folder, sizeof d->folder, "%s/hearth-demo-XXXXXX",
-                   tmp != NULL ? tmp : "/tmp");
-    if (mkdtemp(d->folder) == NULL)
-        return false;
-    (void)snprintf(d->home, sizeof d->home, "%s/home", d->folder);
-    (void)snprintf(d->server, sizeof d->server, "%s/a", d->folder);
-    (void)snprintf(d->log, sizeof d->log, "%s/a.log", d->folder);
-    (void)snprintf(d->ca, sizeof d->ca, "%s/hearth-dev-ca.pem", d->folder);
-    (void)snprintf(d->hearth, sizeof d->hearth, "%s/hearth", d->bin);
-    (void)snprintf(d->hearthd, sizeof d->hearthd, "%s/hearthd", d->bin);
-    (void)snprintf(d->listen, sizeof d->listen, "127.0.0.1:%d", port);
-    (void)snprintf(d->where, sizeof d->where, "a.test=%s", d->listen);
-    return access(d->hearthd, X_OK) == 0;
-}
-
 /* ---- the steps */
 
 static bool homeserver(struct demo *d)
 {
-    const char *init[] = {d->hearthd, "--dir",    d->server, "--dev", "--domain",
-                          "a.test",   "--listen", d->listen, "init",  NULL};
     heading(d, "A homeserver");
     begin(d);
-    bool good = demo_run(init, STEP_SECONDS, &d->out) &&
-                demo_word_after(d->out.text, "invite", d->invites[0], 128);
-    if (!told(d, good, "one command makes a.test: keys, certificate, databases, an invitation"))
+    if (!told(d, server_make(&d->a, &d->place, "a.test", d->invites[0], &d->out),
+              "one command makes a.test: keys, certificate, databases, an invitation"))
         return false;
     begin(d);
-    if (!told(d, daemon_up(d),
+    if (!told(d, server_start(&d->a),
               "it runs, keys in a process of their own, both confined by seccomp and Landlock"))
         return false;
     begin(d);
-    for (int i = 1; i < 3 && good; i++)
-        good = hearthd(d, "admin", "invite", NULL, NULL) &&
-               demo_word_after(d->out.text, "invite", d->invites[i], 128);
-    return told(d, good, "the operator invites two more, over a socket only he reaches");
+    return told(d,
+                server_invite(&d->a, d->invites[1], &d->out) &&
+                    server_invite(&d->a, d->invites[2], &d->out),
+                "the operator invites two more, over a socket that only he reaches");
 }
 
 static bool people(struct demo *d)
@@ -175,14 +124,14 @@ static bool people(struct demo *d)
     heading(d, "Three people");
     begin(d);
     for (int i = 0; i < 3 && good; i++)
-        good =
-            hearth(d, names[i], "account", "create", "--invite", d->invites[i], "--handle",
-                   names[i], "--device", "laptop", "--homeserver", d->where, "--ca", d->ca, NULL);
+        good = hearth(d, names[i], "account", "create", "--invite", d->invites[i], "--handle",
+                      names[i], "--device", "laptop", "--homeserver", d->a.where, "--ca",
+                      d->place.ca, NULL);
     if (!told(d, good, "accounts by invitation, whose code pins the homeserver's root key"))
         return false;
     begin(d);
     bool refused = !hearth(d, "mallory", "account", "create", "--invite", d->invites[0],
-                           "--homeserver", d->where, "--ca", d->ca, NULL);
+                           "--homeserver", d->a.where, "--ca", d->place.ca, NULL);
     return told(d, refused && d->out.code > 0,
                 "an invitation is good for one account: a second use is refused");
 }
@@ -246,8 +195,8 @@ static bool talk(struct demo *d)
 static bool file_step(struct demo *d)
 {
     char from[DEMO_PATH_MAX + 16], to[DEMO_PATH_MAX + 16];
-    (void)snprintf(from, sizeof from, "%s/letter", d->folder);
-    (void)snprintf(to, sizeof to, "%s/copy", d->folder);
+    (void)snprintf(from, sizeof from, "%s/letter", d->place.folder);
+    (void)snprintf(to, sizeof to, "%s/copy", d->place.folder);
     begin(d);
     FILE *file = fopen(from, "wb");
     for (int i = 0; file != NULL && i < 40000; i++)
@@ -276,11 +225,11 @@ static bool killed(struct demo *d)
         char text[32];
         (void)snprintf(text, sizeof text, "line %d of %d", i, KILL_MESSAGES);
         if (i % 5 == 3) {
-            demo_end(&d->daemon, SIGKILL);
+            server_end(&d->a, SIGKILL);
             good = hearth_start(d, "alice.out", "alice", "send", "bob@a.test", text,
                                 NULL); /* into the void */
             (void)usleep(300000);
-            good = good && daemon_up(d);
+            good = good && server_start(&d->a);
             for (double until = demo_now_s() + 30; demo_alive(d->helper) && demo_now_s() < until;)
                 (void)usleep(10000);
             d->helper = -1;
@@ -290,7 +239,7 @@ static bool killed(struct demo *d)
     }
     char last[32], file[DEMO_PATH_MAX + 16];
     (void)snprintf(last, sizeof last, "line %d of %d", KILL_MESSAGES, KILL_MESSAGES);
-    (void)snprintf(file, sizeof file, "%s/bob.out", d->folder);
+    (void)snprintf(file, sizeof file, "%s/bob.out", d->place.folder);
     good = good && demo_wait_for(file, last, 30);
     demo_end(&listening, SIGTERM);
     good = good && hearth(d, "bob", "history", "alice@a.test", NULL);
@@ -312,12 +261,12 @@ static bool devices(struct demo *d)
     if (linked == NULL)
         return false;
     heading(d, "A second device");
-    (void)snprintf(file, sizeof file, "%s/phone.out", d->folder);
+    (void)snprintf(file, sizeof file, "%s/phone.out", d->place.folder);
     begin(d);
-    const char *words[] = {d->hearth,    "--home",    d->home,    "-p",     "bobs-phone",
-                           "--no-input", "--timeout", "40",       "device", "link",
-                           "--domain",   "a.test",    "--device", "phone",  "--homeserver",
-                           d->where,     "--ca",      d->ca,      NULL};
+    const char *words[] = {d->place.hearth, "--home",    d->place.home, "-p",     "bobs-phone",
+                           "--no-input",    "--timeout", "40",          "device", "link",
+                           "--domain",      "a.test",    "--device",    "phone",  "--homeserver",
+                           d->a.where,      "--ca",      d->place.ca,   NULL};
     d->helper = demo_start(words, file);
     bool good = d->helper > 0 && demo_wait_for(file, "code ", 20);
     FILE *in = good ? fopen(file, "r") : NULL;
@@ -343,8 +292,9 @@ static bool blind(struct demo *d)
 {
     heading(d, "What the homeserver can see");
     begin(d);
-    bool seen = demo_tree_holds(d->server, "pomegranate", 11) ||
-                demo_tree_holds(d->server, "garden", 6) || demo_tree_holds(d->server, "bob@", 4);
+    bool seen = demo_tree_holds(d->a.folder, "pomegranate", 11) ||
+                demo_tree_holds(d->a.folder, "garden", 6) ||
+                demo_tree_holds(d->a.folder, "bob@", 4);
     bool control = hearth(d, "alice", "history", "bob@a.test", NULL) && says(d, "pomegranate");
     return told(d, !seen && control, "no file of its holds a message, a group's name or a handle");
 }
@@ -352,16 +302,16 @@ static bool blind(struct demo *d)
 static void finish_demo(struct demo *d)
 {
     demo_end(&d->helper, SIGTERM);
-    if (d->cli->keep && d->daemon > 0 && !d->failed) {
-        (void)printf("\nit goes on: %s (pid %d), people in %s\n", d->where, (int)d->daemon,
-                     d->home);
+    if (d->cli->keep && d->a.pid > 0 && !d->failed) {
+        (void)printf("\nit goes on: %s (pid %d), people in %s\n", d->a.where, (int)d->a.pid,
+                     d->place.home);
         return;
     }
-    demo_end(&d->daemon, SIGTERM);
+    server_end(&d->a, SIGTERM);
     if (d->failed && !d->cli->json)
-        (void)fprintf(stderr, "the homeserver's log: %s\n", d->log);
+        (void)fprintf(stderr, "the homeserver's log: %s\n", d->a.log);
     else
-        demo_remove_tree(d->folder);
+        place_remove(&d->place);
 }
 
 int command_demo(struct cli *cli)
@@ -372,9 +322,9 @@ int command_demo(struct cli *cli)
     if (d == NULL)
         return EXIT_FAILED;
     d->cli = cli;
-    d->daemon = d->helper = -1;
+    d->helper = d->a.pid = -1;
     d->began = demo_now_s();
-    if (!prepare(d)) {
+    if (!place_make(&d->place)) {
         free(d);
         return fail_said(cli, EXIT_FAILED, "build everything: ./dev build",
                          "hearthd does not lie beside hearth");

@@ -8,6 +8,7 @@
 #include "client/core/devices.h"
 #include "client/core/offer.h"
 #include "client/core/task.h"
+#include "seal/connection_offer.h"
 
 enum { WAIT_MS = 30 * 1000, GIVE_UP_MS = 14 * 86400 * 1000ULL };
 
@@ -95,14 +96,16 @@ static struct err take_facts(struct contact *contact, const struct offer_facts *
 }
 
 /* Who asked before and asks again: the newest offer counts. */
-static struct err find_asker(struct core *c, struct db_txn *t, struct bytes user_id,
+static struct err find_asker(struct core *c, struct db_txn *t, const struct offer_facts *facts,
                              struct contact *contact, bool *ret_again)
 {
     struct hearth_id id;
-    struct err err = contact_by_user(c, t, user_id, &id);
+    struct err err = contact_by_user(c, t, facts->user_id, &id);
     *ret_again = false;
     if (err_is_ok(err)) {
         TRY(contact_get(c, t, &id, contact));
+        if (contact_chat_has_group(c, t, contact, facts->group_id))
+            return ERR(CLIENT_CONTACT); /* left twice: accepted already */
         if (contact->state == HEARTH_CONTACT_ASKS) {
             *ret_again = true;
             return contact_forget_offers(t, contact);
@@ -120,11 +123,11 @@ static struct err store(struct core *c, struct db_txn *t, const struct task *tas
                         const struct asks *asks, const struct offer_facts *facts,
                         const struct friendship *friendship, struct contact *contact)
 {
-    struct connection_offer_hashes hashes;
+    struct offer_hashes hashes;
     struct offer_facts again_facts;
     bool again;
     (void)task;
-    TRY(find_asker(c, t, facts->user_id, contact, &again));
+    TRY(find_asker(c, t, facts, contact, &again));
     TRY(take_facts(contact, facts, friendship));
     asks_write(&contact->pending, asks);
     TRY(buf_check(&contact->pending));
@@ -157,6 +160,8 @@ static struct err judge(struct core *c, struct db_txn *t, const struct task *tas
         err = contact_event(c, t, HEARTH_EVENT_LOSS, &contact, "too many requests wait");
     else if (err_is_ok(err))
         err = store(c, t, task, &asks, &facts, &friendship, &contact);
+    if (err.code == ERR_CLIENT_CONTACT)
+        err = ERR_OK;
     contact_clear(&contact);
     bytes_wipe(&friendship, sizeof friendship);
     *ret_next = TASK_NEXT_DONE;
@@ -216,7 +221,7 @@ static struct err forget_asks(struct db_txn *t, const struct contact *contact)
 {
     struct asks asks;
     struct offer_facts facts;
-    struct connection_offer_hashes hashes;
+    struct offer_hashes hashes;
     TRY(asks_read(buf_view(&contact->pending), &asks));
     TRY(offer_facts_of(asks.offer, &facts, &hashes));
     struct err err = offer_psk_drop(t, &hashes);

@@ -88,9 +88,17 @@ CHECKED struct err contact_refuse(struct core *c, struct db_txn *t, const struct
 CHECKED struct err contact_remove(struct core *c, struct db_txn *t, const struct hearth_id *contact,
                                   uint64_t *ret_task);
 
+/* He is a friend from here on: offers forgotten, our keys sent, our other devices brought in. Saves
+ * the contact. */
+CHECKED struct err contact_befriend(struct core *c, struct db_txn *t, struct contact *contact);
+/* Keys or names of contacts are others now: the leaves of all chats are looked at again. */
+CHECKED struct err contacts_changed(struct core *c, struct db_txn *t);
 /* One who is asked no more, or asks no more: his offers are forgotten, the chat that waited is
  * deleted, the row is gone. */
 CHECKED struct err contact_give_up(struct core *c, struct db_txn *t, const struct hearth_id *id);
+/* Is his chat this group? */
+bool contact_chat_has_group(struct core *c, struct db_txn *t, const struct contact *contact,
+                            struct bytes group_id);
 /* The offers in pending can't be answered any more; pending becomes empty. */
 CHECKED struct err contact_forget_offers(struct db_txn *t, struct contact *contact);
 

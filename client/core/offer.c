@@ -4,6 +4,7 @@
 
 #include "client/core/devices.h"
 #include "client/core/homeserver.h"
+#include "seal/connection_answer.h"
 #include "seal/key_set.h"
 #include "wire/reader.h"
 
@@ -62,6 +63,13 @@ struct err offer_check_package(const uint8_t handle_hash[HANDLE_HASH_BYTES], str
 
 /* ---- making */
 
+static void hashes_of(const struct connection_offer_hashes *from, struct offer_hashes *to)
+{
+    memcpy(to->psk_id, from->psk_id, sizeof to->psk_id);
+    memcpy(to->psk, from->psk, sizeof to->psk);
+    memcpy(to->hash, from->hash, sizeof to->hash);
+}
+
 static struct err own_key_sets(struct core *c, struct db_txn *t, struct buf *ret_contents)
 {
     struct buf chain = BUF_INIT;
@@ -91,7 +99,7 @@ void friendship_of_us(const struct core *c, const uint8_t contact_id[CONTACT_ID_
 }
 
 static struct err keep_hashes(struct db_txn *t, struct asked *asked,
-                              const struct connection_offer_hashes *hashes)
+                              const struct offer_hashes *hashes)
 {
     if (asked->count == ASKED_OFFERS_MAX) {
         TRY(offer_psk_drop(t, &asked->offers[0]));
@@ -104,14 +112,17 @@ static struct err keep_hashes(struct db_txn *t, struct asked *asked,
 
 static struct err seal(struct core *c, struct connection_offer *fields,
                        const struct contact *contact, const struct connection_package *package,
-                       struct buf *ret_sealed, struct connection_offer_hashes *ret_hashes)
+                       struct buf *ret_sealed, struct offer_hashes *ret_hashes)
 {
+    struct connection_offer_hashes hashes = {0};
     uint8_t package_hash[32];
     connection_package_hash(package->whole, package_hash);
     fields->package_hash = package_hash;
     friendship_of_us(c, contact->contact_id, &fields->friendship);
-    struct err err = connection_offer_seal(ret_sealed, c->rng, fields, package,
-                                           &c->account.client_key, ret_hashes);
+    struct err err =
+        connection_offer_seal(ret_sealed, c->rng, fields, package, &c->account.client_key, &hashes);
+    hashes_of(&hashes, ret_hashes);
+    bytes_wipe(&hashes, sizeof hashes);
     connection_offer_clear(fields);
     return err;
 }
@@ -122,7 +133,7 @@ struct err offer_make(struct core *c, struct db_txn *t, const struct contact *co
 {
     char handle[HANDLE_TEXT_MAX_BYTES + 1] = "";
     struct buf key_sets = BUF_INIT;
-    struct connection_offer_hashes hashes = {0};
+    struct offer_hashes hashes = {0};
     TRY(handle_own(c, t, handle));
     struct err err = own_key_sets(c, t, &key_sets);
     if (err_is_ok(err)) {
@@ -276,7 +287,7 @@ struct err offer_judge(struct core *c, struct db_txn *t, const struct asks *asks
 }
 
 struct err offer_facts_of(struct bytes whole, struct offer_facts *ret_facts,
-                          struct connection_offer_hashes *ret_hashes)
+                          struct offer_hashes *ret_hashes)
 {
     struct connection_offer offer = {0};
     struct offer_facts facts;
@@ -285,7 +296,36 @@ struct err offer_facts_of(struct bytes whole, struct offer_facts *ret_facts,
     struct err err = user_of(offer.client_credential, &facts.user_id);
     connection_offer_clear(&offer);
     TRY(err);
-    connection_offer_hashes(whole, ret_hashes);
+    struct connection_offer_hashes hashes;
+    connection_offer_hashes(whole, &hashes);
+    hashes_of(&hashes, ret_hashes);
+    bytes_wipe(&hashes, sizeof hashes);
     *ret_facts = facts;
     return ERR_OK;
+}
+
+/* ---- saying no */
+
+struct err offer_refusal_seal(struct core *c, struct bytes answer_key,
+                              const struct offer_hashes *hashes, struct buf *ret_sealed)
+{
+    const struct connection_answer no = {.kind = CONNECTION_REFUSED,
+                                         .reason = CONNECTION_REASON_UNWANTED};
+    return connection_answer_seal(ret_sealed, c->rng, answer_key, hashes->hash, &no);
+}
+
+struct err offer_refusal_open(const struct asked *asked, struct bytes sealed, bool *ret_refused)
+{
+    struct connection_answer answer;
+    struct err err = ERR(CRYPTO_TAG);
+    for (size_t i = 0; i < asked->count && !err_is_ok(err); i++) {
+        struct buf plain = BUF_INIT;
+        err = connection_answer_open(secret_view(&asked->answer_private),
+                                     public_key_view(&asked->answer_public), asked->offers[i].hash,
+                                     sealed, &plain, &answer);
+        if (err_is_ok(err))
+            *ret_refused = answer.kind == CONNECTION_REFUSED;
+        buf_clear(&plain);
+    }
+    return err;
 }

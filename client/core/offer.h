@@ -6,7 +6,7 @@
 #define CLIENT_CORE_OFFER_H
 
 #include "client/core/contact.h"
-#include "seal/connection_answer.h"
+#include "seal/connection_package.h"
 
 /* ---- ASKED: pending of whom we ask. An attempt that broke off may have left its offer, so the
  * latest few can all be answered.
@@ -14,14 +14,18 @@
  *     struct { uint8 version = 1; opaque handle_hash<V>; opaque private<V>; opaque public<V>;
  *              Hashes offers<V>; opaque error<V>; }
  */
-enum { ASKED_OFFERS_MAX = 8 };
+enum { ASKED_OFFERS_MAX = 8, OFFER_HASH_BYTES = 32 };
+/* struct connection_offer_hashes, whose header files of groups can't include. Wipe it. */
+struct offer_hashes {
+    uint8_t psk_id[OFFER_HASH_BYTES], psk[OFFER_HASH_BYTES], hash[OFFER_HASH_BYTES];
+};
 struct asked {
     bool has_hash;
     uint8_t handle_hash[HANDLE_HASH_BYTES];
     struct secret answer_private;
     struct public_key answer_public;
     size_t count; /* oldest first */
-    struct connection_offer_hashes offers[ASKED_OFFERS_MAX];
+    struct offer_hashes offers[ASKED_OFFERS_MAX];
 };
 void asked_clear(struct asked *asked);
 void asked_write(struct buf *b, const struct asked *asked);
@@ -79,10 +83,19 @@ CHECKED struct err offer_judge(struct core *c, struct db_txn *t, const struct as
                                struct offer_facts *ret_facts, struct friendship *ret_friendship);
 /* Without judging, of one that was: parsed again. */
 CHECKED struct err offer_facts_of(struct bytes offer, struct offer_facts *ret_facts,
-                                  struct connection_offer_hashes *ret_hashes);
+                                  struct offer_hashes *ret_hashes);
+
+/* ---- saying no (seal/connection_answer.h) */
+
+/* By who was asked: the body of RefuseConnection. Appends. */
+CHECKED struct err offer_refusal_seal(struct core *c, struct bytes answer_key,
+                                      const struct offer_hashes *hashes, struct buf *ret_sealed);
+/* By who asked: is it a refusal of an offer that we left? ERR_CRYPTO_TAG: of none. */
+CHECKED struct err offer_refusal_open(const struct asked *asked, struct bytes sealed,
+                                      bool *ret_refused);
 
 /* contact_psk's index. */
-CHECKED struct err offer_psk_put(struct db_txn *t, const struct connection_offer_hashes *hashes);
-CHECKED struct err offer_psk_drop(struct db_txn *t, const struct connection_offer_hashes *hashes);
+CHECKED struct err offer_psk_put(struct db_txn *t, const struct offer_hashes *hashes);
+CHECKED struct err offer_psk_drop(struct db_txn *t, const struct offer_hashes *hashes);
 
 #endif

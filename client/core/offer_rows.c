@@ -18,7 +18,7 @@ void asked_write(struct buf *b, const struct asked *asked)
     wire_write_vector(b, public_key_view(&asked->answer_public));
     size_t mark = wire_vector_begin(b);
     for (size_t i = 0; i < asked->count; i++) {
-        const struct connection_offer_hashes *h = &asked->offers[i];
+        const struct offer_hashes *h = &asked->offers[i];
         wire_write_fixed(b, bytes_of(h->psk_id, sizeof h->psk_id));
         wire_write_fixed(b, bytes_of(h->psk, sizeof h->psk));
         wire_write_fixed(b, bytes_of(h->hash, sizeof h->hash));
@@ -30,8 +30,8 @@ static void read_offers(struct wire_reader *r, struct asked *asked)
 {
     struct wire_reader in = wire_read_nested(r);
     while (wire_reader_more(&in)) {
-        struct connection_offer_hashes *h = &asked->offers[asked->count];
-        struct bytes all = wire_read_fixed(&in, sizeof *h);
+        struct bytes all = wire_read_fixed(&in, sizeof *asked->offers);
+        struct offer_hashes *h = &asked->offers[asked->count];
         if (asked->count == ASKED_OFFERS_MAX || all.len != sizeof *h) {
             wire_reader_fail(&in, ERR_WIRE_LIMIT);
             break;
@@ -103,7 +103,7 @@ static struct err psk_name(struct bytes psk_id, struct buf *ret_name)
     return buf_check(ret_name);
 }
 
-struct err offer_psk_put(struct db_txn *t, const struct connection_offer_hashes *hashes)
+struct err offer_psk_put(struct db_txn *t, const struct offer_hashes *hashes)
 {
     struct buf name = BUF_INIT;
     struct err err = psk_name(bytes_of(hashes->psk_id, sizeof hashes->psk_id), &name);
@@ -113,7 +113,7 @@ struct err offer_psk_put(struct db_txn *t, const struct connection_offer_hashes 
     return err;
 }
 
-struct err offer_psk_drop(struct db_txn *t, const struct connection_offer_hashes *hashes)
+struct err offer_psk_drop(struct db_txn *t, const struct offer_hashes *hashes)
 {
     struct buf name = BUF_INIT;
     struct err err = psk_name(bytes_of(hashes->psk_id, sizeof hashes->psk_id), &name);
@@ -127,7 +127,7 @@ struct err contact_psk(struct core *c, struct db_txn *t, struct bytes psk_id, st
 {
     struct buf name = BUF_INIT;
     (void)c;
-    if (psk_id.len != CONNECTION_OFFER_HASH_BYTES)
+    if (psk_id.len != OFFER_HASH_BYTES)
         return ERR(MLS_PSK_UNKNOWN);
     struct err err = psk_name(psk_id, &name);
     if (err_is_ok(err))

@@ -5,8 +5,9 @@
  *     extension type WELCOME_KEYS_EXTENSION_TYPE (RFC 9420 17.3, private use):
  *         struct {
  *             uint8 version = 1;
- *             opaque state_key[32];       before this commit: where it removes somebody, the new
- *                                         one follows, sealed to the joiner's leaf (fan_out.h)
+ *             opaque state_key[32];       before this commit. GetWelcomeInfo goes by it; where
+ *                                         the commit removes somebody, too, the new one follows,
+ *                                         sealed to the joiner's leaf (fan_out.h)
  *             opaque identity_key[32];    the group identity key
  *         }
  */

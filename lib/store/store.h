@@ -128,9 +128,12 @@ CHECKED struct err store_submit(struct store *store, struct inbox *inbox,
 /* The same for a read, on a snapshot that holds everything committed before it began. */
 CHECKED struct err store_read(struct store *store, struct inbox *inbox,
                               const struct store_work *work);
-/* Submits a write or a read and waits: tests, tools, start-up. Not on a thread of the store. */
+/* Submits a write or a read and waits: tests, tools, start-up. Not on a thread of the store. A
+ * write counts as one that frees; store_call_growing() is refused when the disk is low (S2). */
 CHECKED struct err store_call(struct store *store, struct err (*run)(struct store_txn *, void *),
                               void *arg);
+CHECKED struct err store_call_growing(struct store *store,
+                                      struct err (*run)(struct store_txn *, void *), void *arg);
 CHECKED struct err store_call_read(struct store *store,
                                    struct err (*run)(struct store_txn *, void *), void *arg);
 

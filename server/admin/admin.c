@@ -67,20 +67,22 @@ static enum hearth_code get_status(struct hearth_call *call, const Hearth__V1__G
     return HEARTH_OK;
 }
 
+static void add_text(void *to, const char *text)
+{
+    struct admin_list *l = to;
+    admin_list_add(l, hearth_call_printf(l->call, "%s", text));
+}
+
 static enum hearth_code invite(struct hearth_call *call, const Hearth__V1__InviteRequest *in,
                                Hearth__V1__InviteResponse *out, void *self)
 {
     struct admin *admin = self;
+    struct admin_list texts = {.call = call};
     if (admin->verbs.invite == NULL)
         return HEARTH_UNIMPLEMENTED;
-    struct admin_list texts = {.call = call};
-    for (uint32_t i = 0; i < in->count; i++) {
-        char text[ADMIN_INVITATION_BYTES];
-        struct err err = admin->verbs.invite(admin->verbs.self, in->days, text);
-        if (err.code != ERR_NONE)
-            return admin_fail(call, err);
-        admin_list_add(&texts, hearth_call_printf(call, "%s", text));
-    }
+    struct err err = admin->verbs.invite(admin->verbs.self, in->count, in->days, add_text, &texts);
+    if (err.code != ERR_NONE)
+        return admin_fail(call, err);
     out->invitations = (char **)(void *)texts.at;
     out->n_invitations = texts.count;
     return HEARTH_OK;
@@ -204,7 +206,11 @@ struct err admin_open(const struct front_env *env, const char *path,
     *admin = (struct admin){.env = env, .verbs = *verbs};
     const struct hearth_interceptor check = {.on_headers = check_operator};
     const struct hearth_server_options options = {
-        .threads = 1, .interceptors = &check, .interceptor_count = 1};
+        .threads = 1,
+        .interceptors = &check,
+        .interceptor_count = 1,
+        /* scripts make a connection for each verb, and nobody but the operator can make any */
+        .limits = {.accepts_per_s = 1000, .accepts_burst = 1000}};
     admin->server = hearth_server_new(&options);
     if (admin->server == NULL || !hearth_server_add_admin(admin->server, &service, admin) ||
         !hearth_server_listen(admin->server, address, NULL) ||

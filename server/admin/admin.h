@@ -10,7 +10,7 @@
 
 #include "server/front/front.h"
 
-enum { ADMIN_WHY_BYTES = 512, ADMIN_INVITATION_BYTES = 320, ADMIN_MODE_BYTES = 16 };
+enum { ADMIN_WHY_BYTES = 512, ADMIN_MODE_BYTES = 16 };
 
 /* What may be known of a user. */
 struct admin_user {
@@ -29,8 +29,9 @@ struct admin_verbs {
     bool (*draining)(void *self);
     /* Calls say for every number worth showing. */
     void (*metrics)(void *self, void (*say)(void *to, const char *name, uint64_t value), void *to);
-    /* Writes an invitation as text to be handed on. */
-    struct err (*invite)(void *self, unsigned days, char ret_text[ADMIN_INVITATION_BYTES]);
+    /* Makes so many invitations, or none; calls say for each, as text to be handed on. */
+    struct err (*invite)(void *self, unsigned count, unsigned days,
+                         void (*say)(void *to, const char *text), void *to);
     /* Reads configuration and certificates again. Calls say for settings that changed, restart
      * tells those that wait for one. On error the old configuration stays and ret_why says why. */
     struct err (*reload)(void *self, void (*say)(void *to, bool restart, const char *name),

@@ -80,7 +80,8 @@ CHECKED struct err auth_rotate(struct auth *auth);
 /* ---- for the operator */
 
 /* Draws count invitations that are good for so many days [0: INVITATION_DAYS]; appends count times
- * AUTH_INVITATION_BYTES. ERR_ARGUMENT over AUTH_INVITATIONS_MOST. Waits. */
+ * AUTH_INVITATION_BYTES. All of them or none: ERR_ARGUMENT over AUTH_INVITATIONS_MOST, and
+ * ERR_STORE_LOW_DISK, ERR_STORE_FULL (S2). Waits. */
 CHECKED struct err auth_invite(struct auth *auth, uint32_t count, uint32_t days, struct buf *b);
 
 struct auth_counts {

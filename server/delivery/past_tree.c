@@ -158,13 +158,12 @@ static struct err try_lock(struct store_txn *txn, const uint8_t id[ROW_ID_BYTES]
     TRY(load_row(txn, PAST_JOIN_LOCK, id, &s, &found));
     if (!found)
         return ERR(DELIVERY_STATE); /* not even the last, see past_tree_ready() */
-    struct bytes lock = stmt_blob(s, 0);
+    bool locked = !stmt_is_null(s, 0);
+    struct bytes lock = locked ? stmt_blob(s, 0) : bytes_of(no_lock, sizeof no_lock);
     bool ours = bytes_equal(stmt_blob(s, 1), bytes_of(id, ROW_ID_BYTES));
     TRY(stmt_row_check(s));
-    if (lock.len == 0 && ours)
+    if (ours && !locked)
         return ERR_OK;
-    if (lock.len == 0)
-        lock = bytes_of(no_lock, sizeof no_lock);
     TRY(group_lock_open("past-lock", group_id, state_key, epoch, lock));
     return ours ? ERR_OK : ERR(NOT_FOUND);
 }

@@ -59,7 +59,8 @@ static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
     [PAST_TREE_LOAD] = {"past_tree_load", "SELECT sealed FROM past_trees WHERE id = $1"},
     [PAST_TREE_KEEP] = {"past_tree_keep",
                         "INSERT INTO past_trees (id, expires_day, sealed) VALUES ($1, $2, $3)"
-                        " ON CONFLICT (id) DO NOTHING"},
+                        " ON CONFLICT (id) DO UPDATE SET expires_day = excluded.expires_day,"
+                        " sealed = excluded.sealed"},
     [PAST_TREE_EXPIRE] = {"past_tree_expire",
                           "DELETE FROM past_trees WHERE id IN"
                           " (SELECT id FROM past_trees WHERE expires_day < $1 LIMIT $2)"},
@@ -67,9 +68,11 @@ static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
                                           " WHERE id >= $1 ORDER BY id LIMIT 1"},
     [PAST_JOIN_LOAD] = {"past_join_load",
                         "SELECT expires_day, sealed FROM past_joins WHERE id = $1"},
-    [PAST_JOIN_KEEP] = {"past_join_keep", "INSERT INTO past_joins (id, expires_day, sealed, lock)"
-                                          " VALUES ($1, $2, $3, $4)"
-                                          " ON CONFLICT (id) DO NOTHING"},
+    [PAST_JOIN_KEEP] = {"past_join_keep",
+                        "INSERT INTO past_joins (id, expires_day, sealed, lock)"
+                        " VALUES ($1, $2, $3, $4)"
+                        " ON CONFLICT (id) DO UPDATE SET expires_day = excluded.expires_day,"
+                        " sealed = excluded.sealed, lock = excluded.lock"},
     [PAST_JOIN_MARK] = {"past_join_mark",
                         "UPDATE past_joins SET expires_day = $1, sealed = $2 WHERE id = $3"},
     [PAST_JOIN_EXPIRE] = {"past_join_expire",

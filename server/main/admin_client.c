@@ -27,7 +27,10 @@ int admin_client_fail(const struct invocation *in, struct hearth_status *status)
         (void)command_fail("hearthd run", "no homeserver runs on %s", in->dir);
     else
         (void)command_fail(
-            NULL, "%s", status->message != NULL ? status->message : hearth_code_name(status->code));
+            status->code == HEARTH_RESOURCE_EXHAUSTED
+                ? "hearthd check, which says how much room the disk has"
+                : NULL,
+            "%s", status->message != NULL ? status->message : hearth_code_name(status->code));
     hearth_status_clear(status);
     return EXIT_FAILED;
 }

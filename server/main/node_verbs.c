@@ -9,6 +9,8 @@
 #include "server/main/backup.h"
 #include "server/main/node_inside.h"
 
+_Static_assert(AUTH_INVITATION_BYTES == (int)INVITATION_CODE_BYTES, "invitation.h");
+
 void node_log(void *self, const char *line)
 {
     (void)self;
@@ -75,33 +77,35 @@ void node_metrics(void *node, void (*say)(void *to, const char *name, uint64_t v
 
 /* ---- verbs */
 
-struct err node_invite(struct node *n, unsigned days, char *ret_text, size_t size)
+struct err node_invite(struct node *n, unsigned count, unsigned days,
+                       void (*say)(void *to, const char *text), void *to)
 {
-    struct buf code = BUF_INIT, root = BUF_INIT;
+    struct buf codes = BUF_INIT, root = BUF_INIT;
     struct invitation invitation = {.domain = ""};
-    char text[INVITATION_TEXT_MAX_BYTES];
     uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
-    struct err err = auth_invite(n->auth, 1, days, &code);
+    struct err err = keeper_credential(n->env.keeper, KEEPER_AS_ROOT, &root);
     if (err.code == ERR_NONE)
-        err = keeper_credential(n->env.keeper, KEEPER_AS_ROOT, &root);
-    if (err.code == ERR_NONE && code.len != INVITATION_CODE_BYTES)
-        err = ERR(INTERNAL);
+        err = auth_invite(n->auth, count, days, &codes);
     if (err.code == ERR_NONE) {
         credential_fingerprint(buf_view(&root), fingerprint);
         (void)snprintf(invitation.domain, sizeof invitation.domain, "%s", n->env.domain);
-        memcpy(invitation.code, code.data, INVITATION_CODE_BYTES);
         memcpy(invitation.pin, fingerprint, INVITATION_PIN_BYTES);
-        invitation_write(&invitation, text);
-        (void)snprintf(ret_text, size, "%s", text);
     }
-    buf_clear(&code);
+    for (size_t at = 0; err.code == ERR_NONE && at < codes.len; at += INVITATION_CODE_BYTES) {
+        char text[INVITATION_TEXT_MAX_BYTES];
+        memcpy(invitation.code, codes.data + at, INVITATION_CODE_BYTES);
+        invitation_write(&invitation, text);
+        say(to, text);
+    }
+    buf_clear(&codes);
     buf_clear(&root);
     return err;
 }
 
-static struct err invite(void *self, unsigned days, char ret_text[ADMIN_INVITATION_BYTES])
+static struct err invite(void *self, unsigned count, unsigned days,
+                         void (*say)(void *to, const char *text), void *to)
 {
-    return node_invite(self, days, ret_text, ADMIN_INVITATION_BYTES);
+    return node_invite(self, count, days, say, to);
 }
 
 void node_end(struct node *n, uint32_t grace_s)

@@ -561,6 +561,61 @@ def S1_a_stopped_store_ends_the_process():
 
 
 @test
+def S2_a_low_disk_invites_nobody():
+    """A typed answer, all or none, and what frees still works."""
+    with Homeserver() as h:
+        conf = os.path.join(h.folder, "hearthd.conf")
+        good = open(conf).read()
+        with open(conf, "a") as out:
+            out.write("[storage]\nfree_mib = 1048576\n")
+        h.run("admin", "reload")
+        refused = h.run("admin", "invite", "--count", "3", code=1).stderr
+        assert "disk is nearly full" in refused and "next: hearthd check" in refused, refused
+        assert "1 faults" in h.run("check", code=1).stdout
+        assert json.loads(h.run("admin", "user", "--json").stdout)["invitations"] == 1
+        with open(conf, "w") as out:
+            out.write(good)
+        h.run("admin", "reload")
+        assert len(h.run("admin", "invite", "--count", "3").stdout.split()) == 3
+
+
+def on_a_small_disk(folder):
+    """The body of the next test, where a file system of 300 MiB is mounted on the folder."""
+    tempfile.tempdir = folder
+    with Homeserver(more="[storage]\nfree_mib = 0\n") as h:  # so nothing stops it before the disk does
+        before = json.loads(h.run("admin", "user", "--json").stdout)["invitations"]
+        with open(os.path.join(folder, "filler"), "wb", buffering=0) as filler:
+            try:
+                while filler.write(bytes(4096)) == 4096:
+                    pass
+            except OSError:
+                pass
+        refused = [h.run("admin", "invite", "--count", "1000", code=None) for _ in range(40)]
+        full = [done for done in refused if done.returncode != 0]
+        assert full and all("no space left" in done.stderr and done.stdout == "" for done in full), refused[-1]
+        made = sum(len(done.stdout.split()) for done in refused)
+        assert h.process.poll() is None and "0" in h.run("status").stdout
+        os.unlink(os.path.join(folder, "filler"))
+        assert h.run("admin", "invite").stdout.startswith("a.test/")
+        after = json.loads(h.run("admin", "user", "--json").stdout)["invitations"]
+        assert after == before + made + 1, (before, made, after)
+        done = register(h, h.invite)
+        assert done.returncode in (0, 77), done.stderr
+
+
+@test
+def S2_a_full_disk_invites_nobody():
+    """The real thing: no space left, and the server goes on when there is."""
+    with tempfile.TemporaryDirectory(prefix="hearthd-disk-") as folder:
+        done = subprocess.run(["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=300m,mode=0700 none "$1" && exec "$2" "$3" "$4" '
+                               '--small-disk "$1"', "sh", folder, sys.executable, os.path.abspath(__file__), BIN],
+                              capture_output=True, text=True, timeout=120)
+        if "unshare:" in done.stderr or "mount:" in done.stderr:
+            return "mounting is not allowed here"
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@test
 def logs_name_nobody():
     with Homeserver() as h:
         done = register(h, h.invite)
@@ -576,6 +631,9 @@ def logs_name_nobody():
 
 def main():
     wanted = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else None
+    if "--small-disk" in sys.argv:
+        on_a_small_disk(sys.argv[sys.argv.index("--small-disk") + 1])
+        return
     failed = passed = skipped = 0
     for function in TESTS:
         if wanted not in (None, function.__name__):

@@ -251,18 +251,26 @@ static struct mls_group_config config(void)
     return c;
 }
 
-Hearth__V1__CreateGroupRequest *dw_found_request(struct dworld *w, struct member *m,
-                                                 const struct extensions *extensions)
+static void reserve_id(struct dworld *w)
 {
     Hearth__V1__ReserveGroupIdRequest reserve;
     hearth__v1__reserve_group_id_request__init(&reserve);
     assert_int_equal(dw_call(w, "ReserveGroupId", NULL, &reserve.base), HEARTH_OK);
     const Hearth__V1__ReserveGroupIdResponse *reserved = (void *)w->out;
-    Hearth__V1__CreateGroupRequest *in = room(w, sizeof *in);
-    hearth__v1__create_group_request__init(in);
     buf_clear(&w->group_id);
     buf_append(&w->group_id, reserved->group_id.data, reserved->group_id.len);
-    in->reservation = dw_bytes(w, bytes_of(reserved->reservation.data, reserved->reservation.len));
+    size_t len = reserved->reservation.len;
+    w->reservation = bytes_of(arena_copy(&w->arena, reserved->reservation.data, len), len);
+}
+
+Hearth__V1__CreateGroupRequest *dw_found_request(struct dworld *w, struct member *m,
+                                                 const struct extensions *extensions)
+{
+    Hearth__V1__CreateGroupRequest *in = room(w, sizeof *in);
+    hearth__v1__create_group_request__init(in);
+    if (!w->same_id)
+        reserve_id(w);
+    in->reservation = dw_bytes(w, w->reservation);
     assert_ok(rng_fill(&w->rng, m->state_key, sizeof m->state_key));
     struct mls_group_config c = config();
     group_free(m->group);

@@ -204,6 +204,8 @@ void dw_end(struct dworld *w)
 void dw_restart(struct dworld *w)
 {
     stop_services(w);
+    if (w->between != NULL)
+        w->between(w);
     start_services(w);
 }
 

@@ -89,6 +89,10 @@ struct dworld {
     struct member members[DW_MEMBERS];
     unsigned member_count;
     unsigned wakes;
+    bool same_id; /* the next group is founded under the id and reservation of the last */
+    struct bytes reservation;
+    /* dw_restart: while nobody has the files open */
+    void (*between)(struct dworld *w);
     /* of the last call */
     enum hearth_code code;
     char message[200];

@@ -80,6 +80,38 @@ static void rfc_numbers(void **state)
     arena_clear(&arena);
 }
 
+/* Hands out one scalar, as 64 bytes that reduce to it. */
+static struct err one_scalar(void *self, uint8_t *out, size_t len)
+{
+    memset(out, 0, len);
+    memcpy(out, self, 32);
+    return ERR_OK;
+}
+
+/* RFC 9497 A.1.2, test vector 3: the proof for a batch of two. */
+static void rfc_proof(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 65536);
+    struct voprf_key key;
+    uint8_t seed[32], evaluated[64], proof[64], scalar[32];
+    memset(seed, 0xa3, sizeof seed);
+    assert_ok(voprf_key_derive(seed, bytes_str("test key"), &key));
+    struct bytes blinded =
+        test_hex(&arena, "863f330cc1a1259ed5a5998a23acfd37fb4351a793a5b3c090b642ddc439b945"
+                         "90a0145ea9da29254c3a56be4fe185465ebb3bf2a1801f7124bbbadac751e654");
+    struct bytes nonce =
+        test_hex(&arena, "419c4f4f5052c53c45f3da494d2b67b220d02118e0857cdbcf037f9ea84bbe0c");
+    memcpy(scalar, nonce.data, 32);
+    const struct rng rng = {one_scalar, scalar};
+    assert_ok(voprf_evaluate(&key, &rng, blinded.data, 2, evaluated, proof));
+    test_assert_hex(bytes_of(proof, 64),
+                    "cc203910175d786927eeb44ea847328047892ddf8590e723c37205cb74600b0a"
+                    "5ab5337c8eb4ceae0494c2cf89529dcf94572ed267473d567aeed6ab873dee08");
+    arena_clear(&arena);
+}
+
 /* What the client ends up with is what the server computes alone, for all sizes of batch. */
 static void batches(void **state)
 {
@@ -334,11 +366,11 @@ static void identity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rfc_numbers), cmocka_unit_test(batches),
-        cmocka_unit_test(proof_binds), cmocka_unit_test(proof_scalars),
-        cmocka_unit_test(elements),    cmocka_unit_test(private_keys),
-        cmocka_unit_test(limits),      cmocka_unit_test(randomness),
-        cmocka_unit_test(identity),
+        cmocka_unit_test(rfc_numbers),   cmocka_unit_test(rfc_proof),
+        cmocka_unit_test(batches),       cmocka_unit_test(proof_binds),
+        cmocka_unit_test(proof_scalars), cmocka_unit_test(elements),
+        cmocka_unit_test(private_keys),  cmocka_unit_test(limits),
+        cmocka_unit_test(randomness),    cmocka_unit_test(identity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

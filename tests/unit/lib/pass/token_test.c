@@ -198,6 +198,7 @@ static void authorization(void **state)
         "PrivateToken a=\"Zm8=\"",
         "PrivateToken =Zm8=",
         "PrivateTokentoken=Zm8=",
+        "PrivateToken,token=Zm8=",
         "PrivateToken; token=Zm8=",
         "Bearer token=\"Zm8=\"",
         "PrivateToken token=\"Zm8=\" x",
