@@ -50,7 +50,7 @@ target_link_libraries(generated_hearth PUBLIC net)
 
 # The server (docs/server.md). Never mls_member: it can't hold a group secret.
 hearth_module(server_confine server/confine USES base)
-hearth_module(server_keeper server/keeper USES base wire crypto seal server_confine)
+hearth_module(server_keeper server/keeper USES base wire crypto pass seal server_confine)
 hearth_module(server_front server/front
   USES base wire crypto seal store rpc pb generated_messages generated_hearth server_keeper)
 hearth_module(server_info server/info
@@ -87,3 +87,4 @@ hearth_module(client_db client/db USES base wire crypto seal store)
 hearth_module(client_api client/api USES base wire crypto seal rpc net pb generated_hearth)
 hearth_module(client_core client/core
   USES base wire crypto seal mls_codec mls_public mls_member rpc net pb generated_hearth client_db client_api LIBS lib::jansson)
+hearth_module(client_cli client/cli USES client_core LIBS lib::jansson lib::edit lib::qrencode)

@@ -71,7 +71,7 @@ bool server_start(struct demo_server *server)
 {
     const char *words[] = {server->place->hearthd, "--dir", server->folder, "run", NULL};
     server->pid = demo_start(words, server->log);
-    return server->pid > 0 && demo_wait_for(server->log, "ready", 10) && demo_alive(server->pid);
+    return server->pid > 0 && demo_wait_for(server->log, "serving ", 10) && demo_alive(server->pid);
 }
 
 void server_end(struct demo_server *server, int signal)

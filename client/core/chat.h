@@ -86,8 +86,9 @@ struct leaf_profile chat_leaf_profile(struct bytes leaf_credential);
 struct open_chat {
     struct chat chat;
     struct mls_group *group;
-    struct mls_client client; /* signs as our leaf; the time is now */
-    struct roster *roster;    /* never NULL */
+    struct mls_client client;     /* signs as our leaf; the time is now */
+    struct roster *roster;        /* never NULL */
+    bool replaying, replay_again; /* held.c */
 };
 CHECKED struct err chat_open(struct core *c, struct db_txn *t, const struct hearth_id *id,
                              struct open_chat **ret_chat);
@@ -96,7 +97,7 @@ CHECKED struct err chat_by_tag(struct core *c, struct db_txn *t, const uint8_t t
 CHECKED struct err chat_by_group_id(struct core *c, struct db_txn *t, struct bytes group_id,
                                     struct hearth_id *ret_id);
 /* Takes chat and group over (both are emptied; *group may be NULL); roster starts empty.
- * ERR_EXISTS for an id that is there. */
+ * ERR_WRONG_STATE for an id that is there. */
 CHECKED struct err chat_add(struct core *c, struct db_txn *t, struct chat *chat,
                             struct mls_group **group);
 /* Another group in the place of the one the chat has (resync), or none: NULL. Takes it over. */

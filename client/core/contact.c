@@ -190,8 +190,8 @@ struct err contact_event(struct core *c, struct db_txn *t, enum hearth_event_kin
                          const struct contact *contact, const char *text)
 {
     return event_tell(c, t,
-                     &(struct hearth_event){.kind = kind,
-                                            .chat = contact->chat,
-                                            .contact = contact->id,
-                                            .text = text != NULL ? text : ""});
+                      &(struct hearth_event){.kind = kind,
+                                             .chat = contact->chat,
+                                             .contact = contact->id,
+                                             .text = text != NULL ? text : ""});
 }

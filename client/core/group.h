@@ -78,9 +78,13 @@ CHECKED struct err group_profile_key_begin(struct core *c, struct db_txn *t,
 /* Are we one, by the group's context? False without a group. */
 bool group_we_are_admin(const struct open_chat *chat);
 bool group_is_admin(const struct open_chat *chat, const uint8_t user_pseudonym[PSEUDONYM_BYTES]);
-/* The name in the group's data, which may be sealed under an identity key that we have not: then
- * false. */
-bool group_read_name(const struct open_chat *chat, char ret_name[CHAT_NAME_MAX_BYTES + 1]);
+/* Name and kind in the group's data, which may be sealed under an identity key that we have not:
+ * then false. */
+bool group_read_data(const struct open_chat *chat, char ret_name[CHAT_NAME_MAX_BYTES + 1],
+                     int *ret_kind);
+/* A member's name for a line in the chat: his handle, else the profile's name, else "somebody". */
+CHECKED struct err group_member_name(struct core *c, struct db_txn *t, const struct open_chat *chat,
+                                     uint32_t leaf, char ret_name[80]);
 /* It is over for us: state, event and note (text may be NULL), its tasks end. Saves. */
 CHECKED struct err group_over(struct core *c, struct db_txn *t, struct open_chat *chat,
                               const char *text);
@@ -150,16 +154,17 @@ enum group_answer {
 /* ret_epoch: of a WrongEpoch detail, else 0. */
 enum group_answer group_answer_of(const struct task_answer *answer, uint64_t *ret_epoch);
 /* After a STALE answer: has the task wait until what was queued has come. tries: how often in a
- * row; from GROUP_STALE_MAX on it returns false, and the task is not to go on. */
+ * row; at GROUP_STALE_MAX the caller gives up instead. */
 enum { GROUP_STALE_MAX = 12 };
 CHECKED struct err group_catch_up(struct core *c, struct task *task, uint32_t tries,
                                   enum task_next *ret_next);
 
 /* ---- roster from a tree's records, in the order of its leaves (GetWelcomeInfo,
  * GetExternalCommitInfo): ERR_WIRE_VALUE when there are more or fewer than leaves, or one is
- * malformed. except: a leaf without record (our own), UINT32_MAX: none. */
+ * malformed. The group may be an external commit ahead of them: own is the leaf that it brought,
+ * former the one that it removed; UINT32_MAX: none. */
 CHECKED struct err group_records(struct core *c, struct db_txn *t, struct open_chat *chat,
                                  Hearth__V1__PublicLeafRecord *const *records, size_t count,
-                                 uint32_t except);
+                                 uint32_t own, uint32_t former);
 
 #endif

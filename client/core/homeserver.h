@@ -10,17 +10,17 @@ struct homeserver {
                                                   invitation */
     size_t pin_len;  /* 0: none yet; trust at first use */
     struct buf root;
-    struct buf signings; /* AsSigningCredentials, each opaque<V>: current and previous ones */
+    struct buf signings;    /* AsSigningCredentials, each opaque<V>: current and previous ones */
     struct buf revocations; /* fingerprints one after the other, sorted */
     uint64_t revocations_number;
     struct public_key queue_key;  /* seals queue references */
     struct public_key sender_key; /* MLS external sender, Ed25519 */
-    uint64_t fetched_ms; /* 0: never */
-    uint64_t failed_ms;  /* what it sent last did not verify; 0: it did */
+    uint64_t fetched_ms;          /* 0: never */
+    uint64_t failed_ms;           /* what it sent last did not verify; 0: it did */
 };
 void homeserver_clear(struct homeserver *h);
-/* ERR_NOT_FOUND: not fetched yet; homeserver_want then. ERR_CREDENTIAL: what was fetched less than a
- * minute ago did not verify, and there is nothing from before. */
+/* ERR_NOT_FOUND: not fetched yet; homeserver_want then. ERR_CREDENTIAL: what was fetched less than
+ * a minute ago did not verify, and there is nothing from before. */
 CHECKED struct err homeserver_get(struct core *c, struct db_txn *t, const char *domain,
                                   struct homeserver *ret);
 /* Leaves a task that fetches and verifies, unless there is one; older than a day is fetched anew,

@@ -18,8 +18,8 @@ enum { KEYS_MOST = 64, SIGNINGS_MOST = 16 };
 void homeserver_lane(const char *domain, uint8_t ret_lane[16])
 {
     struct digest d;
-    hash_list(&hash_sha256,
-              BYTES_LIST(bytes_str("Hearth 1 homeserver lane"), bytes_str(domain)), &d);
+    hash_list(&hash_sha256, BYTES_LIST(bytes_str("Hearth 1 homeserver lane"), bytes_str(domain)),
+              &d);
     memcpy(ret_lane, d.data, 16);
 }
 
@@ -36,8 +36,7 @@ static struct err take_root(struct taking *k, struct bytes bytes)
 {
     uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
     TRY(credential_parse(bytes, &k->root));
-    if (k->root.kind != CREDENTIAL_AS_ROOT ||
-        !bytes_equal(k->root.subject, bytes_str(k->domain)))
+    if (k->root.kind != CREDENTIAL_AS_ROOT || !bytes_equal(k->root.subject, bytes_str(k->domain)))
         return ERR(CREDENTIAL);
     TRY(credential_verify(&k->root, NULL));
     credential_fingerprint(bytes, fingerprint);

@@ -136,14 +136,23 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     *ret_next = TASK_NEXT_CALL;
     call_on(c, call, task->state == REGISTER_QUEUE ? "queue" : "account");
     switch ((enum register_state)task->state) {
-    case REGISTER_KEYS: return ask_keys(call);
-    case REGISTER_CHALLENGE: return ask_challenge(c, call);
-    case REGISTER_SOLVE: *ret_next = TASK_NEXT_STREAM; return ERR_OK;
-    case REGISTER_USER: return ask_user(c, task, call);
-    case REGISTER_QUEUE: return ask_queue(c, task, call);
-    case REGISTER_PACKAGES: return leave_tasks(c, t, task, ret_next);
-    case REGISTER_WAIT: return wait_for_tasks(c, t, task, ret_next);
-    default: return ERR(INTERNAL);
+    case REGISTER_KEYS:
+        return ask_keys(call);
+    case REGISTER_CHALLENGE:
+        return ask_challenge(c, call);
+    case REGISTER_SOLVE:
+        *ret_next = TASK_NEXT_STREAM;
+        return ERR_OK;
+    case REGISTER_USER:
+        return ask_user(c, task, call);
+    case REGISTER_QUEUE:
+        return ask_queue(c, task, call);
+    case REGISTER_PACKAGES:
+        return leave_tasks(c, t, task, ret_next);
+    case REGISTER_WAIT:
+        return wait_for_tasks(c, t, task, ret_next);
+    default:
+        return ERR(INTERNAL);
     }
 }
 
@@ -233,8 +242,8 @@ static struct err refused(struct core *c, struct task *task, const struct hearth
     *ret_next = TASK_NEXT_FAILED;
     core_error_of_status(status, &error);
     task_fail(c, task, &error);
-    if (task->state != REGISTER_USER || body.invited ||
-        status->code != HEARTH_PERMISSION_DENIED || ++body.rounds >= REGISTER_ROUNDS)
+    if (task->state != REGISTER_USER || body.invited || status->code != HEARTH_PERMISSION_DENIED ||
+        ++body.rounds >= REGISTER_ROUNDS)
         return ERR_OK;
     *ret_next = TASK_NEXT_AGAIN;
     task->state = REGISTER_CHALLENGE;
@@ -248,14 +257,20 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
         return refused(c, task, answer->status, ret_next);
     *ret_next = TASK_NEXT_AGAIN;
     switch ((enum register_state)task->state) {
-    case REGISTER_KEYS: return take_keys(c, t, task, answer->out);
-    case REGISTER_CHALLENGE: return take_challenge(c, task, answer->out, ret_next);
-    case REGISTER_SOLVE: return take_solution(task, answer->out);
-    case REGISTER_USER: return take_user(c, t, task, answer->out);
-    case REGISTER_QUEUE: return take_queue(c, t, task, answer->out);
+    case REGISTER_KEYS:
+        return take_keys(c, t, task, answer->out);
+    case REGISTER_CHALLENGE:
+        return take_challenge(c, task, answer->out, ret_next);
+    case REGISTER_SOLVE:
+        return take_solution(task, answer->out);
+    case REGISTER_USER:
+        return take_user(c, t, task, answer->out);
+    case REGISTER_QUEUE:
+        return take_queue(c, t, task, answer->out);
     case REGISTER_PACKAGES:
     case REGISTER_WAIT:
-    default: return ERR(INTERNAL);
+    default:
+        return ERR(INTERNAL);
     }
 }
 

@@ -11,8 +11,8 @@ struct register_wish {
 };
 /* ERR_ARGUMENT, ERR_DOMAIN: what can't be right; ERR_WRONG_STATE: registered, or about to be;
  * ERR_CREDENTIAL: another root is pinned for this domain. */
-CHECKED struct err register_begin(struct core *c, struct db_txn *t, const struct register_wish *wish,
-                                  uint64_t *ret_task);
+CHECKED struct err register_begin(struct core *c, struct db_txn *t,
+                                  const struct register_wish *wish, uint64_t *ret_task);
 
 /* What a linked device needs as well (enrol.c): fresh keys of this device's queue client. */
 CHECKED struct err account_queue_keys(struct core *c, struct account *a);

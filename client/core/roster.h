@@ -21,6 +21,7 @@ struct roster_leaf {
     uint32_t leaf;
     enum roster_state state;
     uint8_t user_pseudonym[16], pseudonym[16];
+    uint8_t leaf_hash[32]; /* of signature key and credential: of which leaf this speaks */
     uint8_t client_id[CLIENT_ID_MAX_BYTES]; /* of the ClientCredential; empty while not opened */
     size_t client_id_len;
     struct hearth_id contact; /* whose client it is; zeros: none of ours, or not known */
@@ -37,9 +38,11 @@ struct roster {
 /* From what came with a commit, a Welcome or a LEAF_NEWS. accepted_s: when. */
 CHECKED struct err roster_news(struct core *c, struct db_txn *t, struct open_chat *chat,
                                const struct leaf_news *news, uint64_t accepted_s);
-/* Drops leaves that are blank in the group now. */
+/* After a commit and its news: drops leaves that are blank in the group now; one that is another
+ * than the row speaks of, or has no row, is unverified. */
 CHECKED struct err roster_prune(struct core *c, struct db_txn *t, struct open_chat *chat);
-/* Tries PENDING and UNVERIFIED ones again: keys of a domain, a KeySet or an identity key came. */
+/* Tries PENDING and UNVERIFIED ones again, and holds the others against their KeySets: keys of a
+ * domain, a KeySet, a contact or an identity key came. */
 CHECKED struct err roster_retry(struct core *c, struct db_txn *t, struct open_chat *chat);
 /* A leaf that does not speak the truth about whom it replaces, say. Event. */
 CHECKED struct err roster_refuse(struct core *c, struct db_txn *t, struct open_chat *chat,

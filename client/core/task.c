@@ -188,7 +188,8 @@ struct err task_end_event(struct core *c, struct db_txn *t, const struct task *t
                           const struct hearth_error *error)
 {
     const struct task_steps *steps = task_steps_of(c->tasks, (uint32_t)task->kind);
-    if (ops_wait_for(c, task->number) || steps == NULL || steps->background)
+    if (ops_wait_for(c, task->number) || steps == NULL || steps->background ||
+        (steps->quiet != NULL && steps->quiet(task)))
         return ERR_OK;
     char text[512];
     (void)snprintf(text, sizeof text, "%s%s%s", task_name((uint32_t)task->kind),

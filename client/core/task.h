@@ -86,7 +86,8 @@ struct task_steps {
      */
     struct err (*failed)(struct core *c, struct db_txn *t, struct task *task,
                          const struct hearth_error *error);
-    bool background; /* nobody asked for it: its end is no event */
+    bool background;                        /* nobody asked for it: its end is no event */
+    bool (*quiet)(const struct task *task); /* the same for some of the kind; may be NULL */
 };
 #define TASK(number, name) extern const struct task_steps task_steps_##name;
 #include "client/core/task.def"

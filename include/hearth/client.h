@@ -17,8 +17,9 @@
  *
  * Option structs begin with their size, which tells the library which fields the caller knows; the
  * rest counts as zero, and zero is always the default. Texts are UTF-8 and end with NUL; what a
- * listing hands out lives until its callback returns. Times are milliseconds since 1970 where the
- * name says _ms, seconds where it says _s.
+ * listing hands out lives until its callback
+ * returns, and inside that callback nothing else of the account may be called. Times are
+ * milliseconds since 1970 where the name says _ms, seconds where it says _s.
  */
 #ifndef HEARTH_CLIENT_H
 #define HEARTH_CLIENT_H

@@ -29,6 +29,7 @@ enum frame_verb {
     FRAME_STORAGE_KEY = 7,   /* uint8 purpose -> opaque key[32] */
     FRAME_EXTERNAL_KEYS = 8, /* -> struct { uint16 scheme; uint8 present; opaque key<V>; }... */
     FRAME_SIGN_EXTERNAL = 9, /* key<V>, label<V>, content<V> -> signature<V> */
+    FRAME_TOKEN_KEY = 10,    /* uint8 class, uint32 period, uint8 private -> opaque key[32] */
 };
 
 /* Waits as long as the socket does. ERR_KEEPER_GONE when the other end is gone, is too slow or says

@@ -129,6 +129,22 @@ static struct err answer_storage_key(struct keeper *keeper, struct wire_reader *
     return ERR_OK;
 }
 
+static struct err answer_token_key(struct keeper *keeper, struct wire_reader *r, struct buf *reply)
+{
+    uint8_t key[KEEPER_KEY_BYTES];
+    uint8_t class = wire_read_u8(r);
+    uint32_t period = wire_read_u32(r);
+    bool private_half = wire_read_present(r);
+    TRY(wire_reader_end(r));
+    struct err err = private_half ? keeper_token_key(keeper, class, period, key)
+                                  : keeper_token_public(keeper, class, period, key);
+    write_reply(reply, err);
+    if (err_is_ok(err))
+        wire_write_fixed(reply, bytes_of(key, sizeof key));
+    bytes_wipe(key, sizeof key);
+    return ERR_OK;
+}
+
 struct err frame_answer(struct keeper *keeper, struct bytes request, struct buf *reply)
 {
     struct wire_reader r = wire_reader_of(request);
@@ -153,6 +169,8 @@ struct err frame_answer(struct keeper *keeper, struct bytes request, struct buf 
         return answer_external_keys(keeper, &r, reply);
     case FRAME_SIGN_EXTERNAL:
         return answer_sign_external(keeper, &r, reply);
+    case FRAME_TOKEN_KEY:
+        return answer_token_key(keeper, &r, reply);
     }
     return ERR(WIRE_VALUE);
 }

@@ -23,6 +23,8 @@ struct keeper_ops {
     struct err (*open_refs)(struct keeper *keeper, const struct bytes *sealed, size_t count,
                             struct queue_ref *ret_refs, struct err *ret_results);
     struct err (*storage_key)(struct keeper *keeper, enum keeper_purpose purpose, uint8_t *ret_key);
+    struct err (*token_key)(struct keeper *keeper, uint8_t class, uint32_t period,
+                            bool private_half, uint8_t *ret_key);
     void (*close)(struct keeper *keeper);
 };
 

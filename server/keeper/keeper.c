@@ -1,6 +1,7 @@
 /* The door: arguments are checked here, once for both forms. */
 #include "server/keeper/keeper.h"
 
+#include "pass/token.h"
 #include "server/keeper/inside.h"
 
 static bool is_too_large(struct bytes label, struct bytes content)
@@ -97,6 +98,26 @@ struct err keeper_storage_key(struct keeper *keeper, enum keeper_purpose purpose
     if ((unsigned)purpose >= KEEPER_PURPOSES)
         return ERR(ARGUMENT);
     return keeper->ops->storage_key(keeper, purpose, ret_key);
+}
+
+static struct err token_key(struct keeper *keeper, uint8_t class, uint32_t period,
+                            bool private_half, uint8_t *ret_key)
+{
+    if (class == 0 || class >= PASS_CLASS_END)
+        return ERR(ARGUMENT);
+    return keeper->ops->token_key(keeper, class, period, private_half, ret_key);
+}
+
+struct err keeper_token_key(struct keeper *keeper, uint8_t class, uint32_t period,
+                            uint8_t ret_private[KEEPER_KEY_BYTES])
+{
+    return token_key(keeper, class, period, true, ret_private);
+}
+
+struct err keeper_token_public(struct keeper *keeper, uint8_t class, uint32_t period,
+                               uint8_t ret_public[KEEPER_KEY_BYTES])
+{
+    return token_key(keeper, class, period, false, ret_public);
 }
 
 void keeper_close(struct keeper *keeper)

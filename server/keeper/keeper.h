@@ -46,6 +46,7 @@ enum keeper_purpose {
     KEEPER_ONCE_QUEUE = 11,
     KEEPER_ONCE_DELIVERY = 12,
     KEEPER_LIMITS = 13,
+    KEEPER_TOKENS = 14, /* tags of spent tokens, ids of requests for tokens */
     KEEPER_PURPOSES
 };
 enum { KEEPER_KEY_BYTES = 32 };
@@ -132,5 +133,21 @@ CHECKED struct err keeper_open_refs(struct keeper *keeper, const struct bytes *s
 /* A storage key: HKDF of the master. Wipe the copy. */
 CHECKED struct err keeper_storage_key(struct keeper *keeper, enum keeper_purpose purpose,
                                       uint8_t ret_key[KEEPER_KEY_BYTES]);
+
+/* ---- token keys (pass/key_schedule.h): one for each class and day. Their master never leaves and
+ * moves on each day, in the file too. A day's private keys are given out like storage keys: they
+ * are good for three days and for nothing but tokens, and 20 ms of arithmetic a batch have no place
+ * in a process that others wait for. */
+
+enum {
+    KEEPER_TOKEN_DAYS = 3,         /* yesterday, today and tomorrow by the keeper's clock */
+    KEEPER_TOKEN_PUBLIC_DAYS = 12, /* public keys further ahead, from yesterday on */
+};
+/* ERR_PASS_KEY: another day, or its master is gone (the clock was set back). ERR_ARGUMENT: class.
+ * Half a millisecond. Wipe the copy. */
+CHECKED struct err keeper_token_key(struct keeper *keeper, uint8_t class, uint32_t period,
+                                    uint8_t ret_private[KEEPER_KEY_BYTES]);
+CHECKED struct err keeper_token_public(struct keeper *keeper, uint8_t class, uint32_t period,
+                                       uint8_t ret_public[KEEPER_KEY_BYTES]);
 
 #endif

@@ -9,7 +9,8 @@
 
 enum {
     VERSION_1 = 1, /* read, not written */
-    VERSION = 2,
+    VERSION_2 = 2, /* the same */
+    VERSION = 3,
     SEED_BYTES = 32, /* Ed25519 and X25519 private keys */
     DIGEST_BYTES = 32,
     HOUR_S = 3600,
@@ -132,6 +133,7 @@ struct err keyring_generate(struct keyring *ring, struct bytes domain, const str
         TRY(sig_key_generate(&sig_ed25519, rng, &ring->signers[i]));
     TRY(generate_queue_key(ring, rng));
     TRY(externals_generate(&ring->externals, rng));
+    TRY(pass_master_new(rng, keyring_token_day(clock), &ring->tokens));
     TRY(make_root(ring, clock));
     return make_signing(ring, clock);
 }
@@ -162,6 +164,8 @@ struct err keyring_write(const struct keyring *ring, struct buf *b)
     wire_write_vector(b, bytes_kept(&ring->root));
     wire_write_vector(b, bytes_kept(&ring->signing));
     externals_write(b, &ring->externals);
+    wire_write_u32(b, ring->tokens.period);
+    wire_write_fixed(b, bytes_of(ring->tokens.secret, sizeof ring->tokens.secret));
     TRY(buf_check(b));
     struct digest digest;
     keys_digest(bytes_of(b->data + from, b->len - from), &digest);
@@ -216,6 +220,18 @@ static struct err load_before(struct keyring *ring, uint8_t version, struct byte
     return wire_reader_end(&r);
 }
 
+static struct pass_master read_tokens(struct wire_reader *r, uint8_t version)
+{
+    struct pass_master tokens = {.period = 0};
+    if (version == VERSION_1 || version == VERSION_2)
+        return tokens;
+    tokens.period = wire_read_u32(r);
+    struct bytes secret = wire_read_fixed(r, sizeof tokens.secret);
+    if (secret.len > 0)
+        memcpy(tokens.secret, secret.data, secret.len);
+    return tokens;
+}
+
 static struct err parse_keys(struct keyring *ring, struct bytes keys)
 {
     struct wire_reader r = wire_reader_of(keys);
@@ -229,12 +245,15 @@ static struct err parse_keys(struct keyring *ring, struct bytes keys)
     struct bytes root = wire_read_vector(&r);
     struct bytes signing = wire_read_vector(&r);
     struct bytes externals = version == VERSION_1 ? bytes_of(NULL, 0) : wire_read_vector(&r);
+    struct pass_master tokens = read_tokens(&r, version);
     TRY(wire_reader_end(&r));
-    if (!bytes_equal(magic, MAGIC) || (version != VERSION && version != VERSION_1) ||
+    if (!bytes_equal(magic, MAGIC) || version < VERSION_1 || version > VERSION ||
         signers.len != (size_t)KEEPER_SIGNERS * SEED_BYTES)
         return ERR(WIRE_VALUE);
     TRY(set_domain(ring, domain));
     memcpy(ring->master, master.data, sizeof ring->master);
+    ring->tokens = tokens;
+    pass_master_clear(&tokens);
     for (size_t i = 0; i < KEEPER_SIGNERS; i++)
         TRY(sig_key_init(&sig_ed25519, bytes_of(signers.data + i * SEED_BYTES, SEED_BYTES),
                          &ring->signers[i]));
@@ -262,12 +281,36 @@ struct err keyring_parse(struct keyring *ring, struct bytes in, struct bytes dom
                                                                          : ERR(KEEPER_FILE);
 }
 
-struct err keyring_complete(struct keyring *ring, const struct rng *rng, bool *ret_changed)
+/* Yesterday: its tokens are still spent. Never 0, which says that there is no master. */
+uint32_t keyring_token_day(const struct clock *clock)
+{
+    uint64_t day = now_s(clock) / DAY_S;
+    return day > 1 ? (uint32_t)(day - 1) : 1;
+}
+
+struct err keyring_complete(struct keyring *ring, const struct clock *clock, const struct rng *rng,
+                            bool *ret_changed)
 {
     size_t count = ring->externals.count;
+    bool without_tokens = ring->tokens.period == 0;
     TRY(externals_generate(&ring->externals, rng));
-    *ret_changed = ring->externals.count > count;
+    if (without_tokens)
+        TRY(pass_master_new(rng, keyring_token_day(clock), &ring->tokens));
+    *ret_changed = ring->externals.count > count || without_tokens;
     return ERR_OK;
+}
+
+struct err keyring_advanced(const struct keyring *ring, uint32_t day, struct keyring **ret_ring)
+{
+    struct keyring *copy = NULL;
+    TRY(keyring_new(&copy));
+    *copy = *ring; /* Ed25519 keys own nothing outside, and externals are bytes */
+    struct err err = pass_master_advance(&copy->tokens, day);
+    if (err_is_ok(err))
+        *ret_ring = copy;
+    else
+        keyring_free(copy);
+    return err;
 }
 
 static struct err renew_queue_key(struct keyring *ring, uint64_t now, bool anyway,

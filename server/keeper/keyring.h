@@ -1,16 +1,18 @@
 /* All long-term keys of a homeserver, and their stored form. Internal to server/keeper.
  *
  *     struct { opaque key[32]; uint64 retired; } OldQueueKey;       seconds since 1970
- *     struct { opaque magic[8] = "hearthky"; uint8 version = 2; opaque domain<V>;
+ *     struct { opaque magic[8] = "hearthky"; uint8 version = 3; opaque domain<V>;
  *              opaque master[32];
  *              opaque signing_keys<V>;         32 bytes for each of enum keeper_signer
  *              opaque queue_key[32]; OldQueueKey queue_keys_before<V>;      newest first
  *              opaque root_credential<V>; opaque signing_credential<V>;
- *              External externals<V>; } Keys                  external.h
+ *              External externals<V>;          external.h
+ *              uint32 token_period; opaque token_master[32]; } Keys      pass/key_schedule.h
  *
- * Version 1, which is read, has in their places
+ * Version 2, which is read, has no token master; version 1, which is read, neither that nor
+ * externals, and in the place of queue_keys_before
  *              opaque queue_key_before<V>;     empty or 32
- * and no externals; keyring_complete() makes those.
+ * keyring_complete() makes what is missing.
  *
  *     struct { Keys keys; opaque digest[32]; } KeyFile
  *         digest: SHA-256("Hearth 1 KeyFile" || keys). Against damage; who can write the file can
@@ -24,6 +26,7 @@
 
 #include "base/clock.h"
 #include "crypto/sig.h"
+#include "pass/key_schedule.h"
 #include "seal/credential_chain.h"
 #include "seal/names.h"
 #include "server/keeper/external.h"
@@ -49,6 +52,7 @@ struct keyring {
     struct keyring_hpke queue, queue_before[KEEPER_QUEUE_BEFORE]; /* newest first */
     struct externals externals;
     struct keyring_bytes root, signing; /* credentials */
+    struct pass_master tokens;          /* period 0: none yet */
 };
 
 enum { KEYRING_FILE_MAX_BYTES = 8192 };
@@ -65,7 +69,8 @@ CHECKED struct err keyring_generate(struct keyring *ring, struct bytes domain,
  * that its key did not sign included. */
 CHECKED struct err keyring_parse(struct keyring *ring, struct bytes in, struct bytes domain);
 /* What an older version did not have yet. *ret_changed: it is to be written. */
-CHECKED struct err keyring_complete(struct keyring *ring, const struct rng *rng, bool *ret_changed);
+CHECKED struct err keyring_complete(struct keyring *ring, const struct clock *clock,
+                                    const struct rng *rng, bool *ret_changed);
 /* Appends; b is cleared by the caller. */
 CHECKED struct err keyring_write(const struct keyring *ring, struct buf *b);
 /* A copy with one key made anew; what: a signer other than the root, or KEEPER_ROTATE_QUEUE.
@@ -73,5 +78,10 @@ CHECKED struct err keyring_write(const struct keyring *ring, struct buf *b);
 CHECKED struct err keyring_rotated(const struct keyring *ring, unsigned what, bool anyway,
                                    const struct clock *clock, const struct rng *rng,
                                    struct keyring **ret_ring);
+/* The first day whose token keys are needed at this time. */
+uint32_t keyring_token_day(const struct clock *clock);
+/* A copy whose token master has moved on to a later day (ERR_ARGUMENT: pass_master_advance). */
+CHECKED struct err keyring_advanced(const struct keyring *ring, uint32_t day,
+                                    struct keyring **ret_ring);
 
 #endif

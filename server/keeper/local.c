@@ -197,6 +197,46 @@ static struct err local_rotate(struct keeper *keeper, unsigned what, bool anyway
     return err;
 }
 
+/* The master moves on when a day has gone by: also in the file, so that the keys of days gone can't
+ * be had from it any more. Where it can't be written the old one serves on. */
+static struct err advance_tokens(struct local *l, uint32_t day)
+{
+    struct keyring *fresh = NULL;
+    if (day <= l->ring->tokens.period)
+        return ERR_OK;
+    TRY(keyring_advanced(l->ring, day, &fresh));
+    struct err err = l->file.folder >= 0 ? write_ring(fresh, &l->file, false) : ERR_OK;
+    if (!err_is_ok(err)) {
+        keyring_free(fresh);
+        return err;
+    }
+    keyring_free(l->ring);
+    l->ring = fresh;
+    return ERR_OK;
+}
+
+static struct err local_token_key(struct keeper *keeper, uint8_t class, uint32_t period,
+                                  bool private_half, uint8_t *ret_key)
+{
+    struct pass_issuer_key key;
+    struct local *l = enter(keeper);
+    const uint32_t first = keyring_token_day(l->clock);
+    const uint32_t days = private_half ? KEEPER_TOKEN_DAYS : KEEPER_TOKEN_PUBLIC_DAYS;
+    struct err err = ERR(PASS_KEY);
+    if (period >= first && period - first < days) {
+        (void)err_is_ok(advance_tokens(l, first));
+        err = pass_master_key(&l->ring->tokens, bytes_of(l->ring->domain, l->ring->domain_len),
+                              class, period, &key);
+    }
+    leave(l);
+    if (err.code == ERR_ARGUMENT) /* the clock was set back, past a master that is gone */
+        return ERR(PASS_KEY);
+    TRY(err);
+    memcpy(ret_key, private_half ? key.voprf.private_key : key.voprf.public_key, KEEPER_KEY_BYTES);
+    pass_issuer_key_clear(&key);
+    return ERR_OK;
+}
+
 static void local_close(struct keeper *keeper);
 
 static const struct keeper_ops local_ops = {
@@ -209,6 +249,7 @@ static const struct keeper_ops local_ops = {
     .queue_key = local_queue_key,
     .open_refs = local_open_refs,
     .storage_key = local_storage_key,
+    .token_key = local_token_key,
     .close = local_close,
 };
 
@@ -242,7 +283,7 @@ static struct err load(struct local *l, const char *path, struct bytes domain)
     buf_clear(&b);
     bool changed = false;
     if (err_is_ok(err))
-        err = keyring_complete(l->ring, l->rng, &changed);
+        err = keyring_complete(l->ring, l->clock, l->rng, &changed);
     return err_is_ok(err) && changed ? write_ring(l->ring, &l->file, false) : err;
 }
 

@@ -268,6 +268,25 @@ static struct err remote_storage_key(struct keeper *keeper, enum keeper_purpose 
     return err;
 }
 
+static struct err remote_token_key(struct keeper *keeper, uint8_t class, uint32_t period,
+                                   bool private_half, uint8_t *ret_key)
+{
+    struct wire_reader r;
+    struct remote *k = enter(keeper, FRAME_TOKEN_KEY);
+    wire_write_u8(&k->request, class);
+    wire_write_u32(&k->request, period);
+    wire_write_present(&k->request, private_half);
+    struct err err = exchange(k, &r);
+    if (err_is_ok(err)) {
+        struct bytes key = wire_read_fixed(&r, KEEPER_KEY_BYTES);
+        err = finish(k, &r);
+        if (err_is_ok(err))
+            memcpy(ret_key, key.data, KEEPER_KEY_BYTES);
+    }
+    leave(k);
+    return err;
+}
+
 /* The child ends when its socket does; one that does not (it is stopped, or stuck) is killed. */
 static void end_child(const struct remote *k)
 {
@@ -310,6 +329,7 @@ static const struct keeper_ops remote_ops = {
     .queue_key = remote_queue_key,
     .open_refs = remote_open_refs,
     .storage_key = remote_storage_key,
+    .token_key = remote_token_key,
     .close = remote_close,
 };
 

@@ -2,8 +2,8 @@
  *
  *     the state     one piece: tree, epoch, key schedule, private keys, proposals, pending commit,
  *                   what past epochs keep beside their keys. Changes with handshake messages, not
- *                   with application data. About 290 bytes a member and 2 KB besides
- *                   (docs/mls.md has the table).
+ *                   with application data. About 260 bytes a member with small credentials, 800 with
+ *                   Hearth's, and 2 KB besides.
  *     the ratchets  many small pieces, named by epoch and place: the two ratchets of each leaf that
  *                   sent something in that epoch (place: its leaf index; 75 bytes, and 32 to 48
  *                   for each key kept for late messages), and the tree above the leaves that did

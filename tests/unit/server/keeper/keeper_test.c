@@ -387,7 +387,7 @@ static void write_version_1(const uint8_t queue_before[32])
     struct buf b = BUF_INIT;
     struct digest digest;
     buf_append_bytes(&b, wire_read_fixed(&r, 8));
-    assert_int_equal(wire_read_u8(&r), 2);
+    assert_int_equal(wire_read_u8(&r), 3);
     wire_write_u8(&b, 1);
     wire_write_vector(&b, wire_read_vector(&r));   /* domain */
     wire_write_fixed(&b, wire_read_fixed(&r, 32)); /* master */
@@ -398,6 +398,7 @@ static void write_version_1(const uint8_t queue_before[32])
     wire_write_vector(&b, wire_read_vector(&r)); /* root */
     wire_write_vector(&b, wire_read_vector(&r)); /* signing */
     assert_true(wire_read_vector(&r).len > 0);   /* externals */
+    (void)wire_read_fixed(&r, 4 + 32);           /* tokens */
     assert_ok(wire_reader_end(&r));
     hash_list(&hash_sha256, BYTES_LIST(bytes_str("Hearth 1 KeyFile"), buf_view(&b)), &digest);
     wire_write_fixed(&b, digest_view(&digest));

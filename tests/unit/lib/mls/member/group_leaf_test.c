@@ -241,12 +241,50 @@ static void info_of_commit(void **state)
     }
 }
 
+/* Only who has a secret may come in from outside: a member asks the commit for it. */
+static void psk_asked_for(void **state)
+{
+    (void)state;
+    struct buf now = BUF_INIT, commit = BUF_INIT;
+    world_init(&w, suite_find(1), 7, true);
+    world_grow(&w, 2);
+    struct world_client *helper = &w.clients[0];
+    const struct psk_id ids[] = {{.type = PSK_EXTERNAL, .id = bytes_str("other")},
+                                 {.type = PSK_EXTERNAL, .id = bytes_str("offer")}};
+    for (size_t count = 0; count <= 2; count++) {
+        struct world_client *c = world_client_new(&w);
+        struct mls_received received;
+        assert_ok(group_make_info(helper->group, &helper->client, with_tree, &now));
+        struct external_join join = {.group_info = buf_view(&now), .psks = ids, .psk_count = count};
+        assert_ok(
+            group_join_external(&c->client, &w.config, &join, &c->profile, &commit, &c->group));
+        assert_ok(group_process(helper->group, &helper->client, buf_view(&commit), &received));
+        const struct staged_commit *s = mls_staged_view(received.staged);
+        assert_int_equal(staged_commit_has_psk(s, bytes_str("offer")), count == 2);
+        assert_int_equal(staged_commit_has_psk(s, bytes_str("other")), count >= 1);
+        assert_false(staged_commit_has_psk(s, bytes_str("offe")));
+        mls_received_clear(&received);
+        group_free(c->group);
+        c->group = NULL;
+        buf_clear(&now);
+        buf_clear(&commit);
+    }
+    /* a resumption PSK is another kind, whatever it is called */
+    struct commit_output out;
+    struct bytes psk = world_resumption(&w, helper->group, group_epoch(helper->group));
+    assert_ok(group_commit(helper->group, &helper->client,
+                           &(struct commit_options){.proposals = &psk, .proposal_count = 1}, &out));
+    assert_false(staged_commit_has_psk(group_pending(helper->group), bytes_of(NULL, 0)));
+    commit_output_clear(&out);
+    world_clear(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(before_and_after), cmocka_unit_test(updates),
         cmocka_unit_test(outside),          cmocka_unit_test(info_of_external),
-        cmocka_unit_test(info_of_commit),
+        cmocka_unit_test(info_of_commit),   cmocka_unit_test(psk_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
