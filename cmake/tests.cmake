@@ -276,3 +276,5 @@ add_library(tlog_kit STATIC EXCLUDE_FROM_ALL ${tlog_kit_sources})
 target_include_directories(tlog_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(tlog_kit PUBLIC hearth_flags tlog)
 hearth_unit_tests(tlog lib/tlog tlog_kit)
+# The log's messages come from a second implementation, in Python.
+hearth_test(vectors_tlog_fresh COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/vectors/tlog/messages.py --check)
