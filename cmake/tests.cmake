@@ -299,3 +299,5 @@ hearth_program(pass_seeds SOURCES tests/fuzz/pass_seeds.c USES pass) # writes th
 target_include_directories(pass_seeds PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(fuzz_pass_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(fuzz_pass_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# The log's messages come from a second implementation, in Python.
+hearth_test(vectors_tlog_fresh COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/vectors/tlog/messages.py --check)
