@@ -11,6 +11,7 @@
 #include "client/core/devices.h"
 #include "client/core/group.h"
 #include "client/core/offer.h"
+#include "client/core/receive.h"
 #include "client/core/roster.h"
 #include "hearth/v1/delivery_rpc.h"
 #include "mls/codec/psk_id.h"
@@ -301,7 +302,9 @@ static struct err we_are_in(struct core *c, struct db_txn *t, struct open_chat *
     struct err err = roster_news(c, t, chat, &record.news, accepted_s);
     own_record_clear(&record);
     TRY(err);
-    return chat_save(c, t, chat);
+    TRY(receive_new_epoch(c, t, chat));
+    TRY(chat_save(c, t, chat));
+    return held_replay(c, t, chat);
 }
 
 static struct err settle_join(struct core *c, struct db_txn *t, struct task *task,
@@ -317,6 +320,10 @@ static struct err settle_join(struct core *c, struct db_txn *t, struct task *tas
         err = contact_befriend(c, t, &contact);
     if (err_is_ok(err))
         err = contact_event(c, t, HEARTH_EVENT_CHAT_JOINED, &contact, "");
+    if (err_is_ok(err))
+        err = chat_open(c, t, &contact.chat, &chat);
+    if (err_is_ok(err)) /* what came before the answer did */
+        err = held_replay(c, t, chat);
     contact_clear(&contact);
     return err;
 }
