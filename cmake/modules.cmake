@@ -56,7 +56,7 @@ hearth_module(server_front server/front
 hearth_module(server_info server/info
   USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_auth server/auth
-  USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front)
+  USES base wire crypto pass seal store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_queue server/queue
   USES base wire crypto seal mls_codec mls_public store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_attachment server/attachment
