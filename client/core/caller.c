@@ -19,21 +19,21 @@ static struct err set(const struct account *a, struct task_call *call, enum requ
     return sig_key_init(key->alg, secret_view(&key->private_key), &call->caller_key);
 }
 
-struct err queue_call(const struct account *a, struct task_call *call)
+struct err call_as_queue_client(const struct account *a, struct task_call *call)
 {
     return set(a, call, REQUEST_QUEUE_CLIENT,
                bytes_of(a->queue_client_id, sizeof a->queue_client_id), &a->queue_client_key,
                "queue");
 }
 
-struct err queue_user_call(const struct account *a, struct task_call *call)
+struct err call_as_queue_user(const struct account *a, struct task_call *call)
 {
     return set(a, call, REQUEST_QUEUE_USER,
                bytes_of(a->user.queue_user_id, sizeof a->user.queue_user_id),
                &a->user.queue_user_key, "queue");
 }
 
-struct err client_call(const struct account *a, struct task_call *call)
+struct err call_as_client(const struct account *a, struct task_call *call)
 {
     return set(a, call, REQUEST_CLIENT, buf_view(&a->client_id), &a->client_key, "account");
 }

@@ -8,15 +8,6 @@
 #include "client/core/renew.h"
 #include "client/core/task.h"
 
-/* Until core/chat.c is there. */
-#pragma weak chat_forget
-
-static void forget_chats(struct core *c)
-{
-    if (chat_forget != NULL)
-        chat_forget(c);
-}
-
 enum { SOON_IDLE_MS = 3600 * 1000 };
 
 /* From the loop: what steps have asked for. */
@@ -74,7 +65,7 @@ struct err core_step(struct core *c, struct err (*run)(struct core *c, struct db
     if (c->tasks != NULL)
         tasks_step_ended(c, err_is_ok(err));
     if (!err_is_ok(err)) {
-        forget_chats(c);
+        chat_forget(c);
         struct err again = db_step(c->db, reload, c);
         (void)again; /* the file is gone, and nothing will be kept any more */
     }
@@ -130,7 +121,7 @@ void core_close(struct core *c)
     tasks_close(c);
     ops_close(c);
     api_free(c->api);
-    forget_chats(c);
+    chat_forget(c);
     hearth_timer_free(c->soon);
     db_close(c->db);
     account_clear(&c->account);

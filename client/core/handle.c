@@ -10,14 +10,6 @@
 
 enum { VERSIONS_MOST = 6 };
 
-/* Until core/devices.c is there. */
-#pragma weak devices_tell_handles
-
-static struct err tell_devices(struct core *c, struct db_txn *t, const char *given_up)
-{
-    return devices_tell_handles != NULL ? devices_tell_handles(c, t, given_up) : ERR_OK;
-}
-
 /* ---- taking one: its name, its packages */
 
 enum add_state { ADD_CREATE = 0, ADD_PACKAGES = 1 };
@@ -103,7 +95,7 @@ static struct err add_answer(struct core *c, struct db_txn *t, struct task *task
     *ret_next = TASK_NEXT_DONE;
     task_wake(c, NULL); /* who registers waits for it */
     TRY(handle_published(c, t, row));
-    return tell_devices(c, t, NULL);
+    return devices_tell_handles(c, t, NULL);
 }
 
 static struct err add_settle(struct core *c, struct db_txn *t, struct task *task,
@@ -223,7 +215,7 @@ static struct err forget(struct core *c, struct db_txn *t, const uint8_t *hash)
     handle_row_clear(&row);
     TRY(handle_drop(t, hash));
     queue_handles_changed(c);
-    return tell_devices(c, t, text);
+    return devices_tell_handles(c, t, text);
 }
 
 /* The homeserver does not know it any more, or not as ours: then it is gone already. */

@@ -84,9 +84,6 @@ static struct err package_used(struct core *c, struct db_txn *t, struct handle_r
     return there ? ERR_OK : handle_task(c, t, TASK_HANDLE_PACKAGES, row->hash, NULL);
 }
 
-/* Until core/asks.c is linked. */
-#pragma weak contact_offer
-
 struct err handle_take_offer(struct core *c, struct db_txn *t, void *arg)
 {
     const struct handle_offer *offer = arg;
@@ -102,7 +99,7 @@ struct err handle_take_offer(struct core *c, struct db_txn *t, void *arg)
         err = package_used(c, t, &row);
         if (err_is_ok(err))
             err = handle_put(t, &row);
-        if (err_is_ok(err) && offer->package_hash.len == 32 && contact_offer != NULL)
+        if (err_is_ok(err) && offer->package_hash.len == 32)
             err = contact_offer(c, t, text, offer->package_hash, offer->sealed);
     }
     handle_row_clear(&row);

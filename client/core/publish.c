@@ -137,7 +137,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         }
         TRY(err);
     }
-    return queue_call(a, call);
+    return call_as_queue_client(a, call);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,

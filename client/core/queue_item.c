@@ -10,9 +10,6 @@
 enum { ROW_VERSION = 1, GAP_MOST = 10000 };
 static const struct bytes no_id = {NULL, 0};
 
-/* Until core/receive.c is there. */
-#pragma weak receive_item
-
 struct err queue_row_get(struct db_txn *t, struct queue_row *ret_row)
 {
     struct buf value = BUF_INIT;
@@ -100,7 +97,7 @@ static struct err take_opened(struct core *c, struct db_txn *t, uint64_t sequenc
 {
     switch (item->kind) {
     case QUEUE_ITEM_DELIVERY:
-        return receive_item != NULL ? receive_item(c, t, sequence, item) : ERR_OK;
+        return receive_item(c, t, sequence, item);
     case QUEUE_ITEM_GAP:
         return take_gap(c, t, item->body);
     case QUEUE_ITEM_LAST_RESORT:

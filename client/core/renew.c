@@ -28,7 +28,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     struct buf request = BUF_INIT;
     (void)t;
     *ret_next = TASK_NEXT_CALL;
-    TRY(client_call(a, call));
+    TRY(call_as_client(a, call));
     TRY(credential_request_make(&request, buf_view(&a->client_id), &a->client_key));
     id.id = core_out(bytes_of(task->idempotency, sizeof task->idempotency));
     in.idempotency = &id;

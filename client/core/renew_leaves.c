@@ -3,10 +3,6 @@
 #include "client/core/key_package_inside.h"
 #include "client/core/renew.h"
 
-/* Until core/group.c and core/chat.c are there. */
-#pragma weak group_wish
-#pragma weak chat_each
-
 struct renewing {
     struct core *core;
     struct db_txn *t;
@@ -27,8 +23,6 @@ struct err renew_leaves(struct core *c, struct db_txn *t)
 {
     struct renewing r = {c, t};
     TRY(key_package_publish(c, t));
-    if (chat_each == NULL || group_wish == NULL)
-        return ERR_OK;
     return chat_each(c, t, renew_one, &r);
 }
 

@@ -68,9 +68,9 @@ CHECKED struct err task_call_request(struct task_call *call, const char *service
                                      const char *method, const ProtobufCMessage *in);
 
 /* Who calls, and on which connection: our queue client, our queue user, our user's client. */
-CHECKED struct err queue_call(const struct account *a, struct task_call *call);
-CHECKED struct err queue_user_call(const struct account *a, struct task_call *call);
-CHECKED struct err client_call(const struct account *a, struct task_call *call);
+CHECKED struct err call_as_queue_client(const struct account *a, struct task_call *call);
+CHECKED struct err call_as_queue_user(const struct account *a, struct task_call *call);
+CHECKED struct err call_as_client(const struct account *a, struct task_call *call);
 
 struct task_answer {
     const struct hearth_status *status;

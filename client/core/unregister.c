@@ -80,7 +80,7 @@ static struct err ask_queue(struct core *c, struct task *task, struct task_call 
 {
     Hearth__V1__DeleteQueueUserRequest in = HEARTH__V1__DELETE_QUEUE_USER_REQUEST__INIT;
     Hearth__V1__Idempotency id = HEARTH__V1__IDEMPOTENCY__INIT;
-    TRY(queue_user_call(&c->account, call));
+    TRY(call_as_queue_user(&c->account, call));
     id.id = core_out(bytes_of(task->idempotency, sizeof task->idempotency));
     in.idempotency = &id;
     return task_call_request(call, "Queue", "DeleteQueueUser", &in.base);
@@ -108,7 +108,7 @@ static struct err ask_user(struct core *c, struct task *task, struct task_call *
     Hearth__V1__Idempotency id = HEARTH__V1__IDEMPOTENCY__INIT;
     if (task->body.len == 0)
         TRY(last_key_set(c, &task->body));
-    TRY(client_call(&c->account, call));
+    TRY(call_as_client(&c->account, call));
     id.id = core_out(bytes_of(task->idempotency, sizeof task->idempotency));
     in.idempotency = &id;
     in.key_set = core_out(buf_view(&task->body));

@@ -2,10 +2,6 @@
 #include "client/core/group.h"
 #include "client/core/unregister.h"
 
-/* Until core/leave.c and core/chat.c are there. */
-#pragma weak group_leave_begin
-#pragma weak chat_each
-
 struct leaving {
     struct core *core;
     struct db_txn *t;
@@ -27,8 +23,6 @@ static struct err leave_one(void *arg, struct open_chat *chat)
 struct err unregister_leave(struct core *c, struct db_txn *t)
 {
     struct leaving l = {.core = c, .t = t};
-    if (chat_each == NULL || group_leave_begin == NULL)
-        return ERR_OK;
     return chat_each(c, t, leave_one, &l);
 }
 
@@ -42,8 +36,7 @@ static struct err look_at(void *arg, struct open_chat *chat)
 struct err unregister_leaving(struct core *c, struct db_txn *t, bool *ret_there)
 {
     struct leaving l = {.core = c, .t = t};
-    if (chat_each != NULL)
-        TRY(chat_each(c, t, look_at, &l));
+    TRY(chat_each(c, t, look_at, &l));
     *ret_there = l.there;
     return ERR_OK;
 }
