@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "seal/credential_chain.h"
 #include "seal/invitation.h"
 #include "support/house/house.h"
 
