@@ -90,9 +90,9 @@ CHECKED struct err friendship_replace_keys(struct core *c, struct db_txn *t);
 
 /* ---- calls as our client (Auth) and as our queue record (Queue), on their own connections */
 struct task_call;
-CHECKED struct err account_call(struct core *c, struct task_call *call, const char *method,
+CHECKED struct err account_request(struct core *c, struct task_call *call, const char *method,
                                 const ProtobufCMessage *in);
-CHECKED struct err queue_user_call(struct core *c, struct task_call *call, const char *method,
+CHECKED struct err queue_user_request(struct core *c, struct task_call *call, const char *method,
                                    const ProtobufCMessage *in);
 
 #endif
