@@ -282,7 +282,11 @@ target_include_directories(tlog_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(tlog_kit PUBLIC hearth_flags tlog)
 hearth_unit_tests(tlog lib/tlog tlog_kit)
 hearth_unit_tests(client_api client/api)
-hearth_unit_tests(client_core client/core client_db)
+# tests/support/town: the house behind a header that the client's core can include.
+file(GLOB town_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/town/*.c)
+add_library(test_town STATIC EXCLUDE_FROM_ALL ${town_sources})
+target_link_libraries(test_town PUBLIC test_house)
+hearth_unit_tests(client_core client/core client_db test_town)
 hearth_program(pass_bench SOURCES tests/bench/pass_bench.c USES pass)
 target_include_directories(pass_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Our half of the live test of tokens, and the test.

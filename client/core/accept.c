@@ -320,6 +320,10 @@ static struct err settle_join(struct core *c, struct db_txn *t, struct task *tas
         err = contact_befriend(c, t, &contact);
     if (err_is_ok(err))
         err = contact_event(c, t, HEARTH_EVENT_CHAT_JOINED, &contact, "");
+    if (err_is_ok(err))
+        err = chat_open(c, t, &contact.chat, &chat);
+    if (err_is_ok(err)) /* what came before the answer did */
+        err = held_replay(c, t, chat);
     contact_clear(&contact);
     return err;
 }

@@ -4,6 +4,8 @@
 
 #include "client/core/chat.h"
 #include "client/core/op.h"
+#include "client/core/queue.h"
+#include "client/core/renew.h"
 #include "client/core/task.h"
 
 /* Until core/chat.c is there. */
@@ -99,7 +101,8 @@ static struct err core_begin(struct core *c, const struct core_options *options)
         return ERR(NO_MEMORY);
     TRY(db_open(&options->db, &c->db));
     TRY(db_step(c->db, reload, c));
-    return tasks_open(c);
+    TRY(tasks_open(c));
+    return upkeep_begin(c);
 }
 
 struct err core_open(const struct core_options *options, struct core **ret_core)
@@ -122,6 +125,8 @@ void core_close(struct core *c)
 {
     if (c == NULL)
         return;
+    upkeep_end(c);
+    queue_close(c);
     tasks_close(c);
     ops_close(c);
     api_free(c->api);

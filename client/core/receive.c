@@ -152,7 +152,7 @@ struct err receive_delivery(struct core *c, struct db_txn *t, struct open_chat *
     default:
         break;
     }
-    if (chat->group == NULL)
+    if (chat->group == NULL || !group_is_active(chat->group))
         return hold_item(c, t, chat, item); /* joining */
     switch (item->kind) {
     case DELIVERY_MESSAGE:

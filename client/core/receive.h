@@ -34,6 +34,9 @@ CHECKED struct err receive_new_epoch(struct core *c, struct db_txn *t, struct op
  * hold, or NULL where something was missed. */
 CHECKED struct err receive_broken(struct core *c, struct db_txn *t, struct open_chat *chat,
                                   uint64_t epoch, const uint8_t *report, const char *why);
+/* May we be in a later epoch soon: by a commit of ours whose answer is under way (also one from
+ * outside), or by joining again? */
+bool receive_expects(const struct open_chat *chat);
 /* The epoch that a handshake or application message was made in. */
 CHECKED struct err receive_epoch(struct bytes message, uint64_t *ret_epoch);
 

@@ -42,6 +42,12 @@ static bool is_ours(struct err err)
 
 /* ---- broken */
 
+bool receive_expects(const struct open_chat *chat)
+{
+    return chat->chat.commit_task != 0 || chat->chat.state == HEARTH_CHAT_BROKEN ||
+           chat->group == NULL || !group_is_active(chat->group);
+}
+
 struct err receive_broken(struct core *c, struct db_txn *t, struct open_chat *chat, uint64_t epoch,
                           const uint8_t *report, const char *why)
 {
@@ -60,8 +66,8 @@ static struct err receive_ahead(struct core *c, struct db_txn *t, struct open_ch
                                 const struct delivery_item *item)
 {
     TRY(hold_item(c, t, chat, item));
-    if (chat->chat.commit_task != 0 || chat->chat.state == HEARTH_CHAT_BROKEN)
-        return ERR_OK; /* our own commit may have led there; or we are on our way */
+    if (receive_expects(chat))
+        return ERR_OK;
     return receive_broken(c, t, chat, group_epoch(chat->group) + 1, NULL,
                           "a change of the group did not arrive");
 }

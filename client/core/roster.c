@@ -329,14 +329,43 @@ struct err roster_prune(struct core *c, struct db_txn *t, struct open_chat *chat
     return ERR_OK;
 }
 
+/* A verified leaf against what we have learned since: its user has become a contact, or his KeySet
+ * has changed. */
+static struct err check_again(struct core *c, struct db_txn *t, struct open_chat *chat,
+                              struct roster_leaf *l)
+{
+    static const struct hearth_id nobody;
+    struct hearth_id id;
+    struct contact contact = {0};
+    struct key_set set;
+    if (l->own_user || roster_user(l).len == 0)
+        return ERR_OK;
+    struct err err = contact_by_user(c, t, roster_user(l), &id);
+    if (err.code == ERR_NOT_FOUND)
+        return ERR_OK;
+    TRY(err);
+    if (memcmp(l->contact.bytes, nobody.bytes, sizeof nobody.bytes) == 0 ||
+        !hearth_id_equal(&l->contact, &id))
+        return try_leaf(c, t, chat, l);
+    TRY(contact_get(c, t, &id, &contact));
+    bool in = contact.key_set.len == 0 ||
+              (err_is_ok(key_set_parse(buf_view(&contact.key_set), &set)) &&
+               key_set_find(&set, bytes_of(l->client_id, l->client_id_len)) != NULL);
+    contact_clear(&contact);
+    return in ? ERR_OK
+              : set_unverified(c, t, chat, l,
+                               "a device in the chat is not among its user's devices");
+}
+
 struct err roster_retry(struct core *c, struct db_txn *t, struct open_chat *chat)
 {
     if (chat->group == NULL)
         return ERR_OK;
     for (size_t i = 0; i < chat->roster->count; i++) {
         struct roster_leaf *l = &chat->roster->leaves[i];
-        if (l->state != ROSTER_VERIFIED && l->leaf != group_own_leaf(chat->group))
-            TRY(try_leaf(c, t, chat, l));
+        if (l->leaf == group_own_leaf(chat->group))
+            continue;
+        TRY(l->state == ROSTER_VERIFIED ? check_again(c, t, chat, l) : try_leaf(c, t, chat, l));
     }
     return ERR_OK;
 }

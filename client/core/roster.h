@@ -41,7 +41,8 @@ CHECKED struct err roster_news(struct core *c, struct db_txn *t, struct open_cha
 /* After a commit and its news: drops leaves that are blank in the group now; one that is another
  * than the row speaks of, or has no row, is unverified. */
 CHECKED struct err roster_prune(struct core *c, struct db_txn *t, struct open_chat *chat);
-/* Tries PENDING and UNVERIFIED ones again: keys of a domain, a KeySet or an identity key came. */
+/* Tries PENDING and UNVERIFIED ones again, and holds the others against their KeySets: keys of a
+ * domain, a KeySet, a contact or an identity key came. */
 CHECKED struct err roster_retry(struct core *c, struct db_txn *t, struct open_chat *chat);
 /* A leaf that does not speak the truth about whom it replaces, say. Event. */
 CHECKED struct err roster_refuse(struct core *c, struct db_txn *t, struct open_chat *chat,

@@ -86,6 +86,9 @@ static struct err check_ladder(struct search *s, uint8_t flags)
     s->cached = (flags & SEARCH_KNOWN) && r->has_found && old->version == s->version &&
                 r->ladder.count == 0;
     if (s->cached) {
+        const struct kt_lookup *held = kt_known_find(old, s->version);
+        if (held == NULL || !hash_value_equal(&held->commitment, &result->commitment))
+            return ERR(TLOG_COMMITMENT);
         memcpy(result->known.lookups, old->lookups, sizeof old->lookups);
         result->known.count = old->count;
         return ERR_OK;

@@ -1,0 +1,87 @@
+/* Evidence files: what a log's operator signed that can't all be true. Whoever holds one can show
+ * it to anybody; verifying it needs no trust in who made it, no network and no state. (Whether the
+ * key in it is the key that a homeserver's users know is for the reader to compare.)
+ *
+ *     opaque magic[8] = "KTLEVID1"; uint8 kind; opaque config<0..2^16-1>; then by kind
+ *     1 roots      note a; note b                      two roots of one size
+ *     2 entries    Sighting a; Sighting b              two entries of one index
+ *     3 windows    note a; DistEntry a; note b; DistEntry b
+ *                                                      two distinguished epochs of one window
+ *     4 time       Sighting a; Sighting b              a later entry of an earlier time
+ *     5 rewritten  Tree a; Tree b                      what was in the tree at a is gone or changed
+ *                                                      at b, the same epoch or a later one
+ *     note      = opaque<0..2^16-1>, a checkpoint with the log's signature
+ *     Sighting  = { note; uint64 index; LogEntry entry; HashValue inclusion<0..2^8-1>; }
+ *     Tree      = { Sighting; { opaque index[32]; optional<HashValue> commitment; }
+ *                   lookups<0..2^8-1>; PrefixProof proof; }
+ *
+ * The two halves may lie under checkpoints of any sizes: an honest log has one history, whichever
+ * of its checkpoints a part is shown under.
+ */
+#ifndef TLOG_EVIDENCE_H
+#define TLOG_EVIDENCE_H
+
+#include "tlog/prefix_verify.h"
+#include "tlog/verify.h"
+
+enum evidence_kind {
+    EVIDENCE_ROOTS = 1,
+    EVIDENCE_ENTRIES = 2,
+    EVIDENCE_WINDOWS = 3,
+    EVIDENCE_TIME = 4,
+    EVIDENCE_REWRITTEN = 5,
+};
+enum { EVIDENCE_MAX_BYTES = 1048576 };
+
+struct evidence_sighting {
+    struct bytes note;
+    uint64_t index;
+    struct log_entry entry;
+    struct hash_run inclusion;
+};
+
+struct evidence_tree {
+    struct evidence_sighting at;
+    struct prefix_lookup lookups[PREFIX_LOOKUPS_MAX];
+    struct prefix_proof proof; /* as many results */
+};
+
+/* What a search showed of the tree at its newest entry; `known` is its verified result. Views into
+ * both. */
+void evidence_tree_of_search(const struct search_response *response, const struct kt_known *known,
+                             uint64_t size, struct evidence_tree *ret_tree);
+/* What a contact check showed, good or bad, of the tree at its distinguished entry: what is shown
+ * present is taken to have the commitment known. ERR_TLOG_LADDER when it did not answer what was
+ * asked. */
+CHECKED struct err evidence_tree_of_contacts(const struct contact_response *response,
+                                             const struct kt_contact *contacts, size_t count,
+                                             struct evidence_tree *ret_tree);
+
+/* Each appends a file, verified before it leaves: errors of evidence_verify. */
+CHECKED struct err evidence_roots(struct buf *b, const struct kt_config *config, struct bytes a,
+                                  struct bytes other);
+CHECKED struct err evidence_sightings(struct buf *b, const struct kt_config *config,
+                                      enum evidence_kind kind, const struct evidence_sighting *a,
+                                      const struct evidence_sighting *other);
+CHECKED struct err evidence_windows(struct buf *b, const struct kt_config *config,
+                                    struct bytes note_a, const struct dist_entry *a,
+                                    struct bytes note_other, const struct dist_entry *other);
+CHECKED struct err evidence_rewritten(struct buf *b, const struct kt_config *config,
+                                      const struct evidence_tree *a,
+                                      const struct evidence_tree *other);
+
+/* What a file proves about the holder of config.signature_key. */
+struct evidence {
+    enum evidence_kind kind;
+    struct kt_config config;
+    uint64_t at[2];             /* sizes for roots, else the epochs of the two halves */
+    uint8_t index[INDEX_BYTES]; /* rewritten: of the version that is gone or changed */
+};
+
+/* ERR_TLOG_EVIDENCE: well-formed and signed, but nothing in it contradicts itself. Otherwise the
+ * errors of whatever part does not hold. */
+CHECKED struct err evidence_verify(struct bytes file, struct evidence *ret_evidence);
+/* A sentence for a person. */
+const char *evidence_text(enum evidence_kind kind);
+
+#endif
