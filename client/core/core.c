@@ -119,7 +119,7 @@ void core_close(struct core *c)
     if (c == NULL)
         return;
     upkeep_end(c);
-    queue_end(c);
+    queue_stop(c);
     tasks_close(c);
     ops_close(c);
     api_free(c->api);

@@ -92,7 +92,7 @@ CHECKED struct err friendship_replace_keys(struct core *c, struct db_txn *t);
 struct task_call;
 CHECKED struct err account_call(struct core *c, struct task_call *call, const char *method,
                                 const ProtobufCMessage *in);
-CHECKED struct err queue_user_call(struct core *c, struct task_call *call, const char *method,
+CHECKED struct err queue_user_request(struct core *c, struct task_call *call, const char *method,
                                    const ProtobufCMessage *in);
 
 #endif
