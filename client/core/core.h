@@ -35,9 +35,11 @@ struct core {
     struct account account; /* copy of DB_ACCOUNT; zero before it is registered */
     struct tasks *tasks;
     struct chat_cache *chats;
-    struct listener *listener; /* NULL: not listening */
-    struct linking *linking;   /* NULL: no device is being linked */
-    struct hearth_error error; /* of the last verb that could not begin */
+    struct listener *listener;   /* NULL: not listening */
+    struct fetching *fetching;   /* core/queue.h: Dequeue, who waits for it */
+    struct hearth_timer *upkeep; /* core/renew.h */
+    struct linking *linking;     /* NULL: no device is being linked */
+    struct hearth_error error;   /* of the last verb that could not begin */
     /* set by steps, done after their commit */
     bool kick_tasks, tell_events;
     bool in_step;

@@ -160,6 +160,15 @@ static struct mls_group *before_of(const struct membership *m, uint64_t epoch)
     return NULL;
 }
 
+/* Nobody comes into a connection group but by the offer. */
+static void check_joiner(const struct membership *m, const struct mls_received *received)
+{
+    const struct staged_commit *s = mls_staged_view(received->staged);
+    const struct connection_offer_hashes *h = &m->resident->offer.hashes;
+    if (received->sender.type == SENDER_NEW_MEMBER_COMMIT && s->removed.count == 0)
+        assert_true(staged_commit_has_psk(s, bytes_of(h->psk_id, sizeof h->psk_id)));
+}
+
 /* Handshake messages, into the group of now or, if they are older, into that of before. */
 static void handshake_item(struct membership *m, struct bytes message, bool is_commit)
 {
@@ -180,11 +189,18 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
     if (group == NULL)
         return;
     struct err err = group_process(group, &client, message, &received);
+    if (m->doubts && is_commit) {
+        assert_err(err, MLS_CONFIRMATION_TAG);
+        m->broken = true;
+        m->broken_epoch = group_epoch(m->group) + 1;
+        return;
+    }
     if (!err_is_ok(err) && old)
         return; /* what was before the resync may have been broken */
     assert_ok(err);
     if (is_commit) {
         assert_int_equal(received.type, MLS_RECEIVED_COMMIT);
+        check_joiner(m, &received);
         bool removed = mls_staged_removes_us(received.staged);
         assert_ok(group_merge(group, &received.staged));
         if (removed && !old) {
@@ -219,6 +235,20 @@ static void state_key_item(struct membership *m, struct bytes body)
     m->resident->faults++; /* to a leaf that we had for a moment */
 }
 
+static void refusal_item(struct resident *r, struct bytes sealed)
+{
+    struct buf scratch = BUF_INIT;
+    struct connection_answer answer;
+    assert_true(r->offer.open && !r->offer.answered);
+    assert_ok(connection_answer_open(secret_view(&r->offer.answer_private),
+                                     public_key_view(&r->offer.answer_public), r->offer.hashes.hash,
+                                     sealed, &scratch, &answer));
+    assert_int_equal(answer.kind, CONNECTION_REFUSED);
+    r->offer.answered = true;
+    r->offer.refusal = answer.reason;
+    buf_clear(&scratch);
+}
+
 static void group_item(struct membership *m, const struct delivery_item *d)
 {
     struct resident *r = m->resident;
@@ -240,6 +270,9 @@ static void group_item(struct membership *m, const struct delivery_item *d)
         break;
     case DELIVERY_STATE_KEY:
         state_key_item(m, d->body);
+        break;
+    case DELIVERY_REFUSED:
+        refusal_item(r, d->body);
         break;
     case DELIVERY_DELETED:
         m->in = false;

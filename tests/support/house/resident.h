@@ -12,6 +12,7 @@
 #include "hearth/v1/delivery_rpc.h"
 #include "hearth/v1/queue_rpc.h"
 #include "mls/member/group.h"
+#include "seal/connection_answer.h"
 #include "seal/delivery_body.h"
 #include "seal/fan_out.h"
 #include "seal/names.h"
@@ -58,6 +59,7 @@ struct membership {
     bool broken;           /* a commit could not be processed: resync */
     uint64_t broken_epoch; /* the first that we have no secrets of */
     bool deaf;             /* test: commits are not processed */
+    bool doubts;           /* test: the next commit proves wrong */
     /* of the next messages: who is called by name; whether the others may be woken */
     uint32_t mentioned[4];
     size_t mentioned_count;
@@ -76,6 +78,16 @@ struct got {
 struct introduction {
     uint8_t signature_key[32]; /* of the leaf */
     struct digest ref;
+};
+
+/* A connection that was asked for: what the asker keeps, and the asked while it accepts. */
+struct resident_offer {
+    bool open;
+    struct connection_offer_hashes hashes;
+    struct secret answer_private;
+    struct public_key answer_public;
+    bool answered;
+    enum connection_reason refusal;
 };
 
 struct resident {
@@ -100,6 +112,7 @@ struct resident {
     size_t taken_count;
     struct introduction introductions[RESIDENT_PACKAGES];
     size_t introduction_count;
+    struct resident_offer offer;
     struct got got[RESIDENT_GOT];
     size_t got_count;
     unsigned welcomes, commits, proposals, gaps, repeats, last_resorts, faults;
@@ -176,6 +189,19 @@ enum hearth_code membership_resync(struct membership *m);
 /* By a commit that removes everybody else; ours is over, too, then. */
 enum hearth_code membership_delete(struct membership *m);
 struct bytes membership_group_id(const struct membership *m);
+
+/* ---- connections (connecting.c) */
+
+/* m waits alone in its group for who takes up the offer. fields: credentials, client sets, names;
+ * the rest is of m. Appends what Auth.Connect would carry. client_key: of the ClientCredential. */
+void membership_offer(struct membership *m, struct connection_offer *fields,
+                      const struct connection_package *package, struct buf *ret_sealed);
+/* By external commit into the group of the offer. NULL, and r->last, when it is refused.
+ * without_psk: test: another secret than the offer's. */
+struct membership *resident_accept(struct resident *r, const struct connection_offer *offer,
+                                   bool without_psk);
+enum hearth_code resident_refuse(struct resident *r, const struct connection_offer *offer,
+                                 enum connection_reason reason);
 
 /* Fetches and opens what waits, `most` items at a time (0: as many as there are), acknowledging
  * what was opened; until nothing is left. */
