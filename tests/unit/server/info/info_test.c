@@ -348,9 +348,9 @@ static void test_previous(void **state)
         e.count = count;
         assert_ok(info_refresh(w.info));
         Hearth__V1__GetKeysResponse *out = ask_keys(&o);
-        assert_int_equal(out->n_keys, 6 + want);
+        assert_int_equal(out->n_keys, 9 + want);
         for (unsigned i = 0; i < want; i++) {
-            const Hearth__V1__ServerKey *key = out->keys[6 + i];
+            const Hearth__V1__ServerKey *key = out->keys[9 + i];
             assert_int_equal(key->use, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING);
             test_assert_bytes(bytes_of(key->key.data, key->key.len),
                               bytes_of((const char[]){'n', 'o', (char)('0' + i)}, 3));
@@ -362,7 +362,7 @@ static void test_previous(void **state)
     assert_false(err_is_ok(info_refresh(w.info)));
     e = (struct earlier){.count = 1, .fails = true};
     assert_err(info_refresh(w.info), STORE_STOPPED);
-    assert_int_equal(ask_keys(&o)->n_keys, 6 + INFO_PREVIOUS_MOST);
+    assert_int_equal(ask_keys(&o)->n_keys, 9 + INFO_PREVIOUS_MOST);
     outcome_clear(&o);
     finish();
 }
