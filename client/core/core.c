@@ -62,6 +62,8 @@ struct err core_step(struct core *c, struct err (*run)(struct core *c, struct db
     struct step step = {.core = c, .run = run, .arg = arg};
     struct err err = db_step(c->db, step_run, &step);
     c->in_step = false;
+    if (err_is_ok(err) && c->after_step != NULL)
+        c->after_step(c, c->after_step_arg);
     if (c->tasks != NULL)
         tasks_step_ended(c, err_is_ok(err));
     if (!err_is_ok(err)) {
@@ -117,7 +119,7 @@ void core_close(struct core *c)
     if (c == NULL)
         return;
     upkeep_end(c);
-    queue_stop(c);
+    queue_end(c);
     tasks_close(c);
     ops_close(c);
     api_free(c->api);
