@@ -305,3 +305,8 @@ target_include_directories(fuzz_pass_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(fuzz_pass_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # The log's messages come from a second implementation, in Python.
 hearth_test(vectors_tlog_fresh COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/vectors/tlog/messages.py --check)
+hearth_program(tlog_bench SOURCES tests/bench/tlog_bench.c USES tlog_kit)
+hearth_fuzz(tlog_messages USES tlog)
+hearth_fuzz(tlog_text USES tlog)
+hearth_fuzz(tlog_verify USES tlog_kit)
+hearth_program(tlog_seeds SOURCES tests/fuzz/tlog_seeds.c USES tlog_kit) # writes the seeds of these three

@@ -32,6 +32,7 @@ struct api {
     struct api_channel *channels;
     struct api_call *calls;
     struct api_stream *streams;
+    struct api_costs costs;
 };
 
 /* target.c */

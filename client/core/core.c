@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "client/core/chat.h"
+#include "client/core/link.h"
 #include "client/core/op.h"
 #include "client/core/queue.h"
 #include "client/core/renew.h"
@@ -119,7 +120,8 @@ void core_close(struct core *c)
     if (c == NULL)
         return;
     upkeep_end(c);
-    queue_end(c);
+    queue_stop(c);
+    link_stop(c);
     tasks_close(c);
     ops_close(c);
     api_free(c->api);

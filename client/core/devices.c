@@ -168,6 +168,11 @@ struct err own_key_set_next(struct core *c, struct db_txn *t, struct bytes key_s
     return event_tell(c, t, &event);
 }
 
+struct err own_key_sets_keep(struct db_txn *t, struct bytes key_sets)
+{
+    return db_put(t, DB_SETTING, bytes_str(chain_name), key_sets);
+}
+
 struct err own_key_sets_take(struct core *c, struct db_txn *t, struct bytes key_sets)
 {
     struct buf newest = BUF_INIT;
@@ -194,7 +199,7 @@ struct err own_key_sets_take(struct core *c, struct db_txn *t, struct bytes key_
 
 /* ---- names */
 
-static void device_write(struct buf *b, const struct device *device)
+void device_write(struct buf *b, const struct device *device)
 {
     wire_write_u8(b, DEVICE_VERSION);
     wire_write_fixed(b, bytes_of(device->uuid, sizeof device->uuid));

@@ -45,6 +45,8 @@ CHECKED struct err own_key_sets_write(struct core *c, struct db_txn *t, struct b
 /* The next one: into the account and the chain; told to friends and devices. */
 CHECKED struct err own_key_set_next(struct core *c, struct db_txn *t, struct bytes key_set);
 
+/* A chain that was verified, as it is. */
+CHECKED struct err own_key_sets_keep(struct db_txn *t, struct bytes key_sets);
 /* Told by another device: taken where they follow. */
 CHECKED struct err own_key_sets_take(struct core *c, struct db_txn *t, struct bytes key_sets);
 
@@ -59,6 +61,7 @@ struct device {
 CHECKED struct err device_put(struct db_txn *t, const struct device *device);
 CHECKED struct err device_get(struct db_txn *t, const uint8_t uuid[UUID_BYTES],
                               struct device *ret_device);
+void device_write(struct buf *b, const struct device *device);
 CHECKED struct err device_read(struct bytes in, struct device *ret_device);
 CHECKED struct err device_tell(struct core *c, struct db_txn *t, const struct device *device);
 /* Of all that the KeySet names, this one included; fn's false ends it. */
@@ -90,9 +93,9 @@ CHECKED struct err friendship_replace_keys(struct core *c, struct db_txn *t);
 
 /* ---- calls as our client (Auth) and as our queue record (Queue), on their own connections */
 struct task_call;
-CHECKED struct err account_call(struct core *c, struct task_call *call, const char *method,
-                                const ProtobufCMessage *in);
-CHECKED struct err queue_user_call(struct core *c, struct task_call *call, const char *method,
+CHECKED struct err account_request(struct core *c, struct task_call *call, const char *method,
                                    const ProtobufCMessage *in);
+CHECKED struct err queue_user_request(struct core *c, struct task_call *call, const char *method,
+                                      const ProtobufCMessage *in);
 
 #endif

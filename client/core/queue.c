@@ -254,7 +254,7 @@ struct err queue_drain_then_wake(struct core *c, const uint8_t lane[16])
     return ERR_OK;
 }
 
-void queue_end(struct core *c)
+void queue_stop(struct core *c)
 {
     struct fetching *f = c->fetching;
     listener_close(c);

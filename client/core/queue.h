@@ -25,7 +25,7 @@ CHECKED struct err queue_begin(struct core *c, struct db_txn *t);
 /* handle.c: a handle came or went; a listener hears of it from the loop. */
 void queue_handles_changed(struct core *c);
 /* core.c: ends what is under way; operations are told nothing. */
-void queue_end(struct core *c);
+void queue_stop(struct core *c);
 
 /* Given by core/receive: an opened item, inside the step. An error ends the step, and the item will
  * come again: only for faults of ours (disk, memory); what is wrong with an item is an event. */

@@ -73,3 +73,8 @@ struct err db_erase(struct db_txn *t)
         TRY(stmt_run(stmt_use(t->store, sql), NULL));
     return ERR_OK;
 }
+
+uint64_t db_commits(const struct db *db)
+{
+    return store_stats(db->store).groups;
+}
