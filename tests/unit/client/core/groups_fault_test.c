@@ -3,7 +3,7 @@
 #include "groups.h"
 
 #include "client/core/receive.h"
-#include "mls/member/group_save.h"
+#include "mls/codec/proposal.h"
 
 static int end(void **state)
 {
@@ -296,6 +296,108 @@ static void test_damaged_commit_is_reported(void **state)
     buf_clear(&k.item);
 }
 
+/* A commit that holds but that its maker had no right to: as a server might let through. */
+static struct err make_unlawful(struct core *c, struct db_txn *t, void *arg)
+{
+    struct damaging *k = arg;
+    struct open_chat *chat;
+    struct commit_output output = {0};
+    struct buf proposal = BUF_INIT;
+    (void)t;
+    TRY(chat_open(c, t, &k->chat, &chat));
+    proposal_write(&proposal, &(struct proposal){.type = PROPOSAL_REMOVE, .remove = 0});
+    struct bytes view = buf_view(&proposal);
+    TRY(group_commit(
+        chat->group, &chat->client,
+        &(struct commit_options){.proposals = &view, .proposal_count = 1, .force_path = true},
+        &output));
+    group_drop_pending(chat->group);
+    delivery_commit_write(&k->item, buf_view(&output.commit), bytes_of(NULL, 0), NULL, 0);
+    commit_output_clear(&output);
+    buf_clear(&proposal);
+    return buf_check(&k->item);
+}
+
+static void test_members_hold_the_server_to_roles(void **state)
+{
+    struct hearth_id id[3], a = group_of(3, id);
+    struct damaging k = {.chat = id[1]};
+    (void)state;
+    assert_ok(core_step(BOB->core, make_unlawful, &k)); /* bob removes alice, the admin */
+    k.chat = id[2];
+    assert_ok(core_step(CAROL->core, take_damaged, &k));
+    assert_int_equal(view_of(CAROL, id[2]).state, HEARTH_CHAT_BROKEN);
+    world_run(15000);
+    assert_together(ALICE, a, CAROL, id[2]);
+    assert_int_equal(view_of(CAROL, id[2]).leaves, 3);
+    buf_clear(&k.item);
+}
+
+/* ---- nonsense */
+
+struct nonsense {
+    struct hearth_id chat;
+    struct delivery_item item;
+    struct queue_item queue;
+};
+
+static struct err take_item(struct core *c, struct db_txn *t, void *arg)
+{
+    struct nonsense *n = arg;
+    struct open_chat *chat;
+    TRY(chat_open(c, t, &n->chat, &chat));
+    return receive_delivery(c, t, chat, &n->item);
+}
+
+static struct err take_queue_item(struct core *c, struct db_txn *t, void *arg)
+{
+    struct nonsense *n = arg;
+    return receive_item(c, t, 1, &n->queue);
+}
+
+static struct err tag_of(struct core *c, struct db_txn *t, void *arg)
+{
+    struct nonsense *n = arg;
+    struct open_chat *chat;
+    TRY(chat_open(c, t, &n->chat, &chat));
+    memcpy(n->queue.tag, chat->chat.tag, sizeof n->queue.tag);
+    return ERR_OK;
+}
+
+/* What a server makes up is an event or nothing; it never ends a step, and the chat lives on. */
+static void test_nonsense_changes_nothing(void **state)
+{
+    struct hearth_id id[3], a = group_of(3, id);
+    struct nonsense n = {.chat = id[1]};
+    struct damaging k = {.chat = a};
+    uint8_t body[600];
+    (void)state;
+    assert_ok(core_step(BOB->core, tag_of, &n));
+    assert_ok(core_step(ALICE->core, make_damaged, &k));
+    for (unsigned i = 0; i < 1200; i++) {
+        size_t len = i % 5 == 0 ? k.item.len : (i * 37) % sizeof body;
+        assert_ok(rng_fill(town_rng(w.people.town), body, len < sizeof body ? len : sizeof body));
+        n.item = (struct delivery_item){.kind = (enum delivery_kind)(1 + i % 14),
+                                        .body = bytes_of(body, len)};
+        if (n.item.kind == DELIVERY_DELETED) /* the server may say that */
+            continue;
+        if (i % 5 == 0) {
+            k.item.data[(i * 7919) % k.item.len] ^= (uint8_t)(1U << i % 8);
+            n.item.body = buf_view(&k.item);
+        }
+        assert_ok(core_step(BOB->core, take_item, &n));
+        n.queue.kind = (enum queue_item_kind)(i % 6);
+        n.queue.body = bytes_of(body, len < sizeof body ? len : sizeof body);
+        assert_ok(core_step(BOB->core, take_queue_item, &n));
+    }
+    world_run(60000);
+    assert_together(ALICE, a, BOB, id[1]);
+    say_done(BOB, id[1], "still here");
+    world_run(1000);
+    assert_int_equal(has_message(CAROL, id[2], "still here", 0), 1);
+    buf_clear(&k.item);
+}
+
 /* ---- identities */
 
 struct swapping {
@@ -400,6 +502,8 @@ int main(void)
         cmocka_unit_test(test_joiner_killed_everywhere),
         TEST(test_lost_commit_is_noticed),
         TEST(test_damaged_commit_is_reported),
+        TEST(test_members_hold_the_server_to_roles),
+        TEST(test_nonsense_changes_nothing),
         TEST(test_swapped_identity_stops_sending),
         TEST(test_device_outside_the_key_set_is_not_added),
     };
