@@ -282,7 +282,15 @@ target_include_directories(tlog_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(tlog_kit PUBLIC hearth_flags tlog)
 hearth_unit_tests(tlog lib/tlog tlog_kit)
 hearth_unit_tests(client_api client/api)
-hearth_unit_tests(client_core client/core client_db)
+# tests/support/town: the house behind a header that the client's core can include.
+file(GLOB town_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/town/*.c)
+add_library(test_town STATIC EXCLUDE_FROM_ALL ${town_sources})
+target_link_libraries(test_town PUBLIC test_house)
+# tests/support/people: accounts in the town.
+file(GLOB people_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/people/*.c)
+add_library(test_people STATIC EXCLUDE_FROM_ALL ${people_sources})
+target_link_libraries(test_people PUBLIC client_core test_town)
+hearth_unit_tests(client_core client/core client_db test_people)
 hearth_program(pass_bench SOURCES tests/bench/pass_bench.c USES pass)
 target_include_directories(pass_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Our half of the live test of tokens, and the test.
@@ -295,3 +303,10 @@ hearth_program(pass_seeds SOURCES tests/fuzz/pass_seeds.c USES pass) # writes th
 target_include_directories(pass_seeds PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(fuzz_pass_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_include_directories(fuzz_pass_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# The log's messages come from a second implementation, in Python.
+hearth_test(vectors_tlog_fresh COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/vectors/tlog/messages.py --check)
+hearth_program(tlog_bench SOURCES tests/bench/tlog_bench.c USES tlog_kit)
+hearth_fuzz(tlog_messages USES tlog)
+hearth_fuzz(tlog_text USES tlog)
+hearth_fuzz(tlog_verify USES tlog_kit)
+hearth_program(tlog_seeds SOURCES tests/fuzz/tlog_seeds.c USES tlog_kit) # writes the seeds of these three

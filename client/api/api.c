@@ -15,7 +15,8 @@
 
 struct api_call {
     struct api_call *next, **at;
-    struct api_channel *channel;
+    struct api *api;
+    struct api_channel *channel; /* NULL: the api is gone */
     struct api_signing signing;
     struct hearth_client_call *call;
     api_done *done; /* NULL: cancelled */
@@ -82,6 +83,11 @@ void api_free(struct api *api)
     free(api);
 }
 
+void api_silence(struct api *api)
+{
+    api->silent = true;
+}
+
 static void signing_init(const struct api *api, const struct api_to *to, struct api_signing *ret)
 {
     *ret = (struct api_signing){.clock = api->clock, .rng = api->rng, .caller = to->caller};
@@ -106,6 +112,8 @@ static void on_done(const struct hearth_status *status, const ProtobufCMessage *
     struct api_call *c = arg;
     api_done *done = c->done;
     void *done_arg = c->arg;
+    if (c->channel != NULL && out != NULL)
+        c->api->costs.bytes_in += protobuf_c_message_get_packed_size(out);
     call_over(c);
     if (done != NULL)
         done(status, out, done_arg);
@@ -129,6 +137,9 @@ struct err api_start(struct api *api, const struct api_to *to,
         free(c);
         return ERR(NO_MEMORY);
     }
+    c->api = api;
+    api->costs.calls++;
+    api->costs.bytes_out += protobuf_c_message_get_packed_size(in);
     c->channel = channel;
     channel->calls++;
     c->next = api->calls;
@@ -138,6 +149,11 @@ struct err api_start(struct api *api, const struct api_to *to,
     api->calls = c;
     *ret_call = c;
     return ERR_OK;
+}
+
+const struct api_costs *api_costs(const struct api *api)
+{
+    return &api->costs;
 }
 
 void api_cancel(struct api_call *call)
@@ -209,6 +225,7 @@ struct err api_open(struct api *api, const struct api_to *to,
         free(s);
         return ERR(NO_MEMORY);
     }
+    api->costs.calls++;
     s->channel = channel;
     channel->calls++;
     s->next = api->streams;

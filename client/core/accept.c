@@ -302,7 +302,9 @@ static struct err we_are_in(struct core *c, struct db_txn *t, struct open_chat *
     struct err err = roster_news(c, t, chat, &record.news, accepted_s);
     own_record_clear(&record);
     TRY(err);
-    return chat_save(c, t, chat);
+    TRY(receive_new_epoch(c, t, chat));
+    TRY(chat_save(c, t, chat));
+    return held_replay(c, t, chat);
 }
 
 static struct err settle_join(struct core *c, struct db_txn *t, struct task *task,

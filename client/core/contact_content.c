@@ -7,6 +7,32 @@
 
 enum { KEPT_KEY_SETS_MAX_BYTES = 65536 };
 
+/* A direct chat that another device of ours brought us into before we knew whom it is with. */
+static struct err whose_chat(struct core *c, struct db_txn *t, struct open_chat *chat)
+{
+    static const struct hearth_id nobody;
+    char name[CHAT_NAME_MAX_BYTES + 1];
+    struct contact contact = {0};
+    int kind = 0;
+    if (chat->chat.kind != HEARTH_CHAT_GROUP || chat->chat.state != HEARTH_CHAT_OPEN ||
+        !group_read_data(chat, name, &kind) || kind != HEARTH_CHAT_DIRECT)
+        return ERR_OK;
+    for (size_t i = 0; i < chat->roster->count; i++)
+        if (!hearth_id_equal(&chat->roster->leaves[i].contact, &nobody))
+            chat->chat.contact = chat->roster->leaves[i].contact;
+    if (hearth_id_equal(&chat->chat.contact, &nobody))
+        return ERR_OK;
+    chat->chat.kind = kind;
+    TRY(contact_get(c, t, &chat->chat.contact, &contact));
+    struct err err = ERR_OK;
+    if (hearth_id_equal(&contact.chat, &nobody)) {
+        contact.chat = chat->chat.id;
+        err = contact_put(c, t, &contact);
+    }
+    contact_clear(&contact);
+    return err;
+}
+
 static struct err retry_one(void *arg, struct open_chat *chat)
 {
     struct {
@@ -16,6 +42,7 @@ static struct err retry_one(void *arg, struct open_chat *chat)
     if (chat->group == NULL)
         return ERR_OK;
     TRY(roster_retry(step->c, step->t, chat));
+    TRY(whose_chat(step->c, step->t, chat));
     return chat_save(step->c, step->t, chat);
 }
 

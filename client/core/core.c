@@ -3,17 +3,11 @@
 #include <stdlib.h>
 
 #include "client/core/chat.h"
+#include "client/core/link.h"
 #include "client/core/op.h"
+#include "client/core/queue.h"
+#include "client/core/renew.h"
 #include "client/core/task.h"
-
-/* Until core/chat.c is there. */
-#pragma weak chat_forget
-
-static void forget_chats(struct core *c)
-{
-    if (chat_forget != NULL)
-        chat_forget(c);
-}
 
 enum { SOON_IDLE_MS = 3600 * 1000 };
 
@@ -69,10 +63,12 @@ struct err core_step(struct core *c, struct err (*run)(struct core *c, struct db
     struct step step = {.core = c, .run = run, .arg = arg};
     struct err err = db_step(c->db, step_run, &step);
     c->in_step = false;
+    if (err_is_ok(err) && c->after_step != NULL)
+        c->after_step(c, c->after_step_arg);
     if (c->tasks != NULL)
         tasks_step_ended(c, err_is_ok(err));
     if (!err_is_ok(err)) {
-        forget_chats(c);
+        chat_forget(c);
         struct err again = db_step(c->db, reload, c);
         (void)again; /* the file is gone, and nothing will be kept any more */
     }
@@ -99,7 +95,8 @@ static struct err core_begin(struct core *c, const struct core_options *options)
         return ERR(NO_MEMORY);
     TRY(db_open(&options->db, &c->db));
     TRY(db_step(c->db, reload, c));
-    return tasks_open(c);
+    TRY(tasks_open(c));
+    return upkeep_begin(c);
 }
 
 struct err core_open(const struct core_options *options, struct core **ret_core)
@@ -122,10 +119,13 @@ void core_close(struct core *c)
 {
     if (c == NULL)
         return;
+    upkeep_end(c);
+    queue_stop(c);
+    link_stop(c);
     tasks_close(c);
     ops_close(c);
     api_free(c->api);
-    forget_chats(c);
+    chat_forget(c);
     hearth_timer_free(c->soon);
     db_close(c->db);
     account_clear(&c->account);

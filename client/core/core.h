@@ -35,9 +35,11 @@ struct core {
     struct account account; /* copy of DB_ACCOUNT; zero before it is registered */
     struct tasks *tasks;
     struct chat_cache *chats;
-    struct listener *listener; /* NULL: not listening */
-    struct linking *linking;   /* NULL: no device is being linked */
-    struct hearth_error error; /* of the last verb that could not begin */
+    struct listener *listener;   /* NULL: not listening */
+    struct fetching *fetching;   /* core/queue.h: Dequeue, who waits for it */
+    struct hearth_timer *upkeep; /* core/renew.h */
+    struct linking *linking;     /* NULL: no device is being linked */
+    struct hearth_error error;   /* of the last verb that could not begin */
     /* set by steps, done after their commit */
     bool kick_tasks, tell_events;
     bool in_step;
@@ -45,7 +47,9 @@ struct core {
     struct hearth_op *ops;     /* core/op.h */
     void (*on_event)(struct hearth_account *account, void *arg);
     void *on_event_arg;
-    struct hearth_account *handle; /* the public face of this core */
+    struct hearth_account *handle;                 /* the public face of this core */
+    void (*after_step)(struct core *c, void *arg); /* tests: one was committed */
+    void *after_step_arg;
 };
 
 struct core_options {

@@ -168,6 +168,11 @@ struct err own_key_set_next(struct core *c, struct db_txn *t, struct bytes key_s
     return event_tell(c, t, &event);
 }
 
+struct err own_key_sets_keep(struct db_txn *t, struct bytes key_sets)
+{
+    return db_put(t, DB_SETTING, bytes_str(chain_name), key_sets);
+}
+
 struct err own_key_sets_take(struct core *c, struct db_txn *t, struct bytes key_sets)
 {
     struct buf newest = BUF_INIT;
@@ -194,7 +199,7 @@ struct err own_key_sets_take(struct core *c, struct db_txn *t, struct bytes key_
 
 /* ---- names */
 
-static void device_write(struct buf *b, const struct device *device)
+void device_write(struct buf *b, const struct device *device)
 {
     wire_write_u8(b, DEVICE_VERSION);
     wire_write_fixed(b, bytes_of(device->uuid, sizeof device->uuid));
@@ -286,84 +291,4 @@ struct err devices_each(struct core *c, struct db_txn *t,
         err = show(c, t, &set->clients[i], fn, arg, &go_on);
     free(set);
     return err;
-}
-
-/* ---- chats */
-
-static struct err hint_name(struct bytes group_id, struct buf *ret_name)
-{
-    buf_append(ret_name, "chat-hint", sizeof "chat-hint");
-    buf_append_bytes(ret_name, group_id);
-    return buf_check(ret_name);
-}
-
-static struct err hint_put(struct db_txn *t, struct bytes hint)
-{
-    struct buf name = BUF_INIT;
-    struct wire_reader r = wire_reader_of(hint);
-    struct bytes group_id = wire_read_vector(&r);
-    TRY(wire_reader_check(&r));
-    struct err err = hint_name(group_id, &name);
-    if (err_is_ok(err))
-        err = db_put(t, DB_SETTING, buf_view(&name), hint);
-    buf_clear(&name);
-    return err;
-}
-
-struct err devices_chat_hint(struct core *c, struct db_txn *t, struct bytes group_id,
-                             struct chat_hint *ret_hint)
-{
-    struct buf name = BUF_INIT, value = BUF_INIT;
-    (void)c;
-    struct err err = hint_name(group_id, &name);
-    if (err_is_ok(err))
-        err = db_get(t, DB_SETTING, buf_view(&name), &value);
-    if (err_is_ok(err)) {
-        struct wire_reader r = wire_reader_of(buf_view(&value));
-        (void)wire_read_vector(&r);
-        ret_hint->kind = wire_read_u8(&r);
-        struct bytes contact = wire_read_fixed(&r, sizeof ret_hint->contact.bytes);
-        err = wire_reader_end(&r);
-        if (err_is_ok(err))
-            memcpy(ret_hint->contact.bytes, contact.data, sizeof ret_hint->contact.bytes);
-    }
-    buf_clear(&name);
-    buf_clear(&value);
-    return err;
-}
-
-void chat_hint_write(struct buf *b, struct bytes group_id, const struct chat_hint *hint)
-{
-    wire_write_vector(b, group_id);
-    wire_write_u8(b, (uint8_t)hint->kind);
-    wire_write_fixed(b, bytes_of(hint->contact.bytes, sizeof hint->contact.bytes));
-}
-
-struct err chat_hint_take(struct db_txn *t, struct bytes in)
-{
-    struct wire_reader r = wire_reader_of(in);
-    (void)wire_read_vector(&r);
-    int kind = wire_read_u8(&r);
-    (void)wire_read_fixed(&r, 16);
-    TRY(wire_reader_end(&r));
-    return kind >= HEARTH_CHAT_DIRECT && kind <= CHAT_KIND_DEVICES ? hint_put(t, in)
-                                                                   : ERR(WIRE_VALUE);
-}
-
-struct err devices_tell_chat(struct core *c, struct db_txn *t, struct bytes group_id,
-                             const struct chat_hint *hint)
-{
-    struct buf body = BUF_INIT;
-    chat_hint_write(&body, group_id, hint);
-    struct err err = buf_check(&body);
-    if (err_is_ok(err))
-        err = devices_tell(c, t, NEWS_CHAT, buf_view(&body));
-    buf_clear(&body);
-    return err;
-}
-
-struct err devices_chat_joined(struct core *c, struct db_txn *t, const struct hearth_id *chat)
-{
-    c->account.devices_chat = *chat;
-    return account_write(&c->account, t);
 }

@@ -23,9 +23,8 @@ enum device_news {
     NEWS_USER = 5,         /* struct user_secrets */
     NEWS_PROFILE = 6,      /* display name */
     NEWS_KEY_SETS = 7,     /* our own, opaque key_set<V> each */
-    NEWS_CHAT = 8,         /* ChatHint */
-    NEWS_DEVICE = 9,       /* Device */
-    NEWS_COMPARED = 10,    /* opaque id[16]; uint8 compared */
+    NEWS_DEVICE = 8,       /* Device */
+    NEWS_COMPARED = 9,     /* opaque id[16]; uint8 compared */
 };
 
 /* By the KeySet. */
@@ -46,6 +45,8 @@ CHECKED struct err own_key_sets_write(struct core *c, struct db_txn *t, struct b
 /* The next one: into the account and the chain; told to friends and devices. */
 CHECKED struct err own_key_set_next(struct core *c, struct db_txn *t, struct bytes key_set);
 
+/* A chain that was verified, as it is. */
+CHECKED struct err own_key_sets_keep(struct db_txn *t, struct bytes key_sets);
 /* Told by another device: taken where they follow. */
 CHECKED struct err own_key_sets_take(struct core *c, struct db_txn *t, struct bytes key_sets);
 
@@ -60,32 +61,13 @@ struct device {
 CHECKED struct err device_put(struct db_txn *t, const struct device *device);
 CHECKED struct err device_get(struct db_txn *t, const uint8_t uuid[UUID_BYTES],
                               struct device *ret_device);
+void device_write(struct buf *b, const struct device *device);
 CHECKED struct err device_read(struct bytes in, struct device *ret_device);
 CHECKED struct err device_tell(struct core *c, struct db_txn *t, const struct device *device);
 /* Of all that the KeySet names, this one included; fn's false ends it. */
 CHECKED struct err devices_each(struct core *c, struct db_txn *t,
                                 bool (*fn)(const struct hearth_device *device, void *arg),
                                 void *arg);
-
-/* ---- chats: what a group does not say of itself to who is added to it
- *     struct { opaque group_id<V>; uint8 kind; opaque contact[16]; } ChatHint
- *     DB_SETTING "chat-hint" 0 group id */
-struct chat_hint {
-    int kind; /* struct chat */
-    struct hearth_id contact;
-};
-/* For join.c. ERR_NOT_FOUND: a group like any other. */
-CHECKED struct err devices_chat_hint(struct core *c, struct db_txn *t, struct bytes group_id,
-                                     struct chat_hint *ret_hint);
-void chat_hint_write(struct buf *b, struct bytes group_id, const struct chat_hint *hint);
-/* Told by another device. Wire errors. */
-CHECKED struct err chat_hint_take(struct db_txn *t, struct bytes in);
-/* A direct chat is there (or the devices' own): the other devices will be added. */
-CHECKED struct err devices_tell_chat(struct core *c, struct db_txn *t, struct bytes group_id,
-                                     const struct chat_hint *hint);
-/* For join.c: the chat of kind CHAT_KIND_DEVICES was joined. */
-CHECKED struct err devices_chat_joined(struct core *c, struct db_txn *t,
-                                       const struct hearth_id *chat);
 
 /* ---- verbs */
 
@@ -111,9 +93,9 @@ CHECKED struct err friendship_replace_keys(struct core *c, struct db_txn *t);
 
 /* ---- calls as our client (Auth) and as our queue record (Queue), on their own connections */
 struct task_call;
-CHECKED struct err account_call(struct core *c, struct task_call *call, const char *method,
-                                const ProtobufCMessage *in);
-CHECKED struct err queue_user_call(struct core *c, struct task_call *call, const char *method,
+CHECKED struct err account_request(struct core *c, struct task_call *call, const char *method,
                                    const ProtobufCMessage *in);
+CHECKED struct err queue_user_request(struct core *c, struct task_call *call, const char *method,
+                                      const ProtobufCMessage *in);
 
 #endif

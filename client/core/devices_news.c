@@ -107,8 +107,6 @@ static struct err take(struct core *c, struct db_txn *t, enum device_news what, 
         return take_name(c, t, body);
     case NEWS_KEY_SETS:
         return own_key_sets_take(c, t, body);
-    case NEWS_CHAT:
-        return chat_hint_take(t, body);
     case NEWS_DEVICE:
         return take_device(t, body);
     case NEWS_COMPARED:

@@ -229,7 +229,7 @@ static struct err call_as(struct core *c, const struct sig_key *key, struct task
     return task_call_request(call, "Queue", method, in);
 }
 
-struct err queue_user_call(struct core *c, struct task_call *call, const char *method,
+struct err queue_user_request(struct core *c, struct task_call *call, const char *method,
                            const ProtobufCMessage *in)
 {
     return call_as(c, &c->account.user.queue_user_key, call, method, in);

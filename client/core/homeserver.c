@@ -156,6 +156,15 @@ struct err homeserver_pin(struct core *c, struct db_txn *t, const char *domain, 
     return err;
 }
 
+struct err homeserver_unpin(struct db_txn *t, const char *domain)
+{
+    struct homeserver h;
+    TRY(homeserver_row(t, domain, &h));
+    bool fetched = h.fetched_ms != 0;
+    homeserver_clear(&h);
+    return fetched ? ERR_OK : db_drop(t, DB_HOMESERVER, bytes_str(domain));
+}
+
 /* ---- credentials of its clients */
 
 static bool is_revoked(const struct homeserver *h, struct bytes credential)

@@ -31,6 +31,8 @@ CHECKED struct err homeserver_want(struct core *c, struct db_txn *t, const char 
  * ERR_CREDENTIAL when another is known, ERR_ARGUMENT. */
 CHECKED struct err homeserver_pin(struct core *c, struct db_txn *t, const char *domain,
                                   struct bytes pin);
+/* Forgets a pin under which nothing was ever fetched: a wrong invitation. */
+CHECKED struct err homeserver_unpin(struct db_txn *t, const char *domain);
 /* Verifies what GetKeys answered and keeps it. out: a GetKeysResponse. Nothing changes on failure:
  * ERR_CREDENTIAL (another root than the pinned one, ...), ERR_CREDENTIAL_TIME, those of sig_verify.
  */

@@ -3,11 +3,6 @@
 #include "client/core/roster.h"
 #include "client/core/task.h"
 
-/* Until core/chat.c and core/roster.c are there. */
-#pragma weak chat_each
-#pragma weak chat_save
-#pragma weak roster_retry
-
 struct retrying {
     struct core *core;
     struct db_txn *t;
@@ -25,8 +20,7 @@ static struct err retry_one(void *arg, struct open_chat *chat)
 struct err homeserver_news(struct core *c, struct db_txn *t)
 {
     struct retrying r = {c, t};
-    if (chat_each != NULL)
-        TRY(chat_each(c, t, retry_one, &r));
+    TRY(chat_each(c, t, retry_one, &r));
     task_wake(c, NULL);
     return ERR_OK;
 }

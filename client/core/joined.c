@@ -52,11 +52,7 @@ static struct err tell_key_sets(struct core *c, struct db_txn *t, const struct h
 static struct err add_our_devices(struct core *c, struct db_txn *t, const struct contact *contact)
 {
     const struct commit_wish wish = {.add_devices = true};
-    struct open_chat *chat;
     uint64_t task;
-    TRY(chat_open(c, t, &contact->chat, &chat));
-    const struct chat_hint hint = {HEARTH_CHAT_DIRECT, contact->id};
-    TRY(devices_tell_chat(c, t, chat_group_id(&chat->chat), &hint));
     return devices_count(c) > 1 ? group_wish(c, t, &contact->chat, &wish, &task) : ERR_OK;
 }
 

@@ -66,7 +66,7 @@ static struct err body_read(const struct task *task, struct body *ret_body)
 }
 
 /* As our client, on the account's own connection. */
-struct err account_call(struct core *c, struct task_call *call, const char *method,
+struct err account_request(struct core *c, struct task_call *call, const char *method,
                         const ProtobufCMessage *in)
 {
     const struct account *a = &c->account;
@@ -96,11 +96,11 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         in.idempotency = &id;
         in.index = data_of(bytes_of(index, sizeof index));
         in.profile = data_of(body.sealed);
-        return account_call(c, call, "StageProfile", &in.base);
+        return account_request(c, call, "StageProfile", &in.base);
     }
     Hearth__V1__CommitProfileRequest in = HEARTH__V1__COMMIT_PROFILE_REQUEST__INIT;
     in.idempotency = &id;
-    return account_call(c, call, "CommitProfile", &in.base);
+    return account_request(c, call, "CommitProfile", &in.base);
 }
 
 static struct err shown(struct core *c, struct db_txn *t, const struct body *body)

@@ -116,11 +116,18 @@ static struct err take_identity_key(struct core *c, struct db_txn *t, struct ope
     return ERR_OK;
 }
 
-/* What a member says to our contact book: only if he is who he says. */
-static struct err take_contact_news(struct core *c, struct db_txn *t, const struct roster_leaf *l,
-                                    const struct content *content)
+/* What a member says to our contact book: only if he is who he says. In a direct chat there is but
+ * one other, and what he says while he is being looked into is the contact's to keep. */
+static struct err take_contact_news(struct core *c, struct db_txn *t, const struct open_chat *chat,
+                                    const struct roster_leaf *l, const struct content *content)
 {
     static const struct hearth_id nobody;
+    bool waits = chat->chat.kind == HEARTH_CHAT_DIRECT && l != NULL && !l->own_user &&
+                 l->state == ROSTER_PENDING;
+    if (waits) {
+        struct hearth_id asked = chat->chat.contact;
+        return contact_content(c, t, &asked, content->kind, content->body);
+    }
     if (l == NULL || l->state != ROSTER_VERIFIED || l->own_user ||
         memcmp(l->contact.bytes, nobody.bytes, sizeof nobody.bytes) == 0)
         return ERR_OK;
@@ -143,12 +150,12 @@ static struct err take_content(struct core *c, struct db_txn *t, struct open_cha
     case CONTENT_FRIENDSHIP:
         if (chat->chat.kind != HEARTH_CHAT_DIRECT)
             return ERR_OK;
-        return take_contact_news(c, t, l, content);
+        return take_contact_news(c, t, chat, l, content);
     case CONTENT_KEY_SET:
-        TRY(take_contact_news(c, t, l, content));
+        TRY(take_contact_news(c, t, chat, l, content));
         return roster_retry(c, t, chat);
     case CONTENT_PROFILE:
-        return take_contact_news(c, t, l, content);
+        return take_contact_news(c, t, chat, l, content);
     case CONTENT_DEVICE_NEWS:
         if (chat->chat.kind != CHAT_KIND_DEVICES || l == NULL || !l->own_user ||
             l->state != ROSTER_VERIFIED)

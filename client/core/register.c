@@ -282,6 +282,7 @@ static struct err failed(struct core *c, struct db_txn *t, struct task *task,
     (void)error;
     if (c->account.credential.len != 0)
         return ERR_OK;
+    TRY(homeserver_unpin(t, c->account.domain));
     account_clear(&c->account);
     return db_drop(t, DB_ACCOUNT, bytes_of(NULL, 0));
 }

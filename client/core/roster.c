@@ -54,7 +54,7 @@ static struct err check_key_set(struct bytes key_set, const struct verified_clie
     if (key_set.len == 0)
         return ERR_OK;
     TRY(key_set_parse(key_set, &set));
-    const struct client_key *key = key_set_find(&set, client->id_bytes);
+    const struct client_key *key = key_set_find(&set, bytes_of(client->id.client, UUID_BYTES));
     return key != NULL && bytes_equal(key->public_key, client->public_key) ? ERR_OK : ERR(KEY_SET);
 }
 
@@ -350,7 +350,8 @@ static struct err check_again(struct core *c, struct db_txn *t, struct open_chat
     TRY(contact_get(c, t, &id, &contact));
     bool in = contact.key_set.len == 0 ||
               (err_is_ok(key_set_parse(buf_view(&contact.key_set), &set)) &&
-               key_set_find(&set, bytes_of(l->client_id, l->client_id_len)) != NULL);
+               key_set_find(&set, bytes_of(l->client_id + l->client_id_len - UUID_BYTES,
+                                           UUID_BYTES)) != NULL);
     contact_clear(&contact);
     return in ? ERR_OK
               : set_unverified(c, t, chat, l,

@@ -110,6 +110,18 @@ struct err task_drop_lane(struct core *c, struct db_txn *t, const uint8_t lane[1
     return ERR_OK;
 }
 
+void tasks_drop_all(struct core *c, const struct hearth_error *error)
+{
+    for (struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next) {
+        for (struct task_entry *e = l->first; e != NULL; e = e->next) {
+            e->dropped = e != c->tasks->current;
+            e->dropped_error = *error;
+        }
+    }
+    for (struct task_entry *e = c->tasks->added; e != NULL; e = e->next)
+        e->dropped = true;
+}
+
 struct err task_in_lane(struct core *c, struct db_txn *t, const uint8_t lane[16],
                         enum task_kind kind, bool *ret_there)
 {

@@ -67,6 +67,11 @@ struct task_call {
 CHECKED struct err task_call_request(struct task_call *call, const char *service,
                                      const char *method, const ProtobufCMessage *in);
 
+/* Who calls, and on which connection: our queue client, our queue user, our user's client. */
+CHECKED struct err call_as_queue_client(const struct account *a, struct task_call *call);
+CHECKED struct err call_as_queue_user(const struct account *a, struct task_call *call);
+CHECKED struct err call_as_client(const struct account *a, struct task_call *call);
+
 struct task_answer {
     const struct hearth_status *status;
     const ProtobufCMessage *out; /* NULL unless OK */
@@ -110,6 +115,8 @@ void task_wake(struct core *c, const uint8_t *lane);
  * this is. */
 CHECKED struct err task_drop_lane(struct core *c, struct db_txn *t, const uint8_t lane[16],
                                   const struct hearth_error *error);
+/* All but the one whose step this is, without a word: their rows go with everything (db_erase). */
+void tasks_drop_all(struct core *c, const struct hearth_error *error);
 /* Is a task of this kind in the lane? */
 CHECKED struct err task_in_lane(struct core *c, struct db_txn *t, const uint8_t lane[16],
                                 enum task_kind kind, bool *ret_there);
@@ -126,6 +133,8 @@ void tasks_close(struct core *c);              /* cancels calls; rows stay */
 /* Runs whatever can run; from the loop. core_step calls it after steps that asked. */
 void tasks_kick(struct core *c);
 uint32_t tasks_count(const struct core *c);
+/* Is there one that does not wait? */
+bool tasks_busy(const struct core *c);
 bool tasks_has(const struct core *c, uint64_t number);
 /* core_step's: takes what the step added and dropped, or forgets it. */
 void tasks_step_ended(struct core *c, bool ok);

@@ -66,3 +66,15 @@ struct err db_step(struct db *db, struct err (*run)(struct db_txn *txn, void *ar
     struct step step = {.db = db, .run = run, .arg = arg};
     return store_call(db->store, step_run, &step);
 }
+
+struct err db_erase(struct db_txn *t)
+{
+    for (unsigned sql = SQL_ERASE_RECORDS; sql <= SQL_ERASE_LAST; sql++)
+        TRY(stmt_run(stmt_use(t->store, sql), NULL));
+    return ERR_OK;
+}
+
+uint64_t db_commits(const struct db *db)
+{
+    return store_stats(db->store).groups;
+}

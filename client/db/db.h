@@ -73,6 +73,12 @@ CHECKED struct err db_set_passphrase(struct db *db, struct bytes passphrase);
 CHECKED struct err db_step(struct db *db, struct err (*run)(struct db_txn *txn, void *arg),
                            void *arg);
 
+/* Every record and list; the passphrase stays. */
+CHECKED struct err db_erase(struct db_txn *t);
+
+/* Durable commits since it was opened. */
+uint64_t db_commits(const struct db *db);
+
 /* ---- records */
 
 CHECKED struct err db_put(struct db_txn *t, enum db_kind kind, struct bytes id, struct bytes value);

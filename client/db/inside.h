@@ -41,6 +41,9 @@ enum db_sql {
     SQL_LIST_FROM,
     SQL_LAST_GET,
     SQL_LAST_PUT,
+    SQL_ERASE_RECORDS,
+    SQL_ERASE_LISTS,
+    SQL_ERASE_LAST,
     SQL_COUNT
 };
 

@@ -31,6 +31,9 @@ static const struct stmt_row statements[SQL_COUNT] = {
     [SQL_LAST_GET] = {"last_get", "SELECT number FROM last WHERE owner = $1"},
     [SQL_LAST_PUT] = {"last_put", "INSERT INTO last (owner, number) VALUES ($1, $2)"
                                   " ON CONFLICT (owner) DO UPDATE SET number = excluded.number"},
+    [SQL_ERASE_RECORDS] = {"erase_records", "DELETE FROM record"},
+    [SQL_ERASE_LISTS] = {"erase_lists", "DELETE FROM list"},
+    [SQL_ERASE_LAST] = {"erase_last", "DELETE FROM last"},
 };
 
 const struct store_schema db_schema = {

@@ -13,6 +13,7 @@ static const struct hearth_auth_service service = {
     .stage_profile = auth_stage_profile,
     .commit_profile = auth_commit_profile,
     .get_profile = auth_get_profile,
+    .issue_tokens = auth_issue_tokens,
     .create_invitations = auth_create_invitations,
     .check_invitation = auth_check_invitation,
     .create_handle = auth_create_handle,
@@ -31,6 +32,7 @@ static struct err load_keys(struct auth *auth)
     TRY(keeper_storage_key(keeper, KEEPER_AUTH_IDS, auth->ids_key));
     TRY(keeper_storage_key(keeper, KEEPER_AUTH_ROWS, auth->rows_key));
     TRY(keeper_storage_key(keeper, KEEPER_CHALLENGE, auth->challenge_key));
+    TRY(keeper_storage_key(keeper, KEEPER_TOKENS, auth->tokens_key));
     return keeper_storage_key(keeper, KEEPER_ONCE_AUTH, auth->once_key);
 }
 

@@ -7,7 +7,8 @@
  * version (the log commits to both), the fingerprints of its credentials on the revocation list
  * until they end, and stored answers that nobody can open without the idempotency id.
  *
- * Tokens are another issue: IssueTokens, IssueVouchers and ExchangeVoucher answer UNIMPLEMENTED.
+ * IssueTokens gives each user an allowance of blind tokens by class and day (lib/pass); how many is
+ * all that is kept of it. IssueVouchers and ExchangeVoucher are federation's: UNIMPLEMENTED.
  */
 #ifndef SERVER_AUTH_H
 #define SERVER_AUTH_H

@@ -31,6 +31,7 @@ static struct err expire_all_rows(struct store_txn *txn, struct run *run)
     } rows[] = {
         {INVITATION_EXPIRE, hour}, {PUZZLE_EXPIRE, hour},
         {PACKAGE_EXPIRE, hour},    {OFFER_EXPIRE, day},
+        {TOKEN_GRANT_EXPIRE, day}, {TOKEN_REQUEST_EXPIRE, day},
         {SIGNING_EXPIRE, day},     {REPORT_EXPIRE, day > report_days ? day - report_days : 0},
     };
     uint64_t changes = 0;

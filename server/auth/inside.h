@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "crypto/sig.h"
 #include "hearth/v1/auth_rpc.h"
+#include "pass/key_schedule.h"
 #include "seal/at_rest.h"
 #include "seal/credential_chain.h"
 #include "seal/key_set.h"
@@ -16,7 +17,10 @@
 #include "server/auth/schema.h"
 #include "server/front/once.h"
 
-enum { AUTH_ID_BYTES = 16 }; /* of every id at rest */
+enum {
+    AUTH_ID_BYTES = 16,                         /* of every id at rest */
+    AUTH_TOKEN_KEYS = 3 * (PASS_CLASS_END - 1), /* three days' */
+};
 
 struct auth_listeners;
 
@@ -32,6 +36,7 @@ struct auth {
     uint8_t rows_key[KEEPER_KEY_BYTES];
     uint8_t challenge_key[KEEPER_KEY_BYTES];
     uint8_t once_key[KEEPER_KEY_BYTES];
+    uint8_t tokens_key[KEEPER_KEY_BYTES];
     pthread_mutex_t lock; /* guards what follows */
     struct puzzle_load {
         uint64_t minute; /* of `now` */
@@ -41,6 +46,7 @@ struct auth {
         struct buf list;
         uint64_t number;
     } revoked;
+    struct pass_issuer_key token_keys[AUTH_TOKEN_KEYS]; /* by pass_key_slot; class 0: none yet */
     struct auth_listeners *listeners;
 };
 
@@ -349,6 +355,28 @@ CHECKED struct err auth_add_keys(struct auth *auth);
 CHECKED struct err invitation_store(struct store_txn *txn, const struct auth *auth,
                                     const uint8_t *codes, uint32_t count, uint64_t expires_hour);
 
+/* ---- token_keys.c, token_grant.c: tokens */
+
+/* The key of a class and period, which the keeper is asked for once. ERR_PASS_KEY: not one of three
+ * days. Wipe the copy. From any thread. */
+CHECKED struct err auth_token_key(struct auth *auth, uint8_t class, uint32_t period,
+                                  struct pass_issuer_key *ret_key);
+
+struct token_order {
+    uint8_t class;
+    uint32_t period, count;
+    uint8_t user[AUTH_ID_BYTES];
+    uint8_t request[AUTH_ID_BYTES]; /* its hash at rest: charged once */
+};
+void token_request_id(const struct auth *auth, const uint8_t user[AUTH_ID_BYTES],
+                      const uint8_t body_hash[REQUEST_BODY_HASH_BYTES],
+                      uint8_t ret_id[AUTH_ID_BYTES]);
+/* Charges the user's allowance, unless this very request was charged before. ERR_QUOTA when so many
+ * are not left. *ret_left: what is left then. */
+CHECKED struct err token_grant_take(struct store_txn *txn, const struct auth *auth,
+                                    const struct token_order *order, uint64_t now_s,
+                                    uint32_t *ret_left);
+
 /* ---- handlers, one file each */
 
 #define AUTH_HANDLER(name, Type)                                                                  \
@@ -364,6 +392,7 @@ AUTH_HANDLER(delete_user, DeleteUser);
 AUTH_HANDLER(stage_profile, StageProfile);
 AUTH_HANDLER(commit_profile, CommitProfile);
 AUTH_HANDLER(get_profile, GetProfile);
+AUTH_HANDLER(issue_tokens, IssueTokens);
 AUTH_HANDLER(create_invitations, CreateInvitations);
 AUTH_HANDLER(check_invitation, CheckInvitation);
 AUTH_HANDLER(create_handle, CreateHandle);

@@ -11,7 +11,10 @@
  * hour: when it was made while no client of it has called, then 0. client.seen_month: 0 until the
  * first call. profile.shown: 0 staged, 1 fetched by index. handle.next_offer: the last number
  * given. Profiles and offers are large, so they are not WITHOUT ROWID: SQLite compares keys of such
- * a table against whole rows. signing: what GetKeys serves, in the order of their making.
+ * signing: what GetKeys serves, in the order of their making.
+ * token_since: the day of a user's first tokens. token_grant: how many of a class and period a user
+ * was given: numbers alone, never what was blinded. token_request: those that were charged, known
+ * by nothing but a hash.
  */
 static const struct store_migration migrations[] = {
     {1,
@@ -51,6 +54,15 @@ static const struct store_migration migrations[] = {
     {2, "CREATE TABLE signing (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
         " sealed BLOB NOT NULL, expires_day INTEGER NOT NULL);"
         "CREATE TABLE suspended (user BLOB NOT NULL PRIMARY KEY) WITHOUT ROWID;"},
+    {3, "CREATE TABLE token_since (user BLOB NOT NULL PRIMARY KEY, day INTEGER NOT NULL)"
+        " WITHOUT ROWID;"
+        "CREATE TABLE token_grant (user BLOB NOT NULL, class INTEGER NOT NULL,"
+        " period INTEGER NOT NULL, issued INTEGER NOT NULL, PRIMARY KEY (user, class, period))"
+        " WITHOUT ROWID;"
+        "CREATE INDEX token_grant_period ON token_grant (period);"
+        "CREATE TABLE token_request (id BLOB NOT NULL PRIMARY KEY, period INTEGER NOT NULL)"
+        " WITHOUT ROWID;"
+        "CREATE INDEX token_request_period ON token_request (period);"},
 };
 
 static const struct stmt_row statements[] = {
@@ -185,6 +197,25 @@ static const struct stmt_row statements[] = {
     [SIGNING_EXPIRE] = {"signing_expire",
                         "DELETE FROM signing WHERE number IN"
                         " (SELECT number FROM signing WHERE expires_day < $1 LIMIT $2)"},
+    [TOKEN_SINCE_PUT] = {"token_since_put", "INSERT INTO token_since (user, day) VALUES ($1, $2)"
+                                            " ON CONFLICT (user) DO NOTHING"},
+    [TOKEN_SINCE_FIND] = {"token_since_find", "SELECT day FROM token_since WHERE user = $1"},
+    [TOKEN_SINCE_DROP] = {"token_since_drop", "DELETE FROM token_since WHERE user = $1"},
+    [TOKEN_GRANT_FIND] = {"token_grant_find", "SELECT issued FROM token_grant WHERE user = $1"
+                                              " AND class = $2 AND period = $3"},
+    [TOKEN_GRANT_PUT] = {"token_grant_put",
+                         "INSERT INTO token_grant (user, class, period, issued)"
+                         " VALUES ($1, $2, $3, $4) ON CONFLICT (user, class, period)"
+                         " DO UPDATE SET issued = excluded.issued"},
+    [TOKEN_GRANT_CLEAR] = {"token_grant_clear", "DELETE FROM token_grant WHERE user = $1"},
+    [TOKEN_GRANT_EXPIRE] = {"token_grant_expire",
+                            "DELETE FROM token_grant WHERE (user, class, period) IN (SELECT user,"
+                            " class, period FROM token_grant WHERE period < $1 LIMIT $2)"},
+    [TOKEN_REQUEST_PUT] = {"token_request_put", "INSERT INTO token_request (id, period)"
+                                                " VALUES ($1, $2) ON CONFLICT (id) DO NOTHING"},
+    [TOKEN_REQUEST_EXPIRE] = {"token_request_expire",
+                              "DELETE FROM token_request WHERE id IN"
+                              " (SELECT id FROM token_request WHERE period < $1 LIMIT $2)"},
     [COUNTS] = {"counts", "SELECT (SELECT COUNT(*) FROM user), (SELECT COUNT(*) FROM client),"
                           " (SELECT COUNT(*) FROM handle), (SELECT COUNT(*) FROM invitation),"
                           " (SELECT COUNT(*) FROM offer), (SELECT COUNT(*) FROM report),"

@@ -128,12 +128,6 @@ struct fanout_from request_from(const struct request *r)
 
 struct err request_seal_state(struct request *r)
 {
-    struct buf plain = BUF_INIT;
-    group_state_write(&plain, &r->state);
-    struct err err = buf_check(&plain);
-    if (err_is_ok(err))
-        err = group_seal(r->d, r->group_id, r->rotated ? r->new_state_key : r->state_key,
-                         r->version + 1, buf_view(&plain), &r->sealed);
-    buf_clear(&plain);
-    return err;
+    return group_seal(r->d, r->group_id, r->rotated ? r->new_state_key : r->state_key,
+                      r->version + 1, &r->state, &r->sealed);
 }

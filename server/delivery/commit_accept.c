@@ -172,9 +172,13 @@ static struct err add_fact(struct request *r, const struct commit_in *in,
     return ERR_OK;
 }
 
+/* What a commit adds to a group, most times: so its bytes are not moved as they grow. */
+enum { SAVED_MORE_BYTES = 16384 };
+
 static struct err save_group(struct request *r, const struct commit_ok *ok)
 {
     struct buf saved = BUF_INIT;
+    buf_reserve(&saved, r->state.public_group.len + SAVED_MORE_BYTES);
     public_group_save(&saved, &ok->group);
     return request_take_buf(r, &saved, &r->state.public_group);
 }

@@ -84,6 +84,25 @@ void group_state_write(struct buf *b, const struct group_state *state)
     wire_write_vector(b, state->public_group);
 }
 
+/* Numbers and the lengths of vectors, at their widest. */
+enum { LEAF_FIXED_BYTES = 64 + 2 * PSEUDONYM_BYTES, FACT_FIXED_BYTES = 72, STATE_FIXED_BYTES = 64 };
+
+size_t group_state_bytes(const struct group_state *state)
+{
+    size_t bytes = STATE_FIXED_BYTES + state->info_extensions.len + state->info_signature.len +
+                   state->public_group.len +
+                   state->past_count * (sizeof(uint64_t) + sizeof(uint32_t));
+    for (uint32_t i = 0; i < state->leaf_count; i++) {
+        const struct leaf_entry *leaf = &state->leaves[i];
+        bytes += LEAF_FIXED_BYTES + leaf->signature_key.len + leaf->wrapped_identity_key.len +
+                 leaf->wrapped_profile_key.len + leaf->domain.len + leaf->sealed_ref.len +
+                 leaf->ref_signature.len + leaf->pseudonym_signature.len;
+    }
+    for (uint32_t i = 0; i < state->fact_count; i++)
+        bytes += FACT_FIXED_BYTES + state->facts[i].reporters.len;
+    return bytes;
+}
+
 static struct err make_room(struct group_state *state)
 {
     if (state->leaf_count < state->leaf_cap)

@@ -83,6 +83,8 @@ struct group_state {
 /* Takes plain over. ERR_DELIVERY_STATE, ERR_NO_MEMORY. */
 CHECKED struct err group_state_parse(struct buf *plain, struct group_state *ret_state);
 void group_state_write(struct buf *b, const struct group_state *state);
+/* At least as many bytes as group_state_write() appends, a little more. */
+size_t group_state_bytes(const struct group_state *state);
 /* Wipes. The zero state is safe to clear. */
 void group_state_clear(struct group_state *state);
 

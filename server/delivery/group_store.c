@@ -23,30 +23,41 @@ void sealed_group_clear(struct sealed_group *sealed)
     buf_clear(&sealed->sealed);
 }
 
+/* Under the limit: room for the largest padding of what is estimated, so that nothing moves. */
+static struct err write_state(const struct delivery *d, const struct group_state *state,
+                              struct buf *sealed, struct at_rest_mark *ret_mark)
+{
+    size_t padded = pad_padme_bytes(group_state_bytes(state), STATE_LEAST_BYTES);
+    buf_reserve(sealed, padded + AT_REST_OVERHEAD_BYTES);
+    TRY(at_rest_begin(sealed, d->env.rng, ret_mark));
+    size_t mark = pad_begin(sealed);
+    group_state_write(sealed, state);
+    TRY(buf_check(sealed));
+    size_t len = pad_content_bytes(sealed, mark);
+    if (len > delivery_limit(d, LIMIT_GROUP_STATE_BYTES))
+        return ERR(TOO_LARGE);
+    pad_end(sealed, mark, pad_padme_bytes(len, STATE_LEAST_BYTES));
+    return buf_check(sealed);
+}
+
 static struct err seal(const struct delivery *d, struct bytes group_id,
                        const uint8_t state_key[STATE_KEY_BYTES], uint64_t version,
-                       struct bytes padded, struct buf *aad, struct sealed_group *out)
+                       const struct group_state *state, struct buf *aad, struct sealed_group *out)
 {
+    struct at_rest_mark mark;
     TRY(group_lock_seal(d, "group-lock", group_id, state_key, version, &out->lock));
     TRY(group_aad_write(aad, "group-state", group_id, version));
-    TRY(at_rest_seal(&out->sealed, state_key, d->env.rng, buf_view(aad), padded));
-    return buf_check(&out->sealed);
+    TRY(write_state(d, state, &out->sealed, &mark));
+    return at_rest_end(&out->sealed, mark, state_key, buf_view(aad));
 }
 
 struct err group_seal(const struct delivery *d, struct bytes group_id,
                       const uint8_t state_key[STATE_KEY_BYTES], uint64_t version,
-                      struct bytes plain, struct sealed_group *ret_sealed)
+                      const struct group_state *state, struct sealed_group *ret_sealed)
 {
-    if (plain.len > delivery_limit(d, LIMIT_GROUP_STATE_BYTES))
-        return ERR(TOO_LARGE);
-    struct buf padded = BUF_INIT;
     struct buf aad = BUF_INIT;
     struct sealed_group sealed = {0};
-    pad_write(&padded, plain, pad_padme_bytes(plain.len, STATE_LEAST_BYTES));
-    struct err err = buf_check(&padded);
-    if (err_is_ok(err))
-        err = seal(d, group_id, state_key, version, buf_view(&padded), &aad, &sealed);
-    buf_clear(&padded);
+    struct err err = seal(d, group_id, state_key, version, state, &aad, &sealed);
     buf_clear(&aad);
     if (!err_is_ok(err)) {
         sealed_group_clear(&sealed);

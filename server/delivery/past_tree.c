@@ -29,17 +29,18 @@ static struct err seal_padded(const struct delivery *d, const uint8_t state_key[
                               const char *what, struct bytes group_id, uint64_t epoch,
                               struct bytes plain, size_t least, struct buf *sealed)
 {
-    struct buf padded = BUF_INIT;
     struct buf aad = BUF_INIT;
-    pad_write(&padded, plain, pad_padme_bytes(plain.len, least));
-    struct err err = buf_check(&padded);
-    if (err_is_ok(err))
-        err = group_aad_write(&aad, what, group_id, epoch);
-    if (err_is_ok(err))
-        err = at_rest_seal(sealed, state_key, d->env.rng, buf_view(&aad), buf_view(&padded));
-    buf_clear(&padded);
+    struct at_rest_mark mark;
+    size_t padded = pad_padme_bytes(plain.len, least);
+    TRY(group_aad_write(&aad, what, group_id, epoch));
+    buf_reserve(sealed, padded + AT_REST_OVERHEAD_BYTES);
+    struct err err = at_rest_begin(sealed, d->env.rng, &mark);
+    if (err_is_ok(err)) {
+        pad_write(sealed, plain, padded);
+        err = at_rest_end(sealed, mark, state_key, buf_view(&aad));
+    }
     buf_clear(&aad);
-    return err_is_ok(err) ? buf_check(sealed) : err;
+    return err;
 }
 
 /* Appends to plain; ret_content is a view into it. */

@@ -224,17 +224,11 @@ static struct err propose_removes(struct upkeep *u)
 
 static struct err seal_state(struct upkeep *u)
 {
-    struct buf plain = BUF_INIT;
     public_group_save(&u->saved, &u->group);
     TRY(buf_check(&u->saved));
     u->state.public_group = buf_view(&u->saved);
-    group_state_write(&plain, &u->state);
-    struct err err = buf_check(&plain);
-    if (err_is_ok(err))
-        err = group_seal(u->d, buf_view(&u->group_id), u->state_key, u->version + 1,
-                         buf_view(&plain), &u->sealed);
-    buf_clear(&plain);
-    return err;
+    return group_seal(u->d, buf_view(&u->group_id), u->state_key, u->version + 1, &u->state,
+                      &u->sealed);
 }
 
 static struct err run_read(struct store_txn *txn, void *arg)

@@ -18,12 +18,41 @@ static void set_list(struct config_list *list, const char *const *values, size_t
     list->count = count;
 }
 
+static void raise_limit(struct config *config, const char *name, uint64_t value)
+{
+    struct config_limit *limit = &config->limits[config->limit_count];
+    if (config->limit_count == CONFIG_LIMITS_MAX)
+        return;
+    config->limit_count++;
+    (void)snprintf(limit->name, sizeof limit->name, "%s", name);
+    limit->value = value;
+}
+
+/* In development everybody comes from one address: what bounds a source would bound all together.
+ */
+static void raise_source_limits(struct config *config)
+{
+    enum { FACTOR = 1000, PER_PREFIX = 4096, NEW_PER_S = 1000 };
+    config->connections_per_prefix = PER_PREFIX;
+    config->connections_new_per_s = NEW_PER_S;
+#define LIMIT_ROW(name, unit, value, least, most, reason)
+#define LIMIT_BUCKET(name, burst, per_hour, reason)                            \
+    if (strstr(#name, "_PREFIX") != NULL || strstr(#name, "HANDLE") != NULL || \
+        strcmp(#name, "REGISTER_ALL") == 0)                                    \
+        raise_limit(config, #name, (uint64_t)FACTOR *(burst));
+#include "server/front/limit.def"
+#undef LIMIT_ROW
+#undef LIMIT_BUCKET
+}
+
 static void fill_config(const struct invocation *in, struct config *config)
 {
     static const char *const local = "127.0.0.1:7443";
     config_defaults(config);
     (void)snprintf(config->server_domain, sizeof config->server_domain, "%s", in->domain);
     config->server_development = in->dev;
+    if (in->dev)
+        raise_source_limits(config);
     if (in->listen_count > 0)
         set_list(&config->server_listen, in->listen, in->listen_count);
     else if (in->dev)

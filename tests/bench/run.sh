@@ -3,6 +3,7 @@
 set -uo pipefail
 bin=build/release/bin
 for program in crypto_bench pass_bench mls_bench member_bench store_bench; do
+for program in crypto_bench mls_bench member_bench store_bench tlog_bench; do
     [ -x "$bin/$program" ] || continue
     echo "## $program"
     "$bin/$program"

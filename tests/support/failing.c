@@ -109,7 +109,7 @@ static void *counted(void *p)
     return p;
 }
 
-/* In the place of glibc's for all: hidden, shared libraries would not find them. */
+/* In the place of the library's, for the libraries too: the rest of the program is built hidden. */
 #pragma GCC visibility push(default)
 
 void *malloc(size_t len)

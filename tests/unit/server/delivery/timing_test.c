@@ -50,14 +50,16 @@ static struct err insert(struct store_txn *txn, void *arg)
 /* Only its size and its lock matter: nobody opens it. Its epoch 1 has many joiners. */
 static void insert_large_group(void)
 {
-    static uint8_t state[LARGE_BYTES];
+    static uint8_t bytes[LARGE_BYTES];
+    const struct group_state state = {.suite = suite_find(1),
+                                      .public_group = bytes_of(bytes, sizeof bytes)};
     static struct joiner joiners[LARGE_JOINERS];
     struct large l = {0};
     uint8_t key[STATE_KEY_BYTES] = {9};
     for (size_t i = 0; i < LARGE_JOINERS; i++)
-        joiners[i] = (struct joiner){bytes_of(state, 32), bytes_of(state, 32)};
-    assert_ok(group_seal(w.delivery, groups[2], key, 1, bytes_of(state, sizeof state), &l.sealed));
-    assert_ok(past_tree_seal(w.delivery, groups[2], key, 1, bytes_of(state, 100000), joiners,
+        joiners[i] = (struct joiner){bytes_of(bytes, 32), bytes_of(bytes, 32)};
+    assert_ok(group_seal(w.delivery, groups[2], key, 1, &state, &l.sealed));
+    assert_ok(past_tree_seal(w.delivery, groups[2], key, 1, bytes_of(bytes, 100000), joiners,
                              LARGE_JOINERS, &l.past));
     assert_ok(store_call(delivery_store(w.delivery), insert, &l));
     sealed_group_clear(&l.sealed);
