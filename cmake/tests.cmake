@@ -286,7 +286,11 @@ hearth_unit_tests(client_api client/api)
 file(GLOB town_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/town/*.c)
 add_library(test_town STATIC EXCLUDE_FROM_ALL ${town_sources})
 target_link_libraries(test_town PUBLIC test_house)
-hearth_unit_tests(client_core client/core client_db test_town)
+# tests/support/people: accounts in the town.
+file(GLOB people_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/people/*.c)
+add_library(test_people STATIC EXCLUDE_FROM_ALL ${people_sources})
+target_link_libraries(test_people PUBLIC client_core test_town)
+hearth_unit_tests(client_core client/core client_db test_people)
 hearth_program(pass_bench SOURCES tests/bench/pass_bench.c USES pass)
 target_include_directories(pass_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Our half of the live test of tokens, and the test.

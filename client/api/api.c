@@ -83,6 +83,11 @@ void api_free(struct api *api)
     free(api);
 }
 
+void api_silence(struct api *api)
+{
+    api->silent = true;
+}
+
 static void signing_init(const struct api *api, const struct api_to *to, struct api_signing *ret)
 {
     *ret = (struct api_signing){.clock = api->clock, .rng = api->rng, .caller = to->caller};

@@ -33,6 +33,9 @@ CHECKED struct err api_new(const struct api_options *options, struct api **ret_a
  * inside a callback of the loop, when that has returned. */
 void api_free(struct api *api);
 
+/* Tests: nothing leaves any more (ERR_RPC_CLOSED), as if the process were gone. */
+void api_silence(struct api *api);
+
 /* Since api_new. */
 struct api_costs {
     uint64_t calls;               /* unary ones, and streams begun */

@@ -80,6 +80,8 @@ static struct err channel_make(struct api *api, const struct api_to *to,
 struct err channel_for(struct api *api, const struct api_to *to, struct api_channel **ret_channel)
 {
     struct api_channel *found = NULL;
+    if (api->silent)
+        return ERR(RPC_CLOSED);
     TRY(domain_check(bytes_str(to->domain), true));
     for (struct api_channel **at = &api->channels; *at != NULL; at = &(*at)->next) {
         if (fits(*at, to)) {

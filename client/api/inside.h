@@ -27,6 +27,7 @@ struct api {
     const struct clock *clock;
     const struct rng *rng;
     char *ca_file, *user_agent;
+    bool silent;
     struct api_target *targets;
     struct api_channel *channels;
     struct api_call *calls;

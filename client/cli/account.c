@@ -37,7 +37,7 @@ int command_account_create(struct cli *cli)
     if ((cli->invite == NULL) == (cli->domain == NULL))
         return fail_said(cli, EXIT_USAGE, "an operator makes invitations with hearthd admin invite",
                          "say --invite CODE, or --domain D where registration is open");
-    int code = profile_open(cli, true);
+    int code = home_open(cli, true);
     if (code != EXIT_DONE)
         return code;
     const struct hearth_register_options options = {
@@ -54,7 +54,7 @@ int command_account_create(struct cli *cli)
     hearth_account_info(cli->account, &info);
     if (code != EXIT_DONE) {
         if (code != EXIT_TIMED_OUT && !info.registered)
-            profile_forget(cli); /* it never came to be */
+            home_forget(cli); /* it never came to be */
         return code;
     }
     line(cli, "account", "on %s, this device is \"%s\"", info.domain, info.device);
@@ -89,7 +89,7 @@ int command_account_delete(struct cli *cli)
     int code = finish(cli, hearth_unregister(cli->account));
     if (code != EXIT_DONE)
         return code;
-    profile_forget(cli);
+    home_forget(cli);
     line(cli, "deleted", "the account and its files");
     object(cli, cli->json ? json_pack("{s:b}", "deleted", 1) : NULL);
     return EXIT_DONE;

@@ -62,13 +62,13 @@ int cli_main(int argc, char **argv);
  * was said what is wrong. ret_help: --help was among them. */
 bool options_read(int argc, char **argv, struct cli *cli, bool *ret_help);
 
-/* ---- profile.c */
+/* ---- home.c */
 /* The folder; made when `make`. False: said why. */
-bool profile_folder(struct cli *cli, bool make);
+bool home_folder(struct cli *cli, bool make);
 /* Opens (or creates) the account's file with the key or passphrase of the profile. Exit code. */
-int profile_open(struct cli *cli, bool create);
+int home_open(struct cli *cli, bool create);
 /* Takes the files of an account that is gone, or never came to be, away. */
-void profile_forget(struct cli *cli);
+void home_forget(struct cli *cli);
 
 /* ---- out.c */
 /* Says what went wrong on stderr (as JSON with --json); returns the exit code for it. */

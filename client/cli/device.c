@@ -17,7 +17,7 @@ int command_device_link(struct cli *cli)
 {
     if (cli->domain == NULL)
         return fail_said(cli, EXIT_USAGE, NULL, "say --domain D, the homeserver of the account");
-    int code = profile_open(cli, true);
+    int code = home_open(cli, true);
     if (code != EXIT_DONE)
         return code;
     const struct hearth_link_options options = {.size = sizeof options,
@@ -32,7 +32,7 @@ int command_device_link(struct cli *cli)
     hearth_account_info(cli->account, &info);
     if (code != EXIT_DONE) {
         if (!info.registered)
-            profile_forget(cli);
+            home_forget(cli);
         return code;
     }
     line(cli, "linked", "on %s, this device is \"%s\"", info.domain, info.device);

@@ -59,10 +59,10 @@ static int run(struct cli *cli, const struct command *command)
     if (cli->argc < command->least || cli->argc > command->most)
         return fail_said(cli, EXIT_USAGE, NULL, "usage: hearth %s%s%s %s", command->noun,
                          skip == 2 ? " " : "", command->verb, command->arguments);
-    if (command->needs != NOTHING && !profile_folder(cli, command->needs == A_PROFILE))
+    if (command->needs != NOTHING && !home_folder(cli, command->needs == A_PROFILE))
         return EXIT_NOT_THERE;
     if (command->needs == AN_ACCOUNT) {
-        int code = profile_open(cli, false);
+        int code = home_open(cli, false);
         if (code != EXIT_DONE)
             return code;
     }

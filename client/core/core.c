@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "client/core/chat.h"
+#include "client/core/link.h"
 #include "client/core/op.h"
 #include "client/core/queue.h"
 #include "client/core/renew.h"
@@ -62,6 +63,8 @@ struct err core_step(struct core *c, struct err (*run)(struct core *c, struct db
     struct step step = {.core = c, .run = run, .arg = arg};
     struct err err = db_step(c->db, step_run, &step);
     c->in_step = false;
+    if (err_is_ok(err) && c->after_step != NULL)
+        c->after_step(c, c->after_step_arg);
     if (c->tasks != NULL)
         tasks_step_ended(c, err_is_ok(err));
     if (!err_is_ok(err)) {
@@ -118,6 +121,7 @@ void core_close(struct core *c)
         return;
     upkeep_end(c);
     queue_stop(c);
+    link_stop(c);
     tasks_close(c);
     ops_close(c);
     api_free(c->api);

@@ -47,7 +47,9 @@ struct core {
     struct hearth_op *ops;     /* core/op.h */
     void (*on_event)(struct hearth_account *account, void *arg);
     void *on_event_arg;
-    struct hearth_account *handle; /* the public face of this core */
+    struct hearth_account *handle;                 /* the public face of this core */
+    void (*after_step)(struct core *c, void *arg); /* tests: one was committed */
+    void *after_step_arg;
 };
 
 struct core_options {

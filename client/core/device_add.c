@@ -88,6 +88,47 @@ static struct err added(struct core *c, struct db_txn *t, struct task *task,
     return ERR_OK;
 }
 
+struct known {
+    struct db_txn *t;
+    const struct core *c;
+    struct bytes id;
+    bool is;
+};
+
+static bool is_known(const struct hearth_device *shown, void *arg)
+{
+    struct known *k = arg;
+    struct device device;
+    const uint8_t *id = shown->self ? k->c->account.queue_client_id : NULL;
+    if (id == NULL && err_is_ok(device_get(k->t, shown->id.bytes, &device)))
+        id = device.queue_client_id;
+    k->is |= id != NULL && bytes_equal(bytes_of(id, UUID_BYTES), k->id);
+    return true;
+}
+
+/* Its queue is the one that is nobody else's. Where there are several, none is believed. */
+static struct err note_queue(struct core *c, struct db_txn *t, const struct task *task,
+                             const Hearth__V1__GetQueueUserResponse *in)
+{
+    struct device device;
+    struct bytes found = bytes_of(NULL, 0);
+    size_t unknown = 0;
+    for (size_t i = 0; i < in->n_clients; i++) {
+        struct known k = {t, c, core_in(in->clients[i]->queue_client_id), false};
+        TRY(devices_each(c, t, is_known, &k));
+        if (!k.is && k.id.len == UUID_BYTES) {
+            found = k.id;
+            unknown++;
+        }
+    }
+    if (unknown != 1)
+        return ERR_OK;
+    TRY(device_get(t, task->body.data, &device)); /* the body begins with the uuid */
+    memcpy(device.queue_client_id, found.data, UUID_BYTES);
+    TRY(device_put(t, &device));
+    return device_tell(c, t, &device);
+}
+
 static struct err seen(struct core *c, struct db_txn *t, struct task *task,
                        const Hearth__V1__GetQueueUserResponse *in, enum task_next *ret_next)
 {
@@ -96,6 +137,7 @@ static struct err seen(struct core *c, struct db_txn *t, struct task *task,
         ready += in->clients[i]->key_packages > 0;
     if (ready >= devices_count(c)) {
         *ret_next = TASK_NEXT_DONE;
+        TRY(note_queue(c, t, task, in));
         return devices_into_chats(c, t);
     }
     if (core_now_ms(c) > task->made_ms + GIVE_UP_MS)

@@ -133,6 +133,8 @@ void tasks_close(struct core *c);              /* cancels calls; rows stay */
 /* Runs whatever can run; from the loop. core_step calls it after steps that asked. */
 void tasks_kick(struct core *c);
 uint32_t tasks_count(const struct core *c);
+/* Is there one that does not wait? */
+bool tasks_busy(const struct core *c);
 bool tasks_has(const struct core *c, uint64_t number);
 /* core_step's: takes what the step added and dropped, or forgets it. */
 void tasks_step_ended(struct core *c, bool ok);

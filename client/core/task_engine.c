@@ -158,6 +158,14 @@ uint32_t tasks_count(const struct core *c)
     return count;
 }
 
+bool tasks_busy(const struct core *c)
+{
+    for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
+        if (l->first != NULL && !l->first->waiting)
+            return true;
+    return false;
+}
+
 void tasks_step_ended(struct core *c, bool ok)
 {
     struct tasks *tasks = c->tasks;

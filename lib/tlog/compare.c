@@ -29,6 +29,8 @@ static bool comparison_well(const struct kt_comparison *c)
         well = well && name_well(c->persons[i].label);
     for (size_t i = 0; well && i < c->head_count; i++)
         well = name_well(c->heads[i].origin);
+    if (well && c->head_count == 2)
+        well = !bytes_equal(c->heads[0].origin, c->heads[1].origin);
     return well;
 }
 

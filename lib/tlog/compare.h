@@ -6,8 +6,8 @@
  *
  * The code is its first 100 bits, 20 at a time modulo 10^6: five groups of six digits. (2^20 is
  * 4.9 % more than 10^6, which costs a fraction of a bit.) Users of one homeserver have one head,
- * users of two have two. Both must speak of the same window; the QR code carries all inputs, so
- * that a difference can be attributed.
+ * users of two have two, one of each origin. Both must speak of the same window; the QR code
+ * carries all inputs, so that a difference can be attributed.
  */
 #ifndef TLOG_COMPARE_H
 #define TLOG_COMPARE_H
@@ -28,8 +28,8 @@ struct kt_comparison {
     size_t head_count;       /* 1 or 2 */
 };
 
-/* "123456 123456 123456 123456 123456" and a zero byte. ERR_ARGUMENT for a label, an origin or a
- * number of heads that can't be. */
+/* "123456 123456 123456 123456 123456" and a zero byte. ERR_ARGUMENT for a label, an origin or
+ * heads that can't be. */
 CHECKED struct err kt_comparison_code(const struct kt_comparison *c,
                                       char ret_code[KT_CODE_CHARS + 1]);
 /* The QR code's contents: "KTL view 1" and all inputs, sorted. */

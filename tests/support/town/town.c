@@ -89,3 +89,48 @@ void town_kill_server(struct town *town)
     house_kill(&town->house);
     house_open(&town->house);
 }
+
+void town_kill_in_steps(struct town *town, long steps)
+{
+    town->house.kill_in_steps = steps;
+}
+
+static struct auth_counts counts_of(struct town *town)
+{
+    struct auth_counts counts;
+    assert_ok(auth_counts(town->house.auth, &counts));
+    return counts;
+}
+
+uint64_t town_users(struct town *town)
+{
+    return counts_of(town).users;
+}
+
+uint64_t town_handles(struct town *town)
+{
+    return counts_of(town).handles;
+}
+
+void town_open_registration(struct town *town, uint32_t puzzle_bits)
+{
+    auth_set_mode(town->house.auth, AUTH_OPEN);
+    assert_ok(limits_set(front_limits(town->house.front), "PUZZLE_BITS_LEAST", puzzle_bits));
+}
+
+void town_rotate_signing(struct town *town)
+{
+    assert_ok(keeper_rotate(town->house.keeper, KEEPER_AS_SIGNING));
+    assert_ok(info_refresh(town->house.info));
+}
+
+void town_sleep_days(struct town *town, uint32_t days)
+{
+    town->house.fake.now_us += (uint64_t)days * 24 * 3600 * 1000000;
+    house_settle(&town->house);
+}
+
+uint64_t town_now_us(struct town *town)
+{
+    return town->house.fake.now_us;
+}

@@ -28,5 +28,17 @@ bool town_wait(struct town *town, uint64_t most_ms);
 void town_invite(struct town *town, char ret_text[TOWN_INVITATION_BYTES]);
 /* The server is killed, and starts again. */
 void town_kill_server(struct town *town);
+/* ... in the middle of things, after so many steps of its; below 0: never. */
+void town_kill_in_steps(struct town *town, long steps);
+/* How many there are. */
+uint64_t town_users(struct town *town);
+uint64_t town_handles(struct town *town);
+/* Registration without invitation, by a puzzle of so many bits. */
+void town_open_registration(struct town *town, uint32_t puzzle_bits);
+/* Another key signs credentials from now on. */
+void town_rotate_signing(struct town *town);
+/* Time passes at a stroke: what was due meanwhile is due now. */
+void town_sleep_days(struct town *town, uint32_t days);
+uint64_t town_now_us(struct town *town);
 
 #endif

@@ -7,42 +7,30 @@
 
 #include <stdio.h>
 
-#include "support/test.h"
-#include "support/town/town.h"
-#include "support/vfs_fault.h"
-
 #include "client/core/chat.h"
 #include "client/core/contact.h"
 #include "client/core/event.h"
 #include "client/core/group.h"
 #include "client/core/op.h"
 #include "client/core/queue.h"
-#include "client/core/register.h"
 #include "client/core/roster.h"
 #include "client/core/task.h"
+#include "support/people/people.h"
 
-enum { PEOPLE = 4, WORLD_PATIENCE_MS = 240000 };
+enum { WORLD_PEOPLE = 4, WORLD_PATIENCE_MS = 240000, WORLD_SLICE_MS = 50 };
 
-struct world;
-struct person {
-    struct world *w;
-    const char *name;
-    unsigned number;
-    char files[16];
-    struct vfs_fault *vfs;
-    struct core *core;
-    bool quiet;      /* does not listen */
-    unsigned lives;  /* how often it was opened */
-    uint64_t events; /* taken so far */
-    /* events seen, by kind */
-    unsigned seen[HEARTH_EVENT_OPERATION + 1];
-    char last[HEARTH_EVENT_OPERATION + 1][256];
-};
 struct world {
-    struct town *town;
-    struct person people[PEOPLE];
+    struct people people;
+    struct person *who[WORLD_PEOPLE];
     size_t count;
+    /* events seen, by person and kind */
+    unsigned seen[WORLD_PEOPLE][HEARTH_EVENT_OPERATION + 1];
 };
+static struct world w;
+
+#define ALICE (w.who[0])
+#define BOB   (w.who[1])
+#define CAROL (w.who[2])
 
 /* ---- steps of a person, as functions */
 
@@ -75,152 +63,85 @@ __attribute__((unused)) static struct err person_do(struct person *p, struct doi
 
 /* ---- life */
 
-static void person_open(struct person *p, bool create)
+static size_t number_of(const struct person *p)
 {
-    static const uint8_t key[32] = {1};
-    char homes[80];
-    (void)snprintf(homes, sizeof homes, "a.test=pipe:house@10.0.0.%u", p->number + 1);
-    struct core_options options = {
-        .db = {.path = "account.db",
-               .key = bytes_of(key, sizeof key),
-               .create = create,
-               .clock = town_clock(p->w->town),
-               .rng = town_rng(p->w->town),
-               .files = p->files},
-        .api = {.homeservers = homes},
-        .loop = town_loop(p->w->town),
-    };
-    assert_ok(core_open(&options, &p->core));
-    p->lives++;
-    if (!p->quiet && p->core->account.registered)
-        assert_ok(queue_listen(p->core));
+    return (size_t)(p - w.people.all);
 }
 
-/* kill -9: what was written stays. */
-static void person_kill(struct person *p)
+/* Steps of the test's own are none that somebody is killed at. */
+static void take_events(struct person *p)
 {
-    core_close(p->core);
-    p->core = NULL;
-    vfs_restart(p->vfs);
-    person_open(p, false);
-}
-
-struct events_taking {
-    struct person *p;
-    bool more;
-};
-
-static struct err take_event(struct core *c, struct db_txn *t, void *arg)
-{
-    struct events_taking *e = arg;
-    struct buf scratch = BUF_INIT;
     struct hearth_event event;
-    struct err err = event_first(c, t, &scratch, &event);
-    e->more = err_is_ok(err);
-    if (err_is_ok(err)) {
-        e->p->seen[event.kind]++;
-        (void)snprintf(e->p->last[event.kind], sizeof e->p->last[0], "%s",
-                       event.text != NULL ? event.text : "");
+    uint64_t kill_at = p->kill_at, steps = p->steps;
+    p->kill_at = 0;
+    while (person_event(p, &event)) {
+        w.seen[number_of(p)][event.kind]++;
         if (getenv("GROUPS_LOUD") != NULL)
-            print_message("%s: event %d %s (%u)\n", e->p->name, (int)event.kind,
+            print_message("%s: event %d %s (%u)\n", p->name, (int)event.kind,
                           event.text != NULL ? event.text : "", (unsigned)event.message);
-        err = event_taken(c, t, event.number);
     }
-    buf_clear(&scratch);
-    return err.code == ERR_NOT_FOUND ? ERR_OK : err;
+    p->kill_at = kill_at;
+    p->steps = steps;
 }
 
-static void person_events(struct person *p)
+static unsigned seen(const struct person *p, enum hearth_event_kind kind)
 {
-    struct events_taking e = {p, true};
-    while (e.more && p->core != NULL)
-        assert_ok(core_step(p->core, take_event, &e));
+    return w.seen[number_of(p)][kind];
 }
 
-/* Until nobody has anything to do, or so much time has passed. */
-static void world_run(struct world *w, uint64_t ms)
+/* Another life, listening. */
+__attribute__((unused)) static void reborn(struct person *p)
 {
-    for (uint64_t slice = 0; slice < ms; slice += 100) {
-        town_run_ms(w->town, 100);
-        for (size_t i = 0; i < w->count; i++) {
-            struct person *p = &w->people[i];
-            if (p->core != NULL && vfs_is_off(p->vfs))
-                person_kill(p);
-        }
+    person_kill(p);
+    person_start(p);
+    assert_ok(queue_listen(p->core));
+}
+
+/* All that happens in so much time; whoever is killed in it begins another life. */
+__attribute__((unused)) static void world_run(uint64_t ms)
+{
+    for (uint64_t slice = 0; slice < ms; slice += WORLD_SLICE_MS) {
+        people_run_ms(&w.people, WORLD_SLICE_MS);
+        for (size_t i = 0; i < w.count; i++)
+            if (w.who[i]->killed)
+                reborn(w.who[i]);
     }
-    for (size_t i = 0; i < w->count; i++)
-        if (w->people[i].core != NULL)
-            person_events(&w->people[i]);
+    for (size_t i = 0; i < w.count; i++)
+        take_events(w.who[i]);
 }
 
-static bool has_task(const struct person *p, uint64_t task)
+__attribute__((unused)) static void world_wait(struct person *p, uint64_t task)
 {
-    return p->core != NULL && tasks_has(p->core, task);
-}
-
-static void world_wait(struct world *w, struct person *p, uint64_t task)
-{
-    for (uint64_t ms = 0; has_task(p, task); ms += 200) {
+    for (uint64_t ms = 0; tasks_has(p->core, task); ms += WORLD_SLICE_MS) {
         if (ms > WORLD_PATIENCE_MS)
             fail_msg("%s: task %u does not end", p->name, (unsigned)task);
-        world_run(w, 200);
+        world_run(WORLD_SLICE_MS);
     }
 }
 
-static struct err do_register(struct doing *d, struct db_txn *t)
+__attribute__((unused)) static void world_open(uint64_t seed, size_t count)
 {
-    struct register_wish wish = {.invitation = d->text, .device = "device", .name = d->p->name};
-    return register_begin(d->p->core, t, &wish, &d->task);
-}
-
-static void person_register(struct person *p)
-{
-    struct world *w = p->w;
-    char text[TOWN_INVITATION_BYTES];
-    struct doing d = {0};
-    town_invite(w->town, text);
-    d.text = text;
-    assert_ok(person_do(p, &d, do_register));
-    world_wait(w, p, d.task);
-    assert_true(p->core->account.registered);
-    if (!p->quiet)
-        assert_ok(queue_listen(p->core));
-}
-
-__attribute__((unused)) static void world_open(struct world *w, uint64_t seed, size_t count)
-{
-    static const char *const names[PEOPLE] = {"alice", "bob", "carol", "dave"};
-    memset(w, 0, sizeof *w);
-    w->town = town_new(seed);
-    w->count = count;
+    static const char *const names[WORLD_PEOPLE] = {"alice", "bob", "carol", "dave"};
+    memset(&w, 0, sizeof w);
+    people_init(&w.people, seed);
     for (unsigned i = 0; i < count; i++) {
-        struct person *p = &w->people[i];
-        *p = (struct person){.w = w, .name = names[i], .number = i};
-        (void)snprintf(p->files, sizeof p->files, "person%u", i);
-        p->vfs = vfs_fault_new(p->files);
-        person_open(p, true);
-        person_register(p);
+        w.who[w.count++] = person_new(&w.people, names[i]);
+        person_register(w.who[i], NULL);
+        assert_ok(queue_listen(w.who[i]->core));
     }
-    world_run(w, 1000);
+    world_run(500);
 }
 
-__attribute__((unused)) static void world_close(struct world *w)
+__attribute__((unused)) static void world_close(void)
 {
-    for (size_t i = 0; i < w->count; i++) {
-        core_close(w->people[i].core);
-        w->people[i].core = NULL;
-    }
-    town_settle(w->town);
-    for (size_t i = 0; i < w->count; i++)
-        vfs_fault_free(w->people[i].vfs);
-    town_free(w->town);
+    people_close(&w.people);
 }
 
 /* ---- friends */
 
 static struct hearth_id friend_id(const struct person *of, const struct person *friend)
 {
-    struct hearth_id id = {{0xF0, (uint8_t)of->number, (uint8_t) friend->number}};
+    struct hearth_id id = {{0xF0, (uint8_t)number_of(of), (uint8_t)number_of(friend)}};
     return id;
 }
 
@@ -237,20 +158,20 @@ static struct err do_befriend(struct doing *d, struct db_txn *t)
     buf_append_bytes(&contact.key_set, buf_view(&a->key_set));
     memcpy(contact.queue_user_id, a->user.queue_user_id, 16);
     memcpy(contact.friendship_key, a->user.friendship_key, sizeof contact.friendship_key);
-    uint8_t id[CONTACT_ID_BYTES] = {0xC0, (uint8_t)d->p->number};
+    uint8_t id[CONTACT_ID_BYTES] = {0xC0, (uint8_t)number_of(d->p)};
     contact_token_make(a->user.contact_key, id, contact.contact_token);
     struct err err = contact_put(d->p->core, t, &contact);
     contact_clear(&contact);
     return err;
 }
 
-__attribute__((unused)) static void befriend_all(struct world *w)
+__attribute__((unused)) static void befriend_all(void)
 {
-    for (size_t i = 0; i < w->count; i++)
-        for (size_t j = 0; j < w->count; j++) {
-            struct doing d = {.arg = &w->people[j]};
+    for (size_t i = 0; i < w.count; i++)
+        for (size_t j = 0; j < w.count; j++) {
+            struct doing d = {.arg = w.who[j]};
             if (i != j)
-                assert_ok(person_do(&w->people[i], &d, do_befriend));
+                assert_ok(person_do(w.who[i], &d, do_befriend));
         }
 }
 
@@ -265,7 +186,7 @@ __attribute__((unused)) static struct hearth_id found_group(struct person *p, co
 {
     struct doing d = {.text = name};
     assert_ok(person_do(p, &d, do_create));
-    world_wait(p->w, p, d.task);
+    world_wait(p, d.task);
     return d.chat;
 }
 
@@ -288,7 +209,7 @@ __attribute__((unused)) static void wish_done(struct person *p, struct hearth_id
 {
     uint64_t task;
     assert_ok(wish(p, chat, what, &task));
-    world_wait(p->w, p, task);
+    world_wait(p, task);
 }
 
 /* ---- what somebody knows of a chat */
@@ -410,7 +331,7 @@ __attribute__((unused)) static void say_done(struct person *p, struct hearth_id 
 {
     uint64_t task;
     assert_ok(say(p, chat, text, &task));
-    world_wait(p->w, p, task);
+    world_wait(p, task);
 }
 
 struct counting {

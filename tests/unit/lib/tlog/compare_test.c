@@ -142,6 +142,11 @@ static void test_qr(void **state)
     c.head_count = 0;
     assert_err(kt_comparison_write(&b, &c), ARGUMENT);
     assert_err(kt_comparison_code(&c, code), ARGUMENT);
+    c = example(); /* two heads of one log; found by fuzzing */
+    c.head_count = 2;
+    c.heads[1] = c.heads[0];
+    c.heads[1].window++;
+    assert_err(kt_comparison_write(&b, &c), ARGUMENT);
     c = example();
     c.persons[0].label.len = 0;
     assert_err(kt_comparison_write(&b, &c), ARGUMENT);

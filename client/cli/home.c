@@ -54,7 +54,7 @@ static bool make_folders(char *path)
     return mkdir(path, 0700) == 0 || errno == EEXIST;
 }
 
-bool profile_folder(struct cli *cli, bool make)
+bool home_folder(struct cli *cli, bool make)
 {
     char home[CLI_PATH_MAX];
     struct stat st;
@@ -191,7 +191,7 @@ static void read_settings(struct cli *cli, char text[2][SETTING_MAX])
 
 /* ---- opening */
 
-int profile_open(struct cli *cli, bool create)
+int home_open(struct cli *cli, bool create)
 {
     static char text[2][SETTING_MAX];
     char path[CLI_PATH_MAX], passphrase[SECRET_MAX] = "";
@@ -228,7 +228,7 @@ int profile_open(struct cli *cli, bool create)
     return open ? EXIT_DONE : fail_with(cli, &error);
 }
 
-void profile_forget(struct cli *cli)
+void home_forget(struct cli *cli)
 {
     static const char *const files[] = {"account.db",      "account.db-wal",     "account.db-shm",
                                         "account.db-head", "account.db-ballast", "account.key",
