@@ -128,7 +128,7 @@ static struct err monitor(struct client *c, const struct kt_own *own, struct kt_
     return monitor_at(c, &source, own, at);
 }
 
-static struct buf contact_answer = BUF_INIT;
+static struct buf contact_answer;
 
 static struct err check_contact(struct client *c, const struct kt_result *pending)
 {

@@ -74,7 +74,7 @@ static struct buf answer_to(struct kt_operator *by, const struct kt_query *query
 }
 
 static size_t last_bytes; /* of the response */
-static struct buf last_response = BUF_INIT;
+static struct buf last_response;
 
 static struct err search(const struct kt_query *query, struct kt_result *ret_result)
 {
