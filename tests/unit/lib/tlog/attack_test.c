@@ -28,6 +28,7 @@ static struct client alice, carol;
 
 static void client_begin(struct client *c)
 {
+    buf_clear(&c->response);
     memset(c, 0, sizeof *c);
     assert_ok(kt_view_init(buf_view(&op.config_bytes), &c->view));
 }
@@ -479,9 +480,10 @@ static void test_time_runs_backwards(void **state)
     close_epoch();
     close_epoch();
     assert_ok(search(&alice, &op, BOB));
-    now_ms -= 2 * EPOCH_MS + 1;
+    now_ms -= 3 * EPOCH_MS + 1; /* to before the first, which is distinguished */
     close_epoch();
     assert_err(search(&alice, &op, BOB), TLOG_TIME);
+    assert_err(search(&carol, &op, BOB), TLOG_TIME);
     struct log_store log = memory_log_store(&op.log);
     assert_ok(log_prove_inclusion(&log, 3, 4, &proofs[0]));
     assert_ok(log_prove_inclusion(&log, 4, 5, &proofs[1]));
@@ -492,6 +494,24 @@ static void test_time_runs_backwards(void **state)
     assert_ok(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &a, &b));
     assert_evidence(&file, EVIDENCE_TIME);
     assert_err(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &b, &a), TLOG_EVIDENCE);
+}
+
+/* An update that is said to lie before the epoch before it. */
+static void test_update_in_the_past(void **state)
+{
+    (void)state;
+    const struct kt_own own = {BOB, NULL, 0};
+    struct kt_source source = operator_source(&op);
+    close_epoch();
+    close_epoch();
+    now_ms -= EPOCH_MS + 1;
+    add(BOB, "0");
+    close_epoch();
+    buf_clear(&alice.response);
+    assert_ok(kt_prove_update(&source, 1, BOB, 0, &alice.response));
+    assert_err(kt_verify_update(&alice.view, &own, 0, bytes_str("0"), now_ms,
+                                buf_view(&alice.response), &alice.result),
+               TLOG_TIME);
 }
 
 /* Back over a boundary and across it again: a second first entry of one window. */
@@ -742,6 +762,7 @@ int main(void)
         TEST(test_dropped_revocation),
         TEST(test_version_goes_back),
         TEST(test_time_runs_backwards),
+        TEST(test_update_in_the_past),
         TEST(test_two_entries_of_one_window),
         TEST(test_wrong_distinguished_entry),
         TEST(test_owner_step_left_out),
