@@ -14,6 +14,8 @@ hearth_module(seal lib/seal USES base wire crypto)
 
 # The verifiable log of keys: trees, proofs, checkpoints. No I/O: trees stand behind callbacks.
 hearth_module(tlog lib/tlog USES base wire crypto seal)
+# Anonymous tokens: type 0x0005 in batches, type 0x0002 vouchers between homeservers (Privacy Pass).
+hearth_module(pass lib/pass USES base wire crypto)
 
 # Durable storage: mechanism only, knows no table. The only includer of sqlite3.h.
 hearth_module(store lib/store USES base LIBS lib::sqlite lib::threads)
@@ -48,13 +50,13 @@ target_link_libraries(generated_hearth PUBLIC net)
 
 # The server (docs/server.md). Never mls_member: it can't hold a group secret.
 hearth_module(server_confine server/confine USES base)
-hearth_module(server_keeper server/keeper USES base wire crypto seal server_confine)
+hearth_module(server_keeper server/keeper USES base wire crypto pass seal server_confine)
 hearth_module(server_front server/front
   USES base wire crypto seal store rpc pb generated_messages generated_hearth server_keeper)
 hearth_module(server_info server/info
-  USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front)
+  USES base wire crypto pass seal store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_auth server/auth
-  USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front)
+  USES base wire crypto pass seal store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_queue server/queue
   USES base wire crypto seal mls_codec mls_public store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_attachment server/attachment
@@ -79,3 +81,11 @@ hearth_generated(generated_bench ROOT generated/tests FOLDERS . USES rpc)
 hearth_generated(generated_interop ROOT generated/tests FOLDERS grpc/testing mls_client USES rpc)
 hearth_generated(generated_golden ROOT generated/tests FOLDERS golden google/protobuf
   USES rpc generated_messages)
+
+# The client (include/hearth/client.h): db knows files, api connections, core everything else.
+hearth_module(client_db client/db USES base wire crypto seal store)
+hearth_module(client_api client/api USES base wire crypto seal rpc net pb generated_hearth)
+hearth_module(client_core client/core
+  USES base wire crypto seal mls_codec mls_public mls_member rpc net pb generated_hearth client_db client_api LIBS lib::jansson)
+hearth_module(client_cli client/cli USES client_core LIBS lib::jansson lib::edit lib::qrencode)
+hearth_program(hearth SOURCES client/hearth.c USES client_cli)

@@ -23,6 +23,7 @@ hearth_unit_tests(base lib/base)
 hearth_unit_tests(wire lib/wire)
 hearth_unit_tests(crypto lib/crypto)
 hearth_unit_tests(seal lib/seal)
+hearth_unit_tests(pass lib/pass)
 hearth_unit_tests(store lib/store store_kit)
 # They sync, and wait for a disk that others may use at the same time.
 set_tests_properties(unit_lib_store_failure_test unit_lib_store_migrate_test unit_lib_store_power_test
@@ -146,7 +147,8 @@ if(TARGET bench_server)
     set_tests_properties(h2_attacks${kind} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1200 LABELS "h2;attacks" RUN_SERIAL TRUE)
   endforeach()
 endif()
-hearth_program(mls_bench SOURCES tests/bench/mls_bench.c tests/bench/mls_bench_member.c USES mls_kit mls_member)
+hearth_program(mls_bench SOURCES tests/bench/mls_bench.c tests/bench/mls_bench_member.c tests/bench/mls_bench_store.c
+  USES mls_kit mls_member)
 hearth_program(member_bench SOURCES tests/bench/member_bench.c USES mls_member)
 target_include_directories(member_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(interop_standard COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/interop/standard.py
@@ -182,7 +184,8 @@ hearth_program(store_bench SOURCES tests/bench/store_bench.c USES store test_sup
 # Our envelopes: who is calling, and what is signed.
 hearth_fuzz(seal_callers USES seal)
 hearth_fuzz(seal_signed USES seal)
-hearth_program(seal_seeds SOURCES tests/fuzz/seal_seeds.c USES seal) # writes the seeds of these two
+hearth_fuzz(seal_connection USES seal)
+hearth_program(seal_seeds SOURCES tests/fuzz/seal_seeds.c USES seal) # writes the seeds of these three
 hearth_unit_tests(server_main server/main)
 # tests/support/server: signing clients.
 file(GLOB server_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/server/*.c)
@@ -270,12 +273,36 @@ hearth_fuzz(delivery_calls USES test_delivery)
 hearth_program(delivery_seeds SOURCES tests/fuzz/delivery_seeds.c USES test_delivery) # writes the seeds of this one
 hearth_program(outbox_bench SOURCES tests/bench/outbox_bench.c USES server_courier test_support)
 hearth_test(golden_buf_lint COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/buf_lint.py SECONDS 400 LABELS interop)
+# The client.
+hearth_unit_tests(client_db client/db)
 # tests/kit/tlog: a log in memory, its operator, honest or not.
 file(GLOB tlog_kit_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/kit/tlog/*.c)
 add_library(tlog_kit STATIC EXCLUDE_FROM_ALL ${tlog_kit_sources})
 target_include_directories(tlog_kit PUBLIC ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(tlog_kit PUBLIC hearth_flags tlog)
 hearth_unit_tests(tlog lib/tlog tlog_kit)
+hearth_unit_tests(client_api client/api)
+# tests/support/town: the house behind a header that the client's core can include.
+file(GLOB town_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/town/*.c)
+add_library(test_town STATIC EXCLUDE_FROM_ALL ${town_sources})
+target_link_libraries(test_town PUBLIC test_house)
+# tests/support/people: accounts in the town.
+file(GLOB people_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/people/*.c)
+add_library(test_people STATIC EXCLUDE_FROM_ALL ${people_sources})
+target_link_libraries(test_people PUBLIC client_core test_town)
+hearth_unit_tests(client_core client/core client_db test_people)
+hearth_program(pass_bench SOURCES tests/bench/pass_bench.c USES pass)
+target_include_directories(pass_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# Our half of the live test of tokens, and the test.
+hearth_program(pass_peer SOURCES tests/interop/pass_peer.c USES pass)
+hearth_test(interop_pass_live COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/interop/pass_live.py
+  --bin ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 400 LABELS interop)
+hearth_fuzz(pass_server USES pass)
+hearth_fuzz(pass_client USES pass)
+hearth_program(pass_seeds SOURCES tests/fuzz/pass_seeds.c USES pass) # writes the seeds of these two
+target_include_directories(pass_seeds PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_include_directories(fuzz_pass_server PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_include_directories(fuzz_pass_client PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # The log's messages come from a second implementation, in Python.
 hearth_test(vectors_tlog_fresh COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/vectors/tlog/messages.py --check)
 hearth_program(tlog_bench SOURCES tests/bench/tlog_bench.c USES tlog_kit)

@@ -19,3 +19,5 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   target_link_options(hearth_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+# What the public headers declare is visible, and generated code (codegen.cmake); nothing else is.
+set(CMAKE_C_VISIBILITY_PRESET hidden)

@@ -76,7 +76,7 @@ else
     echo "  SKIP  the client in Python: python3-grpcio and python3-cryptography are not installed"
 fi
 step "a backup while it runs, and its verification" \
-    sh -c "'$bin/hearthd' --dir '$scratch/home/a' backup '$scratch/home/a/backup' && '$bin/hearthd' verify '$scratch/home/a/backup'"
+    sh -c "'$bin/hearthd' --dir '$scratch/home/a' backup '$scratch/home/a/backups/first' && '$bin/hearthd' verify '$scratch/home/a/backups/first'"
 echo
 [ "$failed" = 0 ] && echo "all of it held"
 exit "$failed"

@@ -25,6 +25,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct event_base;         /* libevent */
 struct hearth_loop;        /* an event loop and what waits on it */
@@ -538,6 +539,7 @@ void hearth_stream_cancel(struct hearth_stream *stream);
  * NULL. */
 enum hearth_code hearth_stream_finish(struct hearth_stream *stream, struct hearth_status *status);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

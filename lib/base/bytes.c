@@ -27,7 +27,7 @@ void bytes_wipe(void *data, size_t len)
         explicit_bzero(data, len);
 }
 
-static bool buf_reserve(struct buf *b, size_t more)
+static bool make_room(struct buf *b, size_t more, bool exactly)
 {
     size_t limit = b->limit > 0 ? b->limit : BUF_DEFAULT_LIMIT;
     if (b->failed || more > limit || b->len > limit - more) {
@@ -37,7 +37,7 @@ static bool buf_reserve(struct buf *b, size_t more)
     size_t need = b->len + more;
     if (need <= b->cap)
         return true;
-    size_t cap = b->cap < 64 ? 64 : b->cap * 2;
+    size_t cap = exactly ? need : b->cap < 64 ? 64 : b->cap * 2;
     if (cap < need)
         cap = need;
     if (cap > limit)
@@ -57,9 +57,14 @@ static bool buf_reserve(struct buf *b, size_t more)
     return true;
 }
 
+void buf_reserve(struct buf *b, size_t len)
+{
+    (void)make_room(b, len, true);
+}
+
 uint8_t *buf_extend(struct buf *b, size_t len)
 {
-    if (!buf_reserve(b, len))
+    if (!make_room(b, len, false))
         return NULL;
     uint8_t *room = b->data + b->len;
     b->len += len;

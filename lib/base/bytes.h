@@ -61,6 +61,10 @@ enum { BUF_DEFAULT_LIMIT = 64 * 1024 * 1024 };
 void buf_append(struct buf *b, const void *data, size_t len);
 void buf_append_byte(struct buf *b, uint8_t byte);
 void buf_append_bytes(struct buf *b, struct bytes view);
+/* Makes room for len more bytes, no more than that, so that what is appended up to there neither
+ * moves what is written nor leaves pages unused that are wiped in the end: for large contents whose
+ * size is known. */
+void buf_reserve(struct buf *b, size_t len);
 /* Room for len more bytes, returned for the caller to fill; NULL on failure. len is added to
  * b->len. */
 uint8_t *buf_extend(struct buf *b, size_t len);

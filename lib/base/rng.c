@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/bytes.h"
+
 static struct err system_fill(void *self, uint8_t *out, size_t len)
 {
     (void)self;
@@ -21,6 +23,34 @@ static struct err system_fill(void *self, uint8_t *out, size_t len)
 }
 
 const struct rng rng_system = {system_fill, NULL};
+
+static struct err block_fill(void *self, uint8_t *out, size_t len)
+{
+    struct rng_block *b = self;
+    if (len > sizeof b->bytes)
+        return rng_fill(b->from, out, len);
+    if (len > b->left) {
+        TRY(rng_fill(b->from, b->bytes, sizeof b->bytes));
+        b->left = sizeof b->bytes;
+    }
+    uint8_t *next = b->bytes + sizeof b->bytes - b->left;
+    memcpy(out, next, len);
+    bytes_wipe(next, len);
+    b->left -= len;
+    return ERR_OK;
+}
+
+struct rng rng_of_block(struct rng_block *b, const struct rng *from)
+{
+    b->from = from;
+    b->left = 0;
+    return (struct rng){block_fill, b};
+}
+
+void rng_block_wipe(struct rng_block *b)
+{
+    bytes_wipe(b, sizeof *b);
+}
 
 /* splitmix64 spreads the seed over the state, as the authors of xoshiro recommend. */
 void rng_seeded_init(struct rng_seeded *r, uint64_t seed)

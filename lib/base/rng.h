@@ -23,6 +23,16 @@ CHECKED static inline struct err rng_fill(const struct rng *r, void *out, size_t
 /* getrandom(2). Thread-safe. */
 extern const struct rng rng_system;
 
+/* Another source in blocks, for many small needs: a system call each costs more than what it is
+ * for. Bytes are given out once. For one thread; wipe it at the end. */
+struct rng_block {
+    const struct rng *from;
+    uint8_t bytes[768];
+    size_t left; /* at the end of bytes */
+};
+struct rng rng_of_block(struct rng_block *b, const struct rng *from);
+void rng_block_wipe(struct rng_block *b);
+
 struct rng_seeded {
     uint64_t state[4];
 };

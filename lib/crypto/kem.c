@@ -1,4 +1,5 @@
 #include "crypto/kem.h"
+#include "crypto/count.h"
 
 #include "crypto/crypto.h"
 #include "crypto/dh.h"
@@ -128,6 +129,7 @@ struct err kem_encap(const struct kem_alg *kem, const struct rng *rng, struct by
     /* the point itself is checked by the DH */
     if (public_key.len != kem->public_bytes)
         return ERR(CRYPTO_KEY_LENGTH);
+    crypto_count.exchanges++;
     struct secret ephemeral = {0};
     struct public_key enc;
     struct err err = kem_generate(kem, rng, &ephemeral, &enc);
@@ -153,5 +155,6 @@ struct err kem_decap(const struct kem_alg *kem, struct bytes private_key, struct
     }
     if (own_public.len != kem->public_bytes)
         return ERR(CRYPTO_KEY_LENGTH);
+    crypto_count.exchanges++;
     return shared_secret(kem, private_key, enc, enc, own_public, ret_shared);
 }

@@ -1,4 +1,5 @@
 #include "crypto/sig.h"
+#include "crypto/count.h"
 
 #include "crypto/crypto.h"
 #include "crypto/sig_ops.h"
@@ -48,6 +49,7 @@ void sig_key_clear(struct sig_key *key)
 struct err sig_sign(const struct sig_key *key, struct bytes message,
                     struct signature *ret_signature)
 {
+    crypto_count.signatures++;
     return key->alg->ops->sign(key, message, ret_signature);
 }
 
@@ -81,6 +83,7 @@ void sig_verifier_clear(struct sig_verifier *verifier)
 struct err sig_verifier_verify(const struct sig_verifier *verifier, struct bytes message,
                                struct bytes signature)
 {
+    crypto_count.verifications++;
     return verifier->alg->ops->verify(verifier->alg, public_key_view(&verifier->public_key),
                                       verifier->parsed, message, signature);
 }
@@ -93,6 +96,7 @@ struct err sig_verify(const struct sig_alg *alg, struct bytes public_key, struct
     TRY(crypto_init());
     void *parsed = NULL;
     TRY(alg->ops->load_public(alg, public_key, &parsed));
+    crypto_count.verifications++;
     struct err err = alg->ops->verify(alg, public_key, parsed, message, signature);
     if (parsed != NULL)
         alg->ops->free_parsed(parsed);

@@ -13,26 +13,43 @@ static void row_key(const uint8_t key[AT_REST_KEY_BYTES], const uint8_t *salt,
               BYTES_LIST(bytes_str("Hearth 1 at rest"), bytes_of(salt, SALT_BYTES)), ret_key);
 }
 
-struct err at_rest_seal(struct buf *b, const uint8_t key[AT_REST_KEY_BYTES], const struct rng *rng,
-                        struct bytes aad, struct bytes plaintext)
+struct err at_rest_begin(struct buf *b, const struct rng *rng, struct at_rest_mark *ret_mark)
 {
-    size_t mark = b->len;
-    size_t inner;
-    struct digest sealing = {0};
+    struct at_rest_mark mark = {.begun = b->len};
     struct err err;
     uint8_t *salt = buf_extend(b, SALT_BYTES);
     TRY(buf_check(b));
     TRY_OR(rng_fill(rng, salt, SALT_BYTES), err, undo);
-    row_key(key, salt, &sealing);
-    TRY_OR(envelope_begin(b, rng, &inner), err, undo);
-    buf_append_bytes(b, plaintext);
-    TRY_OR(envelope_end(b, inner, sealing.data, aad), err, undo);
-    bytes_wipe(&sealing, sizeof sealing);
+    TRY_OR(envelope_begin(b, rng, &mark.inner), err, undo);
+    *ret_mark = mark;
     return ERR_OK;
 undo:
-    bytes_wipe(&sealing, sizeof sealing);
-    envelope_undo(b, mark);
+    envelope_undo(b, mark.begun);
     return err;
+}
+
+struct err at_rest_end(struct buf *b, struct at_rest_mark mark,
+                       const uint8_t key[AT_REST_KEY_BYTES], struct bytes aad)
+{
+    struct digest sealing;
+    row_key(key, b->data + mark.begun, &sealing);
+    struct err err = envelope_end(b, mark.inner, sealing.data, aad);
+    bytes_wipe(&sealing, sizeof sealing);
+    if (!err_is_ok(err))
+        envelope_undo(b, mark.begun);
+    return err;
+}
+
+struct err at_rest_seal(struct buf *b, const uint8_t key[AT_REST_KEY_BYTES], const struct rng *rng,
+                        struct bytes aad, struct bytes plaintext)
+{
+    struct at_rest_mark mark;
+    if (plaintext.len > SIZE_MAX - AT_REST_OVERHEAD_BYTES)
+        return ERR(TOO_LARGE);
+    buf_reserve(b, plaintext.len + AT_REST_OVERHEAD_BYTES);
+    TRY(at_rest_begin(b, rng, &mark));
+    buf_append_bytes(b, plaintext);
+    return at_rest_end(b, mark, key, aad);
 }
 
 struct err at_rest_open(struct buf *b, const uint8_t key[AT_REST_KEY_BYTES], struct bytes aad,

@@ -18,6 +18,16 @@ enum { AT_REST_KEY_BYTES = 32, AT_REST_OVERHEAD_BYTES = 40, AT_REST_ID_BYTES = 1
 /* Appends to b; on failure b holds what it held. */
 CHECKED struct err at_rest_seal(struct buf *b, const uint8_t key[AT_REST_KEY_BYTES],
                                 const struct rng *rng, struct bytes aad, struct bytes plaintext);
+/* The same, for what is written to b between the two: large contents need not be copied. After
+ * begin b holds salt and nonce more; end turns what follows them into ciphertext. On failure b is
+ * as it was before begin; a caller that gives up between the two clears b, which wipes. */
+struct at_rest_mark {
+    size_t begun, inner;
+};
+CHECKED struct err at_rest_begin(struct buf *b, const struct rng *rng,
+                                 struct at_rest_mark *ret_mark);
+CHECKED struct err at_rest_end(struct buf *b, struct at_rest_mark mark,
+                               const uint8_t key[AT_REST_KEY_BYTES], struct bytes aad);
 /* Appends the plaintext to b, which the caller clears (buf_clear wipes). ERR_CRYPTO_TAG when it was
  * not sealed so, too short ones included; b then holds what it held. */
 CHECKED struct err at_rest_open(struct buf *b, const uint8_t key[AT_REST_KEY_BYTES],

@@ -131,5 +131,16 @@ CHECKED struct err state_key_seal(struct buf *b, const struct rng *rng,
 CHECKED struct err state_key_open(const struct hpke_suite *suite, struct bytes private_key,
                                   struct bytes public_key, struct bytes group_id, struct bytes body,
                                   uint64_t *ret_epoch, uint8_t ret_state_key[STATE_KEY_BYTES]);
+/* The same where the leaf's private key is not at hand but a door to it (lib/mls/member/group.h,
+ * group_leaf_decrypt): decrypt does DecryptWithLabel. Errors: its own. */
+struct leaf_decrypt {
+    CHECKED struct err (*decrypt)(void *self, struct bytes prefix, struct bytes label,
+                                  struct bytes context, struct bytes kem_output,
+                                  struct bytes ciphertext, uint8_t *ret_plaintext);
+    void *self;
+};
+CHECKED struct err state_key_open_with(const struct leaf_decrypt *leaf, struct bytes group_id,
+                                       struct bytes body, uint64_t *ret_epoch,
+                                       uint8_t ret_state_key[STATE_KEY_BYTES]);
 
 #endif

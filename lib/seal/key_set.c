@@ -132,48 +132,70 @@ static void tbs_write(struct buf *b, const struct key_set *fields)
     wire_write_vector8(b, fields->recovery_key);
 }
 
-static struct err sigs_write(struct buf *b, struct bytes tbs, const struct sig_key *const *keys,
-                             const struct bytes *ids, size_t count)
+struct err key_set_tbs_make(struct buf *b, const struct key_set *fields)
+{
+    if (fields->client_count > KEY_SET_CLIENTS_MAX)
+        return ERR(WIRE_LIMIT);
+    struct buf tbs = {.limit = KEY_SET_MAX_BYTES};
+    tbs_write(&tbs, fields);
+    struct err err = buf_check(&tbs);
+    if (err_is_ok(err)) {
+        buf_append_bytes(b, buf_view(&tbs));
+        err = buf_check(b);
+    }
+    buf_clear(&tbs);
+    return err;
+}
+
+struct err key_set_tbs_sign(struct bytes tbs, const struct sig_key *key,
+                            struct signature *ret_signature)
 {
     struct buf content = BUF_INIT;
-    struct signature signature;
     signed_write(&content, tbs);
     struct err err = buf_check(&content);
-    wire_write_u8(b, (uint8_t)count);
-    for (size_t i = 0; i < count && err_is_ok(err); i++) {
-        err = sig_sign(keys[i], buf_view(&content), &signature);
-        if (!err_is_ok(err))
-            break;
-        wire_write_vector8(b, ids[i]);
-        wire_write_vector16(b, signature_view(&signature));
-    }
+    if (err_is_ok(err))
+        err = sig_sign(key, buf_view(&content), ret_signature);
     buf_clear(&content);
     return err;
 }
 
-struct err key_set_make(struct buf *b, const struct key_set *fields,
-                        const struct sig_key *const *keys, const struct bytes *ids, size_t count)
+struct err key_set_join(struct buf *b, struct bytes tbs, const struct bytes *ids,
+                        const struct signature *signatures, size_t count)
 {
-    if (fields->client_count > KEY_SET_CLIENTS_MAX || count > 2 * KEY_SET_CLIENTS_MAX)
+    if (count > 2 * KEY_SET_CLIENTS_MAX)
         return ERR(WIRE_LIMIT);
-    struct buf whole = {.limit = KEY_SET_MAX_BYTES}, tbs = {.limit = KEY_SET_MAX_BYTES};
+    struct buf whole = {.limit = KEY_SET_MAX_BYTES};
     struct key_set made;
-    tbs_write(&tbs, fields);
-    struct err err = buf_check(&tbs);
-    if (err_is_ok(err)) {
-        buf_append_bytes(&whole, buf_view(&tbs));
-        err = sigs_write(&whole, buf_view(&tbs), keys, ids, count);
+    buf_append_bytes(&whole, tbs);
+    wire_write_u8(&whole, (uint8_t)count);
+    for (size_t i = 0; i < count; i++) {
+        wire_write_vector8(&whole, ids[i]);
+        wire_write_vector16(&whole, signature_view(&signatures[i]));
     }
-    if (err_is_ok(err))
-        err = buf_check(&whole);
+    struct err err = buf_check(&whole);
     if (err_is_ok(err)) /* nothing leaves that nobody could read */
         err = key_set_parse(buf_view(&whole), &made);
     if (err_is_ok(err)) {
         buf_append_bytes(b, buf_view(&whole));
         err = buf_check(b);
     }
-    buf_clear(&tbs);
     buf_clear(&whole);
+    return err;
+}
+
+struct err key_set_make(struct buf *b, const struct key_set *fields,
+                        const struct sig_key *const *keys, const struct bytes *ids, size_t count)
+{
+    if (count > 2 * KEY_SET_CLIENTS_MAX)
+        return ERR(WIRE_LIMIT);
+    struct signature signatures[2 * KEY_SET_CLIENTS_MAX];
+    struct buf tbs = BUF_INIT;
+    struct err err = key_set_tbs_make(&tbs, fields);
+    for (size_t i = 0; i < count && err_is_ok(err); i++)
+        err = key_set_tbs_sign(buf_view(&tbs), keys[i], &signatures[i]);
+    if (err_is_ok(err))
+        err = key_set_join(b, buf_view(&tbs), ids, signatures, count);
+    buf_clear(&tbs);
     return err;
 }
 

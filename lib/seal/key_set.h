@@ -74,6 +74,14 @@ CHECKED struct err key_set_parse(struct bytes in, struct key_set *ret_set);
 CHECKED struct err key_set_make(struct buf *b, const struct key_set *fields,
                                 const struct sig_key *const *keys, const struct bytes *ids,
                                 size_t count);
+/* The same in steps, where the keys lie on different devices: what is signed (fields without tbs
+ * and sigs), a signature of it, and the whole (ids and signatures in the same order). Each appends;
+ * errors as of key_set_make. */
+CHECKED struct err key_set_tbs_make(struct buf *b, const struct key_set *fields);
+CHECKED struct err key_set_tbs_sign(struct bytes tbs, const struct sig_key *key,
+                                    struct signature *ret_signature);
+CHECKED struct err key_set_join(struct buf *b, struct bytes tbs, const struct bytes *ids,
+                                const struct signature *signatures, size_t count);
 /* A version that follows `before` (NULL: version 0): label, version number, possession by each new
  * key, authorisation by one of the version before or reset; and every signature there is holds.
  * prev_commitment's form is checked; its value is for the caller, who has the log. ERR_KEY_SET,

@@ -38,9 +38,9 @@ out:
     return err;
 }
 
-struct err state_key_open(const struct hpke_suite *suite, struct bytes private_key,
-                          struct bytes public_key, struct bytes group_id, struct bytes body,
-                          uint64_t *ret_epoch, uint8_t ret_state_key[STATE_KEY_BYTES])
+struct err state_key_open_with(const struct leaf_decrypt *leaf, struct bytes group_id,
+                               struct bytes body, uint64_t *ret_epoch,
+                               uint8_t ret_state_key[STATE_KEY_BYTES])
 {
     uint8_t state_key[STATE_KEY_BYTES];
     struct buf context = BUF_INIT;
@@ -53,8 +53,8 @@ struct err state_key_open(const struct hpke_suite *suite, struct bytes private_k
         return ERR(WIRE_VALUE);
     struct err err = context_write(&context, group_id, epoch);
     if (err_is_ok(err))
-        err = labelled_decrypt(suite, private_key, public_key, LABEL_HEARTH, LABEL,
-                               buf_view(&context), enc, ciphertext, state_key);
+        err = leaf->decrypt(leaf->self, LABEL_HEARTH, LABEL, buf_view(&context), enc, ciphertext,
+                            state_key);
     if (err_is_ok(err)) {
         *ret_epoch = epoch;
         memcpy(ret_state_key, state_key, STATE_KEY_BYTES);
@@ -62,4 +62,28 @@ struct err state_key_open(const struct hpke_suite *suite, struct bytes private_k
     bytes_wipe(state_key, sizeof state_key);
     buf_clear(&context);
     return err;
+}
+
+/* A leaf's key that is at hand. */
+struct leaf_keys {
+    const struct hpke_suite *suite;
+    struct bytes private_key, public_key;
+};
+
+static struct err decrypt_with_keys(void *self, struct bytes prefix, struct bytes label,
+                                    struct bytes context, struct bytes kem_output,
+                                    struct bytes ciphertext, uint8_t *ret_plaintext)
+{
+    const struct leaf_keys *keys = self;
+    return labelled_decrypt(keys->suite, keys->private_key, keys->public_key, prefix, label,
+                            context, kem_output, ciphertext, ret_plaintext);
+}
+
+struct err state_key_open(const struct hpke_suite *suite, struct bytes private_key,
+                          struct bytes public_key, struct bytes group_id, struct bytes body,
+                          uint64_t *ret_epoch, uint8_t ret_state_key[STATE_KEY_BYTES])
+{
+    struct leaf_keys keys = {suite, private_key, public_key};
+    const struct leaf_decrypt leaf = {decrypt_with_keys, &keys};
+    return state_key_open_with(&leaf, group_id, body, ret_epoch, ret_state_key);
 }

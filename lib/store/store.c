@@ -147,6 +147,19 @@ fail:
     return err;
 }
 
+void store_set_low_disk(struct store *s, uint64_t low_disk_bytes)
+{
+    store_lock(s);
+    if (s->disk.path != NULL) {
+        s->disk.low_bytes = low_disk_bytes;
+        s->disk.low = s->disk.low && low_disk_bytes != 0;
+        disk_check(&s->disk);
+        s->stats.low_disk = s->disk.low;
+        (void)pthread_cond_signal(&s->writer_wake); /* it may not have looked at the disk before */
+    }
+    store_unlock(s);
+}
+
 static void join_threads(struct store *s)
 {
     store_lock(s);

@@ -128,9 +128,12 @@ CHECKED struct err store_submit(struct store *store, struct inbox *inbox,
 /* The same for a read, on a snapshot that holds everything committed before it began. */
 CHECKED struct err store_read(struct store *store, struct inbox *inbox,
                               const struct store_work *work);
-/* Submits a write or a read and waits: tests, tools, start-up. Not on a thread of the store. */
+/* Submits a write or a read and waits: tests, tools, start-up. Not on a thread of the store. A
+ * write counts as one that frees; store_call_growing() is refused when the disk is low (S2). */
 CHECKED struct err store_call(struct store *store, struct err (*run)(struct store_txn *, void *),
                               void *arg);
+CHECKED struct err store_call_growing(struct store *store,
+                                      struct err (*run)(struct store_txn *, void *), void *arg);
 CHECKED struct err store_call_read(struct store *store,
                                    struct err (*run)(struct store_txn *, void *), void *arg);
 
@@ -143,6 +146,9 @@ bool store_turn(struct store *store);
 /* ME3: empties the log now rather than within log_keep_ms. Readers in the way are waited for, then
  * held back, then cut off (STORE_INTERRUPTED) after log_keep_ms more. */
 void store_truncate_log(struct store *store);
+/* Another low_disk_bytes from now on, 0: never low. What store_open() laid as ballast stays. Not in
+ * memory, where there is no disk. */
+void store_set_low_disk(struct store *store, uint64_t low_disk_bytes);
 /* A consistent, checked, synced copy under a name that must not exist (STORE_EXISTS), while the
  * store goes on working. Blocks. Not in memory. */
 CHECKED struct err store_backup(struct store *store, const char *to);

@@ -81,14 +81,14 @@ static void waiter_done(void *arg, struct err result)
 }
 
 static struct err call(struct store *s, struct err (*run)(struct store_txn *, void *), void *arg,
-                       bool write)
+                       bool write, bool frees)
 {
     struct waiter w = {.run = run,
                        .arg = arg,
                        .lock = PTHREAD_MUTEX_INITIALIZER,
                        .wake = PTHREAD_COND_INITIALIZER};
     struct store_work work = {
-        .cost = 1, .frees = true, .run = waiter_run, .done = waiter_done, .arg = &w};
+        .cost = 1, .frees = frees, .run = waiter_run, .done = waiter_done, .arg = &w};
     TRY(submit(s, NULL, &work, write));
     (void)pthread_mutex_lock(&w.lock);
     while (!w.done) {
@@ -108,11 +108,17 @@ static struct err call(struct store *s, struct err (*run)(struct store_txn *, vo
 
 struct err store_call(struct store *s, struct err (*run)(struct store_txn *, void *), void *arg)
 {
-    return call(s, run, arg, true);
+    return call(s, run, arg, true, true);
+}
+
+struct err store_call_growing(struct store *s, struct err (*run)(struct store_txn *, void *),
+                              void *arg)
+{
+    return call(s, run, arg, true, false);
 }
 
 struct err store_call_read(struct store *s, struct err (*run)(struct store_txn *, void *),
                            void *arg)
 {
-    return call(s, run, arg, false);
+    return call(s, run, arg, false, true);
 }

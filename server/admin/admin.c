@@ -1,17 +1,9 @@
-#include "server/admin/admin.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "hearth/v1/admin_rpc.h"
-
-struct admin {
-    const struct front_env *env;
-    struct admin_verbs verbs;
-    struct hearth_server *server;
-};
+#include "server/admin/inside.h"
 
 /* Only root and whoever the server runs as; asked of the kernel for each call. */
 static enum hearth_code check_operator(struct hearth_call *call, void *self)
@@ -23,14 +15,7 @@ static enum hearth_code check_operator(struct hearth_call *call, void *self)
     return hearth_call_fail(call, HEARTH_PERMISSION_DENIED, "only the operator may ask this");
 }
 
-/* Repeated fields of an answer, grown in the call's arena. */
-struct list {
-    struct hearth_call *call;
-    void **at;
-    size_t count, room;
-};
-
-static void list_add(struct list *l, void *item)
+void admin_list_add(struct admin_list *l, void *item)
 {
     if (item == NULL)
         return; /* the call has failed by itself */
@@ -47,16 +32,23 @@ static void list_add(struct list *l, void *item)
     l->at[l->count++] = item;
 }
 
-static void add_metric(void *to, const char *name, uint64_t value)
+void admin_add_metric(void *to, const char *name, uint64_t value)
 {
-    struct list *l = to;
+    struct admin_list *l = to;
     Hearth__V1__Metric *metric = hearth_call_alloc(l->call, sizeof *metric);
     if (metric == NULL)
         return;
     hearth__v1__metric__init(metric);
     metric->name = hearth_call_printf(l->call, "%s", name);
     metric->value = value;
-    list_add(l, metric);
+    admin_list_add(l, metric);
+}
+
+enum hearth_code admin_fail(struct hearth_call *call, struct err err)
+{
+    int code = err_grpc_status(err);
+    return hearth_call_fail(call, code == 0 ? HEARTH_INTERNAL : (enum hearth_code)code, "%s",
+                            err_text(err));
 }
 
 static enum hearth_code get_status(struct hearth_call *call, const Hearth__V1__GetStatusRequest *in,
@@ -64,9 +56,9 @@ static enum hearth_code get_status(struct hearth_call *call, const Hearth__V1__G
 {
     (void)in;
     struct admin *admin = self;
-    struct list metrics = {.call = call};
+    struct admin_list metrics = {.call = call};
     if (admin->verbs.metrics != NULL)
-        admin->verbs.metrics(admin->verbs.self, add_metric, &metrics);
+        admin->verbs.metrics(admin->verbs.self, admin_add_metric, &metrics);
     out->domain = hearth_call_printf(call, "%s", admin->env->domain);
     out->uptime_s = admin->verbs.uptime_s != NULL ? admin->verbs.uptime_s(admin->verbs.self) : 0;
     out->draining = admin->verbs.draining != NULL && admin->verbs.draining(admin->verbs.self);
@@ -75,34 +67,36 @@ static enum hearth_code get_status(struct hearth_call *call, const Hearth__V1__G
     return HEARTH_OK;
 }
 
+static void add_text(void *to, const char *text)
+{
+    struct admin_list *l = to;
+    admin_list_add(l, hearth_call_printf(l->call, "%s", text));
+}
+
 static enum hearth_code invite(struct hearth_call *call, const Hearth__V1__InviteRequest *in,
                                Hearth__V1__InviteResponse *out, void *self)
 {
     struct admin *admin = self;
+    struct admin_list texts = {.call = call};
     if (admin->verbs.invite == NULL)
         return HEARTH_UNIMPLEMENTED;
-    struct list texts = {.call = call};
-    for (uint32_t i = 0; i < in->count; i++) {
-        char text[ADMIN_INVITATION_BYTES];
-        struct err err = admin->verbs.invite(admin->verbs.self, in->days, text);
-        if (err.code != ERR_NONE)
-            return front_fail(call, err);
-        list_add(&texts, hearth_call_printf(call, "%s", text));
-    }
+    struct err err = admin->verbs.invite(admin->verbs.self, in->count, in->days, add_text, &texts);
+    if (err.code != ERR_NONE)
+        return admin_fail(call, err);
     out->invitations = (char **)(void *)texts.at;
     out->n_invitations = texts.count;
     return HEARTH_OK;
 }
 
 struct changes {
-    struct list changed, restart;
+    struct admin_list changed, restart;
 };
 
 static void add_change(void *to, bool restart, const char *name)
 {
     struct changes *changes = to;
-    struct list *l = restart ? &changes->restart : &changes->changed;
-    list_add(l, hearth_call_printf(l->call, "%s", name));
+    struct admin_list *l = restart ? &changes->restart : &changes->changed;
+    admin_list_add(l, hearth_call_printf(l->call, "%s", name));
 }
 
 static enum hearth_code reload(struct hearth_call *call, const Hearth__V1__ReloadRequest *in,
@@ -158,26 +152,30 @@ static enum hearth_code rotate_key(struct hearth_call *call, const Hearth__V1__R
     const struct admin_verbs *verbs = &admin->verbs;
     uint8_t *fingerprint = hearth_call_alloc(call, 32);
     if (fingerprint == NULL)
-        return front_fail(call, ERR(NO_MEMORY));
+        return admin_fail(call, ERR(NO_MEMORY));
     struct err err = ERR(NOT_FOUND);
     if (in->use == HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_QUEUE_SEALING &&
         verbs->rotate_queue_key != NULL)
-        err = verbs->rotate_queue_key(verbs->self, fingerprint);
+        err = verbs->rotate_queue_key(verbs->self, in->anyway, fingerprint);
     else if (in->use == HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_AS_SIGNING &&
              verbs->rotate != NULL)
-        err = verbs->rotate(verbs->self, KEEPER_AS_SIGNING, fingerprint);
+        err = verbs->rotate(verbs->self, KEEPER_AS_SIGNING, in->anyway, fingerprint);
     else if (in->use == HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_FEDERATION &&
              verbs->rotate != NULL)
-        err = verbs->rotate(verbs->self, KEEPER_FEDERATION, fingerprint);
+        err = verbs->rotate(verbs->self, KEEPER_FEDERATION, in->anyway, fingerprint);
+    else if (in->use == HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_EXTERNAL_SENDER &&
+             verbs->rotate != NULL)
+        err = verbs->rotate(verbs->self, KEEPER_EXTERNAL_SENDER, in->anyway, fingerprint);
     else
         return HEARTH_UNIMPLEMENTED;
     if (err.code != ERR_NONE)
-        return front_fail(call, err);
+        return admin_fail(call, err);
     out->fingerprint = (ProtobufCBinaryData){32, fingerprint};
     return HEARTH_OK;
 }
 
-/* Peers come with federation: list_peers and set_peer stay NULL, which answers UNIMPLEMENTED. */
+/* What is missing answers UNIMPLEMENTED: set_peer comes with federation, get_log_head with the log.
+ */
 static const struct hearth_admin_service service = {
     .get_status = get_status,
     .invite = invite,
@@ -185,6 +183,14 @@ static const struct hearth_admin_service service = {
     .drain = drain,
     .backup = backup,
     .rotate_key = rotate_key,
+    .get_statistics = admin_get_statistics,
+    .show_user = admin_show_user,
+    .suspend_user = admin_suspend_user,
+    .remove_user = admin_remove_user,
+    .list_reports = admin_list_reports,
+    .get_report = admin_get_report,
+    .drop_report = admin_drop_report,
+    .list_peers = admin_list_peers,
 };
 
 struct err admin_open(const struct front_env *env, const char *path,
@@ -200,7 +206,11 @@ struct err admin_open(const struct front_env *env, const char *path,
     *admin = (struct admin){.env = env, .verbs = *verbs};
     const struct hearth_interceptor check = {.on_headers = check_operator};
     const struct hearth_server_options options = {
-        .threads = 1, .interceptors = &check, .interceptor_count = 1};
+        .threads = 1,
+        .interceptors = &check,
+        .interceptor_count = 1,
+        /* scripts make a connection for each verb, and nobody but the operator can make any */
+        .limits = {.accepts_per_s = 1000, .accepts_burst = 1000}};
     admin->server = hearth_server_new(&options);
     if (admin->server == NULL || !hearth_server_add_admin(admin->server, &service, admin) ||
         !hearth_server_listen(admin->server, address, NULL) ||

@@ -10,7 +10,14 @@
 
 #include "server/front/front.h"
 
-enum { ADMIN_WHY_BYTES = 512, ADMIN_INVITATION_BYTES = 320 };
+enum { ADMIN_WHY_BYTES = 512, ADMIN_MODE_BYTES = 16 };
+
+/* What may be known of a user. */
+struct admin_user {
+    uint32_t clients;
+    uint32_t seen_month; /* since January 1970; 0: never */
+    bool suspended;
+};
 
 struct admin;
 
@@ -22,8 +29,9 @@ struct admin_verbs {
     bool (*draining)(void *self);
     /* Calls say for every number worth showing. */
     void (*metrics)(void *self, void (*say)(void *to, const char *name, uint64_t value), void *to);
-    /* Writes an invitation as text to be handed on. */
-    struct err (*invite)(void *self, unsigned days, char ret_text[ADMIN_INVITATION_BYTES]);
+    /* Makes so many invitations, or none; calls say for each, as text to be handed on. */
+    struct err (*invite)(void *self, unsigned count, unsigned days,
+                         void (*say)(void *to, const char *text), void *to);
     /* Reads configuration and certificates again. Calls say for settings that changed, restart
      * tells those that wait for one. On error the old configuration stays and ret_why says why. */
     struct err (*reload)(void *self, void (*say)(void *to, bool restart, const char *name),
@@ -31,8 +39,27 @@ struct admin_verbs {
     void (*drain)(void *self, uint32_t grace_s);
     struct err (*backup)(void *self, const char *folder, uint64_t *ret_bytes,
                          char ret_why[ADMIN_WHY_BYTES]);
-    struct err (*rotate)(void *self, enum keeper_signer signer, uint8_t ret_fingerprint[32]);
-    struct err (*rotate_queue_key)(void *self, uint8_t ret_fingerprint[32]);
+    /* anyway: see keeper_rotate_anyway */
+    struct err (*rotate)(void *self, enum keeper_signer signer, bool anyway,
+                         uint8_t ret_fingerprint[32]);
+    struct err (*rotate_queue_key)(void *self, bool anyway, uint8_t ret_fingerprint[32]);
+    /* Calls say for each count. */
+    struct err (*statistics)(void *self, void (*say)(void *to, const char *name, uint64_t value),
+                             void *to);
+    /* A user by the uuid of its UserId; ERR_NOT_FOUND. */
+    struct err (*user_show)(void *self, const uint8_t uuid[16], struct admin_user *ret_user);
+    struct err (*user_suspend)(void *self, const uint8_t uuid[16], bool suspended);
+    struct err (*user_remove)(void *self, const uint8_t uuid[16]);
+    /* Calls each for reports above `after`, oldest first; appends what one says; drops one.
+     * ERR_NOT_FOUND. */
+    struct err (*report_list)(void *self, uint64_t after,
+                              void (*each)(void *to, uint64_t number, uint64_t day, uint64_t bytes),
+                              void *to);
+    struct err (*report_read)(void *self, uint64_t number, struct buf *b, uint64_t *ret_day);
+    struct err (*report_drop)(void *self, uint64_t number);
+    /* Calls say for each domain of the configuration; writes the mode in force. */
+    void (*peers)(void *self, void (*say)(void *to, const char *domain, size_t len), void *to,
+                  char ret_mode[ADMIN_MODE_BYTES]);
 };
 
 /* path: of the socket; what an earlier server left there is replaced. The folder it lies in must be

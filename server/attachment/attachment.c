@@ -55,6 +55,28 @@ void attachment_block_key(const struct attachment *a, const uint8_t id[ATTACHMEN
     bytes_wipe(&digest, sizeof digest);
 }
 
+static void draw(const struct attachment *a, const char *what, const uint8_t *once_id, uint8_t *out,
+                 size_t len)
+{
+    struct digest digest;
+    hmac_once(&hash_sha256, bytes_of(a->rows_key, sizeof a->rows_key),
+              BYTES_LIST(bytes_str("Hearth 1 attachment draw"), bytes_of(once_id, ONCE_ID_BYTES),
+                         bytes_str(what)),
+              &digest);
+    memcpy(out, digest.data, len);
+    bytes_wipe(&digest, sizeof digest);
+}
+
+void attachment_draw(const struct attachment *a, const uint8_t once_id[ONCE_ID_BYTES],
+                     uint8_t ret_id[ATTACHMENT_ID_BYTES],
+                     uint8_t ret_download[ATTACHMENT_CAPABILITY_BYTES],
+                     uint8_t ret_remove[ATTACHMENT_CAPABILITY_BYTES])
+{
+    draw(a, "id", once_id, ret_id, ATTACHMENT_ID_BYTES);
+    draw(a, "download", once_id, ret_download, ATTACHMENT_CAPABILITY_BYTES);
+    draw(a, "delete", once_id, ret_remove, ATTACHMENT_CAPABILITY_BYTES);
+}
+
 struct bytes attachment_block_aad(const uint8_t row_id[AT_REST_ID_BYTES], uint64_t bytes_in_all,
                                   uint64_t place, uint8_t room[BLOCK_AAD_BYTES])
 {

@@ -9,9 +9,14 @@
  * Upload: the head says the size, which is padded (Padmé, so that a size says little); then so many
  * bytes, then half-close. Each block is one durable commit, and the sender waits for it, so an
  * upload holds at most three blocks of memory. It shows only when all of it is there: what is cut
- * short, by whichever end or by a crash, is removed. Download: from any offset, a block at a time
- * as the reader takes them. Delete: nothing is readable from the answer on; the bytes go soon
- * after, in pieces; repeated, it answers the same until the blob's last day.
+ * short, by whichever end or by a crash, is removed. The head's idempotency id, the client's
+ * secret, gives id and capabilities: a repeat of an upload whose answer was lost gets the same
+ * answer, if its bytes are the same (else ERR_ONCE_OTHER_BODY), and stores nothing; of two under
+ * way the newer goes on (ERR_ATTACHMENT_REPLACED).
+ *
+ * Download: from any offset, a block at a time as the reader takes them, within the bandwidth of
+ * its source and of all. Delete: nothing is readable from the answer on; the bytes go soon after,
+ * in pieces; repeated, it answers the same until the blob's last day.
  *
  * Unknown ids, wrong capabilities, deleted and expired blobs answer alike: ERR_NOT_FOUND.
  */

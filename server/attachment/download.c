@@ -79,6 +79,18 @@ static struct err run_read(struct store_txn *txn, void *arg)
     return rows_block(txn, d->number, d->at / ATTACHMENT_BLOCK_BYTES, open_block, d);
 }
 
+/* A block is paid for before it is read, found or not: by its source, and out of what all may have.
+ * Where that is used up the call ends with RetryAfter, and the rest can be had from its offset. */
+static enum hearth_code pay(struct download *d)
+{
+    if (d->a->control)
+        return HEARTH_OK;
+    enum hearth_code code =
+        front_limit(d->call, LIMIT_DOWNLOAD_PREFIX_BLOCKS, front_caller(d->call)->source, 1);
+    return code != HEARTH_OK ? code
+                             : front_limit(d->call, LIMIT_DOWNLOAD_ALL_BLOCKS, bytes_str("all"), 1);
+}
+
 static struct err submit(struct download *d);
 
 /* Sends what was read; true: more can be sent now. */
@@ -99,6 +111,8 @@ static void go_on(struct download *d)
         hearth_call_finish(d->call, HEARTH_OK);
         return;
     }
+    if (pay(d) != HEARTH_OK)
+        return;
     struct err err = submit(d);
     if (!err_is_ok(err))
         front_fail(d->call, err);
@@ -173,6 +187,9 @@ enum hearth_code attachment_download(struct hearth_call *call,
     attachment_block_key(a, in->attachment_id.data, in->capability.data, d->key);
     hearth_call_set_state(call, d, release);
     hearth_call_on_writable(call, on_writable, d);
+    enum hearth_code code = pay(d);
+    if (code != HEARTH_OK)
+        return code;
     err = submit(d);
     return err_is_ok(err) ? HEARTH_LATER : front_fail(call, err);
 }

@@ -9,6 +9,7 @@
 #include "server/attachment/attachment.h"
 #include "server/attachment/rows.h"
 #include "server/attachment/slots.h"
+#include "server/front/once.h"
 
 struct upload;
 
@@ -40,6 +41,12 @@ void attachment_hash(struct bytes what, const uint8_t id[ATTACHMENT_ID_BYTES],
                      uint8_t ret_hash[ROWS_HASH_BYTES]);
 #define ATTACHMENT_DOWNLOAD bytes_str("download")
 #define ATTACHMENT_DELETE   bytes_str("delete")
+/* What an upload under this idempotency id is called, and its capabilities: the same for a repeat,
+ * and for nobody who has not the id, which is kept nowhere. */
+void attachment_draw(const struct attachment *a, const uint8_t once_id[ONCE_ID_BYTES],
+                     uint8_t ret_id[ATTACHMENT_ID_BYTES],
+                     uint8_t ret_download[ATTACHMENT_CAPABILITY_BYTES],
+                     uint8_t ret_remove[ATTACHMENT_CAPABILITY_BYTES]);
 /* The key of a blob's blocks. */
 void attachment_block_key(const struct attachment *a, const uint8_t id[ATTACHMENT_ID_BYTES],
                           const uint8_t capability[ATTACHMENT_CAPABILITY_BYTES],

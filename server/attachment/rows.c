@@ -6,6 +6,7 @@ enum {
     PUT,
     WHOLE,
     FIND,
+    IS_OPEN,
     BLOCK,
     DROP_ROW,
     DOOM,
@@ -28,9 +29,11 @@ static const struct stmt_row statements[] = {
              "INSERT INTO attachment (number, id, download, remove, bytes, expires_day, state)"
              " VALUES ($1, $2, $3, $4, $5, $6, 0)"},
     [PUT] = {"attachment_put", "INSERT INTO block (place, sealed) VALUES ($1, $2)"},
-    [WHOLE] = {"attachment_whole", "UPDATE attachment SET state = 1 WHERE number = $1"},
-    [FIND] = {"attachment_find", "SELECT number, bytes, download, remove, expires_day, state"
-                                 " FROM attachment WHERE id = $1"},
+    [WHOLE] = {"attachment_whole",
+               "UPDATE attachment SET state = 1, content = $1 WHERE number = $2"},
+    [FIND] = {"attachment_find", "SELECT number, bytes, download, remove, expires_day, state,"
+                                 " content FROM attachment WHERE id = $1"},
+    [IS_OPEN] = {"attachment_is_open", "SELECT 1 FROM attachment WHERE number = $1 AND state = 0"},
     [BLOCK] = {"attachment_block", "SELECT sealed FROM block WHERE place = $1"},
     [DROP_ROW] = {"attachment_drop_row", "DELETE FROM attachment WHERE number = $1"},
     [DOOM] = {"attachment_doom", "INSERT INTO doomed (number, bytes) VALUES ($1, $2)"},
@@ -63,9 +66,11 @@ static const struct store_migration migrations[] = {
         "CREATE TABLE total (one INTEGER PRIMARY KEY, bytes INTEGER NOT NULL,"
         " last INTEGER NOT NULL);"
         "INSERT INTO total (one, bytes, last) VALUES (1, 0, 0);"},
+    {2, "ALTER TABLE attachment ADD COLUMN content BLOB;"},
 };
 
-const struct store_schema attachment_schema = {migrations, 1, statements, STATEMENTS};
+const struct store_schema attachment_schema = {migrations, sizeof migrations / sizeof *migrations,
+                                               statements, STATEMENTS};
 
 static struct err map_u64(struct stmt *row, void *arg)
 {
@@ -106,15 +111,54 @@ static struct err add_row(struct store_txn *txn, struct rows_put *put)
     return stmt_run(s, NULL);
 }
 
+/* Of uploads under one id the newest goes on: whoever repeats has given the one before up, though
+ * its connection may not know yet. */
+static struct err take_place(struct store_txn *txn, struct rows_put *put)
+{
+    struct rows_blob blob;
+    struct err err = rows_find(txn, put->id, &blob);
+    if (err.code == ERR_NOT_FOUND)
+        return ERR_OK;
+    TRY(err);
+    if (blob.state == ROWS_DELETED && blob.expires_day >= put->today)
+        return ERR(NOT_FOUND);
+    if (blob.state == ROWS_WHOLE && blob.expires_day >= put->today)
+        return ERR(ATTACHMENT_REPLACED);
+    put->replaced = true;
+    return blob.state == ROWS_DELETED ? run_with(txn, DROP_ROW, blob.number)
+                                      : rows_abandon(txn, blob.number, blob.bytes);
+}
+
+static struct err still_open(struct store_txn *txn, uint64_t number)
+{
+    bool found;
+    struct stmt *s = stmt_use(txn, IS_OPEN);
+    stmt_bind_u64(s, 1, number);
+    TRY(stmt_step(s, &found));
+    return found ? ERR_OK : ERR(ATTACHMENT_REPLACED);
+}
+
+static struct err make_whole(struct store_txn *txn, const struct rows_put *put)
+{
+    struct stmt *s = stmt_use(txn, WHOLE);
+    stmt_bind_blob(s, 1, bytes_of(put->content, sizeof put->content));
+    stmt_bind_u64(s, 2, put->number);
+    return stmt_run(s, NULL);
+}
+
 struct err rows_put(struct store_txn *txn, struct rows_put *put)
 {
-    if (put->first)
+    if (put->first) {
+        TRY(take_place(txn, put));
         TRY(add_row(txn, put));
+    } else {
+        TRY(still_open(txn, put->number));
+    }
     struct stmt *s = stmt_use(txn, PUT);
     stmt_bind_u64(s, 1, block_key(put->number, put->place));
     stmt_bind_blob(s, 2, put->sealed);
     TRY(stmt_run(s, NULL));
-    return put->last ? run_with(txn, WHOLE, put->number) : ERR_OK;
+    return put->last ? make_whole(txn, put) : ERR_OK;
 }
 
 static struct err map_blob(struct stmt *row, void *arg)
@@ -126,6 +170,9 @@ static struct err map_blob(struct stmt *row, void *arg)
     stmt_fixed(row, 3, blob->remove, sizeof blob->remove);
     blob->expires_day = (uint32_t)stmt_u64(row, 4);
     blob->state = (enum rows_state)stmt_u64(row, 5);
+    memset(blob->content, 0, sizeof blob->content);
+    if (!stmt_is_null(row, 6))
+        stmt_fixed(row, 6, blob->content, sizeof blob->content);
     return stmt_row_check(row);
 }
 
@@ -172,8 +219,11 @@ static struct err doom(struct store_txn *txn, uint64_t number, uint64_t bytes)
 
 struct err rows_abandon(struct store_txn *txn, uint64_t number, uint64_t bytes)
 {
-    TRY(run_with(txn, DROP_ROW, number));
-    return doom(txn, number, bytes);
+    uint64_t changes = 0;
+    struct stmt *s = stmt_use(txn, DROP_ROW);
+    stmt_bind_u64(s, 1, number);
+    TRY(stmt_run(s, &changes));
+    return changes == 0 ? ERR_OK : doom(txn, number, bytes);
 }
 
 struct err rows_delete(struct store_txn *txn, const struct rows_blob *blob)

@@ -13,6 +13,7 @@ static const struct hearth_auth_service service = {
     .stage_profile = auth_stage_profile,
     .commit_profile = auth_commit_profile,
     .get_profile = auth_get_profile,
+    .issue_tokens = auth_issue_tokens,
     .create_invitations = auth_create_invitations,
     .check_invitation = auth_check_invitation,
     .create_handle = auth_create_handle,
@@ -31,6 +32,7 @@ static struct err load_keys(struct auth *auth)
     TRY(keeper_storage_key(keeper, KEEPER_AUTH_IDS, auth->ids_key));
     TRY(keeper_storage_key(keeper, KEEPER_AUTH_ROWS, auth->rows_key));
     TRY(keeper_storage_key(keeper, KEEPER_CHALLENGE, auth->challenge_key));
+    TRY(keeper_storage_key(keeper, KEEPER_TOKENS, auth->tokens_key));
     return keeper_storage_key(keeper, KEEPER_ONCE_AUTH, auth->once_key);
 }
 
@@ -43,6 +45,7 @@ struct err auth_open(struct front_env *env, const struct auth_options *options,
     atomic_init(&auth->refs, 1);
     auth->env = env;
     auth->options = *options;
+    atomic_init(&auth->mode, (int)options->mode);
     auth->options.store.schema = &auth_schema;
     auth->domain = bytes_str(env->domain);
     pthread_mutex_init(&auth->lock, NULL);
@@ -51,6 +54,10 @@ struct err auth_open(struct front_env *env, const struct auth_options *options,
         err = listeners_new(&auth->listeners);
     if (err_is_ok(err))
         err = store_open(&auth->options.store, NULL, &auth->store);
+    if (err_is_ok(err))
+        err = signing_put_down(auth);
+    if (err.code == ERR_STORE_LOW_DISK || err.code == ERR_STORE_FULL)
+        err = ERR_OK; /* S2: it opens, and no rotation goes without the row */
     if (err_is_ok(err))
         err = revocations_refresh(auth);
     if (!err_is_ok(err)) {
@@ -66,6 +73,11 @@ struct err auth_add(struct auth *auth, struct hearth_server *server)
     if (!hearth_server_add_auth(server, &service, auth))
         return ERR(NO_MEMORY);
     return auth_add_keys(auth);
+}
+
+void auth_set_mode(struct auth *auth, enum auth_mode mode)
+{
+    atomic_store(&auth->mode, (int)mode);
 }
 
 void auth_ref(struct auth *auth)

@@ -7,7 +7,8 @@
  * version (the log commits to both), the fingerprints of its credentials on the revocation list
  * until they end, and stored answers that nobody can open without the idempotency id.
  *
- * Tokens are another issue: IssueTokens, IssueVouchers and ExchangeVoucher answer UNIMPLEMENTED.
+ * IssueTokens gives each user an allowance of blind tokens by class and day (lib/pass); how many is
+ * all that is kept of it. IssueVouchers and ExchangeVoucher are federation's: UNIMPLEMENTED.
  */
 #ifndef SERVER_AUTH_H
 #define SERVER_AUTH_H
@@ -21,7 +22,7 @@ enum auth_mode {
     AUTH_OPEN = 1,   /* an invitation or a solved puzzle */
     AUTH_CLOSED = 2, /* nobody */
 };
-enum { AUTH_INVITATION_BYTES = 16, AUTH_INVITATIONS_MOST = 1000 };
+enum { AUTH_INVITATION_BYTES = 16, AUTH_INVITATIONS_MOST = 1000, AUTH_SIGNING_MOST = 32 };
 
 /* Where key sets are logged (transparency.md): absent until the log lands, and receipts are then
  * empty. */
@@ -53,6 +54,8 @@ CHECKED struct err auth_open(struct front_env *env, const struct auth_options *o
 /* Adds hearth.v1.Auth to the server and the key sources of clients and handles to the front. */
 CHECKED struct err auth_add(struct auth *auth, struct hearth_server *server);
 void auth_close(struct auth *auth); /* after the server */
+/* From now on, for calls that come; from any thread. */
+void auth_set_mode(struct auth *auth, enum auth_mode mode);
 struct store *auth_store(struct auth *auth);
 /* With a log: offers it what it may not have got before a crash, a few at a time; after the start
  * and now and then. On the loop's thread. */
@@ -68,13 +71,18 @@ bool auth_expire(struct auth *auth);
 /* Appends the signed, numbered list of revoked credentials (seal/credential_chain.h), from memory:
  * it is made anew after each change, soon. */
 CHECKED struct err auth_revocations(struct auth *auth, struct buf *b);
-/* The next AsSigningCredential signs from now on; the old one stays valid to its end. */
+/* Appends the signing credentials before the current one that have not ended, newest first, each as
+ * opaque<V>; the AUTH_SIGNING_MOST - 1 newest. Waits. */
+CHECKED struct err auth_previous_signing(struct auth *auth, struct buf *b);
+/* The next AsSigningCredential signs from now on; the old one stays valid to its end and is served
+ * until then. ERR_QUOTA: AUTH_SIGNING_MOST have not ended. Waits. */
 CHECKED struct err auth_rotate(struct auth *auth);
 
 /* ---- for the operator */
 
 /* Draws count invitations that are good for so many days [0: INVITATION_DAYS]; appends count times
- * AUTH_INVITATION_BYTES. ERR_ARGUMENT over AUTH_INVITATIONS_MOST. Waits. */
+ * AUTH_INVITATION_BYTES. All of them or none: ERR_ARGUMENT over AUTH_INVITATIONS_MOST, and
+ * ERR_STORE_LOW_DISK, ERR_STORE_FULL (S2). Waits. */
 CHECKED struct err auth_invite(struct auth *auth, uint32_t count, uint32_t days, struct buf *b);
 
 struct auth_counts {
@@ -82,9 +90,33 @@ struct auth_counts {
 };
 CHECKED struct err auth_counts(struct auth *auth, struct auth_counts *ret_counts);
 
+/* Of a user with this uuid. What is known of it beside: nothing but this. ERR_NOT_FOUND. Wait. */
+struct auth_user_facts {
+    uint32_t clients;
+    uint32_t seen_month; /* of the last call of any client, since January 1970; 0: none */
+    bool used;           /* a client of it has called since it was made */
+    bool suspended;
+};
+CHECKED struct err auth_user_show(struct auth *auth, const uint8_t uuid[16],
+                                  struct auth_user_facts *ret_facts);
+/* While it is suspended its clients are unknown to this service: no new clients, credentials,
+ * profiles or reports, so the credentials they have end within CREDENTIAL_DAYS. It may still delete
+ * itself. Queues and groups know no users: what it does there with other keys goes on. */
+CHECKED struct err auth_user_suspend(struct auth *auth, const uint8_t uuid[16], bool suspended);
+/* As DeleteUser, without a last KeySet, which only a client could sign: the label keeps its
+ * version, the credentials are revoked. */
+CHECKED struct err auth_user_remove(struct auth *auth, const uint8_t uuid[16]);
+
+/* Reports above `after`, oldest first: at most AUTH_REPORTS_LISTED calls of each. */
+enum { AUTH_REPORTS_LISTED = 256 };
+CHECKED struct err auth_report_list(struct auth *auth, uint64_t after,
+                                    void (*each)(void *arg, uint64_t number, uint64_t day,
+                                                 uint64_t bytes),
+                                    void *arg);
 /* Oldest report above `after`, opened, appended to b; ret_number is 0 when there is none. */
 CHECKED struct err auth_report_read(struct auth *auth, uint64_t after, struct buf *b,
                                     uint64_t *ret_number, uint64_t *ret_day);
+/* ERR_NOT_FOUND. */
 CHECKED struct err auth_report_drop(struct auth *auth, uint64_t number);
 
 #endif

@@ -64,7 +64,7 @@ uint32_t puzzle_bits(struct auth *auth)
 AUTH_HANDLER(get_registration_challenge, GetRegistrationChallenge)
 {
     struct auth *auth = self;
-    if (auth->options.mode != AUTH_OPEN)
+    if (auth_mode(auth) != AUTH_OPEN)
         return HEARTH_OK; /* empty: an invitation is wanted */
     struct buf b = BUF_INIT;
     uint32_t bits = puzzle_bits(auth);

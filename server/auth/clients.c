@@ -35,7 +35,7 @@ static struct err client_parse(struct bytes plain, struct client *client)
     return buf_check(&client->credential);
 }
 
-/* A row of CLIENT_FIND or CLIENT_LIST: sealed, the other id, seen_month. */
+/* A row of CLIENT_FIND or CLIENT_LIST: sealed, the other id, seen_month, suspended. */
 struct client_row {
     const struct auth *auth;
     struct client *client;
@@ -48,6 +48,7 @@ static struct err map_client(struct stmt *row, void *arg)
     struct client *client = to->client;
     stmt_fixed(row, 1, to->other, AUTH_ID_BYTES);
     client->seen_month = stmt_u64(row, 2);
+    client->suspended = stmt_u64(row, 3) != 0;
     struct bytes sealed = stmt_blob(row, 0);
     TRY(stmt_row_check(row));
     struct buf plain = BUF_INIT;

@@ -95,6 +95,7 @@ static void reply_fetch(struct auth_job *job)
     auth_receipt_out(job->receipt, &log);
     package.package = auth_out(buf_view(&f->package));
     package.receipt = &log;
+    package.key_set = auth_out(buf_view(&f->key_set));
     out.step_case = HEARTH__V1__CONNECT_RESPONSE__STEP_PACKAGE;
     out.package = &package;
     connection_package_hash(buf_view(&f->package), f->connect->package_hash);

@@ -59,10 +59,9 @@ AUTH_HANDLER(delete_user, DeleteUser)
     d->job.then = then;
     d->job.reply = reply;
     d->job.frees = true;
-    d->job.only_repeats = auth_caller_is_gone(call);
     d->key_set = auth_in(in->key_set);
     struct err err = client_caller(auth, call, &d->caller);
     if (!err_is_ok(err))
         return auth_job_fail(&d->job, err);
-    return auth_job_write(&d->job, 40);
+    return auth_job_leave(&d->job, d->caller.id, LIMITS, 40);
 }

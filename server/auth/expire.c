@@ -29,11 +29,10 @@ static struct err expire_all_rows(struct store_txn *txn, struct run *run)
         enum auth_statement statement;
         uint64_t bound;
     } rows[] = {
-        {INVITATION_EXPIRE, hour},
-        {PUZZLE_EXPIRE, hour},
-        {PACKAGE_EXPIRE, hour},
-        {OFFER_EXPIRE, day},
-        {REPORT_EXPIRE, day > report_days ? day - report_days : 0},
+        {INVITATION_EXPIRE, hour}, {PUZZLE_EXPIRE, hour},
+        {PACKAGE_EXPIRE, hour},    {OFFER_EXPIRE, day},
+        {TOKEN_GRANT_EXPIRE, day}, {TOKEN_REQUEST_EXPIRE, day},
+        {SIGNING_EXPIRE, day},     {REPORT_EXPIRE, day > report_days ? day - report_days : 0},
     };
     uint64_t changes = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -134,7 +133,7 @@ bool auth_expire(struct auth *auth)
     if (!err_is_ok(store_call(auth->store, expire, &run)))
         return false; /* nothing has changed; the next run tries again */
     if (rotation_due(auth))
-        (void)err_is_ok(auth_rotate(auth));
+        (void)err_is_ok(signing_rotate(auth));
     else if (run.revoked)
         (void)err_is_ok(revocations_refresh(auth));
     return run.more;

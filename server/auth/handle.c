@@ -220,11 +220,10 @@ AUTH_HANDLER(delete_handle, DeleteHandle)
     h->job.then = then_given_up;
     h->job.reply = reply_given_up;
     h->job.frees = true;
-    h->job.only_repeats = auth_caller_is_gone(call);
     h->hash = auth_in(in->handle_hash);
     h->key_set = auth_in(in->key_set);
     struct err err = handle_caller(auth, call, h->hash, h->id);
-    return err_is_ok(err) ? auth_job_write(&h->job, 8) : auth_job_fail(&h->job, err);
+    return err_is_ok(err) ? auth_job_leave(&h->job, h->id, LIMITS, 8) : auth_job_fail(&h->job, err);
 }
 
 /* ---- CheckHandle */

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "crypto/sig.h"
 #include "hearth/v1/auth_rpc.h"
+#include "pass/key_schedule.h"
 #include "seal/at_rest.h"
 #include "seal/credential_chain.h"
 #include "seal/key_set.h"
@@ -16,7 +17,10 @@
 #include "server/auth/schema.h"
 #include "server/front/once.h"
 
-enum { AUTH_ID_BYTES = 16 }; /* of every id at rest */
+enum {
+    AUTH_ID_BYTES = 16,                         /* of every id at rest */
+    AUTH_TOKEN_KEYS = 3 * (PASS_CLASS_END - 1), /* three days' */
+};
 
 struct auth_listeners;
 
@@ -25,12 +29,14 @@ struct auth {
     atomic_uint refs;
     struct front_env *env;
     struct auth_options options;
+    atomic_int mode; /* enum auth_mode */
     struct bytes domain;
     struct store *store; /* NULL once it is closed */
     uint8_t ids_key[KEEPER_KEY_BYTES];
     uint8_t rows_key[KEEPER_KEY_BYTES];
     uint8_t challenge_key[KEEPER_KEY_BYTES];
     uint8_t once_key[KEEPER_KEY_BYTES];
+    uint8_t tokens_key[KEEPER_KEY_BYTES];
     pthread_mutex_t lock; /* guards what follows */
     struct puzzle_load {
         uint64_t minute; /* of `now` */
@@ -40,9 +46,14 @@ struct auth {
         struct buf list;
         uint64_t number;
     } revoked;
+    struct pass_issuer_key token_keys[AUTH_TOKEN_KEYS]; /* by pass_key_slot; class 0: none yet */
     struct auth_listeners *listeners;
 };
 
+static inline enum auth_mode auth_mode(const struct auth *auth)
+{
+    return (enum auth_mode)atomic_load(&auth->mode);
+}
 void auth_ref(struct auth *auth);
 void auth_unref(struct auth *auth);
 /* STORE_STOPPED once the service is closed. */
@@ -91,6 +102,20 @@ CHECKED struct err label_version(struct store_txn *txn, const struct auth *auth,
 CHECKED struct err label_advance(struct store_txn *txn, const struct auth *auth,
                                  const struct key_set *set, struct bytes key_set);
 
+/* ---- keys.c: the keys that callers sign with */
+
+struct caller_key {
+    const struct auth *auth;
+    bool handle;   /* or a client */
+    bool renewing; /* an ended credential will do */
+    bool leaving;  /* a suspended user may go */
+    uint64_t now_s;
+    uint8_t id[AUTH_ID_BYTES];
+    uint8_t key[CREDENTIAL_KEY_BYTES]; /* of what was found */
+    bool found;
+};
+CHECKED struct err caller_key_find(struct store_txn *txn, struct caller_key *key);
+
 /* ---- job.c: one call and its transaction */
 
 /* It holds all it needs: its call may end at any time (client gone, server ending), and the job
@@ -121,7 +146,15 @@ struct auth_job {
     const struct auth_receipt *receipt; /* in reply after auth_log_then_reply() */
     bool frees;
     bool repeated;
-    bool only_repeats; /* the caller is gone: its first answer or UNAUTHENTICATED */
+    bool unverified; /* leave.c: the caller is looked up, and not verified yet */
+    struct auth_leave {
+        struct caller_key caller;
+        enum limit limit;
+        uint32_t cost;
+        struct err kept; /* what looking for a kept answer came to */
+        struct err (*effect)(struct store_txn *txn, struct auth_job *job);
+        void (*then)(struct auth_job *job);
+    } leave;
 };
 
 /* Begins a job of size bytes, the first member of which is the job, zeroed but for that; NULL: no
@@ -131,6 +164,14 @@ void *auth_job_new(struct auth *auth, struct hearth_call *call, size_t size,
 /* Submits; HEARTH_LATER or what front_fail() says, and then the job is gone. */
 enum hearth_code auth_job_write(struct auth_job *job, uint32_t cost);
 enum hearth_code auth_job_read(struct auth_job *job);
+/* The same for calls after which their caller may be gone, which nobody has verified yet (leave.c):
+ * caller is its id at rest, limit the bucket it pays from (LIMITS: none). */
+enum hearth_code auth_job_leave(struct auth_job *job, const uint8_t caller[AUTH_ID_BYTES],
+                                enum limit limit, uint32_t cost);
+/* For leave.c: is there a kept answer (into job->answer); and whose end the job hears of from now
+ * on, NULL: nobody's. */
+CHECKED struct err auth_job_find_kept(struct store_txn *txn, struct auth_job *job, bool *ret_found);
+void auth_job_attach(struct auth_job *job, struct hearth_call *call);
 /* Ends the call with err, and the job. */
 enum hearth_code auth_job_fail(struct auth_job *job, struct err err);
 /* Answers where somebody waits, and ends the job. */
@@ -181,6 +222,7 @@ struct client {
     uint8_t uuid[UUID_BYTES];
     uint8_t key[CREDENTIAL_KEY_BYTES];
     uint64_t seen_month;
+    bool suspended; /* its user is; by client_load() alone */
     struct buf credential;
     /* All that have not ended, the current one among them. */
     struct client_credential {
@@ -282,6 +324,14 @@ void listeners_free(struct auth_listeners *listeners);
 /* Wakes the listener of a handle, whichever loop it is on. */
 void listeners_wake(struct auth_listeners *listeners, const uint8_t handle[AUTH_ID_BYTES]);
 
+/* ---- signing.c */
+
+/* The current signing credential is a row from now on; where it is one already nothing is written.
+ */
+CHECKED struct err signing_put_down(struct auth *auth);
+/* auth_rotate() without its bound, for what must not wait. */
+CHECKED struct err signing_rotate(struct auth *auth);
+
 /* ---- revocations.c, challenge.c, keys.c */
 
 CHECKED struct err revoke(struct store_txn *txn,
@@ -300,13 +350,32 @@ CHECKED struct err puzzle_check(struct auth *auth, struct bytes challenge, struc
                                 struct bytes solution, uint8_t ret_id[AUTH_ID_BYTES]);
 
 CHECKED struct err auth_add_keys(struct auth *auth);
-/* The key source left the call to the handler because it knows no such caller: only a repeated
- * request can be answered. Takes as long as a verification. */
-bool auth_caller_is_gone(struct hearth_call *call);
 
 /* Draws invitations into a transaction; codes: count times AUTH_INVITATION_BYTES. */
 CHECKED struct err invitation_store(struct store_txn *txn, const struct auth *auth,
                                     const uint8_t *codes, uint32_t count, uint64_t expires_hour);
+
+/* ---- token_keys.c, token_grant.c: tokens */
+
+/* The key of a class and period, which the keeper is asked for once. ERR_PASS_KEY: not one of three
+ * days. Wipe the copy. From any thread. */
+CHECKED struct err auth_token_key(struct auth *auth, uint8_t class, uint32_t period,
+                                  struct pass_issuer_key *ret_key);
+
+struct token_order {
+    uint8_t class;
+    uint32_t period, count;
+    uint8_t user[AUTH_ID_BYTES];
+    uint8_t request[AUTH_ID_BYTES]; /* its hash at rest: charged once */
+};
+void token_request_id(const struct auth *auth, const uint8_t user[AUTH_ID_BYTES],
+                      const uint8_t body_hash[REQUEST_BODY_HASH_BYTES],
+                      uint8_t ret_id[AUTH_ID_BYTES]);
+/* Charges the user's allowance, unless this very request was charged before. ERR_QUOTA when so many
+ * are not left. *ret_left: what is left then. */
+CHECKED struct err token_grant_take(struct store_txn *txn, const struct auth *auth,
+                                    const struct token_order *order, uint64_t now_s,
+                                    uint32_t *ret_left);
 
 /* ---- handlers, one file each */
 
@@ -323,6 +392,7 @@ AUTH_HANDLER(delete_user, DeleteUser);
 AUTH_HANDLER(stage_profile, StageProfile);
 AUTH_HANDLER(commit_profile, CommitProfile);
 AUTH_HANDLER(get_profile, GetProfile);
+AUTH_HANDLER(issue_tokens, IssueTokens);
 AUTH_HANDLER(create_invitations, CreateInvitations);
 AUTH_HANDLER(check_invitation, CheckInvitation);
 AUTH_HANDLER(create_handle, CreateHandle);

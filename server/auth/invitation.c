@@ -59,7 +59,7 @@ AUTH_HANDLER(create_invitations, CreateInvitations)
 {
     struct auth *auth = self;
     (void)out;
-    if (!auth->options.user_invitations || auth->options.mode == AUTH_CLOSED)
+    if (!auth->options.user_invitations || auth_mode(auth) == AUTH_CLOSED)
         return front_fail(call, ERR(FRONT_FORBIDDEN));
     struct create_job *c = auth_job_new(auth, call, sizeof *c, &in->base, in->idempotency);
     if (c == NULL)
@@ -137,7 +137,7 @@ struct err auth_invite(struct auth *auth, uint32_t count, uint32_t days, struct 
         err = rng_fill(auth->env->rng, room, codes.len);
     struct invite invite = {auth, room, count, auth_hour(auth_now_s(auth)) + keep * 24};
     if (err_is_ok(err))
-        err = store_call(auth->store, store_codes, &invite);
+        err = store_call_growing(auth->store, store_codes, &invite);
     if (err_is_ok(err)) {
         buf_append_bytes(b, buf_view(&codes));
         err = buf_check(b);

@@ -80,6 +80,15 @@ void *auth_job_new(struct auth *auth, struct hearth_call *call, size_t size,
     return job;
 }
 
+void auth_job_attach(struct auth_job *job, struct hearth_call *call)
+{
+    if (job->call != NULL)
+        hearth_call_on_cancel(job->call, NULL, NULL);
+    job->call = call;
+    if (call != NULL)
+        hearth_call_on_cancel(call, on_cancel, job);
+}
+
 void auth_job_end(struct auth_job *job)
 {
     struct auth *auth = job->auth;
@@ -98,7 +107,7 @@ void auth_job_end(struct auth_job *job)
 /* Refused registrations are told what would help, whatever was wrong. */
 static enum hearth_code refuse(struct auth *auth, struct hearth_call *call, struct err err)
 {
-    if (err.code != ERR_AUTH_PERMIT || auth->options.mode != AUTH_OPEN)
+    if (err.code != ERR_AUTH_PERMIT || auth_mode(auth) != AUTH_OPEN)
         return front_fail(call, err);
     Hearth__V1__ProofOfWorkRequired detail;
     hearth__v1__proof_of_work_required__init(&detail);
@@ -131,23 +140,32 @@ void auth_job_reply(struct auth_job *job, void (*reply)(struct auth_job *job))
 
 /* ---- the transaction */
 
-static struct err run(struct store_txn *txn, void *arg)
+static struct once once_of(const struct auth_job *job)
 {
-    struct auth_job *job = arg;
-    if (!job->keeps)
-        return job->effect(txn, job);
-    const struct once once = {
+    return (struct once){
         .statements = AUTH_ONCE,
         .key = job->auth->once_key,
         .scope = buf_view(&job->scope),
         .id = job->once_id,
         .body_hash = job->body_hash,
     };
-    TRY(once_find(txn, &once, &job->answer, &job->repeated));
+}
+
+struct err auth_job_find_kept(struct store_txn *txn, struct auth_job *job, bool *ret_found)
+{
+    const struct once once = once_of(job);
+    return once_find(txn, &once, &job->answer, ret_found);
+}
+
+static struct err run(struct store_txn *txn, void *arg)
+{
+    struct auth_job *job = arg;
+    if (!job->keeps)
+        return job->effect(txn, job);
+    const struct once once = once_of(job);
+    TRY(auth_job_find_kept(txn, job, &job->repeated));
     if (job->repeated)
         return ERR_OK;
-    if (job->only_repeats)
-        return ERR(FRONT_UNAUTHENTICATED);
     TRY(job->effect(txn, job));
     TRY(buf_check(&job->answer));
     return once_keep(txn, &once, job->auth->env->rng, buf_view(&job->answer), job->now_s);
@@ -170,9 +188,8 @@ static enum hearth_code submit(struct auth_job *job, bool write, uint32_t cost)
     if (job->call == NULL)
         return auth_job_fail(job, ERR(CANCELLED)); /* nothing has happened yet */
     const struct front_caller *caller = front_caller(job->call);
-    /* Nothing gets here unverified: the front sees to it, but for what keys.c leaves to handlers.
-     */
-    if (caller->kind != 0 && !caller->verified && !job->only_repeats)
+    /* Nothing writes unverified: the front sees to it, but for what keys.c leaves to handlers. */
+    if (caller->kind != 0 && !caller->verified && !(job->unverified && !write))
         return auth_job_fail(job, ERR(FRONT_UNAUTHENTICATED));
     struct err err = front_inbox(job->auth->env->front, job->loop, &inbox);
     if (err_is_ok(err)) {

@@ -153,12 +153,12 @@ static void check_permit(struct register_job *r, const Hearth__V1__RegistrationP
     if (permit->permit_case == HEARTH__V1__REGISTRATION_PERMIT__PERMIT_INVITATION) {
         r->invitation = true;
         auth_id(auth, "invitation", auth_in(permit->invitation), r->permit_id);
-        r->permitted = auth->options.mode != AUTH_CLOSED;
+        r->permitted = auth_mode(auth) != AUTH_CLOSED;
     } else if (permit->permit_case == HEARTH__V1__REGISTRATION_PERMIT__PERMIT_SOLUTION) {
         struct err err =
             puzzle_check(auth, auth_in(permit->solution->challenge), r->request.public_key,
                          auth_in(permit->solution->solution), r->permit_id);
-        r->permitted = err_is_ok(err) && auth->options.mode == AUTH_OPEN;
+        r->permitted = err_is_ok(err) && auth_mode(auth) == AUTH_OPEN;
     }
 }
 

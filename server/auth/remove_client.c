@@ -1,6 +1,6 @@
 /* RemoveClient: takes one client out of the set; its credentials are revoked. The last one goes
  * with DeleteUser only. A client may remove itself: when that was done and the answer got lost, the
- * repeated request comes from a caller that is gone (keys.c). */
+ * repeated request comes from a caller that is gone (leave.c). */
 #include "server/auth/inside.h"
 
 struct remove_job {
@@ -68,9 +68,6 @@ AUTH_HANDLER(remove_client, RemoveClient)
 {
     struct auth *auth = self;
     (void)out;
-    enum hearth_code code = auth_take_principal(call, LIMIT_CLIENT_CHANGES);
-    if (code != HEARTH_OK)
-        return code;
     struct remove_job *m = auth_job_new(auth, call, sizeof *m, &in->base, in->idempotency);
     if (m == NULL)
         return front_fail(call, ERR(NO_MEMORY));
@@ -78,11 +75,10 @@ AUTH_HANDLER(remove_client, RemoveClient)
     m->job.effect = effect;
     m->job.then = then;
     m->job.reply = reply;
-    m->job.only_repeats = auth_caller_is_gone(call);
     m->uuid = auth_in(in->client_id);
     m->key_set = auth_in(in->key_set);
     struct err err = client_caller(auth, call, &m->caller);
     if (!err_is_ok(err))
         return auth_job_fail(&m->job, err);
-    return auth_job_write(&m->job, 6);
+    return auth_job_leave(&m->job, m->caller.id, LIMIT_CLIENT_CHANGES, 6);
 }

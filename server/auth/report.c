@@ -119,11 +119,45 @@ struct err auth_report_read(struct auth *auth, uint64_t after, struct buf *b, ui
     return ERR_OK;
 }
 
+struct listing {
+    uint64_t after;
+    void (*each)(void *arg, uint64_t number, uint64_t day, uint64_t bytes);
+    void *arg;
+};
+
+static struct err map_listed(struct stmt *row, void *arg)
+{
+    const struct listing *l = arg;
+    uint64_t number = stmt_u64(row, 0), day = stmt_u64(row, 1), bytes = stmt_u64(row, 2);
+    TRY(stmt_row_check(row));
+    l->each(l->arg, number, day, bytes - AT_REST_OVERHEAD_BYTES);
+    return ERR_OK;
+}
+
+static struct err list_reports(struct store_txn *txn, void *arg)
+{
+    const struct listing *l = arg;
+    struct stmt *s = stmt_use(txn, REPORT_LIST);
+    stmt_bind_u64(s, 1, l->after);
+    stmt_bind_u64(s, 2, AUTH_REPORTS_LISTED);
+    return stmt_each(s, map_listed, arg);
+}
+
+struct err auth_report_list(struct auth *auth, uint64_t after,
+                            void (*each)(void *arg, uint64_t number, uint64_t day, uint64_t bytes),
+                            void *arg)
+{
+    struct listing l = {after, each, arg};
+    return store_call_read(auth->store, list_reports, &l);
+}
+
 static struct err drop_report(struct store_txn *txn, void *arg)
 {
+    uint64_t changes = 0;
     struct stmt *s = stmt_use(txn, REPORT_DROP);
     stmt_bind_u64(s, 1, *(const uint64_t *)arg);
-    return stmt_run(s, NULL);
+    TRY(stmt_run(s, &changes));
+    return changes > 0 ? ERR_OK : ERR(NOT_FOUND);
 }
 
 struct err auth_report_drop(struct auth *auth, uint64_t number)

@@ -112,9 +112,3 @@ struct err auth_revocations(struct auth *auth, struct buf *b)
     pthread_mutex_unlock(&auth->lock);
     return buf_check(b);
 }
-
-struct err auth_rotate(struct auth *auth)
-{
-    TRY(keeper_rotate(auth->env->keeper, KEEPER_AS_SIGNING));
-    return revocations_refresh(auth);
-}

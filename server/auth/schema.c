@@ -11,7 +11,10 @@
  * hour: when it was made while no client of it has called, then 0. client.seen_month: 0 until the
  * first call. profile.shown: 0 staged, 1 fetched by index. handle.next_offer: the last number
  * given. Profiles and offers are large, so they are not WITHOUT ROWID: SQLite compares keys of such
- * a table against whole rows.
+ * signing: what GetKeys serves, in the order of their making.
+ * token_since: the day of a user's first tokens. token_grant: how many of a class and period a user
+ * was given: numbers alone, never what was blinded. token_request: those that were charged, known
+ * by nothing but a hash.
  */
 static const struct store_migration migrations[] = {
     {1,
@@ -48,6 +51,18 @@ static const struct store_migration migrations[] = {
      "CREATE INDEX revoked_expiry ON revoked (expires_day);"
      "CREATE TABLE revoked_list (one INTEGER PRIMARY KEY, number INTEGER NOT NULL);"
      "INSERT INTO revoked_list (one, number) VALUES (1, 1);" ONCE_SQL},
+    {2, "CREATE TABLE signing (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+        " sealed BLOB NOT NULL, expires_day INTEGER NOT NULL);"
+        "CREATE TABLE suspended (user BLOB NOT NULL PRIMARY KEY) WITHOUT ROWID;"},
+    {3, "CREATE TABLE token_since (user BLOB NOT NULL PRIMARY KEY, day INTEGER NOT NULL)"
+        " WITHOUT ROWID;"
+        "CREATE TABLE token_grant (user BLOB NOT NULL, class INTEGER NOT NULL,"
+        " period INTEGER NOT NULL, issued INTEGER NOT NULL, PRIMARY KEY (user, class, period))"
+        " WITHOUT ROWID;"
+        "CREATE INDEX token_grant_period ON token_grant (period);"
+        "CREATE TABLE token_request (id BLOB NOT NULL PRIMARY KEY, period INTEGER NOT NULL)"
+        " WITHOUT ROWID;"
+        "CREATE INDEX token_request_period ON token_request (period);"},
 };
 
 static const struct stmt_row statements[] = {
@@ -71,8 +86,19 @@ static const struct stmt_row statements[] = {
     [USER_UNUSED] = {"user_unused", "SELECT id FROM user WHERE unused_hour > 0"
                                     " AND unused_hour < $1 ORDER BY unused_hour LIMIT 1"},
 
-    [CLIENT_FIND] = {"client_find", "SELECT sealed, user, seen_month FROM client WHERE id = $1"},
-    [CLIENT_LIST] = {"client_list", "SELECT sealed, id, seen_month FROM client WHERE user = $1"
+    [USER_SHOW] = {"user_show",
+                   "SELECT unused_hour, (SELECT COUNT(*) FROM suspended WHERE user = $1),"
+                   " (SELECT COUNT(*) FROM client WHERE user = $1),"
+                   " (SELECT COALESCE(MAX(seen_month), 0) FROM client WHERE user = $1)"
+                   " FROM user WHERE id = $1"},
+    [SUSPENDED_PUT] = {"suspended_put",
+                       "INSERT INTO suspended (user) VALUES ($1) ON CONFLICT (user) DO NOTHING"},
+    [SUSPENDED_DROP] = {"suspended_drop", "DELETE FROM suspended WHERE user = $1"},
+
+    [CLIENT_FIND] = {"client_find",
+                     "SELECT sealed, user, seen_month, (SELECT COUNT(*) FROM suspended"
+                     " WHERE suspended.user = client.user) FROM client WHERE id = $1"},
+    [CLIENT_LIST] = {"client_list", "SELECT sealed, id, seen_month, 0 FROM client WHERE user = $1"
                                     " ORDER BY id"},
     [CLIENT_INSERT] = {"client_insert",
                        "INSERT INTO client (id, user, sealed, seen_month) VALUES ($1, $2, $3, 0)"
@@ -148,6 +174,8 @@ static const struct stmt_row statements[] = {
                                         " ($1, $2, $3)"},
     [REPORT_NEXT] = {"report_next", "SELECT sealed, number, day FROM report WHERE number > $1"
                                     " ORDER BY number LIMIT 1"},
+    [REPORT_LIST] = {"report_list", "SELECT number, day, LENGTH(sealed) FROM report"
+                                    " WHERE number > $1 ORDER BY number LIMIT $2"},
     [REPORT_DROP] = {"report_drop", "DELETE FROM report WHERE number = $1"},
     [REPORT_EXPIRE] = {"report_expire", "DELETE FROM report WHERE number IN"
                                         " (SELECT number FROM report WHERE day < $1 LIMIT $2)"},
@@ -161,6 +189,33 @@ static const struct stmt_row statements[] = {
     [REVOKED_NUMBER] = {"revoked_number", "SELECT number FROM revoked_list WHERE one = 1"},
     [REVOKED_COUNT_UP] = {"revoked_count_up", "UPDATE revoked_list SET number = number + 1"
                                               " WHERE one = 1"},
+    [SIGNING_FIND] = {"signing_find", "SELECT number FROM signing WHERE id = $1"},
+    [SIGNING_PUT] = {"signing_put", "INSERT INTO signing (id, sealed, expires_day)"
+                                    " VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING"},
+    [SIGNING_LIST] = {"signing_list", "SELECT sealed, id FROM signing WHERE expires_day >= $1"
+                                      " ORDER BY number DESC LIMIT $2"},
+    [SIGNING_EXPIRE] = {"signing_expire",
+                        "DELETE FROM signing WHERE number IN"
+                        " (SELECT number FROM signing WHERE expires_day < $1 LIMIT $2)"},
+    [TOKEN_SINCE_PUT] = {"token_since_put", "INSERT INTO token_since (user, day) VALUES ($1, $2)"
+                                            " ON CONFLICT (user) DO NOTHING"},
+    [TOKEN_SINCE_FIND] = {"token_since_find", "SELECT day FROM token_since WHERE user = $1"},
+    [TOKEN_SINCE_DROP] = {"token_since_drop", "DELETE FROM token_since WHERE user = $1"},
+    [TOKEN_GRANT_FIND] = {"token_grant_find", "SELECT issued FROM token_grant WHERE user = $1"
+                                              " AND class = $2 AND period = $3"},
+    [TOKEN_GRANT_PUT] = {"token_grant_put",
+                         "INSERT INTO token_grant (user, class, period, issued)"
+                         " VALUES ($1, $2, $3, $4) ON CONFLICT (user, class, period)"
+                         " DO UPDATE SET issued = excluded.issued"},
+    [TOKEN_GRANT_CLEAR] = {"token_grant_clear", "DELETE FROM token_grant WHERE user = $1"},
+    [TOKEN_GRANT_EXPIRE] = {"token_grant_expire",
+                            "DELETE FROM token_grant WHERE (user, class, period) IN (SELECT user,"
+                            " class, period FROM token_grant WHERE period < $1 LIMIT $2)"},
+    [TOKEN_REQUEST_PUT] = {"token_request_put", "INSERT INTO token_request (id, period)"
+                                                " VALUES ($1, $2) ON CONFLICT (id) DO NOTHING"},
+    [TOKEN_REQUEST_EXPIRE] = {"token_request_expire",
+                              "DELETE FROM token_request WHERE id IN"
+                              " (SELECT id FROM token_request WHERE period < $1 LIMIT $2)"},
     [COUNTS] = {"counts", "SELECT (SELECT COUNT(*) FROM user), (SELECT COUNT(*) FROM client),"
                           " (SELECT COUNT(*) FROM handle), (SELECT COUNT(*) FROM invitation),"
                           " (SELECT COUNT(*) FROM offer), (SELECT COUNT(*) FROM report),"
@@ -168,7 +223,7 @@ static const struct stmt_row statements[] = {
     ONCE_STATEMENTS,
 };
 
-const struct store_schema auth_schema = {migrations, 1, statements,
-                                         sizeof statements / sizeof *statements};
+const struct store_schema auth_schema = {migrations, sizeof migrations / sizeof *migrations,
+                                         statements, sizeof statements / sizeof *statements};
 _Static_assert(sizeof statements / sizeof *statements == AUTH_ONCE + ONCE_STATEMENT_COUNT,
                "ONCE_STATEMENTS come last");

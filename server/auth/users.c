@@ -145,5 +145,8 @@ struct err user_delete(struct store_txn *txn, const struct auth *auth, const str
         TRY(auth_run_by_id(txn, PROFILE_DELETE, user->profile));
     if (user->has_staged)
         TRY(auth_run_by_id(txn, PROFILE_DELETE, user->staged));
+    TRY(auth_run_by_id(txn, SUSPENDED_DROP, user->id));
+    TRY(auth_run_by_id(txn, TOKEN_GRANT_CLEAR, user->id));
+    TRY(auth_run_by_id(txn, TOKEN_SINCE_DROP, user->id));
     return auth_run_by_id(txn, USER_DELETE, user->id);
 }

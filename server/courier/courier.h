@@ -25,7 +25,7 @@ struct courier_batch_row {
     struct bytes sealed_ref;
     struct bytes payload;
     uint64_t sequence;
-    bool notify, control;
+    bool notify, quiet, control;
     uint64_t payload_id; /* equal for rows that share a payload */
 };
 

@@ -157,8 +157,13 @@ struct err outbox_add(struct store_txn *txn, const struct outbox *outbox, struct
         return ERR(ARGUMENT);
     if (count == 0)
         return ERR_OK;
+    /* two salts and nonces a row */
+    struct rng_block block;
+    struct rng rng = rng_of_block(&block, outbox->rng);
+    struct outbox here = *outbox;
+    here.rng = &rng;
     struct adding a = {
-        .txn = txn, .outbox = outbox, .day = outbox_day(clock_unix_ms(outbox->clock))};
+        .txn = txn, .outbox = &here, .day = outbox_day(clock_unix_ms(outbox->clock))};
     struct buf sealed = BUF_INIT;
     struct err err;
     uint32_t *order = malloc(2 * count * sizeof *order);
@@ -173,6 +178,7 @@ struct err outbox_add(struct store_txn *txn, const struct outbox *outbox, struct
                        &sealed),
                err, done);
 done:
+    rng_block_wipe(&block);
     buf_clear(&sealed);
     free(order);
     return err;

@@ -40,6 +40,7 @@ struct outbox_row {
     struct bytes domain; /* of the queue service */
     struct bytes sealed_ref;
     bool notify;
+    bool quiet;         /* wakes nobody, whatever the queue client's policy */
     bool control;       /* commits and Welcomes */
     uint8_t notice[16]; /* what a permanent refusal is reported as: a name of the delivery
                            service's, zero: no report */

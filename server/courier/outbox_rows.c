@@ -3,7 +3,7 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-enum { FLAG_NOTIFY = 1, FLAG_CONTROL = 2 };
+enum { FLAG_NOTIFY = 1, FLAG_CONTROL = 2, FLAG_QUIET = 4 };
 
 struct bytes outbox_aad(uint8_t kind, uint64_t id, uint8_t aad[OUTBOX_AAD_BYTES])
 {
@@ -31,7 +31,8 @@ struct err outbox_row_seal(const struct outbox *outbox, uint64_t id, const struc
     struct buf plain = BUF_INIT;
     uint8_t aad[OUTBOX_AAD_BYTES];
     wire_write_u8(&plain,
-                  (uint8_t)((row->notify ? FLAG_NOTIFY : 0) | (row->control ? FLAG_CONTROL : 0)));
+                  (uint8_t)((row->notify ? FLAG_NOTIFY : 0) | (row->control ? FLAG_CONTROL : 0) |
+                            (row->quiet ? FLAG_QUIET : 0)));
     wire_write_fixed(&plain, bytes_of(row->notice, sizeof row->notice));
     wire_write_vector(&plain, row->sealed_ref);
     struct err err = buf_check(&plain);
@@ -58,6 +59,7 @@ static struct err row_open(const struct outbox *outbox, uint64_t id, struct byte
     TRY_OR(wire_reader_end(&r), err, done);
     row->notify = (flags & FLAG_NOTIFY) != 0;
     row->control = (flags & FLAG_CONTROL) != 0;
+    row->quiet = (flags & FLAG_QUIET) != 0;
     memcpy(row->notice, notice.data, sizeof row->notice);
     row->ref_at = refs->len;
     row->ref_len = ref.len;

@@ -54,7 +54,7 @@ struct batch_row {
     uint8_t notice[16];
     size_t ref_at, ref_len; /* in refs */
     size_t body;            /* index */
-    bool notify, control;
+    bool notify, quiet, control;
     bool gap; /* the row before this one in the table is not the one before it here */
     enum queue_outcome outcome;
 };

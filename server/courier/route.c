@@ -10,6 +10,7 @@ static struct err send_local(struct parcel *p)
                                          .payload = batch_body(&p->batch, row),
                                          .sequence = row->number,
                                          .notify = row->notify,
+                                         .quiet = row->quiet,
                                          .control = row->control};
     }
     return queue_accept(c->options.queue, bytes_str(c->env->domain), p->local, p->sent, c->inbox,
@@ -25,6 +26,7 @@ static struct err send_peer(struct parcel *p)
                                                 .payload = batch_body(&p->batch, row),
                                                 .sequence = row->number,
                                                 .notify = row->notify,
+                                                .quiet = row->quiet,
                                                 .control = row->control,
                                                 .payload_id = row->payload};
     }

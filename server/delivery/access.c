@@ -30,9 +30,7 @@ struct err access_use_key(struct request *r, struct bytes key)
 /* Is there something the server has to propose? */
 static bool needs_upkeep(const struct request *r)
 {
-    /* our key signs in these groups alone (server_proposals.h) */
-    bool can_propose = r->state.suite->sig == &sig_ed25519;
-    for (uint32_t i = 0; i < r->state.leaf_count && can_propose; i++) {
+    for (uint32_t i = 0; i < r->state.leaf_count; i++) {
         const struct leaf_entry *leaf = &r->state.leaves[i];
         if ((leaf->flags & LEAF_REMOVE_PENDING) == 0 && r->state.leaf_count > 1 &&
             ((leaf->flags & LEAF_QUEUE_GONE) != 0 || access_is_silent(r->d, leaf, r->now_s)))
@@ -112,11 +110,15 @@ struct err request_take_bytes(struct request *r, size_t len)
     return request_take_leaf(r, LIMIT_SEND_LEAF_KIB, (uint32_t)(len / 1024 + 1));
 }
 
-struct err request_take_fan_out(struct request *r, size_t len)
+uint32_t request_fan_out_rows(const struct request *r, size_t len)
 {
     size_t parts = fan_out_parts(len);
-    return request_take_group(r, LIMIT_FAN_OUT_GROUP,
-                              r->state.leaf_count * (uint32_t)(parts > 0 ? parts : 1));
+    return r->state.leaf_count * (uint32_t)(parts > 0 ? parts : 1);
+}
+
+struct err request_take_fan_out(struct request *r, size_t len)
+{
+    return request_take_group(r, LIMIT_FAN_OUT_GROUP, request_fan_out_rows(r, len));
 }
 
 struct fanout_from request_from(const struct request *r)
@@ -126,12 +128,6 @@ struct fanout_from request_from(const struct request *r)
 
 struct err request_seal_state(struct request *r)
 {
-    struct buf plain = BUF_INIT;
-    group_state_write(&plain, &r->state);
-    struct err err = buf_check(&plain);
-    if (err_is_ok(err))
-        err = group_seal(r->d, r->group_id, r->rotated ? r->new_state_key : r->state_key,
-                         r->version + 1, buf_view(&plain), &r->sealed);
-    buf_clear(&plain);
-    return err;
+    return group_seal(r->d, r->group_id, r->rotated ? r->new_state_key : r->state_key,
+                      r->version + 1, &r->state, &r->sealed);
 }

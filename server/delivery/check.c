@@ -10,8 +10,16 @@ struct err send_check(const struct request *r, const struct send_in *in, struct 
     struct mls_message m;
     if (in->message.len > delivery_limit(r->d, LIMIT_MESSAGE_BYTES))
         return ERR(TOO_LARGE);
+    for (size_t i = 0; i < in->mentioned_count; i++) {
+        if (group_state_leaf(&r->state, in->mentioned[i]) == NULL)
+            return ERR(NOT_FOUND); /* a member may know who is there */
+    }
+    const struct send_ok ok = {.message = in->message,
+                               .how = {.notify = in->notify,
+                                       .mentioned = in->mentioned,
+                                       .mentioned_count = in->mentioned_count}};
     if (delivery_off(r->d, DELIVERY_NO_CONTENT)) {
-        *ret_ok = (struct send_ok){in->message, in->notify};
+        *ret_ok = ok;
         return ERR_OK;
     }
     /* a PrivateMessage is views alone, so nothing is allocated for one */
@@ -29,7 +37,7 @@ struct err send_check(const struct request *r, const struct send_in *in, struct 
         return ERR(DELIVERY_CONTENT);
     if (m.private_message.epoch != r->state.epoch)
         return ERR(DELIVERY_EPOCH);
-    *ret_ok = (struct send_ok){in->message, in->notify};
+    *ret_ok = ok;
     return ERR_OK;
 }
 

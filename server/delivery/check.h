@@ -8,14 +8,17 @@
 struct send_in {
     struct bytes message;
     bool notify;
+    const uint32_t *mentioned; /* leaves */
+    size_t mentioned_count;
 };
 /* A PrivateMessage with application content of this group and its present epoch. The server can't
  * see more of it (RFC 9420 6.3): who wrote it is what the request's signature says. */
 struct send_ok {
     struct bytes message;
-    bool notify;
+    struct fanout_how how; /* mentions: leaves that are there */
 };
-/* ERR_DELIVERY_CONTENT, ERR_DELIVERY_EPOCH, ERR_TOO_LARGE, those of the codec. */
+/* ERR_NOT_FOUND for a mention of nobody, ERR_DELIVERY_CONTENT, ERR_DELIVERY_EPOCH, ERR_TOO_LARGE,
+ * those of the codec. */
 CHECKED struct err send_check(const struct request *r, const struct send_in *in,
                               struct send_ok *ret_ok);
 

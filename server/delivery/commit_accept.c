@@ -85,6 +85,22 @@ static struct err send_state_keys(struct request *r, const struct commit_ok *ok)
     return ERR_OK;
 }
 
+/* DoS4: each leaf of the new epoch gets a row and what is sealed to it, which only the validated
+ * commit tells. Before anything is sealed; a reader's thread, and limits are safe there. */
+static struct err pay_for_state_keys(struct request *r, const struct commit_in *in,
+                                     const struct commit_ok *ok)
+{
+    uint32_t rows = ok->staged->diff.member_count;
+    if (r->state_keys_paid)
+        return ERR_OK;
+    if (rows + (uint64_t)request_fan_out_rows(r, in->message.len) >
+        delivery_limit(r->d, LIMIT_FAN_OUT_GROUP))
+        return ERR(QUOTA); /* with the commit's own rows more than there will ever be at once */
+    TRY(request_take_group(r, LIMIT_FAN_OUT_GROUP, rows));
+    r->state_keys_paid = true;
+    return ERR_OK;
+}
+
 static struct err keep_past_tree(struct request *r, const struct commit_ok *ok)
 {
     struct buf answer = BUF_INIT;
@@ -156,21 +172,29 @@ static struct err add_fact(struct request *r, const struct commit_in *in,
     return ERR_OK;
 }
 
+/* What a commit adds to a group, most times: so its bytes are not moved as they grow. */
+enum { SAVED_MORE_BYTES = 16384 };
+
 static struct err save_group(struct request *r, const struct commit_ok *ok)
 {
     struct buf saved = BUF_INIT;
+    buf_reserve(&saved, r->state.public_group.len + SAVED_MORE_BYTES);
     public_group_save(&saved, &ok->group);
     return request_take_buf(r, &saved, &r->state.public_group);
 }
 
 struct err commit_accept(struct request *r, const struct commit_in *in, struct commit_ok *ok)
 {
+    size_t count = ok->staged->removed.count;
+    bool rotates =
+        count > 0 && in->kind == COMMIT_REGULAR && !delivery_off(r->d, DELIVERY_NO_ROTATION);
+    if (rotates)
+        TRY(pay_for_state_keys(r, in, ok));
     TRY(send_commit(r, in, ok));
     if (in->kind == COMMIT_DELETE) {
         r->effect = REQUEST_DELETES;
         return ERR_OK;
     }
-    size_t count = ok->staged->removed.count;
     uint32_t *removed = request_alloc(r, (count + 1) * sizeof *removed);
     if (removed == NULL)
         return ERR(NO_MEMORY);
@@ -187,7 +211,7 @@ struct err commit_accept(struct request *r, const struct commit_in *in, struct c
     r->state.info_signature = pb_view(in->info->signature);
     TRY(add_fact(r, in, ok));
     TRY(save_group(r, ok));
-    if (count > 0 && in->kind == COMMIT_REGULAR && !delivery_off(r->d, DELIVERY_NO_ROTATION)) {
+    if (rotates) {
         TRY(rng_fill(r->d->env.rng, r->new_state_key, sizeof r->new_state_key));
         r->rotated = true;
         TRY(send_state_keys(r, ok));

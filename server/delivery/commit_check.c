@@ -150,6 +150,9 @@ static struct err check_added(struct request *r, const struct commit_in *in, str
         struct leaf_entry *entry = &ok->added[n];
         TRY(key_package_check(r->d, p->add));
         TRY(record_check(r->d, r->state.suite, &p->add->leaf_node, in->joiners[n]->leaf, entry));
+        /* whoever adds does not decide when others are woken */
+        if (entry->policy != 0)
+            return ERR(DELIVERY_RECORD);
         entry->index = s->added.at[n] / 2;
         entry->epoch = r->state.epoch + 1;
         entry->month = month_of(r->now_s);
@@ -174,6 +177,8 @@ static struct err check_own(struct request *r, const struct commit_in *in, struc
     if (in->own_leaf != NULL) {
         TRY(record_check(r->d, r->state.suite, &leaf, in->own_leaf, &ok->own));
         ok->own_changed = true;
+        if (old != NULL && ok->own.policy == 0)
+            ok->own.policy = old->policy;
         if (old == NULL)
             TRY(user_pseudonym_check(&r->state, r->group_id, &ok->own));
         else if (!bytes_equal(old->user_pseudonym, ok->own.user_pseudonym))

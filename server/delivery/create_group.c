@@ -67,7 +67,7 @@ static struct err fill_state(struct request *r, const struct group_info *info,
     if (group->tree.member_count != 1 || !public_group_leaf(group, 0, &leaf))
         return ERR(DELIVERY_FOUNDING);
     TRY(record_check(r->d, group->suite, &leaf, in->creator, &entry));
-    TRY(context_check(r->d, &group->context.extensions));
+    TRY(context_check(r->d, group->suite, &group->context.extensions));
     if (!context_is_admin(&group->context.extensions, entry.user_pseudonym) ||
         entry.pseudonym_signature.len > 0)
         return ERR(DELIVERY_CONTEXT);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "server/delivery/group_store.h"
+#include "server/delivery/past_tree.h"
 #include "server/delivery/rpcs.h"
 
 /* ---- life */
@@ -36,8 +38,7 @@ static struct err take_keys(struct delivery *d)
     TRY(keeper_storage_key(keeper, KEEPER_DELIVERY_ROWS, d->rows_key));
     TRY(keeper_storage_key(keeper, KEEPER_DELIVERY_IDS, d->ids_key));
     TRY(keeper_storage_key(keeper, KEEPER_ONCE_DELIVERY, d->once_key));
-    TRY(keeper_storage_key(keeper, KEEPER_RESERVATION, d->reservation_key));
-    return keeper_public(keeper, KEEPER_EXTERNAL_SENDER, &d->external_sender);
+    return keeper_storage_key(keeper, KEEPER_RESERVATION, d->reservation_key);
 }
 
 static struct err open_all(struct delivery *d, const struct delivery_options *options)
@@ -46,7 +47,15 @@ static struct err open_all(struct delivery *d, const struct delivery_options *op
     const char *bad = NULL;
     TRY(take_keys(d));
     store.schema = &delivery_schema;
-    return store_open(&store, &bad, &d->store);
+    TRY(store_open(&store, &bad, &d->store));
+    struct err err = store_call(d->store, group_store_ready, NULL);
+    if (err_is_ok(err))
+        err = store_call(d->store, past_tree_ready, NULL);
+    if (!err_is_ok(err)) {
+        store_close(d->store);
+        d->store = NULL;
+    }
+    return err;
 }
 
 struct err delivery_open(struct front_env *env, const struct delivery_options *options,

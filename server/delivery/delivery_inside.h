@@ -12,6 +12,7 @@
 
 /* Indices of statements; rows in schema.c. */
 enum delivery_statement {
+    GROUP_LOCK,
     GROUP_LOAD,
     GROUP_VERSION,
     GROUP_INSERT,
@@ -22,6 +23,7 @@ enum delivery_statement {
     PAST_TREE_LOAD,
     PAST_TREE_KEEP,
     PAST_TREE_EXPIRE,
+    PAST_JOIN_LOCK,
     PAST_JOIN_LOAD,
     PAST_JOIN_KEEP,
     PAST_JOIN_MARK,
@@ -52,7 +54,6 @@ struct delivery {
     void (*wake)(void *self);
     void *wake_self;
     uint32_t control;
-    struct public_key external_sender;  /* ours, Ed25519 */
     uint8_t rows_key[KEEPER_KEY_BYTES]; /* wiped at the end */
     uint8_t ids_key[KEEPER_KEY_BYTES];
     uint8_t once_key[KEEPER_KEY_BYTES];

@@ -54,6 +54,34 @@ static struct bytes keep(struct fanout *f, struct bytes view)
     return bytes_of(arena_copy(&f->memory, view.data, view.len), view.len);
 }
 
+static bool is_called(const struct fanout_how *how, uint32_t leaf)
+{
+    for (size_t i = 0; i < how->mentioned_count; i++) {
+        if (how->mentioned[i] == leaf)
+            return true;
+    }
+    return how->called;
+}
+
+/* F19: whether the row may wake its client, or must not, as the leaf's policy has it. */
+static void mark_row(struct outbox_row *row, const struct leaf_entry *leaf,
+                     const struct fanout_how *how)
+{
+    bool called = is_called(how, leaf->index);
+    switch (leaf->policy) {
+    case HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_NONE:
+        row->quiet = true;
+        break;
+    case HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_MARKED:
+        row->notify = called;
+        row->quiet = !called;
+        break;
+    default:
+        row->notify = how->notify || called;
+    }
+    row->control = how->control;
+}
+
 /* Room was made. tag: of the group. */
 static void add_row(struct fanout *f, const struct fanout_from *from,
                     const uint8_t tag[NOTICE_TAG_BYTES], const struct leaf_entry *leaf,
@@ -65,9 +93,8 @@ static void add_row(struct fanout *f, const struct fanout_from *from,
     *row = (struct outbox_row){
         .domain = keep(f, leaf->domain),
         .sealed_ref = keep(f, leaf->sealed_ref),
-        .notify = how.notify,
-        .control = how.control,
     };
+    mark_row(row, leaf, &how);
     memcpy(row->notice, tag, NOTICE_TAG_BYTES);
     notice_leaf_tag(from->d, from->group_id, leaf, row->notice + NOTICE_TAG_BYTES);
     f->payloads[f->payload_count - 1].count++;
@@ -151,7 +178,7 @@ struct err fanout_joiner(struct fanout *f, const struct fanout_from *from,
     }
     TRY(add_payload(f, &sealed));
     notice_group_tag(from->d, from->group_id, tag);
-    add_row(f, from, tag, leaf, (struct fanout_how){.notify = true, .control = true});
+    add_row(f, from, tag, leaf, (struct fanout_how){.control = true, .called = true});
     return f->memory.overflow ? ERR(NO_MEMORY) : ERR_OK;
 }
 

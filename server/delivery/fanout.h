@@ -32,10 +32,14 @@ struct fanout_from {
     const uint8_t *state_key; /* STATE_KEY_BYTES */
     uint64_t accepted_s;
 };
-/* How rows are marked. */
+/* How rows are marked. A leaf's own policy (F19) decides over what is said here: one with MARKED is
+ * woken only where it is called by name, one with NONE never. */
 struct fanout_how {
-    bool notify;  /* members may be woken */
-    bool control; /* commits and Welcomes */
+    bool notify;               /* members may be woken */
+    bool control;              /* commits and Welcomes */
+    bool called;               /* it is meant for just those it goes to */
+    const uint32_t *mentioned; /* indices of leaves that are called by name; borrowed */
+    size_t mentioned_count;
 };
 
 #define FANOUT_NOBODY UINT32_MAX

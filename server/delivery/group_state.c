@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-enum { STATE_FORMAT = 1 };
+enum { STATE_FORMAT_NO_POLICY = 1, STATE_FORMAT = 2 };
 
-void leaf_entry_write(struct buf *b, const struct leaf_entry *leaf)
+static void leaf_entry_write(struct buf *b, const struct leaf_entry *leaf)
 {
     wire_write_u32(b, leaf->index);
     wire_write_u8(b, leaf->flags);
@@ -19,9 +19,11 @@ void leaf_entry_write(struct buf *b, const struct leaf_entry *leaf)
     wire_write_vector(b, leaf->sealed_ref);
     wire_write_vector(b, leaf->ref_signature);
     wire_write_vector(b, leaf->pseudonym_signature);
+    wire_write_u8(b, leaf->policy);
 }
 
-void leaf_entry_read(struct wire_reader *r, struct leaf_entry *ret_leaf)
+/* Sticky in the reader. */
+static void leaf_entry_read(struct wire_reader *r, uint16_t format, struct leaf_entry *ret_leaf)
 {
     ret_leaf->index = wire_read_u32(r);
     ret_leaf->flags = wire_read_u8(r);
@@ -36,6 +38,7 @@ void leaf_entry_read(struct wire_reader *r, struct leaf_entry *ret_leaf)
     ret_leaf->sealed_ref = wire_read_vector(r);
     ret_leaf->ref_signature = wire_read_vector(r);
     ret_leaf->pseudonym_signature = wire_read_vector(r);
+    ret_leaf->policy = format == STATE_FORMAT_NO_POLICY ? 0 : wire_read_u8(r);
 }
 
 static void fact_write(struct buf *b, const struct epoch_fact *fact)
@@ -81,6 +84,25 @@ void group_state_write(struct buf *b, const struct group_state *state)
     wire_write_vector(b, state->public_group);
 }
 
+/* Numbers and the lengths of vectors, at their widest. */
+enum { LEAF_FIXED_BYTES = 64 + 2 * PSEUDONYM_BYTES, FACT_FIXED_BYTES = 72, STATE_FIXED_BYTES = 64 };
+
+size_t group_state_bytes(const struct group_state *state)
+{
+    size_t bytes = STATE_FIXED_BYTES + state->info_extensions.len + state->info_signature.len +
+                   state->public_group.len +
+                   state->past_count * (sizeof(uint64_t) + sizeof(uint32_t));
+    for (uint32_t i = 0; i < state->leaf_count; i++) {
+        const struct leaf_entry *leaf = &state->leaves[i];
+        bytes += LEAF_FIXED_BYTES + leaf->signature_key.len + leaf->wrapped_identity_key.len +
+                 leaf->wrapped_profile_key.len + leaf->domain.len + leaf->sealed_ref.len +
+                 leaf->ref_signature.len + leaf->pseudonym_signature.len;
+    }
+    for (uint32_t i = 0; i < state->fact_count; i++)
+        bytes += FACT_FIXED_BYTES + state->facts[i].reporters.len;
+    return bytes;
+}
+
 static struct err make_room(struct group_state *state)
 {
     if (state->leaf_count < state->leaf_cap)
@@ -94,14 +116,14 @@ static struct err make_room(struct group_state *state)
     return ERR_OK;
 }
 
-static struct err parse_leaves(struct group_state *state, struct wire_reader *r)
+static struct err parse_leaves(struct group_state *state, uint16_t format, struct wire_reader *r)
 {
     while (wire_reader_more(r)) {
         if (state->leaf_count == GROUP_LEAVES_MAX)
             return ERR(DELIVERY_STATE);
         TRY(make_room(state));
         struct leaf_entry *leaf = &state->leaves[state->leaf_count];
-        leaf_entry_read(r, leaf);
+        leaf_entry_read(r, format, leaf);
         if (state->leaf_count > 0 && leaf->index <= leaf[-1].index)
             return ERR(DELIVERY_STATE);
         state->leaf_count++;
@@ -112,12 +134,13 @@ static struct err parse_leaves(struct group_state *state, struct wire_reader *r)
 static struct err parse(struct group_state *state)
 {
     struct wire_reader r = wire_reader_of(buf_view(&state->plain));
-    if (wire_read_u16(&r) != STATE_FORMAT)
+    uint16_t format = wire_read_u16(&r);
+    if (format != STATE_FORMAT && format != STATE_FORMAT_NO_POLICY)
         return ERR(DELIVERY_STATE);
     state->suite = suite_find(wire_read_u16(&r));
     state->epoch = wire_read_u64(&r);
     struct wire_reader leaves = wire_read_nested(&r);
-    TRY(parse_leaves(state, &leaves));
+    TRY(parse_leaves(state, format, &leaves));
     wire_reader_join(&r, &leaves);
     state->info_extensions = wire_read_vector(&r);
     state->info_signer = wire_read_u32(&r);

@@ -3,13 +3,16 @@
  *     struct { uint32 index; uint8 flags; uint64 epoch; uint32 month; opaque signature_key<V>;
  *              opaque pseudonym[16]; opaque user_pseudonym[16]; opaque wrapped_identity_key<V>;
  *              opaque wrapped_profile_key<V>; opaque domain<V>; opaque sealed_ref<V>;
- *              opaque ref_signature<V>; opaque pseudonym_signature<V>; } LeafEntry;
+ *              opaque ref_signature<V>; opaque pseudonym_signature<V>;
+ *              uint8 policy; } LeafEntry;                 policy: not in format 1, where it is 0
  *     struct { uint64 epoch; uint64 hour; opaque committer[16]; opaque commit_hash[32];
  *              opaque reporters<V>; } EpochFact;      reporters: leaf pseudonyms, 16 bytes each
  *     struct { uint64 epoch; uint32 bytes; } PastTree;        rows of past_tree.h that may be there
- *     struct { uint16 format = 1; uint16 suite; uint64 epoch; LeafEntry leaves<V>;
+ *     struct { uint16 format = 2; uint16 suite; uint64 epoch; LeafEntry leaves<V>;
  *              opaque info_extensions<V>; uint32 info_signer; opaque info_signature<V>;
  *              EpochFact facts<V>; PastTree past_trees<V>; opaque public_group<V>; } GroupState;
+ *
+ * States of format 1 are opened, and written as format 2 when they are next written.
  *
  * A decoded state holds views: into `plain`, which it owns, and after changes into the request's
  * memory. Sending a message needs the leaves alone, so public_group (public_group_save) stays bytes
@@ -44,6 +47,7 @@ struct leaf_entry {
     struct bytes sealed_ref;
     struct bytes ref_signature;
     struct bytes pseudonym_signature; /* empty: none */
+    uint8_t policy;                   /* Hearth__V1__NotificationPolicy; 0: for everything */
 };
 
 struct epoch_fact {
@@ -79,6 +83,8 @@ struct group_state {
 /* Takes plain over. ERR_DELIVERY_STATE, ERR_NO_MEMORY. */
 CHECKED struct err group_state_parse(struct buf *plain, struct group_state *ret_state);
 void group_state_write(struct buf *b, const struct group_state *state);
+/* At least as many bytes as group_state_write() appends, a little more. */
+size_t group_state_bytes(const struct group_state *state);
 /* Wipes. The zero state is safe to clear. */
 void group_state_clear(struct group_state *state);
 
@@ -93,9 +99,5 @@ void group_state_add_past(struct group_state *state, struct past_entry entry, ui
                           struct past_entry ret_gone[GROUP_PAST_TREES], uint32_t *ret_gone_count);
 /* Forgets the oldest when there are GROUP_FACTS. */
 void group_state_add_fact(struct group_state *state, const struct epoch_fact *fact);
-
-void leaf_entry_write(struct buf *b, const struct leaf_entry *leaf);
-/* Sticky in the reader. */
-void leaf_entry_read(struct wire_reader *r, struct leaf_entry *ret_leaf);
 
 #endif

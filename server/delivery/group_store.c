@@ -2,7 +2,7 @@
 
 #include "seal/at_rest.h"
 #include "seal/pad.h"
-#include "wire/writer.h"
+#include "server/delivery/group_lock.h"
 
 /* Smaller states all look alike: a group of a few. */
 enum { STATE_LEAST_BYTES = 8192 };
@@ -17,48 +17,47 @@ static struct bytes id_view(const uint8_t id[ROW_ID_BYTES])
     return bytes_of(id, ROW_ID_BYTES);
 }
 
-static void aad_write(struct buf *b, const char *what, struct bytes group_id, uint64_t version)
-{
-    buf_reset_unwiped(b);
-    wire_write_vector(b, bytes_str(what));
-    wire_write_vector(b, group_id);
-    wire_write_u64(b, version);
-}
-
 void sealed_group_clear(struct sealed_group *sealed)
 {
     buf_clear(&sealed->lock);
     buf_clear(&sealed->sealed);
 }
 
+/* Under the limit: room for the largest padding of what is estimated, so that nothing moves. */
+static struct err write_state(const struct delivery *d, const struct group_state *state,
+                              struct buf *sealed, struct at_rest_mark *ret_mark)
+{
+    size_t padded = pad_padme_bytes(group_state_bytes(state), STATE_LEAST_BYTES);
+    buf_reserve(sealed, padded + AT_REST_OVERHEAD_BYTES);
+    TRY(at_rest_begin(sealed, d->env.rng, ret_mark));
+    size_t mark = pad_begin(sealed);
+    group_state_write(sealed, state);
+    TRY(buf_check(sealed));
+    size_t len = pad_content_bytes(sealed, mark);
+    if (len > delivery_limit(d, LIMIT_GROUP_STATE_BYTES))
+        return ERR(TOO_LARGE);
+    pad_end(sealed, mark, pad_padme_bytes(len, STATE_LEAST_BYTES));
+    return buf_check(sealed);
+}
+
 static struct err seal(const struct delivery *d, struct bytes group_id,
                        const uint8_t state_key[STATE_KEY_BYTES], uint64_t version,
-                       struct bytes padded, struct buf *aad, struct sealed_group *out)
+                       const struct group_state *state, struct buf *aad, struct sealed_group *out)
 {
-    aad_write(aad, "group-lock", group_id, version);
-    TRY(buf_check(aad));
-    TRY(at_rest_seal(&out->lock, state_key, d->env.rng, buf_view(aad), bytes_of(NULL, 0)));
-    aad_write(aad, "group-state", group_id, version);
-    TRY(buf_check(aad));
-    TRY(at_rest_seal(&out->sealed, state_key, d->env.rng, buf_view(aad), padded));
-    TRY(buf_check(&out->lock));
-    return buf_check(&out->sealed);
+    struct at_rest_mark mark;
+    TRY(group_lock_seal(d, "group-lock", group_id, state_key, version, &out->lock));
+    TRY(group_aad_write(aad, "group-state", group_id, version));
+    TRY(write_state(d, state, &out->sealed, &mark));
+    return at_rest_end(&out->sealed, mark, state_key, buf_view(aad));
 }
 
 struct err group_seal(const struct delivery *d, struct bytes group_id,
                       const uint8_t state_key[STATE_KEY_BYTES], uint64_t version,
-                      struct bytes plain, struct sealed_group *ret_sealed)
+                      const struct group_state *state, struct sealed_group *ret_sealed)
 {
-    if (plain.len > delivery_limit(d, LIMIT_GROUP_STATE_BYTES))
-        return ERR(TOO_LARGE);
-    struct buf padded = BUF_INIT;
     struct buf aad = BUF_INIT;
     struct sealed_group sealed = {0};
-    pad_write(&padded, plain, pad_padme_bytes(plain.len, STATE_LEAST_BYTES));
-    struct err err = buf_check(&padded);
-    if (err_is_ok(err))
-        err = seal(d, group_id, state_key, version, buf_view(&padded), &aad, &sealed);
-    buf_clear(&padded);
+    struct err err = seal(d, group_id, state_key, version, state, &aad, &sealed);
     buf_clear(&aad);
     if (!err_is_ok(err)) {
         sealed_group_clear(&sealed);
@@ -68,29 +67,16 @@ struct err group_seal(const struct delivery *d, struct bytes group_id,
     return ERR_OK;
 }
 
-static struct err open_lock(const struct delivery *d, struct bytes group_id,
-                            const uint8_t state_key[STATE_KEY_BYTES], uint64_t version,
-                            struct bytes lock, struct buf *aad)
-{
-    (void)d;
-    struct buf nothing = BUF_INIT;
-    aad_write(aad, "group-lock", group_id, version);
-    struct err err = buf_check(aad);
-    if (err_is_ok(err))
-        err = at_rest_open(&nothing, state_key, buf_view(aad), lock);
-    buf_clear(&nothing);
-    return err;
-}
-
 static struct err open_state(struct bytes group_id, const uint8_t state_key[STATE_KEY_BYTES],
-                             uint64_t version, struct bytes sealed, struct buf *aad,
-                             struct buf *plain)
+                             uint64_t version, struct bytes sealed, struct buf *plain)
 {
     struct bytes content;
-    aad_write(aad, "group-state", group_id, version);
-    TRY(buf_check(aad));
-    if (!err_is_ok(at_rest_open(plain, state_key, buf_view(aad), sealed)))
-        return buf_check(plain).code == ERR_NO_MEMORY ? ERR(NO_MEMORY) : ERR(DELIVERY_STATE);
+    struct buf aad = BUF_INIT;
+    struct err err = group_aad_write(&aad, "group-state", group_id, version);
+    if (err_is_ok(err) && !err_is_ok(at_rest_open(plain, state_key, buf_view(&aad), sealed)))
+        err = buf_check(plain).code == ERR_NO_MEMORY ? ERR(NO_MEMORY) : ERR(DELIVERY_STATE);
+    buf_clear(&aad);
+    TRY(err);
     TRY(buf_check(plain));
     if (!err_is_ok(pad_read(buf_view(plain), &content)))
         return ERR(DELIVERY_STATE);
@@ -101,26 +87,21 @@ static struct err open_state(struct bytes group_id, const uint8_t state_key[STAT
     return ERR_OK;
 }
 
-static struct err load(struct stmt *s, bool found, const struct delivery *d, struct bytes group_id,
-                       const uint8_t state_key[STATE_KEY_BYTES], struct buf *aad, struct buf *plain,
-                       uint64_t *ret_version)
+/* In a statement of its own: SQLite reads all columns of a row at once, and reading the state takes
+ * a time that would tell who has no key that there is such a group, and how large it is (P5). */
+static struct err load_state(struct store_txn *txn, const uint8_t id[ROW_ID_BYTES],
+                             struct bytes group_id, const uint8_t state_key[STATE_KEY_BYTES],
+                             uint64_t version, struct buf *plain)
 {
-    static const uint8_t no_lock[AT_REST_OVERHEAD_BYTES];
-    uint64_t version = found ? stmt_u64(s, 0) : 1;
-    struct bytes lock = found ? stmt_blob(s, 1) : bytes_of(no_lock, sizeof no_lock);
-    if (found)
-        TRY(stmt_row_check(s));
-    struct err err = open_lock(d, group_id, state_key, version, lock, aad);
-    if (!found || err.code == ERR_CRYPTO_TAG)
-        return ERR(NOT_FOUND);
-    TRY(err);
-    /* only now: asking for it reads the whole state from the file, which would tell by its time
-     * that there is such a group, and how large it is, to who has no key of it (P5) */
-    struct bytes sealed = stmt_blob(s, 2);
+    bool found = false;
+    struct stmt *s = stmt_use(txn, GROUP_LOAD);
+    stmt_bind_blob(s, 1, id_view(id));
+    TRY(stmt_step(s, &found));
+    if (!found)
+        return ERR(DELIVERY_STATE); /* within one snapshot: it was there */
+    struct bytes sealed = stmt_blob(s, 0);
     TRY(stmt_row_check(s));
-    TRY(open_state(group_id, state_key, version, sealed, aad, plain));
-    *ret_version = version;
-    return ERR_OK;
+    return open_state(group_id, state_key, version, sealed, plain);
 }
 
 struct err group_store_load(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
@@ -130,13 +111,37 @@ struct err group_store_load(struct store_txn *txn, const struct delivery *d, str
     uint8_t id[ROW_ID_BYTES];
     bool found = false;
     row_id(d, group_id, id);
-    struct stmt *s = stmt_use(txn, GROUP_LOAD);
+    /* the row with this id or the next one, so that there always is one, and looking takes alike */
+    struct stmt *s = stmt_use(txn, GROUP_LOCK);
     stmt_bind_blob(s, 1, id_view(id));
     TRY(stmt_step(s, &found));
-    struct buf aad = BUF_INIT;
-    struct err err = load(s, found, d, group_id, state_key, &aad, plain, ret_version);
-    buf_clear(&aad);
-    return err;
+    if (!found)
+        return ERR(DELIVERY_STATE); /* not even the last, see group_store_ready() */
+    uint64_t version = stmt_u64(s, 0);
+    struct bytes lock = stmt_blob(s, 1);
+    bool ours = bytes_equal(stmt_blob(s, 2), id_view(id));
+    TRY(stmt_row_check(s));
+    TRY(group_lock_open("group-lock", group_id, state_key, version, lock));
+    if (!ours)
+        return ERR(NOT_FOUND); /* the lock has said so: it is bound to its group */
+    TRY(load_state(txn, id, group_id, state_key, version, plain));
+    *ret_version = version;
+    return ERR_OK;
+}
+
+struct err group_store_ready(struct store_txn *txn, void *unused)
+{
+    static const uint8_t no_lock[AT_REST_OVERHEAD_BYTES];
+    uint8_t last[ROW_ID_BYTES];
+    (void)unused;
+    memset(last, 0xff, sizeof last);
+    struct stmt *s = stmt_use(txn, GROUP_INSERT);
+    stmt_bind_blob(s, 1, id_view(last));
+    stmt_bind_u64(s, 2, 0);
+    stmt_bind_u64(s, 3, INT64_MAX); /* never expires */
+    stmt_bind_blob(s, 4, bytes_of(no_lock, sizeof no_lock));
+    stmt_bind_blob(s, 5, bytes_of(no_lock, sizeof no_lock));
+    return stmt_run(s, NULL);
 }
 
 static struct err map_version(struct stmt *row, void *arg)

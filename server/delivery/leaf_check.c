@@ -68,6 +68,7 @@ struct err record_check(const struct delivery *d, const struct suite *suite,
         .wrapped_identity_key = pb_view(record->wrapped_identity_key),
         .wrapped_profile_key = pb_view(record->wrapped_profile_key),
         .pseudonym_signature = pb_view(record->pseudonym_signature),
+        .policy = (uint8_t)record->notification_policy,
     };
     TRY(reference_check(d, suite, record->queue_reference, &entry));
     *ret_leaf = entry;
@@ -123,12 +124,12 @@ static ProtobufCBinaryData to_pb(struct bytes view)
 }
 
 struct err leaf_record_of(const struct leaf_entry *leaf, struct arena *arena,
-                          Hearth__V1__LeafRecord **ret_record)
+                          Hearth__V1__PublicLeafRecord **ret_record)
 {
-    Hearth__V1__LeafRecord *record = arena_alloc(arena, sizeof *record);
+    Hearth__V1__PublicLeafRecord *record = arena_alloc(arena, sizeof *record);
     if (record == NULL)
         return ERR(NO_MEMORY);
-    hearth__v1__leaf_record__init(record);
+    hearth__v1__public_leaf_record__init(record);
     record->wrapped_identity_key = to_pb(leaf->wrapped_identity_key);
     record->wrapped_profile_key = to_pb(leaf->wrapped_profile_key);
     record->user_pseudonym = to_pb(leaf->user_pseudonym);

@@ -13,9 +13,9 @@ CHECKED struct err leaf_check(const struct delivery *d, const struct leaf_node *
 /* DoS6: the package around it. ERR_DELIVERY_LEAF. */
 CHECKED struct err key_package_check(const struct delivery *d, const struct key_package *kp);
 
-/* A leaf with its record: the reference is signed by the leaf, its domain is one.
- * ret_leaf: views into leaf and record; index, epoch and month are the caller's to fill.
- * ERR_DELIVERY_LEAF, ERR_DELIVERY_RECORD. */
+/* A leaf with its record: the reference is signed by the leaf, its domain is one. The policy is
+ * what the record says, 0 for nothing. ret_leaf: views into leaf and record; index, epoch and month
+ * are the caller's to fill. ERR_DELIVERY_LEAF, ERR_DELIVERY_RECORD. */
 CHECKED struct err record_check(const struct delivery *d, const struct suite *suite,
                                 const struct leaf_node *leaf, const Hearth__V1__LeafRecord *record,
                                 struct leaf_entry *ret_leaf);
@@ -32,9 +32,10 @@ CHECKED struct err pseudonym_is_fresh(const struct leaf_entry *leaves, size_t co
 CHECKED struct err user_pseudonym_check(const struct group_state *state, struct bytes group_id,
                                         const struct leaf_entry *leaf);
 
-/* What others may see of a record: not the reference, which is between its owner and us. */
+/* What others may see of a record: not the reference, nor when its owner is woken, which are
+ * between the owner and us. */
 struct leaf_news leaf_news_of(const struct leaf_entry *leaf);
 CHECKED struct err leaf_record_of(const struct leaf_entry *leaf, struct arena *arena,
-                                  Hearth__V1__LeafRecord **ret_record);
+                                  Hearth__V1__PublicLeafRecord **ret_record);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "seal/at_rest.h"
 #include "seal/pad.h"
+#include "server/delivery/group_lock.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -17,36 +18,29 @@ static void row_id(const struct delivery *d, struct bytes group_id, uint64_t epo
                 BYTES_LIST(bytes_str("past"), group_id, bytes_of(number, sizeof number)), ret_id);
 }
 
-static struct err aad_write(struct buf *b, const char *what, struct bytes group_id, uint64_t epoch)
-{
-    buf_reset_unwiped(b);
-    wire_write_vector(b, bytes_str(what));
-    wire_write_vector(b, group_id);
-    wire_write_u64(b, epoch);
-    return buf_check(b);
-}
-
 void past_tree_clear(struct past_tree *past)
 {
     buf_clear(&past->tree);
     buf_clear(&past->joins);
+    buf_clear(&past->lock);
 }
 
 static struct err seal_padded(const struct delivery *d, const uint8_t state_key[STATE_KEY_BYTES],
                               const char *what, struct bytes group_id, uint64_t epoch,
                               struct bytes plain, size_t least, struct buf *sealed)
 {
-    struct buf padded = BUF_INIT;
     struct buf aad = BUF_INIT;
-    pad_write(&padded, plain, pad_padme_bytes(plain.len, least));
-    struct err err = buf_check(&padded);
-    if (err_is_ok(err))
-        err = aad_write(&aad, what, group_id, epoch);
-    if (err_is_ok(err))
-        err = at_rest_seal(sealed, state_key, d->env.rng, buf_view(&aad), buf_view(&padded));
-    buf_clear(&padded);
+    struct at_rest_mark mark;
+    size_t padded = pad_padme_bytes(plain.len, least);
+    TRY(group_aad_write(&aad, what, group_id, epoch));
+    buf_reserve(sealed, padded + AT_REST_OVERHEAD_BYTES);
+    struct err err = at_rest_begin(sealed, d->env.rng, &mark);
+    if (err_is_ok(err)) {
+        pad_write(sealed, plain, padded);
+        err = at_rest_end(sealed, mark, state_key, buf_view(&aad));
+    }
     buf_clear(&aad);
-    return err_is_ok(err) ? buf_check(sealed) : err;
+    return err;
 }
 
 /* Appends to plain; ret_content is a view into it. */
@@ -55,7 +49,7 @@ static struct err open_padded(const uint8_t state_key[STATE_KEY_BYTES], const ch
                               struct buf *plain, struct bytes *ret_content)
 {
     struct buf aad = BUF_INIT;
-    struct err err = aad_write(&aad, what, group_id, epoch);
+    struct err err = group_aad_write(&aad, what, group_id, epoch);
     if (err_is_ok(err))
         err = at_rest_open(plain, state_key, buf_view(&aad), sealed);
     buf_clear(&aad);
@@ -81,6 +75,8 @@ struct err past_tree_seal(const struct delivery *d, struct bytes group_id,
         err = seal_padded(d, state_key, "past-joins", group_id, epoch, buf_view(&joins),
                           JOINS_LEAST_BYTES, &past.joins);
     if (err_is_ok(err))
+        err = group_lock_seal(d, "past-lock", group_id, state_key, epoch, &past.lock);
+    if (err_is_ok(err))
         err = seal_padded(d, state_key, "past-tree", group_id, epoch, answer, PAST_LEAST_BYTES,
                           &past.tree);
     buf_clear(&joins);
@@ -92,13 +88,24 @@ struct err past_tree_seal(const struct delivery *d, struct bytes group_id,
     return ERR_OK;
 }
 
-static struct err keep(struct store_txn *txn, unsigned statement, const uint8_t id[ROW_ID_BYTES],
-                       uint64_t expires_day, struct bytes sealed)
+static struct stmt *keep(struct store_txn *txn, unsigned statement, const uint8_t id[ROW_ID_BYTES],
+                         uint64_t expires_day, struct bytes sealed)
 {
     struct stmt *s = stmt_use(txn, statement);
     stmt_bind_blob(s, 1, bytes_of(id, ROW_ID_BYTES));
     stmt_bind_u64(s, 2, expires_day);
     stmt_bind_blob(s, 3, sealed);
+    return s;
+}
+
+struct err past_tree_ready(struct store_txn *txn, void *unused)
+{
+    static const uint8_t no_lock[AT_REST_OVERHEAD_BYTES];
+    uint8_t last[ROW_ID_BYTES];
+    (void)unused;
+    memset(last, 0xff, sizeof last);
+    struct stmt *s = keep(txn, PAST_JOIN_KEEP, last, INT64_MAX, bytes_of(no_lock, sizeof no_lock));
+    stmt_bind_blob(s, 4, bytes_of(no_lock, sizeof no_lock));
     return stmt_run(s, NULL);
 }
 
@@ -109,8 +116,10 @@ struct err past_tree_keep(struct store_txn *txn, const struct delivery *d, struc
     /* as long as the Welcome may lie in a queue */
     uint64_t day = now_s / DAY_S + delivery_limit(d, LIMIT_QUEUE_DAYS) + 1;
     row_id(d, group_id, past->epoch, id);
-    TRY(keep(txn, PAST_JOIN_KEEP, id, day, buf_view(&past->joins)));
-    return keep(txn, PAST_TREE_KEEP, id, day, buf_view(&past->tree));
+    struct stmt *s = keep(txn, PAST_JOIN_KEEP, id, day, buf_view(&past->joins));
+    stmt_bind_blob(s, 4, buf_view(&past->lock));
+    TRY(stmt_run(s, NULL));
+    return stmt_run(keep(txn, PAST_TREE_KEEP, id, day, buf_view(&past->tree)), NULL);
 }
 
 static struct err drop(struct store_txn *txn, unsigned statement, const uint8_t id[ROW_ID_BYTES])
@@ -138,25 +147,46 @@ static struct err load_row(struct store_txn *txn, unsigned statement,
     return stmt_step(s, ret_found);
 }
 
-/* Opens the list of joiners; where there is none, one of zeros, at the same cost (P5). */
+/* Is there such a row, and does the key open it? The lock of the next row is tried where there is
+ * none, as in group_store.c. Rows of before there were locks have none. */
+static struct err try_lock(struct store_txn *txn, const uint8_t id[ROW_ID_BYTES],
+                           struct bytes group_id, const uint8_t state_key[STATE_KEY_BYTES],
+                           uint64_t epoch)
+{
+    static const uint8_t no_lock[AT_REST_OVERHEAD_BYTES];
+    struct stmt *s;
+    bool found = false;
+    TRY(load_row(txn, PAST_JOIN_LOCK, id, &s, &found));
+    if (!found)
+        return ERR(DELIVERY_STATE); /* not even the last, see past_tree_ready() */
+    bool locked = !stmt_is_null(s, 0);
+    struct bytes lock = locked ? stmt_blob(s, 0) : bytes_of(no_lock, sizeof no_lock);
+    bool ours = bytes_equal(stmt_blob(s, 1), bytes_of(id, ROW_ID_BYTES));
+    TRY(stmt_row_check(s));
+    if (ours && !locked)
+        return ERR_OK;
+    TRY(group_lock_open("past-lock", group_id, state_key, epoch, lock));
+    return ours ? ERR_OK : ERR(NOT_FOUND);
+}
+
+/* Opens the list of joiners; its lock is tried first (P5). */
 static struct err load_joins(struct store_txn *txn, const uint8_t id[ROW_ID_BYTES],
                              struct bytes group_id, const uint8_t state_key[STATE_KEY_BYTES],
                              uint64_t epoch, struct buf *plain, struct bytes *ret_joins,
                              uint64_t *ret_day)
 {
-    static const uint8_t none[JOINS_LEAST_BYTES + AT_REST_OVERHEAD_BYTES];
     struct stmt *s;
     bool found = false;
+    TRY(try_lock(txn, id, group_id, state_key, epoch));
     TRY(load_row(txn, PAST_JOIN_LOAD, id, &s, &found));
-    struct bytes sealed = bytes_of(none, sizeof none);
-    if (found) {
-        *ret_day = stmt_u64(s, 0);
-        sealed = stmt_blob(s, 1);
-        TRY(stmt_row_check(s));
-    }
+    if (!found)
+        return ERR(NOT_FOUND);
+    *ret_day = stmt_u64(s, 0);
+    struct bytes sealed = stmt_blob(s, 1);
+    TRY(stmt_row_check(s));
     struct err err =
         open_padded(state_key, "past-joins", group_id, epoch, sealed, plain, ret_joins);
-    return !found || err.code == ERR_CRYPTO_TAG ? ERR(NOT_FOUND) : err;
+    return err.code == ERR_CRYPTO_TAG ? ERR(NOT_FOUND) : err;
 }
 
 static struct err find_joiner(struct bytes joins, struct bytes ref, struct public_key *ret_key)

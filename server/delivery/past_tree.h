@@ -16,11 +16,15 @@ struct joiner {
     struct bytes signature_key;
 };
 
+/* A store_call() at opening, as group_store_ready(). */
+CHECKED struct err past_tree_ready(struct store_txn *txn, void *unused);
+
 /* Sealed, to be written. Zero state is safe to clear. */
 struct past_tree {
     uint64_t epoch;
     struct buf tree;
     struct buf joins;
+    struct buf lock; /* of joins, group_lock.h, aad "past-lock" and the epoch */
 };
 void past_tree_clear(struct past_tree *past);
 /* answer: what GetWelcomeInfo will say, packed. */
@@ -28,6 +32,7 @@ CHECKED struct err past_tree_seal(const struct delivery *d, struct bytes group_i
                                   const uint8_t state_key[STATE_KEY_BYTES], uint64_t epoch,
                                   struct bytes answer, const struct joiner *joiners, size_t count,
                                   struct past_tree *ret_past);
+/* Over rows of the same group id and epoch, which are of a group that was deleted. */
 CHECKED struct err past_tree_keep(struct store_txn *txn, const struct delivery *d,
                                   struct bytes group_id, const struct past_tree *past,
                                   uint64_t now_s);

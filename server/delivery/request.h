@@ -54,6 +54,7 @@ struct request {
     uint64_t principal;
     uint32_t leaf_index; /* of a member */
     unsigned tries;
+    bool state_keys_paid;  /* once, however many attempts there are */
     bool verified;         /* once; the nonce is used up by then */
     struct public_key key; /* that verifies the call, or verified it */
     const struct sig_alg *alg;
@@ -117,6 +118,7 @@ CHECKED struct err request_take(struct request *r, enum limit limit, struct byte
  */
 CHECKED struct err request_take_bytes(struct request *r, size_t len);
 CHECKED struct err request_take_fan_out(struct request *r, size_t len);
+uint32_t request_fan_out_rows(const struct request *r, size_t len);
 
 /* For check: encodes r->state and seals it as the next version, under the new state key where there
  * is one. */

@@ -13,16 +13,19 @@ struct err suite_check(const struct suite *suite)
     return ERR(DELIVERY_SUITE);
 }
 
-struct err context_check(const struct delivery *d, const struct extensions *extensions)
+struct err context_check(const struct delivery *d, const struct suite *suite,
+                         const struct extensions *extensions)
 {
     struct bytes roles;
     uint32_t index;
+    struct public_key key;
     if (extensions->raw.len > CONTEXT_EXTENSION_BYTES)
         return ERR(TOO_LARGE);
     if (!extensions_find(extensions, ROLES_EXTENSION_TYPE, &roles) ||
-        !err_is_ok(roles_check(roles)) || !server_sender_index(d, extensions, &index))
+        !err_is_ok(roles_check(roles)))
         return ERR(DELIVERY_CONTEXT);
-    return ERR_OK;
+    struct err err = server_sender_find(d, suite, extensions, &index, &key);
+    return err.code == ERR_NOT_FOUND ? ERR(DELIVERY_CONTEXT) : err;
 }
 
 bool context_is_admin(const struct extensions *extensions, struct bytes user_pseudonym)
@@ -86,7 +89,7 @@ static struct err check_new_context(const struct delivery *d, const struct group
                                     const struct extensions *next)
 {
     struct leaf_node leaf;
-    TRY(context_check(d, next));
+    TRY(context_check(d, state->suite, next));
     for (uint32_t i = 0; i < state->leaf_count; i++) {
         if (context_is_admin(next, state->leaves[i].user_pseudonym) &&
             tree_diff_leaf(&staged->diff, state->leaves[i].index, &leaf) &&

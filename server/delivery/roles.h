@@ -14,8 +14,10 @@
 /* Extensions of a group context in all; group data is sealed by the members and only bounded. */
 enum { CONTEXT_EXTENSION_BYTES = 32768 };
 
-/* Roles well-formed, ours among the external senders, sizes. ERR_DELIVERY_CONTEXT. */
-CHECKED struct err context_check(const struct delivery *d, const struct extensions *extensions);
+/* Roles well-formed, a key of ours that fits the suite among the external senders, sizes.
+ * ERR_DELIVERY_CONTEXT; those of the keeper. */
+CHECKED struct err context_check(const struct delivery *d, const struct suite *suite,
+                                 const struct extensions *extensions);
 /* 1, 2, 3, 5, 7. ERR_DELIVERY_SUITE. */
 CHECKED struct err suite_check(const struct suite *suite);
 bool context_is_admin(const struct extensions *extensions, struct bytes user_pseudonym);

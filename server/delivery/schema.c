@@ -25,10 +25,24 @@ static const char delivery_v1[] =
     "CREATE TABLE pauses (id BLOB NOT NULL PRIMARY KEY, until_hour INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX pauses_expiry ON pauses (until_hour);" ONCE_SQL OUTBOX_SQL;
 
-static const struct store_migration delivery_migrations[] = {{1, delivery_v1}};
+/* A lock for lists of joiners, too, which are as long as there are joiners; before the list, since
+ * a column behind it is found by reading it. Rows from before have none, and are gone within
+ * QUEUE_DAYS. */
+static const char delivery_v2[] =
+    "ALTER TABLE past_joins RENAME TO past_joins_v1;"
+    "CREATE TABLE past_joins (id BLOB NOT NULL PRIMARY KEY, expires_day INTEGER NOT NULL,"
+    " lock BLOB, sealed BLOB NOT NULL);"
+    "INSERT INTO past_joins (id, expires_day, sealed)"
+    " SELECT id, expires_day, sealed FROM past_joins_v1;"
+    "DROP TABLE past_joins_v1;"
+    "CREATE INDEX past_joins_expiry ON past_joins (expires_day);";
+
+static const struct store_migration delivery_migrations[] = {{1, delivery_v1}, {2, delivery_v2}};
 
 static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
-    [GROUP_LOAD] = {"group_load", "SELECT version, lock, sealed FROM groups WHERE id = $1"},
+    [GROUP_LOCK] = {"group_lock", "SELECT version, lock, id FROM groups"
+                                  " WHERE id >= $1 ORDER BY id LIMIT 1"},
+    [GROUP_LOAD] = {"group_load", "SELECT sealed FROM groups WHERE id = $1"},
     [GROUP_VERSION] = {"group_version", "SELECT version FROM groups WHERE id = $1"},
     [GROUP_INSERT] = {"group_insert",
                       "INSERT INTO groups (id, version, expires_month, lock, sealed)"
@@ -45,15 +59,20 @@ static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
     [PAST_TREE_LOAD] = {"past_tree_load", "SELECT sealed FROM past_trees WHERE id = $1"},
     [PAST_TREE_KEEP] = {"past_tree_keep",
                         "INSERT INTO past_trees (id, expires_day, sealed) VALUES ($1, $2, $3)"
-                        " ON CONFLICT (id) DO NOTHING"},
+                        " ON CONFLICT (id) DO UPDATE SET expires_day = excluded.expires_day,"
+                        " sealed = excluded.sealed"},
     [PAST_TREE_EXPIRE] = {"past_tree_expire",
                           "DELETE FROM past_trees WHERE id IN"
                           " (SELECT id FROM past_trees WHERE expires_day < $1 LIMIT $2)"},
+    [PAST_JOIN_LOCK] = {"past_join_lock", "SELECT lock, id FROM past_joins"
+                                          " WHERE id >= $1 ORDER BY id LIMIT 1"},
     [PAST_JOIN_LOAD] = {"past_join_load",
                         "SELECT expires_day, sealed FROM past_joins WHERE id = $1"},
     [PAST_JOIN_KEEP] = {"past_join_keep",
-                        "INSERT INTO past_joins (id, expires_day, sealed) VALUES ($1, $2, $3)"
-                        " ON CONFLICT (id) DO NOTHING"},
+                        "INSERT INTO past_joins (id, expires_day, sealed, lock)"
+                        " VALUES ($1, $2, $3, $4)"
+                        " ON CONFLICT (id) DO UPDATE SET expires_day = excluded.expires_day,"
+                        " sealed = excluded.sealed, lock = excluded.lock"},
     [PAST_JOIN_MARK] = {"past_join_mark",
                         "UPDATE past_joins SET expires_day = $1, sealed = $2 WHERE id = $3"},
     [PAST_JOIN_EXPIRE] = {"past_join_expire",
@@ -80,17 +99,18 @@ static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
                     " ON CONFLICT (id) DO UPDATE SET until_hour = excluded.until_hour"},
     [PAUSE_EXPIRE] = {"pause_expire", "DELETE FROM pauses WHERE id IN"
                                       " (SELECT id FROM pauses WHERE until_hour < $1 LIMIT $2)"},
-    [DELIVERY_COUNT] = {"delivery_count",
-                        "SELECT (SELECT COUNT(*) FROM groups), (SELECT COUNT(*) FROM past_trees),"
-                        " (SELECT COUNT(*) FROM notices), (SELECT COUNT(*) FROM pauses),"
-                        " (SELECT COUNT(*) FROM once), (SELECT COUNT(*) FROM outbox_row)"},
+    [DELIVERY_COUNT] =
+        {"delivery_count",
+         "SELECT (SELECT COUNT(*) - 1 FROM groups), (SELECT COUNT(*) FROM past_trees),"
+         " (SELECT COUNT(*) FROM notices), (SELECT COUNT(*) FROM pauses),"
+         " (SELECT COUNT(*) FROM once), (SELECT COUNT(*) FROM outbox_row)"},
     [DELIVERY_ONCE] = ONCE_STATEMENTS,
     OUTBOX_STATEMENTS,
 };
 
 const struct store_schema delivery_schema = {
     .migrations = delivery_migrations,
-    .migration_count = 1,
+    .migration_count = sizeof delivery_migrations / sizeof *delivery_migrations,
     .statements = delivery_statements,
     .statement_count = DELIVERY_STATEMENTS,
 };

@@ -17,11 +17,14 @@ static struct err check(struct request *r)
 {
     const Hearth__V1__SendMessageRequest *in = (const void *)r->in;
     struct fanout_from from = request_from(r);
-    struct send_in send = {.message = pb_view(in->message), .notify = in->notify != 0};
+    struct send_in send = {.message = pb_view(in->message),
+                           .notify = in->notify != 0,
+                           .mentioned = in->mentioned_leaves,
+                           .mentioned_count = in->n_mentioned_leaves};
     struct send_ok ok;
     TRY(send_check(r, &send, &ok));
     TRY(fanout_all(&r->fanout, &from, DELIVERY_MESSAGE, ok.message, r->state.leaves,
-                   r->state.leaf_count, r->leaf_index, (struct fanout_how){.notify = ok.notify}));
+                   r->state.leaf_count, r->leaf_index, ok.how));
     TRY(request_touch(r));
     Hearth__V1__SendMessageResponse *out =
         request_answer(r, &hearth__v1__send_message_response__descriptor);

@@ -20,13 +20,15 @@ static struct err check(struct request *r)
     struct buf body = BUF_INIT;
     if (to == NULL)
         return ERR(NOT_FOUND); /* a member may know who is there */
+    if ((to->flags & LEAF_QUEUE_GONE) != 0)
+        return ERR(DELIVERY_GONE); /* never silently; the group is told as well (upkeep) */
     if (in->message.len > delivery_limit(r->d, LIMIT_MESSAGE_BYTES))
         return ERR(TOO_LARGE);
     delivery_targeted_write(&body, r->leaf_index, pb_view(in->message));
     struct err err = buf_check(&body);
     if (err_is_ok(err))
         err = fanout_one(&r->fanout, &from, DELIVERY_TARGETED, buf_view(&body), to,
-                         (struct fanout_how){.notify = true});
+                         (struct fanout_how){.called = true});
     buf_clear(&body);
     TRY(err);
     TRY(request_touch(r));

@@ -9,32 +9,42 @@
 /* Proposals of one run; the next request goes on. */
 enum { UPKEEP_PROPOSALS = 16 };
 
-bool server_sender_index(const struct delivery *d, const struct extensions *extensions,
-                         uint32_t *ret_index)
+/* Groups are founded rarely and proposals made rarely: the keeper is asked each time, so that
+ * nothing need be told of its rotations. */
+struct err server_sender_find(const struct delivery *d, const struct suite *suite,
+                              const struct extensions *extensions, uint32_t *ret_index,
+                              struct public_key *ret_key)
 {
     struct bytes data;
     struct external_sender sender;
+    struct keeper_external keys[KEEPER_EXTERNAL_KEYS];
+    size_t count = 0;
     if (!extensions_find(extensions, EXTENSION_EXTERNAL_SENDERS, &data))
-        return false;
+        return ERR(NOT_FOUND);
+    TRY(keeper_external_keys(d->env.keeper, keys, &count));
     for (uint32_t i = 0; err_is_ok(external_senders_at(data, i, &sender)); i++) {
-        if (bytes_equal(sender.signature_key, public_key_view(&d->external_sender))) {
+        for (size_t k = 0; k < count; k++) {
+            if (keys[k].scheme != suite->sig->scheme ||
+                !bytes_equal(sender.signature_key, public_key_view(&keys[k].key)))
+                continue;
             *ret_index = i;
-            return true;
+            *ret_key = keys[k].key;
+            return ERR_OK;
         }
     }
-    return false;
+    return ERR(NOT_FOUND);
 }
 
 /* Signs and stores what content says; appends the MLSMessage. */
 static struct err propose(const struct delivery *d, struct public_group *group,
-                          struct framed_content *content, const struct mls_policy *policy,
-                          struct buf *tbs, struct buf *message)
+                          struct framed_content *content, const struct public_key *key,
+                          const struct mls_policy *policy, struct buf *tbs, struct buf *message)
 {
     struct signature signature;
     framed_content_write_tbs(tbs, WIRE_FORMAT_PUBLIC_MESSAGE, content, bytes_of(NULL, 0));
     TRY(buf_check(tbs));
-    TRY(keeper_sign(d->env.keeper, KEEPER_EXTERNAL_SENDER, true, bytes_str("FramedContentTBS"),
-                    buf_view(tbs), &signature));
+    TRY(keeper_sign_external(d->env.keeper, public_key_view(key), bytes_str("FramedContentTBS"),
+                             buf_view(tbs), &signature));
     struct mls_message m = {
         .wire_format = WIRE_FORMAT_PUBLIC_MESSAGE,
         .public_message = {.content = {.wire_format = WIRE_FORMAT_PUBLIC_MESSAGE,
@@ -59,11 +69,11 @@ struct err server_proposal_remove(const struct delivery *d, struct public_group 
         .type = CONTENT_PROPOSAL,
         .proposal = {.type = PROPOSAL_REMOVE, .remove = leaf},
     };
-    if (group->suite->sig != &sig_ed25519 ||
-        !server_sender_index(d, &group->context.extensions, &content.sender.index))
-        return ERR(NOT_FOUND);
+    struct public_key key;
+    TRY(server_sender_find(d, group->suite, &group->context.extensions, &content.sender.index,
+                           &key));
     struct buf tbs = BUF_INIT;
-    struct err err = propose(d, group, &content, policy, &tbs, message);
+    struct err err = propose(d, group, &content, &key, policy, &tbs, message);
     buf_clear(&tbs);
     return err;
 }
@@ -214,17 +224,11 @@ static struct err propose_removes(struct upkeep *u)
 
 static struct err seal_state(struct upkeep *u)
 {
-    struct buf plain = BUF_INIT;
     public_group_save(&u->saved, &u->group);
     TRY(buf_check(&u->saved));
     u->state.public_group = buf_view(&u->saved);
-    group_state_write(&plain, &u->state);
-    struct err err = buf_check(&plain);
-    if (err_is_ok(err))
-        err = group_seal(u->d, buf_view(&u->group_id), u->state_key, u->version + 1,
-                         buf_view(&plain), &u->sealed);
-    buf_clear(&plain);
-    return err;
+    return group_seal(u->d, buf_view(&u->group_id), u->state_key, u->version + 1, &u->state,
+                      &u->sealed);
 }
 
 static struct err run_read(struct store_txn *txn, void *arg)

@@ -2,8 +2,8 @@
  * sender (RFC 9420 12.1.8.1) of members who are silent or whose queue is gone, and loss notices.
  *
  * Runs after the request's own answer, with a copy of the state key that is wiped at its end; when
- * the group changes meanwhile it is left to the next request. Groups whose suite does not sign with
- * Ed25519 get no proposals, for the server's key is of that kind.
+ * the group changes meanwhile it is left to the next request. Signed under whichever of our keys
+ * the group names: it is of its suite's signature scheme, and may be one of before a rotation.
  */
 #ifndef SERVER_SERVER_PROPOSALS_H
 #define SERVER_SERVER_PROPOSALS_H
@@ -19,8 +19,10 @@ void upkeep_start(struct delivery *d, struct inbox *inbox, uint64_t principal,
 CHECKED struct err server_proposal_remove(const struct delivery *d, struct public_group *group,
                                           uint32_t leaf, const struct mls_policy *policy,
                                           struct buf *message);
-/* Our place among the external senders. */
-bool server_sender_index(const struct delivery *d, const struct extensions *extensions,
-                         uint32_t *ret_index);
+/* Our first place among the external senders of a group of that suite, and the key there.
+ * ERR_NOT_FOUND: none; those of the keeper. */
+CHECKED struct err server_sender_find(const struct delivery *d, const struct suite *suite,
+                                      const struct extensions *extensions, uint32_t *ret_index,
+                                      struct public_key *ret_key);
 
 #endif

@@ -1,4 +1,5 @@
-/* UpdateQueueReference: where messages for the caller's leaf go from now on. */
+/* UpdateQueueReference: where messages for the caller's leaf go from now on, and which of them wake
+ * its client. */
 #include "server/delivery/leaf_check.h"
 #include "server/delivery/rpcs.h"
 
@@ -12,8 +13,14 @@ static struct err admit(struct request *r)
 static struct err check(struct request *r)
 {
     const Hearth__V1__UpdateQueueReferenceRequest *in = (const void *)r->in;
-    TRY(reference_check(r->d, r->state.suite, in->queue_reference, r->leaf));
-    r->leaf->flags &= (uint8_t)~LEAF_QUEUE_GONE;
+    if (in->queue_reference == NULL && in->notification_policy == 0)
+        return ERR(DELIVERY_RECORD);
+    if (in->queue_reference != NULL) {
+        TRY(reference_check(r->d, r->state.suite, in->queue_reference, r->leaf));
+        r->leaf->flags &= (uint8_t)~LEAF_QUEUE_GONE;
+    }
+    if (in->notification_policy != 0)
+        r->leaf->policy = (uint8_t)in->notification_policy;
     r->leaf->month = month_of(r->now_s);
     TRY(request_seal_state(r));
     r->effect = REQUEST_REPLACES;

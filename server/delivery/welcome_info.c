@@ -6,9 +6,9 @@
 enum { RECORD_MEMORY_BYTES = 256 };
 
 struct err leaf_records(const struct group_state *state, struct arena *arena,
-                        Hearth__V1__LeafRecord ***ret_records)
+                        Hearth__V1__PublicLeafRecord ***ret_records)
 {
-    Hearth__V1__LeafRecord **records =
+    Hearth__V1__PublicLeafRecord **records =
         arena_alloc(arena, (state->leaf_count + (size_t)1) * sizeof *records);
     if (records == NULL)
         return ERR(NO_MEMORY);

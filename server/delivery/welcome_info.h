@@ -9,7 +9,7 @@
 
 /* Records of all leaves in order, without their references. Memory in the arena. */
 CHECKED struct err leaf_records(const struct group_state *state, struct arena *arena,
-                                Hearth__V1__LeafRecord ***ret_records);
+                                Hearth__V1__PublicLeafRecord ***ret_records);
 /* Appends a packed GetWelcomeInfoResponse. */
 CHECKED struct err welcome_info_write(const struct public_group *group,
                                       const struct group_state *state, struct buf *b);

@@ -81,6 +81,14 @@ static enum hearth_code admit_signed(struct admission *p)
     return HEARTH_OK;
 }
 
+enum hearth_code front_admit_verified(struct hearth_call *call)
+{
+    struct admission *p = (struct admission *)(uintptr_t)hearth_call_caller(call);
+    if (p == NULL || !p->caller.verified)
+        return front_fail(call, ERR(FRONT_UNAUTHENTICATED));
+    return p->front->options.control ? HEARTH_OK : admit_signed(p);
+}
+
 static enum hearth_code decide(struct admission *p, const struct sig_alg *alg,
                                struct bytes public_key)
 {

@@ -120,6 +120,10 @@ void front_key_later(struct front_pending *pending);
  * The call is answered by that row: nobody is told to be unknown who is not. A call that is wrong
  * whatever the key is answers as ever. */
 void front_key_failed(struct front_pending *pending, struct err err);
+/* In a handler that front_key_later() left a call to, on the call's loop, once front_verify() held:
+ * the caller is one like those the front verifies, with their principal and limits. HEARTH_OK, or
+ * the call has ended with that. */
+enum hearth_code front_admit_verified(struct hearth_call *call);
 struct hearth_loop *front_pending_loop(const struct front_pending *pending);
 /* The row that is called: a source may answer by it. */
 const struct hearth_endpoint *front_pending_endpoint(const struct front_pending *pending);

@@ -89,17 +89,44 @@ void limits_free(struct limits *limits)
     free(limits);
 }
 
-struct err limits_set(struct limits *limits, const char *name, uint64_t value)
+/* Below 0: there is no such row, or it can't have this value. */
+static int row_for(const char *name, uint64_t value)
 {
     for (int i = 0; i < LIMITS; i++) {
-        if (strcmp(rows[i].name, name) != 0)
-            continue;
-        if (value < rows[i].least || value > rows[i].most)
-            return ERR(ARGUMENT);
-        put(limits, (enum limit)i, value);
-        return ERR_OK;
+        if (strcmp(rows[i].name, name) == 0)
+            return value < rows[i].least || value > rows[i].most ? -1 : i;
     }
-    return ERR(ARGUMENT);
+    return -1;
+}
+
+struct err limits_set(struct limits *limits, const char *name, uint64_t value)
+{
+    int row = row_for(name, value);
+    if (row < 0)
+        return ERR(ARGUMENT);
+    put(limits, (enum limit)row, value);
+    return ERR_OK;
+}
+
+struct err limits_set_all(struct limits *limits, const struct limit_setting *settings, size_t count,
+                          size_t *ret_wrong)
+{
+    uint64_t values[LIMITS];
+    for (int i = 0; i < LIMITS; i++)
+        values[i] = rows[i].value;
+    for (size_t k = 0; k < count; k++) {
+        int row = row_for(settings[k].name, settings[k].value);
+        if (row < 0) {
+            *ret_wrong = k;
+            return ERR(ARGUMENT);
+        }
+        values[row] = settings[k].value;
+    }
+    for (int i = 0; i < LIMITS; i++) {
+        if (limit_value(limits, (enum limit)i) != values[i])
+            put(limits, (enum limit)i, values[i]);
+    }
+    return ERR_OK;
 }
 
 void limits_switch_off(struct limits *limits)

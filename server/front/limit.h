@@ -50,6 +50,15 @@ void limits_free(struct limits *limits); /* NULL is fine */
 /* Operator's values. ERR_ARGUMENT outside the row's range or without such a row. For buckets: the
  * burst; the rate scales. May be called while others take. */
 CHECKED struct err limits_set(struct limits *limits, const char *name, uint64_t value);
+/* The default of every row, or this operator's value where name is given: all rows at once, so that
+ * a row whose value was taken back has its default again. count names and values; ERR_ARGUMENT as
+ * above, ret_wrong says at which, and then nothing has changed. */
+struct limit_setting {
+    const char *name;
+    uint64_t value;
+};
+CHECKED struct err limits_set_all(struct limits *limits, const struct limit_setting *settings,
+                                  size_t count, size_t *ret_wrong);
 /* Tests: limit_take() always succeeds, for control runs. */
 void limits_switch_off(struct limits *limits);
 

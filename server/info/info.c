@@ -3,10 +3,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "crypto/hash.h"
 #include "hearth/v1/info_rpc.h"
 #include "seal/server_key.h"
+#include "server/info/token_directory.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
 
-enum { KEYS_MOST = 8, DAY_S = 24 * 3600 };
+enum { KEYS_MOST = 16 + INFO_PREVIOUS_MOST, DAY_S = 24 * 3600 };
 
 /* What GetKeys answers: keys one after the other in bytes. */
 struct keys {
@@ -21,7 +25,7 @@ struct keys {
 struct info {
     const struct front_env *env;
     struct info_options options;
-    pthread_mutex_t lock; /* guards keys */
+    pthread_mutex_t lock; /* guards keys and options.registration */
     struct keys keys;
 };
 
@@ -72,7 +76,7 @@ static enum hearth_code get_server_info(struct hearth_call *call,
 {
     /* protocol.md 2: those of Hearth's own groups */
     static const uint32_t suites[] = {1, 2, 3, 5, 7};
-    const struct info *info = self;
+    struct info *info = self;
     (void)in;
     out->domain = hearth_call_printf(call, "%s", info->env->domain);
     out->mls_suites = hearth_call_alloc(call, sizeof suites);
@@ -83,7 +87,9 @@ static enum hearth_code get_server_info(struct hearth_call *call,
     out->oldest_version =
         (uint32_t)limit_value(front_limits(info->env->front), LIMIT_CLIENT_VERSION_OLDEST);
     out->newest_version = INFO_PROTOCOL_VERSION;
+    (void)pthread_mutex_lock(&info->lock);
     out->registration = (Hearth__V1__RegistrationPolicy)info->options.registration;
+    (void)pthread_mutex_unlock(&info->lock);
     out->tokens_required = info->options.tokens_required;
     return HEARTH_OK;
 }
@@ -201,6 +207,45 @@ static struct err add_statement(const struct info *info, const struct public_key
     return ERR_OK;
 }
 
+/* Those for new groups, Ed25519's first. */
+static struct err add_externals(const struct info *info, struct bytes signing, struct keys *keys)
+{
+    struct keeper_external external[KEEPER_EXTERNAL_KEYS];
+    size_t count = 0;
+    TRY(keeper_external_keys(info->env->keeper, external, &count));
+    for (size_t i = 0; i < count && external[i].present; i++)
+        TRY(add_statement(info, &external[i].key, HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER,
+                          external[i].scheme, signing, keys));
+    return ERR_OK;
+}
+
+/* A statement about the directory's hash stands before it: struct { opaque statement<V>; opaque
+ * directory<V>; } */
+static struct err add_tokens(const struct info *info, struct bytes signing, struct keys *keys)
+{
+    struct keys statement = {.count = 0};
+    struct buf directory = BUF_INIT;
+    struct digest digest;
+    struct public_key hash = {.len = 32};
+    struct err err = token_directory_write(info->env, &directory);
+    if (err_is_ok(err)) {
+        hash_once(&hash_sha256, buf_view(&directory), &digest);
+        memcpy(hash.data, digest.data, hash.len);
+        err = add_statement(info, &hash, HEARTH__V1__KEY_USE__KEY_USE_TOKENS, SERVER_KEY_SHA256,
+                            signing, &statement);
+    }
+    if (err_is_ok(err)) {
+        const size_t from = keys->bytes.len;
+        wire_write_vector(&keys->bytes, buf_view(&statement.bytes));
+        wire_write_vector(&keys->bytes, buf_view(&directory));
+        end_row(keys, HEARTH__V1__KEY_USE__KEY_USE_TOKENS, from);
+        err = buf_check(&keys->bytes);
+    }
+    buf_clear(&statement.bytes);
+    buf_clear(&directory);
+    return err;
+}
+
 static struct err ask_keeper(const struct info *info, struct keys *keys)
 {
     static const struct {
@@ -209,7 +254,6 @@ static struct err ask_keeper(const struct info *info, struct keys *keys)
     } signers[] = {
         {KEEPER_FEDERATION, HEARTH__V1__KEY_USE__KEY_USE_FEDERATION},
         {KEEPER_LOG, HEARTH__V1__KEY_USE__KEY_USE_LOG},
-        {KEEPER_EXTERNAL_SENDER, HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER},
     };
     struct keeper *keeper = info->env->keeper;
     struct public_key key;
@@ -228,13 +272,35 @@ static struct err ask_keeper(const struct info *info, struct keys *keys)
         TRY(keeper_public(keeper, signers[i].signer, &key));
         TRY(add_statement(info, &key, signers[i].use, SERVER_KEY_ED25519, signing, keys));
     }
-    return ERR_OK;
+    TRY(add_externals(info, signing, keys));
+    return add_tokens(info, signing, keys);
+}
+
+/* After all others: the first one of a use is the current one. */
+static struct err add_previous(const struct info *info, struct keys *keys)
+{
+    struct buf previous = BUF_INIT;
+    if (info->options.previous == NULL)
+        return ERR_OK;
+    struct err err = info->options.previous(info->options.previous_self, &previous);
+    struct wire_reader r = wire_reader_of(buf_view(&previous));
+    for (unsigned i = 0; err_is_ok(err) && i < INFO_PREVIOUS_MOST && wire_reader_left(&r) > 0;
+         i++) {
+        size_t from = keys->bytes.len;
+        buf_append_bytes(&keys->bytes, wire_read_vector(&r));
+        err = wire_reader_check(&r);
+        end_row(keys, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING, from);
+    }
+    buf_clear(&previous);
+    return err_is_ok(err) ? buf_check(&keys->bytes) : err;
 }
 
 struct err info_refresh(struct info *info)
 {
     struct keys fresh = {.count = 0}, old;
     struct err err = ask_keeper(info, &fresh);
+    if (err_is_ok(err))
+        err = add_previous(info, &fresh);
     if (!err_is_ok(err)) {
         buf_clear(&fresh.bytes);
         return err;
@@ -268,6 +334,13 @@ struct err info_open(struct front_env *env, const struct info_options *options,
     }
     *ret_info = info;
     return ERR_OK;
+}
+
+void info_set_registration(struct info *info, enum info_registration registration)
+{
+    (void)pthread_mutex_lock(&info->lock);
+    info->options.registration = registration;
+    (void)pthread_mutex_unlock(&info->lock);
 }
 
 struct err info_add(struct info *info, struct hearth_server *server)

@@ -1,8 +1,11 @@
 /* The info service's door (F6): what anyone on the network may ask about a homeserver.
  *
  * GetKeys answers from a copy that info_refresh() makes: the two credentials as they are, every
- * other key as a seal/server_key.h signed by the signing credential (MitM1). Receipts and
- * checkpoint stay empty until there is a log.
+ * other key as a seal/server_key.h signed by the signing credential (MitM1); for KEY_USE_TOKENS
+ * struct { opaque statement<V>; opaque directory<V>; }, where the statement is about the
+ * directory's SHA-256 (SERVER_KEY_SHA256) and the directory a TokenKeyDirectory (pass/directory.h);
+ * and last the signing credentials before it whose client credentials have not all ended. Receipts
+ * and checkpoint stay empty until there is a log.
  */
 #ifndef SERVER_INFO_H
 #define SERVER_INFO_H
@@ -19,7 +22,7 @@ enum info_registration {
     INFO_REGISTRATION_CLOSED = 3,
 };
 
-enum { INFO_PROTOCOL_VERSION = 1, INFO_KEY_DAYS = 30 };
+enum { INFO_PROTOCOL_VERSION = 1, INFO_KEY_DAYS = 30, INFO_PREVIOUS_MOST = 31 };
 
 /* The zero value is good. Copied. */
 struct info_options {
@@ -28,6 +31,11 @@ struct info_options {
     /* Appends the signed list of revoked credentials, from memory: runs on any loop. NULL: none. */
     struct err (*revocations)(void *self, struct buf *b);
     void *revocations_self;
+    /* Appends signing credentials before the current one that still verify something, newest first,
+     * each as opaque<V>; more than INFO_PREVIOUS_MOST are left out. Asked by info_open() and
+     * info_refresh(), and may wait. NULL: none. */
+    struct err (*previous)(void *self, struct buf *b);
+    void *previous_self;
 };
 
 /* Asks the keeper for all keys. */
@@ -38,6 +46,8 @@ CHECKED struct err info_add(struct info *info, struct hearth_server *server);
 /* After a rotation of any key, and once a day: the statements about keys are good for
  * INFO_KEY_DAYS. On failure the old answer stays. Blocks for the keeper; from any thread. */
 CHECKED struct err info_refresh(struct info *info);
+/* What GetServerInfo says from now on; from any thread. */
+void info_set_registration(struct info *info, enum info_registration registration);
 void info_close(struct info *info); /* after the server */
 
 #endif

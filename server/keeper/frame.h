@@ -20,13 +20,16 @@ enum {
 
 /* request -> reply */
 enum frame_verb {
-    FRAME_SIGN = 1,        /* uint8 signer, uint8 mls, label<V>, content<V> -> signature<V> */
-    FRAME_PUBLIC = 2,      /* uint8 signer -> key<V> */
-    FRAME_CREDENTIAL = 3,  /* uint8 signer -> credential<V> */
-    FRAME_ROTATE = 4,      /* uint8 what -> */
-    FRAME_QUEUE_KEY = 5,   /* -> key<V> */
-    FRAME_OPEN_REFS = 6,   /* sealed<V>... to the end -> struct { uint16 code; ref }... */
-    FRAME_STORAGE_KEY = 7, /* uint8 purpose -> opaque key[32] */
+    FRAME_SIGN = 1,          /* uint8 signer, uint8 mls, label<V>, content<V> -> signature<V> */
+    FRAME_PUBLIC = 2,        /* uint8 signer -> key<V> */
+    FRAME_CREDENTIAL = 3,    /* uint8 signer -> credential<V> */
+    FRAME_ROTATE = 4,        /* uint8 what, uint8 anyway -> */
+    FRAME_QUEUE_KEY = 5,     /* -> key<V> */
+    FRAME_OPEN_REFS = 6,     /* sealed<V>... to the end -> struct { uint16 code; ref }... */
+    FRAME_STORAGE_KEY = 7,   /* uint8 purpose -> opaque key[32] */
+    FRAME_EXTERNAL_KEYS = 8, /* -> struct { uint16 scheme; uint8 present; opaque key<V>; }... */
+    FRAME_SIGN_EXTERNAL = 9, /* key<V>, label<V>, content<V> -> signature<V> */
+    FRAME_TOKEN_KEY = 10,    /* uint8 class, uint32 period, uint8 private -> opaque key[32] */
 };
 
 /* Waits as long as the socket does. ERR_KEEPER_GONE when the other end is gone, is too slow or says

@@ -55,10 +55,45 @@ static struct err answer_credential(struct keeper *keeper, struct wire_reader *r
 static struct err answer_rotate(struct keeper *keeper, struct wire_reader *r, struct buf *reply)
 {
     uint8_t what = wire_read_u8(r);
+    bool anyway = wire_read_present(r);
     TRY(wire_reader_end(r));
-    write_reply(reply, what == KEEPER_ROTATE_QUEUE
-                           ? keeper_rotate_queue_key(keeper)
-                           : keeper_rotate(keeper, (enum keeper_signer)what));
+    if (what == KEEPER_ROTATE_QUEUE)
+        write_reply(reply, anyway ? keeper_rotate_queue_key_anyway(keeper)
+                                  : keeper_rotate_queue_key(keeper));
+    else
+        write_reply(reply, anyway ? keeper_rotate_anyway(keeper, (enum keeper_signer)what)
+                                  : keeper_rotate(keeper, (enum keeper_signer)what));
+    return ERR_OK;
+}
+
+static struct err answer_external_keys(struct keeper *keeper, struct wire_reader *r,
+                                       struct buf *reply)
+{
+    struct keeper_external keys[KEEPER_EXTERNAL_KEYS];
+    size_t count = 0;
+    TRY(wire_reader_end(r));
+    struct err err = keeper_external_keys(keeper, keys, &count);
+    write_reply(reply, err);
+    for (size_t i = 0; i < count && err_is_ok(err); i++) {
+        wire_write_u16(reply, keys[i].scheme);
+        wire_write_present(reply, keys[i].present);
+        wire_write_vector(reply, public_key_view(&keys[i].key));
+    }
+    return ERR_OK;
+}
+
+static struct err answer_sign_external(struct keeper *keeper, struct wire_reader *r,
+                                       struct buf *reply)
+{
+    struct signature signature;
+    struct bytes key = wire_read_vector(r);
+    struct bytes label = wire_read_vector(r);
+    struct bytes content = wire_read_vector(r);
+    TRY(wire_reader_end(r));
+    struct err err = keeper_sign_external(keeper, key, label, content, &signature);
+    write_reply(reply, err);
+    if (err_is_ok(err))
+        wire_write_vector(reply, signature_view(&signature));
     return ERR_OK;
 }
 
@@ -94,6 +129,22 @@ static struct err answer_storage_key(struct keeper *keeper, struct wire_reader *
     return ERR_OK;
 }
 
+static struct err answer_token_key(struct keeper *keeper, struct wire_reader *r, struct buf *reply)
+{
+    uint8_t key[KEEPER_KEY_BYTES];
+    uint8_t class = wire_read_u8(r);
+    uint32_t period = wire_read_u32(r);
+    bool private_half = wire_read_present(r);
+    TRY(wire_reader_end(r));
+    struct err err = private_half ? keeper_token_key(keeper, class, period, key)
+                                  : keeper_token_public(keeper, class, period, key);
+    write_reply(reply, err);
+    if (err_is_ok(err))
+        wire_write_fixed(reply, bytes_of(key, sizeof key));
+    bytes_wipe(key, sizeof key);
+    return ERR_OK;
+}
+
 struct err frame_answer(struct keeper *keeper, struct bytes request, struct buf *reply)
 {
     struct wire_reader r = wire_reader_of(request);
@@ -114,6 +165,12 @@ struct err frame_answer(struct keeper *keeper, struct bytes request, struct buf 
         return answer_open_refs(keeper, &r, reply);
     case FRAME_STORAGE_KEY:
         return answer_storage_key(keeper, &r, reply);
+    case FRAME_EXTERNAL_KEYS:
+        return answer_external_keys(keeper, &r, reply);
+    case FRAME_SIGN_EXTERNAL:
+        return answer_sign_external(keeper, &r, reply);
+    case FRAME_TOKEN_KEY:
+        return answer_token_key(keeper, &r, reply);
     }
     return ERR(WIRE_VALUE);
 }

@@ -14,11 +14,17 @@ struct keeper_ops {
     struct err (*public_of)(struct keeper *keeper, enum keeper_signer signer,
                             struct public_key *ret_key);
     struct err (*credential)(struct keeper *keeper, enum keeper_signer signer, struct buf *b);
-    struct err (*rotate)(struct keeper *keeper, unsigned what);
+    struct err (*rotate)(struct keeper *keeper, unsigned what, bool anyway);
+    struct err (*external_keys)(struct keeper *keeper, struct keeper_external *ret_keys,
+                                size_t *ret_count);
+    struct err (*sign_external)(struct keeper *keeper, struct bytes public_key, struct bytes label,
+                                struct bytes content, struct signature *ret_signature);
     struct err (*queue_key)(struct keeper *keeper, struct public_key *ret_key);
     struct err (*open_refs)(struct keeper *keeper, const struct bytes *sealed, size_t count,
                             struct queue_ref *ret_refs, struct err *ret_results);
     struct err (*storage_key)(struct keeper *keeper, enum keeper_purpose purpose, uint8_t *ret_key);
+    struct err (*token_key)(struct keeper *keeper, uint8_t class, uint32_t period,
+                            bool private_half, uint8_t *ret_key);
     void (*close)(struct keeper *keeper);
 };
 

@@ -24,7 +24,8 @@ enum keeper_signer {
     KEEPER_AS_ROOT = 0,
     KEEPER_AS_SIGNING = 1,
     KEEPER_FEDERATION = 2,
-    KEEPER_EXTERNAL_SENDER = 3, /* server proposals in groups; Ed25519, and see keeper_public */
+    KEEPER_EXTERNAL_SENDER = 3, /* server proposals in groups: the Ed25519 key of now; there are
+                                   more, keeper_external_keys */
     KEEPER_LOG = 4,
     KEEPER_SIGNERS
 };
@@ -45,6 +46,7 @@ enum keeper_purpose {
     KEEPER_ONCE_QUEUE = 11,
     KEEPER_ONCE_DELIVERY = 12,
     KEEPER_LIMITS = 13,
+    KEEPER_TOKENS = 14, /* tags of spent tokens, ids of requests for tokens */
     KEEPER_PURPOSES
 };
 enum { KEEPER_KEY_BYTES = 32 };
@@ -71,7 +73,8 @@ CHECKED struct err keeper_spawn(const char *path, struct bytes domain, struct ke
 void keeper_close(struct keeper *keeper); /* wipes; ends the child; NULL is fine */
 
 /* Labelled signature (prefix LABEL_HEARTH). mls: prefix LABEL_MLS instead, KEEPER_EXTERNAL_SENDER
- * only. ERR_ARGUMENT for that, and for KEEPER_AS_ROOT, which signs inside the keeper alone. */
+ * only (keeper_sign_external signs under its other keys). ERR_ARGUMENT for that, and for
+ * KEEPER_AS_ROOT, which signs inside the keeper alone. */
 CHECKED struct err keeper_sign(struct keeper *keeper, enum keeper_signer signer, bool mls,
                                struct bytes label, struct bytes content,
                                struct signature *ret_signature);
@@ -84,14 +87,43 @@ CHECKED struct err keeper_credential(struct keeper *keeper, enum keeper_signer s
 /* A new signing key, with a new AsSigningCredential for AS_SIGNING; what the old one signed stays
  * valid to its end, but the keeper forgets the key. Written to the file before it is used; on
  * failure the old one goes on. ERR_ARGUMENT for KEEPER_AS_ROOT: it is pinned by clients.
- * Mind that groups name the EXTERNAL_SENDER key in their context, and witnesses the LOG key. */
+ * Witnesses name the LOG key. Groups name an EXTERNAL_SENDER key in their context: those of all
+ * schemes are rotated together, and the ones before stay for groups that have them.
+ * ERR_KEEPER_IN_USE where one would be forgotten before KEEPER_EXTERNAL_REST_DAYS. */
 CHECKED struct err keeper_rotate(struct keeper *keeper, enum keeper_signer signer);
+
+enum {
+    KEEPER_EXTERNAL_BEFORE = 3, /* external sender keys kept of each scheme, beside the present */
+    KEEPER_EXTERNAL_REST_DAYS = 365,
+    KEEPER_EXTERNAL_KEYS = 4 * (1 + KEEPER_EXTERNAL_BEFORE), /* at most, of all schemes */
+};
+struct keeper_external {
+    uint16_t scheme; /* TLS SignatureScheme: Ed25519, ECDSA on P-256, P-384, P-521 */
+    bool present;    /* for new groups; else for those that have it */
+    struct public_key key;
+};
+/* Present ones first. */
+CHECKED struct err keeper_external_keys(struct keeper *keeper,
+                                        struct keeper_external ret_keys[KEEPER_EXTERNAL_KEYS],
+                                        size_t *ret_count);
+/* Labelled signature, prefix LABEL_MLS, by the external sender's key with this public key.
+ * ERR_NOT_FOUND: none of ours, or forgotten. */
+CHECKED struct err keeper_sign_external(struct keeper *keeper, struct bytes public_key,
+                                        struct bytes label, struct bytes content,
+                                        struct signature *ret_signature);
 
 /* The queue service's HPKE key, seal_hpke. */
 CHECKED struct err keeper_queue_key(struct keeper *keeper, struct public_key *ret_key);
-/* A new one. References to the one before still open, those to the one before that don't. */
+/* A new one. References to the KEEPER_QUEUE_BEFORE keys before still open, older ones don't: owners
+ * make new ones when they see another key (within KEEPER_QUEUE_REST_DAYS, after which those who did
+ * not are gone by F4). ERR_KEEPER_IN_USE when a key would be forgotten that was in use until less
+ * than that ago, or that has opened a reference since the keeper began. */
 CHECKED struct err keeper_rotate_queue_key(struct keeper *keeper);
-/* Opens sealed references, many at once; the key before a rotation is tried too. Opened ones are
+enum { KEEPER_QUEUE_BEFORE = 3, KEEPER_QUEUE_REST_DAYS = 90 };
+/* The same two without ERR_KEEPER_IN_USE: for who knows that a key has leaked. */
+CHECKED struct err keeper_rotate_anyway(struct keeper *keeper, enum keeper_signer signer);
+CHECKED struct err keeper_rotate_queue_key_anyway(struct keeper *keeper);
+/* Opens sealed references, many at once; the keys before rotations are tried too. Opened ones are
  * remembered in the keeper, in a bounded table: a second opening costs a hash. results[i] says how
  * each went (those of sealed_ref_open); the error returned is about the whole, and then
  * they mean nothing. */
@@ -101,5 +133,21 @@ CHECKED struct err keeper_open_refs(struct keeper *keeper, const struct bytes *s
 /* A storage key: HKDF of the master. Wipe the copy. */
 CHECKED struct err keeper_storage_key(struct keeper *keeper, enum keeper_purpose purpose,
                                       uint8_t ret_key[KEEPER_KEY_BYTES]);
+
+/* ---- token keys (pass/key_schedule.h): one for each class and day. Their master never leaves and
+ * moves on each day, in the file too. A day's private keys are given out like storage keys: they
+ * are good for three days and for nothing but tokens, and 20 ms of arithmetic a batch have no place
+ * in a process that others wait for. */
+
+enum {
+    KEEPER_TOKEN_DAYS = 3,         /* yesterday, today and tomorrow by the keeper's clock */
+    KEEPER_TOKEN_PUBLIC_DAYS = 12, /* public keys further ahead, from yesterday on */
+};
+/* ERR_PASS_KEY: another day, or its master is gone (the clock was set back). ERR_ARGUMENT: class.
+ * Half a millisecond. Wipe the copy. */
+CHECKED struct err keeper_token_key(struct keeper *keeper, uint8_t class, uint32_t period,
+                                    uint8_t ret_private[KEEPER_KEY_BYTES]);
+CHECKED struct err keeper_token_public(struct keeper *keeper, uint8_t class, uint32_t period,
+                                       uint8_t ret_public[KEEPER_KEY_BYTES]);
 
 #endif

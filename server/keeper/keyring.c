@@ -8,10 +8,13 @@
 #include "wire/writer.h"
 
 enum {
-    VERSION = 1,
+    VERSION_1 = 1, /* read, not written */
+    VERSION_2 = 2, /* the same */
+    VERSION = 3,
     SEED_BYTES = 32, /* Ed25519 and X25519 private keys */
     DIGEST_BYTES = 32,
     HOUR_S = 3600,
+    DAY_S = 86400,
     YEAR_S = 31557600,
     ROOT_YEARS = 10, /* protocol.md 3 */
 };
@@ -129,6 +132,8 @@ struct err keyring_generate(struct keyring *ring, struct bytes domain, const str
     for (size_t i = 0; i < KEEPER_SIGNERS; i++)
         TRY(sig_key_generate(&sig_ed25519, rng, &ring->signers[i]));
     TRY(generate_queue_key(ring, rng));
+    TRY(externals_generate(&ring->externals, rng));
+    TRY(pass_master_new(rng, keyring_token_day(clock), &ring->tokens));
     TRY(make_root(ring, clock));
     return make_signing(ring, clock);
 }
@@ -150,9 +155,17 @@ struct err keyring_write(const struct keyring *ring, struct buf *b)
         wire_write_fixed(b, secret_view(&ring->signers[i].private_key));
     wire_vector_end(b, mark);
     wire_write_fixed(b, secret_view(&ring->queue.private_key));
-    wire_write_vector(b, secret_view(&ring->queue_before.private_key));
+    mark = wire_vector_begin(b);
+    for (size_t i = 0; i < KEEPER_QUEUE_BEFORE && ring->queue_before[i].private_key.len > 0; i++) {
+        wire_write_fixed(b, secret_view(&ring->queue_before[i].private_key));
+        wire_write_u64(b, ring->queue_before[i].retired_s);
+    }
+    wire_vector_end(b, mark);
     wire_write_vector(b, bytes_kept(&ring->root));
     wire_write_vector(b, bytes_kept(&ring->signing));
+    externals_write(b, &ring->externals);
+    wire_write_u32(b, ring->tokens.period);
+    wire_write_fixed(b, bytes_of(ring->tokens.secret, sizeof ring->tokens.secret));
     TRY(buf_check(b));
     struct digest digest;
     keys_digest(bytes_of(b->data + from, b->len - from), &digest);
@@ -192,6 +205,33 @@ static struct err check_credentials(const struct keyring *ring)
     return ERR_OK;
 }
 
+static struct err load_before(struct keyring *ring, uint8_t version, struct bytes before)
+{
+    struct wire_reader r = wire_reader_of(before);
+    for (size_t i = 0; wire_reader_more(&r); i++) {
+        struct bytes key = wire_read_fixed(&r, SEED_BYTES);
+        uint64_t retired_s = version == VERSION_1 ? 0 : wire_read_u64(&r);
+        if (i == (version == VERSION_1 ? 1 : KEEPER_QUEUE_BEFORE))
+            return ERR(WIRE_LIMIT);
+        TRY(wire_reader_check(&r));
+        TRY(load_hpke(&ring->queue_before[i], key));
+        ring->queue_before[i].retired_s = retired_s;
+    }
+    return wire_reader_end(&r);
+}
+
+static struct pass_master read_tokens(struct wire_reader *r, uint8_t version)
+{
+    struct pass_master tokens = {.period = 0};
+    if (version == VERSION_1 || version == VERSION_2)
+        return tokens;
+    tokens.period = wire_read_u32(r);
+    struct bytes secret = wire_read_fixed(r, sizeof tokens.secret);
+    if (secret.len > 0)
+        memcpy(tokens.secret, secret.data, secret.len);
+    return tokens;
+}
+
 static struct err parse_keys(struct keyring *ring, struct bytes keys)
 {
     struct wire_reader r = wire_reader_of(keys);
@@ -204,19 +244,22 @@ static struct err parse_keys(struct keyring *ring, struct bytes keys)
     struct bytes before = wire_read_vector(&r);
     struct bytes root = wire_read_vector(&r);
     struct bytes signing = wire_read_vector(&r);
+    struct bytes externals = version == VERSION_1 ? bytes_of(NULL, 0) : wire_read_vector(&r);
+    struct pass_master tokens = read_tokens(&r, version);
     TRY(wire_reader_end(&r));
-    if (!bytes_equal(magic, MAGIC) || version != VERSION ||
-        signers.len != (size_t)KEEPER_SIGNERS * SEED_BYTES ||
-        (before.len != 0 && before.len != SEED_BYTES))
+    if (!bytes_equal(magic, MAGIC) || version < VERSION_1 || version > VERSION ||
+        signers.len != (size_t)KEEPER_SIGNERS * SEED_BYTES)
         return ERR(WIRE_VALUE);
     TRY(set_domain(ring, domain));
     memcpy(ring->master, master.data, sizeof ring->master);
+    ring->tokens = tokens;
+    pass_master_clear(&tokens);
     for (size_t i = 0; i < KEEPER_SIGNERS; i++)
         TRY(sig_key_init(&sig_ed25519, bytes_of(signers.data + i * SEED_BYTES, SEED_BYTES),
                          &ring->signers[i]));
     TRY(load_hpke(&ring->queue, queue));
-    if (before.len > 0)
-        TRY(load_hpke(&ring->queue_before, before));
+    TRY(load_before(ring, version, before));
+    TRY(externals_parse(externals, &ring->externals));
     TRY(load_credential(&ring->root, root));
     TRY(load_credential(&ring->signing, signing));
     return check_credentials(ring);
@@ -238,25 +281,72 @@ struct err keyring_parse(struct keyring *ring, struct bytes in, struct bytes dom
                                                                          : ERR(KEEPER_FILE);
 }
 
-static struct err renew(struct keyring *ring, unsigned what, const struct clock *clock,
+/* Yesterday: its tokens are still spent. Never 0, which says that there is no master. */
+uint32_t keyring_token_day(const struct clock *clock)
+{
+    uint64_t day = now_s(clock) / DAY_S;
+    return day > 1 ? (uint32_t)(day - 1) : 1;
+}
+
+struct err keyring_complete(struct keyring *ring, const struct clock *clock, const struct rng *rng,
+                            bool *ret_changed)
+{
+    size_t count = ring->externals.count;
+    bool without_tokens = ring->tokens.period == 0;
+    TRY(externals_generate(&ring->externals, rng));
+    if (without_tokens)
+        TRY(pass_master_new(rng, keyring_token_day(clock), &ring->tokens));
+    *ret_changed = ring->externals.count > count || without_tokens;
+    return ERR_OK;
+}
+
+struct err keyring_advanced(const struct keyring *ring, uint32_t day, struct keyring **ret_ring)
+{
+    struct keyring *copy = NULL;
+    TRY(keyring_new(&copy));
+    *copy = *ring; /* Ed25519 keys own nothing outside, and externals are bytes */
+    struct err err = pass_master_advance(&copy->tokens, day);
+    if (err_is_ok(err))
+        *ret_ring = copy;
+    else
+        keyring_free(copy);
+    return err;
+}
+
+static struct err renew_queue_key(struct keyring *ring, uint64_t now, bool anyway,
+                                  const struct rng *rng)
+{
+    struct keyring_hpke *before = ring->queue_before;
+    const struct keyring_hpke *oldest = &before[KEEPER_QUEUE_BEFORE - 1];
+    bool rests = now >= oldest->retired_s + (uint64_t)KEEPER_QUEUE_REST_DAYS * DAY_S;
+    if (oldest->private_key.len > 0 && (!rests || oldest->used) && !anyway)
+        return ERR(KEEPER_IN_USE);
+    memmove(before + 1, before, (KEEPER_QUEUE_BEFORE - 1) * sizeof *before);
+    before[0] = ring->queue;
+    before[0].retired_s = now;
+    return generate_queue_key(ring, rng);
+}
+
+static struct err renew(struct keyring *ring, unsigned what, bool anyway, const struct clock *clock,
                         const struct rng *rng)
 {
-    if (what == KEEPER_ROTATE_QUEUE) {
-        ring->queue_before = ring->queue;
-        return generate_queue_key(ring, rng);
-    }
+    if (what == KEEPER_ROTATE_QUEUE)
+        return renew_queue_key(ring, now_s(clock), anyway, rng);
+    if (what == KEEPER_EXTERNAL_SENDER)
+        TRY(externals_rotate(&ring->externals, &ring->signers[what], now_s(clock), anyway, rng));
     sig_key_clear(&ring->signers[what]);
     TRY(sig_key_generate(&sig_ed25519, rng, &ring->signers[what]));
     return what == KEEPER_AS_SIGNING ? make_signing(ring, clock) : ERR_OK;
 }
 
-struct err keyring_rotated(const struct keyring *ring, unsigned what, const struct clock *clock,
-                           const struct rng *rng, struct keyring **ret_ring)
+struct err keyring_rotated(const struct keyring *ring, unsigned what, bool anyway,
+                           const struct clock *clock, const struct rng *rng,
+                           struct keyring **ret_ring)
 {
     struct keyring *copy = NULL;
     TRY(keyring_new(&copy));
-    *copy = *ring; /* Ed25519 keys own nothing outside */
-    struct err err = renew(copy, what, clock, rng);
+    *copy = *ring; /* Ed25519 keys own nothing outside, and externals are bytes */
+    struct err err = renew(copy, what, anyway, clock, rng);
     if (err_is_ok(err))
         *ret_ring = copy;
     else

@@ -41,6 +41,48 @@ static struct err local_sign(struct keeper *keeper, enum keeper_signer signer, b
     return err;
 }
 
+static struct err local_sign_external(struct keeper *keeper, struct bytes public_key,
+                                      struct bytes label, struct bytes content,
+                                      struct signature *ret_signature)
+{
+    struct local *l = enter(keeper);
+    const struct sig_key *now = &l->ring->signers[KEEPER_EXTERNAL_SENDER];
+    const struct external_key *other = externals_find(&l->ring->externals, public_key);
+    struct err err = ERR(NOT_FOUND);
+    if (bytes_equal(public_key_view(&now->public_key), public_key))
+        err = labelled_sign(now, LABEL_MLS, label, content, ret_signature);
+    else if (other != NULL)
+        err = external_sign(other, label, content, ret_signature);
+    leave(l);
+    return err;
+}
+
+static void list_externals(const struct externals *x, bool present,
+                           struct keeper_external *ret_keys, size_t *ret_count)
+{
+    for (size_t i = 0; i < x->count; i++) {
+        const struct external_key *key = &x->keys[i];
+        if ((key->retired_s == 0) == present)
+            ret_keys[(*ret_count)++] =
+                (struct keeper_external){key->alg->scheme, present, key->public_key};
+    }
+}
+
+_Static_assert((int)EXTERNAL_MOST + 1 == (int)KEEPER_EXTERNAL_KEYS, "with the present Ed25519 key");
+
+static struct err local_external_keys(struct keeper *keeper, struct keeper_external *ret_keys,
+                                      size_t *ret_count)
+{
+    struct local *l = enter(keeper);
+    const struct sig_key *now = &l->ring->signers[KEEPER_EXTERNAL_SENDER];
+    ret_keys[0] = (struct keeper_external){now->alg->scheme, true, now->public_key};
+    *ret_count = 1;
+    list_externals(&l->ring->externals, true, ret_keys, ret_count);
+    list_externals(&l->ring->externals, false, ret_keys, ret_count);
+    leave(l);
+    return ERR_OK;
+}
+
 static struct err local_public(struct keeper *keeper, enum keeper_signer signer,
                                struct public_key *ret_key)
 {
@@ -87,8 +129,13 @@ static struct err open_ref(struct local *l, struct bytes sealed, struct queue_re
         return ERR_OK;
     }
     struct err err = open_under(l, &l->ring->queue, sealed, ret_ref);
-    if (err.code == ERR_CRYPTO_TAG && l->ring->queue_before.private_key.len > 0)
-        err = open_under(l, &l->ring->queue_before, sealed, ret_ref);
+    for (size_t i = 0; err.code == ERR_CRYPTO_TAG && i < KEEPER_QUEUE_BEFORE; i++) {
+        struct keyring_hpke *before = &l->ring->queue_before[i];
+        if (before->private_key.len == 0)
+            break;
+        err = open_under(l, before, sealed, ret_ref);
+        before->used |= err_is_ok(err);
+    }
     if (err_is_ok(err))
         ref_cache_put(l->cache, key, ret_ref);
     return err;
@@ -132,11 +179,11 @@ static struct err write_ring(const struct keyring *ring, const struct key_file *
 
 /* Written before it is used: a key that was given out and is lost at the next start would leave
  * references and credentials behind that nobody can serve. */
-static struct err local_rotate(struct keeper *keeper, unsigned what)
+static struct err local_rotate(struct keeper *keeper, unsigned what, bool anyway)
 {
     struct local *l = enter(keeper);
     struct keyring *fresh = NULL;
-    struct err err = keyring_rotated(l->ring, what, l->clock, l->rng, &fresh);
+    struct err err = keyring_rotated(l->ring, what, anyway, l->clock, l->rng, &fresh);
     if (err_is_ok(err) && l->file.folder >= 0)
         err = write_ring(fresh, &l->file, false);
     if (err_is_ok(err)) {
@@ -150,6 +197,46 @@ static struct err local_rotate(struct keeper *keeper, unsigned what)
     return err;
 }
 
+/* The master moves on when a day has gone by: also in the file, so that the keys of days gone can't
+ * be had from it any more. Where it can't be written the old one serves on. */
+static struct err advance_tokens(struct local *l, uint32_t day)
+{
+    struct keyring *fresh = NULL;
+    if (day <= l->ring->tokens.period)
+        return ERR_OK;
+    TRY(keyring_advanced(l->ring, day, &fresh));
+    struct err err = l->file.folder >= 0 ? write_ring(fresh, &l->file, false) : ERR_OK;
+    if (!err_is_ok(err)) {
+        keyring_free(fresh);
+        return err;
+    }
+    keyring_free(l->ring);
+    l->ring = fresh;
+    return ERR_OK;
+}
+
+static struct err local_token_key(struct keeper *keeper, uint8_t class, uint32_t period,
+                                  bool private_half, uint8_t *ret_key)
+{
+    struct pass_issuer_key key;
+    struct local *l = enter(keeper);
+    const uint32_t first = keyring_token_day(l->clock);
+    const uint32_t days = private_half ? KEEPER_TOKEN_DAYS : KEEPER_TOKEN_PUBLIC_DAYS;
+    struct err err = ERR(PASS_KEY);
+    if (period >= first && period - first < days) {
+        (void)err_is_ok(advance_tokens(l, first));
+        err = pass_master_key(&l->ring->tokens, bytes_of(l->ring->domain, l->ring->domain_len),
+                              class, period, &key);
+    }
+    leave(l);
+    if (err.code == ERR_ARGUMENT) /* the clock was set back, past a master that is gone */
+        return ERR(PASS_KEY);
+    TRY(err);
+    memcpy(ret_key, private_half ? key.voprf.private_key : key.voprf.public_key, KEEPER_KEY_BYTES);
+    pass_issuer_key_clear(&key);
+    return ERR_OK;
+}
+
 static void local_close(struct keeper *keeper);
 
 static const struct keeper_ops local_ops = {
@@ -157,9 +244,12 @@ static const struct keeper_ops local_ops = {
     .public_of = local_public,
     .credential = local_credential,
     .rotate = local_rotate,
+    .external_keys = local_external_keys,
+    .sign_external = local_sign_external,
     .queue_key = local_queue_key,
     .open_refs = local_open_refs,
     .storage_key = local_storage_key,
+    .token_key = local_token_key,
     .close = local_close,
 };
 
@@ -191,7 +281,10 @@ static struct err load(struct local *l, const char *path, struct bytes domain)
     if (err_is_ok(err))
         err = keyring_parse(l->ring, buf_view(&b), domain);
     buf_clear(&b);
-    return err;
+    bool changed = false;
+    if (err_is_ok(err))
+        err = keyring_complete(l->ring, l->clock, l->rng, &changed);
+    return err_is_ok(err) && changed ? write_ring(l->ring, &l->file, false) : err;
 }
 
 struct err keeper_open(const char *path, struct bytes domain, const struct clock *clock,

@@ -85,16 +85,10 @@ static struct err finish(struct remote *k, const struct wire_reader *r)
     return err_is_ok(wire_reader_end(r)) ? ERR_OK : lost(k);
 }
 
-static struct err remote_sign(struct keeper *keeper, enum keeper_signer signer, bool mls,
-                              struct bytes label, struct bytes content,
-                              struct signature *ret_signature)
+/* Ends a call whose reply is a signature. */
+static struct err take_signature(struct remote *k, struct signature *ret_signature)
 {
     struct wire_reader r;
-    struct remote *k = enter(keeper, FRAME_SIGN);
-    wire_write_u8(&k->request, (uint8_t)signer);
-    wire_write_present(&k->request, mls);
-    wire_write_vector(&k->request, label);
-    wire_write_vector(&k->request, content);
     struct err err = exchange(k, &r);
     if (err_is_ok(err)) {
         struct bytes signature = wire_read_vector(&r);
@@ -104,6 +98,61 @@ static struct err remote_sign(struct keeper *keeper, enum keeper_signer signer, 
             ret_signature->len = signature.len;
         }
     }
+    leave(k);
+    return err;
+}
+
+static struct err remote_sign(struct keeper *keeper, enum keeper_signer signer, bool mls,
+                              struct bytes label, struct bytes content,
+                              struct signature *ret_signature)
+{
+    struct remote *k = enter(keeper, FRAME_SIGN);
+    wire_write_u8(&k->request, (uint8_t)signer);
+    wire_write_present(&k->request, mls);
+    wire_write_vector(&k->request, label);
+    wire_write_vector(&k->request, content);
+    return take_signature(k, ret_signature);
+}
+
+static struct err remote_sign_external(struct keeper *keeper, struct bytes public_key,
+                                       struct bytes label, struct bytes content,
+                                       struct signature *ret_signature)
+{
+    struct remote *k = enter(keeper, FRAME_SIGN_EXTERNAL);
+    wire_write_vector(&k->request, public_key);
+    wire_write_vector(&k->request, label);
+    wire_write_vector(&k->request, content);
+    return take_signature(k, ret_signature);
+}
+
+static bool read_external(struct wire_reader *r, struct keeper_external *ret_key)
+{
+    ret_key->scheme = wire_read_u16(r);
+    ret_key->present = wire_read_present(r);
+    struct bytes key = wire_read_vector(r);
+    if (key.len == 0 || key.len > sizeof ret_key->key.data)
+        return false;
+    memcpy(ret_key->key.data, key.data, key.len);
+    ret_key->key.len = key.len;
+    return true;
+}
+
+static struct err remote_external_keys(struct keeper *keeper, struct keeper_external *ret_keys,
+                                       size_t *ret_count)
+{
+    struct wire_reader r;
+    size_t count = 0;
+    struct remote *k = enter(keeper, FRAME_EXTERNAL_KEYS);
+    struct err err = exchange(k, &r);
+    while (err_is_ok(err) && wire_reader_more(&r)) {
+        if (count == KEEPER_EXTERNAL_KEYS || !read_external(&r, &ret_keys[count]))
+            err = lost(k);
+        count++;
+    }
+    if (err_is_ok(err))
+        err = finish(k, &r);
+    if (err_is_ok(err))
+        *ret_count = count;
     leave(k);
     return err;
 }
@@ -156,11 +205,12 @@ static struct err remote_credential(struct keeper *keeper, enum keeper_signer si
     return err;
 }
 
-static struct err remote_rotate(struct keeper *keeper, unsigned what)
+static struct err remote_rotate(struct keeper *keeper, unsigned what, bool anyway)
 {
     struct wire_reader r;
     struct remote *k = enter(keeper, FRAME_ROTATE);
     wire_write_u8(&k->request, (uint8_t)what);
+    wire_write_present(&k->request, anyway);
     struct err err = exchange(k, &r);
     if (err_is_ok(err))
         err = finish(k, &r);
@@ -218,6 +268,25 @@ static struct err remote_storage_key(struct keeper *keeper, enum keeper_purpose 
     return err;
 }
 
+static struct err remote_token_key(struct keeper *keeper, uint8_t class, uint32_t period,
+                                   bool private_half, uint8_t *ret_key)
+{
+    struct wire_reader r;
+    struct remote *k = enter(keeper, FRAME_TOKEN_KEY);
+    wire_write_u8(&k->request, class);
+    wire_write_u32(&k->request, period);
+    wire_write_present(&k->request, private_half);
+    struct err err = exchange(k, &r);
+    if (err_is_ok(err)) {
+        struct bytes key = wire_read_fixed(&r, KEEPER_KEY_BYTES);
+        err = finish(k, &r);
+        if (err_is_ok(err))
+            memcpy(ret_key, key.data, KEEPER_KEY_BYTES);
+    }
+    leave(k);
+    return err;
+}
+
 /* The child ends when its socket does; one that does not (it is stopped, or stuck) is killed. */
 static void end_child(const struct remote *k)
 {
@@ -255,9 +324,12 @@ static const struct keeper_ops remote_ops = {
     .public_of = remote_public,
     .credential = remote_credential,
     .rotate = remote_rotate,
+    .external_keys = remote_external_keys,
+    .sign_external = remote_sign_external,
     .queue_key = remote_queue_key,
     .open_refs = remote_open_refs,
     .storage_key = remote_storage_key,
+    .token_key = remote_token_key,
     .close = remote_close,
 };
 

@@ -9,7 +9,7 @@ struct hearth_channel *admin_client_open(const struct invocation *in)
     struct folder folder;
     char path[FOLDER_PATH_MAX], target[FOLDER_PATH_MAX + 8];
     if (folder_open(in->dir, &folder).code != ERR_NONE ||
-        !folder_path(&folder, "admin.sock", path)) {
+        !folder_path(&folder, FOLDER_ADMIN_SOCKET, path)) {
         (void)command_fail("hearthd init, or --dir DIR", "no data folder at %s: %s", in->dir,
                            strerror(errno));
         return NULL;
@@ -27,7 +27,10 @@ int admin_client_fail(const struct invocation *in, struct hearth_status *status)
         (void)command_fail("hearthd run", "no homeserver runs on %s", in->dir);
     else
         (void)command_fail(
-            NULL, "%s", status->message != NULL ? status->message : hearth_code_name(status->code));
+            status->code == HEARTH_RESOURCE_EXHAUSTED
+                ? "hearthd check, which says how much room the disk has"
+                : NULL,
+            "%s", status->message != NULL ? status->message : hearth_code_name(status->code));
     hearth_status_clear(status);
     return EXIT_FAILED;
 }

@@ -4,6 +4,7 @@
 
 #include "hearth/v1/admin_rpc.h"
 #include "server/main/admin_client.h"
+#include "server/main/admin_verbs.h"
 
 static int invite(const struct invocation *in, struct hearth_channel *channel)
 {
@@ -56,6 +57,7 @@ static const struct {
     {"signing", HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_AS_SIGNING},
     {"queue", HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_QUEUE_SEALING},
     {"federation", HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_FEDERATION},
+    {"sender", HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_EXTERNAL_SENDER},
 };
 
 static int rotate(const struct invocation *in, struct hearth_channel *channel)
@@ -63,12 +65,13 @@ static int rotate(const struct invocation *in, struct hearth_channel *channel)
     Hearth__V1__RotateKeyRequest request = HEARTH__V1__ROTATE_KEY_REQUEST__INIT;
     Hearth__V1__RotateKeyResponse *answer = NULL;
     struct hearth_status status = {0};
+    request.anyway = in->argc == 3 && strcmp(in->argv[2], "anyway") == 0;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (in->argc == 2 && strcmp(in->argv[1], keys[i].word) == 0)
+        if ((in->argc == 2 || request.anyway) && strcmp(in->argv[1], keys[i].word) == 0)
             request.use = keys[i].use;
     }
     if (request.use == HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_UNSPECIFIED) {
-        (void)command_fail("hearthd admin keys signing|queue|federation",
+        (void)command_fail("hearthd admin keys signing|queue|federation|sender [anyway]",
                            "which key is to be replaced?");
         return EXIT_USAGE;
     }
@@ -82,10 +85,16 @@ static int rotate(const struct invocation *in, struct hearth_channel *channel)
     return EXIT_DONE;
 }
 
+enum { WORDS = 1 }; /* the verb takes words of its own */
+
 static const struct {
     const char *word;
     int (*run)(const struct invocation *in, struct hearth_channel *channel);
-} verbs[] = {{"invite", invite}, {"reload", reload}, {"drain", drain}, {"keys", rotate}};
+    unsigned words;
+} verbs[] = {{"invite", invite, 0},           {"user", admin_user, WORDS},
+             {"report", admin_report, WORDS}, {"peer", admin_peer, WORDS},
+             {"log", admin_log, 0},           {"keys", rotate, WORDS},
+             {"reload", reload, 0},           {"drain", drain, 0}};
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
 int command_admin(const struct invocation *in)
@@ -97,7 +106,7 @@ int command_admin(const struct invocation *in)
     for (size_t i = 0; in->argc > 0 && i < VERBS; i++) {
         if (strcmp(in->argv[0], verbs[i].word) != 0)
             continue;
-        if (in->argc > 1 && verbs[i].run != rotate) {
+        if (in->argc > 1 && verbs[i].words == 0) {
             (void)command_fail("hearthd admin invite --count N --days N",
                                "admin %s takes no \"%s\"", in->argv[0], in->argv[1]);
             return EXIT_USAGE;
@@ -110,7 +119,7 @@ int command_admin(const struct invocation *in)
         return code;
     }
     const char *near = in->argc > 0 ? config_nearest(in->argv[0], names) : NULL;
-    (void)command_fail("hearthd admin invite|keys|reload|drain", "%s%s%s%s",
+    (void)command_fail("hearthd admin invite|user|report|peer|log|keys|reload|drain", "%s%s%s%s",
                        in->argc > 0 ? "there is no verb \"" : "admin wants a verb",
                        in->argc > 0 ? in->argv[0] : "", in->argc > 0 ? "\"" : "",
                        near != NULL ? " (a slip of the finger?)" : "");

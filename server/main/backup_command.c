@@ -51,7 +51,7 @@ int command_backup(const struct invocation *in)
         code = admin_client_fail(in, &status);
     } else {
         printf("copied  %" PRIu64 " bytes to %s\nnote    the keys are not in it: keep a copy of "
-               "the file \"keys\" elsewhere\n"
+               "the folder \"keys\" elsewhere\n"
                "next    hearthd verify %s\n",
                answer->bytes_written, folder, folder);
         protobuf_c_message_free_unpacked(&answer->base, NULL);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +51,25 @@ static void check_secret(struct findings *f, const struct folder *folder, const 
         "%s %s", path, fault != NULL ? fault : "is the owner's alone");
 }
 
+static void check_keys(struct findings *f, const struct folder *folder, const struct config *config)
+{
+    char path[FOLDER_PATH_MAX], keyring[FOLDER_PATH_MAX], next[FOLDER_PATH_MAX + 32];
+    struct stat st;
+    if (!folder_path(folder, config->keeper_keys, path) ||
+        !folder_keyring(folder, config->keeper_keys, keyring))
+        return;
+    if (lstat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+        check_secret(f, folder, "keys", path, "0400");
+        say(f, WARNING, "keys", "hearthd migrate; or hearthd run, which does it, too",
+            "%s is a file, as earlier versions had it", path);
+        return;
+    }
+    (void)snprintf(next, sizeof next, "chmod 0700 %s", path);
+    if (lstat(path, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        say(f, FAULT, "keys", next, "%s is open to other users", path);
+    check_secret(f, folder, "keys", keyring, "0400");
+}
+
 static void check_certificate(struct findings *f, const struct folder *folder,
                               const struct config *config)
 {
@@ -93,7 +113,7 @@ static void check_disk(struct findings *f, const struct folder *folder, const st
 
 static void check_folder(struct findings *f, const struct folder *folder)
 {
-    static const char *const names[] = {".", "db"};
+    static const char *const names[] = {".", "db", FOLDER_RUN};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[FOLDER_PATH_MAX];
         if (folder_path(folder, names[i], path) && access(path, R_OK | W_OK | X_OK) != 0)
@@ -132,7 +152,7 @@ int command_check(const struct invocation *in)
     say(&f, clock_good ? GOOD : FAULT, "clock",
         "set the clock; credentials and requests have times", "%s",
         clock_good ? "plausible" : "lies in the past");
-    check_secret(&f, &folder, "keys", "keys", "0400");
+    check_keys(&f, &folder, &config);
     check_secret(&f, &folder, "tls key", config.tls_key, "0400");
     check_certificate(&f, &folder, &config);
     check_disk(&f, &folder, &config);

@@ -134,8 +134,8 @@ static void complain_unknown(struct reading *r, const char *section, const char 
     names[count] = NULL;
     if (!known_section) {
         static const char *const sections[] = {
-            "server", "connections", "tls",     "registration", "federation",
-            "push",   "storage",     "metrics", "limits",       NULL};
+            "server",  "keeper",  "connections", "tls", "registration", "federation", "push",
+            "storage", "metrics", "limits",      NULL};
         const char *near = config_nearest(section, sections);
         complain(r, "there is no section [%s]%s%s%s", section,
                  near != NULL ? "; did you mean [" : "", near != NULL ? near : "",
@@ -215,18 +215,38 @@ static const char *const limit_names[] = {
 #undef LIMIT_BUCKET
     NULL};
 
+static const struct limit_row *limit_named(const char *name)
+{
+    int i = 0;
+    while (strcmp(limit_names[i], name) != 0)
+        i++;
+    return limit_row((enum limit)i);
+}
+
+static bool has_limit(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->limit_count; i++)
+        if (strcmp(config->limits[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static void set_limit(struct reading *r, const char *name, const char *value)
 {
     char upper[64] = "";
     for (size_t i = 0; i < sizeof upper - 1 && name[i] != '\0'; i++)
         upper[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
     const char *near = config_nearest(upper, limit_names);
+    const struct limit_row *row = near == NULL ? NULL : limit_named(near);
     uint64_t number = 0;
     if (near == NULL || strcmp(near, upper) != 0) {
         complain(r, "there is no limit \"%s\"%s%s%s", name, near != NULL ? "; did you mean " : "",
                  near != NULL ? near : "", near != NULL ? "?" : "");
-    } else if (!parse_number(value, 0, INT64_MAX, &number)) {
-        complain(r, "limit \"%s\" must be a number, not \"%s\"", name, value);
+    } else if (!parse_number(value, row->least, row->most, &number)) {
+        complain(r, "limit \"%s\" must be a number from %llu to %llu, not \"%s\"", name,
+                 (unsigned long long)row->least, (unsigned long long)row->most, value);
+    } else if (has_limit(r->config, near)) {
+        complain(r, "limit \"%s\" is set a second time", name);
     } else if (r->config->limit_count == CONFIG_LIMITS_MAX) {
         complain(r, "more than %d limits", CONFIG_LIMITS_MAX);
     } else {

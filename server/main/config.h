@@ -63,6 +63,12 @@ void config_write(FILE *out, const struct config *config, bool all);
 void config_differences(const struct config *before, const struct config *after, bool live,
                         void (*say)(void *self, const char *name), void *self);
 
+/* The same for limits, which are all live: "limits.SEND_LEAF". */
+void config_limit_differences(const struct config *before, const struct config *after,
+                              void (*say)(void *self, const char *name), void *self);
+/* What a reload brings into force: live rows and limits of fresh. */
+void config_take_live(struct config *config, const struct config *fresh);
+
 /* The nearest of the names a NULL-ended list has, or NULL when none is near: for "did you mean". */
 const char *config_nearest(const char *word, const char *const *names);
 

@@ -11,12 +11,16 @@ static const void *slot_of(const struct config *config, const struct config_row 
 
 void config_describe(FILE *out)
 {
+    (void)fprintf(
+        out,
+        "; (reload): in force after `hearthd admin reload` or SIGHUP; (restart): after the next "
+        "start\n\n");
     const char *section = "";
     for (const struct config_row *row = config_rows; row < config_rows + config_row_count; row++) {
         if (strcmp(section, row->section) != 0)
             (void)fprintf(out, "%s[%s]\n", section[0] != '\0' ? "\n" : "", row->section);
         section = row->section;
-        (void)fprintf(out, "; %s%s\n", row->text, row->live ? "" : " (needs a restart)");
+        (void)fprintf(out, "; %s%s\n", row->text, row->live ? " (reload)" : " (restart)");
         if (row->kind == CHOICE)
             (void)fprintf(out, "; one of %s\n", row->choices);
         if (row->kind == NUMBER)
@@ -84,6 +88,43 @@ void config_write(FILE *out, const struct config *config, bool all)
         (void)fprintf(out, "%s = %llu\n", config->limits[i].name,
                       (unsigned long long)config->limits[i].value);
     free(defaults);
+}
+
+void config_take_live(struct config *config, const struct config *fresh)
+{
+    for (const struct config_row *row = config_rows; row < config_rows + config_row_count; row++) {
+        static const size_t sizes[] = {[TEXT] = CONFIG_VALUE_MAX,
+                                       [CHOICE] = CONFIG_VALUE_MAX,
+                                       [BOOL] = sizeof(bool),
+                                       [NUMBER] = sizeof(uint64_t),
+                                       [LIST] = sizeof(struct config_list)};
+        if (row->live)
+            memcpy((uint8_t *)config + row->offset, slot_of(fresh, row), sizes[row->kind]);
+    }
+    memcpy(config->limits, fresh->limits, sizeof config->limits);
+    config->limit_count = fresh->limit_count;
+}
+
+static const struct config_limit *limit_of(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->limit_count; i++)
+        if (strcmp(config->limits[i].name, name) == 0)
+            return &config->limits[i];
+    return NULL;
+}
+
+void config_limit_differences(const struct config *before, const struct config *after,
+                              void (*say)(void *self, const char *name), void *self)
+{
+    for (int i = 0; i < LIMITS; i++) {
+        const struct limit_row *row = limit_row((enum limit)i);
+        const struct config_limit *a = limit_of(before, row->name), *b = limit_of(after, row->name);
+        if ((a != NULL ? a->value : row->value) != (b != NULL ? b->value : row->value)) {
+            char name[128];
+            (void)snprintf(name, sizeof name, "limits.%s", row->name);
+            say(self, name);
+        }
+    }
 }
 
 void config_differences(const struct config *before, const struct config *after, bool live,

@@ -29,16 +29,27 @@ static bool make(const char *path)
 
 struct err folder_make(const char *path, struct folder *ret_folder)
 {
-    static const char *const parts[] = {"tls", "db"};
-    if (!make(path))
-        return ERR(IO);
-    TRY(folder_open(path, ret_folder));
+    return make(path) ? folder_open(path, ret_folder) : ERR(IO);
+}
+
+struct err folder_make_parts(const struct folder *folder, const char *keys)
+{
+    const char *const parts[] = {"tls", "db", FOLDER_RUN, FOLDER_BACKUPS, keys};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         char part[FOLDER_PATH_MAX];
-        if (!folder_path(ret_folder, parts[i], part) || !make(part))
+        if (!folder_path(folder, parts[i], part) || !make(part))
             return ERR(IO);
     }
     return ERR_OK;
+}
+
+bool folder_keyring(const struct folder *folder, const char *keys, char ret_path[FOLDER_PATH_MAX])
+{
+    char in[FOLDER_PATH_MAX];
+    if (!folder_path(folder, keys, in))
+        return false;
+    int len = snprintf(ret_path, FOLDER_PATH_MAX, "%s/keyring", in);
+    return len >= 0 && len < FOLDER_PATH_MAX;
 }
 
 bool folder_path(const struct folder *folder, const char *name, char ret_path[FOLDER_PATH_MAX])

@@ -18,12 +18,41 @@ static void set_list(struct config_list *list, const char *const *values, size_t
     list->count = count;
 }
 
+static void raise_limit(struct config *config, const char *name, uint64_t value)
+{
+    struct config_limit *limit = &config->limits[config->limit_count];
+    if (config->limit_count == CONFIG_LIMITS_MAX)
+        return;
+    config->limit_count++;
+    (void)snprintf(limit->name, sizeof limit->name, "%s", name);
+    limit->value = value;
+}
+
+/* In development everybody comes from one address: what bounds a source would bound all together.
+ */
+static void raise_source_limits(struct config *config)
+{
+    enum { FACTOR = 1000, PER_PREFIX = 4096, NEW_PER_S = 1000 };
+    config->connections_per_prefix = PER_PREFIX;
+    config->connections_new_per_s = NEW_PER_S;
+#define LIMIT_ROW(name, unit, value, least, most, reason)
+#define LIMIT_BUCKET(name, burst, per_hour, reason)                            \
+    if (strstr(#name, "_PREFIX") != NULL || strstr(#name, "HANDLE") != NULL || \
+        strcmp(#name, "REGISTER_ALL") == 0)                                    \
+        raise_limit(config, #name, (uint64_t)FACTOR *(burst));
+#include "server/front/limit.def"
+#undef LIMIT_ROW
+#undef LIMIT_BUCKET
+}
+
 static void fill_config(const struct invocation *in, struct config *config)
 {
     static const char *const local = "127.0.0.1:7443";
     config_defaults(config);
     (void)snprintf(config->server_domain, sizeof config->server_domain, "%s", in->domain);
     config->server_development = in->dev;
+    if (in->dev)
+        raise_source_limits(config);
     if (in->listen_count > 0)
         set_list(&config->server_listen, in->listen, in->listen_count);
     else if (in->dev)
@@ -53,13 +82,15 @@ static int write_config(const struct folder *folder, const struct config *config
 static int make_keys(const struct folder *folder, const struct config *config)
 {
     char path[FOLDER_PATH_MAX];
-    if (!folder_path(folder, "keys", path))
+    if (!folder_keyring(folder, config->keeper_keys, path))
         return command_fail(NULL, "the path of the folder is too long");
+    if (folder_make_parts(folder, config->keeper_keys).code != ERR_NONE)
+        return command_fail(NULL, "%s: %s", folder->root, strerror(errno));
     struct err err =
         keeper_init(path, bytes_str(config->server_domain), &clock_system, &rng_system);
     if (err.code != ERR_NONE)
         return command_fail(NULL, "%s: %s", path, err_text(err));
-    printf("made    keys                           auth root and signing, sealing, federation, "
+    printf("made    keys/                          auth root and signing, sealing, federation, "
            "storage; mode 0400\n");
     return EXIT_DONE;
 }
@@ -89,19 +120,25 @@ static int make_certificate(const struct invocation *in, const struct folder *fo
     return EXIT_DONE;
 }
 
+static void print_invitation(void *to, const char *text)
+{
+    (void)to;
+    printf("invite  %s   1 use, 7 days\n", text);
+}
+
 static int make_databases(const struct folder *folder, const struct config *config)
 {
-    char why[NODE_WHY_BYTES], invitation[512];
+    char why[NODE_WHY_BYTES];
     struct node *node = NULL;
     struct err err = node_open(folder, config, why, &node);
     if (err.code != ERR_NONE)
         return command_fail(NULL, "%s", why);
     printf("made    databases                      auth, delivery, queue, attachment\n");
-    err = node_invite(node, 7, invitation, sizeof invitation);
+    err = node_invite(node, 1, 7, print_invitation, NULL);
     node_close(node);
     if (err.code != ERR_NONE)
-        return command_fail(NULL, "first invitation: %s", err_text(err));
-    printf("invite  %s   1 use, 7 days\n", invitation);
+        return command_fail("hearthd check; all else is made: hearthd run, hearthd admin invite",
+                            "first invitation: %s", err_text(err));
     return EXIT_DONE;
 }
 

@@ -7,7 +7,7 @@
 
 #include "server/front/front.h"
 
-#define LIMITS_FILE "limits"
+#define LIMITS_FILE "run/limits"
 
 /* By way of path.new; mode 0600. ERR_IO (errno), those of front_save(). */
 CHECKED struct err limits_file_write(struct front *front, const char *path);

@@ -1,5 +1,6 @@
 #include "server/main/node.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "server/main/limits_file.h"
 #include "server/main/node_inside.h"
 
-enum { MIB = 1024 * 1024, BALLAST_MIB = 64 };
+enum { BALLAST_MIB = 64 };
 
 __attribute__((format(printf, 3, 4))) static struct err fault(char *why, struct err err,
                                                               const char *format, ...)
@@ -25,12 +26,20 @@ __attribute__((format(printf, 3, 4))) static struct err fault(char *why, struct 
 
 /* ---- opening */
 
+static struct err open_folder(struct node *n, char *why)
+{
+    struct err err = folder_bring_forward(&n->folder, n->config.keeper_keys);
+    if (err.code == ERR_NONE)
+        err = folder_make_parts(&n->folder, n->config.keeper_keys);
+    return err.code == ERR_NONE ? err : fault(why, err, "%s: %s", n->folder.root, strerror(errno));
+}
+
 /* First of all: the keeper's process must not inherit threads, and no thread may take the signals.
  */
 static struct err open_keeper(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
-    if (!folder_path(&n->folder, "keys", path))
+    if (!folder_keyring(&n->folder, n->config.keeper_keys, path))
         return ERR(TOO_LARGE);
     struct bytes domain = bytes_str(n->env.domain);
     struct err err = n->config.server_keeper_process
@@ -42,26 +51,14 @@ static struct err open_keeper(struct node *n, char *why)
                : fault(why, err, "%s: %s", path, what != NULL ? what : err_text(err));
 }
 
-static struct err set_limits(struct node *n, const struct config *config, char *why)
-{
-    for (size_t i = 0; i < config->limit_count; i++) {
-        struct err err =
-            limits_set(front_limits(n->front), config->limits[i].name, config->limits[i].value);
-        if (err.code != ERR_NONE)
-            return fault(why, err, "[limits] %s = %llu: %s", config->limits[i].name,
-                         (unsigned long long)config->limits[i].value, err_text(err));
-    }
-    return ERR_OK;
-}
-
 static struct store_options store_at(const struct node *n, const char *name,
                                      char path[FOLDER_PATH_MAX])
 {
     (void)folder_path(&n->folder, name, path);
     return (struct store_options){
         .path = path,
-        .low_disk_bytes = n->config.storage_free_mib * MIB,
-        .ballast_bytes = n->config.storage_free_mib > 0 ? (uint64_t)BALLAST_MIB * MIB : 0,
+        .low_disk_bytes = n->config.storage_free_mib * NODE_MIB,
+        .ballast_bytes = n->config.storage_free_mib > 0 ? (uint64_t)BALLAST_MIB * NODE_MIB : 0,
     };
 }
 
@@ -70,24 +67,14 @@ static struct err say_database(char *why, struct err err, const char *path)
     return err.code == ERR_NONE ? err : fault(why, err, "%s: %s", path, err_text(err));
 }
 
-static enum auth_mode auth_mode_of(const struct config *config)
-{
-    if (strcmp(config->registration_mode, "open") == 0)
-        return AUTH_OPEN;
-    return strcmp(config->registration_mode, "closed") == 0 ? AUTH_CLOSED : AUTH_INVITE;
-}
-
-static enum info_registration registration_of(const struct config *config)
-{
-    const enum auth_mode mode = auth_mode_of(config);
-    return mode == AUTH_OPEN     ? INFO_REGISTRATION_OPEN
-           : mode == AUTH_CLOSED ? INFO_REGISTRATION_CLOSED
-                                 : INFO_REGISTRATION_INVITE;
-}
-
 static struct err append_revocations(void *self, struct buf *b)
 {
     return auth_revocations(self, b);
+}
+
+static struct err append_previous(void *self, struct buf *b)
+{
+    return auth_previous_signing(self, b);
 }
 
 static void wake_courier(void *self)
@@ -96,24 +83,11 @@ static void wake_courier(void *self)
     courier_wake(n->courier);
 }
 
-static struct err open_notifier(struct node *n)
-{
-    const char *mode = n->config.push_mode;
-    const struct notifier_options options = {
-        .mode = strcmp(mode, "webhook") == 0       ? NOTIFIER_WEBHOOK
-                : strcmp(mode, "unifiedpush") == 0 ? NOTIFIER_UNIFIEDPUSH
-                                                   : NOTIFIER_OFF,
-        .webhook = n->config.push_webhook,
-        .development = n->config.server_development,
-    };
-    return notifier_new(&options, n->env.clock, &n->notifier);
-}
-
 static struct err open_services(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
     const struct auth_options auth = {.store = store_at(n, "db/auth.db", path),
-                                      .mode = auth_mode_of(&n->config)};
+                                      .mode = node_auth_mode(&n->config)};
     TRY(say_database(why, auth_open(&n->env, &auth, &n->auth), path));
     const struct queue_options queue = {.store = store_at(n, "db/queue.db", path),
                                         .notify = notifier_notify,
@@ -126,9 +100,11 @@ static struct err open_services(struct node *n, char *why)
     TRY(say_database(why, attachment_open(&n->env, &attachment, &n->attachment), path));
     const struct relay_options relay = {0};
     TRY(relay_open(&n->env, &relay, &n->relay));
-    const struct info_options info = {.registration = registration_of(&n->config),
+    const struct info_options info = {.registration = node_registration(&n->config),
                                       .revocations = append_revocations,
-                                      .revocations_self = n->auth};
+                                      .revocations_self = n->auth,
+                                      .previous = append_previous,
+                                      .previous_self = n->auth};
     return info_open(&n->env, &info, &n->info);
 }
 
@@ -166,8 +142,10 @@ static void load_limits(struct node *n)
 
 static struct err open_all(struct node *n, char *why)
 {
+    TRY(open_folder(n, why));
+    TRY(node_confine_begin(n));
     TRY(open_keeper(n, why));
-    TRY(node_confine_files(n));
+    TRY(node_confine_files(n, why));
     const struct front_options front = {
         .log = node_log,
         .log_self = n,
@@ -175,12 +153,13 @@ static struct err open_all(struct node *n, char *why)
         .prefix_bits_v6 = (uint32_t)n->config.connections_prefix_bits_v6,
     };
     TRY(front_new(&n->env, &front, &n->front));
-    TRY(set_limits(n, &n->config, why));
+    TRY(node_set_limits(n, &n->config, why));
     load_limits(n);
     n->back = hearth_loop_new(NULL);
     if (n->back == NULL)
         return ERR(NO_MEMORY);
-    TRY(open_notifier(n));
+    const struct notifier_options push = node_push(&n->config);
+    TRY(notifier_new(&push, n->env.clock, &n->notifier));
     TRY(open_services(n, why));
     return open_courier(n);
 }
@@ -195,6 +174,7 @@ static struct err open_node(const struct folder *folder, const struct config *co
     n->folder = *folder;
     n->config = *config;
     n->confined = confined;
+    n->settings = SETTINGS_DOOR_NONE;
     n->env = (struct front_env){.domain = n->config.server_domain,
                                 .development = n->config.server_development,
                                 .clock = &clock_system,
@@ -327,7 +307,7 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
     if (err.code == ERR_NONE)
         err = jobs_start(n, &n->jobs);
     const struct admin_verbs verbs = node_verbs(n);
-    if (err.code == ERR_NONE && folder_path(&n->folder, "admin.sock", path))
+    if (err.code == ERR_NONE && folder_path(&n->folder, FOLDER_ADMIN_SOCKET, path))
         err = admin_open(&n->env, path, &verbs, &n->admin);
     if (err.code == ERR_NONE)
         err = node_confine_calls(n);
@@ -424,6 +404,7 @@ void node_close(struct node *n)
         hearth_loop_free(n->back);
     if (n->env.keeper != NULL)
         keeper_close(n->env.keeper);
+    settings_door_close(&n->settings);
     (void)pthread_mutex_destroy(&n->lock);
     free(n);
 }

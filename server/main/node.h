@@ -35,8 +35,9 @@ void node_close(struct node *node);
 
 /* The port of the n-th listener. */
 unsigned node_port(const struct node *node, size_t listener);
-/* An invitation as text. */
-CHECKED struct err node_invite(struct node *node, unsigned days, char *ret_text, size_t size);
+/* So many invitations, or none: calls say for each, as text. */
+CHECKED struct err node_invite(struct node *node, unsigned count, unsigned days,
+                               void (*say)(void *to, const char *text), void *to);
 /* Copies the databases and attachments into a new folder, producers before consumers; the server
  * goes on. */
 CHECKED struct err node_backup(struct node *node, const char *folder, uint64_t *ret_bytes,

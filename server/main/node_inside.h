@@ -18,13 +18,15 @@
 #include "server/main/jobs.h"
 #include "server/main/node.h"
 #include "server/main/notifier.h"
+#include "server/main/settings_door.h"
 #include "server/queue/queue.h"
 #include "server/relay/relay.h"
 
 struct node {
     struct folder folder;
-    struct config config; /* in force; guarded by lock once the node runs */
-    bool confined;        /* privileges.h */
+    struct config config;          /* in force; guarded by lock once the node runs */
+    bool confined;                 /* privileges.h */
+    struct settings_door settings; /* to hearthd.conf, if confined */
     struct front_env env;
     struct front *front;
     struct auth *auth;
@@ -49,9 +51,11 @@ struct node {
     uint32_t grace_s;
 };
 
-/* node_confine.c: privileges.h with this node's folders. The first before any thread, the second
- * when all runs. Nothing unless n->confined. */
-struct err node_confine_files(struct node *n);
+/* node_confine.c: privileges.h with this node's folders. The first before there are keys in memory
+ * and before any thread, the second still before any thread, the third when all runs. Nothing
+ * unless n->confined. ERR_CONFIG: the keys lie where the server may read. */
+struct err node_confine_begin(struct node *n);
+struct err node_confine_files(struct node *n, char why[NODE_WHY_BYTES]);
 struct err node_confine_calls(struct node *n);
 
 /* node.c: limits with long windows, into the data folder. */
@@ -66,7 +70,28 @@ struct admin_verbs node_verbs(struct node *node);
 void node_log(void *self, const char *line);
 /* Every number of the status and of the metrics page. */
 void node_metrics(void *node, void (*say)(void *to, const char *name, uint64_t value), void *to);
-/* SIGHUP and `hearthd admin reload`. */
+/* node_people.c: verbs about users, reports and peers (admin.h). */
+struct err node_statistics(void *node, void (*say)(void *to, const char *name, uint64_t value),
+                           void *to);
+struct err node_user_show(void *node, const uint8_t uuid[16], struct admin_user *ret_user);
+struct err node_user_suspend(void *node, const uint8_t uuid[16], bool suspended);
+struct err node_user_remove(void *node, const uint8_t uuid[16]);
+struct err node_report_list(void *node, uint64_t after,
+                            void (*each)(void *to, uint64_t number, uint64_t day, uint64_t bytes),
+                            void *to);
+struct err node_report_read(void *node, uint64_t number, struct buf *b, uint64_t *ret_day);
+struct err node_report_drop(void *node, uint64_t number);
+void node_peers(void *node, void (*say)(void *to, const char *domain, size_t len), void *to,
+                char ret_mode[ADMIN_MODE_BYTES]);
+/* node_reload.c: what settings mean to the services. */
+enum { NODE_MIB = 1024 * 1024 };
+enum auth_mode node_auth_mode(const struct config *config);
+enum info_registration node_registration(const struct config *config);
+struct notifier_options node_push(const struct config *config); /* borrows */
+struct err node_set_limits(struct node *node, const struct config *config,
+                           char why[NODE_WHY_BYTES]);
+/* SIGHUP and `hearthd admin reload`: all that config.def calls live, or nothing and why. say may be
+ * NULL. */
 struct err node_reload(void *node, void (*say)(void *to, bool restart, const char *name), void *to,
                        char ret_why[NODE_WHY_BYTES]);
 

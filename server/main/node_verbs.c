@@ -9,6 +9,8 @@
 #include "server/main/backup.h"
 #include "server/main/node_inside.h"
 
+_Static_assert(AUTH_INVITATION_BYTES == (int)INVITATION_CODE_BYTES, "invitation.h");
+
 void node_log(void *self, const char *line)
 {
     (void)self;
@@ -75,72 +77,35 @@ void node_metrics(void *node, void (*say)(void *to, const char *name, uint64_t v
 
 /* ---- verbs */
 
-struct err node_invite(struct node *n, unsigned days, char *ret_text, size_t size)
+struct err node_invite(struct node *n, unsigned count, unsigned days,
+                       void (*say)(void *to, const char *text), void *to)
 {
-    struct buf code = BUF_INIT, root = BUF_INIT;
+    struct buf codes = BUF_INIT, root = BUF_INIT;
     struct invitation invitation = {.domain = ""};
-    char text[INVITATION_TEXT_MAX_BYTES];
     uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
-    struct err err = auth_invite(n->auth, 1, days, &code);
+    struct err err = keeper_credential(n->env.keeper, KEEPER_AS_ROOT, &root);
     if (err.code == ERR_NONE)
-        err = keeper_credential(n->env.keeper, KEEPER_AS_ROOT, &root);
-    if (err.code == ERR_NONE && code.len != INVITATION_CODE_BYTES)
-        err = ERR(INTERNAL);
+        err = auth_invite(n->auth, count, days, &codes);
     if (err.code == ERR_NONE) {
         credential_fingerprint(buf_view(&root), fingerprint);
         (void)snprintf(invitation.domain, sizeof invitation.domain, "%s", n->env.domain);
-        memcpy(invitation.code, code.data, INVITATION_CODE_BYTES);
         memcpy(invitation.pin, fingerprint, INVITATION_PIN_BYTES);
-        invitation_write(&invitation, text);
-        (void)snprintf(ret_text, size, "%s", text);
     }
-    buf_clear(&code);
+    for (size_t at = 0; err.code == ERR_NONE && at < codes.len; at += INVITATION_CODE_BYTES) {
+        char text[INVITATION_TEXT_MAX_BYTES];
+        memcpy(invitation.code, codes.data + at, INVITATION_CODE_BYTES);
+        invitation_write(&invitation, text);
+        say(to, text);
+    }
+    buf_clear(&codes);
     buf_clear(&root);
     return err;
 }
 
-static struct err invite(void *self, unsigned days, char ret_text[ADMIN_INVITATION_BYTES])
+static struct err invite(void *self, unsigned count, unsigned days,
+                         void (*say)(void *to, const char *text), void *to)
 {
-    return node_invite(self, days, ret_text, ADMIN_INVITATION_BYTES);
-}
-
-struct saying {
-    void (*say)(void *to, bool restart, const char *name);
-    void *to;
-    bool restart;
-};
-
-static void say_name(void *self, const char *name)
-{
-    struct saying *s = self;
-    if (s->say != NULL)
-        s->say(s->to, s->restart, name);
-}
-
-struct err node_reload(void *node, void (*say)(void *to, bool restart, const char *name), void *to,
-                       char ret_why[NODE_WHY_BYTES])
-{
-    struct node *n = node;
-    static struct config fresh; /* large; guarded by the lock */
-    char path[FOLDER_PATH_MAX];
-    if (!folder_path(&n->folder, "hearthd.conf", path))
-        return ERR(TOO_LARGE);
-    (void)pthread_mutex_lock(&n->lock);
-    struct err err = config_load(path, &fresh, ret_why);
-    for (size_t i = 0; err.code == ERR_NONE && i < fresh.limit_count; i++)
-        err = limits_set(front_limits(n->front), fresh.limits[i].name, fresh.limits[i].value);
-    if (err.code == ERR_NONE && !hearth_server_reload_tls(n->server)) {
-        (void)snprintf(ret_why, NODE_WHY_BYTES, "%s", hearth_server_error(n->server));
-        err = ERR(TLS_FILES);
-    }
-    if (err.code == ERR_NONE) {
-        struct saying live = {say, to, false}, restart = {say, to, true};
-        config_differences(&n->config, &fresh, true, say_name, &live);
-        config_differences(&n->config, &fresh, false, say_name, &restart);
-        n->config.server_drain_seconds = fresh.server_drain_seconds;
-    }
-    (void)pthread_mutex_unlock(&n->lock);
-    return err;
+    return node_invite(self, count, days, say, to);
 }
 
 void node_end(struct node *n, uint32_t grace_s)
@@ -165,11 +130,14 @@ struct err node_backup(struct node *n, const char *folder, uint64_t *ret_bytes,
         {"db/auth.db", auth_store(n->auth)},
         {"db/attachment.db", attachment_store(n->attachment)},
     };
-    size_t root = strlen(n->folder.root);
-    if (n->confined && (strncmp(folder, n->folder.root, root) != 0 || folder[root] != '/')) {
-        (void)snprintf(
-            ret_why, NODE_WHY_BYTES,
-            "%s: a confined server writes below its data folder alone ([server] confine)", folder);
+    char within[FOLDER_PATH_MAX];
+    if (!folder_path(&n->folder, FOLDER_BACKUPS, within))
+        return ERR(TOO_LARGE);
+    size_t len = strlen(within);
+    if (n->confined && (strncmp(folder, within, len) != 0 || folder[len] != '/')) {
+        (void)snprintf(ret_why, NODE_WHY_BYTES,
+                       "%s: a confined server writes backups below %s alone ([server] confine)",
+                       folder, within);
         return ERR(ARGUMENT);
     }
     return backup_make(folder, n->env.domain, parts, sizeof parts / sizeof parts[0], ret_bytes,
@@ -193,22 +161,28 @@ static void fingerprint_of(const struct public_key *key, uint8_t ret_fingerprint
     memcpy(ret_fingerprint, digest.data, 32);
 }
 
-static struct err rotate(void *self, enum keeper_signer signer, uint8_t ret_fingerprint[32])
+static struct err rotate(void *self, enum keeper_signer signer, bool anyway,
+                         uint8_t ret_fingerprint[32])
 {
     struct node *n = self;
+    struct keeper *keeper = n->env.keeper;
     struct public_key key;
-    TRY(signer == KEEPER_AS_SIGNING ? auth_rotate(n->auth) : keeper_rotate(n->env.keeper, signer));
+    if (signer == KEEPER_AS_SIGNING)
+        TRY(auth_rotate(n->auth));
+    else
+        TRY(anyway ? keeper_rotate_anyway(keeper, signer) : keeper_rotate(keeper, signer));
     TRY(info_refresh(n->info));
     TRY(keeper_public(n->env.keeper, signer, &key));
     fingerprint_of(&key, ret_fingerprint);
     return ERR_OK;
 }
 
-static struct err rotate_queue_key(void *self, uint8_t ret_fingerprint[32])
+static struct err rotate_queue_key(void *self, bool anyway, uint8_t ret_fingerprint[32])
 {
     struct node *n = self;
     struct public_key key;
-    TRY(keeper_rotate_queue_key(n->env.keeper));
+    TRY(anyway ? keeper_rotate_queue_key_anyway(n->env.keeper)
+               : keeper_rotate_queue_key(n->env.keeper));
     TRY(info_refresh(n->info));
     TRY(keeper_queue_key(n->env.keeper, &key));
     fingerprint_of(&key, ret_fingerprint);
@@ -228,5 +202,13 @@ struct admin_verbs node_verbs(struct node *node)
         .backup = backup,
         .rotate = rotate,
         .rotate_queue_key = rotate_queue_key,
+        .statistics = node_statistics,
+        .user_show = node_user_show,
+        .user_suspend = node_user_suspend,
+        .user_remove = node_user_remove,
+        .report_list = node_report_list,
+        .report_read = node_report_read,
+        .report_drop = node_report_drop,
+        .peers = node_peers,
     };
 }

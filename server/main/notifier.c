@@ -24,6 +24,8 @@ enum {
 struct push {
     struct push *next;
     CURL *easy;
+    bool webhook;     /* to the operator's own, wherever that is */
+    bool any_address; /* development, or webhook */
     char url[URL_BYTES];
     char body[BODY_BYTES];
 };
@@ -34,8 +36,6 @@ struct waiting {
 };
 
 struct notifier {
-    enum notifier_mode mode;
-    char webhook[URL_BYTES];
     bool development;
     const struct clock *clock;
     CURLM *multi;
@@ -44,6 +44,8 @@ struct notifier {
     struct push *pushes; /* under way; the thread's own */
     unsigned under_way;
     pthread_mutex_t lock; /* guards what follows */
+    enum notifier_mode mode;
+    char webhook[URL_BYTES];
     bool stop;
     struct waiting *ring; /* NOTIFIER_WAITING */
     unsigned first, count;
@@ -89,8 +91,8 @@ static bool v6_is_public(const uint8_t a[16])
 /* Asked for each address that a name had: a name in public DNS may point inside. */
 static curl_socket_t open_socket(void *self, curlsocktype purpose, struct curl_sockaddr *to)
 {
-    const struct notifier *n = self;
-    bool allowed = n->development || n->mode == NOTIFIER_WEBHOOK;
+    const struct push *push = self;
+    bool allowed = push->any_address;
     if (!allowed && to->family == AF_INET)
         allowed = v4_is_public(
             ntohl(((const struct sockaddr_in *)(const void *)&to->addr)->sin_addr.s_addr));
@@ -129,12 +131,17 @@ static void encode(const struct buf *token, char *out, size_t size)
 }
 
 /* False: not something that can be pushed to. */
-static bool fill_push(const struct notifier *n, const struct buf *token, struct push *push)
+static bool fill_push(struct notifier *n, const struct buf *token, struct push *push)
 {
-    if (n->mode == NOTIFIER_WEBHOOK) {
+    (void)pthread_mutex_lock(&n->lock);
+    push->webhook = n->mode == NOTIFIER_WEBHOOK;
+    if (push->webhook)
+        (void)snprintf(push->url, sizeof push->url, "%s", n->webhook);
+    (void)pthread_mutex_unlock(&n->lock);
+    push->any_address = n->development || push->webhook;
+    if (push->webhook) {
         char text[BODY_BYTES - 32];
         encode(token, text, sizeof text);
-        (void)snprintf(push->url, sizeof push->url, "%s", n->webhook);
         (void)snprintf(push->body, sizeof push->body, "{\"token\":\"%s\"}", text);
         bytes_wipe(text, sizeof text);
         return true;
@@ -153,7 +160,7 @@ static bool fill_push(const struct notifier *n, const struct buf *token, struct 
 static bool set_up(struct notifier *n, struct push *push)
 {
     CURL *easy = push->easy;
-    const char *protocols = n->development || n->mode == NOTIFIER_WEBHOOK ? "http,https" : "https";
+    const char *protocols = push->any_address ? "http,https" : "https";
     return curl_easy_setopt(easy, CURLOPT_URL, push->url) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_POSTFIELDS, push->body) == CURLE_OK &&
@@ -165,7 +172,7 @@ static bool set_up(struct notifier *n, struct push *push)
            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_answer) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, n) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, push) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PRIVATE, push) == CURLE_OK;
 }
 
@@ -290,12 +297,12 @@ static bool is_quiet(struct notifier *n, struct bytes sealed, uint64_t now_us)
 void notifier_notify(void *self, struct bytes sealed_push_token, struct bytes push_token_key)
 {
     struct notifier *n = self;
-    if (n->mode == NOTIFIER_OFF)
-        return;
     bool wake = false;
     (void)pthread_mutex_lock(&n->lock);
-    if (sealed_push_token.len != sizeof n->ring[0].sealed ||
-        push_token_key.len != PUSH_TOKEN_KEY_BYTES) {
+    if (n->mode == NOTIFIER_OFF) {
+        /* nobody is woken */
+    } else if (sealed_push_token.len != sizeof n->ring[0].sealed ||
+               push_token_key.len != PUSH_TOKEN_KEY_BYTES) {
         n->counts.failed++;
     } else if (is_quiet(n, sealed_push_token, clock_monotonic_us(n->clock))) {
         n->counts.quiet++;
@@ -319,11 +326,9 @@ struct err notifier_new(const struct notifier_options *options, const struct clo
     struct notifier *n = calloc(1, sizeof *n);
     if (n == NULL)
         return ERR(NO_MEMORY);
-    *n = (struct notifier){
-        .mode = options->mode, .development = options->development, .clock = clock};
-    (void)snprintf(n->webhook, sizeof n->webhook, "%s",
-                   options->webhook != NULL ? options->webhook : "");
+    *n = (struct notifier){.development = options->development, .clock = clock};
     (void)pthread_mutex_init(&n->lock, NULL);
+    notifier_change(n, options);
     struct err err = rng_fill(&rng_system, &n->salt, sizeof n->salt);
     n->ring = calloc(NOTIFIER_WAITING, sizeof *n->ring);
     bool ready = err.code == ERR_NONE && n->ring != NULL &&
@@ -341,6 +346,15 @@ struct err notifier_new(const struct notifier_options *options, const struct clo
     }
     *ret_notifier = n;
     return ERR_OK;
+}
+
+void notifier_change(struct notifier *n, const struct notifier_options *options)
+{
+    (void)pthread_mutex_lock(&n->lock);
+    n->mode = options->mode;
+    (void)snprintf(n->webhook, sizeof n->webhook, "%s",
+                   options->webhook != NULL ? options->webhook : "");
+    (void)pthread_mutex_unlock(&n->lock);
 }
 
 void notifier_free(struct notifier *n)

@@ -38,6 +38,9 @@ struct notifier_counts {
 struct notifier;
 CHECKED struct err notifier_new(const struct notifier_options *options, const struct clock *clock,
                                 struct notifier **ret_notifier);
+/* Other options from now on; what is under way keeps its own. development stays. From any thread.
+ */
+void notifier_change(struct notifier *notifier, const struct notifier_options *options);
 void notifier_free(
     struct notifier *notifier); /* waits for what is under way, a second at most; NULL is fine */
 /* For queue_options.notify: from any thread, never blocks. self is the notifier. */

@@ -8,9 +8,8 @@
  *     privileges_calls     when all runs: a filter of system calls, for all threads at once
  *
  * After that, code of an attacker's in the server can reach the places that are listed, the network
- * and the keeper's verbs; it can start no program, read no other file (but the key file, if that
- * lies beneath a place that may be read: docs/decisions/0007), look into no other process and map
- * no code.
+ * and the keeper's verbs; it can start no program, read no other file (which files are listed:
+ * node_confine.c; never the keys), look into no other process and map no code.
  */
 #ifndef SERVER_MAIN_PRIVILEGES_H
 #define SERVER_MAIN_PRIVILEGES_H

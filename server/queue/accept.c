@@ -30,7 +30,7 @@ static void finish(struct accept *a, struct err result)
 
 static bool wants_push(const struct accept_row *row)
 {
-    return row->push != NULL && (row->push->always || row->in->notify);
+    return row->push != NULL && !row->in->quiet && (row->push->always || row->in->notify);
 }
 
 /* After the commit: listeners first, then whoever is not listening, once however many rows came.

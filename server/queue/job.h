@@ -91,7 +91,7 @@ enum hearth_code queue_update_blocklist(struct hearth_call *call,
                                         Hearth__V1__UpdateBlocklistResponse *out, void *self);
 enum hearth_code queue_dequeue(struct hearth_call *call, const Hearth__V1__DequeueRequest *in,
                                Hearth__V1__DequeueResponse *out, void *self);
-enum hearth_code queue_listen(struct hearth_call *call, const Hearth__V1__ListenRequest *in,
+enum hearth_code queue_listen_call(struct hearth_call *call, const Hearth__V1__ListenRequest *in,
                               void *self);
 
 /* sweep.c: deletes what deleted clients left, piece by piece. From any thread. */

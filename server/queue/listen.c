@@ -84,7 +84,7 @@ static struct err begin(struct queue *q, struct hearth_call *call, uint64_t from
     return ERR_OK;
 }
 
-enum hearth_code queue_listen(struct hearth_call *call, const Hearth__V1__ListenRequest *in,
+enum hearth_code queue_listen_call(struct hearth_call *call, const Hearth__V1__ListenRequest *in,
                               void *self)
 {
     struct listener *l = hearth_call_state(call);

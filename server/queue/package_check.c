@@ -41,7 +41,7 @@ static struct err check_extensions(const struct queue *q, const struct extension
 /* DoS6, and what kind of leaf it is. */
 static struct err check_form(const struct queue *q, const struct key_package *kp, bool last_resort)
 {
-    const struct credential *c = &kp->leaf_node.credential;
+    const struct mls_credential *c = &kp->leaf_node.credential;
     struct leaf_credential leaf;
     TRY(check_extensions(q, &kp->extensions));
     TRY(check_extensions(q, &kp->leaf_node.extensions));

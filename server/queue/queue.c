@@ -18,7 +18,7 @@ static const struct hearth_queue_service service = {
     .get_key_packages = queue_get_packages,
     .update_blocklist = queue_update_blocklist,
     .dequeue = queue_dequeue,
-    .listen = queue_listen,
+    .listen = queue_listen_call,
 };
 
 static struct err load_keys(struct queue *q)

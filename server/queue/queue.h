@@ -44,6 +44,7 @@ struct queue_row {
     uint64_t sequence;    /* numbers the rows of one reference at its origin, growing: what is not
                              above the last one was    delivered before and is OK */
     bool notify;
+    bool quiet;   /* wakes nobody, whatever the client's policy: the leaf's owner wants it so */
     bool control; /* commits and Welcomes: may use the last tenth of a queue */
 };
 

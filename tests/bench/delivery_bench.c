@@ -40,7 +40,7 @@ static void set_credential(struct kit *k, struct leaf_node *leaf)
     memcpy(pseudonym, leaf->credential.body.data, leaf->credential.body.len);
     buf_append(&body, pseudonym, sizeof pseudonym);
     wire_write_vector(&body, bytes_of(sealed, sizeof sealed));
-    leaf->credential = (struct credential){LEAF_CREDENTIAL_TYPE, kit_take(k, &body)};
+    leaf->credential = (struct mls_credential){LEAF_CREDENTIAL_TYPE, kit_take(k, &body)};
 }
 
 static struct extensions make_context(void)
@@ -98,21 +98,17 @@ static void store_group(void)
 {
     struct group_state state = {.suite = b.k.suite, .epoch = b.k.group.context.epoch};
     struct sealed_group sealed;
-    struct buf plain = BUF_INIT;
     struct buf saved = BUF_INIT;
     for (uint32_t i = 0; i < b.k.group.tree.width; i++)
         put_leaf(&state, i);
     public_group_save(&saved, &b.k.group);
     state.public_group = buf_view(&saved);
-    group_state_write(&plain, &state);
-    bench_must(
-        group_seal(b.delivery, buf_view(&b.group_id), b.state_key, 1, buf_view(&plain), &sealed),
-        "seal");
+    bench_must(group_seal(b.delivery, buf_view(&b.group_id), b.state_key, 1, &state, &sealed),
+               "seal");
     bench_must(store_call(delivery_store(b.delivery), insert, &sealed), "insert");
-    printf("state of a group of %u: %zu KiB, sealed %zu KiB\n", state.leaf_count, plain.len / 1024,
-           sealed.sealed.len / 1024);
+    printf("state of a group of %u: %zu KiB, sealed %zu KiB\n", state.leaf_count,
+           group_state_bytes(&state) / 1024, sealed.sealed.len / 1024);
     sealed_group_clear(&sealed);
-    buf_clear(&plain);
     buf_clear(&saved);
     group_state_clear(&state);
 }
@@ -139,9 +135,9 @@ static struct err piece_save(void *self)
 static struct err piece_seal(void *self)
 {
     struct sealed_group sealed;
+    const struct group_state state = {.suite = b.k.suite, .public_group = buf_view(&piece_saved)};
     (void)self;
-    TRY(group_seal(b.delivery, buf_view(&b.group_id), b.state_key, 1, buf_view(&piece_saved),
-                   &sealed));
+    TRY(group_seal(b.delivery, buf_view(&b.group_id), b.state_key, 1, &state, &sealed));
     sealed_group_clear(&sealed);
     return ERR_OK;
 }
@@ -175,12 +171,14 @@ static struct err piece_write(void *self)
     struct buf plain = BUF_INIT;
     (void)self;
     TRY(store_call_read(delivery_store(b.delivery), read_row, &plain));
-    TRY(group_seal(b.delivery, buf_view(&b.group_id), b.state_key, piece_version + 1,
-                   buf_view(&plain), &sealed));
+    struct group_state state;
+    TRY(group_state_parse(&plain, &state));
+    TRY(group_seal(b.delivery, buf_view(&b.group_id), b.state_key, piece_version + 1, &state,
+                   &sealed));
+    group_state_clear(&state);
     struct err err = store_call(delivery_store(b.delivery), replace_row, &sealed);
     piece_version++;
     sealed_group_clear(&sealed);
-    buf_clear(&plain);
     return err;
 }
 

@@ -182,7 +182,11 @@ static void bench_group(uint32_t members, bool updates)
         print_bar("process", bench_run(name, process, &b) / 1000, 2, "ms");
         buf_clear(&b.commit);
     }
-    bench_join(&b, members);
+    if (updates)
+        bench_store(one, &(struct mls_client){.rng = &k.rng, .signer = &kit_at(&k, z)->key},
+                    members);
+    if (members >= 1000)
+        bench_join(&b, members);
     group_free(other);
     group_free(one);
     kit_clear(&k);
@@ -295,6 +299,7 @@ void bench_member(double (*measure)(void))
               "ms");
     kit_clear(&k);
     bench_messages(s);
+    bench_group(10, true);
     bench_group(1000, true);
     bench_group(5000, false);
     bench_adds(1000);

@@ -3,6 +3,13 @@
 #ifndef TESTS_BENCH_MLS_BENCH_MEMBER_H
 #define TESTS_BENCH_MLS_BENCH_MEMBER_H
 
+#include <stdint.h>
+
 void bench_member(double (*measure)(void));
+
+/* What storing a member's group takes (mls_bench_store.c); prints. */
+struct mls_group;
+struct mls_client;
+void bench_store(struct mls_group *g, const struct mls_client *client, uint32_t members);
 
 #endif

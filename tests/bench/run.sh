@@ -2,6 +2,7 @@
 # ./dev bench: every figure, one after the other, on an otherwise idle machine.
 set -uo pipefail
 bin=build/release/bin
+for program in crypto_bench pass_bench mls_bench member_bench store_bench; do
 for program in crypto_bench mls_bench member_bench store_bench tlog_bench; do
     [ -x "$bin/$program" ] || continue
     echo "## $program"

@@ -17,6 +17,7 @@ enum { SEEDS = 200 };
 
 struct fate {
     bool kills, power, relaxed;
+    bool leaps; /* the wall clock's, up to a day each way */
     uint32_t delivery_control;
 };
 
@@ -26,6 +27,7 @@ struct play {
     struct oracle groups[GROUPS];
     struct rng_seeded dice;
     uint32_t messages;
+    uint64_t wall_ms; /* unix_base_ms without leaps */
     bool trace;
 };
 
@@ -236,8 +238,19 @@ static void maybe_doom(struct play *p, const struct fate *fate)
         vfs_power_off_after(p->house.vfs, (long)roll(p, 80));
 }
 
+static void maybe_leap(struct play *p, const struct fate *fate)
+{
+    enum { DAY_MS = 86400000 };
+    if (!fate->leaps || roll(p, 3) != 0)
+        return;
+    p->house.fake.unix_base_ms = p->wall_ms + roll(p, 2 * (uint64_t)DAY_MS) - DAY_MS;
+    if (roll(p, 4) == 0)
+        house_expire(&p->house);
+}
+
 static void act(struct play *p, const struct fate *fate, struct tally *t)
 {
+    maybe_leap(p, fate);
     size_t group = roll(p, GROUPS);
     struct resident *r = &p->residents[roll(p, RESIDENTS)];
     maybe_doom(p, fate);
@@ -323,6 +336,7 @@ static void run(uint64_t seed, const struct fate *fate, struct tally *t)
     static struct play play;
     struct play *p = &play;
     begin(p, seed, fate);
+    p->wall_ms = p->house.fake.unix_base_ms;
     for (int i = 0; i < STEPS; i++)
         act(p, fate, t);
     calm(p, t);
@@ -385,6 +399,15 @@ static void powerless_worlds(void **state)
     run_seeds("power cut", &(struct fate){.kills = true, .power = true}, SEEDS / 2, SEEDS / 2);
 }
 
+/* S3: order, limits and what is owed depend on no wall clock, whatever it does meanwhile. */
+static void S3_worlds_whose_clock_leaps(void **state)
+{
+    (void)state;
+    run_seeds("clock leaps", &(struct fate){.leaps = true}, 2000, SEEDS / 8);
+    run_seeds("clock leaps and kills", &(struct fate){.kills = true, .power = true, .leaps = true},
+              3000, SEEDS / 8);
+}
+
 /* Controls: with a defence off the oracle must find something; a child of ours runs the world,
  * since finding it ends it. */
 static bool fails(uint64_t seed, const struct fate *fate)
@@ -436,6 +459,7 @@ int main(void)
         cmocka_unit_test(quiet_worlds),
         cmocka_unit_test(killed_worlds),
         cmocka_unit_test(powerless_worlds),
+        cmocka_unit_test(S3_worlds_whose_clock_leaps),
         cmocka_unit_test(worlds_without_durable_commits_lose),
         cmocka_unit_test(worlds_without_versions_fork),
     };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mls/member/group_save.h"
 #include "mls/member/group_state.h"
 #include "mls/member/welcome_open.h"
 #include "support/test.h"
@@ -67,6 +68,28 @@ static void put_welcome(struct world_client *from, struct world_client *joiner)
     key_package_bundle_clear(&bundle);
 }
 
+static void put_pieces(struct world_client *c)
+{
+    struct buf b = BUF_INIT;
+    struct key_package_bundle bundle;
+    while (!world_save(&w, c))
+        ;
+    wire_write_u32(&b, (uint32_t)c->store.state.len);
+    buf_append_bytes(&b, buf_view(&c->store.state));
+    for (size_t i = 0; i < c->store.count; i++) {
+        wire_write_u64(&b, c->store.pieces[i].epoch);
+        wire_write_u32(&b, c->store.pieces[i].place);
+        wire_write_vector(&b, buf_view(&c->store.pieces[i].bytes));
+    }
+    put("pieces", 6, buf_view(&b));
+    buf_clear(&b);
+    (void)world_key_package(&w, c, &bundle);
+    assert_ok(key_package_bundle_write(&b, &bundle));
+    put("bundle", 7, buf_view(&b));
+    key_package_bundle_clear(&bundle);
+    buf_clear(&b);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -103,6 +126,7 @@ int main(int argc, char **argv)
     assert_ok(group_write(c[2].group, &b));
     put("state", 4, buf_view(&b));
     buf_clear(&b);
+    put_pieces(&c[2]);
     world_clear(&w);
     return 0;
 }

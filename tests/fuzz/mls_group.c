@@ -4,10 +4,14 @@
  *      fellow member signs and frames it rightly, so that what lies behind the tags is reached
  *   4  a stored group
  *   5  GroupSecrets and GroupInfo (each with two bytes of length) of a Welcome sealed rightly to us
+ *   6  a group stored in pieces: its state (uint32 length), then epoch, place, opaque<V> of each
+ *   7  a stored KeyPackage bundle
+ *
  * Whatever comes: no crash, no leak, and what was refused leaves the stored form as it was. */
 #include <stdlib.h>
 
 #include "mls/member/frame.h"
+#include "mls/member/group_save.h"
 #include "mls/member/welcome_protection.h"
 #include "wire/reader.h"
 #include "world/world.h"
@@ -110,6 +114,83 @@ static void read_stored(struct bytes in)
     buf_clear(&b);
 }
 
+static struct err append_state(void *self, struct bytes bytes)
+{
+    buf_append_bytes(self, bytes);
+    return ERR_OK;
+}
+
+static struct err append_ratchet(void *self, uint64_t epoch, uint32_t place, struct bytes ratchet)
+{
+    wire_write_u64(self, epoch);
+    wire_write_u32(self, place);
+    wire_write_vector(self, ratchet);
+    return ERR_OK;
+}
+
+static struct err append_drop(void *self, uint64_t from, uint64_t to)
+{
+    (void)self;
+    if (from != 1 || to != 0)
+        abort();
+    return ERR_OK;
+}
+
+enum { PIECES_MAX = 64 };
+
+static bool load_pieces(struct bytes in, struct mls_group **ret_group)
+{
+    struct group_ratchet_piece pieces[PIECES_MAX];
+    struct wire_reader r = wire_reader_of(in);
+    size_t count = 0;
+    struct bytes stored = wire_read_fixed(&r, wire_read_u32(&r));
+    while (wire_reader_more(&r) && count < PIECES_MAX) {
+        uint64_t epoch = wire_read_u64(&r);
+        uint32_t place = wire_read_u32(&r);
+        pieces[count++] = (struct group_ratchet_piece){epoch, place, wire_read_vector(&r)};
+    }
+    return err_is_ok(wire_reader_end(&r)) &&
+           err_is_ok(group_load(&us->client, stored, pieces, count, ret_group));
+}
+
+/* What was taken is handed out again, and by the group's other stored form comes the same. */
+static void read_pieces(struct bytes in)
+{
+    struct mls_group *g;
+    struct buf stored = BUF_INIT;
+    if (!load_pieces(in, &g))
+        return;
+    struct buf first = BUF_INIT, second = BUF_INIT;
+    const struct group_sink sink = {append_state, append_ratchet, append_drop, &stored};
+    if (!err_is_ok(group_save(g, GROUP_SAVE_ALL, &sink)) || !err_is_ok(group_write(g, &first)))
+        abort();
+    struct buf pieces = BUF_INIT;
+    const struct group_sink apart = {append_state, append_ratchet, append_drop, &pieces};
+    group_free(g);
+    if (!err_is_ok(group_read(&us->client, buf_view(&first), &g)) ||
+        !err_is_ok(group_save(g, GROUP_SAVE_CHANGED, &apart)) ||
+        !bytes_equal(buf_view(&pieces), buf_view(&stored)) || !err_is_ok(group_write(g, &second)) ||
+        !bytes_equal(buf_view(&first), buf_view(&second)))
+        abort();
+    group_free(g);
+    buf_clear(&stored);
+    buf_clear(&pieces);
+    buf_clear(&first);
+    buf_clear(&second);
+}
+
+static void read_bundle(struct bytes in)
+{
+    struct key_package_bundle b;
+    struct buf again = BUF_INIT;
+    if (!err_is_ok(key_package_bundle_read(in, &b)))
+        return;
+    if (!err_is_ok(key_package_bundle_write(&again, &b)) || !bytes_equal(in, buf_view(&again)))
+        abort();
+    key_package_bundle_clear(&b);
+    buf_clear(&again);
+}
+
 static void join(struct bytes in)
 {
     struct wire_reader r = wire_reader_of(in);
@@ -169,6 +250,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         break;
     case 4:
         read_stored(rest);
+        break;
+    case 6:
+        read_pieces(rest);
+        break;
+    case 7:
+        read_bundle(rest);
         break;
     default:
         join(rest);

@@ -12,6 +12,7 @@
 #include <valgrind/memcheck.h>
 
 #include "crypto/labelled.h"
+#include "crypto/voprf.h"
 #include "mls/member/key_schedule.h"
 #include "mls/member/psk.h"
 #include "mls/member/secret_tree.h"
@@ -127,6 +128,32 @@ static void scheduling(const struct suite *suite)
     epoch_secrets_clear(&epoch);
 }
 
+/* Tokens: the server's key, the client's input and blind, the nonce of the proof. */
+static void blinding(void)
+{
+    struct secret seed = hidden(VOPRF_SEED_BYTES), texts[2] = {hidden(64), hidden(64)};
+    const struct bytes inputs[] = {secret_view(&texts[0]), secret_view(&texts[1])};
+    uint8_t blinds[2 * VOPRF_SCALAR_BYTES], blinded[2 * VOPRF_ELEMENT_BYTES];
+    uint8_t evaluated[2 * VOPRF_ELEMENT_BYTES], proof[VOPRF_PROOF_BYTES];
+    uint8_t outputs[2 * VOPRF_OUTPUT_BYTES];
+    struct voprf_key key;
+    must(voprf_key_derive(seed.data, bytes_str("info"), &key), "key");
+    publish(key.public_key, sizeof key.public_key);
+    for (size_t i = 0; i < 2; i++)
+        must(voprf_blind(inputs[i], &hidden_rng, blinds + VOPRF_SCALAR_BYTES * i,
+                         blinded + VOPRF_ELEMENT_BYTES * i),
+             "blind");
+    publish(blinded, sizeof blinded);
+    must(voprf_evaluate(&key, &hidden_rng, blinded, 2, evaluated, proof), "evaluate");
+    publish(evaluated, sizeof evaluated);
+    publish(proof, sizeof proof);
+    const struct voprf_batch batch = {2, inputs, blinds, blinded};
+    must(voprf_finalize(&batch, key.public_key, evaluated, proof, outputs), "finalize");
+    for (size_t i = 0; i < 2; i++)
+        must(voprf_check_output(&key, inputs[i], outputs + VOPRF_OUTPUT_BYTES * i), "check");
+    voprf_key_clear(&key);
+}
+
 /* The fault that this test is there to find. */
 static void control(void)
 {
@@ -153,6 +180,7 @@ int main(int argc, char **argv)
         encrypting(suite_find(id));
         scheduling(suite_find(id));
     }
+    blinding();
     printf("no branch or address depends on a secret\n");
     return 0;
 }

@@ -14,6 +14,8 @@ import sys
 import tempfile
 import time
 
+import h2raw
+
 BIN = os.path.abspath(sys.argv[1])
 HEARTHD = os.path.join(BIN, "hearthd")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -60,6 +62,13 @@ class Homeserver:
             raise AssertionError(f"did not start: {line}{open(self.log.name).read()}")
         self.port = int(ready.group(1))
 
+    def start_at_same_port(self):
+        conf = os.path.join(self.folder, "hearthd.conf")
+        text = open(conf).read().replace("127.0.0.1:0", f"127.0.0.1:{self.port}")
+        with open(conf, "w") as out:
+            out.write(text)
+        self.start()
+
     def stop(self, how=signal.SIGTERM, code=0):
         if self.process is not None:
             self.process.send_signal(how)
@@ -88,9 +97,10 @@ def test(function):
 @test
 def init_makes_a_working_homeserver():
     with Homeserver() as h:
-        for name in ("keys", "tls/key.pem"):
+        for name in ("keys/keyring", "tls/key.pem"):
             assert stat.S_IMODE(os.stat(os.path.join(h.folder, name)).st_mode) == 0o400, name
-        assert stat.S_IMODE(os.stat(h.folder).st_mode) == 0o700
+        for name in (".", "keys", "run", "backups"):
+            assert stat.S_IMODE(os.stat(os.path.join(h.folder, name)).st_mode) == 0o700, name
         assert "permanent" in h.said and "next    hearthd run" in h.said
         conf = open(os.path.join(h.folder, "hearthd.conf")).read()
         assert "a.test" in conf and "threads" not in conf, conf  # only what differs from the defaults
@@ -100,10 +110,10 @@ def init_makes_a_working_homeserver():
 @test
 def init_overwrites_nothing():
     h = Homeserver()
-    keys = open(os.path.join(h.folder, "keys"), "rb").read()
+    keys = open(os.path.join(h.folder, "keys", "keyring"), "rb").read()
     again = hearthd("init", "--dev", "--domain", "a.test", code=1, folder=h.folder)
     assert "hearthd.conf" in again.stderr
-    assert open(os.path.join(h.folder, "keys"), "rb").read() == keys
+    assert open(os.path.join(h.folder, "keys", "keyring"), "rb").read() == keys
     h.scratch.cleanup()
 
 
@@ -128,10 +138,59 @@ def bad_settings_are_told_by_line():
 @test
 def keys_open_to_others_are_refused():
     h = Homeserver()
-    os.chmod(os.path.join(h.folder, "keys"), 0o440)
+    os.chmod(os.path.join(h.folder, "keys", "keyring"), 0o440)
     assert "open to other users" in h.run("run", code=1).stderr
     assert "chmod 0400" in h.run("check", code=1).stdout
+    os.chmod(os.path.join(h.folder, "keys"), 0o750)
+    assert "chmod 0700" in h.run("check", code=1).stdout
     h.scratch.cleanup()
+
+
+@test
+def earlier_layouts_come_forward():
+    """keys was a file, limits and the socket lay beside it: run and migrate both bring that forward."""
+    for command in ("run", "migrate"):
+        h = Homeserver()
+        keys, limits = os.path.join(h.folder, "keys"), os.path.join(h.folder, "limits")
+        os.rename(keys, keys + "-folder")
+        os.rename(os.path.join(keys + "-folder", "keyring"), keys)
+        os.rmdir(keys + "-folder")
+        image = open(keys, "rb").read()
+        open(limits, "wb").write(b"earlier")
+        for name in ("run", "backups"):
+            os.rmdir(os.path.join(h.folder, name))
+        assert "hearthd migrate" in h.run("check", code=None).stdout
+        if command == "migrate":
+            h.run("migrate")
+            assert "hearthd migrate" not in h.run("check").stdout
+        with h:
+            assert open(os.path.join(keys, "keyring"), "rb").read() == image
+            assert stat.S_IMODE(os.stat(keys).st_mode) == 0o700 and not os.path.exists(limits)
+            assert sorted(os.listdir(h.folder)) == ["backups", "db", "hearthd.conf", "keys", "lock", "run", "tls"]
+            done = register(h, h.invite)
+            assert done.returncode in (0, 77), done.stdout + done.stderr
+
+
+@test
+def keys_can_lie_elsewhere():
+    """[keeper] keys: a folder of one's own choice, but none that a confined server may read."""
+    h = Homeserver()
+    conf = os.path.join(h.folder, "hearthd.conf")
+    elsewhere = os.path.join(h.scratch.name, "elsewhere")
+    os.rename(os.path.join(h.folder, "keys"), elsewhere)
+    good = open(conf).read()
+    open(conf, "w").write(good + f"\n[keeper]\nkeys = {elsewhere}\n")
+    with h:
+        h.run("admin", "keys", "federation")
+        assert sorted(os.listdir(elsewhere)) == ["keyring"]
+        confined = re.search(r"^Seccomp:\s*2", open(f"/proc/{h.process.pid}/status").read(), re.M)
+        h.stop()
+        os.rename(elsewhere, os.path.join(h.folder, "db", "keys"))
+        open(conf, "w").write(good + "\n[keeper]\nkeys = db/keys\n")
+        if confined:
+            assert "[keeper] keys lies in" in h.run("run", code=1).stderr
+        open(conf, "a").write("\n[server]\nconfine = no\n")
+        h.start()
 
 
 @test
@@ -178,10 +237,186 @@ def reload_keeps_what_is_good():
         assert h.process.poll() is None
 
 
+def fields(message):
+    """(number, value) of a protobuf message: what has a length as bytes, else a number."""
+    def varint(at):
+        value = shift = 0
+        while True:
+            value, shift, at = value | (message[at] & 127) << shift, shift + 7, at + 1
+            if message[at - 1] < 128:
+                return value, at
+    at = 0
+    while at < len(message):
+        tag, at = varint(at)
+        value, at = varint(at)
+        if tag & 7 == 2:
+            value, at = message[at:at + value], at + value
+        yield tag >> 3, value
+
+
+def ask(h, path, message=b""):
+    """The answer's fields."""
+    c = h2raw.Connection(h.port, h.ca, h.domain)
+    stream = c.call(path.encode(), message)
+    while stream not in c.over and not c.ended:
+        c.read(20)
+    c.socket.close()
+    return list(fields(c.data[stream][5:]))
+
+
+def info_registration(h):
+    """GetServerInfo.registration: 1 invite, 2 open, 3 closed."""
+    return dict(ask(h, "/hearth.v1.Info/GetServerInfo")).get(5, 0)
+
+
+def signing_credentials(h):
+    """GetKeys.keys of KEY_USE_AS_SIGNING."""
+    keys = [dict(fields(value)) for number, value in ask(h, "/hearth.v1.Info/GetKeys") if number == 1]
+    return [key[2] for key in keys if key[1] == 2]
+
+
+@test
+def what_a_reload_changes():
+    """Each live setting that shows from outside, by SIGHUP and by the verb; and what waits for a restart."""
+    with Homeserver() as h:
+        conf = os.path.join(h.folder, "hearthd.conf")
+        good = open(conf).read()
+
+        def status(name):
+            return json.loads(h.run("status", "--json").stdout)[name]
+
+        def reload(more, sighup=False):
+            open(conf, "w").write(good + more)
+            if not sighup:
+                return h.run("admin", "reload").stdout
+            told = open(h.log.name).read().count("event=reloaded")
+            h.process.send_signal(signal.SIGHUP)
+            for _ in range(100):
+                time.sleep(0.05)
+                if open(h.log.name).read().count("event=reloaded") > told:
+                    return ""
+            raise AssertionError("not reloaded")
+
+        for mode, number in (("closed", 3), ("open", 2), ("invite", 1)):
+            for sighup in (False, True):
+                reload(f"[registration]\nmode = {mode}\n", sighup)
+                assert info_registration(h) == number, mode
+                reload("", sighup)
+                assert info_registration(h) == 1
+        reload("[registration]\nmode = closed\n", True)
+        done = register(h, h.invite)
+        assert done.returncode == 77 or "PERMISSION_DENIED" in done.stderr, done.stderr
+        reload("", True)
+        done = register(h, h.invite)
+        assert done.returncode in (0, 77), done.stderr
+
+        said = reload("[storage]\nfree_mib = 1048576\n")
+        assert "changed        storage.free_mib" in said and status("store_auth_low_disk") == 1, said
+        reload("")
+        time.sleep(1.2)
+        assert status("store_auth_low_disk") == 0
+
+        said = reload("[federation]\nmode = allow\npeer = b.test=127.0.0.1:1\n[push]\nmode = unifiedpush\n"
+                      "[limits]\nQUEUE_DAYS = 20\n")
+        for name in ("federation.mode", "federation.peer", "push.mode", "limits.QUEUE_DAYS"):
+            assert f"changed        {name}\n" in said, said
+        assert "limits.QUEUE_DAYS" in reload("")  # back at its default
+        assert reload("") == ""
+        for _ in range(2):  # until there was a restart
+            said = reload("[connections]\nin_all = 100\n")
+            assert said == "needs restart  connections.in_all\n", said
+
+
 def register(h, invite):
     """The Python client, as one that notices whether the server still knows things."""
     return subprocess.run(["/usr/bin/python3", os.path.join(ROOT, "docs/examples/python/account.py"),
                            f"127.0.0.1:{h.port}", h.ca, invite], capture_output=True, text=True, timeout=60)
+
+
+class Client:
+    """tests/server/client.py; ask(line) gives its answer. user is None without grpcio."""
+
+    def __init__(self, h, invite):
+        self.process = subprocess.Popen(["/usr/bin/python3", os.path.join(ROOT, "tests/server/client.py"),
+                                         f"127.0.0.1:{h.port}", h.ca, invite], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        first = self.process.stdout.readline().strip()
+        self.user = None if first.startswith("SKIP") else first.removeprefix("user ")
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(20)
+        self.process.stdout.close()
+
+
+@test
+def the_operator_and_users():
+    """Counts, one user by id, suspending and deleting; reports; what there is not is said."""
+    with Homeserver() as h:
+        nobody = "00" * 16
+
+        def counts():
+            return json.loads(h.run("admin", "user", "--json").stdout)
+
+        assert counts()["users"] == 0 and counts()["invitations"] == 1
+        assert "not found" in h.run("admin", "user", "show", nobody, code=1).stderr
+        assert "not found" in h.run("admin", "user", "delete", nobody, code=1).stderr
+        assert "not found" in h.run("admin", "user", "suspend", nobody, code=1).stderr
+        for wrong in (["show"], ["show", "alice"], ["show", nobody[:-1] + "g"], ["praise", nobody]):
+            assert "hearthd admin user" in h.run("admin", "user", *wrong, code=2).stderr, wrong
+        assert "no verifiable log" in h.run("admin", "log", code=1).stderr
+        assert h.run("admin", "report", "list").stdout == ""
+        assert "not found" in h.run("admin", "report", "show", "1", code=1).stderr
+        assert "admin report" in h.run("admin", "report", "show", "x", code=2).stderr
+        assert "admin report" in h.run("admin", "report", "drop", "0", code=2).stderr
+
+        conf = os.path.join(h.folder, "hearthd.conf")
+        with open(conf, "a") as out:
+            out.write("[federation]\nmode = allow\npeer = b.test=127.0.0.1:7543\npeer = c.test=127.0.0.1:1\n")
+        assert "off" in h.run("admin", "peer", "list").stdout
+        h.run("admin", "reload")
+        peers = h.run("admin", "peer")
+        assert peers.stdout == "mode  allow\npeer  b.test\npeer  c.test\n" and "nothing" in peers.stderr, peers
+        h.run("admin", "peer", "block", code=2)
+
+        more = h.run("admin", "invite").stdout.strip()
+        with Client(h, h.invite) as bad, Client(h, more) as good:
+            if bad.user is None:
+                return "no grpcio"
+            assert counts()["users"] == 2 and counts()["clients"] == 2, counts()
+            assert json.loads(h.run("admin", "user", "show", bad.user, "--json").stdout) == {
+                "clients": 1, "last_seen": "never", "suspended": False}
+            assert bad.ask("list") == "OK" and good.ask("list") == "OK"
+            assert "last seen  2" in h.run("admin", "user", "show", f"{bad.user}@a.test").stdout
+            assert good.ask(f"report {bad.user} wrote \x1b[31mthis") == "OK" and good.ask("report again") == "OK"
+            reports = [json.loads(line) for line in h.run("admin", "report", "list", "--json").stdout.splitlines()]
+            assert [r["number"] for r in reports] == [1, 2] and reports[1]["bytes"] == len("again"), reports
+            assert bad.user in h.run("admin", "report", "show", "1").stdout
+            h.run("admin", "report", "drop", "1")
+            assert "not found" in h.run("admin", "report", "show", "1", code=1).stderr  # and not report 2
+            assert "not found" in h.run("admin", "report", "drop", "1", code=1).stderr
+            assert h.run("admin", "report").stdout.startswith("2 ")
+
+            h.run("admin", "user", "suspend", bad.user)
+            assert "suspended  yes" in h.run("admin", "user", "show", bad.user).stdout
+            assert bad.ask("list") == "UNAUTHENTICATED" and good.ask("list") == "OK"
+            h.stop()
+            h.start_at_same_port()
+            assert bad.ask("list") == "UNAUTHENTICATED"  # a restart forgets nothing
+            h.run("admin", "user", "resume", bad.user)
+            assert bad.ask("list") == "OK"
+            h.run("admin", "user", "delete", bad.user)
+            assert bad.ask("list") == "UNAUTHENTICATED" and good.ask("list") == "OK"
+            assert "not found" in h.run("admin", "user", "show", bad.user, code=1).stderr
+            assert counts() == dict(counts(), users=1, clients=1, revoked_credentials=1, abuse_reports=1), counts()
 
 
 @test
@@ -190,11 +425,18 @@ def confinement():
     found = {}
     for setting in ("yes", "no"):
         with Homeserver(more=f"[server]\nconfine = {setting}\n") as h:
-            h.run("backup", os.path.join(h.folder, "inside"))
+            h.run("backup", os.path.join(h.folder, "backups", "inside"))
             found[setting] = h.run("backup", os.path.join(h.scratch.name, "outside"), code=None).returncode
             status = open(f"/proc/{h.process.pid}/status").read()
             found[setting, "filter"] = re.search(r"^Seccomp:\s*(\d)", status, re.M).group(1)
-            h.run("admin", "reload")
+            # an editor's way: another file of this name
+            conf = os.path.join(h.folder, "hearthd.conf")
+            with open(conf + "~", "w") as out:
+                out.write(open(conf).read() + "[server]\ndrain_seconds = 5\n")
+            os.rename(conf + "~", conf)
+            assert "server.drain_seconds" in h.run("admin", "reload").stdout
+            os.unlink(conf)
+            assert "No such file" in h.run("admin", "reload", code=1).stderr
             assert "landlock_missing" not in open(h.log.name).read()
     assert found["no"] == 0 and found["no", "filter"] == "0", found
     if found["yes", "filter"] == "0":
@@ -206,16 +448,29 @@ def confinement():
 def keys_are_replaced():
     """The confined keeper writes its file anew, and the server starts with what it wrote."""
     with Homeserver() as h:
-        path = os.path.join(h.folder, "keys")
+        path = os.path.join(h.folder, "keys", "keyring")
         seen = [open(path, "rb").read()]
-        for which in ("signing", "queue", "federation"):
+        signing = signing_credentials(h)
+        for which in ("signing", "queue", "federation", "sender"):
             h.run("admin", "keys", which)
             seen.append(open(path, "rb").read())
             assert seen[-1] not in seen[:-1], which
+        # a fourth within 90 days would forget the first, to which references are sealed
+        for _ in range(2):
+            h.run("admin", "keys", "queue")
+        before = open(path, "rb").read()
+        assert "still be in use" in h.run("admin", "keys", "queue", code=1).stderr
+        assert open(path, "rb").read() == before
+        h.run("admin", "keys", "queue", "anyway")
+        assert "which key" in h.run("admin", "keys", "queue", "whatever", code=2).stderr
         assert os.stat(path).st_mode & 0o7777 == 0o400
         assert not os.path.exists(path + ".new")
+        rotated = signing_credentials(h)
         h.stop()
         h.start()
+        # the one before is still served, last, after a restart too
+        assert len(signing) == 1 and len(rotated) == 2 and rotated[1] == signing[0] != rotated[0]
+        assert signing_credentials(h) == rotated
         done = register(h, h.invite)
         if done.returncode == 77:
             return done.stdout
@@ -225,7 +480,7 @@ def keys_are_replaced():
 @test
 def backup_verify_restore():
     with Homeserver() as h:
-        backup = os.path.join(h.folder, "backup")
+        backup = os.path.join(h.folder, "backups", "first")
         assert "copied" in h.run("backup", backup).stdout
         assert "exists" in h.run("backup", backup, code=1).stderr.lower()
         hearthd("verify", backup)
@@ -291,6 +546,78 @@ def restart_keeps_everything():
             return done.stdout
 
 
+def create_queue_user():
+    """Bytes of a CreateQueueUserRequest with keys of nobody's."""
+    def field(number, value):
+        return bytes([number << 3 | 2, len(value)]) + value
+    point = bytes([9]) + bytes(31)  # of X25519; and of Ed25519 any 32 bytes will do
+    client = field(1, os.urandom(32)) + field(2, point) + bytes([4 << 3, 3])
+    return field(1, field(1, os.urandom(16))) + field(2, os.urandom(32)) + field(3, os.urandom(32)) + field(4, client)
+
+
+STREAMS = 30  # of one connection at once
+RAISED = "[connections]\nper_prefix = 1000\nnew_per_s = 1000\n[limits]\nANONYMOUS_PREFIX = 90000\nCREATE_QUEUE_PREFIX = 9000\n"
+
+
+@test
+def SIGTERM_under_load():
+    """Connections hear GOAWAY before they end, every call up to its last stream is answered, and what was answered holds.
+    The control, SIGKILL, is found out."""
+    path = b"/hearth.v1.Queue/CreateQueueUser"
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with Homeserver(more=RAISED) as h:
+            busy = [h2raw.Connection(h.port, h.ca, h.domain) for _ in range(4)]
+            idle = [h2raw.Connection(h.port, h.ca, h.domain) for _ in range(4)]
+            asked = {}
+            for c in busy:
+                for _ in range(STREAMS):
+                    message = create_queue_user()
+                    asked[c, c.call(path, message)] = message
+            answered = 0
+            while answered < 10:  # in the middle of it
+                for c in busy:
+                    c.read(0.001)
+                answered = sum(len(c.over) for c in busy)
+            begun = time.monotonic()
+            h.process.send_signal(how)
+            for c in busy + idle:
+                c.socket.settimeout(20)
+                while not c.ended:
+                    c.read(20)
+                    # who has not heard yet goes on
+                    open_now = c.next_id // 2 - len(c.over)
+                    if c in busy and c.last_id is None and not c.ended and open_now < STREAMS:
+                        message = create_queue_user()
+                        try:
+                            asked[c, c.call(path, message)] = message
+                        except OSError:
+                            pass
+            took = time.monotonic() - begun
+            code = h.process.wait(40)
+            h.process.stdout.close()
+            h.process = None
+            gone = [c for c in busy + idle if c.last_id is None or c.errors]
+            owed = [(c, stream) for c, stream in asked if c.last_id is not None and stream <= c.last_id
+                    and (stream not in c.over or stream not in c.data)]
+            if how == signal.SIGKILL:
+                assert gone, "a cut looks like an orderly end"
+                continue
+            assert not gone and not owed and code == 0 and took < 20, (len(gone), len(owed), code, took,
+                                                                      [c.errors for c in gone])
+            kept = {key: message for key, message in asked.items() if key[1] in key[0].data}
+            assert len(kept) >= 10
+            h.start()
+            again = h2raw.Connection(h.port, h.ca, h.domain)
+            streams = {}
+            for (c, stream), message in kept.items():
+                streams[again.call(path, message)] = c.data[stream]
+                while again.next_id // 2 - len(again.over) >= STREAMS:
+                    again.read(5)
+            while len(again.over) < len(streams):
+                again.read(5)
+            assert all(again.data.get(stream) == first for stream, first in streams.items()), "an answer was forgotten"
+
+
 @test
 def S1_a_stopped_store_ends_the_process():
     with Homeserver() as h:
@@ -302,6 +629,61 @@ def S1_a_stopped_store_ends_the_process():
         h.process.stdout.close()
         h.start()  # as its supervisor would
         assert h.run("admin", "invite").stdout.startswith("a.test/")
+
+
+@test
+def S2_a_low_disk_invites_nobody():
+    """A typed answer, all or none, and what frees still works."""
+    with Homeserver() as h:
+        conf = os.path.join(h.folder, "hearthd.conf")
+        good = open(conf).read()
+        with open(conf, "a") as out:
+            out.write("[storage]\nfree_mib = 1048576\n")
+        h.run("admin", "reload")
+        refused = h.run("admin", "invite", "--count", "3", code=1).stderr
+        assert "disk is nearly full" in refused and "next: hearthd check" in refused, refused
+        assert "1 faults" in h.run("check", code=1).stdout
+        assert json.loads(h.run("admin", "user", "--json").stdout)["invitations"] == 1
+        with open(conf, "w") as out:
+            out.write(good)
+        h.run("admin", "reload")
+        assert len(h.run("admin", "invite", "--count", "3").stdout.split()) == 3
+
+
+def on_a_small_disk(folder):
+    """The body of the next test, where a file system of 300 MiB is mounted on the folder."""
+    tempfile.tempdir = folder
+    with Homeserver(more="[storage]\nfree_mib = 0\n") as h:  # so nothing stops it before the disk does
+        before = json.loads(h.run("admin", "user", "--json").stdout)["invitations"]
+        with open(os.path.join(folder, "filler"), "wb", buffering=0) as filler:
+            try:
+                while filler.write(bytes(4096)) == 4096:
+                    pass
+            except OSError:
+                pass
+        refused = [h.run("admin", "invite", "--count", "1000", code=None) for _ in range(40)]
+        full = [done for done in refused if done.returncode != 0]
+        assert full and all("no space left" in done.stderr and done.stdout == "" for done in full), refused[-1]
+        made = sum(len(done.stdout.split()) for done in refused)
+        assert h.process.poll() is None and "0" in h.run("status").stdout
+        os.unlink(os.path.join(folder, "filler"))
+        assert h.run("admin", "invite").stdout.startswith("a.test/")
+        after = json.loads(h.run("admin", "user", "--json").stdout)["invitations"]
+        assert after == before + made + 1, (before, made, after)
+        done = register(h, h.invite)
+        assert done.returncode in (0, 77), done.stderr
+
+
+@test
+def S2_a_full_disk_invites_nobody():
+    """The real thing: no space left, and the server goes on when there is."""
+    with tempfile.TemporaryDirectory(prefix="hearthd-disk-") as folder:
+        done = subprocess.run(["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=300m,mode=0700 none "$1" && exec "$2" "$3" "$4" '
+                               '--small-disk "$1"', "sh", folder, sys.executable, os.path.abspath(__file__), BIN],
+                              capture_output=True, text=True, timeout=120)
+        if "unshare:" in done.stderr or "mount:" in done.stderr:
+            return "mounting is not allowed here"
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @test
@@ -320,6 +702,9 @@ def logs_name_nobody():
 
 def main():
     wanted = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else None
+    if "--small-disk" in sys.argv:
+        on_a_small_disk(sys.argv[sys.argv.index("--small-disk") + 1])
+        return
     failed = passed = skipped = 0
     for function in TESTS:
         if wanted not in (None, function.__name__):

@@ -28,7 +28,7 @@ static struct err find_resumption(void *self, struct bytes group_id, uint64_t ep
     return ERR(MLS_PSK_UNKNOWN);
 }
 
-static struct err accept_credential(void *self, const struct credential *credential,
+static struct err accept_credential(void *self, const struct mls_credential *credential,
                                     struct bytes signature_key, const struct leaf_node *replaced)
 {
     const struct world_client *c = self;
@@ -59,6 +59,7 @@ void world_clear(struct world *w)
         group_free(w->clients[i].previous);
         sig_key_clear(&w->clients[i].key);
         sig_key_clear(&w->clients[i].next_key);
+        world_store_clear(&w->clients[i].store);
     }
     public_group_clear(&w->server);
     arena_clear(&w->arena);

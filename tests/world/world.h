@@ -14,6 +14,20 @@
 enum { WORLD_NOW = 1800000000, WORLD_MEMBERS_MAX = 24 };
 
 struct world;
+
+/* What a client's database would hold of its group (mls/member/group_save.h). */
+struct world_piece {
+    uint64_t epoch;
+    uint32_t place;
+    struct buf bytes;
+};
+struct world_store {
+    struct buf state;
+    struct world_piece *pieces; /* sorted by epoch, then place */
+    size_t count;
+    size_t written, states; /* bytes and states handed out so far */
+};
+
 struct world_client {
     struct world *world;
     struct sig_key key;
@@ -23,6 +37,7 @@ struct world_client {
     struct mls_client client;
     struct mls_group *group;    /* NULL: outside */
     struct mls_group *previous; /* the group before a reinit */
+    struct world_store store;
 };
 
 struct world {
@@ -81,5 +96,11 @@ void world_check(struct world *w);
 void world_chat(struct world *w, struct world_client *c);
 /* Writes a member's group and reads it again; what is written must not change by that. */
 void world_reload(struct world *w, struct world_client *c);
+/* Saves what changed in c's group to its store, in a transaction that now and then fails halfway.
+ * False then: the store is as it was. */
+bool world_save(struct world *w, struct world_client *c);
+/* Saves, loads from the store, and compares with the group, which then is the loaded one. */
+void world_restore(struct world *w, struct world_client *c);
+void world_store_clear(struct world_store *store);
 
 #endif

@@ -592,6 +592,771 @@ void   hearth__v1__rotate_key_response__free_unpacked
   assert(message->base.descriptor == &hearth__v1__rotate_key_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   hearth__v1__get_statistics_request__init
+                     (Hearth__V1__GetStatisticsRequest         *message)
+{
+  static const Hearth__V1__GetStatisticsRequest init_value = HEARTH__V1__GET_STATISTICS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__get_statistics_request__get_packed_size
+                     (const Hearth__V1__GetStatisticsRequest *message)
+{
+  assert(message->base.descriptor == &hearth__v1__get_statistics_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__get_statistics_request__pack
+                     (const Hearth__V1__GetStatisticsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__get_statistics_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__get_statistics_request__pack_to_buffer
+                     (const Hearth__V1__GetStatisticsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__get_statistics_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__GetStatisticsRequest *
+       hearth__v1__get_statistics_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__GetStatisticsRequest *)
+     protobuf_c_message_unpack (&hearth__v1__get_statistics_request__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__get_statistics_request__free_unpacked
+                     (Hearth__V1__GetStatisticsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__get_statistics_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__get_statistics_response__init
+                     (Hearth__V1__GetStatisticsResponse         *message)
+{
+  static const Hearth__V1__GetStatisticsResponse init_value = HEARTH__V1__GET_STATISTICS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__get_statistics_response__get_packed_size
+                     (const Hearth__V1__GetStatisticsResponse *message)
+{
+  assert(message->base.descriptor == &hearth__v1__get_statistics_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__get_statistics_response__pack
+                     (const Hearth__V1__GetStatisticsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__get_statistics_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__get_statistics_response__pack_to_buffer
+                     (const Hearth__V1__GetStatisticsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__get_statistics_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__GetStatisticsResponse *
+       hearth__v1__get_statistics_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__GetStatisticsResponse *)
+     protobuf_c_message_unpack (&hearth__v1__get_statistics_response__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__get_statistics_response__free_unpacked
+                     (Hearth__V1__GetStatisticsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__get_statistics_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__show_user_request__init
+                     (Hearth__V1__ShowUserRequest         *message)
+{
+  static const Hearth__V1__ShowUserRequest init_value = HEARTH__V1__SHOW_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__show_user_request__get_packed_size
+                     (const Hearth__V1__ShowUserRequest *message)
+{
+  assert(message->base.descriptor == &hearth__v1__show_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__show_user_request__pack
+                     (const Hearth__V1__ShowUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__show_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__show_user_request__pack_to_buffer
+                     (const Hearth__V1__ShowUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__show_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__ShowUserRequest *
+       hearth__v1__show_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__ShowUserRequest *)
+     protobuf_c_message_unpack (&hearth__v1__show_user_request__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__show_user_request__free_unpacked
+                     (Hearth__V1__ShowUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__show_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__show_user_response__init
+                     (Hearth__V1__ShowUserResponse         *message)
+{
+  static const Hearth__V1__ShowUserResponse init_value = HEARTH__V1__SHOW_USER_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__show_user_response__get_packed_size
+                     (const Hearth__V1__ShowUserResponse *message)
+{
+  assert(message->base.descriptor == &hearth__v1__show_user_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__show_user_response__pack
+                     (const Hearth__V1__ShowUserResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__show_user_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__show_user_response__pack_to_buffer
+                     (const Hearth__V1__ShowUserResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__show_user_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__ShowUserResponse *
+       hearth__v1__show_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__ShowUserResponse *)
+     protobuf_c_message_unpack (&hearth__v1__show_user_response__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__show_user_response__free_unpacked
+                     (Hearth__V1__ShowUserResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__show_user_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__suspend_user_request__init
+                     (Hearth__V1__SuspendUserRequest         *message)
+{
+  static const Hearth__V1__SuspendUserRequest init_value = HEARTH__V1__SUSPEND_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__suspend_user_request__get_packed_size
+                     (const Hearth__V1__SuspendUserRequest *message)
+{
+  assert(message->base.descriptor == &hearth__v1__suspend_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__suspend_user_request__pack
+                     (const Hearth__V1__SuspendUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__suspend_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__suspend_user_request__pack_to_buffer
+                     (const Hearth__V1__SuspendUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__suspend_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__SuspendUserRequest *
+       hearth__v1__suspend_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__SuspendUserRequest *)
+     protobuf_c_message_unpack (&hearth__v1__suspend_user_request__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__suspend_user_request__free_unpacked
+                     (Hearth__V1__SuspendUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__suspend_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__suspend_user_response__init
+                     (Hearth__V1__SuspendUserResponse         *message)
+{
+  static const Hearth__V1__SuspendUserResponse init_value = HEARTH__V1__SUSPEND_USER_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__suspend_user_response__get_packed_size
+                     (const Hearth__V1__SuspendUserResponse *message)
+{
+  assert(message->base.descriptor == &hearth__v1__suspend_user_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__suspend_user_response__pack
+                     (const Hearth__V1__SuspendUserResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__suspend_user_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__suspend_user_response__pack_to_buffer
+                     (const Hearth__V1__SuspendUserResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__suspend_user_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__SuspendUserResponse *
+       hearth__v1__suspend_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__SuspendUserResponse *)
+     protobuf_c_message_unpack (&hearth__v1__suspend_user_response__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__suspend_user_response__free_unpacked
+                     (Hearth__V1__SuspendUserResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__suspend_user_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__remove_user_request__init
+                     (Hearth__V1__RemoveUserRequest         *message)
+{
+  static const Hearth__V1__RemoveUserRequest init_value = HEARTH__V1__REMOVE_USER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__remove_user_request__get_packed_size
+                     (const Hearth__V1__RemoveUserRequest *message)
+{
+  assert(message->base.descriptor == &hearth__v1__remove_user_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__remove_user_request__pack
+                     (const Hearth__V1__RemoveUserRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__remove_user_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__remove_user_request__pack_to_buffer
+                     (const Hearth__V1__RemoveUserRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__remove_user_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__RemoveUserRequest *
+       hearth__v1__remove_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__RemoveUserRequest *)
+     protobuf_c_message_unpack (&hearth__v1__remove_user_request__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__remove_user_request__free_unpacked
+                     (Hearth__V1__RemoveUserRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__remove_user_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__remove_user_response__init
+                     (Hearth__V1__RemoveUserResponse         *message)
+{
+  static const Hearth__V1__RemoveUserResponse init_value = HEARTH__V1__REMOVE_USER_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__remove_user_response__get_packed_size
+                     (const Hearth__V1__RemoveUserResponse *message)
+{
+  assert(message->base.descriptor == &hearth__v1__remove_user_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__remove_user_response__pack
+                     (const Hearth__V1__RemoveUserResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__remove_user_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__remove_user_response__pack_to_buffer
+                     (const Hearth__V1__RemoveUserResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__remove_user_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__RemoveUserResponse *
+       hearth__v1__remove_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__RemoveUserResponse *)
+     protobuf_c_message_unpack (&hearth__v1__remove_user_response__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__remove_user_response__free_unpacked
+                     (Hearth__V1__RemoveUserResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__remove_user_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__list_reports_request__init
+                     (Hearth__V1__ListReportsRequest         *message)
+{
+  static const Hearth__V1__ListReportsRequest init_value = HEARTH__V1__LIST_REPORTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__list_reports_request__get_packed_size
+                     (const Hearth__V1__ListReportsRequest *message)
+{
+  assert(message->base.descriptor == &hearth__v1__list_reports_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__list_reports_request__pack
+                     (const Hearth__V1__ListReportsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__list_reports_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__list_reports_request__pack_to_buffer
+                     (const Hearth__V1__ListReportsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__list_reports_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__ListReportsRequest *
+       hearth__v1__list_reports_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__ListReportsRequest *)
+     protobuf_c_message_unpack (&hearth__v1__list_reports_request__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__list_reports_request__free_unpacked
+                     (Hearth__V1__ListReportsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__list_reports_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__report_summary__init
+                     (Hearth__V1__ReportSummary         *message)
+{
+  static const Hearth__V1__ReportSummary init_value = HEARTH__V1__REPORT_SUMMARY__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__report_summary__get_packed_size
+                     (const Hearth__V1__ReportSummary *message)
+{
+  assert(message->base.descriptor == &hearth__v1__report_summary__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__report_summary__pack
+                     (const Hearth__V1__ReportSummary *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__report_summary__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__report_summary__pack_to_buffer
+                     (const Hearth__V1__ReportSummary *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__report_summary__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__ReportSummary *
+       hearth__v1__report_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__ReportSummary *)
+     protobuf_c_message_unpack (&hearth__v1__report_summary__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__report_summary__free_unpacked
+                     (Hearth__V1__ReportSummary *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__report_summary__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__list_reports_response__init
+                     (Hearth__V1__ListReportsResponse         *message)
+{
+  static const Hearth__V1__ListReportsResponse init_value = HEARTH__V1__LIST_REPORTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__list_reports_response__get_packed_size
+                     (const Hearth__V1__ListReportsResponse *message)
+{
+  assert(message->base.descriptor == &hearth__v1__list_reports_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__list_reports_response__pack
+                     (const Hearth__V1__ListReportsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__list_reports_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__list_reports_response__pack_to_buffer
+                     (const Hearth__V1__ListReportsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__list_reports_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__ListReportsResponse *
+       hearth__v1__list_reports_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__ListReportsResponse *)
+     protobuf_c_message_unpack (&hearth__v1__list_reports_response__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__list_reports_response__free_unpacked
+                     (Hearth__V1__ListReportsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__list_reports_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__get_report_request__init
+                     (Hearth__V1__GetReportRequest         *message)
+{
+  static const Hearth__V1__GetReportRequest init_value = HEARTH__V1__GET_REPORT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__get_report_request__get_packed_size
+                     (const Hearth__V1__GetReportRequest *message)
+{
+  assert(message->base.descriptor == &hearth__v1__get_report_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__get_report_request__pack
+                     (const Hearth__V1__GetReportRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__get_report_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__get_report_request__pack_to_buffer
+                     (const Hearth__V1__GetReportRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__get_report_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__GetReportRequest *
+       hearth__v1__get_report_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__GetReportRequest *)
+     protobuf_c_message_unpack (&hearth__v1__get_report_request__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__get_report_request__free_unpacked
+                     (Hearth__V1__GetReportRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__get_report_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__get_report_response__init
+                     (Hearth__V1__GetReportResponse         *message)
+{
+  static const Hearth__V1__GetReportResponse init_value = HEARTH__V1__GET_REPORT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__get_report_response__get_packed_size
+                     (const Hearth__V1__GetReportResponse *message)
+{
+  assert(message->base.descriptor == &hearth__v1__get_report_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__get_report_response__pack
+                     (const Hearth__V1__GetReportResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__get_report_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__get_report_response__pack_to_buffer
+                     (const Hearth__V1__GetReportResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__get_report_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__GetReportResponse *
+       hearth__v1__get_report_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__GetReportResponse *)
+     protobuf_c_message_unpack (&hearth__v1__get_report_response__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__get_report_response__free_unpacked
+                     (Hearth__V1__GetReportResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__get_report_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__drop_report_request__init
+                     (Hearth__V1__DropReportRequest         *message)
+{
+  static const Hearth__V1__DropReportRequest init_value = HEARTH__V1__DROP_REPORT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__drop_report_request__get_packed_size
+                     (const Hearth__V1__DropReportRequest *message)
+{
+  assert(message->base.descriptor == &hearth__v1__drop_report_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__drop_report_request__pack
+                     (const Hearth__V1__DropReportRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__drop_report_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__drop_report_request__pack_to_buffer
+                     (const Hearth__V1__DropReportRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__drop_report_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__DropReportRequest *
+       hearth__v1__drop_report_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__DropReportRequest *)
+     protobuf_c_message_unpack (&hearth__v1__drop_report_request__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__drop_report_request__free_unpacked
+                     (Hearth__V1__DropReportRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__drop_report_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__drop_report_response__init
+                     (Hearth__V1__DropReportResponse         *message)
+{
+  static const Hearth__V1__DropReportResponse init_value = HEARTH__V1__DROP_REPORT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__drop_report_response__get_packed_size
+                     (const Hearth__V1__DropReportResponse *message)
+{
+  assert(message->base.descriptor == &hearth__v1__drop_report_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__drop_report_response__pack
+                     (const Hearth__V1__DropReportResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__drop_report_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__drop_report_response__pack_to_buffer
+                     (const Hearth__V1__DropReportResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__drop_report_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__DropReportResponse *
+       hearth__v1__drop_report_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__DropReportResponse *)
+     protobuf_c_message_unpack (&hearth__v1__drop_report_response__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__drop_report_response__free_unpacked
+                     (Hearth__V1__DropReportResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__drop_report_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__get_log_head_request__init
+                     (Hearth__V1__GetLogHeadRequest         *message)
+{
+  static const Hearth__V1__GetLogHeadRequest init_value = HEARTH__V1__GET_LOG_HEAD_REQUEST__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__get_log_head_request__get_packed_size
+                     (const Hearth__V1__GetLogHeadRequest *message)
+{
+  assert(message->base.descriptor == &hearth__v1__get_log_head_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__get_log_head_request__pack
+                     (const Hearth__V1__GetLogHeadRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__get_log_head_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__get_log_head_request__pack_to_buffer
+                     (const Hearth__V1__GetLogHeadRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__get_log_head_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__GetLogHeadRequest *
+       hearth__v1__get_log_head_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__GetLogHeadRequest *)
+     protobuf_c_message_unpack (&hearth__v1__get_log_head_request__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__get_log_head_request__free_unpacked
+                     (Hearth__V1__GetLogHeadRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__get_log_head_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__get_log_head_response__init
+                     (Hearth__V1__GetLogHeadResponse         *message)
+{
+  static const Hearth__V1__GetLogHeadResponse init_value = HEARTH__V1__GET_LOG_HEAD_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__get_log_head_response__get_packed_size
+                     (const Hearth__V1__GetLogHeadResponse *message)
+{
+  assert(message->base.descriptor == &hearth__v1__get_log_head_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__get_log_head_response__pack
+                     (const Hearth__V1__GetLogHeadResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__get_log_head_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__get_log_head_response__pack_to_buffer
+                     (const Hearth__V1__GetLogHeadResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__get_log_head_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__GetLogHeadResponse *
+       hearth__v1__get_log_head_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__GetLogHeadResponse *)
+     protobuf_c_message_unpack (&hearth__v1__get_log_head_response__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__get_log_head_response__free_unpacked
+                     (Hearth__V1__GetLogHeadResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__get_log_head_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   hearth__v1__list_peers_request__init
                      (Hearth__V1__ListPeersRequest         *message)
 {
@@ -1253,7 +2018,7 @@ const ProtobufCMessageDescriptor hearth__v1__backup_response__descriptor =
   (ProtobufCMessageInit) hearth__v1__backup_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__rotate_key_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor hearth__v1__rotate_key_request__field_descriptors[2] =
 {
   {
     "use",
@@ -1267,14 +2032,27 @@ static const ProtobufCFieldDescriptor hearth__v1__rotate_key_request__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "anyway",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__RotateKeyRequest, anyway),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__rotate_key_request__field_indices_by_name[] = {
+  1,   /* field[1] = anyway */
   0,   /* field[0] = use */
 };
 static const ProtobufCIntRange hearth__v1__rotate_key_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor hearth__v1__rotate_key_request__descriptor =
 {
@@ -1284,7 +2062,7 @@ const ProtobufCMessageDescriptor hearth__v1__rotate_key_request__descriptor =
   "Hearth__V1__RotateKeyRequest",
   "hearth.v1",
   sizeof(Hearth__V1__RotateKeyRequest),
-  1,
+  2,
   hearth__v1__rotate_key_request__field_descriptors,
   hearth__v1__rotate_key_request__field_indices_by_name,
   1,  hearth__v1__rotate_key_request__number_ranges,
@@ -1327,6 +2105,656 @@ const ProtobufCMessageDescriptor hearth__v1__rotate_key_response__descriptor =
   hearth__v1__rotate_key_response__field_indices_by_name,
   1,  hearth__v1__rotate_key_response__number_ranges,
   (ProtobufCMessageInit) hearth__v1__rotate_key_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define hearth__v1__get_statistics_request__field_descriptors NULL
+#define hearth__v1__get_statistics_request__field_indices_by_name NULL
+#define hearth__v1__get_statistics_request__number_ranges NULL
+const ProtobufCMessageDescriptor hearth__v1__get_statistics_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.GetStatisticsRequest",
+  "GetStatisticsRequest",
+  "Hearth__V1__GetStatisticsRequest",
+  "hearth.v1",
+  sizeof(Hearth__V1__GetStatisticsRequest),
+  0,
+  hearth__v1__get_statistics_request__field_descriptors,
+  hearth__v1__get_statistics_request__field_indices_by_name,
+  0,  hearth__v1__get_statistics_request__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__get_statistics_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__get_statistics_response__field_descriptors[1] =
+{
+  {
+    "counts",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Hearth__V1__GetStatisticsResponse, n_counts),
+    offsetof(Hearth__V1__GetStatisticsResponse, counts),
+    &hearth__v1__metric__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__get_statistics_response__field_indices_by_name[] = {
+  0,   /* field[0] = counts */
+};
+static const ProtobufCIntRange hearth__v1__get_statistics_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__get_statistics_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.GetStatisticsResponse",
+  "GetStatisticsResponse",
+  "Hearth__V1__GetStatisticsResponse",
+  "hearth.v1",
+  sizeof(Hearth__V1__GetStatisticsResponse),
+  1,
+  hearth__v1__get_statistics_response__field_descriptors,
+  hearth__v1__get_statistics_response__field_indices_by_name,
+  1,  hearth__v1__get_statistics_response__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__get_statistics_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__show_user_request__field_descriptors[1] =
+{
+  {
+    "user_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ShowUserRequest, user_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__show_user_request__field_indices_by_name[] = {
+  0,   /* field[0] = user_id */
+};
+static const ProtobufCIntRange hearth__v1__show_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__show_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.ShowUserRequest",
+  "ShowUserRequest",
+  "Hearth__V1__ShowUserRequest",
+  "hearth.v1",
+  sizeof(Hearth__V1__ShowUserRequest),
+  1,
+  hearth__v1__show_user_request__field_descriptors,
+  hearth__v1__show_user_request__field_indices_by_name,
+  1,  hearth__v1__show_user_request__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__show_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__show_user_response__field_descriptors[3] =
+{
+  {
+    "clients",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ShowUserResponse, clients),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_seen_month",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ShowUserResponse, last_seen_month),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "suspended",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ShowUserResponse, suspended),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__show_user_response__field_indices_by_name[] = {
+  0,   /* field[0] = clients */
+  1,   /* field[1] = last_seen_month */
+  2,   /* field[2] = suspended */
+};
+static const ProtobufCIntRange hearth__v1__show_user_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor hearth__v1__show_user_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.ShowUserResponse",
+  "ShowUserResponse",
+  "Hearth__V1__ShowUserResponse",
+  "hearth.v1",
+  sizeof(Hearth__V1__ShowUserResponse),
+  3,
+  hearth__v1__show_user_response__field_descriptors,
+  hearth__v1__show_user_response__field_indices_by_name,
+  1,  hearth__v1__show_user_response__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__show_user_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__suspend_user_request__field_descriptors[2] =
+{
+  {
+    "user_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__SuspendUserRequest, user_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "suspended",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__SuspendUserRequest, suspended),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__suspend_user_request__field_indices_by_name[] = {
+  1,   /* field[1] = suspended */
+  0,   /* field[0] = user_id */
+};
+static const ProtobufCIntRange hearth__v1__suspend_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor hearth__v1__suspend_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.SuspendUserRequest",
+  "SuspendUserRequest",
+  "Hearth__V1__SuspendUserRequest",
+  "hearth.v1",
+  sizeof(Hearth__V1__SuspendUserRequest),
+  2,
+  hearth__v1__suspend_user_request__field_descriptors,
+  hearth__v1__suspend_user_request__field_indices_by_name,
+  1,  hearth__v1__suspend_user_request__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__suspend_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define hearth__v1__suspend_user_response__field_descriptors NULL
+#define hearth__v1__suspend_user_response__field_indices_by_name NULL
+#define hearth__v1__suspend_user_response__number_ranges NULL
+const ProtobufCMessageDescriptor hearth__v1__suspend_user_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.SuspendUserResponse",
+  "SuspendUserResponse",
+  "Hearth__V1__SuspendUserResponse",
+  "hearth.v1",
+  sizeof(Hearth__V1__SuspendUserResponse),
+  0,
+  hearth__v1__suspend_user_response__field_descriptors,
+  hearth__v1__suspend_user_response__field_indices_by_name,
+  0,  hearth__v1__suspend_user_response__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__suspend_user_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__remove_user_request__field_descriptors[1] =
+{
+  {
+    "user_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__RemoveUserRequest, user_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__remove_user_request__field_indices_by_name[] = {
+  0,   /* field[0] = user_id */
+};
+static const ProtobufCIntRange hearth__v1__remove_user_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__remove_user_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.RemoveUserRequest",
+  "RemoveUserRequest",
+  "Hearth__V1__RemoveUserRequest",
+  "hearth.v1",
+  sizeof(Hearth__V1__RemoveUserRequest),
+  1,
+  hearth__v1__remove_user_request__field_descriptors,
+  hearth__v1__remove_user_request__field_indices_by_name,
+  1,  hearth__v1__remove_user_request__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__remove_user_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define hearth__v1__remove_user_response__field_descriptors NULL
+#define hearth__v1__remove_user_response__field_indices_by_name NULL
+#define hearth__v1__remove_user_response__number_ranges NULL
+const ProtobufCMessageDescriptor hearth__v1__remove_user_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.RemoveUserResponse",
+  "RemoveUserResponse",
+  "Hearth__V1__RemoveUserResponse",
+  "hearth.v1",
+  sizeof(Hearth__V1__RemoveUserResponse),
+  0,
+  hearth__v1__remove_user_response__field_descriptors,
+  hearth__v1__remove_user_response__field_indices_by_name,
+  0,  hearth__v1__remove_user_response__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__remove_user_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__list_reports_request__field_descriptors[1] =
+{
+  {
+    "after",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ListReportsRequest, after),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__list_reports_request__field_indices_by_name[] = {
+  0,   /* field[0] = after */
+};
+static const ProtobufCIntRange hearth__v1__list_reports_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__list_reports_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.ListReportsRequest",
+  "ListReportsRequest",
+  "Hearth__V1__ListReportsRequest",
+  "hearth.v1",
+  sizeof(Hearth__V1__ListReportsRequest),
+  1,
+  hearth__v1__list_reports_request__field_descriptors,
+  hearth__v1__list_reports_request__field_indices_by_name,
+  1,  hearth__v1__list_reports_request__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__list_reports_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__report_summary__field_descriptors[3] =
+{
+  {
+    "number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ReportSummary, number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "day",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ReportSummary, day),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size_bytes",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ReportSummary, size_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__report_summary__field_indices_by_name[] = {
+  1,   /* field[1] = day */
+  0,   /* field[0] = number */
+  2,   /* field[2] = size_bytes */
+};
+static const ProtobufCIntRange hearth__v1__report_summary__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor hearth__v1__report_summary__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.ReportSummary",
+  "ReportSummary",
+  "Hearth__V1__ReportSummary",
+  "hearth.v1",
+  sizeof(Hearth__V1__ReportSummary),
+  3,
+  hearth__v1__report_summary__field_descriptors,
+  hearth__v1__report_summary__field_indices_by_name,
+  1,  hearth__v1__report_summary__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__report_summary__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__list_reports_response__field_descriptors[1] =
+{
+  {
+    "reports",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Hearth__V1__ListReportsResponse, n_reports),
+    offsetof(Hearth__V1__ListReportsResponse, reports),
+    &hearth__v1__report_summary__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__list_reports_response__field_indices_by_name[] = {
+  0,   /* field[0] = reports */
+};
+static const ProtobufCIntRange hearth__v1__list_reports_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__list_reports_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.ListReportsResponse",
+  "ListReportsResponse",
+  "Hearth__V1__ListReportsResponse",
+  "hearth.v1",
+  sizeof(Hearth__V1__ListReportsResponse),
+  1,
+  hearth__v1__list_reports_response__field_descriptors,
+  hearth__v1__list_reports_response__field_indices_by_name,
+  1,  hearth__v1__list_reports_response__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__list_reports_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__get_report_request__field_descriptors[1] =
+{
+  {
+    "number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetReportRequest, number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__get_report_request__field_indices_by_name[] = {
+  0,   /* field[0] = number */
+};
+static const ProtobufCIntRange hearth__v1__get_report_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__get_report_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.GetReportRequest",
+  "GetReportRequest",
+  "Hearth__V1__GetReportRequest",
+  "hearth.v1",
+  sizeof(Hearth__V1__GetReportRequest),
+  1,
+  hearth__v1__get_report_request__field_descriptors,
+  hearth__v1__get_report_request__field_indices_by_name,
+  1,  hearth__v1__get_report_request__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__get_report_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__get_report_response__field_descriptors[2] =
+{
+  {
+    "day",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetReportResponse, day),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "report",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetReportResponse, report),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__get_report_response__field_indices_by_name[] = {
+  0,   /* field[0] = day */
+  1,   /* field[1] = report */
+};
+static const ProtobufCIntRange hearth__v1__get_report_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor hearth__v1__get_report_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.GetReportResponse",
+  "GetReportResponse",
+  "Hearth__V1__GetReportResponse",
+  "hearth.v1",
+  sizeof(Hearth__V1__GetReportResponse),
+  2,
+  hearth__v1__get_report_response__field_descriptors,
+  hearth__v1__get_report_response__field_indices_by_name,
+  1,  hearth__v1__get_report_response__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__get_report_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__drop_report_request__field_descriptors[1] =
+{
+  {
+    "number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__DropReportRequest, number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__drop_report_request__field_indices_by_name[] = {
+  0,   /* field[0] = number */
+};
+static const ProtobufCIntRange hearth__v1__drop_report_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__drop_report_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.DropReportRequest",
+  "DropReportRequest",
+  "Hearth__V1__DropReportRequest",
+  "hearth.v1",
+  sizeof(Hearth__V1__DropReportRequest),
+  1,
+  hearth__v1__drop_report_request__field_descriptors,
+  hearth__v1__drop_report_request__field_indices_by_name,
+  1,  hearth__v1__drop_report_request__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__drop_report_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define hearth__v1__drop_report_response__field_descriptors NULL
+#define hearth__v1__drop_report_response__field_indices_by_name NULL
+#define hearth__v1__drop_report_response__number_ranges NULL
+const ProtobufCMessageDescriptor hearth__v1__drop_report_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.DropReportResponse",
+  "DropReportResponse",
+  "Hearth__V1__DropReportResponse",
+  "hearth.v1",
+  sizeof(Hearth__V1__DropReportResponse),
+  0,
+  hearth__v1__drop_report_response__field_descriptors,
+  hearth__v1__drop_report_response__field_indices_by_name,
+  0,  hearth__v1__drop_report_response__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__drop_report_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define hearth__v1__get_log_head_request__field_descriptors NULL
+#define hearth__v1__get_log_head_request__field_indices_by_name NULL
+#define hearth__v1__get_log_head_request__number_ranges NULL
+const ProtobufCMessageDescriptor hearth__v1__get_log_head_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.GetLogHeadRequest",
+  "GetLogHeadRequest",
+  "Hearth__V1__GetLogHeadRequest",
+  "hearth.v1",
+  sizeof(Hearth__V1__GetLogHeadRequest),
+  0,
+  hearth__v1__get_log_head_request__field_descriptors,
+  hearth__v1__get_log_head_request__field_indices_by_name,
+  0,  hearth__v1__get_log_head_request__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__get_log_head_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__get_log_head_response__field_descriptors[3] =
+{
+  {
+    "size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetLogHeadResponse, size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time_s",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetLogHeadResponse, time_s),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "checkpoint",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetLogHeadResponse, checkpoint),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__get_log_head_response__field_indices_by_name[] = {
+  2,   /* field[2] = checkpoint */
+  0,   /* field[0] = size */
+  1,   /* field[1] = time_s */
+};
+static const ProtobufCIntRange hearth__v1__get_log_head_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor hearth__v1__get_log_head_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.GetLogHeadResponse",
+  "GetLogHeadResponse",
+  "Hearth__V1__GetLogHeadResponse",
+  "hearth.v1",
+  sizeof(Hearth__V1__GetLogHeadResponse),
+  3,
+  hearth__v1__get_log_head_response__field_descriptors,
+  hearth__v1__get_log_head_response__field_indices_by_name,
+  1,  hearth__v1__get_log_head_response__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__get_log_head_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define hearth__v1__list_peers_request__field_descriptors NULL
@@ -1437,7 +2865,7 @@ const ProtobufCMessageDescriptor hearth__v1__peer__descriptor =
   (ProtobufCMessageInit) hearth__v1__peer__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__list_peers_response__field_descriptors[1] =
+static const ProtobufCFieldDescriptor hearth__v1__list_peers_response__field_descriptors[3] =
 {
   {
     "peers",
@@ -1451,14 +2879,40 @@ static const ProtobufCFieldDescriptor hearth__v1__list_peers_response__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "mode",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ListPeersResponse, mode),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "served",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ListPeersResponse, served),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__list_peers_response__field_indices_by_name[] = {
+  1,   /* field[1] = mode */
   0,   /* field[0] = peers */
+  2,   /* field[2] = served */
 };
 static const ProtobufCIntRange hearth__v1__list_peers_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor hearth__v1__list_peers_response__descriptor =
 {
@@ -1468,7 +2922,7 @@ const ProtobufCMessageDescriptor hearth__v1__list_peers_response__descriptor =
   "Hearth__V1__ListPeersResponse",
   "hearth.v1",
   sizeof(Hearth__V1__ListPeersResponse),
-  1,
+  3,
   hearth__v1__list_peers_response__field_descriptors,
   hearth__v1__list_peers_response__field_indices_by_name,
   1,  hearth__v1__list_peers_response__number_ranges,
@@ -1570,19 +3024,21 @@ const ProtobufCMessageDescriptor hearth__v1__set_peer_response__descriptor =
   (ProtobufCMessageInit) hearth__v1__set_peer_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue hearth__v1__rotate_key_use__enum_values_by_number[4] =
+static const ProtobufCEnumValue hearth__v1__rotate_key_use__enum_values_by_number[5] =
 {
   { "ROTATE_KEY_USE_UNSPECIFIED", "HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_UNSPECIFIED", 0 },
   { "ROTATE_KEY_USE_AS_SIGNING", "HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_AS_SIGNING", 1 },
   { "ROTATE_KEY_USE_QUEUE_SEALING", "HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_QUEUE_SEALING", 2 },
   { "ROTATE_KEY_USE_FEDERATION", "HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_FEDERATION", 3 },
+  { "ROTATE_KEY_USE_EXTERNAL_SENDER", "HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_EXTERNAL_SENDER", 4 },
 };
 static const ProtobufCIntRange hearth__v1__rotate_key_use__value_ranges[] = {
-{0, 0},{0, 4}
+{0, 0},{0, 5}
 };
-static const ProtobufCEnumValueIndex hearth__v1__rotate_key_use__enum_values_by_name[4] =
+static const ProtobufCEnumValueIndex hearth__v1__rotate_key_use__enum_values_by_name[5] =
 {
   { "ROTATE_KEY_USE_AS_SIGNING", 1 },
+  { "ROTATE_KEY_USE_EXTERNAL_SENDER", 4 },
   { "ROTATE_KEY_USE_FEDERATION", 3 },
   { "ROTATE_KEY_USE_QUEUE_SEALING", 2 },
   { "ROTATE_KEY_USE_UNSPECIFIED", 0 },
@@ -1594,9 +3050,9 @@ const ProtobufCEnumDescriptor hearth__v1__rotate_key_use__descriptor =
   "RotateKeyUse",
   "Hearth__V1__RotateKeyUse",
   "hearth.v1",
-  4,
+  5,
   hearth__v1__rotate_key_use__enum_values_by_number,
-  4,
+  5,
   hearth__v1__rotate_key_use__enum_values_by_name,
   1,
   hearth__v1__rotate_key_use__value_ranges,

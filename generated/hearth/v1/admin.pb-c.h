@@ -29,6 +29,23 @@ typedef struct Hearth__V1__BackupRequest Hearth__V1__BackupRequest;
 typedef struct Hearth__V1__BackupResponse Hearth__V1__BackupResponse;
 typedef struct Hearth__V1__RotateKeyRequest Hearth__V1__RotateKeyRequest;
 typedef struct Hearth__V1__RotateKeyResponse Hearth__V1__RotateKeyResponse;
+typedef struct Hearth__V1__GetStatisticsRequest Hearth__V1__GetStatisticsRequest;
+typedef struct Hearth__V1__GetStatisticsResponse Hearth__V1__GetStatisticsResponse;
+typedef struct Hearth__V1__ShowUserRequest Hearth__V1__ShowUserRequest;
+typedef struct Hearth__V1__ShowUserResponse Hearth__V1__ShowUserResponse;
+typedef struct Hearth__V1__SuspendUserRequest Hearth__V1__SuspendUserRequest;
+typedef struct Hearth__V1__SuspendUserResponse Hearth__V1__SuspendUserResponse;
+typedef struct Hearth__V1__RemoveUserRequest Hearth__V1__RemoveUserRequest;
+typedef struct Hearth__V1__RemoveUserResponse Hearth__V1__RemoveUserResponse;
+typedef struct Hearth__V1__ListReportsRequest Hearth__V1__ListReportsRequest;
+typedef struct Hearth__V1__ReportSummary Hearth__V1__ReportSummary;
+typedef struct Hearth__V1__ListReportsResponse Hearth__V1__ListReportsResponse;
+typedef struct Hearth__V1__GetReportRequest Hearth__V1__GetReportRequest;
+typedef struct Hearth__V1__GetReportResponse Hearth__V1__GetReportResponse;
+typedef struct Hearth__V1__DropReportRequest Hearth__V1__DropReportRequest;
+typedef struct Hearth__V1__DropReportResponse Hearth__V1__DropReportResponse;
+typedef struct Hearth__V1__GetLogHeadRequest Hearth__V1__GetLogHeadRequest;
+typedef struct Hearth__V1__GetLogHeadResponse Hearth__V1__GetLogHeadResponse;
 typedef struct Hearth__V1__ListPeersRequest Hearth__V1__ListPeersRequest;
 typedef struct Hearth__V1__Peer Hearth__V1__Peer;
 typedef struct Hearth__V1__ListPeersResponse Hearth__V1__ListPeersResponse;
@@ -57,7 +74,11 @@ typedef enum _Hearth__V1__RotateKeyUse {
   /*
    * Federation key.
    */
-  HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_FEDERATION = 3
+  HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_FEDERATION = 3,
+  /*
+   * Keys of the MLS external sender, one of each signature scheme.
+   */
+  HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_EXTERNAL_SENDER = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HEARTH__V1__ROTATE_KEY_USE)
 } Hearth__V1__RotateKeyUse;
 /*
@@ -283,10 +304,14 @@ struct  Hearth__V1__RotateKeyRequest
    * Which.
    */
   Hearth__V1__RotateKeyUse use;
+  /*
+   * Also where an old key would be forgotten that may still be in use (else FAILED_PRECONDITION).
+   */
+  protobuf_c_boolean anyway;
 };
 #define HEARTH__V1__ROTATE_KEY_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__rotate_key_request__descriptor) \
-    , HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_UNSPECIFIED }
+    , HEARTH__V1__ROTATE_KEY_USE__ROTATE_KEY_USE_UNSPECIFIED, 0 }
 
 
 /*
@@ -303,6 +328,292 @@ struct  Hearth__V1__RotateKeyResponse
 #define HEARTH__V1__ROTATE_KEY_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__rotate_key_response__descriptor) \
     , {0,NULL} }
+
+
+/*
+ * Asks for the counts.
+ */
+struct  Hearth__V1__GetStatisticsRequest
+{
+  ProtobufCMessage base;
+};
+#define HEARTH__V1__GET_STATISTICS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_statistics_request__descriptor) \
+     }
+
+
+/*
+ * The counts.
+ */
+struct  Hearth__V1__GetStatisticsResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Each with its name.
+   */
+  size_t n_counts;
+  Hearth__V1__Metric **counts;
+};
+#define HEARTH__V1__GET_STATISTICS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_statistics_response__descriptor) \
+    , 0,NULL }
+
+
+/*
+ * Asks about a user.
+ */
+struct  Hearth__V1__ShowUserRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The uuid of its UserId.
+   */
+  ProtobufCBinaryData user_id;
+};
+#define HEARTH__V1__SHOW_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__show_user_request__descriptor) \
+    , {0,NULL} }
+
+
+/*
+ * What may be known of it.
+ */
+struct  Hearth__V1__ShowUserResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Clients in its set.
+   */
+  uint32_t clients;
+  /*
+   * Month of the last call of any of them, since January 1970; 0: none yet.
+   */
+  uint32_t last_seen_month;
+  /*
+   * It is suspended.
+   */
+  protobuf_c_boolean suspended;
+};
+#define HEARTH__V1__SHOW_USER_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__show_user_response__descriptor) \
+    , 0, 0, 0 }
+
+
+/*
+ * Suspends a user.
+ */
+struct  Hearth__V1__SuspendUserRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The uuid of its UserId.
+   */
+  ProtobufCBinaryData user_id;
+  /*
+   * From now on, or not any more.
+   */
+  protobuf_c_boolean suspended;
+};
+#define HEARTH__V1__SUSPEND_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__suspend_user_request__descriptor) \
+    , {0,NULL}, 0 }
+
+
+/*
+ * Done.
+ */
+struct  Hearth__V1__SuspendUserResponse
+{
+  ProtobufCMessage base;
+};
+#define HEARTH__V1__SUSPEND_USER_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__suspend_user_response__descriptor) \
+     }
+
+
+/*
+ * Deletes a user.
+ */
+struct  Hearth__V1__RemoveUserRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The uuid of its UserId.
+   */
+  ProtobufCBinaryData user_id;
+};
+#define HEARTH__V1__REMOVE_USER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__remove_user_request__descriptor) \
+    , {0,NULL} }
+
+
+/*
+ * Done.
+ */
+struct  Hearth__V1__RemoveUserResponse
+{
+  ProtobufCMessage base;
+};
+#define HEARTH__V1__REMOVE_USER_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__remove_user_response__descriptor) \
+     }
+
+
+/*
+ * Asks for reports.
+ */
+struct  Hearth__V1__ListReportsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Only those with a higher number.
+   */
+  uint64_t after;
+};
+#define HEARTH__V1__LIST_REPORTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__list_reports_request__descriptor) \
+    , 0 }
+
+
+/*
+ * A report, without its contents.
+ */
+struct  Hearth__V1__ReportSummary
+{
+  ProtobufCMessage base;
+  /*
+   * Its number.
+   */
+  uint64_t number;
+  /*
+   * Day it came, since January 1, 1970.
+   */
+  uint64_t day;
+  /*
+   * Size of what it says.
+   */
+  uint64_t size_bytes;
+};
+#define HEARTH__V1__REPORT_SUMMARY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__report_summary__descriptor) \
+    , 0, 0, 0 }
+
+
+/*
+ * Reports.
+ */
+struct  Hearth__V1__ListReportsResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Oldest first; 256 at most.
+   */
+  size_t n_reports;
+  Hearth__V1__ReportSummary **reports;
+};
+#define HEARTH__V1__LIST_REPORTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__list_reports_response__descriptor) \
+    , 0,NULL }
+
+
+/*
+ * Asks for a report.
+ */
+struct  Hearth__V1__GetReportRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Its number.
+   */
+  uint64_t number;
+};
+#define HEARTH__V1__GET_REPORT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_report_request__descriptor) \
+    , 0 }
+
+
+/*
+ * The report.
+ */
+struct  Hearth__V1__GetReportResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Day it came, since January 1, 1970.
+   */
+  uint64_t day;
+  /*
+   * What the reporter chose to disclose, as it came: not to be trusted.
+   */
+  ProtobufCBinaryData report;
+};
+#define HEARTH__V1__GET_REPORT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_report_response__descriptor) \
+    , 0, {0,NULL} }
+
+
+/*
+ * Drops a report.
+ */
+struct  Hearth__V1__DropReportRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Its number.
+   */
+  uint64_t number;
+};
+#define HEARTH__V1__DROP_REPORT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__drop_report_request__descriptor) \
+    , 0 }
+
+
+/*
+ * Done.
+ */
+struct  Hearth__V1__DropReportResponse
+{
+  ProtobufCMessage base;
+};
+#define HEARTH__V1__DROP_REPORT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__drop_report_response__descriptor) \
+     }
+
+
+/*
+ * Asks for the log's head.
+ */
+struct  Hearth__V1__GetLogHeadRequest
+{
+  ProtobufCMessage base;
+};
+#define HEARTH__V1__GET_LOG_HEAD_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_log_head_request__descriptor) \
+     }
+
+
+/*
+ * The log's head.
+ */
+struct  Hearth__V1__GetLogHeadResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Entries.
+   */
+  uint64_t size;
+  /*
+   * Time of the newest checkpoint, in seconds since 1970.
+   */
+  uint64_t time_s;
+  /*
+   * The newest checkpoint, signed.
+   */
+  ProtobufCBinaryData checkpoint;
+};
+#define HEARTH__V1__GET_LOG_HEAD_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_log_head_response__descriptor) \
+    , 0, 0, {0,NULL} }
 
 
 /*
@@ -360,10 +671,18 @@ struct  Hearth__V1__ListPeersResponse
    */
   size_t n_peers;
   Hearth__V1__Peer **peers;
+  /*
+   * Federation mode in force: off, open or allow.
+   */
+  char *mode;
+  /*
+   * This version exchanges messages with peers.
+   */
+  protobuf_c_boolean served;
 };
 #define HEARTH__V1__LIST_PEERS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__list_peers_response__descriptor) \
-    , 0,NULL }
+    , 0,NULL, (char *)protobuf_c_empty_string, 0 }
 
 
 /*
@@ -653,6 +972,329 @@ Hearth__V1__RotateKeyResponse *
 void   hearth__v1__rotate_key_response__free_unpacked
                      (Hearth__V1__RotateKeyResponse *message,
                       ProtobufCAllocator *allocator);
+/* Hearth__V1__GetStatisticsRequest methods */
+void   hearth__v1__get_statistics_request__init
+                     (Hearth__V1__GetStatisticsRequest         *message);
+size_t hearth__v1__get_statistics_request__get_packed_size
+                     (const Hearth__V1__GetStatisticsRequest   *message);
+size_t hearth__v1__get_statistics_request__pack
+                     (const Hearth__V1__GetStatisticsRequest   *message,
+                      uint8_t             *out);
+size_t hearth__v1__get_statistics_request__pack_to_buffer
+                     (const Hearth__V1__GetStatisticsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__GetStatisticsRequest *
+       hearth__v1__get_statistics_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__get_statistics_request__free_unpacked
+                     (Hearth__V1__GetStatisticsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__GetStatisticsResponse methods */
+void   hearth__v1__get_statistics_response__init
+                     (Hearth__V1__GetStatisticsResponse         *message);
+size_t hearth__v1__get_statistics_response__get_packed_size
+                     (const Hearth__V1__GetStatisticsResponse   *message);
+size_t hearth__v1__get_statistics_response__pack
+                     (const Hearth__V1__GetStatisticsResponse   *message,
+                      uint8_t             *out);
+size_t hearth__v1__get_statistics_response__pack_to_buffer
+                     (const Hearth__V1__GetStatisticsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__GetStatisticsResponse *
+       hearth__v1__get_statistics_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__get_statistics_response__free_unpacked
+                     (Hearth__V1__GetStatisticsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__ShowUserRequest methods */
+void   hearth__v1__show_user_request__init
+                     (Hearth__V1__ShowUserRequest         *message);
+size_t hearth__v1__show_user_request__get_packed_size
+                     (const Hearth__V1__ShowUserRequest   *message);
+size_t hearth__v1__show_user_request__pack
+                     (const Hearth__V1__ShowUserRequest   *message,
+                      uint8_t             *out);
+size_t hearth__v1__show_user_request__pack_to_buffer
+                     (const Hearth__V1__ShowUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__ShowUserRequest *
+       hearth__v1__show_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__show_user_request__free_unpacked
+                     (Hearth__V1__ShowUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__ShowUserResponse methods */
+void   hearth__v1__show_user_response__init
+                     (Hearth__V1__ShowUserResponse         *message);
+size_t hearth__v1__show_user_response__get_packed_size
+                     (const Hearth__V1__ShowUserResponse   *message);
+size_t hearth__v1__show_user_response__pack
+                     (const Hearth__V1__ShowUserResponse   *message,
+                      uint8_t             *out);
+size_t hearth__v1__show_user_response__pack_to_buffer
+                     (const Hearth__V1__ShowUserResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__ShowUserResponse *
+       hearth__v1__show_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__show_user_response__free_unpacked
+                     (Hearth__V1__ShowUserResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__SuspendUserRequest methods */
+void   hearth__v1__suspend_user_request__init
+                     (Hearth__V1__SuspendUserRequest         *message);
+size_t hearth__v1__suspend_user_request__get_packed_size
+                     (const Hearth__V1__SuspendUserRequest   *message);
+size_t hearth__v1__suspend_user_request__pack
+                     (const Hearth__V1__SuspendUserRequest   *message,
+                      uint8_t             *out);
+size_t hearth__v1__suspend_user_request__pack_to_buffer
+                     (const Hearth__V1__SuspendUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__SuspendUserRequest *
+       hearth__v1__suspend_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__suspend_user_request__free_unpacked
+                     (Hearth__V1__SuspendUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__SuspendUserResponse methods */
+void   hearth__v1__suspend_user_response__init
+                     (Hearth__V1__SuspendUserResponse         *message);
+size_t hearth__v1__suspend_user_response__get_packed_size
+                     (const Hearth__V1__SuspendUserResponse   *message);
+size_t hearth__v1__suspend_user_response__pack
+                     (const Hearth__V1__SuspendUserResponse   *message,
+                      uint8_t             *out);
+size_t hearth__v1__suspend_user_response__pack_to_buffer
+                     (const Hearth__V1__SuspendUserResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__SuspendUserResponse *
+       hearth__v1__suspend_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__suspend_user_response__free_unpacked
+                     (Hearth__V1__SuspendUserResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__RemoveUserRequest methods */
+void   hearth__v1__remove_user_request__init
+                     (Hearth__V1__RemoveUserRequest         *message);
+size_t hearth__v1__remove_user_request__get_packed_size
+                     (const Hearth__V1__RemoveUserRequest   *message);
+size_t hearth__v1__remove_user_request__pack
+                     (const Hearth__V1__RemoveUserRequest   *message,
+                      uint8_t             *out);
+size_t hearth__v1__remove_user_request__pack_to_buffer
+                     (const Hearth__V1__RemoveUserRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__RemoveUserRequest *
+       hearth__v1__remove_user_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__remove_user_request__free_unpacked
+                     (Hearth__V1__RemoveUserRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__RemoveUserResponse methods */
+void   hearth__v1__remove_user_response__init
+                     (Hearth__V1__RemoveUserResponse         *message);
+size_t hearth__v1__remove_user_response__get_packed_size
+                     (const Hearth__V1__RemoveUserResponse   *message);
+size_t hearth__v1__remove_user_response__pack
+                     (const Hearth__V1__RemoveUserResponse   *message,
+                      uint8_t             *out);
+size_t hearth__v1__remove_user_response__pack_to_buffer
+                     (const Hearth__V1__RemoveUserResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__RemoveUserResponse *
+       hearth__v1__remove_user_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__remove_user_response__free_unpacked
+                     (Hearth__V1__RemoveUserResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__ListReportsRequest methods */
+void   hearth__v1__list_reports_request__init
+                     (Hearth__V1__ListReportsRequest         *message);
+size_t hearth__v1__list_reports_request__get_packed_size
+                     (const Hearth__V1__ListReportsRequest   *message);
+size_t hearth__v1__list_reports_request__pack
+                     (const Hearth__V1__ListReportsRequest   *message,
+                      uint8_t             *out);
+size_t hearth__v1__list_reports_request__pack_to_buffer
+                     (const Hearth__V1__ListReportsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__ListReportsRequest *
+       hearth__v1__list_reports_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__list_reports_request__free_unpacked
+                     (Hearth__V1__ListReportsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__ReportSummary methods */
+void   hearth__v1__report_summary__init
+                     (Hearth__V1__ReportSummary         *message);
+size_t hearth__v1__report_summary__get_packed_size
+                     (const Hearth__V1__ReportSummary   *message);
+size_t hearth__v1__report_summary__pack
+                     (const Hearth__V1__ReportSummary   *message,
+                      uint8_t             *out);
+size_t hearth__v1__report_summary__pack_to_buffer
+                     (const Hearth__V1__ReportSummary   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__ReportSummary *
+       hearth__v1__report_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__report_summary__free_unpacked
+                     (Hearth__V1__ReportSummary *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__ListReportsResponse methods */
+void   hearth__v1__list_reports_response__init
+                     (Hearth__V1__ListReportsResponse         *message);
+size_t hearth__v1__list_reports_response__get_packed_size
+                     (const Hearth__V1__ListReportsResponse   *message);
+size_t hearth__v1__list_reports_response__pack
+                     (const Hearth__V1__ListReportsResponse   *message,
+                      uint8_t             *out);
+size_t hearth__v1__list_reports_response__pack_to_buffer
+                     (const Hearth__V1__ListReportsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__ListReportsResponse *
+       hearth__v1__list_reports_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__list_reports_response__free_unpacked
+                     (Hearth__V1__ListReportsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__GetReportRequest methods */
+void   hearth__v1__get_report_request__init
+                     (Hearth__V1__GetReportRequest         *message);
+size_t hearth__v1__get_report_request__get_packed_size
+                     (const Hearth__V1__GetReportRequest   *message);
+size_t hearth__v1__get_report_request__pack
+                     (const Hearth__V1__GetReportRequest   *message,
+                      uint8_t             *out);
+size_t hearth__v1__get_report_request__pack_to_buffer
+                     (const Hearth__V1__GetReportRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__GetReportRequest *
+       hearth__v1__get_report_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__get_report_request__free_unpacked
+                     (Hearth__V1__GetReportRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__GetReportResponse methods */
+void   hearth__v1__get_report_response__init
+                     (Hearth__V1__GetReportResponse         *message);
+size_t hearth__v1__get_report_response__get_packed_size
+                     (const Hearth__V1__GetReportResponse   *message);
+size_t hearth__v1__get_report_response__pack
+                     (const Hearth__V1__GetReportResponse   *message,
+                      uint8_t             *out);
+size_t hearth__v1__get_report_response__pack_to_buffer
+                     (const Hearth__V1__GetReportResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__GetReportResponse *
+       hearth__v1__get_report_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__get_report_response__free_unpacked
+                     (Hearth__V1__GetReportResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__DropReportRequest methods */
+void   hearth__v1__drop_report_request__init
+                     (Hearth__V1__DropReportRequest         *message);
+size_t hearth__v1__drop_report_request__get_packed_size
+                     (const Hearth__V1__DropReportRequest   *message);
+size_t hearth__v1__drop_report_request__pack
+                     (const Hearth__V1__DropReportRequest   *message,
+                      uint8_t             *out);
+size_t hearth__v1__drop_report_request__pack_to_buffer
+                     (const Hearth__V1__DropReportRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__DropReportRequest *
+       hearth__v1__drop_report_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__drop_report_request__free_unpacked
+                     (Hearth__V1__DropReportRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__DropReportResponse methods */
+void   hearth__v1__drop_report_response__init
+                     (Hearth__V1__DropReportResponse         *message);
+size_t hearth__v1__drop_report_response__get_packed_size
+                     (const Hearth__V1__DropReportResponse   *message);
+size_t hearth__v1__drop_report_response__pack
+                     (const Hearth__V1__DropReportResponse   *message,
+                      uint8_t             *out);
+size_t hearth__v1__drop_report_response__pack_to_buffer
+                     (const Hearth__V1__DropReportResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__DropReportResponse *
+       hearth__v1__drop_report_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__drop_report_response__free_unpacked
+                     (Hearth__V1__DropReportResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__GetLogHeadRequest methods */
+void   hearth__v1__get_log_head_request__init
+                     (Hearth__V1__GetLogHeadRequest         *message);
+size_t hearth__v1__get_log_head_request__get_packed_size
+                     (const Hearth__V1__GetLogHeadRequest   *message);
+size_t hearth__v1__get_log_head_request__pack
+                     (const Hearth__V1__GetLogHeadRequest   *message,
+                      uint8_t             *out);
+size_t hearth__v1__get_log_head_request__pack_to_buffer
+                     (const Hearth__V1__GetLogHeadRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__GetLogHeadRequest *
+       hearth__v1__get_log_head_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__get_log_head_request__free_unpacked
+                     (Hearth__V1__GetLogHeadRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__GetLogHeadResponse methods */
+void   hearth__v1__get_log_head_response__init
+                     (Hearth__V1__GetLogHeadResponse         *message);
+size_t hearth__v1__get_log_head_response__get_packed_size
+                     (const Hearth__V1__GetLogHeadResponse   *message);
+size_t hearth__v1__get_log_head_response__pack
+                     (const Hearth__V1__GetLogHeadResponse   *message,
+                      uint8_t             *out);
+size_t hearth__v1__get_log_head_response__pack_to_buffer
+                     (const Hearth__V1__GetLogHeadResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__GetLogHeadResponse *
+       hearth__v1__get_log_head_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__get_log_head_response__free_unpacked
+                     (Hearth__V1__GetLogHeadResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Hearth__V1__ListPeersRequest methods */
 void   hearth__v1__list_peers_request__init
                      (Hearth__V1__ListPeersRequest         *message);
@@ -789,6 +1431,57 @@ typedef void (*Hearth__V1__RotateKeyRequest_Closure)
 typedef void (*Hearth__V1__RotateKeyResponse_Closure)
                  (const Hearth__V1__RotateKeyResponse *message,
                   void *closure_data);
+typedef void (*Hearth__V1__GetStatisticsRequest_Closure)
+                 (const Hearth__V1__GetStatisticsRequest *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__GetStatisticsResponse_Closure)
+                 (const Hearth__V1__GetStatisticsResponse *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__ShowUserRequest_Closure)
+                 (const Hearth__V1__ShowUserRequest *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__ShowUserResponse_Closure)
+                 (const Hearth__V1__ShowUserResponse *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__SuspendUserRequest_Closure)
+                 (const Hearth__V1__SuspendUserRequest *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__SuspendUserResponse_Closure)
+                 (const Hearth__V1__SuspendUserResponse *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__RemoveUserRequest_Closure)
+                 (const Hearth__V1__RemoveUserRequest *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__RemoveUserResponse_Closure)
+                 (const Hearth__V1__RemoveUserResponse *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__ListReportsRequest_Closure)
+                 (const Hearth__V1__ListReportsRequest *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__ReportSummary_Closure)
+                 (const Hearth__V1__ReportSummary *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__ListReportsResponse_Closure)
+                 (const Hearth__V1__ListReportsResponse *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__GetReportRequest_Closure)
+                 (const Hearth__V1__GetReportRequest *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__GetReportResponse_Closure)
+                 (const Hearth__V1__GetReportResponse *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__DropReportRequest_Closure)
+                 (const Hearth__V1__DropReportRequest *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__DropReportResponse_Closure)
+                 (const Hearth__V1__DropReportResponse *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__GetLogHeadRequest_Closure)
+                 (const Hearth__V1__GetLogHeadRequest *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__GetLogHeadResponse_Closure)
+                 (const Hearth__V1__GetLogHeadResponse *message,
+                  void *closure_data);
 typedef void (*Hearth__V1__ListPeersRequest_Closure)
                  (const Hearth__V1__ListPeersRequest *message,
                   void *closure_data);
@@ -825,6 +1518,23 @@ extern const ProtobufCMessageDescriptor hearth__v1__backup_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__backup_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__rotate_key_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__rotate_key_response__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__get_statistics_request__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__get_statistics_response__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__show_user_request__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__show_user_response__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__suspend_user_request__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__suspend_user_response__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__remove_user_request__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__remove_user_response__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__list_reports_request__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__report_summary__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__list_reports_response__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__get_report_request__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__get_report_response__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__drop_report_request__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__drop_report_response__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__get_log_head_request__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__get_log_head_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__list_peers_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__peer__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__list_peers_response__descriptor;

@@ -22,11 +22,21 @@ bool hearth__v1__backup_request__check(const Hearth__V1__BackupRequest *message,
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__drain_request__check(const Hearth__V1__DrainRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
+bool hearth__v1__drop_report_request__check(const Hearth__V1__DropReportRequest *message, unsigned depth,
+    struct hearth_broken_rule *ret_broken);
+bool hearth__v1__get_report_request__check(const Hearth__V1__GetReportRequest *message, unsigned depth,
+    struct hearth_broken_rule *ret_broken);
 bool hearth__v1__invite_request__check(const Hearth__V1__InviteRequest *message, unsigned depth,
+    struct hearth_broken_rule *ret_broken);
+bool hearth__v1__remove_user_request__check(const Hearth__V1__RemoveUserRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__rotate_key_request__check(const Hearth__V1__RotateKeyRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__set_peer_request__check(const Hearth__V1__SetPeerRequest *message, unsigned depth,
+    struct hearth_broken_rule *ret_broken);
+bool hearth__v1__show_user_request__check(const Hearth__V1__ShowUserRequest *message, unsigned depth,
+    struct hearth_broken_rule *ret_broken);
+bool hearth__v1__suspend_user_request__check(const Hearth__V1__SuspendUserRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
 
 /* ---- hearth.v1.Admin
@@ -62,6 +72,46 @@ struct hearth_admin_service {
      * Issues the next signing credential or key of a use.
      */
     enum hearth_code (*rotate_key)(struct hearth_call *call, const Hearth__V1__RotateKeyRequest *in, Hearth__V1__RotateKeyResponse *out,
+        void *self);
+    /*
+     * How much there is of what: users, clients, handles, invitations, reports. Counted when asked.
+     */
+    enum hearth_code (*get_statistics)(struct hearth_call *call, const Hearth__V1__GetStatisticsRequest *in, Hearth__V1__GetStatisticsResponse *out,
+        void *self);
+    /*
+     * What may be known of one user.
+     */
+    enum hearth_code (*show_user)(struct hearth_call *call, const Hearth__V1__ShowUserRequest *in, Hearth__V1__ShowUserResponse *out,
+        void *self);
+    /*
+     * Suspends a user, or ends that.
+     */
+    enum hearth_code (*suspend_user)(struct hearth_call *call, const Hearth__V1__SuspendUserRequest *in, Hearth__V1__SuspendUserResponse *out,
+        void *self);
+    /*
+     * Deletes a user with its clients and profiles; its credentials are revoked.
+     */
+    enum hearth_code (*remove_user)(struct hearth_call *call, const Hearth__V1__RemoveUserRequest *in, Hearth__V1__RemoveUserResponse *out,
+        void *self);
+    /*
+     * Abuse reports that wait, without their contents.
+     */
+    enum hearth_code (*list_reports)(struct hearth_call *call, const Hearth__V1__ListReportsRequest *in, Hearth__V1__ListReportsResponse *out,
+        void *self);
+    /*
+     * One report.
+     */
+    enum hearth_code (*get_report)(struct hearth_call *call, const Hearth__V1__GetReportRequest *in, Hearth__V1__GetReportResponse *out,
+        void *self);
+    /*
+     * Drops a report that was dealt with.
+     */
+    enum hearth_code (*drop_report)(struct hearth_call *call, const Hearth__V1__DropReportRequest *in, Hearth__V1__DropReportResponse *out,
+        void *self);
+    /*
+     * The head of the verifiable log. UNIMPLEMENTED where the homeserver keeps none.
+     */
+    enum hearth_code (*get_log_head)(struct hearth_call *call, const Hearth__V1__GetLogHeadRequest *in, Hearth__V1__GetLogHeadResponse *out,
         void *self);
     /*
      * Lists peers and their state.
@@ -175,6 +225,134 @@ typedef void hearth_admin_rotate_key_done(const struct hearth_status *status, co
 struct hearth_client_call *hearth_admin_rotate_key_start(struct hearth_channel *channel,
     const struct hearth_call_options *options, const Hearth__V1__RotateKeyRequest *in,
     hearth_admin_rotate_key_done *on_done, void *arg);
+
+/* /hearth.v1.Admin/GetStatistics
+ * How much there is of what: users, clients, handles, invitations, reports. Counted when asked.
+ */
+/* Server: answers after HEARTH_LATER. */
+void hearth_admin_get_statistics_reply(struct hearth_call *call, const Hearth__V1__GetStatisticsResponse *out);
+/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
+ * and status may be NULL. */
+enum hearth_code hearth_admin_get_statistics(struct hearth_channel *channel, const struct hearth_call_options *options,
+    const Hearth__V1__GetStatisticsRequest *in, Hearth__V1__GetStatisticsResponse **ret_out, struct hearth_status *status);
+/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
+ * status, until its return. NULL: out of memory, and on_done will not run. */
+typedef void hearth_admin_get_statistics_done(const struct hearth_status *status, const Hearth__V1__GetStatisticsResponse *out, void *arg);
+struct hearth_client_call *hearth_admin_get_statistics_start(struct hearth_channel *channel,
+    const struct hearth_call_options *options, const Hearth__V1__GetStatisticsRequest *in,
+    hearth_admin_get_statistics_done *on_done, void *arg);
+
+/* /hearth.v1.Admin/ShowUser
+ * What may be known of one user.
+ */
+/* Server: answers after HEARTH_LATER. */
+void hearth_admin_show_user_reply(struct hearth_call *call, const Hearth__V1__ShowUserResponse *out);
+/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
+ * and status may be NULL. */
+enum hearth_code hearth_admin_show_user(struct hearth_channel *channel, const struct hearth_call_options *options,
+    const Hearth__V1__ShowUserRequest *in, Hearth__V1__ShowUserResponse **ret_out, struct hearth_status *status);
+/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
+ * status, until its return. NULL: out of memory, and on_done will not run. */
+typedef void hearth_admin_show_user_done(const struct hearth_status *status, const Hearth__V1__ShowUserResponse *out, void *arg);
+struct hearth_client_call *hearth_admin_show_user_start(struct hearth_channel *channel,
+    const struct hearth_call_options *options, const Hearth__V1__ShowUserRequest *in,
+    hearth_admin_show_user_done *on_done, void *arg);
+
+/* /hearth.v1.Admin/SuspendUser
+ * Suspends a user, or ends that.
+ */
+/* Server: answers after HEARTH_LATER. */
+void hearth_admin_suspend_user_reply(struct hearth_call *call, const Hearth__V1__SuspendUserResponse *out);
+/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
+ * and status may be NULL. */
+enum hearth_code hearth_admin_suspend_user(struct hearth_channel *channel, const struct hearth_call_options *options,
+    const Hearth__V1__SuspendUserRequest *in, Hearth__V1__SuspendUserResponse **ret_out, struct hearth_status *status);
+/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
+ * status, until its return. NULL: out of memory, and on_done will not run. */
+typedef void hearth_admin_suspend_user_done(const struct hearth_status *status, const Hearth__V1__SuspendUserResponse *out, void *arg);
+struct hearth_client_call *hearth_admin_suspend_user_start(struct hearth_channel *channel,
+    const struct hearth_call_options *options, const Hearth__V1__SuspendUserRequest *in,
+    hearth_admin_suspend_user_done *on_done, void *arg);
+
+/* /hearth.v1.Admin/RemoveUser
+ * Deletes a user with its clients and profiles; its credentials are revoked.
+ */
+/* Server: answers after HEARTH_LATER. */
+void hearth_admin_remove_user_reply(struct hearth_call *call, const Hearth__V1__RemoveUserResponse *out);
+/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
+ * and status may be NULL. */
+enum hearth_code hearth_admin_remove_user(struct hearth_channel *channel, const struct hearth_call_options *options,
+    const Hearth__V1__RemoveUserRequest *in, Hearth__V1__RemoveUserResponse **ret_out, struct hearth_status *status);
+/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
+ * status, until its return. NULL: out of memory, and on_done will not run. */
+typedef void hearth_admin_remove_user_done(const struct hearth_status *status, const Hearth__V1__RemoveUserResponse *out, void *arg);
+struct hearth_client_call *hearth_admin_remove_user_start(struct hearth_channel *channel,
+    const struct hearth_call_options *options, const Hearth__V1__RemoveUserRequest *in,
+    hearth_admin_remove_user_done *on_done, void *arg);
+
+/* /hearth.v1.Admin/ListReports
+ * Abuse reports that wait, without their contents.
+ */
+/* Server: answers after HEARTH_LATER. */
+void hearth_admin_list_reports_reply(struct hearth_call *call, const Hearth__V1__ListReportsResponse *out);
+/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
+ * and status may be NULL. */
+enum hearth_code hearth_admin_list_reports(struct hearth_channel *channel, const struct hearth_call_options *options,
+    const Hearth__V1__ListReportsRequest *in, Hearth__V1__ListReportsResponse **ret_out, struct hearth_status *status);
+/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
+ * status, until its return. NULL: out of memory, and on_done will not run. */
+typedef void hearth_admin_list_reports_done(const struct hearth_status *status, const Hearth__V1__ListReportsResponse *out, void *arg);
+struct hearth_client_call *hearth_admin_list_reports_start(struct hearth_channel *channel,
+    const struct hearth_call_options *options, const Hearth__V1__ListReportsRequest *in,
+    hearth_admin_list_reports_done *on_done, void *arg);
+
+/* /hearth.v1.Admin/GetReport
+ * One report.
+ */
+/* Server: answers after HEARTH_LATER. */
+void hearth_admin_get_report_reply(struct hearth_call *call, const Hearth__V1__GetReportResponse *out);
+/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
+ * and status may be NULL. */
+enum hearth_code hearth_admin_get_report(struct hearth_channel *channel, const struct hearth_call_options *options,
+    const Hearth__V1__GetReportRequest *in, Hearth__V1__GetReportResponse **ret_out, struct hearth_status *status);
+/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
+ * status, until its return. NULL: out of memory, and on_done will not run. */
+typedef void hearth_admin_get_report_done(const struct hearth_status *status, const Hearth__V1__GetReportResponse *out, void *arg);
+struct hearth_client_call *hearth_admin_get_report_start(struct hearth_channel *channel,
+    const struct hearth_call_options *options, const Hearth__V1__GetReportRequest *in,
+    hearth_admin_get_report_done *on_done, void *arg);
+
+/* /hearth.v1.Admin/DropReport
+ * Drops a report that was dealt with.
+ */
+/* Server: answers after HEARTH_LATER. */
+void hearth_admin_drop_report_reply(struct hearth_call *call, const Hearth__V1__DropReportResponse *out);
+/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
+ * and status may be NULL. */
+enum hearth_code hearth_admin_drop_report(struct hearth_channel *channel, const struct hearth_call_options *options,
+    const Hearth__V1__DropReportRequest *in, Hearth__V1__DropReportResponse **ret_out, struct hearth_status *status);
+/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
+ * status, until its return. NULL: out of memory, and on_done will not run. */
+typedef void hearth_admin_drop_report_done(const struct hearth_status *status, const Hearth__V1__DropReportResponse *out, void *arg);
+struct hearth_client_call *hearth_admin_drop_report_start(struct hearth_channel *channel,
+    const struct hearth_call_options *options, const Hearth__V1__DropReportRequest *in,
+    hearth_admin_drop_report_done *on_done, void *arg);
+
+/* /hearth.v1.Admin/GetLogHead
+ * The head of the verifiable log. UNIMPLEMENTED where the homeserver keeps none.
+ */
+/* Server: answers after HEARTH_LATER. */
+void hearth_admin_get_log_head_reply(struct hearth_call *call, const Hearth__V1__GetLogHeadResponse *out);
+/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
+ * and status may be NULL. */
+enum hearth_code hearth_admin_get_log_head(struct hearth_channel *channel, const struct hearth_call_options *options,
+    const Hearth__V1__GetLogHeadRequest *in, Hearth__V1__GetLogHeadResponse **ret_out, struct hearth_status *status);
+/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
+ * status, until its return. NULL: out of memory, and on_done will not run. */
+typedef void hearth_admin_get_log_head_done(const struct hearth_status *status, const Hearth__V1__GetLogHeadResponse *out, void *arg);
+struct hearth_client_call *hearth_admin_get_log_head_start(struct hearth_channel *channel,
+    const struct hearth_call_options *options, const Hearth__V1__GetLogHeadRequest *in,
+    hearth_admin_get_log_head_done *on_done, void *arg);
 
 /* /hearth.v1.Admin/ListPeers
  * Lists peers and their state.

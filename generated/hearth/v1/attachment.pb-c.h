@@ -15,6 +15,7 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "hearth/options.pb-c.h"
+#include "hearth/v1/common.pb-c.h"
 
 typedef struct Hearth__V1__UploadRequest Hearth__V1__UploadRequest;
 typedef struct Hearth__V1__UploadHead Hearth__V1__UploadHead;
@@ -70,10 +71,15 @@ struct  Hearth__V1__UploadHead
    * Size of the whole, padded, in bytes.
    */
   uint64_t bytes_in_all;
+  /*
+   * Random and secret: the capabilities are derived from it. Repeating the same upload with the same id gives the same
+   * answer, and takes the place of one that is still under way.
+   */
+  Hearth__V1__Idempotency *idempotency;
 };
 #define HEARTH__V1__UPLOAD_HEAD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__upload_head__descriptor) \
-    , 0 }
+    , 0, NULL }
 
 
 /*

@@ -4676,7 +4676,7 @@ const ProtobufCMessageDescriptor hearth__v1__connect_response__descriptor =
   (ProtobufCMessageInit) hearth__v1__connect_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__connection_package__field_descriptors[2] =
+static const ProtobufCFieldDescriptor hearth__v1__connection_package__field_descriptors[3] =
 {
   {
     "package",
@@ -4702,15 +4702,28 @@ static const ProtobufCFieldDescriptor hearth__v1__connection_package__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "key_set",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ConnectionPackage, key_set),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__connection_package__field_indices_by_name[] = {
+  2,   /* field[2] = key_set */
   0,   /* field[0] = package */
   1,   /* field[1] = receipt */
 };
 static const ProtobufCIntRange hearth__v1__connection_package__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor hearth__v1__connection_package__descriptor =
 {
@@ -4720,7 +4733,7 @@ const ProtobufCMessageDescriptor hearth__v1__connection_package__descriptor =
   "Hearth__V1__ConnectionPackage",
   "hearth.v1",
   sizeof(Hearth__V1__ConnectionPackage),
-  2,
+  3,
   hearth__v1__connection_package__field_descriptors,
   hearth__v1__connection_package__field_indices_by_name,
   1,  hearth__v1__connection_package__number_ranges,

@@ -1027,10 +1027,14 @@ struct  Hearth__V1__ConnectionPackage
    * That the handle key is in the log.
    */
   Hearth__V1__LogReceipt *receipt;
+  /*
+   * KeySet of the handle's label, which vouches for the handle key: self-signed in its first version.
+   */
+  ProtobufCBinaryData key_set;
 };
 #define HEARTH__V1__CONNECTION_PACKAGE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__connection_package__descriptor) \
-    , {0,NULL}, NULL }
+    , {0,NULL}, NULL, {0,NULL} }
 
 
 /*

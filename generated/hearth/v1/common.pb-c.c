@@ -1107,3 +1107,35 @@ const ProtobufCMessageDescriptor hearth__v1__not_federated__descriptor =
   (ProtobufCMessageInit) hearth__v1__not_federated__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCEnumValue hearth__v1__notification_policy__enum_values_by_number[4] =
+{
+  { "NOTIFICATION_POLICY_UNSPECIFIED", "HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_UNSPECIFIED", 0 },
+  { "NOTIFICATION_POLICY_ALL", "HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_ALL", 1 },
+  { "NOTIFICATION_POLICY_MARKED", "HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_MARKED", 2 },
+  { "NOTIFICATION_POLICY_NONE", "HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_NONE", 3 },
+};
+static const ProtobufCIntRange hearth__v1__notification_policy__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex hearth__v1__notification_policy__enum_values_by_name[4] =
+{
+  { "NOTIFICATION_POLICY_ALL", 1 },
+  { "NOTIFICATION_POLICY_MARKED", 2 },
+  { "NOTIFICATION_POLICY_NONE", 3 },
+  { "NOTIFICATION_POLICY_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor hearth__v1__notification_policy__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "hearth.v1.NotificationPolicy",
+  "NotificationPolicy",
+  "Hearth__V1__NotificationPolicy",
+  "hearth.v1",
+  4,
+  hearth__v1__notification_policy__enum_values_by_number,
+  4,
+  hearth__v1__notification_policy__enum_values_by_name,
+  1,
+  hearth__v1__notification_policy__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};

@@ -32,6 +32,29 @@ typedef struct Hearth__V1__NotFederated Hearth__V1__NotFederated;
 
 /* --- enums --- */
 
+/*
+ * When a client is woken by a push: of a queue client for all that comes, and of a leaf for what comes from its group.
+ * Both must agree.
+ */
+typedef enum _Hearth__V1__NotificationPolicy {
+  /*
+   * Not said: the field says what that means.
+   */
+  HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_UNSPECIFIED = 0,
+  /*
+   * For every item.
+   */
+  HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_ALL = 1,
+  /*
+   * Only where the sender asked for it; of a leaf: where the sender named that leaf (a mention, a targeted message).
+   */
+  HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_MARKED = 2,
+  /*
+   * Never.
+   */
+  HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_NONE = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HEARTH__V1__NOTIFICATION_POLICY)
+} Hearth__V1__NotificationPolicy;
 
 /* --- messages --- */
 
@@ -532,6 +555,7 @@ typedef void (*Hearth__V1__NotFederated_Closure)
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    hearth__v1__notification_policy__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__idempotency__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__queue_reference__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__key_package_bundle__descriptor;

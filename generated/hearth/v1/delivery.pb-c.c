@@ -97,6 +97,51 @@ void   hearth__v1__leaf_record__free_unpacked
   assert(message->base.descriptor == &hearth__v1__leaf_record__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   hearth__v1__public_leaf_record__init
+                     (Hearth__V1__PublicLeafRecord         *message)
+{
+  static const Hearth__V1__PublicLeafRecord init_value = HEARTH__V1__PUBLIC_LEAF_RECORD__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__public_leaf_record__get_packed_size
+                     (const Hearth__V1__PublicLeafRecord *message)
+{
+  assert(message->base.descriptor == &hearth__v1__public_leaf_record__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__public_leaf_record__pack
+                     (const Hearth__V1__PublicLeafRecord *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__public_leaf_record__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__public_leaf_record__pack_to_buffer
+                     (const Hearth__V1__PublicLeafRecord *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__public_leaf_record__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__PublicLeafRecord *
+       hearth__v1__public_leaf_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__PublicLeafRecord *)
+     protobuf_c_message_unpack (&hearth__v1__public_leaf_record__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__public_leaf_record__free_unpacked
+                     (Hearth__V1__PublicLeafRecord *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__public_leaf_record__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   hearth__v1__group_info_parts__init
                      (Hearth__V1__GroupInfoParts         *message)
 {
@@ -1678,7 +1723,7 @@ const ProtobufCMessageDescriptor hearth__v1__group_access__descriptor =
   (ProtobufCMessageInit) hearth__v1__group_access__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__leaf_record__field_descriptors[5] =
+static const ProtobufCFieldDescriptor hearth__v1__leaf_record__field_descriptors[6] =
 {
   {
     "wrapped_identity_key",
@@ -1740,8 +1785,21 @@ static const ProtobufCFieldDescriptor hearth__v1__leaf_record__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "notification_policy",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__LeafRecord, notification_policy),
+    &hearth__v1__notification_policy__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__leaf_record__field_indices_by_name[] = {
+  5,   /* field[5] = notification_policy */
   4,   /* field[4] = pseudonym_signature */
   2,   /* field[2] = queue_reference */
   3,   /* field[3] = user_pseudonym */
@@ -1751,7 +1809,7 @@ static const unsigned hearth__v1__leaf_record__field_indices_by_name[] = {
 static const ProtobufCIntRange hearth__v1__leaf_record__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor hearth__v1__leaf_record__descriptor =
 {
@@ -1761,11 +1819,89 @@ const ProtobufCMessageDescriptor hearth__v1__leaf_record__descriptor =
   "Hearth__V1__LeafRecord",
   "hearth.v1",
   sizeof(Hearth__V1__LeafRecord),
-  5,
+  6,
   hearth__v1__leaf_record__field_descriptors,
   hearth__v1__leaf_record__field_indices_by_name,
   1,  hearth__v1__leaf_record__number_ranges,
   (ProtobufCMessageInit) hearth__v1__leaf_record__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__public_leaf_record__field_descriptors[4] =
+{
+  {
+    "wrapped_identity_key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__PublicLeafRecord, wrapped_identity_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wrapped_profile_key",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__PublicLeafRecord, wrapped_profile_key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "user_pseudonym",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__PublicLeafRecord, user_pseudonym),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pseudonym_signature",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__PublicLeafRecord, pseudonym_signature),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__public_leaf_record__field_indices_by_name[] = {
+  3,   /* field[3] = pseudonym_signature */
+  2,   /* field[2] = user_pseudonym */
+  0,   /* field[0] = wrapped_identity_key */
+  1,   /* field[1] = wrapped_profile_key */
+};
+static const ProtobufCIntRange hearth__v1__public_leaf_record__number_ranges[2 + 1] =
+{
+  { 1, 0 },
+  { 4, 2 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor hearth__v1__public_leaf_record__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.PublicLeafRecord",
+  "PublicLeafRecord",
+  "Hearth__V1__PublicLeafRecord",
+  "hearth.v1",
+  sizeof(Hearth__V1__PublicLeafRecord),
+  4,
+  hearth__v1__public_leaf_record__field_descriptors,
+  hearth__v1__public_leaf_record__field_indices_by_name,
+  2,  hearth__v1__public_leaf_record__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__public_leaf_record__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor hearth__v1__group_info_parts__field_descriptors[3] =
@@ -2081,7 +2217,7 @@ static const ProtobufCFieldDescriptor hearth__v1__get_welcome_info_response__fie
     PROTOBUF_C_TYPE_MESSAGE,
     offsetof(Hearth__V1__GetWelcomeInfoResponse, n_leaves),
     offsetof(Hearth__V1__GetWelcomeInfoResponse, leaves),
-    &hearth__v1__leaf_record__descriptor,
+    &hearth__v1__public_leaf_record__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -2182,7 +2318,7 @@ static const ProtobufCFieldDescriptor hearth__v1__get_external_commit_info_respo
     PROTOBUF_C_TYPE_MESSAGE,
     offsetof(Hearth__V1__GetExternalCommitInfoResponse, n_leaves),
     offsetof(Hearth__V1__GetExternalCommitInfoResponse, leaves),
-    &hearth__v1__leaf_record__descriptor,
+    &hearth__v1__public_leaf_record__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -2851,7 +2987,7 @@ const ProtobufCMessageDescriptor hearth__v1__propose_self_remove_response__descr
   (ProtobufCMessageInit) hearth__v1__propose_self_remove_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__send_message_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor hearth__v1__send_message_request__field_descriptors[5] =
 {
   {
     "idempotency",
@@ -2901,17 +3037,30 @@ static const ProtobufCFieldDescriptor hearth__v1__send_message_request__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "mentioned_leaves",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Hearth__V1__SendMessageRequest, n_mentioned_leaves),
+    offsetof(Hearth__V1__SendMessageRequest, mentioned_leaves),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__send_message_request__field_indices_by_name[] = {
   1,   /* field[1] = group */
   0,   /* field[0] = idempotency */
+  4,   /* field[4] = mentioned_leaves */
   2,   /* field[2] = message */
   3,   /* field[3] = notify */
 };
 static const ProtobufCIntRange hearth__v1__send_message_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor hearth__v1__send_message_request__descriptor =
 {
@@ -2921,7 +3070,7 @@ const ProtobufCMessageDescriptor hearth__v1__send_message_request__descriptor =
   "Hearth__V1__SendMessageRequest",
   "hearth.v1",
   sizeof(Hearth__V1__SendMessageRequest),
-  4,
+  5,
   hearth__v1__send_message_request__field_descriptors,
   hearth__v1__send_message_request__field_indices_by_name,
   1,  hearth__v1__send_message_request__number_ranges,
@@ -3081,7 +3230,7 @@ const ProtobufCMessageDescriptor hearth__v1__send_targeted_message_response__des
   (ProtobufCMessageInit) hearth__v1__send_targeted_message_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__update_queue_reference_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor hearth__v1__update_queue_reference_request__field_descriptors[4] =
 {
   {
     "idempotency",
@@ -3119,16 +3268,29 @@ static const ProtobufCFieldDescriptor hearth__v1__update_queue_reference_request
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "notification_policy",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__UpdateQueueReferenceRequest, notification_policy),
+    &hearth__v1__notification_policy__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__update_queue_reference_request__field_indices_by_name[] = {
   1,   /* field[1] = group */
   0,   /* field[0] = idempotency */
+  3,   /* field[3] = notification_policy */
   2,   /* field[2] = queue_reference */
 };
 static const ProtobufCIntRange hearth__v1__update_queue_reference_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor hearth__v1__update_queue_reference_request__descriptor =
 {
@@ -3138,7 +3300,7 @@ const ProtobufCMessageDescriptor hearth__v1__update_queue_reference_request__des
   "Hearth__V1__UpdateQueueReferenceRequest",
   "hearth.v1",
   sizeof(Hearth__V1__UpdateQueueReferenceRequest),
-  3,
+  4,
   hearth__v1__update_queue_reference_request__field_descriptors,
   hearth__v1__update_queue_reference_request__field_indices_by_name,
   1,  hearth__v1__update_queue_reference_request__number_ranges,

@@ -19,6 +19,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Hearth__V1__GroupAccess Hearth__V1__GroupAccess;
 typedef struct Hearth__V1__LeafRecord Hearth__V1__LeafRecord;
+typedef struct Hearth__V1__PublicLeafRecord Hearth__V1__PublicLeafRecord;
 typedef struct Hearth__V1__GroupInfoParts Hearth__V1__GroupInfoParts;
 typedef struct Hearth__V1__ReserveGroupIdRequest Hearth__V1__ReserveGroupIdRequest;
 typedef struct Hearth__V1__ReserveGroupIdResponse Hearth__V1__ReserveGroupIdResponse;
@@ -81,7 +82,7 @@ struct  Hearth__V1__GroupAccess
 
 
 /*
- * What a leaf has beside it in the group's state.
+ * What a leaf brings along, to lie beside it in the group's state.
  */
 struct  Hearth__V1__LeafRecord
 {
@@ -106,10 +107,44 @@ struct  Hearth__V1__LeafRecord
    * Countersignature by a leaf that has the pseudonym already; empty for the first.
    */
   ProtobufCBinaryData pseudonym_signature;
+  /*
+   * When messages of this group wake the client. Its owner's choice: beside an Add it must not be said. Not said: as
+   * before, and for a new leaf for everything.
+   */
+  Hearth__V1__NotificationPolicy notification_policy;
 };
 #define HEARTH__V1__LEAF_RECORD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__leaf_record__descriptor) \
-    , {0,NULL}, {0,NULL}, NULL, {0,NULL}, {0,NULL} }
+    , {0,NULL}, {0,NULL}, NULL, {0,NULL}, {0,NULL}, HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_UNSPECIFIED }
+
+
+/*
+ * What of a LeafRecord members and joiners are shown: not the reference, nor when its owner is woken, which are between
+ * the owner and the server.
+ */
+struct  Hearth__V1__PublicLeafRecord
+{
+  ProtobufCMessage base;
+  /*
+   * The leaf identity key, wrapped under the group identity key.
+   */
+  ProtobufCBinaryData wrapped_identity_key;
+  /*
+   * The owner's profile key, wrapped; empty: none.
+   */
+  ProtobufCBinaryData wrapped_profile_key;
+  /*
+   * The user pseudonym its user's leaves share.
+   */
+  ProtobufCBinaryData user_pseudonym;
+  /*
+   * Countersignature by a leaf that had the pseudonym before; empty for the first.
+   */
+  ProtobufCBinaryData pseudonym_signature;
+};
+#define HEARTH__V1__PUBLIC_LEAF_RECORD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__public_leaf_record__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
 
 
 /*
@@ -246,7 +281,7 @@ struct  Hearth__V1__GetWelcomeInfoResponse
    * Records by leaf, in the tree's order; blank leaves are left out.
    */
   size_t n_leaves;
-  Hearth__V1__LeafRecord **leaves;
+  Hearth__V1__PublicLeafRecord **leaves;
 };
 #define HEARTH__V1__GET_WELCOME_INFO_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_welcome_info_response__descriptor) \
@@ -287,7 +322,7 @@ struct  Hearth__V1__GetExternalCommitInfoResponse
    * Records by leaf, in the tree's order; blank leaves are left out.
    */
   size_t n_leaves;
-  Hearth__V1__LeafRecord **leaves;
+  Hearth__V1__PublicLeafRecord **leaves;
 };
 #define HEARTH__V1__GET_EXTERNAL_COMMIT_INFO_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_external_commit_info_response__descriptor) \
@@ -565,10 +600,17 @@ struct  Hearth__V1__SendMessageRequest
    * Members may be woken by a push.
    */
   protobuf_c_boolean notify;
+  /*
+   * Leaves that the message is meant for in particular (mentions): they may be woken even where their policy is MARKED,
+   * and without notify. The server keeps it no longer than the request, but learns it; leave it empty where that is too
+   * much.
+   */
+  size_t n_mentioned_leaves;
+  uint32_t *mentioned_leaves;
 };
 #define HEARTH__V1__SEND_MESSAGE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__send_message_request__descriptor) \
-    , NULL, NULL, {0,NULL}, 0 }
+    , NULL, NULL, {0,NULL}, 0, 0,NULL }
 
 
 /*
@@ -588,7 +630,7 @@ struct  Hearth__V1__SendMessageResponse
 
 
 /*
- * A message to one.
+ * A message to one. FAILED_PRECONDITION where the recipient's queue is gone: nothing was sent.
  */
 struct  Hearth__V1__SendTargetedMessageRequest
 {
@@ -632,7 +674,7 @@ struct  Hearth__V1__SendTargetedMessageResponse
 
 
 /*
- * Changes the caller's reference.
+ * Changes the caller's reference, its notification policy, or both.
  */
 struct  Hearth__V1__UpdateQueueReferenceRequest
 {
@@ -646,13 +688,17 @@ struct  Hearth__V1__UpdateQueueReferenceRequest
    */
   Hearth__V1__GroupAccess *group;
   /*
-   * The new reference.
+   * The new reference; none: as before.
    */
   Hearth__V1__QueueReference *queue_reference;
+  /*
+   * When messages of this group wake the client; not said: as before.
+   */
+  Hearth__V1__NotificationPolicy notification_policy;
 };
 #define HEARTH__V1__UPDATE_QUEUE_REFERENCE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__update_queue_reference_request__descriptor) \
-    , NULL, NULL, NULL }
+    , NULL, NULL, NULL, HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_UNSPECIFIED }
 
 
 /*
@@ -856,6 +902,25 @@ Hearth__V1__LeafRecord *
                       const uint8_t       *data);
 void   hearth__v1__leaf_record__free_unpacked
                      (Hearth__V1__LeafRecord *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__PublicLeafRecord methods */
+void   hearth__v1__public_leaf_record__init
+                     (Hearth__V1__PublicLeafRecord         *message);
+size_t hearth__v1__public_leaf_record__get_packed_size
+                     (const Hearth__V1__PublicLeafRecord   *message);
+size_t hearth__v1__public_leaf_record__pack
+                     (const Hearth__V1__PublicLeafRecord   *message,
+                      uint8_t             *out);
+size_t hearth__v1__public_leaf_record__pack_to_buffer
+                     (const Hearth__V1__PublicLeafRecord   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__PublicLeafRecord *
+       hearth__v1__public_leaf_record__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__public_leaf_record__free_unpacked
+                     (Hearth__V1__PublicLeafRecord *message,
                       ProtobufCAllocator *allocator);
 /* Hearth__V1__GroupInfoParts methods */
 void   hearth__v1__group_info_parts__init
@@ -1511,6 +1576,9 @@ typedef void (*Hearth__V1__GroupAccess_Closure)
 typedef void (*Hearth__V1__LeafRecord_Closure)
                  (const Hearth__V1__LeafRecord *message,
                   void *closure_data);
+typedef void (*Hearth__V1__PublicLeafRecord_Closure)
+                 (const Hearth__V1__PublicLeafRecord *message,
+                  void *closure_data);
 typedef void (*Hearth__V1__GroupInfoParts_Closure)
                  (const Hearth__V1__GroupInfoParts *message,
                   void *closure_data);
@@ -1621,6 +1689,7 @@ typedef void (*Hearth__V1__DeleteGroupResponse_Closure)
 
 extern const ProtobufCMessageDescriptor hearth__v1__group_access__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__leaf_record__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__public_leaf_record__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__group_info_parts__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__reserve_group_id_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__reserve_group_id_response__descriptor;

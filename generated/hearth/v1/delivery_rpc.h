@@ -26,11 +26,7 @@ bool hearth__v1__delete_group_request__check(const Hearth__V1__DeleteGroupReques
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__get_external_commit_info_request__check(const Hearth__V1__GetExternalCommitInfoRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
-bool hearth__v1__get_external_commit_info_response__check(const Hearth__V1__GetExternalCommitInfoResponse *message, unsigned depth,
-    struct hearth_broken_rule *ret_broken);
 bool hearth__v1__get_welcome_info_request__check(const Hearth__V1__GetWelcomeInfoRequest *message, unsigned depth,
-    struct hearth_broken_rule *ret_broken);
-bool hearth__v1__get_welcome_info_response__check(const Hearth__V1__GetWelcomeInfoResponse *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__group_access__check(const Hearth__V1__GroupAccess *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
@@ -121,7 +117,7 @@ struct hearth_delivery_service {
     enum hearth_code (*send_targeted_message)(struct hearth_call *call, const Hearth__V1__SendTargetedMessageRequest *in, Hearth__V1__SendTargetedMessageResponse *out,
         void *self);
     /*
-     * Where messages for the caller's leaf go from now on.
+     * Where messages for the caller's leaf go from now on, and which of them wake its client.
      */
     enum hearth_code (*update_queue_reference)(struct hearth_call *call, const Hearth__V1__UpdateQueueReferenceRequest *in, Hearth__V1__UpdateQueueReferenceResponse *out,
         void *self);
@@ -329,7 +325,7 @@ struct hearth_client_call *hearth_delivery_send_targeted_message_start(struct he
     hearth_delivery_send_targeted_message_done *on_done, void *arg);
 
 /* /hearth.v1.Delivery/UpdateQueueReference
- * Where messages for the caller's leaf go from now on.
+ * Where messages for the caller's leaf go from now on, and which of them wake its client.
  */
 /* Server: answers after HEARTH_LATER. */
 void hearth_delivery_update_queue_reference_reply(struct hearth_call *call, const Hearth__V1__UpdateQueueReferenceResponse *out);

@@ -302,7 +302,7 @@ const ProtobufCMessageDescriptor hearth__v1__deliver_payload__descriptor =
   (ProtobufCMessageInit) hearth__v1__deliver_payload__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__deliver_row__field_descriptors[4] =
+static const ProtobufCFieldDescriptor hearth__v1__deliver_row__field_descriptors[5] =
 {
   {
     "sealed_reference",
@@ -352,17 +352,30 @@ static const ProtobufCFieldDescriptor hearth__v1__deliver_row__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "quiet",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__DeliverRow, quiet),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__deliver_row__field_indices_by_name[] = {
   3,   /* field[3] = notify */
   1,   /* field[1] = payload */
+  4,   /* field[4] = quiet */
   0,   /* field[0] = sealed_reference */
   2,   /* field[2] = sequence */
 };
 static const ProtobufCIntRange hearth__v1__deliver_row__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor hearth__v1__deliver_row__descriptor =
 {
@@ -372,7 +385,7 @@ const ProtobufCMessageDescriptor hearth__v1__deliver_row__descriptor =
   "Hearth__V1__DeliverRow",
   "hearth.v1",
   sizeof(Hearth__V1__DeliverRow),
-  4,
+  5,
   hearth__v1__deliver_row__field_descriptors,
   hearth__v1__deliver_row__field_indices_by_name,
   1,  hearth__v1__deliver_row__number_ranges,

@@ -121,10 +121,14 @@ struct  Hearth__V1__DeliverRow
    * The recipient may be woken by a push.
    */
   protobuf_c_boolean notify;
+  /*
+   * The recipient must not be woken, whatever its queue's policy: so it chose for this group.
+   */
+  protobuf_c_boolean quiet;
 };
 #define HEARTH__V1__DELIVER_ROW__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__deliver_row__descriptor) \
-    , {0,NULL}, 0, 0, 0 }
+    , {0,NULL}, 0, 0, 0, 0 }
 
 
 /*

@@ -66,7 +66,8 @@ typedef enum _Hearth__V1__KeyUse {
    */
   HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING = 2,
   /*
-   * HPKE key to which queue references are sealed.
+   * HPKE key to which queue references are sealed. Where it changed, owners make their references anew (for groups by
+   * UpdateQueueReference) within 90 days: those to older keys stop opening some time after that.
    */
   HEARTH__V1__KEY_USE__KEY_USE_QUEUE_SEALING = 3,
   /*
@@ -82,7 +83,8 @@ typedef enum _Hearth__V1__KeyUse {
    */
   HEARTH__V1__KEY_USE__KEY_USE_LOG_VRF = 6,
   /*
-   * MLS external sender of server proposals.
+   * MLS external sender of server proposals: one key for each signature scheme, of which a group's context has that of
+   * its suite. Where it changed, an admin puts the new one there within a year.
    */
   HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER = 7,
   /*
@@ -211,7 +213,8 @@ struct  Hearth__V1__GetKeysResponse
 {
   ProtobufCMessage base;
   /*
-   * Current keys, and the next ones where they are published already.
+   * Current keys, one of each use; after them earlier ones of KEY_USE_AS_SIGNING that have not ended, newest first:
+   * credentials of clients are signed by any of these.
    */
   size_t n_keys;
   Hearth__V1__ServerKey **keys;

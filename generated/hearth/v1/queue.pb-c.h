@@ -50,28 +50,6 @@ typedef struct Hearth__V1__ListenDrained Hearth__V1__ListenDrained;
 
 /* --- enums --- */
 
-/*
- * When a client is woken by a push.
- */
-typedef enum _Hearth__V1__NotificationPolicy {
-  /*
-   * Not said: for everything.
-   */
-  HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_UNSPECIFIED = 0,
-  /*
-   * For every item.
-   */
-  HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_ALL = 1,
-  /*
-   * Only where the sender asked for it.
-   */
-  HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_MARKED = 2,
-  /*
-   * Never.
-   */
-  HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_NONE = 3
-    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HEARTH__V1__NOTIFICATION_POLICY)
-} Hearth__V1__NotificationPolicy;
 
 /* --- messages --- */
 
@@ -94,7 +72,7 @@ struct  Hearth__V1__QueueClientSettings
    */
   ProtobufCBinaryData sealed_push_token;
   /*
-   * When to push.
+   * When to push; not said: for everything. A group's policy (LeafRecord) can only make it less.
    */
   Hearth__V1__NotificationPolicy notification_policy;
 };
@@ -1290,7 +1268,6 @@ typedef void (*Hearth__V1__ListenDrained_Closure)
 
 /* --- descriptors --- */
 
-extern const ProtobufCEnumDescriptor    hearth__v1__notification_policy__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__queue_client_settings__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__create_queue_user_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__create_queue_user_response__descriptor;

@@ -1,6 +1,6 @@
 #include "mls/codec/credential.h"
 
-struct wire_reader credential_certificates(const struct credential *c)
+struct wire_reader credential_certificates(const struct mls_credential *c)
 {
     return wire_reader_of(c->type == CREDENTIAL_X509 ? c->body : bytes_of(NULL, 0));
 }
@@ -13,7 +13,7 @@ bool credential_next_certificate(struct wire_reader *it, struct bytes *ret_der)
     return it->failure == ERR_NONE;
 }
 
-void credential_read(struct wire_reader *r, struct credential *c)
+void credential_read(struct wire_reader *r, struct mls_credential *c)
 {
     c->type = wire_read_u16(r);
     c->body = wire_read_vector(r);
@@ -31,13 +31,13 @@ void credential_read(struct wire_reader *r, struct credential *c)
     wire_reader_join(r, &it);
 }
 
-void credential_write(struct buf *b, const struct credential *c)
+void credential_write(struct buf *b, const struct mls_credential *c)
 {
     wire_write_u16(b, c->type);
     wire_write_vector(b, c->body);
 }
 
-bool credential_equal(const struct credential *a, const struct credential *b)
+bool credential_equal(const struct mls_credential *a, const struct mls_credential *b)
 {
     return a->type == b->type && bytes_equal(a->body, b->body);
 }

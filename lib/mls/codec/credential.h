@@ -16,21 +16,21 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-struct credential {
+struct mls_credential {
     uint16_t type;     /* CREDENTIAL_... or unknown */
     struct bytes body; /* contents of the vector: the identity, or the encoded certificates */
 };
 
 /* An x509 body is checked to be 1 to MLS_MAX_CERTIFICATES vectors. */
-void credential_read(struct wire_reader *r, struct credential *c);
-void credential_write(struct buf *b, const struct credential *c);
-bool credential_equal(const struct credential *a, const struct credential *b);
+void credential_read(struct wire_reader *r, struct mls_credential *c);
+void credential_write(struct buf *b, const struct mls_credential *c);
+bool credential_equal(const struct mls_credential *a, const struct mls_credential *b);
 
 /* Iterates the certificates of an x509 credential, the end-entity's first:
  *     struct wire_reader it = credential_certificates(c);
  *     struct bytes der;
  *     while (credential_next_certificate(&it, &der)) ... */
-struct wire_reader credential_certificates(const struct credential *c);
+struct wire_reader credential_certificates(const struct mls_credential *c);
 bool credential_next_certificate(struct wire_reader *it, struct bytes *ret_der);
 
 #endif

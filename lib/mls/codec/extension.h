@@ -53,7 +53,7 @@ CHECKED struct err external_pub_parse(struct bytes data, struct bytes *ret_key);
 /* external_senders (RFC 9420 12.1.8.1): ExternalSender external_senders<V> */
 struct external_sender {
     struct bytes signature_key;
-    struct credential credential;
+    struct mls_credential credential;
 };
 CHECKED struct err external_senders_check(struct bytes data);
 /* The sender at an index of a list that was checked; ERR_NOT_FOUND past the end. */

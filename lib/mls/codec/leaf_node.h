@@ -31,7 +31,7 @@ struct capabilities {
 struct leaf_node {
     struct bytes encryption_key;
     struct bytes signature_key;
-    struct credential credential;
+    struct mls_credential credential;
     struct capabilities capabilities;
     enum leaf_source source;
     uint64_t not_before; /* key_package only: seconds since 1970 */

@@ -157,6 +157,7 @@ struct err commit_build_seal(struct commit_build *b)
     TRY(mls_staged_fill(b->group, &b->next.secrets, b->staged));
     group_drop_pending(b->group);
     b->group->pending = b->staged;
+    b->group->changes++;
     b->staged = NULL;
     return ERR_OK;
 }

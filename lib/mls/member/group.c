@@ -15,6 +15,7 @@ struct err group_new(const struct mls_group_config *config, struct mls_group **r
     if (g == NULL)
         return ERR(NO_MEMORY);
     g->config = *config;
+    g->changes = 1;
     /* one more of each, so that shifting has room */
     g->past = calloc(config->past_epochs + 1, sizeof *g->past);
     g->resumptions = calloc(config->resumptions + 1, sizeof *g->resumptions);

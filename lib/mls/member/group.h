@@ -10,7 +10,9 @@
  * data
  *     group_merge, group_merge_pending, group_drop_pending        into the next epoch, or not
  *     group_protect                                               application data
+ *     group_leaf_decrypt                                          what is sealed to one's own leaf
  *     group_write, group_read                                     storage, under the caller's seal
+ *     group_save, group_load (group_save.h)                       the same in pieces
  *
  * Commits are staged: making one leaves it pending in the group until the server has accepted it
  * (group_merge_pending) or another's won (merging that drops ours). A received commit is staged in
@@ -42,7 +44,7 @@ struct mls_client_ops {
     /* RFC 9420 5.3.1: does the credential speak the truth about the key? replaced: the leaf whose
      * place the new one takes (Update, path of a commit, resync), or NULL; the application then
      * decides whether both are the same client. ERR_MLS_CREDENTIAL_REFUSED. */
-    CHECKED struct err (*accept)(void *self, const struct credential *credential,
+    CHECKED struct err (*accept)(void *self, const struct mls_credential *credential,
                                  struct bytes signature_key, const struct leaf_node *replaced);
 };
 
@@ -88,7 +90,7 @@ void key_package_bundle_clear(struct key_package_bundle *bundle);
 
 /* What a leaf says of its client. Borrowed. */
 struct leaf_profile {
-    struct credential credential;
+    struct mls_credential credential;
     struct capabilities capabilities; /* raw lists; see capabilities_default */
     struct extensions extensions;
 };
@@ -272,6 +274,13 @@ CHECKED struct err group_branch(const struct mls_group *from, const struct mls_c
 
 /* NULL when there is none. For looking at. */
 const struct staged_commit *group_pending(const struct mls_group *g);
+/* The signed GroupInfo of the epoch that our pending commit leads to, as MLSMessage: what goes with
+ * an external commit, and what a regular one gave as commit_output.group_info. client->signer is
+ * that of our leaf to come. Works after a restart too. ERR_WRONG_STATE when nothing is pending,
+ * ERR_MLS_SIGNER. */
+CHECKED struct err group_make_pending_info(const struct mls_group *g,
+                                           const struct mls_client *client,
+                                           struct group_info_options options, struct buf *ret_info);
 /* Into the epoch of our own commit. ERR_WRONG_STATE when nothing is pending. */
 CHECKED struct err group_merge_pending(struct mls_group *g);
 void group_drop_pending(struct mls_group *g);
@@ -332,6 +341,21 @@ void mls_staged_free(struct mls_staged **staged);
 CHECKED struct err group_protect(struct mls_group *g, const struct mls_client *client,
                                  struct bytes data, struct bytes authenticated_data,
                                  struct buf *ret_message);
+
+/* ---- sealed to our leaf ---- */
+
+/* DecryptWithLabel (RFC 9420 5.1.3) with the private key of our leaf's encryption_key: what others
+ * seal to us alone, such as a rotated state key. Tried are the keys that our leaf has or may get:
+ * that of the current epoch, then those of our Updates that no commit has covered, then that of our
+ * pending commit. So a commit that took one of our Updates and can't be processed keeps nothing
+ * from us. What was sealed to a key that was replaced is lost when the commit is merged (RFC 9420
+ * 9.2); who replaces the group itself (resync) keeps the old one while messages to it may come.
+ * ret_plaintext takes ciphertext.len - AEAD_TAG_BYTES bytes; on failure its contents are lost.
+ * ERR_MLS_GROUP_INACTIVE, ERR_CRYPTO_TAG when no key opens it, those of kem_decap. */
+CHECKED struct err group_leaf_decrypt(const struct mls_group *g, struct bytes prefix,
+                                      struct bytes label, struct bytes context,
+                                      struct bytes kem_output, struct bytes ciphertext,
+                                      uint8_t *ret_plaintext);
 
 /* ---- storage ---- */
 

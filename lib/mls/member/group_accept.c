@@ -1,7 +1,7 @@
 /* Asking the application about credentials (RFC 9420 5.3.1). */
 #include "mls/member/group_state.h"
 
-struct err client_accept(const struct mls_client *client, const struct credential *credential,
+struct err client_accept(const struct mls_client *client, const struct mls_credential *credential,
                          struct bytes signature_key, const struct leaf_node *replaced)
 {
     if (client->ops == NULL || client->ops->accept == NULL)

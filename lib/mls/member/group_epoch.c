@@ -148,6 +148,7 @@ struct err group_merge(struct mls_group *g, struct mls_staged **staged)
     if (*staged != g->pending)
         group_drop_pending(g);
     merge(g, *staged);
+    g->changes++;
     mls_staged_free(staged);
     return ERR_OK;
 }
@@ -159,5 +160,7 @@ struct err group_merge_pending(struct mls_group *g)
 
 void group_drop_pending(struct mls_group *g)
 {
+    if (g->pending != NULL)
+        g->changes++;
     mls_staged_free(&g->pending);
 }

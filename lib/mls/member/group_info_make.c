@@ -57,6 +57,23 @@ static void begin_message(struct buf *b)
     wire_write_u16(b, WIRE_FORMAT_GROUP_INFO);
 }
 
+/* The whole message, of a group and an epoch; tree: encoded or empty. */
+static struct err message_of(const struct sig_key *signer, const struct suite *suite,
+                             const struct group_context *context, const struct digest *tag,
+                             uint32_t leaf_index, struct bytes tree,
+                             const struct secret *external_secret, struct buf *ret_info)
+{
+    struct buf b = BUF_INIT;
+    begin_message(&b);
+    struct err err = group_info_sign(signer, suite, context, digest_view(tag), leaf_index, tree,
+                                     external_secret, (struct bytes){0}, &b);
+    if (err_is_ok(err))
+        *ret_info = b;
+    else
+        buf_clear(&b);
+    return err;
+}
+
 struct err group_make_info(const struct mls_group *g, const struct mls_client *client,
                            struct group_info_options options, struct buf *ret_info)
 {
@@ -64,21 +81,47 @@ struct err group_make_info(const struct mls_group *g, const struct mls_client *c
         return ERR(MLS_GROUP_INACTIVE);
     TRY(group_check_signer(g, client));
     struct buf tree = BUF_INIT;
-    struct buf b = BUF_INIT;
     struct err err = ERR_OK;
     if (options.ratchet_tree)
         err = group_ratchet_tree(g, &tree);
-    begin_message(&b);
     if (err_is_ok(err))
-        err = group_info_sign(client->signer, g->public.suite, &g->public.context,
-                              digest_view(&g->public.confirmation_tag), g->own_leaf,
-                              buf_view(&tree), options.external_pub ? &g->secrets.external : NULL,
-                              (struct bytes){0}, &b);
+        err = message_of(client->signer, g->public.suite, &g->public.context,
+                         &g->public.confirmation_tag, g->own_leaf, buf_view(&tree),
+                         options.external_pub ? &g->secrets.external : NULL, ret_info);
     buf_clear(&tree);
+    return err;
+}
+
+/* RFC 9420 12.4.3: signed with the key of the leaf in the epoch that the GroupInfo describes */
+static struct err check_pending_signer(const struct staged_commit *s,
+                                       const struct mls_client *client)
+{
+    struct leaf_node leaf;
+    if (!tree_diff_leaf(&s->diff, s->committer_leaf, &leaf))
+        return ERR(INTERNAL);
+    if (client->signer == NULL || client->signer->alg != s->group->suite->sig ||
+        !bytes_equal(leaf.signature_key, public_key_view(&client->signer->public_key)))
+        return ERR(MLS_SIGNER);
+    return ERR_OK;
+}
+
+struct err group_make_pending_info(const struct mls_group *g, const struct mls_client *client,
+                                   struct group_info_options options, struct buf *ret_info)
+{
+    const struct mls_staged *p = g->pending;
+    if (p == NULL)
+        return ERR(WRONG_STATE);
+    const struct staged_commit *s = p->public;
+    TRY(check_pending_signer(s, client));
+    struct buf tree = BUF_INIT;
+    if (options.ratchet_tree)
+        tree_diff_write(&tree, &s->diff);
+    struct err err = buf_check(&tree);
     if (err_is_ok(err))
-        *ret_info = b;
-    else
-        buf_clear(&b);
+        err = message_of(client->signer, g->public.suite, &s->next_context, &s->confirmation_tag,
+                         s->committer_leaf, buf_view(&tree),
+                         options.external_pub ? &p->secrets.external : NULL, ret_info);
+    buf_clear(&tree);
     return err;
 }
 

@@ -163,6 +163,7 @@ static struct err receive_proposal(struct mls_group *g, const struct mls_client 
     TRY(proposal_ref(g->public.suite->hash, content, &received->proposal_ref));
     TRY(accept_proposal(g, client, content));
     received->type = MLS_RECEIVED_PROPOSAL;
+    g->changes++;
     return public_group_add_proposal(&g->public, content, &client->policy);
 }
 

@@ -12,6 +12,7 @@ static struct err send_proposal(struct mls_group *g, const struct mls_client *cl
     TRY(frame_sign(g, client->signer, content, &signature));
     TRY(proposal_ref(g->public.suite->hash, content, ref));
     TRY(frame_wrap(g, client->rng, content, message));
+    g->changes++;
     return public_group_add_proposal(&g->public, content, &client->policy);
 }
 
@@ -101,6 +102,7 @@ struct err group_propose_update(struct mls_group *g, const struct mls_client *cl
     TRY_OR(propose(g, client, buf_view(&proposal), authenticated_data, ret_message, ret_ref), err,
            out);
     g->updates[g->update_count++] = update;
+    g->changes++;
 out:
     bytes_wipe(&update, sizeof update);
     buf_clear(&proposal);

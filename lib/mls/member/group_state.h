@@ -61,6 +61,8 @@ struct mls_group {
     struct own_update *updates; /* OWN_UPDATES_MAX once there is one */
     uint32_t update_count;
     struct mls_staged *pending;
+    uint64_t changes; /* of everything but the secret trees; 1 at the start */
+    uint64_t saved;   /* `changes` when group_saved was called; 0 before */
 };
 
 /* An empty group; ERR_ARGUMENT for a config out of range, ERR_NO_MEMORY. */
@@ -90,8 +92,8 @@ CHECKED struct err leaf_make_next(const struct mls_group *g, const struct sig_ke
 
 /* RFC 9420 5.3.1; ops may be missing. */
 CHECKED struct err client_accept(const struct mls_client *client,
-                                 const struct credential *credential, struct bytes signature_key,
-                                 const struct leaf_node *replaced);
+                                 const struct mls_credential *credential,
+                                 struct bytes signature_key, const struct leaf_node *replaced);
 /* The leaves that a staged commit brings: added, updated, the committer's; new external senders. */
 CHECKED struct err client_accept_staged(const struct mls_client *client,
                                         const struct staged_commit *s);
@@ -130,6 +132,15 @@ CHECKED struct err next_epoch_derive(const struct mls_client *client, const stru
                                      const struct secret *init_secret,
                                      const struct secret *commit_secret,
                                      struct next_epoch *ret_next);
+
+/* A group as bytes and back (group_store.c). Where the secret trees of the epochs are apart, they
+ * are left out, and NULL after reading. ERR_MLS_GROUP_STATE. */
+enum group_trees { GROUP_TREES_INSIDE, GROUP_TREES_APART };
+CHECKED struct err group_pack_write(const struct mls_group *g, enum group_trees trees,
+                                    struct buf *b);
+CHECKED struct err group_pack_blame(struct err err); /* of parts: ERR_MLS_GROUP_STATE */
+CHECKED struct err group_pack_read(const struct mls_client *client, enum group_trees trees,
+                                   struct bytes in, struct mls_group **ret_group);
 
 /* Fills a staged object with the new epoch's secrets and secret tree; `encryption` is spent. */
 CHECKED struct err mls_staged_fill(const struct mls_group *g, struct epoch_secrets *secrets,

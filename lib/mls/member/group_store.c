@@ -5,7 +5,7 @@
 #include "mls/public/validate_leaf.h"
 
 /*     struct {
- *         uint16 format = 1;
+ *         uint16 format = 1;                     2: with the epochs' secret trees elsewhere
  *         uint8 public_handshake;  uint32 padding_block, past_epochs, resumptions, forward_most,
  *             kept_most;
  *         uint8 active;  uint32 own_leaf;
@@ -22,7 +22,7 @@
  *              PastLeaf leaves<V>; } PastEpoch;
  *     struct { uint8 kind;  opaque leaf<V> when PAST_LEAF_OWN; } PastLeaf;
  *     struct { uint64 now;  uint8 psk_usage;  opaque content<V>;  EpochKeys keys; } Pending; */
-enum { STATE_FORMAT = 1 };
+enum { STATE_FORMAT = 1, STATE_FORMAT_APART = 2 };
 /* Most leaves of a past epoch are those of the next one, which is written before. */
 enum { PAST_LEAF_BLANK = 0, PAST_LEAF_SAME = 1, PAST_LEAF_OWN = 2 };
 
@@ -36,10 +36,12 @@ static struct secret *secret_at(struct epoch_secrets *s, size_t i)
 static void write_tree(struct buf *b, const struct secret_tree *tree)
 {
     size_t mark = wire_vector_begin(b);
-    secret_tree_write(b, tree);
+    if (tree != NULL)
+        secret_tree_write(b, tree);
     wire_vector_end(b, mark);
 }
 
+/* tree NULL: elsewhere */
 static void write_keys(struct buf *b, const struct epoch_secrets *secrets,
                        const struct secret_tree *tree, const struct treekem_keys *keys)
 {
@@ -66,13 +68,13 @@ static const struct tree_node *newer_leaf(const struct mls_group *g, uint32_t i,
     return leaf < g->public.tree.width ? tree_at(&g->public.tree, 2 * leaf) : NULL;
 }
 
-static void write_past(struct buf *b, const struct mls_group *g, uint32_t i)
+static void write_past(struct buf *b, const struct mls_group *g, uint32_t i, enum group_trees trees)
 {
     const struct past_epoch *past = &g->past[i];
     wire_write_u64(b, past->epoch);
     wire_write_vector(b, buf_view(&past->context));
     wire_write_vector(b, secret_view(&past->sender_data));
-    write_tree(b, past->tree);
+    write_tree(b, trees == GROUP_TREES_INSIDE ? past->tree : NULL);
     wire_write_u32(b, past->width);
     size_t mark = wire_vector_begin(b);
     for (uint32_t k = 0; k < past->width; k++) {
@@ -111,9 +113,10 @@ static void write_config(struct buf *b, const struct mls_group_config *c)
     wire_write_u32(b, c->limits.kept_most);
 }
 
-struct err group_write(const struct mls_group *g, struct buf *b)
+struct err group_pack_write(const struct mls_group *g, enum group_trees trees, struct buf *b)
 {
-    wire_write_u16(b, STATE_FORMAT);
+    bool inside = trees == GROUP_TREES_INSIDE;
+    wire_write_u16(b, inside ? STATE_FORMAT : STATE_FORMAT_APART);
     write_config(b, &g->config);
     wire_write_u8(b, g->active);
     wire_write_u32(b, g->own_leaf);
@@ -121,7 +124,7 @@ struct err group_write(const struct mls_group *g, struct buf *b)
     public_group_save(b, &g->public);
     wire_vector_end(b, mark);
     if (g->active)
-        write_keys(b, &g->secrets, g->tree, &g->keys);
+        write_keys(b, &g->secrets, inside ? g->tree : NULL, &g->keys);
     mark = wire_vector_begin(b);
     for (uint32_t i = 0; i < g->resumption_count; i++) {
         wire_write_u64(b, g->resumptions[i].epoch);
@@ -130,7 +133,7 @@ struct err group_write(const struct mls_group *g, struct buf *b)
     wire_vector_end(b, mark);
     mark = wire_vector_begin(b);
     for (uint32_t i = 0; i < g->past_count; i++)
-        write_past(b, g, i);
+        write_past(b, g, i, trees);
     wire_vector_end(b, mark);
     mark = wire_vector_begin(b);
     for (uint32_t i = 0; i < g->update_count; i++) {
@@ -142,6 +145,11 @@ struct err group_write(const struct mls_group *g, struct buf *b)
     return buf_check(b);
 }
 
+struct err group_write(const struct mls_group *g, struct buf *b)
+{
+    return group_pack_write(g, GROUP_TREES_INSIDE, b);
+}
+
 /* ---- reading ---- */
 
 static void read_secret(struct wire_reader *r, struct secret *ret_secret)
@@ -151,16 +159,18 @@ static void read_secret(struct wire_reader *r, struct secret *ret_secret)
 }
 
 static struct err read_tree(struct wire_reader *r, const struct mls_group *g,
-                            struct secret_tree **ret_tree)
+                            enum group_trees trees, struct secret_tree **ret_tree)
 {
     struct bytes tree = wire_read_vector(r);
     TRY(wire_reader_check(r));
+    if (trees == GROUP_TREES_APART)
+        return tree.len == 0 ? ERR_OK : ERR(WIRE_VALUE);
     return secret_tree_read(g->public.suite, g->config.limits, tree, ret_tree);
 }
 
 static struct err read_keys(struct wire_reader *r, const struct mls_group *g,
-                            struct epoch_secrets *secrets, struct secret_tree **tree,
-                            struct treekem_keys *keys)
+                            enum group_trees trees, struct epoch_secrets *secrets,
+                            struct secret_tree **tree, struct treekem_keys *keys)
 {
     struct secret *s;
     size_t hash_bytes = suite_hash_bytes(g->public.suite);
@@ -169,7 +179,7 @@ static struct err read_keys(struct wire_reader *r, const struct mls_group *g,
         if (s->len != hash_bytes)
             wire_reader_fail(r, ERR_WIRE_VALUE);
     }
-    TRY(read_tree(r, g, tree));
+    TRY(read_tree(r, g, trees, tree));
     read_secret(r, &keys->leaf);
     struct wire_reader nodes = wire_read_nested(r);
     while (wire_reader_more(&nodes)) {
@@ -226,7 +236,7 @@ static struct err read_past_leaf(struct wire_reader *it, const struct mls_group 
     return *ret_leaf != NULL ? ERR_OK : ERR(NO_MEMORY);
 }
 
-static struct err read_past(struct wire_reader *r, struct mls_group *g)
+static struct err read_past(struct wire_reader *r, enum group_trees trees, struct mls_group *g)
 {
     if (g->past_count == g->config.past_epochs)
         return ERR(WIRE_LIMIT);
@@ -236,7 +246,7 @@ static struct err read_past(struct wire_reader *r, struct mls_group *g)
     buf_append_bytes(&past->context, wire_read_vector(r));
     TRY(buf_check(&past->context));
     read_secret(r, &past->sender_data);
-    TRY(read_tree(r, g, &past->tree));
+    TRY(read_tree(r, g, trees, &past->tree));
     uint32_t width = wire_read_u32(r);
     struct wire_reader leaves = wire_read_nested(r);
     /* each leaf takes a byte at least, which bounds what is allocated */
@@ -286,7 +296,7 @@ static struct err read_pending(struct wire_reader *r, const struct mls_client *c
     policy.now = wire_read_u64(r);
     p->psk_usage = wire_read_u8(r);
     struct bytes content = wire_read_vector(r);
-    TRY(read_keys(r, g, &p->secrets, &p->tree, &p->keys));
+    TRY(read_keys(r, g, GROUP_TREES_INSIDE, &p->secrets, &p->tree, &p->keys));
     enum { ARENA_FACTOR = 96, ARENA_FLOOR_BYTES = 64 * 1024 };
     arena_init(&p->arena, content.len * ARENA_FACTOR + ARENA_FLOOR_BYTES);
     const void *copy = arena_copy(&p->arena, content.data, content.len);
@@ -317,7 +327,7 @@ static struct mls_group_config read_config(struct wire_reader *r)
 }
 
 static struct err read_group(struct wire_reader *r, const struct mls_client *client,
-                             struct mls_group *g)
+                             enum group_trees trees, struct mls_group *g)
 {
     struct leaf_node leaf;
     bool active = wire_read_u8(r) != 0;
@@ -328,35 +338,48 @@ static struct err read_group(struct wire_reader *r, const struct mls_client *cli
     if (active && !tree_leaf(&g->public.tree, g->own_leaf, &leaf))
         return ERR(WIRE_VALUE);
     if (active)
-        TRY(read_keys(r, g, &g->secrets, &g->tree, &g->keys));
+        TRY(read_keys(r, g, trees, &g->secrets, &g->tree, &g->keys));
     g->active = active;
     TRY(read_resumptions(r, g));
     struct wire_reader past = wire_read_nested(r);
     while (wire_reader_more(&past))
-        TRY(read_past(&past, g));
+        TRY(read_past(&past, trees, g));
     wire_reader_join(r, &past);
     TRY(read_updates(r, g));
     TRY(read_pending(r, client, g));
     return wire_reader_end(r);
 }
 
-struct err group_read(const struct mls_client *client, struct bytes in,
-                      struct mls_group **ret_group)
+struct err group_pack_blame(struct err err)
+{
+    if (err.code == ERR_MLS_SECRET_TREE_BYTES)
+        return ERR(MLS_GROUP_STATE);
+    return validate_blame(err, ERR_MLS_GROUP_STATE);
+}
+
+struct err group_pack_read(const struct mls_client *client, enum group_trees trees, struct bytes in,
+                           struct mls_group **ret_group)
 {
     struct wire_reader r = wire_reader_of(in);
-    if (wire_read_u16(&r) != STATE_FORMAT)
+    if (wire_read_u16(&r) != (trees == GROUP_TREES_INSIDE ? STATE_FORMAT : STATE_FORMAT_APART))
         return ERR(MLS_GROUP_STATE);
     struct mls_group_config config = read_config(&r);
     struct mls_group *g;
-    TRY(validate_blame(wire_reader_check(&r), ERR_MLS_GROUP_STATE));
+    TRY(group_pack_blame(wire_reader_check(&r)));
     struct err err = group_new(&config, &g);
     if (!err_is_ok(err))
-        return validate_blame(err, ERR_MLS_GROUP_STATE);
-    err = read_group(&r, client, g);
+        return group_pack_blame(err);
+    err = read_group(&r, client, trees, g);
     if (!err_is_ok(err)) {
         group_free(g);
-        return validate_blame(err, ERR_MLS_GROUP_STATE);
+        return group_pack_blame(err);
     }
     *ret_group = g;
     return ERR_OK;
+}
+
+struct err group_read(const struct mls_client *client, struct bytes in,
+                      struct mls_group **ret_group)
+{
+    return group_pack_read(client, GROUP_TREES_INSIDE, in, ret_group);
 }

@@ -89,6 +89,7 @@ struct err secret_tree_new(const struct suite *suite, uint32_t leaf_count,
     tree->nodes[0].node = tree_math_root(tree->width);
     memcpy(tree->nodes[0].secret, encryption_secret->data, encryption_secret->len);
     tree->node_count = 1;
+    tree->nodes_changed = true;
     *ret_tree = tree;
     return ERR_OK;
 }
@@ -216,6 +217,7 @@ static void sender_insert(struct secret_tree *tree, const struct descent *d, str
             (tree->sender_count - place) * sizeof(struct sender *));
     tree->senders[place] = s;
     tree->sender_count++;
+    s->changed = tree->nodes_changed = true;
 }
 
 struct err secret_tree_peek(const struct secret_tree *tree, uint32_t leaf, enum ratchet_type type,
@@ -254,6 +256,7 @@ static struct err use_ratchet(const struct secret_tree *tree, struct sender *sen
     struct ratchet *r = &sender->ratchets[use->type];
     if (use->open)
         return ERR_OK;
+    sender->changed = true;
     if (use->send)
         return ratchet_next(r, tree->suite, use->ret);
     return ratchet_consume(r, tree->suite, &tree->limits, use->generation);
@@ -301,8 +304,10 @@ struct err secret_tree_open_leaf(struct secret_tree *tree, uint32_t leaf)
 
 void secret_tree_end_handshake(struct secret_tree *tree)
 {
-    for (size_t i = 0; i < tree->sender_count; i++)
+    for (size_t i = 0; i < tree->sender_count; i++) {
         ratchet_end(&tree->senders[i]->ratchets[RATCHET_HANDSHAKE], tree->suite);
+        tree->senders[i]->changed = true;
+    }
 }
 
 size_t secret_tree_memory_bytes(const struct secret_tree *tree)

@@ -86,4 +86,27 @@ void secret_tree_write(struct buf *b, const struct secret_tree *tree);
 CHECKED struct err secret_tree_read(const struct suite *suite, struct secret_tree_limits limits,
                                     struct bytes in, struct secret_tree **ret_tree);
 
+/* The same in pieces, so that one message makes little to store: a piece for each leaf that was
+ * opened or used (place: its index; `struct { uint8 version = 1; Ratchet handshake, application; }`
+ * of ratchet.c) and one for the nodes that are left above the others (SECRET_TREE_PLACE_NODES;
+ * `struct { uint8 version = 1; uint16 suite; uint32 width; nodes<V>; }`). */
+#define SECRET_TREE_PLACE_NODES UINT32_MAX
+
+/* How many pieces there are, numbered from 0 by ascending place. */
+size_t secret_tree_pieces(const struct secret_tree *tree);
+/* Has it changed since secret_tree_saved? A new tree's pieces all have. */
+bool secret_tree_piece_changed(const struct secret_tree *tree, size_t number);
+/* Appends it. */
+void secret_tree_piece_write(struct buf *b, const struct secret_tree *tree, size_t number,
+                             uint32_t *ret_place);
+void secret_tree_saved(struct secret_tree *tree);
+
+/* Back from pieces: start, take each by ascending place, complete; then it counts as saved. Before
+ * complete a tree is good for nothing but secret_tree_free. Errors: ERR_MLS_SECRET_TREE_BYTES,
+ * ERR_NO_MEMORY. */
+CHECKED struct err secret_tree_start(const struct suite *suite, struct secret_tree_limits limits,
+                                     struct secret_tree **ret_tree);
+CHECKED struct err secret_tree_take(struct secret_tree *tree, uint32_t place, struct bytes piece);
+CHECKED struct err secret_tree_complete(struct secret_tree *tree);
+
 #endif

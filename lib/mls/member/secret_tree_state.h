@@ -12,6 +12,7 @@ struct node_secret {
 
 struct sender {
     uint32_t leaf;
+    bool changed; /* since secret_tree_saved */
     struct ratchet ratchets[RATCHET_TYPE_COUNT];
 };
 
@@ -22,6 +23,7 @@ struct secret_tree {
     uint32_t width;            /* leaves, a power of two */
     struct node_secret *nodes; /* ascending */
     size_t node_count, node_cap;
+    bool nodes_changed;      /* since secret_tree_saved */
     struct sender **senders; /* ascending by leaf */
     size_t sender_count, sender_cap;
 };

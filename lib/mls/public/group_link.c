@@ -6,16 +6,16 @@
 
 static int by_credential(const void *a, const void *b)
 {
-    const struct credential *x = a;
-    const struct credential *y = b;
+    const struct mls_credential *x = a;
+    const struct mls_credential *y = b;
     return x->type != y->type ? (x->type > y->type) - (x->type < y->type)
                               : bytes_compare(x->body, y->body);
 }
 
 /* The members' credentials, sorted; the caller frees. NULL when out of memory. */
-static struct credential *sorted_credentials(const struct tree *tree)
+static struct mls_credential *sorted_credentials(const struct tree *tree)
 {
-    struct credential *list = malloc((tree->member_count + 1) * sizeof *list);
+    struct mls_credential *list = malloc((tree->member_count + 1) * sizeof *list);
     uint32_t count = 0;
     struct leaf_node leaf;
     for (uint32_t i = 0; list != NULL && i < tree->width; i++) {
@@ -30,7 +30,7 @@ static struct credential *sorted_credentials(const struct tree *tree)
 /* Has every member of a an equal in b? */
 static struct err check_members(const struct tree *a, const struct tree *b, enum err_code code)
 {
-    struct credential *list = sorted_credentials(b);
+    struct mls_credential *list = sorted_credentials(b);
     if (list == NULL)
         return ERR(NO_MEMORY);
     struct err err = ERR_OK;

@@ -31,6 +31,17 @@ const struct reinit *staged_commit_reinit(const struct staged_commit *s)
                : NULL;
 }
 
+bool staged_commit_has_psk(const struct staged_commit *s, struct bytes psk_id)
+{
+    for (size_t i = 0; i < s->list_count; i++) {
+        const struct proposal *p = s->list[i].proposal;
+        if (p->type == PROPOSAL_PSK && p->psk.type == PSK_EXTERNAL &&
+            bytes_equal(p->psk.id, psk_id))
+            return true;
+    }
+    return false;
+}
+
 bool staged_commit_covers_pending(const struct staged_commit *s)
 {
     return s->covered_count == s->group->proposals.count;

@@ -122,6 +122,9 @@ CHECKED struct err staged_commit_check_welcomes(const struct staged_commit *s,
 /* Does it cover every proposal pending in the group? (A server may ask that of regular commits, so
  * that nobody is kept from leaving; RFC 9420 12.4 leaves it to the application.) */
 bool staged_commit_covers_pending(const struct staged_commit *s);
+/* Does it cover the external PSK of this id (RFC 9420 12.1.4)? For who lets in by an external
+ * commit only those that have it. */
+bool staged_commit_has_psk(const struct staged_commit *s, struct bytes psk_id);
 /* The ReInit among the proposals, or NULL. */
 const struct reinit *staged_commit_reinit(const struct staged_commit *s);
 

@@ -51,7 +51,7 @@ static void make_credential(struct member *m)
                                    bytes_str("a client credential"), &m->client_key,
                                    public_key_view(&m->key.public_key)));
     assert_ok(identity_key_wrap(&w->rng, group_key, m->pseudonym, identity_key, m->wrapped_key));
-    m->profile.credential = (struct credential){LEAF_CREDENTIAL_TYPE, buf_view(&m->credential)};
+    m->profile.credential = (struct mls_credential){LEAF_CREDENTIAL_TYPE, buf_view(&m->credential)};
 }
 
 void dw_renew(struct member *m)
@@ -161,6 +161,7 @@ Hearth__V1__LeafRecord *dw_record(struct member *m)
     hearth__v1__leaf_record__init(r);
     r->wrapped_identity_key = dw_bytes(w, bytes_of(m->wrapped_key, sizeof m->wrapped_key));
     r->queue_reference = dw_reference(m);
+    r->notification_policy = m->policy;
     r->user_pseudonym = dw_bytes(w, bytes_of(m->user_pseudonym, sizeof m->user_pseudonym));
     r->pseudonym_signature = dw_bytes(w, signature_view(&m->countersignature));
     return r;
@@ -203,6 +204,20 @@ Hearth__V1__GroupInfoParts *dw_parts(struct dworld *w, struct bytes group_info)
 
 /* ---- founding */
 
+void dw_sender_key(struct dworld *w, const struct sig_alg *alg, struct public_key *ret_key)
+{
+    struct keeper_external keys[KEEPER_EXTERNAL_KEYS];
+    size_t count = 0;
+    assert_ok(keeper_external_keys(w->keeper, keys, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].present && keys[i].scheme == alg->scheme) {
+            *ret_key = keys[i].key;
+            return;
+        }
+    }
+    *ret_key = keys[0].key; /* a suite that is not ours: none fits */
+}
+
 struct extensions dw_context(struct dworld *w, struct member *const *admins, size_t count)
 {
     uint8_t sorted[DW_MEMBERS][PSEUDONYM_BYTES];
@@ -218,7 +233,7 @@ struct extensions dw_context(struct dworld *w, struct member *const *admins, siz
         memcpy(sorted[at], admins[i]->user_pseudonym, PSEUDONYM_BYTES);
     }
     roles_write(&roles, (const uint8_t(*)[PSEUDONYM_BYTES])sorted, count);
-    assert_ok(keeper_public(w->keeper, KEEPER_EXTERNAL_SENDER, &key));
+    dw_sender_key(w, w->suite->sig, &key);
     size_t mark = wire_vector_begin(&senders);
     external_sender_write(
         &senders,
@@ -236,18 +251,26 @@ static struct mls_group_config config(void)
     return c;
 }
 
-Hearth__V1__CreateGroupRequest *dw_found_request(struct dworld *w, struct member *m,
-                                                 const struct extensions *extensions)
+static void reserve_id(struct dworld *w)
 {
     Hearth__V1__ReserveGroupIdRequest reserve;
     hearth__v1__reserve_group_id_request__init(&reserve);
     assert_int_equal(dw_call(w, "ReserveGroupId", NULL, &reserve.base), HEARTH_OK);
     const Hearth__V1__ReserveGroupIdResponse *reserved = (void *)w->out;
-    Hearth__V1__CreateGroupRequest *in = room(w, sizeof *in);
-    hearth__v1__create_group_request__init(in);
     buf_clear(&w->group_id);
     buf_append(&w->group_id, reserved->group_id.data, reserved->group_id.len);
-    in->reservation = dw_bytes(w, bytes_of(reserved->reservation.data, reserved->reservation.len));
+    size_t len = reserved->reservation.len;
+    w->reservation = bytes_of(arena_copy(&w->arena, reserved->reservation.data, len), len);
+}
+
+Hearth__V1__CreateGroupRequest *dw_found_request(struct dworld *w, struct member *m,
+                                                 const struct extensions *extensions)
+{
+    Hearth__V1__CreateGroupRequest *in = room(w, sizeof *in);
+    hearth__v1__create_group_request__init(in);
+    if (!w->same_id)
+        reserve_id(w);
+    in->reservation = dw_bytes(w, w->reservation);
     assert_ok(rng_fill(&w->rng, m->state_key, sizeof m->state_key));
     struct mls_group_config c = config();
     group_free(m->group);

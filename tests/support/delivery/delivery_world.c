@@ -23,7 +23,7 @@ static struct member *owner_of(struct bytes ref)
 }
 
 static enum queue_outcome take(struct bytes ref, struct bytes payload, uint64_t sequence,
-                               bool notify, bool control)
+                               bool notify, bool quiet, bool control)
 {
     struct member *m = owner_of(ref);
     if (m == NULL)
@@ -34,7 +34,8 @@ static enum queue_outcome take(struct bytes ref, struct bytes payload, uint64_t 
         return QUEUE_OK;
     assert_true(m->item_count < DW_ITEMS);
     struct ditem *item = &m->items[m->item_count++];
-    *item = (struct ditem){.sequence = sequence, .notify = notify, .control = control};
+    *item =
+        (struct ditem){.sequence = sequence, .notify = notify, .quiet = quiet, .control = control};
     buf_append_bytes(&item->sealed, payload);
     assert_ok(buf_check(&item->sealed));
     return QUEUE_OK;
@@ -79,7 +80,7 @@ struct err queue_accept(struct queue *queue, struct bytes origin, const struct q
     assert_true(bytes_equal(origin, bytes_str(DW_DOMAIN)));
     for (size_t i = 0; i < count; i++)
         a->outcomes[i] = take(rows[i].sealed_ref, rows[i].payload, rows[i].sequence, rows[i].notify,
-                              rows[i].control);
+                              rows[i].quiet, rows[i].control);
     assert_true(hearth_loop_post(the_world->loop, give, a));
     test_resume_failing();
     return ERR_OK;
@@ -96,7 +97,7 @@ static struct err peer_deliver(
     assert_true(bytes_equal(domain, bytes_str(DW_PEER)));
     for (size_t i = 0; i < count; i++)
         a->outcomes[i] = take(rows[i].sealed_ref, rows[i].payload, rows[i].sequence, rows[i].notify,
-                              rows[i].control);
+                              rows[i].quiet, rows[i].control);
     assert_true(hearth_loop_post(the_world->loop, give, a));
     return ERR_OK;
 }
@@ -203,6 +204,8 @@ void dw_end(struct dworld *w)
 void dw_restart(struct dworld *w)
 {
     stop_services(w);
+    if (w->between != NULL)
+        w->between(w);
     start_services(w);
 }
 

@@ -31,7 +31,7 @@ struct dworld;
 struct ditem {
     struct buf sealed;
     uint64_t sequence;
-    bool notify, control;
+    bool notify, quiet, control;
 };
 
 struct member {
@@ -54,6 +54,7 @@ struct member {
     uint8_t old_state_key[STATE_KEY_BYTES]; /* one's own rotation comes under it too */
     uint64_t state_epoch;                   /* since when state_key is good */
     enum queue_outcome mood;                /* of its queue */
+    Hearth__V1__NotificationPolicy policy;  /* said in its own records */
     struct ditem items[DW_ITEMS];
     size_t item_count;
     size_t read;      /* items looked at by dw_receive */
@@ -88,6 +89,10 @@ struct dworld {
     struct member members[DW_MEMBERS];
     unsigned member_count;
     unsigned wakes;
+    bool same_id; /* the next group is founded under the id and reservation of the last */
+    struct bytes reservation;
+    /* dw_restart: while nobody has the files open */
+    void (*between)(struct dworld *w);
     /* of the last call */
     enum hearth_code code;
     char message[200];
@@ -159,6 +164,8 @@ ProtobufCBinaryData dw_bytes(struct dworld *w, struct bytes view); /* copied */
 
 /* ---- what members do; each expects OK unless it returns the code */
 
+/* The present key of the server's external sender of that scheme; where there is none, another. */
+void dw_sender_key(struct dworld *w, const struct sig_alg *alg, struct public_key *ret_key);
 /* The GroupContext extensions of a group with these admins. */
 struct extensions dw_context(struct dworld *w, struct member *const *admins, size_t count);
 /* The whole of it: reservation, group of one, CreateGroup. m is the admin. */

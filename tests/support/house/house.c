@@ -49,6 +49,16 @@ static void wake_courier(void *self)
         courier_wake(h->courier);
 }
 
+/* A resident's token is its number (resident.c). */
+static void count_push(void *self, struct bytes token, struct bytes key)
+{
+    struct house *h = self;
+    assert_int_equal(token.len, 1);
+    assert_int_equal(key.len, PUSH_TOKEN_KEY_BYTES);
+    assert_true(token.data[0] < HOUSE_PUSHED);
+    h->pushed[token.data[0]]++;
+}
+
 static struct err revocations(void *self, struct buf *b)
 {
     return auth_revocations(self, b);
@@ -56,7 +66,8 @@ static struct err revocations(void *self, struct buf *b)
 
 static void open_services(struct house *h)
 {
-    const struct queue_options queue = {.store = files(h, "queue.db")};
+    const struct queue_options queue = {
+        .store = files(h, "queue.db"), .notify = h->push ? count_push : NULL, .notify_self = h};
     const struct delivery_options delivery = {.store = files(h, "delivery.db"),
                                               .wake = wake_courier,
                                               .wake_self = h,

@@ -31,7 +31,7 @@
 
 #define HOUSE_DOMAIN "a.test"
 #define HOUSE_FILES  "house"
-enum { HOUSE_GUESTS = 2048 };
+enum { HOUSE_GUESTS = 2048, HOUSE_PUSHED = 16 };
 
 struct house {
     struct clock_fake fake;
@@ -53,6 +53,8 @@ struct house {
     struct hearth_server *server;
     /* may be changed before house_open */
     bool limits; /* buckets as shipped; else off */
+    bool push;   /* residents have push tokens; pushes are counted by their numbers */
+    unsigned pushed[HOUSE_PUSHED];
     struct front_options front_options;
     uint32_t delivery_control;
     bool relaxed;  /* commits are not durable: a control */

@@ -1,6 +1,7 @@
 /* What a client does in its groups. */
 #include "mls/codec/message.h"
 #include "seal/leaf_credential.h"
+#include "seal/welcome_keys.h"
 #include "support/house/resident_inside.h"
 
 #include <stdlib.h>
@@ -79,79 +80,6 @@ struct membership *resident_in(struct resident *r, const struct membership *grou
             bytes_equal(membership_group_id(&r->groups[i]), membership_group_id(group)))
             return &r->groups[i];
     return NULL;
-}
-
-/* ---- pieces of requests */
-
-struct access {
-    Hearth__V1__GroupAccess message;
-};
-
-static void access_of(const struct membership *m, struct access *a)
-{
-    hearth__v1__group_access__init(&a->message);
-    a->message.group_id = resident_data(membership_group_id(m));
-    a->message.state_key = resident_data(bytes_of(m->keys[0], STATE_KEY_BYTES));
-}
-
-struct record {
-    Hearth__V1__LeafRecord message;
-    Hearth__V1__QueueReference reference;
-    uint8_t wrapped[WRAPPED_KEY_BYTES];
-    uint8_t user_pseudonym[16];
-};
-
-static struct leaf_news record_news(const struct record *r)
-{
-    return (struct leaf_news){.user_pseudonym = r->user_pseudonym,
-                              .wrapped_identity_key = bytes_of(r->wrapped, sizeof r->wrapped)};
-}
-
-static void record_fill(const struct membership *m, const uint8_t pseudonym[16],
-                        const uint8_t identity_key[32], const uint8_t user_pseudonym[16],
-                        struct record *record)
-{
-    hearth__v1__leaf_record__init(&record->message);
-    assert_ok(identity_key_wrap(&m->resident->house->rng, m->identity_key, pseudonym, identity_key,
-                                record->wrapped));
-    memcpy(record->user_pseudonym, user_pseudonym, 16);
-    record->message.wrapped_identity_key =
-        resident_data(bytes_of(record->wrapped, sizeof record->wrapped));
-    record->message.user_pseudonym =
-        resident_data(bytes_of(record->user_pseudonym, sizeof record->user_pseudonym));
-    record->message.queue_reference = &record->reference;
-}
-
-static void record_own(const struct membership *m, struct record *record)
-{
-    record_fill(m, m->self.pseudonym, m->self.identity_key, m->user_pseudonym, record);
-    own_package_reference(&m->self, &record->reference);
-}
-
-/* Of a GroupInfo what the server can't compute. Owns. */
-struct parts {
-    Hearth__V1__GroupInfoParts message;
-    struct arena arena;
-    struct buf extensions;
-};
-
-static void parts_of(struct bytes group_info, struct parts *p)
-{
-    struct mls_message m;
-    arena_init(&p->arena, 1 << 20);
-    p->extensions = BUF_INIT;
-    assert_ok(mls_message_parse(group_info, &p->arena, &m));
-    extensions_write(&p->extensions, &m.group_info.extensions);
-    hearth__v1__group_info_parts__init(&p->message);
-    p->message.extensions = resident_data(buf_view(&p->extensions));
-    p->message.confirmation_tag = resident_data(m.group_info.confirmation_tag);
-    p->message.signature = resident_data(m.group_info.signature);
-}
-
-static void parts_clear(struct parts *p)
-{
-    buf_clear(&p->extensions);
-    arena_clear(&p->arena);
 }
 
 /* ---- founding */
@@ -355,17 +283,26 @@ static void cut_welcome(struct committing *c, Hearth__V1__CommitRequest *in)
     in->welcome_group_info = resident_data(m.welcome.encrypted_group_info);
 }
 
-static void introduce(const struct committing *c, const struct adding *a, uint64_t epoch)
+static void introduce(const struct adding *a)
 {
     struct resident *r = a->resident;
     assert_true(r->introduction_count < RESIDENT_PACKAGES);
     struct introduction *i = &r->introductions[r->introduction_count++];
-    *i = (struct introduction){.group_id_len = c->m->group_id_len, .ref = a->ref, .epoch = epoch};
-    memcpy(i->group_id, c->m->group_id, c->m->group_id_len);
-    memcpy(i->state_key, c->m->keys[0], STATE_KEY_BYTES);
-    memcpy(i->identity_key, c->m->identity_key, IDENTITY_KEY_BYTES);
-    memcpy(i->user_pseudonym, a->record.user_pseudonym, 16);
+    *i = (struct introduction){.ref = a->ref};
     memcpy(i->signature_key, a->signature_key, sizeof i->signature_key);
+}
+
+/* What joiners need beside MLS: in their Welcome alone. */
+static void joiners_keys(const struct membership *m, struct buf *extensions)
+{
+    struct welcome_keys keys;
+    struct buf data = BUF_INIT;
+    memcpy(keys.state_key, m->keys[0], STATE_KEY_BYTES);
+    memcpy(keys.identity_key, m->identity_key, IDENTITY_KEY_BYTES);
+    welcome_keys_write(&data, &keys);
+    extension_write(extensions, WELCOME_KEYS_EXTENSION_TYPE, buf_view(&data));
+    buf_clear(&data);
+    bytes_wipe(&keys, sizeof keys);
 }
 
 static void send_commit(struct committing *c)
@@ -397,7 +334,7 @@ static enum hearth_code take_answer(struct committing *c)
     }
     assert_ok(group_merge_pending(m->group));
     for (size_t i = 0; i < c->add_count; i++)
-        introduce(c, &c->adds[i], group_epoch(m->group));
+        introduce(&c->adds[i]);
     const Hearth__V1__CommitResponse *answer = (const void *)out;
     if (answer->state_key.len > 0) {
         assert_int_equal(answer->state_key.len, STATE_KEY_BYTES);
@@ -423,13 +360,18 @@ static bool make_commit(struct committing *c, const struct commit_wish *wish)
         add_proposal(c, NULL, wish->remove[i]);
     leaf_keys_write(&c->authenticated_data, news, c->add_count);
     struct mls_client client = own_package_client(m->resident, &m->self);
+    struct buf told = BUF_INIT;
+    if (wish->add_count > 0)
+        joiners_keys(m, &told);
     const struct commit_options options = {.proposals = c->views,
+                                           .welcome_extensions = buf_view(&told),
                                            .proposal_count = c->proposal_count,
                                            .authenticated_data = buf_view(&c->authenticated_data),
                                            .force_path = wish->add_count == 0,
                                            .tree_beside = true,
                                            .external_pub = true};
     struct err err = group_commit(m->group, &client, &options, &c->output);
+    buf_clear(&told);
     if (!err_is_ok(err)) {
         print_message("group_commit: %s\n", err_name(err));
         return false;
@@ -496,7 +438,9 @@ void membership_send_begin(struct membership *m, uint32_t message, struct reside
     in.idempotency = &id.message;
     in.group = &access.message;
     in.message = resident_data(buf_view(&sealed));
-    in.notify = true;
+    in.notify = !m->unmarked;
+    in.mentioned_leaves = m->mentioned;
+    in.n_mentioned_leaves = m->mentioned_count;
     resident_begin(m->resident, &m->caller, &hearth_delivery_descriptor, "SendMessage", &in.base,
                    q);
     buf_clear(&text);
@@ -508,6 +452,35 @@ enum hearth_code membership_send(struct membership *m, uint32_t message)
     struct resident_request q;
     membership_send_begin(m, message, &q);
     return resident_end(&q, NULL);
+}
+
+enum hearth_code membership_send_targeted(struct membership *m, uint32_t leaf)
+{
+    struct resident_id id;
+    struct access access;
+    Hearth__V1__SendTargetedMessageRequest in = HEARTH__V1__SEND_TARGETED_MESSAGE_REQUEST__INIT;
+    resident_id(m->resident, &id);
+    access_of(m, &access);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.recipient_leaf = leaf;
+    in.message = resident_data(bytes_str("for you"));
+    return resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
+                         "SendTargetedMessage", &in.base, NULL);
+}
+
+enum hearth_code membership_policy(struct membership *m, Hearth__V1__NotificationPolicy policy)
+{
+    struct resident_id id;
+    struct access access;
+    Hearth__V1__UpdateQueueReferenceRequest in = HEARTH__V1__UPDATE_QUEUE_REFERENCE_REQUEST__INIT;
+    resident_id(m->resident, &id);
+    access_of(m, &access);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.notification_policy = policy;
+    return resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
+                         "UpdateQueueReference", &in.base, NULL);
 }
 
 enum hearth_code membership_leave(struct membership *m)
@@ -578,21 +551,6 @@ enum hearth_code membership_delete(struct membership *m)
 
 /* ---- resync */
 
-/* The GroupInfo of the epoch that a pending external commit leads to: of a copy that is there. */
-static void info_ahead(const struct membership *m, const struct mls_group *joining,
-                       struct buf *info)
-{
-    struct buf state = BUF_INIT;
-    struct mls_group *copy = NULL;
-    struct mls_client client = own_package_client(m->resident, &m->self);
-    assert_ok(group_write(joining, &state));
-    assert_ok(group_read(&client, buf_view(&state), &copy));
-    assert_ok(group_merge_pending(copy));
-    assert_ok(group_make_info(copy, &client, (struct group_info_options){false, true}, info));
-    group_free(copy);
-    buf_clear(&state);
-}
-
 static enum hearth_code send_resync(struct membership *m, struct bytes commit,
                                     const struct record *record, struct mls_group *joining)
 {
@@ -602,7 +560,9 @@ static enum hearth_code send_resync(struct membership *m, struct bytes commit,
     struct buf info = BUF_INIT;
     struct record own = *record;
     Hearth__V1__ResyncRequest in = HEARTH__V1__RESYNC_REQUEST__INIT;
-    info_ahead(m, joining, &info);
+    struct mls_client client = own_package_client(m->resident, &m->self);
+    assert_ok(
+        group_make_pending_info(joining, &client, (struct group_info_options){false, true}, &info));
     parts_of(buf_view(&info), &parts);
     resident_id(m->resident, &id);
     access_of(m, &access);

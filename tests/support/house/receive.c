@@ -1,7 +1,7 @@
 /* What comes out of a client's queue. */
 #include "crypto/hash.h"
 #include "mls/codec/message.h"
-#include "mls/member/group_state.h" /* the leaf's private key: group.h has no door for it yet */
+#include "seal/welcome_keys.h"
 #include "support/house/resident_inside.h"
 #include "wire/reader.h"
 
@@ -15,14 +15,46 @@ static struct own_package *package_by_tag(struct resident *r, const uint8_t tag[
     return NULL;
 }
 
-static const struct introduction *introduction_for(const struct resident *r,
-                                                   const struct digest *ref)
+static void must_be_expected(const struct resident *r, const struct digest *ref)
 {
     for (size_t i = 0; i < r->introduction_count; i++)
         if (bytes_equal(digest_view(&r->introductions[i].ref), digest_view(ref)))
-            return &r->introductions[i];
+            return;
     fail_msg("a Welcome of a commit that nobody said was accepted");
-    return NULL;
+}
+
+/* What the Welcome says of the group, so that its tree can be asked for. */
+static uint64_t take_news(struct membership *m, const struct mls_client *client,
+                          const struct own_package *p, struct bytes welcome)
+{
+    struct welcome_news news;
+    struct welcome_keys keys;
+    struct bytes data;
+    assert_ok(welcome_peek(client, &p->bundle, welcome, NULL, &news));
+    struct extensions extensions = {buf_view(&news.extensions)};
+    assert_true(extensions_find(&extensions, WELCOME_KEYS_EXTENSION_TYPE, &data));
+    assert_ok(welcome_keys_read(data, &keys));
+    assert_true(news.group_id.len <= sizeof m->group_id);
+    memcpy(m->group_id, news.group_id.data, news.group_id.len);
+    m->group_id_len = news.group_id.len;
+    membership_key(m, keys.state_key, news.epoch - 1);
+    memcpy(m->identity_key, keys.identity_key, IDENTITY_KEY_BYTES);
+    uint64_t epoch = news.epoch;
+    bytes_wipe(&keys, sizeof keys);
+    welcome_news_clear(&news);
+    return epoch;
+}
+
+/* From the records beside the leaves, which stand in the tree's order without the blanks. */
+static void take_pseudonym(struct membership *m, const Hearth__V1__GetWelcomeInfoResponse *info)
+{
+    struct leaf_node leaf;
+    size_t at = 0;
+    for (uint32_t i = 0; i < group_own_leaf(m->group); i++)
+        at += public_group_leaf(group_public(m->group), i, &leaf);
+    assert_true(at < info->n_leaves);
+    assert_int_equal(info->leaves[at]->user_pseudonym.len, sizeof m->user_pseudonym);
+    memcpy(m->user_pseudonym, info->leaves[at]->user_pseudonym.data, sizeof m->user_pseudonym);
 }
 
 static void fetch_tree(struct resident *r, const struct own_package *p, struct membership *m,
@@ -48,23 +80,20 @@ static void fetch_tree(struct resident *r, const struct own_package *p, struct m
 
 static void join(struct resident *r, struct own_package *p, struct bytes welcome)
 {
-    const struct introduction *i = introduction_for(r, &p->ref);
     struct membership *m = membership_new(r);
-    ProtobufCMessage *out = NULL;
-    memcpy(m->group_id, i->group_id, i->group_id_len);
-    m->group_id_len = i->group_id_len;
-    membership_key(m, i->state_key, i->epoch - 1);
-    memcpy(m->identity_key, i->identity_key, IDENTITY_KEY_BYTES);
-    memcpy(m->user_pseudonym, i->user_pseudonym, 16);
-    fetch_tree(r, p, m, i->epoch, &out);
-    const Hearth__V1__GetWelcomeInfoResponse *info = (const void *)out;
     struct mls_client client = own_package_client(r, p);
     struct mls_group_config config = membership_config();
+    ProtobufCMessage *out = NULL;
+    must_be_expected(r, &p->ref);
+    uint64_t epoch = take_news(m, &client, p, welcome);
+    fetch_tree(r, p, m, epoch, &out);
+    const Hearth__V1__GetWelcomeInfoResponse *info = (const void *)out;
     assert_ok(group_join(&client, &config, &p->bundle, welcome,
                          bytes_of(info->ratchet_tree.data, info->ratchet_tree.len), NULL,
                          &m->group));
+    assert_int_equal(group_epoch(m->group), epoch);
+    take_pseudonym(m, info);
     protobuf_c_message_free_unpacked(out, NULL);
-    assert_int_equal(group_epoch(m->group), i->epoch);
     m->self = *p; /* moves */
     *p = (struct own_package){.made = true, .used = true};
     membership_caller(m);
@@ -131,6 +160,15 @@ static struct mls_group *before_of(const struct membership *m, uint64_t epoch)
     return NULL;
 }
 
+/* Nobody comes into a connection group but by the offer. */
+static void check_joiner(const struct membership *m, const struct mls_received *received)
+{
+    const struct staged_commit *s = mls_staged_view(received->staged);
+    const struct connection_offer_hashes *h = &m->resident->offer.hashes;
+    if (received->sender.type == SENDER_NEW_MEMBER_COMMIT && s->removed.count == 0)
+        assert_true(staged_commit_has_psk(s, bytes_of(h->psk_id, sizeof h->psk_id)));
+}
+
 /* Handshake messages, into the group of now or, if they are older, into that of before. */
 static void handshake_item(struct membership *m, struct bytes message, bool is_commit)
 {
@@ -151,11 +189,18 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
     if (group == NULL)
         return;
     struct err err = group_process(group, &client, message, &received);
+    if (m->doubts && is_commit) {
+        assert_err(err, MLS_CONFIRMATION_TAG);
+        m->broken = true;
+        m->broken_epoch = group_epoch(m->group) + 1;
+        return;
+    }
     if (!err_is_ok(err) && old)
         return; /* what was before the resync may have been broken */
     assert_ok(err);
     if (is_commit) {
         assert_int_equal(received.type, MLS_RECEIVED_COMMIT);
+        check_joiner(m, &received);
         bool removed = mls_staged_removes_us(received.staged);
         assert_ok(group_merge(group, &received.staged));
         if (removed && !old) {
@@ -166,26 +211,42 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
     mls_received_clear(&received);
 }
 
+static struct err decrypt_as_leaf(void *self, struct bytes prefix, struct bytes label,
+                                  struct bytes context, struct bytes kem_output,
+                                  struct bytes ciphertext, uint8_t *ret_plaintext)
+{
+    return group_leaf_decrypt(self, prefix, label, context, kem_output, ciphertext, ret_plaintext);
+}
+
 static void state_key_item(struct membership *m, struct bytes body)
 {
-    const struct mls_group *groups[1 + RESIDENT_BEFORE] = {m->group};
+    struct mls_group *groups[1 + RESIDENT_BEFORE] = {m->group};
     memcpy(groups + 1, m->before, sizeof m->before);
     uint8_t key[STATE_KEY_BYTES];
     uint64_t epoch;
     for (size_t i = 0; i <= RESIDENT_BEFORE && groups[i] != NULL; i++) {
-        struct public_key own;
-        const struct secret *private_key = &groups[i]->keys.leaf;
-        if (private_key->len == 0)
-            continue;
-        assert_ok(kem_public_of(resident_suite()->hpke.kem, secret_view(private_key), &own));
-        if (!err_is_ok(state_key_open(&resident_suite()->hpke, secret_view(private_key),
-                                      public_key_view(&own), membership_group_id(m), body, &epoch,
-                                      key)))
-            continue;
-        membership_key(m, key, epoch);
-        return;
+        const struct leaf_decrypt leaf = {decrypt_as_leaf, groups[i]};
+        struct err err = state_key_open_with(&leaf, membership_group_id(m), body, &epoch, key);
+        if (err_is_ok(err)) {
+            membership_key(m, key, epoch);
+            return;
+        }
     }
     m->resident->faults++; /* to a leaf that we had for a moment */
+}
+
+static void refusal_item(struct resident *r, struct bytes sealed)
+{
+    struct buf scratch = BUF_INIT;
+    struct connection_answer answer;
+    assert_true(r->offer.open && !r->offer.answered);
+    assert_ok(connection_answer_open(secret_view(&r->offer.answer_private),
+                                     public_key_view(&r->offer.answer_public), r->offer.hashes.hash,
+                                     sealed, &scratch, &answer));
+    assert_int_equal(answer.kind, CONNECTION_REFUSED);
+    r->offer.answered = true;
+    r->offer.refusal = answer.reason;
+    buf_clear(&scratch);
 }
 
 static void group_item(struct membership *m, const struct delivery_item *d)
@@ -210,11 +271,15 @@ static void group_item(struct membership *m, const struct delivery_item *d)
     case DELIVERY_STATE_KEY:
         state_key_item(m, d->body);
         break;
+    case DELIVERY_REFUSED:
+        refusal_item(r, d->body);
+        break;
     case DELIVERY_DELETED:
         m->in = false;
         m->left = true;
         break;
     case DELIVERY_LEAF_NEWS:
+    case DELIVERY_TARGETED: /* nothing in it that we could open */
         break;
     default:
         fail_msg("an item of kind %d", (int)d->kind);

@@ -34,7 +34,7 @@ void own_package_keys(struct resident *r, struct own_package *p)
     assert_ok(leaf_credential_make(&p->credential, &r->house->rng, p->pseudonym, p->identity_key,
                                    bytes_str("a client credential"), &r->client_key,
                                    public_key_view(&p->leaf_key.public_key)));
-    struct queue_ref ref = {.has_push_token_key = false};
+    struct queue_ref ref = {.has_push_token_key = r->house->push};
     memcpy(ref.queue_client_id, r->client_id, sizeof ref.queue_client_id);
     memcpy(ref.tag, p->tag, sizeof ref.tag);
     assert_ok(sealed_ref_seal(&p->reference, &r->house->rng,
@@ -66,10 +66,24 @@ struct leaf_profile own_package_profile(const struct own_package *p)
     return profile;
 }
 
-struct mls_client own_package_client(const struct resident *r, const struct own_package *p)
+/* The one external PSK that residents know is of an offer that they made or took up. */
+static struct err find_psk(void *self, struct bytes psk_id, struct buf *psk)
 {
+    const struct resident *r = self;
+    const struct connection_offer_hashes *h = &r->offer.hashes;
+    if (!r->offer.open || !bytes_equal(psk_id, bytes_of(h->psk_id, sizeof h->psk_id)))
+        return ERR(MLS_PSK_UNKNOWN);
+    buf_append(psk, h->psk, sizeof h->psk);
+    return buf_check(psk);
+}
+
+struct mls_client own_package_client(struct resident *r, const struct own_package *p)
+{
+    static const struct mls_client_ops ops = {.psk = find_psk};
     return (struct mls_client){.rng = &r->house->rng,
                                .signer = &p->leaf_key,
+                               .ops = &ops,
+                               .self = r,
                                .policy = mls_policy_at(clock_unix_ms(&r->house->clock) / 1000)};
 }
 
@@ -97,6 +111,9 @@ static void create_queue(struct resident *r)
     in.auth_key = resident_data(caller_public_key(&r->user));
     in.contact_key = resident_data(bytes_of(r->contact_key, sizeof r->contact_key));
     in.client = &settings;
+    uint8_t token[] = {(uint8_t)r->number};
+    if (r->house->push)
+        settings.sealed_push_token = resident_data(bytes_of(token, sizeof token));
     assert_int_equal(
         resident_call(r, NULL, &hearth_queue_descriptor, "CreateQueueUser", &in.base, &out),
         HEARTH_OK);
@@ -136,6 +153,7 @@ void resident_clear(struct resident *r)
     caller_clear(&r->client);
     sig_key_clear(&r->client_key);
     secret_clear(&r->queue_private);
+    bytes_wipe(&r->offer, sizeof r->offer);
     queue_ratchet_clear(&r->ratchet);
     hearth_status_clear(&r->last);
 }

@@ -5,9 +5,6 @@
  *
  * Every call is repeated under the same idempotency id until the answer is definite, through kills
  * of the house.
- *
- * Two things that a client gets from a Welcome's GroupInfo, lib/mls/member does not hand out yet:
- * an introduction says them (group id, state key, epoch), from whoever adds.
  */
 #ifndef TESTS_SUPPORT_RESIDENT_H
 #define TESTS_SUPPORT_RESIDENT_H
@@ -15,6 +12,7 @@
 #include "hearth/v1/delivery_rpc.h"
 #include "hearth/v1/queue_rpc.h"
 #include "mls/member/group.h"
+#include "seal/connection_answer.h"
 #include "seal/delivery_body.h"
 #include "seal/fan_out.h"
 #include "seal/names.h"
@@ -61,6 +59,11 @@ struct membership {
     bool broken;           /* a commit could not be processed: resync */
     uint64_t broken_epoch; /* the first that we have no secrets of */
     bool deaf;             /* test: commits are not processed */
+    bool doubts;           /* test: the next commit proves wrong */
+    /* of the next messages: who is called by name; whether the others may be woken */
+    uint32_t mentioned[4];
+    size_t mentioned_count;
+    bool unmarked;
 };
 
 /* An application message that was read. */
@@ -71,15 +74,20 @@ struct got {
     uint32_t sender;
 };
 
-/* What an adder tells whom it adds. */
+/* For the test: somebody was added, so a Welcome is due. Nothing in it is used for joining. */
 struct introduction {
-    uint8_t group_id[NAME_MAX_BYTES];
-    size_t group_id_len;
-    uint8_t state_key[STATE_KEY_BYTES], identity_key[IDENTITY_KEY_BYTES];
-    uint8_t user_pseudonym[16];
     uint8_t signature_key[32]; /* of the leaf */
     struct digest ref;
-    uint64_t epoch; /* that the Welcome leads to */
+};
+
+/* A connection that was asked for: what the asker keeps, and the asked while it accepts. */
+struct resident_offer {
+    bool open;
+    struct connection_offer_hashes hashes;
+    struct secret answer_private;
+    struct public_key answer_public;
+    bool answered;
+    enum connection_reason refusal;
 };
 
 struct resident {
@@ -104,6 +112,7 @@ struct resident {
     size_t taken_count;
     struct introduction introductions[RESIDENT_PACKAGES];
     size_t introduction_count;
+    struct resident_offer offer;
     struct got got[RESIDENT_GOT];
     size_t got_count;
     unsigned welcomes, commits, proposals, gaps, repeats, last_resorts, faults;
@@ -172,10 +181,27 @@ struct committing *membership_commit_begin(struct membership *m, const struct co
 enum hearth_code membership_commit_end(struct committing *c);
 void membership_send_begin(struct membership *m, uint32_t message, struct resident_request *q);
 enum hearth_code membership_leave(struct membership *m);
+/* To one leaf; what is in it is not looked at. */
+enum hearth_code membership_send_targeted(struct membership *m, uint32_t leaf);
+/* UpdateQueueReference with a notification policy alone. */
+enum hearth_code membership_policy(struct membership *m, Hearth__V1__NotificationPolicy policy);
 enum hearth_code membership_resync(struct membership *m);
 /* By a commit that removes everybody else; ours is over, too, then. */
 enum hearth_code membership_delete(struct membership *m);
 struct bytes membership_group_id(const struct membership *m);
+
+/* ---- connections (connecting.c) */
+
+/* m waits alone in its group for who takes up the offer. fields: credentials, client sets, names;
+ * the rest is of m. Appends what Auth.Connect would carry. client_key: of the ClientCredential. */
+void membership_offer(struct membership *m, struct connection_offer *fields,
+                      const struct connection_package *package, struct buf *ret_sealed);
+/* By external commit into the group of the offer. NULL, and r->last, when it is refused.
+ * without_psk: test: another secret than the offer's. */
+struct membership *resident_accept(struct resident *r, const struct connection_offer *offer,
+                                   bool without_psk);
+enum hearth_code resident_refuse(struct resident *r, const struct connection_offer *offer,
+                                 enum connection_reason reason);
 
 /* Fetches and opens what waits, `most` items at a time (0: as many as there are), acknowledging
  * what was opened; until nothing is left. */

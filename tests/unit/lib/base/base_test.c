@@ -49,6 +49,80 @@ static void every_error_has_its_row(void **state)
     assert_true(err_retry(ERR(TIMEOUT)));
 }
 
+/* Room that was made is enough, no more than that, and keeps what is there. */
+static void buf_makes_room_once(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT;
+    buf_append_bytes(&b, bytes_str("before"));
+    buf_reserve(&b, 1000);
+    assert_int_equal(b.len, 6);
+    assert_int_equal(b.cap, 1006);
+    const uint8_t *data = b.data;
+    for (int i = 0; i < 1000; i++)
+        buf_append_byte(&b, 'x');
+    assert_ptr_equal(b.data, data);
+    assert_memory_equal(b.data, "beforex", 7);
+    buf_reserve(&b, 0);
+    assert_int_equal(b.cap, 1006);
+    buf_reserve(&b, (size_t)BUF_DEFAULT_LIMIT); /* with what is there, over it */
+    assert_true(b.failed);
+    assert_int_equal(b.cap, 1006);
+    buf_clear(&b);
+}
+
+struct counting {
+    unsigned fills;
+    uint8_t next;
+    bool fails;
+};
+
+static struct err count_fill(void *self, uint8_t *out, size_t len)
+{
+    struct counting *c = self;
+    if (c->fails)
+        return ERR(IO);
+    c->fills++;
+    for (size_t i = 0; i < len; i++)
+        out[i] = c->next++;
+    return ERR_OK;
+}
+
+/* Each byte of the source is given out at most once, in few fills; none stays behind. */
+static void block_rng_gives_each_byte_once(void **state)
+{
+    (void)state;
+    struct counting c = {0};
+    const struct rng from = {count_fill, &c};
+    struct rng_block block;
+    struct rng rng = rng_of_block(&block, &from);
+    uint8_t out[12], large[sizeof block.bytes + 1];
+    for (int i = 0; i < 64; i++) { /* 768 bytes: one block */
+        assert_ok(rng_fill(&rng, out, sizeof out));
+        for (size_t k = 0; k < sizeof out; k++)
+            assert_int_equal(out[k], (uint8_t)(i * 12 + (int)k));
+    }
+    assert_int_equal(c.fills, 1);
+    assert_ok(rng_fill(&rng, out, 5));
+    assert_int_equal(c.fills, 2);
+    uint8_t last = out[4];
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(block.bytes[i], 0);        /* given out: gone */
+    assert_ok(rng_fill(&rng, large, sizeof large)); /* not through the block */
+    assert_int_equal(c.fills, 3);
+    assert_ok(rng_fill(&rng, out, 1));
+    assert_int_equal(out[0], (uint8_t)(last + 1));
+    /* a source that fails: nothing is given out that was given out before */
+    c.fails = true;
+    assert_ok(rng_fill(&rng, large, sizeof block.bytes - 6));
+    assert_err(rng_fill(&rng, out, 1), IO);
+    c.fails = false;
+    assert_ok(rng_fill(&rng, out, 1));
+    rng_block_wipe(&block);
+    for (size_t i = 0; i < sizeof block.bytes; i++)
+        assert_int_equal(block.bytes[i], 0);
+}
+
 static void seeded_rng_repeats_and_fills_odd_lengths(void **state)
 {
     (void)state;
@@ -81,6 +155,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buf_grows_to_its_limit_and_fails_stickily),
+        cmocka_unit_test(buf_makes_room_once),
+        cmocka_unit_test(block_rng_gives_each_byte_once),
         cmocka_unit_test(compares),
         cmocka_unit_test(every_error_has_its_row),
         cmocka_unit_test(seeded_rng_repeats_and_fills_odd_lengths),

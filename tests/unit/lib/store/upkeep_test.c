@@ -205,6 +205,20 @@ static void S2_low_disk_leaves_reading_and_deleting(void **state)
     assert_false(store_stats(s).low_disk);
     assert_int_equal(stat(ballast, &st), 0);
     assert_ok(submit(s, put, false, &id));
+
+    store_set_low_disk(s, 60 << 20); /* the operator wants more room left */
+    assert_true(store_stats(s).low_disk);
+    id = 3;
+    assert_err(submit(s, put, false, &id), STORE_LOW_DISK);
+    store_set_low_disk(s, 0);
+    assert_false(store_stats(s).low_disk);
+    assert_ok(submit(s, put, false, &id));
+    now.now_us += 1100 * 1000;
+    free_now = 0;
+    (void)store_turn(s);
+    assert_false(store_stats(s).low_disk);
+    store_set_low_disk(s, 10 << 20);
+    assert_true(store_stats(s).low_disk);
     store_close(s);
     store_dir_remove(&dir);
 }

@@ -25,6 +25,7 @@ struct blob_world {
     struct attachment *attachment;
     struct hearth_server *server;
     struct hearth_channel *channel;
+    uint64_t uploads; /* so many idempotency ids were given */
 };
 
 /* Opens the service, as a start of the program would. */
@@ -138,6 +139,7 @@ static inline void world_forget_blobs(struct blob_world *w)
 /* ---- an upload from outside */
 
 struct sender {
+    uint8_t once_id[16];
     struct hearth_client_call *call; /* NULL: over */
     bool done;
     enum hearth_code code;
@@ -220,7 +222,11 @@ static inline void sender_head(struct sender *s, uint64_t bytes)
     Hearth__V1__UploadRequest in;
     Hearth__V1__UploadHead head;
     hearth__v1__upload_request__init(&in);
+    Hearth__V1__Idempotency once;
     hearth__v1__upload_head__init(&head);
+    hearth__v1__idempotency__init(&once);
+    once.id = (ProtobufCBinaryData){sizeof s->once_id, s->once_id};
+    head.idempotency = &once;
     head.bytes_in_all = bytes;
     in.step_case = HEARTH__V1__UPLOAD_REQUEST__STEP_HEAD;
     in.head = &head;
@@ -228,30 +234,50 @@ static inline void sender_head(struct sender *s, uint64_t bytes)
         (void)hearth_attachment_upload_push(s->call, &in);
 }
 
-/* Begins; what is to be sent is sent as the world settles. NULL head: none. */
-static inline void sender_start(struct blob_world *w, struct sender *s, const uint64_t *head,
-                                struct bytes data, size_t chunk)
+/* Begins; what is to be sent is sent as the world settles. NULL head: none. repeats: under the id
+ * of this one, or NULL. */
+static inline void sender_start_again(struct blob_world *w, struct sender *s, const uint64_t *head,
+                                      struct bytes data, size_t chunk, const struct sender *repeats)
 {
+    uint8_t once_id[16] = {0xad};
+    w->uploads++;
+    memcpy(once_id + 8, &w->uploads, sizeof w->uploads);
+    if (repeats != NULL)
+        memcpy(once_id, repeats->once_id, sizeof once_id);
     static const struct hearth_attachment_upload_events events = {
         .on_message = sender_message, .on_writable = sender_writable, .on_done = sender_done};
     *s = (struct sender){.left = data, .chunk = chunk};
+    memcpy(s->once_id, once_id, sizeof once_id);
     s->call = hearth_attachment_upload_start(w->channel, NULL, &events, s); /* or NULL */
     if (head != NULL)
         sender_head(s, *head);
     sender_go_on(s);
 }
 
+static inline void sender_start(struct blob_world *w, struct sender *s, const uint64_t *head,
+                                struct bytes data, size_t chunk)
+{
+    sender_start_again(w, s, head, data, chunk, NULL);
+}
+
 /* A whole upload. */
-static inline enum hearth_code upload_all(struct blob_world *w, struct sender *s, struct bytes data,
-                                          size_t chunk)
+static inline enum hearth_code upload_again(struct blob_world *w, struct sender *s,
+                                            struct bytes data, size_t chunk,
+                                            const struct sender *repeats)
 {
     uint64_t head = data.len;
-    sender_start(w, s, &head, data, chunk);
+    sender_start_again(w, s, &head, data, chunk, repeats);
     s->half_close = true;
     sender_go_on(s);
     world_settle_all(w);
     assert_true(s->done);
     return s->code;
+}
+
+static inline enum hearth_code upload_all(struct blob_world *w, struct sender *s, struct bytes data,
+                                          size_t chunk)
+{
+    return upload_again(w, s, data, chunk, NULL);
 }
 
 /* ---- a download */
@@ -263,6 +289,7 @@ struct reader_end {
     bool done;
     enum hearth_code code;
     char message[120];
+    uint32_t retry_after_s;
 };
 
 static inline void reader_message(struct hearth_client_call *call,
@@ -284,6 +311,12 @@ static inline void reader_done(struct hearth_client_call *call, const struct hea
     r->code = status->code;
     (void)snprintf(r->message, sizeof r->message, "%s",
                    status->message != NULL ? status->message : "");
+    Hearth__V1__RetryAfter *retry =
+        (Hearth__V1__RetryAfter *)hearth_status_find(status, &hearth__v1__retry_after__descriptor);
+    if (retry != NULL) {
+        r->retry_after_s = retry->seconds;
+        protobuf_c_message_free_unpacked(&retry->base, NULL);
+    }
 }
 
 static inline void reader_start(struct blob_world *w, struct reader_end *r, const uint8_t id[16],

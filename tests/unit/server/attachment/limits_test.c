@@ -86,6 +86,62 @@ static void test_rate_of_a_prefix(void **state)
     world_finish(&w);
 }
 
+/* A block is paid for as it is sent; what is not sent any more can be had later from its offset. */
+static void test_download_rates(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool others_too;
+    } rows[] = {{"DOWNLOAD_PREFIX_BLOCKS", false}, {"DOWNLOAD_ALL_BLOCKS", true}};
+    struct bytes data = blob_bytes(8 * 65536);
+    for (size_t i = 0; i < 2; i++) {
+        struct sender s;
+        struct reader_end r, rest;
+        world_begin(&w);
+        assert_int_equal(upload_all(&w, &s, data, 65536), HEARTH_OK);
+        set(rows[i].name, 5);
+        assert_int_equal(download_all(&w, &r, s.id, s.download, 0), HEARTH_RESOURCE_EXHAUSTED);
+        assert_int_equal(r.got.len, 5 * 65536);
+        assert_true(r.retry_after_s > 0 && r.retry_after_s <= 3600);
+        assert_int_equal(download_all(&w, &rest, s.id, s.download, 0), HEARTH_RESOURCE_EXHAUSTED);
+        assert_int_equal(rest.got.len, 0);
+        /* somebody else */
+        struct hearth_channel *mine = w.channel;
+        struct hearth_channel_options options = {.loop = w.loop};
+        w.channel = hearth_channel_new("pipe:blobs@192.0.2.7", &options);
+        buf_clear(&rest.got);
+        assert_int_equal(download_all(&w, &rest, s.id, s.download, 5 * 65536),
+                         rows[i].others_too ? HEARTH_RESOURCE_EXHAUSTED : HEARTH_OK);
+        hearth_channel_free(w.channel);
+        w.channel = mine;
+        /* what was told is true, and the rest is the rest */
+        w.fake.now_us += (uint64_t)r.retry_after_s * 4 * 1000000;
+        buf_clear(&rest.got);
+        assert_int_equal(download_all(&w, &rest, s.id, s.download, 5 * 65536), HEARTH_OK);
+        assert_int_equal(rest.got.len, 3 * 65536);
+        assert_memory_equal(rest.got.data, data.data + 5 * 65536, rest.got.len);
+        buf_clear(&rest.got);
+        buf_clear(&r.got);
+        world_finish(&w);
+    }
+}
+
+static void test_download_rates_control(void **state)
+{
+    (void)state;
+    struct sender s;
+    world_make(&w, NULL);
+    w.options.control = true;
+    assert_ok(world_open_blobs(&w));
+    assert_int_equal(upload_all(&w, &s, blob_bytes(8 * 65536), 65536), HEARTH_OK);
+    set("DOWNLOAD_PREFIX_BLOCKS", 5);
+    set("DOWNLOAD_ALL_BLOCKS", 5);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(download_code(&w, s.id, s.download), HEARTH_OK);
+    world_finish(&w);
+}
+
 static void test_size_of_one(void **state)
 {
     (void)state;
@@ -289,6 +345,8 @@ int main(void)
         cmocka_unit_test(test_room),
         cmocka_unit_test(test_room_control),
         cmocka_unit_test(test_rate_of_a_prefix),
+        cmocka_unit_test(test_download_rates),
+        cmocka_unit_test(test_download_rates_control),
         cmocka_unit_test(test_size_of_one),
         cmocka_unit_test(test_at_once),
         cmocka_unit_test(test_places_of_a_prefix),

@@ -86,6 +86,12 @@ static bool upload(const struct device *d, struct hearth_channel *channel, int r
     hearth__v1__upload_request__init(&in);
     hearth__v1__upload_head__init(&head);
     head.bytes_in_all = BLOB_BYTES;
+    Hearth__V1__Idempotency once;
+    uint8_t once_id[16] = {(uint8_t)d->number, (uint8_t)(d->number >> 8), (uint8_t)round,
+                           (uint8_t)(round >> 8)};
+    hearth__v1__idempotency__init(&once);
+    once.id = (ProtobufCBinaryData){sizeof once_id, once_id};
+    head.idempotency = &once;
     in.step_case = HEARTH__V1__UPLOAD_REQUEST__STEP_HEAD;
     in.head = &head;
     bool going = hearth_attachment_upload_send(s, &in);

@@ -1,5 +1,6 @@
 /* The client set: each version signed by a client that may, and credentials that follow it. */
 #include "support/auth/person.h"
+#include "wire/reader.h"
 
 static struct auth_world w;
 static struct person p;
@@ -298,6 +299,94 @@ static void the_signing_credential_rotates(void **state)
     buf_clear(&after);
 }
 
+/* ---- what earlier credentials signed can be checked */
+
+/* How many there are before the current one; the n-th verifies under the root into ret_nth. */
+static unsigned previous(unsigned nth, struct buf *ret_nth)
+{
+    struct buf list = BUF_INIT, root_bytes = BUF_INIT;
+    struct credential root, signing;
+    unsigned count = 0;
+    assert_ok(auth_previous_signing(w.auth, &list));
+    assert_ok(keeper_credential(w.keeper, KEEPER_AS_ROOT, &root_bytes));
+    assert_ok(credential_parse(buf_view(&root_bytes), &root));
+    struct wire_reader r = wire_reader_of(buf_view(&list));
+    for (; wire_reader_left(&r) > 0; count++) {
+        struct bytes one = wire_read_vector(&r);
+        assert_ok(wire_reader_check(&r));
+        assert_ok(credential_parse(one, &signing));
+        assert_ok(credential_verify(&signing, &root));
+        if (count == nth && ret_nth != NULL)
+            buf_append_bytes(ret_nth, one);
+    }
+    buf_clear(&list);
+    buf_clear(&root_bytes);
+    return count;
+}
+
+static void earlier_signing_credentials_are_kept(void **state)
+{
+    (void)state;
+    struct buf first = BUF_INIT, now = BUF_INIT, found = BUF_INIT;
+    struct buf own = BUF_INIT;
+    credential_of(&p.devices[0], &own);
+    assert_int_equal(previous(0, NULL), 0);
+    assert_ok(keeper_credential(w.keeper, KEEPER_AS_SIGNING, &first));
+    assert_ok(auth_rotate(w.auth));
+    assert_ok(auth_rotate(w.auth));
+    assert_int_equal(previous(1, &found), 2);
+    test_assert_bytes(buf_view(&found), buf_view(&first));
+    /* so the credential that it signed is one that anybody can check */
+    struct credential signing, client;
+    assert_ok(credential_parse(buf_view(&found), &signing));
+    assert_ok(credential_parse(buf_view(&own), &client));
+    assert_ok(credential_verify(&client, &signing));
+    assert_ok(keeper_credential(w.keeper, KEEPER_AS_SIGNING, &now));
+    assert_ok(credential_parse(buf_view(&now), &signing));
+    assert_false(err_is_ok(credential_verify(&client, &signing))); /* control */
+    /* until it ends */
+    auth_world_days(&w, 370);
+    auth_world_expire(&w);
+    assert_int_equal(previous(0, NULL), 0);
+    buf_clear(&own);
+    buf_clear(&first);
+    buf_clear(&now);
+    buf_clear(&found);
+}
+
+/* A crash between the keeper's rotation and the row: the next start has it put down. */
+static void a_rotation_cut_short_loses_none(void **state)
+{
+    (void)state;
+    struct buf made = BUF_INIT, found = BUF_INIT;
+    assert_ok(keeper_rotate(w.keeper, KEEPER_AS_SIGNING));
+    assert_ok(keeper_credential(w.keeper, KEEPER_AS_SIGNING, &made));
+    auth_world_restart(&w, true);
+    assert_ok(auth_rotate(w.auth));
+    assert_int_equal(previous(0, &found), 2);
+    test_assert_bytes(buf_view(&found), buf_view(&made));
+    auth_world_restart(&w, true);
+    assert_int_equal(previous(0, NULL), 2);
+    buf_clear(&made);
+    buf_clear(&found);
+}
+
+static void signing_credentials_are_bounded(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i < AUTH_SIGNING_MOST; i++)
+        assert_ok(auth_rotate(w.auth));
+    assert_err(auth_rotate(w.auth), QUOTA);
+    assert_int_equal(previous(0, NULL), AUTH_SIGNING_MOST - 1);
+    assert_int_equal(listed(&p.devices[0], NULL), 1); /* in use */
+    auth_world_days(&w, 300);
+    auth_world_expire(&w); /* what is due is due */
+    assert_int_equal(previous(0, NULL), AUTH_SIGNING_MOST - 1);
+    auth_world_days(&w, 70);
+    assert_ok(auth_rotate(w.auth));
+    assert_int_equal(previous(0, NULL), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +400,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(concurrent_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(clients_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(the_signing_credential_rotates, setup, teardown),
+        cmocka_unit_test_setup_teardown(earlier_signing_credentials_are_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_rotation_cut_short_loses_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(signing_credentials_are_bounded, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

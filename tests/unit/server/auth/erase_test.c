@@ -115,7 +115,8 @@ struct values {
 /* Who may share values with whom: a user's own rows. */
 static const char *group_of(const char *table)
 {
-    if (strcmp(table, "client") == 0 || strcmp(table, "profile") == 0)
+    if (strcmp(table, "client") == 0 || strcmp(table, "profile") == 0 ||
+        strcmp(table, "suspended") == 0)
         return "user";
     if (strcmp(table, "package") == 0 || strcmp(table, "offer") == 0)
         return "handle";

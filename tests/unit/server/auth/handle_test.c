@@ -241,6 +241,24 @@ static void K1_a_package_goes_to_one_requester(void **state)
     }
 }
 
+/* Beside a package comes the KeySet that CreateHandle stored: it names the key that signs it. */
+static void the_key_set_vouches(void **state)
+{
+    (void)state;
+    struct auth_stream s;
+    struct key_set set;
+    assert_int_equal(owner_publish(&o, 1, true), HEARTH_OK);
+    owner_fetch(&o, &s);
+    assert_ok(key_set_parse(auth_view(fetched(&s)->key_set), &set));
+    assert_ok(key_set_verify(&set, NULL));
+    assert_int_equal(set.label.len, 1 + 32);
+    assert_int_equal(set.label.data[0], KEY_SET_LABEL_HANDLE);
+    assert_memory_equal(set.label.data + 1, o.hash, 32);
+    assert_int_equal(set.client_count, 1);
+    test_assert_bytes(set.clients[0].public_key, caller_public_key(&o.caller));
+    auth_stream_close(&s);
+}
+
 /* K1: at the same time. */
 static void K1_two_requesters_at_once(void **state)
 {
@@ -551,6 +569,7 @@ int main(void)
         TEST(G4_deleting_repeats),
         TEST(packages_are_checked),
         TEST(K1_a_package_goes_to_one_requester),
+        TEST(the_key_set_vouches),
         TEST(K1_two_requesters_at_once),
         TEST(nothing_to_fetch),
         TEST(steps_in_order),

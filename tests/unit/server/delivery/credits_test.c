@@ -163,6 +163,34 @@ static void commits_cost_their_rows(void **state)
     assert_int_equal(dw_commit_send(b, in), HEARTH_INVALID_ARGUMENT);
 }
 
+/* A commit that removes has a row more for each leaf that stays: its new state key. */
+static void removing_commits_cost_their_state_keys(void **state)
+{
+    (void)state;
+    struct member *d = dw_member(&w, NULL);
+    dw_add(&w, a, &d, 1);
+    dw_pass_s(&w, 600);
+    uint32_t leaf = dw_leaf(d);
+    const struct dcommit removing = {.removes = &leaf, .remove_count = 1};
+    dw_limit(&w, "FAN_OUT_GROUP", 6); /* four rows of the commit, three of state keys */
+    Hearth__V1__CommitRequest *in = dw_commit_request(a, &removing);
+    assert_int_equal(dw_commit_send(a, in), HEARTH_RESOURCE_EXHAUSTED);
+    assert_int_equal(w.retry_s, 0); /* waiting won't help */
+    assert_int_equal(dw_stats(&w).outbox_rows, 0);
+    dw_receive_all(&w);
+    assert_int_equal(d->seen[DELIVERY_COMMIT], 0);
+    /* what it is not allowed does not count as invalid, and one that removes nobody is within it */
+    dw_limit(&w, "FAN_OUT_GROUP", 4);
+    dw_pass_s(&w, 3600);
+    expect(renew(a));
+    dw_receive_all(&w);
+    dw_limit(&w, "FAN_OUT_GROUP", 7);
+    dw_pass_s(&w, 3600);
+    expect(dw_commit(a, &removing));
+    dw_receive_all(&w);
+    assert_memory_equal(a->state_key, b->state_key, STATE_KEY_BYTES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_report_goes_with_the_pseudonym, setup, teardown),
         cmocka_unit_test_setup_teardown(commits_cost_their_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(commits_cost_their_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(removing_commits_cost_their_state_keys, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

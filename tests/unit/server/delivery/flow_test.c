@@ -473,8 +473,8 @@ static void changes_its_record_with_a_commit(void **state)
     assert_int_equal(out->n_leaves, 3);
     assert_memory_equal(out->leaves[1]->wrapped_identity_key.data, b->wrapped_key,
                         sizeof b->wrapped_key);
-    /* references are between their owner and the server */
-    assert_null(out->leaves[1]->queue_reference);
+    /* references and policies are between their owner and the server: nothing of them is there */
+    assert_int_equal(out->leaves[1]->base.n_unknown_fields, 0);
 }
 
 /* The same in a suite of another curve: member keys are not Ed25519. */

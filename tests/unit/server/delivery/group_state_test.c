@@ -22,6 +22,7 @@ static struct leaf_entry leaf_at(uint32_t index)
         .sealed_ref = bytes_str("a sealed reference"),
         .ref_signature = bytes_str("its signature"),
         .pseudonym_signature = bytes_str("countersignature"),
+        .policy = (uint8_t)(index % 4),
     };
 }
 
@@ -77,6 +78,8 @@ static void comes_back(void **state)
     assert_int_equal(read.facts[0].epoch, 3);
     assert_null(group_state_leaf(&read, 1));
     assert_int_equal(group_state_leaf(&read, 4)->epoch, 1004);
+    assert_int_equal(group_state_leaf(&read, 2)->policy, 2);
+    assert_int_equal(group_state_leaf(&read, 9)->policy, 1);
     group_state_drop(&read, 4);
     group_state_drop(&read, 5);
     assert_null(group_state_leaf(&read, 4));
@@ -108,10 +111,63 @@ static void damage_is_found(void **state)
     bytes.data[3] = 99; /* the suite */
     assert_err(parse_copy(buf_view(&bytes), &read), DELIVERY_STATE);
     bytes.data[3] = 3;
-    bytes.data[1] = 2; /* the format */
+    bytes.data[1] = 3; /* the format: of a later program, or none */
+    assert_err(parse_copy(buf_view(&bytes), &read), DELIVERY_STATE);
+    bytes.data[1] = 0;
     assert_err(parse_copy(buf_view(&bytes), &read), DELIVERY_STATE);
     group_state_clear(&made);
     buf_clear(&bytes);
+}
+
+/* As it was written before leaves had a policy: byte for byte the present form, but for that. */
+static void states_of_format_1_are_opened(void **state)
+{
+    (void)state;
+    struct group_state made, read;
+    struct buf now = BUF_INIT;
+    struct buf before = BUF_INIT;
+    make(&made);
+    wire_write_u16(&before, 1);
+    wire_write_u16(&before, made.suite->id);
+    wire_write_u64(&before, made.epoch);
+    size_t mark = wire_vector_begin(&before);
+    for (uint32_t i = 0; i < made.leaf_count; i++) {
+        const struct leaf_entry *leaf = &made.leaves[i];
+        wire_write_u32(&before, leaf->index);
+        wire_write_u8(&before, leaf->flags);
+        wire_write_u64(&before, leaf->epoch);
+        wire_write_u32(&before, leaf->month);
+        wire_write_vector(&before, leaf->signature_key);
+        wire_write_fixed(&before, leaf->pseudonym);
+        wire_write_fixed(&before, leaf->user_pseudonym);
+        wire_write_vector(&before, leaf->wrapped_identity_key);
+        wire_write_vector(&before, leaf->wrapped_profile_key);
+        wire_write_vector(&before, leaf->domain);
+        wire_write_vector(&before, leaf->sealed_ref);
+        wire_write_vector(&before, leaf->ref_signature);
+        wire_write_vector(&before, leaf->pseudonym_signature);
+    }
+    wire_vector_end(&before, mark);
+    /* what follows the leaves is the same in both */
+    group_state_write(&now, &made);
+    struct wire_reader r = wire_reader_of(buf_view(&now));
+    (void)wire_read_fixed(&r, 12);
+    (void)wire_read_vector(&r);
+    buf_append_bytes(&before, wire_read_fixed(&r, wire_reader_left(&r)));
+    assert_ok(parse_copy(buf_view(&before), &read));
+    assert_int_equal(read.leaf_count, 4);
+    for (uint32_t i = 0; i < read.leaf_count; i++) {
+        assert_int_equal(read.leaves[i].policy, 0);
+        read.leaves[i].policy = made.leaves[i].policy;
+    }
+    /* and from there on it is like any other */
+    buf_clear(&before);
+    group_state_write(&before, &read);
+    test_assert_bytes(buf_view(&before), buf_view(&now));
+    group_state_clear(&made);
+    group_state_clear(&read);
+    buf_clear(&before);
+    buf_clear(&now);
 }
 
 static void past_trees_are_bounded(void **state)
@@ -158,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comes_back),
         cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(states_of_format_1_are_opened),
         cmocka_unit_test(past_trees_are_bounded),
         cmocka_unit_test(leaves_out_of_order_are_damage),
     };

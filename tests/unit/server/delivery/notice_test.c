@@ -5,10 +5,10 @@
 static struct dworld w;
 static struct member *a, *b, *c;
 
-static int setup(void **state)
+static int setup_in(uint16_t suite)
 {
-    (void)state;
     memset(&w, 0, sizeof w);
+    w.suite = suite_find(suite);
     dw_start(&w);
     a = dw_member(&w, NULL);
     b = dw_member(&w, NULL);
@@ -16,6 +16,34 @@ static int setup(void **state)
     dw_found(&w, a);
     dw_add(&w, a, (struct member *[]){b, c}, 2);
     return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return setup_in(1);
+}
+
+/* External senders of other curves: the key of the group's context must be of its suite. */
+static int setup_p256(void **state)
+{
+    (void)state;
+    return setup_in(2);
+}
+static int setup_chacha(void **state)
+{
+    (void)state;
+    return setup_in(3);
+}
+static int setup_p521(void **state)
+{
+    (void)state;
+    return setup_in(5);
+}
+static int setup_p384(void **state)
+{
+    (void)state;
+    return setup_in(7);
 }
 
 static int teardown(void **state)
@@ -77,6 +105,53 @@ static void a_queue_that_is_gone_is_proposed_for_removal(void **state)
     /* removed: the key was rotated */
     assert_memory_equal(a->state_key, b->state_key, STATE_KEY_BYTES);
     assert_memory_not_equal(a->state_key, c->state_key, STATE_KEY_BYTES);
+}
+
+/* The group goes on with the key it was founded with. */
+static void proposals_outlive_rotations_of_the_external_sender(void **state)
+{
+    for (int i = 0; i < KEEPER_EXTERNAL_BEFORE; i++)
+        assert_ok(keeper_rotate(w.keeper, KEEPER_EXTERNAL_SENDER));
+    a_queue_that_is_gone_is_proposed_for_removal(state);
+}
+
+/* Where the key is forgotten, the group works as ever, without proposals. */
+static void a_forgotten_key_proposes_nothing(void **state)
+{
+    (void)state;
+    for (int i = 0; i <= KEEPER_EXTERNAL_BEFORE; i++)
+        assert_ok(keeper_rotate_anyway(w.keeper, KEEPER_EXTERNAL_SENDER));
+    lose_queue_of_c();
+    expect(dw_say(b, "next"));
+    dw_pass_s(&w, 2);
+    dw_receive(a);
+    assert_int_equal(a->seen[DELIVERY_PROPOSAL], 0);
+    expect(dw_commit(b, &(struct dcommit){0}));
+    /* an admin puts the present key there */
+    dw_receive(a);
+    struct extensions next = dw_context(&w, &a, 1);
+    expect(dw_commit(a, &(struct dcommit){.extensions = &next}));
+    dw_pass_s(&w, 2);
+    dw_receive(b);
+    expect(dw_say(b, "next"));
+    dw_pass_s(&w, 2);
+    dw_receive(a);
+    assert_int_equal(a->seen[DELIVERY_PROPOSAL], 1);
+}
+
+/* A key of ours, but of another scheme than the suite's: nobody could verify what it signs. */
+static void a_key_of_another_scheme_is_refused(void **state)
+{
+    (void)state;
+    const struct suite *ours = w.suite;
+    w.suite = suite_find(ours->id == 1 ? 2 : 1);
+    struct extensions wrong = dw_context(&w, &a, 1);
+    w.suite = ours;
+    assert_int_equal(dw_commit(a, &(struct dcommit){.extensions = &wrong}),
+                     HEARTH_INVALID_ARGUMENT);
+    assert_string_equal(w.message, "group context lacks roles or the server as external sender");
+    struct extensions right = dw_context(&w, &a, 1);
+    expect(dw_commit(a, &(struct dcommit){.extensions = &right}));
 }
 
 static void the_member_named_may_not_commit(void **state)
@@ -193,6 +268,22 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_queue_that_is_gone_is_proposed_for_removal, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_queue_that_is_gone_is_proposed_for_removal, setup_p256,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_queue_that_is_gone_is_proposed_for_removal, setup_chacha,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_queue_that_is_gone_is_proposed_for_removal, setup_p521,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_queue_that_is_gone_is_proposed_for_removal, setup_p384,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(proposals_outlive_rotations_of_the_external_sender, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(proposals_outlive_rotations_of_the_external_sender,
+                                        setup_p256, teardown),
+        cmocka_unit_test_setup_teardown(a_forgotten_key_proposes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_forgotten_key_proposes_nothing, setup_p384, teardown),
+        cmocka_unit_test_setup_teardown(a_key_of_another_scheme_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_key_of_another_scheme_is_refused, setup_p256, teardown),
         cmocka_unit_test_setup_teardown(the_member_named_may_not_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(voided_proposals_come_again, setup, teardown),
         cmocka_unit_test_setup_teardown(another_reference_heals, setup, teardown),

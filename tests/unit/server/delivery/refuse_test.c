@@ -102,20 +102,20 @@ static void leaves_must_be_hearths(void **state)
 {
     (void)state;
     /* a basic credential */
-    d->profile.credential = (struct credential){CREDENTIAL_BASIC, bytes_str("d")};
+    d->profile.credential = (struct mls_credential){CREDENTIAL_BASIC, bytes_str("d")};
     expect_refusal(dw_commit_send(a, add_d()), DELIVERY_LEAF);
     /* no sealed identity; a pseudonym in use */
     struct buf body = BUF_INIT;
     buf_append(&body, d->pseudonym, PSEUDONYM_BYTES);
     buf_append_byte(&body, 0);
-    d->profile.credential = (struct credential){LEAF_CREDENTIAL_TYPE, buf_view(&body)};
+    d->profile.credential = (struct mls_credential){LEAF_CREDENTIAL_TYPE, buf_view(&body)};
     expect_refusal(dw_commit_send(a, add_d()), DELIVERY_LEAF);
     buf_clear(&body);
     buf_append_bytes(&body, buf_view(&d->credential));
     memcpy(body.data, b->pseudonym, PSEUDONYM_BYTES);
-    d->profile.credential = (struct credential){LEAF_CREDENTIAL_TYPE, buf_view(&body)};
+    d->profile.credential = (struct mls_credential){LEAF_CREDENTIAL_TYPE, buf_view(&body)};
     expect_refusal(dw_commit_send(a, add_d()), DELIVERY_LEAF);
-    d->profile.credential = (struct credential){LEAF_CREDENTIAL_TYPE, buf_view(&d->credential)};
+    d->profile.credential = (struct mls_credential){LEAF_CREDENTIAL_TYPE, buf_view(&d->credential)};
     expect(dw_commit_send(a, add_d()));
     buf_clear(&body);
 }

@@ -38,7 +38,6 @@ static void store_group(void)
 {
     struct group_state state = {.suite = suite_find(1), .epoch = 5};
     struct sealed_group sealed;
-    struct buf plain = BUF_INIT;
     for (uint32_t i = 0; i < MEMBERS; i++) {
         assert_ok(sig_key_generate(&sig_ed25519, &rng_system, &keys[i]));
         assert_ok(rng_fill(&rng_system, pseudonyms[i], PSEUDONYM_BYTES));
@@ -57,11 +56,9 @@ static void store_group(void)
         };
         assert_ok(group_state_put(&state, &leaf));
     }
-    group_state_write(&plain, &state);
-    assert_ok(group_seal(delivery, buf_view(&group_id), state_key, 1, buf_view(&plain), &sealed));
+    assert_ok(group_seal(delivery, buf_view(&group_id), state_key, 1, &state, &sealed));
     assert_ok(store_call(delivery_store(delivery), insert, &sealed));
     sealed_group_clear(&sealed);
-    buf_clear(&plain);
     group_state_clear(&state);
 }
 

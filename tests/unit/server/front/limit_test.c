@@ -43,6 +43,27 @@ static unsigned drain(enum limit limit, const char *who, unsigned most)
     return n;
 }
 
+static void all_at_once_or_none(void **state)
+{
+    (void)state;
+    const struct limit_setting good[] = {{"REGISTER_PREFIX", 3}, {"QUEUE_DAYS", 20}};
+    const struct limit_setting bad[] = {{"QUEUE_DAYS", 25}, {"NO_SUCH_ROW", 1}};
+    const struct limit_setting out_of_range[] = {{"QUEUE_DAYS", 0}};
+    size_t wrong = 7;
+    assert_ok(limits_set_all(limits, good, 2, &wrong));
+    assert_int_equal(limit_value(limits, LIMIT_QUEUE_DAYS), 20);
+    assert_int_equal(drain(LIMIT_REGISTER_PREFIX, "a", 100), 3);
+    assert_err(limits_set_all(limits, bad, 2, &wrong), ARGUMENT);
+    assert_int_equal(wrong, 1);
+    assert_err(limits_set_all(limits, out_of_range, 1, &wrong), ARGUMENT);
+    assert_int_equal(wrong, 0);
+    assert_int_equal(limit_value(limits, LIMIT_QUEUE_DAYS), 20); /* nothing has changed */
+    assert_ok(limits_set_all(limits, &good[1], 1, &wrong));
+    assert_int_equal(limit_value(limits, LIMIT_REGISTER_PREFIX), 6); /* the default again */
+    assert_ok(limits_set_all(limits, NULL, 0, &wrong));
+    assert_int_equal(limit_value(limits, LIMIT_QUEUE_DAYS), limit_row(LIMIT_QUEUE_DAYS)->value);
+}
+
 static void burst_then_rate(void **state)
 {
     (void)state;
@@ -351,6 +372,7 @@ static void threads_take_no_more_than_there_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(all_at_once_or_none, setup, teardown),
         cmocka_unit_test_setup_teardown(burst_then_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_and_principals_are_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(costs, setup, teardown),

@@ -1,11 +1,16 @@
 /* What anyone may ask: facts, and keys that chain to the root. */
+#include "crypto/hash.h"
 #include "hearth/v1/info_rpc.h"
 #include "net/loop.h"
+#include "pass/key_rules.h"
+#include "pass/redeem.h"
 #include "seal/sealed_ref.h"
 #include "seal/server_key.h"
 #include "server/info/info.h"
 #include "support/failing.h"
 #include "support/test.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
 
 static struct {
     struct clock_fake fake;
@@ -162,13 +167,50 @@ static struct bytes key_of(const Hearth__V1__GetKeysResponse *out, Hearth__V1__K
     struct bytes found = {0};
     for (size_t i = 0; i < out->n_keys; i++) {
         if (out->keys[i]->use == use) {
-            assert_int_equal(found.len, 0); /* one of a kind */
+            /* one of a kind; external senders one of each scheme, Ed25519's first */
+            if (use == HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER && found.len > 0)
+                continue;
+            assert_int_equal(found.len, 0);
             found = bytes_of(out->keys[i]->key.data, out->keys[i]->key.len);
             assert_null(out->keys[i]->receipt);
         }
     }
     assert_true(found.len > 0);
     return found;
+}
+
+enum { CURRENT = 10 }; /* keys that are there without previous ones */
+
+/* The directory behind its statement: the keys that the keeper issues with, from yesterday on, as
+ * clients accept them. */
+static void check_tokens(const Hearth__V1__GetKeysResponse *out)
+{
+    struct wire_reader r = wire_reader_of(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_TOKENS));
+    struct bytes statement = wire_read_vector(&r), whole = wire_read_vector(&r);
+    struct credential signing;
+    struct server_key key;
+    struct digest digest;
+    struct pass_directory directory;
+    assert_ok(wire_reader_end(&r));
+    assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING), &signing));
+    assert_ok(server_key_read(statement, &signing, &key));
+    assert_int_equal(key.use, HEARTH__V1__KEY_USE__KEY_USE_TOKENS);
+    assert_int_equal(key.algorithm, SERVER_KEY_SHA256);
+    hash_once(&hash_sha256, whole, &digest);
+    test_assert_bytes(key.public_key, digest_view(&digest));
+    assert_ok(pass_directory_parse(whole, &directory));
+    assert_int_equal(directory.count, 5 * KEEPER_TOKEN_PUBLIC_DAYS);
+    const uint32_t today = pass_period_at(clock_unix_ms(&w.clock) / 1000);
+    const struct pass_sighting young = {false, 100, 1000, 0};
+    for (uint8_t class = 1; class < PASS_CLASS_END; class ++)
+        for (uint32_t i = 0; i < KEEPER_TOKEN_PUBLIC_DAYS; i++) {
+            struct pass_public_key accepted;
+            uint8_t want[KEEPER_KEY_BYTES];
+            assert_ok(pass_token_key_accept(&directory, &young, bytes_str(w.env.domain), class,
+                                            today - 1 + i, &accepted));
+            assert_ok(keeper_token_public(w.keeper, class, today - 1 + i, want));
+            assert_memory_equal(accepted.public_key, want, sizeof want);
+        }
 }
 
 /* MitM1: everything chains to the root. */
@@ -184,7 +226,7 @@ static void check_keys(const Hearth__V1__GetKeysResponse *out, uint64_t now)
     struct server_key key;
     struct public_key want;
     struct buf b = BUF_INIT;
-    assert_int_equal(out->n_keys, 6);
+    assert_int_equal(out->n_keys, CURRENT);
     assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_ROOT), &root));
     assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING), &signing));
     assert_ok(credential_chain_verify(&root, &signing, NULL, now));
@@ -207,6 +249,30 @@ static void check_keys(const Hearth__V1__GetKeysResponse *out, uint64_t now)
     test_assert_bytes(key.public_key, public_key_view(&want));
 }
 
+/* RFC 9420 12.1.8.1: a group's external sender signs in the scheme of its suite. */
+static void check_external(const Hearth__V1__GetKeysResponse *out)
+{
+    static const uint16_t schemes[] = {0x0807, 0x0403, 0x0503, 0x0603};
+    struct keeper_external keys[KEEPER_EXTERNAL_KEYS];
+    struct credential signing;
+    struct server_key key;
+    size_t count = 0, seen = 0;
+    assert_ok(keeper_external_keys(w.keeper, keys, &count));
+    assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING), &signing));
+    for (size_t i = 0; i < out->n_keys; i++) {
+        if (out->keys[i]->use != HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER)
+            continue;
+        assert_true(seen < 4);
+        assert_ok(server_key_read(bytes_of(out->keys[i]->key.data, out->keys[i]->key.len), &signing,
+                                  &key));
+        assert_int_equal(key.algorithm, schemes[seen]);
+        assert_int_equal(keys[seen].scheme, schemes[seen]);
+        test_assert_bytes(key.public_key, public_key_view(&keys[seen].key));
+        seen++;
+    }
+    assert_int_equal(seen, 4);
+}
+
 static void test_mitm1_keys(void **state)
 {
     (void)state;
@@ -215,15 +281,19 @@ static void test_mitm1_keys(void **state)
     const Hearth__V1__GetKeysResponse *out = ask_keys(&before);
     assert_int_equal(before.code, HEARTH_OK);
     check_keys(out, 1800000001);
+    check_external(out);
+    check_tokens(out);
     assert_int_equal(out->revocations.len, 0);
     assert_int_equal(out->checkpoint.len, 0);
     /* rotations show when they are told */
     assert_ok(keeper_rotate(w.keeper, KEEPER_FEDERATION));
     assert_ok(keeper_rotate(w.keeper, KEEPER_AS_SIGNING));
     assert_ok(keeper_rotate_queue_key(w.keeper));
+    assert_ok(keeper_rotate(w.keeper, KEEPER_EXTERNAL_SENDER));
     assert_ok(info_refresh(w.info));
     const Hearth__V1__GetKeysResponse *fresh = ask_keys(&o);
     check_keys(fresh, 1800000001);
+    check_external(fresh);
     assert_false(bytes_equal(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_FEDERATION),
                              key_of(fresh, HEARTH__V1__KEY_USE__KEY_USE_FEDERATION)));
     /* statements are short-lived and made anew */
@@ -289,6 +359,53 @@ static void test_revocations(void **state)
     finish();
 }
 
+struct earlier {
+    unsigned count;
+    bool damaged, fails;
+};
+
+static struct err append_earlier(void *self, struct buf *b)
+{
+    const struct earlier *e = self;
+    for (unsigned i = 0; i < e->count; i++)
+        wire_write_vector(b, bytes_of((const char[]){'n', 'o', (char)('0' + i)}, 3));
+    if (e->damaged)
+        buf_append_byte(b, 9); /* of so many bytes there are none */
+    return e->fails ? ERR(STORE_STOPPED) : buf_check(b);
+}
+
+/* Signing credentials before the current one come last, newest first, and not without end. */
+static void test_previous(void **state)
+{
+    (void)state;
+    struct outcome o;
+    struct earlier e = {.count = 2};
+    const struct info_options options = {.previous = append_earlier, .previous_self = &e};
+    begin(&options);
+    for (unsigned count = 2; count <= INFO_PREVIOUS_MOST + 2; count += INFO_PREVIOUS_MOST) {
+        unsigned want = count < INFO_PREVIOUS_MOST ? count : INFO_PREVIOUS_MOST;
+        e.count = count;
+        assert_ok(info_refresh(w.info));
+        Hearth__V1__GetKeysResponse *out = ask_keys(&o);
+        assert_int_equal(out->n_keys, CURRENT + want);
+        for (unsigned i = 0; i < want; i++) {
+            const Hearth__V1__ServerKey *key = out->keys[CURRENT + i];
+            assert_int_equal(key->use, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING);
+            test_assert_bytes(bytes_of(key->key.data, key->key.len),
+                              bytes_of((const char[]){'n', 'o', (char)('0' + i)}, 3));
+        }
+        outcome_clear(&o);
+    }
+    /* what can't be had leaves the answer as it was */
+    e = (struct earlier){.count = 1, .damaged = true};
+    assert_false(err_is_ok(info_refresh(w.info)));
+    e = (struct earlier){.count = 1, .fails = true};
+    assert_err(info_refresh(w.info), STORE_STOPPED);
+    assert_int_equal(ask_keys(&o)->n_keys, CURRENT + INFO_PREVIOUS_MOST);
+    outcome_clear(&o);
+    finish();
+}
+
 /* Each allocation of ours fails once. */
 static void test_allocations(void **state)
 {
@@ -345,9 +462,13 @@ static void test_open_allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts),         cmocka_unit_test(test_mitm1_keys),
-        cmocka_unit_test(test_end_of_signer), cmocka_unit_test(test_revocations),
-        cmocka_unit_test(test_allocations),   cmocka_unit_test(test_open_allocations),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_mitm1_keys),
+        cmocka_unit_test(test_end_of_signer),
+        cmocka_unit_test(test_revocations),
+        cmocka_unit_test(test_previous),
+        cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_open_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,11 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "crypto/hash.h"
 #include "crypto/labelled.h"
 #include "seal/credential_chain.h"
 #include "server/keeper/keeper.h"
 #include "support/failing.h"
 #include "support/test.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
 
 static struct clock_fake fake = {.unix_base_ms = 1700000000000};
 static struct clock wall;
@@ -199,33 +202,255 @@ static void references(void **state)
     keeper_close(k);
 }
 
+static void pass_days(unsigned days)
+{
+    fake.unix_base_ms += (uint64_t)days * 86400 * 1000;
+}
+
+/* As many rotations as keys are kept, and a restart: everything sealed before still opens. */
 static void rotation_keeps_old_references_opening(void **state)
 {
     (void)state;
-    struct buf oldest = BUF_INIT, old = BUF_INIT, current = BUF_INIT;
+    enum { KEYS = KEEPER_QUEUE_BEFORE + 1 };
+    struct buf sealed[KEYS + 1] = {0};
     struct queue_ref ref;
     struct keeper *k = fresh_file();
-    seal_to(k, &oldest, 1);
-    assert_ok(open_one(k, buf_view(&oldest), &ref)); /* it is in the table, too */
-    assert_ok(keeper_rotate_queue_key(k));
-    seal_to(k, &old, 2);
-    assert_ok(open_one(k, buf_view(&oldest), &ref));
-    assert_int_equal(ref.tag[0], 1);
-    assert_ok(keeper_rotate_queue_key(k));
-    seal_to(k, &current, 3);
+    for (int i = 0; i < KEYS; i++) {
+        seal_to(k, &sealed[i], (uint8_t)(i + 1));
+        assert_ok(open_one(k, buf_view(&sealed[0]), &ref)); /* it is in the table, too */
+        if (i + 1 < KEYS)
+            assert_ok(keeper_rotate_queue_key(k));
+    }
     for (int restart = 0; restart < 2; restart++) {
-        assert_err(open_one(k, buf_view(&oldest), &ref), CRYPTO_TAG);
-        assert_ok(open_one(k, buf_view(&old), &ref));
-        assert_int_equal(ref.tag[0], 2);
-        assert_ok(open_one(k, buf_view(&current), &ref));
-        assert_int_equal(ref.tag[0], 3);
+        for (int i = 0; i < KEYS; i++) {
+            assert_ok(open_one(k, buf_view(&sealed[i]), &ref));
+            assert_int_equal(ref.tag[0], i + 1);
+        }
         keeper_close(k);
         assert_ok(open_it(path, &k));
     }
+    /* the next would forget the first, which was in use a moment ago */
+    struct public_key was, is;
+    assert_ok(keeper_queue_key(k, &was));
+    assert_err(keeper_rotate_queue_key(k), KEEPER_IN_USE);
+    assert_ok(keeper_queue_key(k, &is));
+    assert_memory_equal(was.data, is.data, was.len);
+    pass_days(KEEPER_QUEUE_REST_DAYS - 1);
+    assert_err(keeper_rotate_queue_key(k), KEEPER_IN_USE);
+    pass_days(2);
+    /* time enough, but somebody still has such a reference: it was opened in this life */
+    assert_ok(open_one(k, buf_view(&sealed[0]), &ref));
+    assert_err(keeper_rotate_queue_key(k), KEEPER_IN_USE);
     keeper_close(k);
-    buf_clear(&oldest);
-    buf_clear(&old);
-    buf_clear(&current);
+    assert_ok(open_it(path, &k));
+    assert_ok(keeper_rotate_queue_key(k));
+    seal_to(k, &sealed[KEYS], KEYS + 1);
+    assert_err(open_one(k, buf_view(&sealed[0]), &ref), CRYPTO_TAG);
+    for (int i = 1; i <= KEYS; i++)
+        assert_ok(open_one(k, buf_view(&sealed[i]), &ref));
+    /* who knows that a key has leaked does not wait */
+    assert_err(keeper_rotate_queue_key(k), KEEPER_IN_USE);
+    assert_ok(keeper_rotate_queue_key_anyway(k));
+    assert_err(open_one(k, buf_view(&sealed[1]), &ref), CRYPTO_TAG);
+    assert_ok(open_one(k, buf_view(&sealed[2]), &ref));
+    keeper_close(k);
+    for (int i = 0; i <= KEYS; i++)
+        buf_clear(&sealed[i]);
+}
+
+/* ---- the external sender's keys */
+
+static const struct sig_alg *alg_of(uint16_t scheme)
+{
+    static const struct sig_alg *const algs[] = {&sig_ed25519, &sig_ecdsa_p256_sha256,
+                                                 &sig_ecdsa_p384_sha384, &sig_ecdsa_p521_sha512};
+    for (size_t i = 0; i < sizeof algs / sizeof *algs; i++) {
+        if (algs[i]->scheme == scheme)
+            return algs[i];
+    }
+    fail_msg("a key of scheme %04x", scheme);
+    return NULL;
+}
+
+static struct err external_signs(struct keeper *k, const struct keeper_external *key)
+{
+    struct signature s;
+    struct bytes label = bytes_str("FramedContentTBS"), content = bytes_str("content");
+    TRY(keeper_sign_external(k, public_key_view(&key->key), label, content, &s));
+    assert_ok(labelled_verify(alg_of(key->scheme), public_key_view(&key->key), LABEL_MLS, label,
+                              content, signature_view(&s)));
+    return ERR_OK;
+}
+
+static void assert_same_externals(const struct keeper_external *a, const struct keeper_external *b,
+                                  size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(a[i].scheme, b[i].scheme);
+        assert_int_equal(a[i].present, b[i].present);
+        test_assert_bytes(public_key_view(&a[i].key), public_key_view(&b[i].key));
+    }
+}
+
+static void one_external_sender_for_each_scheme(void **state)
+{
+    (void)state;
+    struct keeper *k = fresh_file();
+    struct keeper_external keys[KEEPER_EXTERNAL_KEYS], again[KEEPER_EXTERNAL_KEYS];
+    size_t count = 0;
+    struct public_key ed25519;
+    struct signature s;
+    for (int restart = 0; restart < 2; restart++) {
+        assert_ok(keeper_external_keys(k, keys, &count));
+        assert_int_equal(count, 4);
+        unsigned seen = 0;
+        for (size_t i = 0; i < count; i++) {
+            assert_true(keys[i].present);
+            for (size_t j = 0; j < i; j++)
+                assert_int_not_equal(keys[i].scheme, keys[j].scheme);
+            assert_ok(external_signs(k, &keys[i]));
+            seen++;
+        }
+        assert_int_equal(seen, 4);
+        assert_ok(keeper_public(k, KEEPER_EXTERNAL_SENDER, &ed25519));
+        test_assert_bytes(public_key_view(&keys[0].key), public_key_view(&ed25519));
+        if (restart > 0)
+            assert_same_externals(keys, again, 4);
+        memcpy(again, keys, sizeof keys);
+        keeper_close(k);
+        assert_ok(open_it(path, &k));
+    }
+    /* no other key signs there, not even one of ours */
+    struct bytes l = bytes_str("L");
+    assert_ok(keeper_public(k, KEEPER_AS_ROOT, &ed25519));
+    assert_err(keeper_sign_external(k, public_key_view(&ed25519), l, l, &s), NOT_FOUND);
+    assert_err(keeper_sign_external(k, bytes_of(NULL, 0), l, l, &s), NOT_FOUND);
+    static const uint8_t large[KEEPER_CONTENT_MAX_BYTES + 1];
+    assert_err(keeper_sign_external(k, bytes_of(large, 134), l, l, &s), NOT_FOUND);
+    assert_err(keeper_sign_external(k, public_key_view(&keys[1].key), l,
+                                    bytes_of(large, sizeof large), &s),
+               TOO_LARGE);
+    keeper_close(k);
+}
+
+static void external_senders_before_a_rotation_still_sign(void **state)
+{
+    (void)state;
+    struct keeper *k = fresh_file();
+    struct keeper_external first[KEEPER_EXTERNAL_KEYS], keys[KEEPER_EXTERNAL_KEYS];
+    size_t count = 0;
+    assert_ok(keeper_external_keys(k, first, &count));
+    for (size_t round = 1; round <= KEEPER_EXTERNAL_BEFORE; round++) {
+        assert_ok(keeper_rotate(k, KEEPER_EXTERNAL_SENDER));
+        keeper_close(k);
+        assert_ok(open_it(path, &k));
+        assert_ok(keeper_external_keys(k, keys, &count));
+        assert_int_equal(count, 4 * (1 + round));
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(keys[i].present, i < 4); /* in that order */
+            assert_ok(external_signs(k, &keys[i]));
+        }
+        for (size_t i = 0; i < 4; i++)
+            assert_ok(external_signs(k, &first[i]));
+    }
+    /* one more would forget the first */
+    assert_err(keeper_rotate(k, KEEPER_EXTERNAL_SENDER), KEEPER_IN_USE);
+    assert_ok(external_signs(k, &first[2]));
+    pass_days(KEEPER_EXTERNAL_REST_DAYS + 1);
+    assert_ok(keeper_rotate(k, KEEPER_EXTERNAL_SENDER));
+    assert_ok(keeper_external_keys(k, keys, &count));
+    assert_int_equal(count, KEEPER_EXTERNAL_KEYS);
+    for (size_t i = 0; i < 4; i++)
+        assert_err(external_signs(k, &first[i]), NOT_FOUND);
+    for (size_t i = 0; i < count; i++)
+        assert_ok(external_signs(k, &keys[i]));
+    /* the second is old enough by now, too; the third and fourth are not */
+    assert_ok(keeper_rotate(k, KEEPER_EXTERNAL_SENDER));
+    assert_ok(keeper_rotate(k, KEEPER_EXTERNAL_SENDER));
+    assert_err(keeper_rotate(k, KEEPER_EXTERNAL_SENDER), KEEPER_IN_USE);
+    assert_ok(keeper_rotate_anyway(k, KEEPER_EXTERNAL_SENDER));
+    assert_err(keeper_rotate_anyway(k, KEEPER_AS_ROOT), ARGUMENT);
+    keeper_close(k);
+}
+
+static void overwrite(const uint8_t *data, size_t len);
+
+/* A file as version 1 was: rewritten from a present one, with a queue key before or none. */
+static void write_version_1(const uint8_t queue_before[32])
+{
+    uint8_t data[8192];
+    int fd = open(path, O_RDONLY);
+    ssize_t len = read(fd, data, sizeof data);
+    close(fd);
+    assert_true(len > 32);
+    struct wire_reader r = wire_reader_of(bytes_of(data, (size_t)len - 32));
+    struct buf b = BUF_INIT;
+    struct digest digest;
+    buf_append_bytes(&b, wire_read_fixed(&r, 8));
+    assert_int_equal(wire_read_u8(&r), 3);
+    wire_write_u8(&b, 1);
+    wire_write_vector(&b, wire_read_vector(&r));   /* domain */
+    wire_write_fixed(&b, wire_read_fixed(&r, 32)); /* master */
+    wire_write_vector(&b, wire_read_vector(&r));   /* signing keys */
+    wire_write_fixed(&b, wire_read_fixed(&r, 32)); /* queue key */
+    assert_int_equal(wire_read_vector(&r).len, 0); /* those before */
+    wire_write_vector(&b, bytes_of(queue_before, queue_before != NULL ? 32 : 0));
+    wire_write_vector(&b, wire_read_vector(&r)); /* root */
+    wire_write_vector(&b, wire_read_vector(&r)); /* signing */
+    assert_true(wire_read_vector(&r).len > 0);   /* externals */
+    (void)wire_read_fixed(&r, 4 + 32);           /* tokens */
+    assert_ok(wire_reader_end(&r));
+    hash_list(&hash_sha256, BYTES_LIST(bytes_str("Hearth 1 KeyFile"), buf_view(&b)), &digest);
+    wire_write_fixed(&b, digest_view(&digest));
+    assert_ok(buf_check(&b));
+    overwrite(b.data, b.len);
+    buf_clear(&b);
+}
+
+static void files_of_version_1_are_taken_over(void **state)
+{
+    (void)state;
+    struct secret before;
+    struct public_key before_public, now, is;
+    struct keeper_external keys[KEEPER_EXTERNAL_KEYS], again[KEEPER_EXTERNAL_KEYS];
+    size_t count = 0;
+    struct buf sealed = BUF_INIT;
+    struct queue_ref ref = {.tag = {7}};
+    struct sig_key client;
+    assert_ok(sig_key_generate(&sig_ed25519, &rng, &client));
+    assert_ok(kem_generate(seal_hpke->kem, &rng, &before, &before_public));
+    assert_ok(
+        sealed_ref_seal(&sealed, &rng, public_key_view(&before_public), DOMAIN, &ref, &client));
+    struct keeper *k = fresh_file();
+    assert_ok(keeper_queue_key(k, &now));
+    keeper_close(k);
+    write_version_1(before.data);
+    assert_ok(open_it(path, &k));
+    assert_ok(keeper_queue_key(k, &is));
+    test_assert_bytes(public_key_view(&is), public_key_view(&now));
+    assert_ok(open_one(k, buf_view(&sealed), &ref));
+    assert_int_equal(ref.tag[0], 7);
+    /* what it lacked was made, and stays */
+    assert_ok(keeper_external_keys(k, keys, &count));
+    assert_int_equal(count, 4);
+    keeper_close(k);
+    assert_ok(open_it(path, &k));
+    assert_ok(keeper_external_keys(k, again, &count));
+    assert_same_externals(keys, again, 4);
+    assert_ok(open_one(k, buf_view(&sealed), &ref));
+    keeper_close(k);
+    /* where that can't be written it is not begun with: the keys would be others next time */
+    k = fresh_file();
+    keeper_close(k);
+    write_version_1(NULL);
+    char blocker[128];
+    snprintf(blocker, sizeof blocker, "%s.new", path);
+    assert_int_equal(mkdir(blocker, 0700), 0);
+    assert_err(open_it(path, &k), IO);
+    assert_int_equal(rmdir(blocker), 0);
+    assert_ok(open_it(path, &k));
+    keeper_close(k);
+    buf_clear(&sealed);
 }
 
 static void rotation_of_signers(void **state)
@@ -434,6 +659,9 @@ int main(void)
         cmocka_unit_test(storage_keys_differ_and_stay),
         cmocka_unit_test(references),
         cmocka_unit_test(rotation_keeps_old_references_opening),
+        cmocka_unit_test(one_external_sender_for_each_scheme),
+        cmocka_unit_test(external_senders_before_a_rotation_still_sign),
+        cmocka_unit_test(files_of_version_1_are_taken_over),
         cmocka_unit_test(rotation_of_signers),
         cmocka_unit_test(failed_rotation_changes_nothing),
         cmocka_unit_test(a_full_disk_changes_nothing),

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "crypto/labelled.h"
 #include "server/keeper/frame.h"
 #include "server/keeper/keeper_process.h"
 #include "support/test.h"
@@ -81,6 +82,16 @@ static void assert_same_keys(struct keeper *a, struct keeper *b)
     assert_ok(keeper_queue_key(a, &x));
     assert_ok(keeper_queue_key(b, &y));
     test_assert_bytes(public_key_view(&x), public_key_view(&y));
+    struct keeper_external e[KEEPER_EXTERNAL_KEYS], f[KEEPER_EXTERNAL_KEYS];
+    size_t e_count = 0, f_count = 0;
+    assert_ok(keeper_external_keys(a, e, &e_count));
+    assert_ok(keeper_external_keys(b, f, &f_count));
+    assert_int_equal(e_count, f_count);
+    for (size_t i = 0; i < e_count; i++) {
+        assert_int_equal(e[i].scheme, f[i].scheme);
+        assert_int_equal(e[i].present, f[i].present);
+        test_assert_bytes(public_key_view(&e[i].key), public_key_view(&f[i].key));
+    }
     for (int i = 0; i < 2; i++) {
         struct buf c = BUF_INIT, d = BUF_INIT;
         assert_ok(keeper_credential(a, (enum keeper_signer)i, &c));
@@ -176,6 +187,50 @@ static void both_forms_agree(void **state)
     /* the child is gone, and was waited for */
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
+}
+
+/* What the library needs to sign on NIST curves, the confined child may do; keys of before
+ * rotations sign too. */
+static void external_senders(void **state)
+{
+    (void)state;
+    static const struct sig_alg *const algs[] = {&sig_ed25519, &sig_ecdsa_p256_sha256,
+                                                 &sig_ecdsa_p384_sha384, &sig_ecdsa_p521_sha512};
+    struct keeper *far = NULL;
+    struct keeper_external keys[KEEPER_EXTERNAL_KEYS];
+    struct signature s;
+    char own[128]; /* other tests have rotations of their own */
+    snprintf(own, sizeof own, "%s-external", path);
+    assert_ok(keeper_init(own, DOMAIN, &clock_system, &rng_system));
+    assert_ok(keeper_spawn(own, DOMAIN, &far));
+    struct bytes l = bytes_str("L");
+    size_t count = 0;
+    for (int i = 0; i < KEEPER_EXTERNAL_BEFORE; i++)
+        assert_ok(keeper_rotate(far, KEEPER_EXTERNAL_SENDER));
+    assert_err(keeper_rotate(far, KEEPER_EXTERNAL_SENDER), KEEPER_IN_USE);
+    assert_ok(keeper_external_keys(far, keys, &count));
+    assert_int_equal(count, KEEPER_EXTERNAL_KEYS);
+    unsigned verified = 0;
+    for (size_t i = 0; i < count; i++) {
+        assert_ok(keeper_sign_external(far, public_key_view(&keys[i].key), l, l, &s));
+        for (size_t a = 0; a < sizeof algs / sizeof *algs; a++) {
+            if (algs[a]->scheme != keys[i].scheme)
+                continue;
+            assert_ok(labelled_verify(algs[a], public_key_view(&keys[i].key), LABEL_MLS, l, l,
+                                      signature_view(&s)));
+            verified++;
+        }
+    }
+    assert_int_equal(verified, KEEPER_EXTERNAL_KEYS);
+    assert_ok(keeper_rotate_anyway(far, KEEPER_EXTERNAL_SENDER));
+    assert_err(keeper_sign_external(far, public_key_view(&keys[count - 1].key), l, l, &s),
+               NOT_FOUND);
+    for (int i = 0; i < KEEPER_QUEUE_BEFORE; i++)
+        assert_ok(keeper_rotate_queue_key(far));
+    assert_err(keeper_rotate_queue_key(far), KEEPER_IN_USE);
+    assert_ok(keeper_rotate_queue_key_anyway(far));
+    keeper_close(far);
+    assert_int_equal(unlink(own), 0);
 }
 
 /* The confined child writes its file anew. */
@@ -607,6 +662,7 @@ int main(void)
         cmocka_unit_test(what_the_child_has),
         cmocka_unit_test(malformed_requests),
         cmocka_unit_test(frames_over_the_limit),
+        cmocka_unit_test(external_senders),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

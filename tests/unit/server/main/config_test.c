@@ -1,5 +1,6 @@
 /* hearthd.conf: what is taken, what is refused, and what the refusal says. */
 #include "server/main/config.h"
+#include "server/main/config_row.h"
 
 #include "support/test.h"
 
@@ -60,6 +61,10 @@ static void says_what_is_wrong_and_where(void **state)
             "hearthd.conf:3: \"domain\" is set a second time");
     refused("[limits]\ngroup_member = 1\n",
             "hearthd.conf:2: there is no limit \"group_member\"; did you mean GROUP_MEMBERS?");
+    refused("[limits]\nGROUP_MEMBERS = 0\n",
+            "hearthd.conf:2: limit \"GROUP_MEMBERS\" must be a number from 2 to 10000, not \"0\"");
+    refused("[limits]\nQUEUE_DAYS = 20\nqueue_days = 21\n",
+            "hearthd.conf:3: limit \"queue_days\" is set a second time");
     refused("[server]\nwhat is this\n", "hearthd.conf:2: neither [section] nor name = value");
 }
 
@@ -113,12 +118,78 @@ static void tells_differences(void **state)
     assert_int_equal(restart, 2);
 }
 
+static void change(struct config *config, const struct config_row *row)
+{
+    void *at = (uint8_t *)config + row->offset;
+    if (row->kind == BOOL)
+        *(bool *)at = !*(bool *)at;
+    else if (row->kind == NUMBER)
+        *(uint64_t *)at += 1;
+    else if (row->kind == LIST)
+        (void)strcpy(((struct config_list *)at)->values[((struct config_list *)at)->count++],
+                     "more");
+    else
+        (void)strcpy(at, "changed");
+}
+
+/* Each row by itself: a live one is taken by a reload, the others stay until a restart. */
+static void takes_what_is_live(void **state)
+{
+    (void)state;
+    static struct config now, fresh, defaults;
+    unsigned rows[2] = {0, 0};
+    config_defaults(&defaults);
+    for (size_t i = 0; i < config_row_count; i++) {
+        const struct config_row *row = &config_rows[i];
+        unsigned live = 0, restart = 0;
+        config_defaults(&now);
+        config_defaults(&fresh);
+        change(&fresh, row);
+        config_take_live(&now, &fresh);
+        const struct config *want = row->live ? &fresh : &defaults;
+        assert_memory_equal(&now, want, sizeof now);
+        config_differences(&now, &fresh, true, count_name, &live);
+        config_differences(&now, &fresh, false, count_name, &restart);
+        assert_int_equal(live, 0);
+        assert_int_equal(restart, row->live ? 0 : 1); /* and is told at each reload */
+        rows[row->live]++;
+    }
+    assert_true(rows[0] > 0 && rows[1] > 0);
+}
+
+static void add_limit(struct config *config, const char *name, uint64_t value)
+{
+    struct config_limit *limit = &config->limits[config->limit_count++];
+    (void)strcpy(limit->name, name);
+    limit->value = value;
+}
+
+static void limits_are_live(void **state)
+{
+    (void)state;
+    static struct config a, b;
+    unsigned changed = 0;
+    config_defaults(&a);
+    config_defaults(&b);
+    add_limit(&a, "GROUP_MEMBERS", 500);
+    add_limit(&a, "QUEUE_DAYS", 20);
+    add_limit(&b, "QUEUE_DAYS", 20);
+    add_limit(&b, "CLIENTS_PER_USER", limit_row(LIMIT_CLIENTS_PER_USER)->value); /* the default */
+    config_limit_differences(&a, &b, count_name, &changed);
+    assert_int_equal(changed, 1); /* GROUP_MEMBERS has its default again */
+    config_take_live(&a, &b);
+    config_limit_differences(&a, &b, count_name, &changed);
+    assert_int_equal(changed, 1);
+    assert_int_equal(a.limit_count, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_values),       cmocka_unit_test(says_what_is_wrong_and_where),
         cmocka_unit_test(refuses_long_lines), cmocka_unit_test(writes_what_it_reads),
-        cmocka_unit_test(tells_differences),
+        cmocka_unit_test(tells_differences),  cmocka_unit_test(takes_what_is_live),
+        cmocka_unit_test(limits_are_live),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

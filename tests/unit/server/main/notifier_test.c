@@ -157,6 +157,35 @@ static void unifiedpush_stays_outside(void **state)
     gateway_stop(&g);
 }
 
+/* Options of a reload: for what comes, and nothing else is let through with them. */
+static void options_change(void **state)
+{
+    (void)state;
+    struct gateway g;
+    struct notifier *n = NULL;
+    char url[64];
+    gateway_start(&g);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/push", g.port);
+    const struct notifier_options off = {.mode = NOTIFIER_OFF};
+    const struct notifier_options webhook = {.mode = NOTIFIER_WEBHOOK, .webhook = url};
+    const struct notifier_options unified = {.mode = NOTIFIER_UNIFIEDPUSH};
+    assert_ok(notifier_new(&off, &clock_system, &n));
+    notify(n, "device 1");
+    notifier_change(n, &webhook);
+    notify(n, "device 2");
+    assert_int_equal(wait_for(n, 1).pushed, 1);
+    notifier_change(n, &unified);
+    notify(n, url); /* a client's: not this machine */
+    assert_int_equal(wait_for(n, 2).failed, 1);
+    notifier_change(n, &off);
+    notify(n, "device 3");
+    const struct notifier_counts counts = notifier_counts(n);
+    assert_int_equal(counts.pushed + counts.failed + counts.dropped, 2);
+    assert_int_equal(g.requests, 1);
+    notifier_free(n);
+    gateway_stop(&g);
+}
+
 static void is_bounded(void **state)
 {
     (void)state;
@@ -200,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(webhook_is_told_the_token),
         cmocka_unit_test(unifiedpush_stays_outside),
+        cmocka_unit_test(options_change),
         cmocka_unit_test(is_bounded),
         cmocka_unit_test(wrong_key_tells_nothing),
     };

@@ -401,6 +401,14 @@ static void devices_are_woken_when_nobody_listens(void **state)
     assert_int_equal(w.pushes, 2);
     assert_int_equal(accept_one(QWORLD_DOMAIN, &row), QUEUE_OK); /* a repeat wakes nobody */
     assert_int_equal(w.pushes, 2);
+    /* quiet wins over the sender's mark, and over the client's policy */
+    row = qref_row(&to_alice, bytes_str("12345678"));
+    row.notify = row.quiet = true;
+    assert_int_equal(accept_one(QWORLD_DOMAIN, &row), QUEUE_OK);
+    struct queue_row quiet = qref_row(&to_bob, bytes_str("12345678"));
+    quiet.quiet = true;
+    assert_int_equal(accept_one(QWORLD_DOMAIN, &quiet), QUEUE_OK);
+    assert_int_equal(w.pushes, 2);
     struct queue_row rows[6]; /* many rows at once wake once */
     enum queue_outcome outcomes[6];
     for (int i = 0; i < 6; i++) {

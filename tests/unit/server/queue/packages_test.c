@@ -71,7 +71,7 @@ static void change_leaf(struct kit *k, struct leaf_node *leaf)
     if (wrong.over)
         leaf->not_after = KIT_NOW - 10;
     if (wrong.basic)
-        leaf->credential = (struct credential){CREDENTIAL_BASIC, bytes_str("alice")};
+        leaf->credential = (struct mls_credential){CREDENTIAL_BASIC, bytes_str("alice")};
 }
 
 static void make_bundle(struct bundle *out, bool last_resort)

@@ -81,7 +81,7 @@ static void arrays_grow_up_to_their_limit(void **state)
     arena_clear(&small);
 }
 
-static struct err parse_credential(const char *bytes, size_t len, struct credential *c)
+static struct err parse_credential(const char *bytes, size_t len, struct mls_credential *c)
 {
     struct wire_reader r = wire_reader_of(bytes_of(bytes, len));
     credential_read(&r, c);
@@ -91,8 +91,8 @@ static struct err parse_credential(const char *bytes, size_t len, struct credent
 static void credentials(void **state)
 {
     (void)state;
-    struct credential c;
-    struct credential d;
+    struct mls_credential c;
+    struct mls_credential d;
     assert_ok(parse_credential("\0\1\2me", 5, &c));
     assert_true(bytes_equal(c.body, bytes_str("me")));
     assert_ok(parse_credential("\xf0\1\2me", 5, &d)); /* unknown: opaque */

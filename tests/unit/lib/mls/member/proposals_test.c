@@ -224,7 +224,7 @@ static void chosen_by_the_caller(void **state)
     world_clear(&w);
 }
 
-static struct bytes external_senders_of(const struct sig_key *key, const struct credential *who)
+static struct bytes external_senders_of(const struct sig_key *key, const struct mls_credential *who)
 {
     struct buf b = BUF_INIT;
     size_t mark = wire_vector_begin(&b);
@@ -256,7 +256,7 @@ static void proposals_from_outside(void **state)
     assert_err(from_outside(&home, SENDER_MEMBER, remove, &message), ARGUMENT);
     assert_err(from_outside(&home, SENDER_EXTERNAL, bytes_of(remove.data, 3), &message),
                WIRE_SHORT);
-    struct credential who = {CREDENTIAL_BASIC, bytes_str("home server")};
+    struct mls_credential who = {CREDENTIAL_BASIC, bytes_str("home server")};
     struct extensions senders =
         take_extension(EXTENSION_EXTERNAL_SENDERS, external_senders_of(&home, &who));
     propose(0, world_extensions(&w, &senders));

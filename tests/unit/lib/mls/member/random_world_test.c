@@ -1,6 +1,7 @@
 /* A random history of our own members: after every epoch all of them and the server that follows by
- * public data agree, groups are stored and read at random points, and damaged commits are refused
- * by members without a trace. Arguments: seed, steps. */
+ * public data agree, groups are stored and read at random points, whole and in pieces, through
+ * transactions that fail, and damaged commits are refused by members without a trace. Arguments:
+ * seed, steps. */
 #include <stdio.h>
 
 #include "support/test.h"
@@ -141,6 +142,8 @@ static void commit(void)
         world_deliver_proposal(&w, from, buf_view(&message));
         buf_clear(&message);
     }
+    if (world_random(&w, 4) == 0)
+        world_restore(&w, any_member());
     struct world_client *from = any_member();
     for (uint64_t n = world_random(&w, 3); n > 0; n--) {
         struct bytes p = some_proposal(from, &j);
@@ -286,6 +289,20 @@ static void damage(void)
     commit_output_clear(&out);
 }
 
+/* Few speak, so that ratchets move on; somebody starts again in between. */
+static void chat(void)
+{
+    struct world_client *talker = any_member();
+    for (uint64_t n = 1 + world_random(&w, 4); n > 0; n--) {
+        world_chat(&w, world_random(&w, 3) == 0 ? any_member() : talker);
+        struct world_client *c = any_member();
+        if (world_random(&w, 2) == 0)
+            (void)world_save(&w, c);
+        else
+            world_restore(&w, c);
+    }
+}
+
 static void history(void **state)
 {
     const struct suite *suite = *state;
@@ -307,19 +324,31 @@ static void history(void **state)
             damage();
             break;
         case 5:
-        case 6:
             world_reload(&w, any_member());
             break;
+        case 6:
+            world_restore(&w, any_member());
+            break;
         case 7:
-            world_chat(&w, any_member());
+            chat();
             break;
         default:
             commit();
             break;
         }
+        /* some save at every step, as clients do, others now and then; all live on from that */
+        for (uint32_t k = 0; k < w.count; k++) {
+            if (w.clients[k].group != NULL && (k % 3 == 0 || world_random(&w, 8) == 0))
+                (void)world_save(&w, &w.clients[k]);
+        }
         world_check(&w);
         world_forget(&w);
     }
+    for (uint32_t k = 0; k < w.count; k++) {
+        if (w.clients[k].group != NULL)
+            world_restore(&w, &w.clients[k]);
+    }
+    world_check(&w);
     world_clear(&w);
 }
 

@@ -1,0 +1,128 @@
+/* account create|show|delete, profile set. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/cli.h"
+
+enum { PICTURE_MAX = 65536 };
+
+static bool print_handle(const char *handle, void *arg)
+{
+    line(arg, "handle", "%s", handle);
+    return true;
+}
+
+static bool add_handle(const char *handle, void *arg)
+{
+    return json_array_append_new(arg, json_string(handle)) == 0;
+}
+
+static json_t *account_json(const struct cli *cli, const struct hearth_account_info *info)
+{
+    char user[33], device[33];
+    json_t *handles = json_array();
+    (void)hearth_handle_each(cli->account, add_handle, handles);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:I, s:i, s:o}", "domain", info->domain,
+                     "device", info->device, "name", info->name, "user_id",
+                     hex_text(info->user_id, 16, user), "device_id",
+                     hex_text(info->device_id, 16, device), "credential_until_s",
+                     (json_int_t)info->credential_until_s, "key_packages",
+                     (int)info->key_packages_left, "received", (json_int_t)info->queue_sequence,
+                     "tasks", (int)info->tasks, "handles", handles);
+}
+
+int command_account_create(struct cli *cli)
+{
+    if ((cli->invite == NULL) == (cli->domain == NULL))
+        return fail_said(cli, EXIT_USAGE, "an operator makes invitations with hearthd admin invite",
+                         "say --invite CODE, or --domain D where registration is open");
+    int code = home_open(cli, true);
+    if (code != EXIT_DONE)
+        return code;
+    const struct hearth_register_options options = {
+        .size = sizeof options,
+        .invitation = cli->invite,
+        .domain = cli->domain,
+        .root_pin = cli->root_pin,
+        .handle = cli->handle,
+        .device = cli->device,
+        .name = cli->name,
+    };
+    code = finish(cli, hearth_register(cli->account, &options));
+    struct hearth_account_info info = {0};
+    hearth_account_info(cli->account, &info);
+    if (code != EXIT_DONE) {
+        if (code != EXIT_TIMED_OUT && !info.registered)
+            home_forget(cli); /* it never came to be */
+        return code;
+    }
+    line(cli, "account", "on %s, this device is \"%s\"", info.domain, info.device);
+    (void)hearth_handle_each(cli->account, print_handle, cli);
+    object(cli, cli->json ? account_json(cli, &info) : NULL);
+    return EXIT_DONE;
+}
+
+int command_account_show(struct cli *cli)
+{
+    struct hearth_account_info info = {0};
+    char text[33], until[32];
+    hearth_account_info(cli->account, &info);
+    line(cli, "account", "on %s%s%s", info.domain, info.name[0] != '\0' ? ", shown as " : "",
+         info.name);
+    line(cli, "user", "%s", hex_text(info.user_id, 16, text));
+    line(cli, "device", "%s \"%s\"", hex_text(info.device_id, 16, text), info.device);
+    (void)hearth_handle_each(cli->account, print_handle, cli);
+    line(cli, "until", "%s, when the credential is renewed",
+         clock_text(info.credential_until_s, until));
+    line(cli, "received", "%llu items", (unsigned long long)info.queue_sequence);
+    if (info.tasks > 0)
+        line(cli, "waiting", "%u operations are under way", (unsigned)info.tasks);
+    object(cli, cli->json ? account_json(cli, &info) : NULL);
+    return EXIT_DONE;
+}
+
+int command_account_delete(struct cli *cli)
+{
+    if (!confirmed(cli, "Delete this account for good, with all messages on this device?"))
+        return EXIT_USAGE;
+    int code = finish(cli, hearth_unregister(cli->account));
+    if (code != EXIT_DONE)
+        return code;
+    home_forget(cli);
+    line(cli, "deleted", "the account and its files");
+    object(cli, cli->json ? json_pack("{s:b}", "deleted", 1) : NULL);
+    return EXIT_DONE;
+}
+
+/* Allocated; NULL: said why. */
+static uint8_t *read_file(const struct cli *cli, const char *path, size_t most, size_t *ret_len)
+{
+    FILE *file = fopen(path, "rb");
+    uint8_t *bytes = malloc(most + 1);
+    size_t len = file != NULL && bytes != NULL ? fread(bytes, 1, most + 1, file) : 0;
+    if (file != NULL)
+        (void)fclose(file);
+    if (len == 0 || len > most) {
+        (void)fail_said(cli, len == 0 ? EXIT_NOT_THERE : EXIT_FAILED, NULL,
+                        len == 0 ? "can't read %s" : "%s is larger than 64 KiB", path);
+        free(bytes);
+        return NULL;
+    }
+    *ret_len = len;
+    return bytes;
+}
+
+int command_profile_set(struct cli *cli)
+{
+    size_t len = 0;
+    uint8_t *picture = NULL;
+    if (cli->picture != NULL && (picture = read_file(cli, cli->picture, PICTURE_MAX, &len)) == NULL)
+        return EXIT_FAILED;
+    int code = finish(cli, hearth_profile_set(cli->account, cli->argv[0], picture, len));
+    free(picture);
+    if (code == EXIT_DONE)
+        line(cli, "profile", "%s", cli->argv[0]);
+    object(cli, cli->json && code == EXIT_DONE ? json_pack("{s:s}", "name", cli->argv[0]) : NULL);
+    return code;
+}

@@ -1,0 +1,358 @@
+/* Asking a handle for a connection: TASK_CONNECT, behind the creation of the group that waits for
+ * the answer, in the lane of its chat.
+ *
+ * One stream does all: fetch a package, verify it, make the offer, which is written down (a step of
+ * its own) before it is left. An attempt that broke off may have left one: all can be answered.
+ *
+ *     body    struct { opaque contact[16]; }
+ */
+#include <stdlib.h>
+
+#include "client/core/chat.h"
+#include "client/core/devices.h"
+#include "client/core/group.h"
+#include "client/core/offer.h"
+#include "client/core/task.h"
+#include "hearth/v1/auth_rpc.h"
+#include "wire/writer.h"
+
+/* ---- the verb */
+
+static struct err may_ask(struct core *c, struct db_txn *t, const char *handle)
+{
+    struct hearth_id id;
+    struct contact other = {0};
+    struct err err = contact_by_handle(c, t, handle, &id);
+    if (err.code == ERR_NOT_FOUND)
+        return ERR_OK;
+    TRY(err);
+    TRY(contact_get(c, t, &id, &other));
+    /* who asks us by that name only says so: we may ask the handle itself */
+    bool may = other.state != HEARTH_CONTACT_ASKED && other.state != HEARTH_CONTACT_FRIEND;
+    contact_clear(&other);
+    return may ? ERR_OK : ERR(CLIENT_CONTACT);
+}
+
+static struct err fill(struct core *c, const char *handle, struct contact *contact)
+{
+    struct asked asked = {0};
+    if (strlen(handle) > HANDLE_TEXT_MAX_BYTES)
+        return ERR(ARGUMENT);
+    memcpy(contact->handle, handle, strlen(handle) + 1);
+    contact->state = HEARTH_CONTACT_ASKED;
+    TRY(core_random_id(c, &contact->id));
+    TRY(rng_fill(c->rng, contact->contact_id, sizeof contact->contact_id));
+    TRY(kem_generate(seal_hpke->kem, c->rng, &asked.answer_private, &asked.answer_public));
+    asked_write(&contact->pending, &asked);
+    asked_clear(&asked);
+    return buf_check(&contact->pending);
+}
+
+static struct err ask(struct core *c, struct db_txn *t, struct contact *contact, uint64_t *ret_task)
+{
+    uint64_t created;
+    uint8_t lane[16];
+    TRY(contact_put(c, t, contact)); /* the chat looks for it */
+    TRY(group_create_begin(c, t, HEARTH_CHAT_DIRECT, NULL, &contact->id, &contact->chat, &created));
+    TRY(contact_put(c, t, contact));
+    TRY(devices_tell_contact(c, t, contact));
+    chat_lane(&contact->chat, CHAT_LANE, lane);
+    return task_add(c, t, TASK_CONNECT, lane, &contact->id,
+                    bytes_of(contact->id.bytes, sizeof contact->id.bytes), ret_task);
+}
+
+struct err contact_ask(struct core *c, struct db_txn *t, const char *handle,
+                       struct hearth_id *ret_contact, uint64_t *ret_task)
+{
+    struct contact contact = {0};
+    struct bytes local, domain;
+    char own[HANDLE_TEXT_MAX_BYTES + 1] = "";
+    TRY(handle_split(handle, &local, &domain));
+    if (!c->account.registered)
+        return ERR(WRONG_STATE);
+    TRY(handle_own(c, t, own));
+    if (strcmp(own, handle) == 0)
+        return ERR(ARGUMENT);
+    TRY(may_ask(c, t, handle));
+    struct err err = fill(c, handle, &contact);
+    if (err_is_ok(err))
+        err = ask(c, t, &contact, ret_task);
+    if (err_is_ok(err))
+        *ret_contact = contact.id;
+    contact_clear(&contact);
+    return err;
+}
+
+/* ---- the stream */
+
+/* Between the stream and settle. */
+struct verdict {
+    ProtobufCMessage base; /* never looked at */
+    struct err err;
+};
+
+struct asking {
+    struct core *core;
+    uint64_t task;
+    struct hearth_id contact;
+    char domain[DOMAIN_MAX_BYTES + 1];
+    uint8_t hash[HANDLE_HASH_BYTES];
+    struct hearth_client_call *call;              /* NULL: ended, or not begun */
+    const Hearth__V1__ConnectionPackage *package; /* while an offer is made for it */
+    struct buf sealed;
+    bool offered, stored;
+    bool stopped;   /* the task is gone */
+    struct err err; /* ours, or what did not verify */
+};
+
+static void asking_free(struct asking *a)
+{
+    buf_clear(&a->sealed);
+    free(a);
+}
+
+static void asking_end(struct asking *a, const struct hearth_status *status)
+{
+    static const struct hearth_status ok;
+    struct verdict verdict = {.err = a->err};
+    struct core *c = a->core;
+    uint64_t task = a->task;
+    bool stored = a->stored, judged = !err_is_ok(a->err), stopped = a->stopped;
+    asking_free(a);
+    if (stopped)
+        return;
+    if (judged || stored) {
+        task_stream_done(c, task, &ok, &verdict.base);
+    } else if (status->code == HEARTH_OK) { /* it went without a word */
+        const struct hearth_status none = {.code = HEARTH_UNAVAILABLE};
+        task_stream_done(c, task, &none, NULL);
+    } else {
+        task_stream_done(c, task, status, NULL);
+    }
+}
+
+static struct err offer_for(struct core *c, struct db_txn *t, struct asking *a,
+                            const struct connection_package *package, struct contact *contact)
+{
+    struct asked asked = {0};
+    struct open_chat *chat;
+    TRY(chat_open(c, t, &contact->chat, &chat));
+    if (chat->group == NULL || chat->chat.state == HEARTH_CHAT_OVER)
+        return ERR(CLIENT_CHAT_STATE);
+    const struct offer_group group = {chat_group_id(&chat->chat), chat->chat.state_keys[0],
+                                      chat->chat.identity_key};
+    TRY(asked_read(buf_view(&contact->pending), &asked));
+    asked.has_hash = true;
+    memcpy(asked.handle_hash, a->hash, sizeof asked.handle_hash);
+    struct err err = offer_make(c, t, contact, &asked, &group, package, &a->sealed);
+    if (err_is_ok(err)) {
+        buf_clear(&contact->pending);
+        asked_write(&contact->pending, &asked);
+        err = buf_check(&contact->pending);
+    }
+    asked_clear(&asked);
+    return err;
+}
+
+static struct err make_offer(struct core *c, struct db_txn *t, void *arg)
+{
+    struct asking *a = arg;
+    struct connection_package package;
+    struct contact contact = {0};
+    TRY(offer_check_package(a->hash, bytes_of(a->package->package.data, a->package->package.len),
+                            bytes_of(a->package->key_set.data, a->package->key_set.len),
+                            core_now_ms(c) / 1000, &package));
+    TRY(contact_get(c, t, &a->contact, &contact));
+    struct err err = contact.state == HEARTH_CONTACT_ASKED ? offer_for(c, t, a, &package, &contact)
+                                                           : ERR(CLIENT_CONTACT);
+    if (err_is_ok(err))
+        err = contact_put(c, t, &contact);
+    if (err_is_ok(err))
+        err = devices_tell_contact(c, t, &contact);
+    contact_clear(&contact);
+    return err;
+}
+
+static void write_offer(struct asking *a)
+{
+    Hearth__V1__ConnectRequest in = HEARTH__V1__CONNECT_REQUEST__INIT;
+    Hearth__V1__ConnectionOffer offer = HEARTH__V1__CONNECTION_OFFER__INIT;
+    offer.sealed = pb_of(buf_view(&a->sealed));
+    in.step_case = HEARTH__V1__CONNECT_REQUEST__STEP_OFFER;
+    in.offer = &offer;
+    (void)hearth_client_call_write(a->call, &in.base);
+    hearth_client_call_half_close(a->call);
+    a->offered = true;
+}
+
+static void on_message(struct hearth_client_call *call, const ProtobufCMessage *item, void *arg)
+{
+    struct asking *a = arg;
+    const Hearth__V1__ConnectResponse *in = (const void *)item;
+    if (a->stopped)
+        return;
+    if (a->offered || !err_is_ok(a->err)) {
+        a->stored = a->stored || in->step_case == HEARTH__V1__CONNECT_RESPONSE__STEP_STORED;
+        return;
+    }
+    if (in->step_case != HEARTH__V1__CONNECT_RESPONSE__STEP_PACKAGE || in->package == NULL) {
+        hearth_client_call_cancel(call);
+        return;
+    }
+    a->package = in->package;
+    a->err = core_step(a->core, make_offer, a);
+    a->package = NULL;
+    if (err_is_ok(a->err))
+        write_offer(a);
+    else
+        hearth_client_call_cancel(call);
+}
+
+static void on_done(struct hearth_client_call *call, const struct hearth_status *status, void *arg)
+{
+    struct asking *a = arg;
+    (void)call;
+    a->call = NULL;
+    asking_end(a, status);
+}
+
+static const struct hearth_stream_events events = {.on_message = on_message, .on_done = on_done};
+
+struct find {
+    const struct hearth_id *id;
+    struct asking *asking;
+    struct bytes local;
+    char handle[HANDLE_TEXT_MAX_BYTES + 1];
+    bool has_hash;
+};
+
+static struct err find_contact(struct core *c, struct db_txn *t, void *arg)
+{
+    struct find *find = arg;
+    struct contact contact = {0};
+    struct asked asked = {0};
+    TRY(contact_get(c, t, find->id, &contact));
+    struct err err = contact.state == HEARTH_CONTACT_ASKED ? ERR_OK : ERR(CLIENT_CONTACT);
+    if (err_is_ok(err))
+        err = asked_read(buf_view(&contact.pending), &asked);
+    if (err_is_ok(err)) {
+        memcpy(find->handle, contact.handle, sizeof find->handle);
+        find->has_hash = asked.has_hash;
+        memcpy(find->asking->hash, asked.handle_hash, sizeof asked.handle_hash);
+    }
+    asked_clear(&asked);
+    contact_clear(&contact);
+    return err;
+}
+
+/* Argon2id takes tens of milliseconds, which no transaction should. */
+static struct err prepare_asking(struct asking *a)
+{
+    struct find find = {.id = &a->contact, .asking = a};
+    struct bytes local, domain;
+    TRY(core_step(a->core, find_contact, &find));
+    TRY(handle_split(find.handle, &local, &domain));
+    memcpy(a->domain, domain.data, domain.len);
+    return find.has_hash ? ERR_OK : handle_hash(local, domain, a->hash);
+}
+
+static struct err open_stream(struct asking *a)
+{
+    Hearth__V1__ConnectRequest in = HEARTH__V1__CONNECT_REQUEST__INIT;
+    Hearth__V1__FetchConnectionPackage fetch = HEARTH__V1__FETCH_CONNECTION_PACKAGE__INIT;
+    const struct api_to to = {.domain = a->domain};
+    TRY(prepare_asking(a));
+    TRY(api_open(a->core->api, &to, api_endpoint("Auth", "Connect"), &events, a, &a->call));
+    fetch.handle_hash = pb_of(bytes_of(a->hash, sizeof a->hash));
+    in.step_case = HEARTH__V1__CONNECT_REQUEST__STEP_FETCH;
+    in.fetch = &fetch;
+    (void)hearth_client_call_write(a->call, &in.base);
+    return ERR_OK;
+}
+
+static void stream(struct core *c, struct task *task, void **ret_handle)
+{
+    const struct hearth_status memory = {.code = HEARTH_UNAVAILABLE};
+    struct asking *a = calloc(1, sizeof *a);
+    if (a == NULL) {
+        task_stream_done(c, task->number, &memory, NULL);
+        return;
+    }
+    a->core = c;
+    a->task = task->number;
+    a->contact = task->subject;
+    a->err = open_stream(a);
+    if (err_is_ok(a->err)) {
+        *ret_handle = a;
+    } else {
+        if (err_retry(a->err))
+            a->err = ERR_OK; /* and so no verdict */
+        asking_end(a, &memory);
+    }
+}
+
+static void stream_stop(struct core *c, void *handle)
+{
+    struct asking *a = handle;
+    (void)c;
+    a->stopped = true;
+    hearth_client_call_cancel(a->call); /* on_done frees it */
+}
+
+/* ---- the task */
+
+static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
+                          struct task_call *call, enum task_next *ret_next)
+{
+    struct contact contact = {0};
+    struct open_chat *chat;
+    (void)call;
+    TRY(contact_get(c, t, &task->subject, &contact));
+    struct err err = chat_open(c, t, &contact.chat, &chat);
+    bool gone = contact.state != HEARTH_CONTACT_ASKED;
+    contact_clear(&contact);
+    TRY(err);
+    if (gone) { /* accepted, refused or given up meanwhile, by what an attempt had left */
+        *ret_next = TASK_NEXT_DONE;
+        return ERR_OK;
+    }
+    if (chat->group == NULL || chat->chat.state == HEARTH_CHAT_OVER)
+        return ERR(CLIENT_CHAT_STATE);
+    *ret_next = TASK_NEXT_STREAM;
+    return ERR_OK;
+}
+
+static struct err settle(struct core *c, struct db_txn *t, struct task *task,
+                         const struct task_answer *answer, enum task_next *ret_next)
+{
+    (void)t;
+    *ret_next = TASK_NEXT_FAILED;
+    if (answer->status->code != HEARTH_OK) {
+        struct hearth_error error;
+        core_error_of_status(answer->status, &error);
+        task_fail(c, task, &error);
+        return ERR_OK;
+    }
+    struct err err = ((const struct verdict *)(const void *)answer->out)->err;
+    if (err_is_ok(err))
+        *ret_next = TASK_NEXT_DONE;
+    else
+        task_fail_err(c, task, err);
+    return ERR_OK;
+}
+
+/* Nobody has the offer, or nobody who could be believed: nothing of it stays. */
+static struct err failed(struct core *c, struct db_txn *t, struct task *task,
+                         const struct hearth_error *error)
+{
+    (void)error;
+    return contact_give_up(c, t, &task->subject);
+}
+
+const struct task_steps task_steps_CONNECT = {
+    .prepare = prepare,
+    .settle = settle,
+    .stream = stream,
+    .stream_stop = stream_stop,
+    .failed = failed,
+};

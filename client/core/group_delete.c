@@ -1,0 +1,206 @@
+/* Deleting a group: an admin's commit that removes everybody else, which nobody merges.
+ *
+ *     body: struct { uint32 tries; uint64 epoch; opaque request<V>; }
+ */
+#include <stdlib.h>
+
+#include "client/core/receive.h"
+#include "client/core/roster.h"
+#include "wire/writer.h"
+
+enum delete_state { BUILD = 0, SENT = 1 };
+
+struct delete_body {
+    uint32_t tries;
+    uint64_t epoch;
+    struct bytes request;
+};
+
+static struct err read_body(struct bytes in, struct delete_body *ret_body)
+{
+    struct wire_reader r = wire_reader_of(in);
+    struct delete_body body = {.tries = wire_read_u32(&r)};
+    body.epoch = wire_read_u64(&r);
+    body.request = wire_read_vector(&r);
+    TRY(wire_reader_end(&r));
+    *ret_body = body;
+    return ERR_OK;
+}
+
+static struct err put_body(struct buf *out, const struct delete_body *body)
+{
+    struct buf b = BUF_INIT;
+    wire_write_u32(&b, body->tries);
+    wire_write_u64(&b, body->epoch);
+    wire_write_vector(&b, body->request);
+    struct err err = buf_check(&b);
+    if (!err_is_ok(err)) {
+        buf_clear(&b);
+        return err;
+    }
+    buf_clear(out);
+    *out = b;
+    return ERR_OK;
+}
+
+struct err group_delete_begin(struct core *c, struct db_txn *t, const struct hearth_id *id,
+                              uint64_t *ret_task)
+{
+    struct open_chat *chat;
+    struct buf body = BUF_INIT;
+    uint8_t lane[16];
+    TRY(chat_open(c, t, id, &chat));
+    if (chat->chat.state == HEARTH_CHAT_OVER || chat->group == NULL)
+        return ERR(CLIENT_CHAT_STATE);
+    if (!group_we_are_admin(chat))
+        return ERR(CLIENT_NOT_ADMIN);
+    struct err err = put_body(&body, &(struct delete_body){0});
+    chat_lane(id, CHAT_LANE, lane);
+    if (err_is_ok(err))
+        err = task_add(c, t, TASK_DELETE, lane, id, buf_view(&body), ret_task);
+    buf_clear(&body);
+    return err;
+}
+
+/* ---- the commit */
+
+/* Removes of all others by value but those that wait to be covered. */
+static struct err commit_removal(struct open_chat *chat, struct commit_output *ret_output)
+{
+    const struct public_group *g = group_public(chat->group);
+    uint32_t width = g->tree.width;
+    struct buf *proposals = calloc(width + 1, sizeof *proposals);
+    struct bytes *views = calloc(width + 1, sizeof *views);
+    struct err err = proposals != NULL && views != NULL ? ERR_OK : ERR(NO_MEMORY);
+    struct leaf_node leaf;
+    size_t count = 0;
+    for (uint32_t i = 0; i < width && err_is_ok(err); i++) {
+        if (i == group_own_leaf(chat->group) || !public_group_leaf(g, i, &leaf) ||
+            public_group_remove_pending(g, i))
+            continue;
+        proposal_write(&proposals[count], &(struct proposal){.type = PROPOSAL_REMOVE, .remove = i});
+        err = buf_check(&proposals[count]);
+        views[count] = buf_view(&proposals[count]);
+        count++;
+    }
+    if (err_is_ok(err))
+        err = group_commit(chat->group, &chat->client,
+                           &(struct commit_options){
+                               .proposals = views, .proposal_count = count, .force_path = true},
+                           ret_output);
+    for (uint32_t i = 0; proposals != NULL && i < width; i++)
+        buf_clear(&proposals[i]);
+    free(proposals);
+    free(views);
+    return err;
+}
+
+static struct err pack_request(const struct task *task, const struct open_chat *chat,
+                               const struct buf *commit, struct buf *packed)
+{
+    struct request_id id;
+    struct group_access access;
+    Hearth__V1__DeleteGroupRequest in = HEARTH__V1__DELETE_GROUP_REQUEST__INIT;
+    request_id_of(task, &id);
+    group_access_of(&chat->chat, &access);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.commit = pb_of(buf_view(commit));
+    uint8_t *room = buf_extend(packed, hearth__v1__delete_group_request__get_packed_size(&in));
+    if (room != NULL)
+        (void)hearth__v1__delete_group_request__pack(&in, room);
+    return buf_check(packed);
+}
+
+static struct err build(struct task *task, struct open_chat *chat, struct delete_body *body)
+{
+    struct commit_output output = {0};
+    struct buf packed = BUF_INIT;
+    TRY(commit_removal(chat, &output));
+    group_drop_pending(chat->group); /* there is no epoch after it */
+    struct err err = pack_request(task, chat, &output.commit, &packed);
+    if (err_is_ok(err)) {
+        body->epoch = group_epoch(chat->group);
+        body->request = buf_view(&packed);
+        task->state = SENT;
+        err = put_body(&task->body, body);
+    }
+    commit_output_clear(&output);
+    buf_clear(&packed);
+    return err;
+}
+
+/* ---- steps */
+
+static struct err fail(struct core *c, struct task *task, struct err err, enum task_next *ret_next)
+{
+    task_fail_err(c, task, err);
+    *ret_next = TASK_NEXT_FAILED;
+    return ERR_OK;
+}
+
+static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
+                          struct task_call *call, enum task_next *ret_next)
+{
+    struct open_chat *chat;
+    struct delete_body body;
+    TRY(chat_open(c, t, &task->subject, &chat));
+    TRY(read_body(buf_view(&task->body), &body));
+    *ret_next = TASK_NEXT_DONE;
+    if (chat->chat.state == HEARTH_CHAT_OVER || chat->group == NULL)
+        return ERR_OK;
+    if (task->state == BUILD) {
+        *ret_next = TASK_NEXT_WAIT;
+        task->not_before_ms = 0;
+        if (chat->chat.state == HEARTH_CHAT_BROKEN || chat->chat.commit_task != 0)
+            return ERR_OK;
+        if (!group_we_are_admin(chat))
+            return fail(c, task, ERR(CLIENT_NOT_ADMIN), ret_next);
+        TRY(build(task, chat, &body));
+        TRY(read_body(buf_view(&task->body), &body));
+    }
+    *ret_next = TASK_NEXT_CALL;
+    return group_call_packed(c, &chat->chat, group_own_leaf(chat->group), &chat->chat.leaf_key,
+                             call, "DeleteGroup", body.request);
+}
+
+static struct err settle_stale(struct core *c, struct task *task, const struct open_chat *chat,
+                               struct delete_body *body, enum task_next *ret_next)
+{
+    bool moved = chat->group != NULL && group_epoch(chat->group) > body->epoch;
+    body->tries = moved ? 0 : body->tries + 1;
+    body->request = bytes_of(NULL, 0);
+    task->state = BUILD;
+    TRY(put_body(&task->body, body));
+    TRY(task_renew(c, task));
+    *ret_next = TASK_NEXT_AGAIN;
+    if (moved)
+        return ERR_OK;
+    return body->tries < GROUP_STALE_MAX ? group_catch_up(c, task, body->tries, ret_next)
+                                         : fail(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+}
+
+static struct err settle(struct core *c, struct db_txn *t, struct task *task,
+                         const struct task_answer *answer, enum task_next *ret_next)
+{
+    struct open_chat *chat;
+    struct delete_body body;
+    struct hearth_error error;
+    uint64_t epoch;
+    TRY(chat_open(c, t, &task->subject, &chat));
+    TRY(read_body(buf_view(&task->body), &body));
+    switch (group_answer_of(answer, &epoch)) {
+    case GROUP_ANSWER_OK:
+        *ret_next = TASK_NEXT_DONE;
+        return group_over(c, t, chat, "you deleted the group");
+    case GROUP_ANSWER_STALE:
+        return settle_stale(c, task, chat, &body, ret_next);
+    default:
+        core_error_of_status(answer->status, &error);
+        task_fail(c, task, &error);
+        *ret_next = TASK_NEXT_FAILED;
+        return ERR_OK;
+    }
+}
+
+const struct task_steps task_steps_DELETE = {.prepare = prepare, .settle = settle};

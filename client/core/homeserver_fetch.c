@@ -1,0 +1,226 @@
+/* Fetching and verifying a homeserver's keys (MitM1): everything chains to the pinned root.
+ *
+ * The first root seen is pinned where nobody said which it has to be. Signing credentials of before
+ * may have run out: those are skipped; anything else that does not hold refuses the whole answer.
+ */
+#include <stdio.h>
+
+#include "client/core/event.h"
+#include "client/core/homeserver_inside.h"
+#include "client/core/task.h"
+#include "hearth/v1/info.pb-c.h"
+#include "seal/server_key.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
+
+enum { KEYS_MOST = 64, SIGNINGS_MOST = 16 };
+
+void homeserver_lane(const char *domain, uint8_t ret_lane[16])
+{
+    struct digest d;
+    hash_list(&hash_sha256, BYTES_LIST(bytes_str("Hearth 1 homeserver lane"), bytes_str(domain)),
+              &d);
+    memcpy(ret_lane, d.data, 16);
+}
+
+struct taking {
+    struct homeserver *h;
+    const char *domain;
+    uint64_t now;
+    struct credential root;
+    struct credential signings[SIGNINGS_MOST];
+    size_t signing_count;
+};
+
+static struct err take_root(struct taking *k, struct bytes bytes)
+{
+    uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
+    TRY(credential_parse(bytes, &k->root));
+    if (k->root.kind != CREDENTIAL_AS_ROOT || !bytes_equal(k->root.subject, bytes_str(k->domain)))
+        return ERR(CREDENTIAL);
+    TRY(credential_verify(&k->root, NULL));
+    credential_fingerprint(bytes, fingerprint);
+    if (memcmp(fingerprint, k->h->pin, k->h->pin_len) != 0)
+        return ERR(CREDENTIAL); /* not the one that was pinned */
+    memcpy(k->h->pin, fingerprint, sizeof fingerprint);
+    k->h->pin_len = sizeof fingerprint;
+    buf_clear(&k->h->root);
+    buf_append_bytes(&k->h->root, bytes);
+    return buf_check(&k->h->root);
+}
+
+static struct err take_signing(struct taking *k, struct bytes bytes)
+{
+    struct credential signing;
+    TRY(credential_parse(bytes, &signing));
+    struct err err = credential_chain_verify(&k->root, &signing, NULL, k->now);
+    if (err.code == ERR_CREDENTIAL_TIME && k->signing_count > 0)
+        return ERR_OK; /* one of before */
+    TRY(err);
+    if (k->signing_count == SIGNINGS_MOST)
+        return ERR_OK;
+    k->signings[k->signing_count++] = signing;
+    wire_write_vector(&k->h->signings, bytes);
+    return buf_check(&k->h->signings);
+}
+
+/* The first of each use is the current one. */
+static struct err take_key(struct taking *k, Hearth__V1__KeyUse use, struct bytes bytes)
+{
+    bool queue = use == HEARTH__V1__KEY_USE__KEY_USE_QUEUE_SEALING;
+    struct public_key *into = queue ? &k->h->queue_key : &k->h->sender_key;
+    struct server_key key;
+    struct err err = ERR(CREDENTIAL);
+    for (size_t i = 0; i < k->signing_count && !err_is_ok(err); i++)
+        err = server_key_read(bytes, &k->signings[i], &key);
+    TRY(err);
+    if (key.use != (uint8_t)use || !bytes_equal(key.domain, bytes_str(k->domain)))
+        return ERR(CREDENTIAL);
+    if (key.algorithm != (queue ? SERVER_KEY_X25519 : SERVER_KEY_ED25519) || into->len != 0)
+        return ERR_OK;
+    if (k->now < key.not_before || k->now > key.not_after)
+        return ERR(CREDENTIAL_TIME);
+    if (key.public_key.len != 32)
+        return ERR(CREDENTIAL);
+    memcpy(into->data, key.public_key.data, 32);
+    into->len = 32;
+    return ERR_OK;
+}
+
+/* A list with a smaller number than ours is an old one, and ours stays. */
+static struct err take_revocations(struct taking *k, struct bytes bytes)
+{
+    struct revocations list;
+    struct err err = ERR(CREDENTIAL);
+    if (bytes.len == 0)
+        return ERR_OK;
+    for (size_t i = 0; i < k->signing_count && !err_is_ok(err); i++)
+        err = revocations_read(bytes, &k->signings[i], &list);
+    TRY(err);
+    if (list.number < k->h->revocations_number)
+        return ERR_OK;
+    k->h->revocations_number = list.number;
+    buf_clear(&k->h->revocations);
+    buf_append_bytes(&k->h->revocations, list.list);
+    return buf_check(&k->h->revocations);
+}
+
+static struct err take_rows(struct taking *k, const Hearth__V1__GetKeysResponse *in,
+                            Hearth__V1__KeyUse use,
+                            struct err (*take)(struct taking *k, struct bytes bytes), size_t most)
+{
+    for (size_t i = 0; i < in->n_keys && most > 0; i++) {
+        if (in->keys[i]->use != use)
+            continue;
+        TRY(take(k, core_in(in->keys[i]->key)));
+        most--;
+    }
+    return ERR_OK;
+}
+
+static struct err take_all(struct taking *k, const Hearth__V1__GetKeysResponse *in)
+{
+    if (in->n_keys > KEYS_MOST)
+        return ERR(CREDENTIAL);
+    TRY(take_rows(k, in, HEARTH__V1__KEY_USE__KEY_USE_AS_ROOT, take_root, 1));
+    if (k->root.whole.len == 0)
+        return ERR(CREDENTIAL);
+    buf_clear(&k->h->signings);
+    TRY(take_rows(k, in, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING, take_signing, KEYS_MOST));
+    if (k->signing_count == 0)
+        return ERR(CREDENTIAL);
+    k->h->queue_key.len = k->h->sender_key.len = 0;
+    for (size_t i = 0; i < in->n_keys; i++) {
+        Hearth__V1__KeyUse use = in->keys[i]->use;
+        if (use == HEARTH__V1__KEY_USE__KEY_USE_QUEUE_SEALING ||
+            use == HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER)
+            TRY(take_key(k, use, core_in(in->keys[i]->key)));
+    }
+    if (k->h->queue_key.len == 0 || k->h->sender_key.len == 0)
+        return ERR(CREDENTIAL);
+    return take_revocations(k, core_in(in->revocations));
+}
+
+struct err homeserver_take(struct core *c, struct db_txn *t, const char *domain,
+                           const ProtobufCMessage *out)
+{
+    struct homeserver h;
+    if (out == NULL || out->descriptor != &hearth__v1__get_keys_response__descriptor)
+        return ERR(INTERNAL);
+    TRY(homeserver_row(t, domain, &h));
+    struct taking k = {.h = &h, .domain = domain, .now = core_now_ms(c) / 1000};
+    struct err err = take_all(&k, (const Hearth__V1__GetKeysResponse *)(const void *)out);
+    if (err_is_ok(err)) {
+        h.fetched_ms = core_now_ms(c);
+        h.failed_ms = 0;
+        err = homeserver_put(t, domain, &h);
+    }
+    homeserver_clear(&h);
+    return err;
+}
+
+/* ---- the task; its body is the domain */
+
+static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
+                          struct task_call *call, enum task_next *ret_next)
+{
+    Hearth__V1__GetKeysRequest in = HEARTH__V1__GET_KEYS_REQUEST__INIT;
+    (void)c;
+    (void)t;
+    if (task->body.len > DOMAIN_MAX_BYTES)
+        return ERR(DOMAIN);
+    memcpy(call->domain, task->body.data, task->body.len);
+    call->anonymous = true;
+    *ret_next = TASK_NEXT_CALL;
+    return task_call_request(call, "Info", "GetKeys", &in.base);
+}
+
+/* Somebody shows other keys than he should: people must hear of it. */
+static struct err did_not_verify(struct core *c, struct db_txn *t, const char *domain,
+                                 struct err why)
+{
+    struct homeserver h;
+    char text[DOMAIN_MAX_BYTES + 128];
+    TRY(homeserver_row(t, domain, &h));
+    h.failed_ms = core_now_ms(c);
+    struct err err = homeserver_put(t, domain, &h);
+    homeserver_clear(&h);
+    TRY(err);
+    (void)snprintf(text, sizeof text, "keys of homeserver %s: %s", domain, err_text(why));
+    struct hearth_event event = {
+        .kind = HEARTH_EVENT_UNVERIFIED, .result = HEARTH_UNVERIFIED, .text = text};
+    return event_tell(c, t, &event);
+}
+
+static bool is_ours(struct err err)
+{
+    enum err_class class = err_class_of(err);
+    return class == ERR_CLASS_OURS || class == ERR_CLASS_LATER;
+}
+
+static struct err settle(struct core *c, struct db_txn *t, struct task *task,
+                         const struct task_answer *answer, enum task_next *ret_next)
+{
+    char domain[DOMAIN_MAX_BYTES + 1] = "";
+    memcpy(domain, task->body.data, task->body.len);
+    struct err err;
+    if (answer->out == NULL) {
+        struct hearth_error error;
+        core_error_of_status(answer->status, &error);
+        task_fail(c, task, &error);
+        err = ERR(CREDENTIAL);
+    } else {
+        err = homeserver_take(c, t, domain, answer->out);
+        if (!err_is_ok(err) && is_ours(err))
+            return err;
+        if (!err_is_ok(err))
+            task_fail_err(c, task, err);
+    }
+    *ret_next = err_is_ok(err) ? TASK_NEXT_DONE : TASK_NEXT_FAILED;
+    if (!err_is_ok(err))
+        TRY(did_not_verify(c, t, domain, err));
+    return homeserver_news(c, t);
+}
+
+const struct task_steps task_steps_HOMESERVER = {
+    .prepare = prepare, .settle = settle, .background = true};

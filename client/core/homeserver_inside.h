@@ -1,0 +1,15 @@
+/* What the files about homeservers share. */
+#ifndef CLIENT_CORE_HOMESERVER_INSIDE_H
+#define CLIENT_CORE_HOMESERVER_INSIDE_H
+
+#include "client/core/homeserver.h"
+
+/* The row as it is; zero where there is none. */
+CHECKED struct err homeserver_row(struct db_txn *t, const char *domain, struct homeserver *ret);
+CHECKED struct err homeserver_put(struct db_txn *t, const char *domain, const struct homeserver *h);
+/* The lane in which the keys of a domain are fetched. */
+void homeserver_lane(const char *domain, uint8_t ret_lane[16]);
+/* homeserver_news.c: every chat's roster is tried again. */
+CHECKED struct err homeserver_news(struct core *c, struct db_txn *t);
+
+#endif

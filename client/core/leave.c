@@ -1,0 +1,212 @@
+/* Leaving: our other devices are removed by a commit of ours (group_leave_begin), then our own leaf
+ * asks to be (ProposeSelfRemove). Done when the server holds the proposal; over when somebody has
+ * committed it.
+ *
+ *     body: struct { uint32 tries; uint64 epoch; opaque request<V>; }
+ */
+#include "client/core/receive.h"
+#include "client/core/roster.h"
+#include "wire/writer.h"
+
+enum leave_state { PROPOSE = 0, SENT = 1 };
+
+struct leave_body {
+    uint32_t tries;
+    uint64_t epoch;
+    struct bytes request;
+};
+
+static struct err read_body(struct bytes in, struct leave_body *ret_body)
+{
+    struct wire_reader r = wire_reader_of(in);
+    struct leave_body body = {.tries = wire_read_u32(&r)};
+    body.epoch = wire_read_u64(&r);
+    body.request = wire_read_vector(&r);
+    TRY(wire_reader_end(&r));
+    *ret_body = body;
+    return ERR_OK;
+}
+
+static struct err put_body(struct buf *out, const struct leave_body *body)
+{
+    struct buf b = BUF_INIT;
+    wire_write_u32(&b, body->tries);
+    wire_write_u64(&b, body->epoch);
+    wire_write_vector(&b, body->request);
+    struct err err = buf_check(&b);
+    if (!err_is_ok(err)) {
+        buf_clear(&b);
+        return err;
+    }
+    buf_clear(out);
+    *out = b;
+    return ERR_OK;
+}
+
+/* ---- the verb */
+
+static struct err remove_other_devices(struct core *c, struct db_txn *t,
+                                       const struct open_chat *chat)
+{
+    uint8_t clients[WISH_REMOVE_MAX][16];
+    size_t count = 0;
+    uint64_t task;
+    for (size_t i = 0; i < chat->roster->count && count < WISH_REMOVE_MAX; i++) {
+        const struct roster_leaf *l = &chat->roster->leaves[i];
+        if (l->own_user && l->leaf != group_own_leaf(chat->group) && l->client_id_len > 16)
+            memcpy(clients[count++], l->client_id + l->client_id_len - 16, 16);
+    }
+    if (count == 0)
+        return ERR_OK;
+    return group_wish(c, t, &chat->chat.id,
+                      &(struct commit_wish){.remove_clients = (const uint8_t(*)[16])clients,
+                                            .remove_client_count = count},
+                      &task);
+}
+
+static bool is_alone(const struct open_chat *chat)
+{
+    for (size_t i = 0; i < chat->roster->count; i++)
+        if (!chat->roster->leaves[i].own_user)
+            return false;
+    return true;
+}
+
+struct err group_leave_begin(struct core *c, struct db_txn *t, const struct hearth_id *id,
+                             uint64_t *ret_task)
+{
+    struct open_chat *chat;
+    struct buf body = BUF_INIT;
+    uint8_t lane[16];
+    TRY(chat_open(c, t, id, &chat));
+    if (chat->chat.state == HEARTH_CHAT_OVER || chat->chat.leaving || chat->group == NULL)
+        return ERR(CLIENT_CHAT_STATE);
+    if (is_alone(chat) && group_we_are_admin(chat))
+        return group_delete_begin(c, t, id, ret_task);
+    TRY(remove_other_devices(c, t, chat));
+    struct err err = put_body(&body, &(struct leave_body){0});
+    chat_lane(id, CHAT_LANE, lane);
+    if (err_is_ok(err))
+        err = task_add(c, t, TASK_LEAVE, lane, id, buf_view(&body), ret_task);
+    buf_clear(&body);
+    return err;
+}
+
+/* ---- steps */
+
+static struct err fail(struct core *c, struct task *task, struct err err, enum task_next *ret_next)
+{
+    task_fail_err(c, task, err);
+    *ret_next = TASK_NEXT_FAILED;
+    return ERR_OK;
+}
+
+static struct err pack_request(const struct task *task, const struct open_chat *chat,
+                               const struct buf *message, struct buf *packed)
+{
+    struct request_id id;
+    struct group_access access;
+    Hearth__V1__ProposeSelfRemoveRequest in = HEARTH__V1__PROPOSE_SELF_REMOVE_REQUEST__INIT;
+    request_id_of(task, &id);
+    group_access_of(&chat->chat, &access);
+    in.idempotency = &id.message;
+    in.group = &access.message;
+    in.proposal = pb_of(buf_view(message));
+    uint8_t *room =
+        buf_extend(packed, hearth__v1__propose_self_remove_request__get_packed_size(&in));
+    if (room != NULL)
+        (void)hearth__v1__propose_self_remove_request__pack(&in, room);
+    return buf_check(packed);
+}
+
+/* It is stored in our group, too, and waits there for whoever commits it. */
+static struct err propose(struct core *c, struct db_txn *t, struct task *task,
+                          struct open_chat *chat, struct leave_body *body)
+{
+    struct buf proposal = BUF_INIT, message = BUF_INIT, packed = BUF_INIT;
+    proposal_write(&proposal, &(struct proposal){.type = PROPOSAL_REMOVE,
+                                                 .remove = group_own_leaf(chat->group)});
+    struct err err = group_propose(chat->group, &chat->client, buf_view(&proposal),
+                                   bytes_of(NULL, 0), &message, NULL);
+    if (err_is_ok(err))
+        err = pack_request(task, chat, &message, &packed);
+    if (err_is_ok(err)) {
+        body->epoch = group_epoch(chat->group);
+        body->request = buf_view(&packed);
+        task->state = SENT;
+        err = put_body(&task->body, body);
+    }
+    if (err_is_ok(err))
+        err = chat_save(c, t, chat);
+    buf_clear(&proposal);
+    buf_clear(&message);
+    buf_clear(&packed);
+    return err;
+}
+
+static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
+                          struct task_call *call, enum task_next *ret_next)
+{
+    struct open_chat *chat;
+    struct leave_body body;
+    TRY(chat_open(c, t, &task->subject, &chat));
+    TRY(read_body(buf_view(&task->body), &body));
+    *ret_next = TASK_NEXT_DONE;
+    if (chat->chat.state == HEARTH_CHAT_OVER || chat->group == NULL)
+        return ERR_OK;
+    *ret_next = TASK_NEXT_WAIT;
+    task->not_before_ms = 0;
+    if (task->state == PROPOSE) {
+        if (chat->chat.state == HEARTH_CHAT_BROKEN || chat->chat.commit_task != 0)
+            return ERR_OK;
+        TRY(propose(c, t, task, chat, &body));
+        TRY(read_body(buf_view(&task->body), &body));
+    }
+    *ret_next = TASK_NEXT_CALL;
+    return group_call_packed(c, &chat->chat, group_own_leaf(chat->group), &chat->chat.leaf_key,
+                             call, "ProposeSelfRemove", body.request);
+}
+
+static struct err settle_stale(struct core *c, struct task *task, const struct open_chat *chat,
+                               struct leave_body *body, enum task_next *ret_next)
+{
+    bool moved = chat->group != NULL && group_epoch(chat->group) > body->epoch;
+    body->tries = moved ? 0 : body->tries + 1;
+    body->request = bytes_of(NULL, 0);
+    task->state = PROPOSE;
+    TRY(put_body(&task->body, body));
+    TRY(task_renew(c, task));
+    *ret_next = TASK_NEXT_AGAIN;
+    if (moved)
+        return ERR_OK;
+    return body->tries < GROUP_STALE_MAX ? group_catch_up(c, task, body->tries, ret_next)
+                                         : fail(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+}
+
+static struct err settle(struct core *c, struct db_txn *t, struct task *task,
+                         const struct task_answer *answer, enum task_next *ret_next)
+{
+    struct open_chat *chat;
+    struct leave_body body;
+    struct hearth_error error;
+    uint64_t epoch;
+    TRY(chat_open(c, t, &task->subject, &chat));
+    TRY(read_body(buf_view(&task->body), &body));
+    switch (group_answer_of(answer, &epoch)) {
+    case GROUP_ANSWER_OK:
+        *ret_next = TASK_NEXT_DONE;
+        if (chat->chat.state == HEARTH_CHAT_OVER)
+            return ERR_OK;
+        chat->chat.leaving = true;
+        return chat_save(c, t, chat);
+    case GROUP_ANSWER_STALE:
+        return settle_stale(c, task, chat, &body, ret_next);
+    default:
+        core_error_of_status(answer->status, &error);
+        task_fail(c, task, &error);
+        *ret_next = TASK_NEXT_FAILED;
+        return ERR_OK;
+    }
+}
+
+const struct task_steps task_steps_LEAVE = {.prepare = prepare, .settle = settle};

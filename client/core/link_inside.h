@@ -1,0 +1,60 @@
+/* The two ends of linking: link.c has the stream, link_new.c and link_old.c what is said. */
+#ifndef CLIENT_CORE_LINK_INSIDE_H
+#define CLIENT_CORE_LINK_INSIDE_H
+
+#include "client/core/link_seal.h"
+#include "client/core/op.h"
+
+enum link_letter {
+    LETTER_OFFER = 1,   /* opaque user_id<V>; opaque pin[32] */
+    LETTER_REQUEST = 2, /* opaque name<V>; opaque credential_request<V> */
+    LETTER_SIGN = 3,    /* opaque tbs<V> */
+    LETTER_SIGNED = 4,  /* opaque signature<V> */
+    LETTER_GRANT = 5,   /* Grant */
+    LETTER_THANKS = 6,
+};
+
+struct linking {
+    struct core *core;
+    struct hearth_op *op; /* NULL: nobody waits */
+    struct hearth_client_call *call;
+    struct link_seal seal;
+    bool is_new, met, over, said_last;
+    enum link_letter expected; /* the next one to come */
+    struct buf out;            /* what is left of the letter that is being sent */
+    bool sending;
+    char device[DEVICE_NAME_MAX_BYTES + 1];
+    char domain[DOMAIN_MAX_BYTES + 1];
+    struct api_caller caller; /* old */
+    /* new */
+    struct buf user_id, client_id;
+    uint8_t client_uuid[UUID_BYTES], pin[32];
+    struct sig_key client_key;
+    void (*show)(const char *code, void *arg);
+    void *show_arg;
+    char code[LINK_CODE_TEXT_BYTES];
+    struct hearth_timer *soon; /* shows the code, sends the grant */
+    /* old */
+    uint8_t new_uuid[UUID_BYTES];
+    struct buf request, tbs, new_key;
+    uint64_t task; /* TASK_DEVICE_ADD */
+    struct buf credential, signing;
+    struct hearth_error failed; /* of the task */
+};
+
+/* link.c: one letter, sealed in pieces and sent as the stream takes them. */
+CHECKED struct err link_say(struct linking *l, enum link_letter kind, struct bytes body);
+/* Nothing more to say; what was said still goes. */
+void link_close(struct linking *l);
+/* It is over: tells who waits (error NULL: it went well), and frees what is left from the loop. */
+void link_end(struct linking *l, const struct hearth_error *error);
+
+/* A letter that came, of the kind that was expected. */
+CHECKED struct err link_new_hears(struct linking *l, struct bytes body);
+CHECKED struct err link_old_hears(struct linking *l, struct bytes body);
+/* Old: the keys stand. */
+CHECKED struct err link_old_begins(struct linking *l);
+/* Old, from the loop: the task has ended one way or the other. */
+CHECKED struct err link_old_grants(struct linking *l);
+
+#endif

@@ -1,0 +1,431 @@
+/* The client library: an account on one device, with its encrypted file and its connections.
+ *
+ * Everything is durable before it is attempted: a verb writes down what is wanted and returns an
+ * operation; the library carries it out, repeats what was not answered, goes on after a restart and
+ * tells the end. What arrives is stored, together with the keys that it used up, before it is
+ * acknowledged, and handed out as numbered events that stay until they are taken.
+ *
+ *     struct hearth_account *alice;
+ *     struct hearth_error error;
+ *     hearth_account_open(&(struct hearth_account_options){.size = sizeof(struct
+ * hearth_account_options), .path = "alice.db", .passphrase = "..."}, &alice, &error);
+ *     hearth_op_wait(hearth_send(alice, &chat, "hello"), 10000, &error);
+ *
+ * Blocking: hearth_op_wait, hearth_account_wait. Event-driven: give options.loop (or options.base),
+ * hearth_op_on_done, hearth_account_on_event. There are no hidden threads: work is done inside the
+ * caller's loop or inside the waiting functions. One account belongs to one thread at a time.
+ *
+ * Option structs begin with their size, which tells the library which fields the caller knows; the
+ * rest counts as zero, and zero is always the default. Texts are UTF-8 and end with NUL; what a
+ * listing hands out lives until its callback
+ * returns, and inside that callback nothing else of the account may be called. Times are
+ * milliseconds since 1970 where the name says _ms, seconds where it says _s.
+ */
+#ifndef HEARTH_CLIENT_H
+#define HEARTH_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+struct event_base;
+struct hearth_loop;
+struct hearth_account;
+struct hearth_op;
+
+/* ---- errors */
+
+/* What kind of end it was; the CLI's exit codes follow from it. Append, never renumber. */
+enum hearth_result {
+    HEARTH_DONE = 0,
+    HEARTH_FAILED = 1,     /* said by `code`, an error of the library's list or a gRPC status */
+    HEARTH_USAGE = 2,      /* an argument that can't be right */
+    HEARTH_UNVERIFIED = 3, /* a signature, a key or the log does not hold: nothing was done */
+    HEARTH_NOT_THERE = 4,  /* not known locally */
+    HEARTH_TIMED_OUT = 5,  /* the wait ended; the operation goes on */
+    HEARTH_REFUSED = 6,    /* by a server; grpc tells how */
+};
+
+/* The zero state is no error. */
+struct hearth_error {
+    enum hearth_result result;
+    int grpc;         /* gRPC status of a refusal, else 0 */
+    uint32_t retry_s; /* when to try again, 0: not said */
+    char name[40];    /* stable, for programs: "WRONG_EPOCH" */
+    char text[200];   /* one sentence: what */
+    char cause[200];  /* why; may be empty */
+    char hint[200];   /* what to do; may be empty */
+};
+/* "text: cause; hint", cut to len. Returns buffer. */
+const char *hearth_error_text(const struct hearth_error *error, char *buffer, size_t len);
+
+/* ---- ids */
+
+/* Of chats, contacts, messages and devices; made here, meaningless elsewhere. */
+struct hearth_id {
+    uint8_t bytes[16];
+};
+enum { HEARTH_ID_TEXT_BYTES = 33 };
+void hearth_id_text(const struct hearth_id *id, char ret_text[HEARTH_ID_TEXT_BYTES]);
+bool hearth_id_read(const char *text, struct hearth_id *ret_id);
+bool hearth_id_equal(const struct hearth_id *a, const struct hearth_id *b);
+
+/* ---- an account's file and life */
+
+struct hearth_account_options {
+    size_t size;
+    const char *path;         /* the database; made with mode 0600 by hearth_account_create */
+    const char *passphrase;   /* of the file; or */
+    const uint8_t *key;       /* 32 bytes */
+    struct hearth_loop *loop; /* event-driven use on a loop of rpc.h; or */
+    struct event_base *base;  /* on libevent's; neither: driven by the waiting functions */
+    const char *ca_file;      /* PEM roots for the homeservers' TLS; NULL: the system's */
+    const char *homeservers;  /* where domains are, for those not found by DNS:
+                                 "a.test=127.0.0.1:7443,..." */
+    const char *user_agent;
+};
+
+/* A new file. Nothing is registered yet: hearth_register or hearth_link follows. */
+bool hearth_account_create(const struct hearth_account_options *options,
+                           struct hearth_account **ret_account, struct hearth_error *ret_error);
+/* An existing one; what was under way goes on as soon as the loop runs. */
+bool hearth_account_open(const struct hearth_account_options *options,
+                         struct hearth_account **ret_account, struct hearth_error *ret_error);
+/* Stops; nothing is lost. Operations and views are gone. NULL is fine. */
+void hearth_account_close(struct hearth_account *account);
+
+struct hearth_account_info {
+    bool registered;
+    const char *domain;
+    const char *device; /* this device's name */
+    const char *name;   /* display name, or "" */
+    uint8_t user_id[16], device_id[16];
+    uint64_t credential_until_s;
+    uint32_t key_packages_left; /* as far as known */
+    uint64_t queue_sequence;    /* items received so far */
+    uint32_t tasks;             /* operations not ended */
+};
+void hearth_account_info(struct hearth_account *account, struct hearth_account_info *ret_info);
+
+/* ---- operations */
+
+/* Blocks until the operation has ended or timeout_ms are over (0: no limit); frees it. On time-out
+ * the operation goes on in the background, its end becomes an event. op NULL: what went wrong at
+ * once is in the error that the account kept. */
+enum hearth_result hearth_op_wait(struct hearth_account *account, struct hearth_op *op,
+                                  uint32_t timeout_ms, struct hearth_error *ret_error);
+/* Event-driven: done runs once, from the loop; the operation is freed afterwards. */
+void hearth_op_on_done(struct hearth_op *op,
+                       void (*done)(const struct hearth_error *result, void *arg), void *arg);
+/* What it made: the chat, contact, message or device; valid from the start where the verb says so.
+ */
+struct hearth_id hearth_op_id(const struct hearth_op *op);
+/* Progress of long transfers. */
+void hearth_op_on_progress(struct hearth_op *op,
+                           void (*progress)(uint64_t done, uint64_t all, void *arg), void *arg);
+/* Forgets the handle; the operation goes on. */
+void hearth_op_detach(struct hearth_op *op);
+
+/* Every verb below returns NULL when it can't begin: hearth_account_error tells why. */
+void hearth_account_error(struct hearth_account *account, struct hearth_error *ret_error);
+
+/* ---- registering, devices */
+
+struct hearth_register_options {
+    size_t size;
+    const char *invitation; /* "a.test/K7QM-..."; or */
+    const char *domain;     /* of a homeserver with open registration */
+    const char
+        *root_pin; /* with domain: hex of the root's fingerprint, or NULL: trust at first use */
+    const char *handle; /* local part, taken at once; NULL: none */
+    const char *device; /* this device's name ["device"] */
+    const char *name;   /* display name; NULL: none */
+};
+struct hearth_op *hearth_register(struct hearth_account *account,
+                                  const struct hearth_register_options *options);
+/* Deletes the user at the homeserver and everything in the file. */
+struct hearth_op *hearth_unregister(struct hearth_account *account);
+
+/* A new device joins a user. It shows a code that the existing device is given: code is told
+ * through show as soon as the relay waits. */
+struct hearth_link_options {
+    size_t size;
+    const char *domain;
+    const char *device;
+    void (*show)(const char *code, void *arg);
+    void *arg;
+};
+struct hearth_op *hearth_link(struct hearth_account *account,
+                              const struct hearth_link_options *options);
+/* On the existing device. */
+struct hearth_op *hearth_link_accept(struct hearth_account *account, const char *code);
+
+struct hearth_device {
+    struct hearth_id id;
+    const char *name;
+    bool self;
+    uint64_t added_ms;
+};
+bool hearth_device_each(struct hearth_account *account,
+                        bool (*fn)(const struct hearth_device *device, void *arg), void *arg);
+struct hearth_op *hearth_device_remove(struct hearth_account *account,
+                                       const struct hearth_id *device);
+
+/* ---- handles */
+
+struct hearth_op *hearth_handle_add(struct hearth_account *account, const char *local);
+struct hearth_op *hearth_handle_remove(struct hearth_account *account, const char *local);
+bool hearth_handle_each(struct hearth_account *account, bool (*fn)(const char *handle, void *arg),
+                        void *arg);
+
+/* ---- contacts */
+
+enum hearth_contact_state {
+    HEARTH_CONTACT_ASKED = 1, /* by us, not answered yet */
+    HEARTH_CONTACT_ASKS = 2,  /* us, not answered yet */
+    HEARTH_CONTACT_FRIEND = 3,
+    HEARTH_CONTACT_REFUSED = 4, /* us */
+    HEARTH_CONTACT_REMOVED = 5,
+};
+struct hearth_contact {
+    struct hearth_id id;
+    enum hearth_contact_state state;
+    const char *handle;    /* "bob@b.test"; of one who asks: as he says */
+    const char *name;      /* from the profile, or "" */
+    struct hearth_id chat; /* with him alone; zeros while there is none */
+    bool compared;         /* the safety number was */
+    bool changed;          /* keys were replaced without authority since */
+    uint32_t devices;
+};
+bool hearth_contact_each(struct hearth_account *account,
+                         bool (*fn)(const struct hearth_contact *contact, void *arg), void *arg);
+/* One; its texts live until the next call of this function. */
+bool hearth_contact_get(struct hearth_account *account, const struct hearth_id *contact,
+                        struct hearth_contact *ret_contact);
+/* By handle, or by the hex of the id. */
+bool hearth_contact_find(struct hearth_account *account, const char *name,
+                         struct hearth_id *ret_contact);
+/* Done when the request is left at the other homeserver; the answer is an event. The contact's id
+ * and its chat's are valid from the start. */
+struct hearth_op *hearth_contact_add(struct hearth_account *account, const char *handle);
+struct hearth_op *hearth_contact_accept(struct hearth_account *account,
+                                        const struct hearth_id *contact);
+struct hearth_op *hearth_contact_refuse(struct hearth_account *account,
+                                        const struct hearth_id *contact);
+/* Revokes his token and gives all others new friendship keys. */
+struct hearth_op *hearth_contact_remove(struct hearth_account *account,
+                                        const struct hearth_id *contact);
+
+/* ---- chats: with a contact alone, or groups */
+
+enum hearth_chat_kind { HEARTH_CHAT_DIRECT = 1, HEARTH_CHAT_GROUP = 2 };
+enum hearth_chat_state {
+    HEARTH_CHAT_STARTING = 1, /* not at the server yet, or waiting for the contact */
+    HEARTH_CHAT_OPEN = 2,
+    HEARTH_CHAT_BROKEN = 3, /* lost step; being joined again */
+    HEARTH_CHAT_OVER = 4,   /* left, removed or deleted; messages stay readable */
+};
+enum hearth_notify {
+    HEARTH_NOTIFY_ALL = 1,
+    HEARTH_NOTIFY_DIRECT = 2, /* what is sent to us alone */
+    HEARTH_NOTIFY_NONE = 3,
+};
+struct hearth_chat {
+    struct hearth_id id;
+    enum hearth_chat_kind kind;
+    enum hearth_chat_state state;
+    const char *name;    /* of the group, or the contact's handle */
+    bool admin;          /* we are */
+    uint32_t members;    /* users */
+    uint32_t leaves;     /* devices */
+    uint32_t unverified; /* leaves whose identity does not hold: nothing is sent until they go */
+    uint64_t epoch;
+    uint64_t messages; /* number of the last one */
+    uint64_t seen;     /* hearth_chat_mark_seen */
+    enum hearth_notify notify;
+};
+bool hearth_chat_each(struct hearth_account *account,
+                      bool (*fn)(const struct hearth_chat *chat, void *arg), void *arg);
+/* One; its texts live until the next call of this function. */
+bool hearth_chat_get(struct hearth_account *account, const struct hearth_id *chat,
+                     struct hearth_chat *ret_chat);
+/* By a group's name, a contact's handle, or the hex of the id. */
+bool hearth_chat_find(struct hearth_account *account, const char *name, struct hearth_id *ret_chat);
+
+struct hearth_member {
+    uint8_t pseudonym[16]; /* the user's in this group: names him in the verbs below */
+    const char *name; /* handle of a contact, else the profile's name, else hex of the pseudonym */
+    struct hearth_id contact; /* zeros: none of ours */
+    bool self, admin, verified;
+    uint32_t devices;
+    uint64_t joined_s;
+};
+bool hearth_member_each(struct hearth_account *account, const struct hearth_id *chat,
+                        bool (*fn)(const struct hearth_member *member, void *arg), void *arg);
+
+struct hearth_op *hearth_group_create(struct hearth_account *account, const char *name);
+/* With all of the contact's devices. */
+struct hearth_op *hearth_group_add(struct hearth_account *account, const struct hearth_id *chat,
+                                   const struct hearth_id *contacts, size_t count);
+struct hearth_op *hearth_group_remove(struct hearth_account *account, const struct hearth_id *chat,
+                                      const uint8_t pseudonym[16]);
+struct hearth_op *hearth_group_set_admin(struct hearth_account *account,
+                                         const struct hearth_id *chat, const uint8_t pseudonym[16],
+                                         bool admin);
+struct hearth_op *hearth_group_rename(struct hearth_account *account, const struct hearth_id *chat,
+                                      const char *name);
+struct hearth_op *hearth_group_leave(struct hearth_account *account, const struct hearth_id *chat);
+struct hearth_op *hearth_group_delete(struct hearth_account *account, const struct hearth_id *chat);
+/* Fresh keys for our leaf. */
+struct hearth_op *hearth_group_update(struct hearth_account *account, const struct hearth_id *chat);
+/* Joins again, when the group's state was lost; done by itself where it is noticed. */
+struct hearth_op *hearth_group_resync(struct hearth_account *account, const struct hearth_id *chat);
+struct hearth_op *hearth_group_set_notify(struct hearth_account *account,
+                                          const struct hearth_id *chat, enum hearth_notify notify);
+
+/* ---- messages */
+
+enum hearth_message_kind {
+    HEARTH_MESSAGE_TEXT = 1,
+    HEARTH_MESSAGE_FILE = 2,
+    HEARTH_MESSAGE_NOTE = 3, /* by the library: who came, who left, what was lost */
+};
+enum hearth_message_state {
+    HEARTH_MESSAGE_RECEIVED = 1,
+    HEARTH_MESSAGE_WAITING = 2, /* ours, not accepted by the server yet */
+    HEARTH_MESSAGE_SENT = 3,
+    HEARTH_MESSAGE_FAILED = 4,
+};
+struct hearth_message {
+    struct hearth_id chat;
+    uint64_t number;     /* in the chat, dense from 1 */
+    struct hearth_id id; /* the sender's */
+    enum hearth_message_kind kind;
+    enum hearth_message_state state;
+    bool own, targeted;
+    uint8_t sender[16]; /* pseudonym */
+    const char *sender_name;
+    bool sender_verified;
+    uint64_t sent_ms;    /* by the sender's clock */
+    uint64_t accepted_s; /* by the server's; 0: not yet */
+    const char *text;    /* of a file: its name */
+    uint64_t file_bytes;
+};
+/* From number on, at most so many (0: all). False: the chat is not there. */
+bool hearth_message_each(struct hearth_account *account, const struct hearth_id *chat,
+                         uint64_t from, size_t most,
+                         bool (*fn)(const struct hearth_message *message, void *arg), void *arg);
+bool hearth_chat_mark_seen(struct hearth_account *account, const struct hearth_id *chat,
+                           uint64_t number);
+
+/* Stored, then sent; the operation ends when the homeserver has it durably. */
+struct hearth_op *hearth_send(struct hearth_account *account, const struct hearth_id *chat,
+                              const char *text);
+/* To one member, all of his devices. */
+struct hearth_op *hearth_send_to(struct hearth_account *account, const struct hearth_id *chat,
+                                 const uint8_t pseudonym[16], const char *text);
+/* Encrypts and uploads, then sends the keys as a message. */
+struct hearth_op *hearth_file_send(struct hearth_account *account, const struct hearth_id *chat,
+                                   const char *path);
+/* Downloads and decrypts into a file that must not exist. */
+struct hearth_op *hearth_file_get(struct hearth_account *account, const struct hearth_id *chat,
+                                  uint64_t number, const char *path);
+
+/* ---- profile */
+
+struct hearth_op *hearth_profile_set(struct hearth_account *account, const char *name,
+                                     const void *picture, size_t picture_bytes);
+
+/* ---- comparing */
+
+enum { HEARTH_SAFETY_TEXT_BYTES = 12 * 6 + 1, HEARTH_SAFETY_QR_BYTES = 100 };
+/* 60 digits in twelve groups of five, the same on both sides, and what a QR code holds. */
+struct hearth_safety {
+    char digits[HEARTH_SAFETY_TEXT_BYTES];
+    uint8_t qr[HEARTH_SAFETY_QR_BYTES];
+    size_t qr_bytes;
+};
+bool hearth_safety_number(struct hearth_account *account, const struct hearth_id *contact,
+                          struct hearth_safety *ret_safety);
+/* Does the other side's QR code say the same? HEARTH_UNVERIFIED where not. */
+enum hearth_result hearth_safety_compare(struct hearth_account *account,
+                                         const struct hearth_id *contact, const void *qr,
+                                         size_t len);
+bool hearth_contact_set_compared(struct hearth_account *account, const struct hearth_id *contact,
+                                 bool compared);
+
+/* ---- receiving */
+
+/* Fetches and processes what waits: one batch after the other until nothing is left. */
+struct hearth_op *hearth_sync(struct hearth_account *account);
+/* Stays connected and receives as it comes, reconnecting, until hearth_listen_stop. */
+bool hearth_listen_start(struct hearth_account *account);
+void hearth_listen_stop(struct hearth_account *account);
+
+enum hearth_event_kind {
+    HEARTH_EVENT_MESSAGE = 1,          /* chat, number */
+    HEARTH_EVENT_MESSAGE_STATE = 2,    /* chat, number: sent or failed */
+    HEARTH_EVENT_CONTACT_ASKS = 3,     /* contact */
+    HEARTH_EVENT_CONTACT_ACCEPTED = 4, /* contact, chat */
+    HEARTH_EVENT_CONTACT_REFUSED = 5,  /* contact */
+    HEARTH_EVENT_CONTACT_CHANGED = 6,  /* contact: profile or keys */
+    HEARTH_EVENT_CHAT_JOINED = 7,      /* chat */
+    HEARTH_EVENT_CHAT_CHANGED = 8,     /* chat: members, roles, name */
+    HEARTH_EVENT_CHAT_OVER = 9,        /* chat */
+    HEARTH_EVENT_CHAT_BROKEN = 10,     /* chat: could not follow, joins again */
+    HEARTH_EVENT_LOSS = 11, /* chat or none: so many messages (number) were lost, text says where */
+    HEARTH_EVENT_UNVERIFIED = 12, /* chat, contact: something did not verify, text says what */
+    HEARTH_EVENT_DEVICE = 13,     /* the set of own devices changed */
+    HEARTH_EVENT_OPERATION = 14,  /* an operation whose handle is gone has ended: text, result */
+};
+/* Durable, numbered densely; the same event again has the same number. */
+struct hearth_event {
+    uint64_t number;
+    enum hearth_event_kind kind;
+    struct hearth_id chat, contact;
+    uint64_t message; /* its number in the chat, or a count */
+    enum hearth_result result;
+    const char *text;
+};
+/* The oldest event that was not taken; false: none. The view lives until the next call. */
+bool hearth_event_next(struct hearth_account *account, struct hearth_event *ret_event);
+/* Forgets events up to this number, durably. */
+bool hearth_event_taken(struct hearth_account *account, uint64_t number);
+/* Tells that hearth_event_next has something: from the loop. */
+void hearth_account_on_event(struct hearth_account *account,
+                             void (*fn)(struct hearth_account *account, void *arg), void *arg);
+/* Blocking: works until there is an event (true) or timeout_ms are over. */
+bool hearth_account_wait(struct hearth_account *account, uint32_t timeout_ms);
+
+/* ---- what it costs */
+
+/* Since the account was opened, on this thread; for tools that measure. */
+struct hearth_costs {
+    uint64_t calls;         /* to homeservers: round trips of unary calls, and streams begun */
+    uint64_t signatures;    /* made: MLS, requests, credentials */
+    uint64_t verifications; /* of signatures */
+    uint64_t exchanges;     /* KEM operations */
+    uint64_t bytes_out, bytes_in; /* of request and response messages */
+    uint64_t commits;             /* durable steps of the file */
+};
+void hearth_account_costs(struct hearth_account *account, struct hearth_costs *ret_costs);
+
+/* ---- raw calls, for tools */
+
+/* Calls any method ("hearth.v1.Auth/ListClients") with a JSON body, as the caller that it asks for.
+ * done hears the answer as JSON. */
+struct hearth_op *hearth_rpc(struct hearth_account *account, const char *method, const char *json,
+                             const struct hearth_id *chat,
+                             void (*answer)(const char *json, void *arg), void *arg);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,161 @@
+/* hearthd admin report|peer|log */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hearth/v1/admin_rpc.h"
+#include "server/main/admin_client.h"
+#include "server/main/admin_verbs.h"
+
+#define USAGE "hearthd admin report list|show NUMBER|drop NUMBER"
+
+static void write_day(uint64_t day, char ret_text[16])
+{
+    time_t when = (time_t)(day * 86400);
+    struct tm utc;
+    if (gmtime_r(&when, &utc) == NULL || strftime(ret_text, 16, "%Y-%m-%d", &utc) == 0)
+        (void)snprintf(ret_text, 16, "?");
+}
+
+static int list(const struct invocation *in, struct hearth_channel *channel)
+{
+    uint64_t after = 0;
+    for (bool more = true; more;) {
+        Hearth__V1__ListReportsRequest request = HEARTH__V1__LIST_REPORTS_REQUEST__INIT;
+        Hearth__V1__ListReportsResponse *answer = NULL;
+        struct hearth_status status = {0};
+        request.after = after;
+        if (hearth_admin_list_reports(channel, NULL, &request, &answer, &status) != HEARTH_OK)
+            return admin_client_fail(in, &status);
+        for (size_t i = 0; i < answer->n_reports; i++) {
+            const Hearth__V1__ReportSummary *r = answer->reports[i];
+            char day[16];
+            write_day(r->day, day);
+            printf(in->json ? "{\"number\":%" PRIu64 ",\"day\":\"%s\",\"bytes\":%" PRIu64 "}\n"
+                            : "%-6" PRIu64 " %s %8" PRIu64 " bytes\n",
+                   r->number, day, r->size_bytes);
+            after = r->number;
+        }
+        more = answer->n_reports > 0;
+        protobuf_c_message_free_unpacked(&answer->base, NULL);
+        hearth_status_clear(&status);
+    }
+    return EXIT_DONE;
+}
+
+/* To a file or a pipe as it came. To a terminal without what could command it: the bytes are
+ * whatever a client sent. */
+static void print_report(ProtobufCBinaryData report)
+{
+    if (isatty(STDOUT_FILENO) == 0) {
+        (void)fwrite(report.data, 1, report.len, stdout);
+        return;
+    }
+    for (size_t i = 0; i < report.len; i++) {
+        unsigned byte = report.data[i];
+        if ((byte >= ' ' && byte < 0x7f) || byte == '\n')
+            (void)putchar((int)byte);
+        else
+            printf("\\x%02x", byte);
+    }
+    (void)putchar('\n');
+}
+
+static int show(const struct invocation *in, struct hearth_channel *channel, uint64_t number)
+{
+    Hearth__V1__GetReportRequest request = HEARTH__V1__GET_REPORT_REQUEST__INIT;
+    Hearth__V1__GetReportResponse *answer = NULL;
+    struct hearth_status status = {0};
+    request.number = number;
+    if (hearth_admin_get_report(channel, NULL, &request, &answer, &status) != HEARTH_OK)
+        return admin_client_fail(in, &status);
+    print_report(answer->report);
+    protobuf_c_message_free_unpacked(&answer->base, NULL);
+    hearth_status_clear(&status);
+    return EXIT_DONE;
+}
+
+static int drop(const struct invocation *in, struct hearth_channel *channel, uint64_t number)
+{
+    Hearth__V1__DropReportRequest request = HEARTH__V1__DROP_REPORT_REQUEST__INIT;
+    Hearth__V1__DropReportResponse *answer = NULL;
+    struct hearth_status status = {0};
+    request.number = number;
+    if (hearth_admin_drop_report(channel, NULL, &request, &answer, &status) != HEARTH_OK)
+        return admin_client_fail(in, &status);
+    protobuf_c_message_free_unpacked(&answer->base, NULL);
+    hearth_status_clear(&status);
+    return EXIT_DONE;
+}
+
+static bool read_number(const char *text, uint64_t *ret_number)
+{
+    char *end = NULL;
+    errno = 0;
+    *ret_number = strtoull(text, &end, 10);
+    return errno == 0 && text[0] >= '0' && text[0] <= '9' && *end == '\0' && *ret_number > 0 &&
+           *ret_number <= INT64_MAX;
+}
+
+int admin_report(const struct invocation *in, struct hearth_channel *channel)
+{
+    uint64_t number = 0;
+    const char *verb = in->argc > 1 ? in->argv[1] : "list";
+    if (in->argc <= 2 && strcmp(verb, "list") == 0)
+        return list(in, channel);
+    if (in->argc == 3 && read_number(in->argv[2], &number)) {
+        if (strcmp(verb, "show") == 0)
+            return show(in, channel, number);
+        if (strcmp(verb, "drop") == 0)
+            return drop(in, channel, number);
+    }
+    (void)command_fail(USAGE, "what about reports?");
+    return EXIT_USAGE;
+}
+
+int admin_peer(const struct invocation *in, struct hearth_channel *channel)
+{
+    if (in->argc > 2 || (in->argc == 2 && strcmp(in->argv[1], "list") != 0)) {
+        (void)command_fail("hearthd admin peer list; the rule is [federation] mode and a reload",
+                           "peers can only be listed");
+        return EXIT_USAGE;
+    }
+    Hearth__V1__ListPeersRequest request = HEARTH__V1__LIST_PEERS_REQUEST__INIT;
+    Hearth__V1__ListPeersResponse *answer = NULL;
+    struct hearth_status status = {0};
+    if (hearth_admin_list_peers(channel, NULL, &request, &answer, &status) != HEARTH_OK)
+        return admin_client_fail(in, &status);
+    if (!in->json)
+        printf("mode  %s\n", answer->mode);
+    for (size_t i = 0; i < answer->n_peers; i++)
+        printf(in->json ? "{\"domain\":\"%s\"}\n" : "peer  %s\n", answer->peers[i]->domain);
+    if (!answer->served)
+        (void)fputs("note  this version exchanges nothing with peers\n", stderr);
+    protobuf_c_message_free_unpacked(&answer->base, NULL);
+    hearth_status_clear(&status);
+    return EXIT_DONE;
+}
+
+int admin_log(const struct invocation *in, struct hearth_channel *channel)
+{
+    Hearth__V1__GetLogHeadRequest request = HEARTH__V1__GET_LOG_HEAD_REQUEST__INIT;
+    Hearth__V1__GetLogHeadResponse *answer = NULL;
+    struct hearth_status status = {0};
+    enum hearth_code code = hearth_admin_get_log_head(channel, NULL, &request, &answer, &status);
+    if (code == HEARTH_UNIMPLEMENTED) {
+        hearth_status_clear(&status);
+        return command_fail(NULL, "this homeserver keeps no verifiable log");
+    }
+    if (code != HEARTH_OK)
+        return admin_client_fail(in, &status);
+    printf(in->json ? "{\"size\":%" PRIu64 ",\"time_s\":%" PRIu64 "}\n"
+                    : "size  %" PRIu64 "\ntime  %" PRIu64 "\n",
+           answer->size, answer->time_s);
+    protobuf_c_message_free_unpacked(&answer->base, NULL);
+    hearth_status_clear(&status);
+    return EXIT_DONE;
+}

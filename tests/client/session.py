@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""A scripted session of people on the real `hearth`, at pseudo-terminals, with a real homeserver: everything that
+docs promise, and the unhappy paths with their exit codes.
+
+usage: session.py BIN_FOLDER
+"""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from stage import Failed, Homeserver, Person, connect  # noqa: E402
+
+BIN = os.path.abspath(sys.argv[1])
+
+
+def registering(server, alice, bob, carol):
+    alice.run("account", "show", code=4, says="there is no profile")
+    alice.run("account", "create", code=2, says="say --invite")
+    alice.run("account", "create", "--invite", "a.test/nonsense", "--homeserver", server.where, code=2)
+    for person in (alice, bob, carol):
+        person.create(person.name)
+    alice.run("account", "create", "--invite", server.invite(), code=1, says="has an account already")
+    assert alice.json("account", "show")[0]["handles"] == ["alice@a.test"]
+
+
+def handles(alice, bob):
+    alice.run("handle", "add", "al", says="handle +al@a.test")
+    alice.run("handle", "list", says=["alice@a.test", "al@a.test"])
+    bob.run("handle", "add", "al", code=64 + 6)  # ALREADY_EXISTS
+    bob.run("handle", "add", "Not A Handle", code=2)
+    alice.run("handle", "remove", "al", says="removed")
+    assert len(alice.json("handle", "list")) == 1
+
+
+def contacts(alice, bob, carol):
+    alice.run("contact", "add", "nobody@a.test", code=64 + 5)  # NOT_FOUND
+    alice.run("contact", "add", "bob", code=2, says="handles look like")
+    connect(alice, bob)
+    connect(carol, alice)
+    carol.run("contact", "add", "bob@a.test")
+    bob.run("wait", "contact")
+    bob.run("contact", "refuse", "carol@a.test", says="refused")
+    carol.run("wait", "refused", says="bob@a.test said no")
+    alice.run("contact", "list", says=["contact +bob@a.test", "contact +carol@a.test"])
+    alice.run("send", "bib@a.test", "hi", code=4, says='did you mean "bob@a.test"')
+
+
+def talking(alice, bob):
+    alice.run("send", "bob@a.test", "hello over the fence", says="sent")
+    bob.run("listen", "--count", "1", says=r"alice@a.test.* hello over the fence")
+    bob.run("send", "alice@a.test", "-", typed=["from standard input\n", "\x04"], says="sent")
+    alice.run("listen", "--count", "1", says="from standard input")
+    alice.run("history", "bob@a.test", says=["hello over the fence", "from standard input"])
+    bob.run("listen", "--count", "1", "--timeout", "1", code=5, says="nothing came")
+    alice.run("chat", "bob@a.test", typed=["typed in a chat\n", "", "", "", "", "", "", "", "", "", "/quit\n"])
+    bob.run("listen", "--count", "1", says="typed in a chat")
+
+
+def group(server, alice, bob, carol):
+    alice.run("group", "create", "garden", says="group +garden")
+    alice.run("group", "add", "garden", "bob@a.test", "carol@a.test", says="added +bob@a.test")
+    bob.run("wait", "joined", says="joined +garden")
+    carol.run("wait", "joined", says="joined +garden")
+    carol.run("send", "garden", "tulips tomorrow")
+    for person in (alice, bob):
+        person.run("listen", "--count", "1", says="tulips tomorrow")
+    bob.run("group", "rename", "garden", "orchard", code=1)  # no admin
+    alice.run("group", "rename", "garden", "orchard", says="renamed")
+    for person in (bob, carol):
+        person.run("sync")
+        assert any(c["name"] == "orchard" for c in person.json("group", "list")), person.name
+    alice.run("group", "promote", "orchard", "bob@a.test", says="admin")
+    bob.run("sync")
+    bob.run("group", "show", "orchard", says=["admin", "member"])
+
+
+def second_device(server, alice, bob):
+    phone = Person(BIN, server, "bobs-phone")
+    linking = phone.start("device", "link", "--domain", "a.test", "--device", "phone", "--homeserver", server.where,
+                          "--ca", server.ca)
+    code = linking.stdout.readline().split()
+    if code[:1] != ["code"]:
+        raise Failed(f"device link: {code} {linking.stdout.read()}")
+    bob.run("device", "add", "WRONG-CODE", code=None)
+    bob.run("device", "add", code[1], says="added")
+    rest = linking.communicate(timeout=60)[0]
+    if linking.returncode != 0:
+        raise Failed(f"device link: exit {linking.returncode}\n{rest}")
+    bob.run("sync")
+    phone.run("sync")
+    phone.run("wait", "joined", code=None)
+    alice.run("sync")
+    alice.run("send", "orchard", "to all devices")
+    bob.run("listen", "--count", "1", says="to all devices")
+    phone.run("listen", "--count", "1", says="to all devices")
+    phone.run("send", "orchard", "from the phone", says="sent")
+    alice.run("listen", "--count", "1", says="from the phone")
+    bob.run("device", "list", says=["laptop", "phone"])
+    return phone
+
+
+def files(server, alice, bob):
+    path, copy = (os.path.join(server.scratch.name, n) for n in ("letter", "copy"))
+    with open(path, "wb") as out:
+        out.write(os.urandom(3 << 20))
+    alice.run("file", "send", "bob@a.test", path, says="sent")
+    message = [e for e in bob.json("listen", "--count", "1") if e.get("file_bytes")][0]
+    bob.run("file", "get", "alice@a.test", str(message["number"]), copy, says="saved")
+    assert open(path, "rb").read() == open(copy, "rb").read()
+    bob.run("file", "get", "alice@a.test", str(message["number"]), copy, code=1)  # it exists
+
+
+def comparing(alice, bob):
+    number = alice.json("verify", "bob@a.test")[0]["digits"]
+    assert number == bob.json("verify", "alice@a.test")[0]["digits"]
+    bob.run("verify", "alice@a.test", number, says="same")
+    bob.run("verify", "alice@a.test", number[:-1] + ("1" if number[-1] != "1" else "2"), code=3, says="differ")
+
+
+def leaving(alice, bob, carol, phone):
+    carol.run("group", "leave", "orchard", says="left")
+    for person in (alice, bob, phone, alice, bob):
+        person.run("sync")
+        time.sleep(1)
+    people = alice.json("group", "show", "orchard")[0]["people"]
+    assert len(people) == 2, people
+    alice.run("group", "remove", "orchard", "bob@a.test", says="removed")
+    bob.run("sync")
+    bob.run("send", "orchard", "still there?", code=1)
+    assert len(alice.json("group", "show", "orchard")[0]["people"]) == 1
+    alice.run("group", "delete", "orchard", "--yes", says="deleted")
+
+
+def ending(alice, bob, carol, phone):
+    bob.run("device", "remove", "phone", "--yes", says="removed")
+    assert len(bob.json("device", "list")) == 1
+    phone.run("send", "alice@a.test", "am I in?", code=None)
+    bob.run("contact", "remove", "alice@a.test", "--yes", says="removed")
+    carol.run("account", "delete", "--no-input", code=2)
+    carol.run("account", "delete", typed=["y\n"], says="deleted")
+    carol.run("account", "show", code=4)
+    alice.run("contact", "add", "carol@a.test", code=None)
+
+
+def words(alice):
+    alice.run("grup", "list", code=2, says='did you mean "hearth group"')
+    alice.run("group", "lits", code=2, says='did you mean "hearth group list"')
+    alice.run("group", "list", "--jsn", code=2, says="did you mean --json")
+    alice.run("help", says="exit codes")
+    assert ".TH HEARTH 1" in alice.run("help", "--man")
+    assert "complete" in alice.run("completions", "bash")
+    assert "clients" in alice.run("rpc", "hearth.v1.Auth/ListClients")
+    alice.run("rpc", "hearth.v1.Auth/Nothing", code=2)
+    alice.run("rpc", "Auth/CheckInvitation", '{"code": "00"}', code=64 + 3)  # INVALID_ARGUMENT
+
+
+def main():
+    with Homeserver(BIN) as server:
+        alice, bob, carol = (Person(BIN, server, name) for name in ("alice", "bob", "carol"))
+        phone = None
+        steps = [("registering", lambda: registering(server, alice, bob, carol)), ("words", lambda: words(alice)),
+                 ("handles", lambda: handles(alice, bob)), ("contacts", lambda: contacts(alice, bob, carol)),
+                 ("talking", lambda: talking(alice, bob)), ("group", lambda: group(server, alice, bob, carol))]
+        for name, step in steps:
+            began = time.time()
+            step()
+            print(f"ok  {name}  {time.time() - began:.1f} s", flush=True)
+        began = time.time()
+        phone = second_device(server, alice, bob)
+        print(f"ok  second_device  {time.time() - began:.1f} s", flush=True)
+        for name, step in [("files", lambda: files(server, alice, bob)), ("comparing", lambda: comparing(alice, bob)),
+                           ("leaving", lambda: leaving(alice, bob, carol, phone)),
+                           ("ending", lambda: ending(alice, bob, carol, phone))]:
+            began = time.time()
+            step()
+            print(f"ok  {name}  {time.time() - began:.1f} s", flush=True)
+
+
+try:
+    main()
+except Failed as e:
+    print(f"FAIL  {e}")
+    sys.exit(1)

@@ -1,0 +1,136 @@
+#include "support/town/town.h"
+
+#include <stdio.h>
+
+#include "seal/credential_chain.h"
+#include "seal/invitation.h"
+#include "support/house/house.h"
+
+struct town {
+    struct house house;
+};
+
+struct town *town_new(uint64_t seed)
+{
+    struct town *town = calloc(1, sizeof *town);
+    assert_non_null(town);
+    house_init(&town->house, seed);
+    house_open(&town->house);
+    return town;
+}
+
+void town_free(struct town *town)
+{
+    house_settle(&town->house);
+    house_close(&town->house);
+    free(town);
+}
+
+struct hearth_loop *town_loop(struct town *town)
+{
+    return town->house.loop;
+}
+
+const struct clock *town_clock(struct town *town)
+{
+    return &town->house.clock;
+}
+
+const struct rng *town_rng(struct town *town)
+{
+    return &town->house.rng;
+}
+
+void town_run_ms(struct town *town, uint64_t ms)
+{
+    house_run_ms(&town->house, ms);
+}
+
+void town_settle(struct town *town)
+{
+    house_settle(&town->house);
+}
+
+bool town_step(struct town *town)
+{
+    return house_step(&town->house);
+}
+
+bool town_wait(struct town *town, uint64_t most_ms)
+{
+    struct house *h = &town->house;
+    uint64_t until_us = h->fake.now_us + most_ms * 1000;
+    uint64_t due_us = timers_next_due_us(&h->loop->env.timers);
+    bool due = due_us <= until_us;
+    h->fake.now_us = due && due_us > h->fake.now_us ? due_us : due ? h->fake.now_us : until_us;
+    return due;
+}
+
+void town_invite(struct town *town, char ret_text[TOWN_INVITATION_BYTES])
+{
+    struct buf code = BUF_INIT, root = BUF_INIT;
+    struct invitation invitation = {.domain = HOUSE_DOMAIN};
+    uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
+    char text[INVITATION_TEXT_MAX_BYTES];
+    assert_ok(auth_invite(town->house.auth, 1, 7, &code));
+    assert_ok(keeper_credential(town->house.keeper, KEEPER_AS_ROOT, &root));
+    credential_fingerprint(buf_view(&root), fingerprint);
+    assert_int_equal(code.len, INVITATION_CODE_BYTES);
+    memcpy(invitation.code, code.data, sizeof invitation.code);
+    memcpy(invitation.pin, fingerprint, sizeof invitation.pin);
+    invitation_write(&invitation, text);
+    (void)snprintf(ret_text, TOWN_INVITATION_BYTES, "%s", text);
+    buf_clear(&code);
+    buf_clear(&root);
+}
+
+void town_kill_server(struct town *town)
+{
+    house_kill(&town->house);
+    house_open(&town->house);
+}
+
+void town_kill_in_steps(struct town *town, long steps)
+{
+    town->house.kill_in_steps = steps;
+}
+
+static struct auth_counts counts_of(struct town *town)
+{
+    struct auth_counts counts;
+    assert_ok(auth_counts(town->house.auth, &counts));
+    return counts;
+}
+
+uint64_t town_users(struct town *town)
+{
+    return counts_of(town).users;
+}
+
+uint64_t town_handles(struct town *town)
+{
+    return counts_of(town).handles;
+}
+
+void town_open_registration(struct town *town, uint32_t puzzle_bits)
+{
+    auth_set_mode(town->house.auth, AUTH_OPEN);
+    assert_ok(limits_set(front_limits(town->house.front), "PUZZLE_BITS_LEAST", puzzle_bits));
+}
+
+void town_rotate_signing(struct town *town)
+{
+    assert_ok(keeper_rotate(town->house.keeper, KEEPER_AS_SIGNING));
+    assert_ok(info_refresh(town->house.info));
+}
+
+void town_sleep_days(struct town *town, uint32_t days)
+{
+    town->house.fake.now_us += (uint64_t)days * 24 * 3600 * 1000000;
+    house_settle(&town->house);
+}
+
+uint64_t town_now_us(struct town *town)
+{
+    return town->house.fake.now_us;
+}

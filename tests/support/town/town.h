@@ -1,0 +1,44 @@
+/* The house (support/house/house.h) for tests of the client's core, which can't include its header:
+ * lib/seal and lib/mls each have a struct credential.
+ */
+#ifndef TESTS_SUPPORT_TOWN_H
+#define TESTS_SUPPORT_TOWN_H
+
+#include "base/clock.h"
+#include "base/rng.h"
+
+#define TOWN_DOMAIN "a.test"
+enum { TOWN_INVITATION_BYTES = 400 };
+
+struct town;
+struct hearth_loop;
+
+struct town *town_new(uint64_t seed);
+void town_free(struct town *town);
+struct hearth_loop *town_loop(struct town *town);
+const struct clock *town_clock(struct town *town);
+const struct rng *town_rng(struct town *town);
+/* All that happens in so much time; one step: false when there is nothing to do now. */
+void town_run_ms(struct town *town, uint64_t ms);
+void town_settle(struct town *town);
+bool town_step(struct town *town);
+/* Time moves to when something is due, at most by so much. False: by all of it. */
+bool town_wait(struct town *town, uint64_t most_ms);
+/* A fresh invitation as text, pin included. */
+void town_invite(struct town *town, char ret_text[TOWN_INVITATION_BYTES]);
+/* The server is killed, and starts again. */
+void town_kill_server(struct town *town);
+/* ... in the middle of things, after so many steps of its; below 0: never. */
+void town_kill_in_steps(struct town *town, long steps);
+/* How many there are. */
+uint64_t town_users(struct town *town);
+uint64_t town_handles(struct town *town);
+/* Registration without invitation, by a puzzle of so many bits. */
+void town_open_registration(struct town *town, uint32_t puzzle_bits);
+/* Another key signs credentials from now on. */
+void town_rotate_signing(struct town *town);
+/* Time passes at a stroke: what was due meanwhile is due now. */
+void town_sleep_days(struct town *town, uint32_t days);
+uint64_t town_now_us(struct town *town);
+
+#endif
