@@ -568,6 +568,10 @@ static void test_audit(void **state)
             assert_err(auditor_update_verify(&update, &before, &after), TLOG_PREFIX_PROOF);
         }
         before = op.epochs[i].entry;
+        /* this log never takes a leaf out */
+        size_t removed = 8 + 2 + count * PREFIX_LEAF_BYTES;
+        message.data[removed + 1] = 1;
+        assert_err(auditor_update_parse(buf_view(&message), &update), WIRE_VALUE);
         buf_clear(&message);
         buf_clear(&again);
     }
