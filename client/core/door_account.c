@@ -278,3 +278,30 @@ bool hearth_account_wait(struct hearth_account *a, uint32_t timeout_ms)
     hearth_account_on_event(a, fn, arg);
     return hearth_event_next(a, &event);
 }
+
+/* ---- ending well */
+
+static void on_tick(void *arg)
+{
+    bool *turned = arg;
+    *turned = true;
+}
+
+bool hearth_account_settle(struct hearth_account *a, uint32_t timeout_ms)
+{
+    enum { TICK_MS = 20 };
+    bool over = false, tick = false;
+    struct hearth_timer *end = hearth_timer_new(a->core->loop, on_time, &over);
+    struct hearth_timer *next = hearth_timer_new(a->core->loop, on_tick, &tick);
+    bool good =
+        end != NULL && next != NULL && hearth_timer_set(end, timeout_ms > 0 ? timeout_ms : 1);
+    while (good && !over && (tasks_busy(a->core) || a->core->kick_tasks)) {
+        tick = false;
+        good = hearth_timer_set(next, TICK_MS);
+        while (good && !tick && !over)
+            loop_turn(a->core->loop);
+    }
+    hearth_timer_free(end);
+    hearth_timer_free(next);
+    return good && !over;
+}

@@ -34,7 +34,12 @@ static void done(struct person *p, struct hearth_op *op)
 static struct hearth_contact contact_of(struct person *p, const struct hearth_id *id)
 {
     struct hearth_contact contact;
-    assert_true(hearth_contact_get(&p->account, id, &contact));
+    bool there = hearth_contact_get(&p->account, id, &contact);
+    while (!there && p->killed) {
+        person_alive(p);
+        there = hearth_contact_get(&p->account, id, &contact);
+    }
+    assert_true(there);
     return contact;
 }
 
@@ -67,6 +72,7 @@ static void meet(struct pair *p)
 static void befriend(struct pair *p)
 {
     ask(p);
+    person_alive(p->bob);
     done(p->bob, hearth_contact_accept(&p->bob->account, &p->alice_id));
     meet(p);
     struct hearth_contact alice = contact_of(p->bob, &p->alice_id);
@@ -119,6 +125,107 @@ static void test_accepted(void **state)
     people_close(&p.all);
 }
 
+/* Killed with each committed step of asking, of accepting, and of hearing the answer. */
+static void kill_everywhere(uint64_t seed, bool kill_alice, bool kill_bob, unsigned from)
+{
+    static struct pair p;
+    unsigned lives = 0;
+    for (unsigned at = from; at < from + 4; at++) {
+        pair_init(&p, seed + at);
+        if (kill_alice)
+            person_kill_at(p.alice, at);
+        if (kill_bob)
+            person_kill_at(p.bob, at);
+        befriend(&p);
+        talk(&p, "still here");
+        assert_int_equal(person_count_events(p.bob, HEARTH_EVENT_CONTACT_ASKS), 0); /* not twice */
+        lives += p.alice->lives + p.bob->lives;
+        people_close(&p.all);
+    }
+    print_message("%u lives\n", lives);
+}
+
+static void test_asker_killed(void **state)
+{
+    (void)state;
+    for (unsigned from = 1; from < 24; from += 4)
+        kill_everywhere(100, true, false, from);
+}
+
+static void test_asked_killed(void **state)
+{
+    (void)state;
+    for (unsigned from = 1; from < 24; from += 4)
+        kill_everywhere(200, false, true, from);
+}
+
+static void test_removed(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 4);
+    befriend(&p);
+    talk(&p, "hello");
+    uint8_t key[32];
+    memcpy(key, p.alice->core->account.user.friendship_key, sizeof key);
+    done(p.alice, hearth_contact_remove(&p.alice->account, &p.bob_id));
+    person_settle(p.alice);
+    assert_int_equal(contact_of(p.alice, &p.bob_id).state, HEARTH_CONTACT_REMOVED);
+    assert_memory_not_equal(p.alice->core->account.user.friendship_key, key, sizeof key);
+    meet(&p);
+    /* the chat is over on both sides, and his token opens nothing: he can't add her to a group */
+    struct hearth_op *op = hearth_send(&p.bob->account, &p.bob_chat, "are you there?");
+    assert_true(op == NULL || person_op(p.bob, op) != HEARTH_DONE);
+    struct hearth_op *group = hearth_group_create(&p.bob->account, "trap");
+    struct hearth_id chat = hearth_op_id(group);
+    done(p.bob, group);
+    op = hearth_group_add(&p.bob->account, &chat, &p.alice_id, 1);
+    assert_true(op == NULL || person_op(p.bob, op) != HEARTH_DONE);
+    /* asked again, they are friends as before */
+    befriend(&p);
+    talk(&p, "again");
+    people_close(&p.all);
+}
+
+static void test_profile(void **state)
+{
+    static struct pair p;
+    uint8_t picture[3000];
+    (void)state;
+    pair_init(&p, 5);
+    befriend(&p);
+    memset(picture, 0xAB, sizeof picture);
+    done(p.alice,
+         hearth_profile_set(&p.alice->account, "Alice in Wonderland", picture, sizeof picture));
+    meet(&p);
+    assert_string_equal(contact_of(p.bob, &p.alice_id).name, "Alice in Wonderland");
+    done(p.alice, hearth_profile_set(&p.alice->account, "Alice", NULL, 0));
+    meet(&p);
+    assert_string_equal(contact_of(p.bob, &p.alice_id).name, "Alice");
+    people_close(&p.all);
+}
+
+static void test_safety(void **state)
+{
+    static struct pair p;
+    struct hearth_safety a, b;
+    (void)state;
+    pair_init(&p, 6);
+    befriend(&p);
+    assert_true(hearth_safety_number(&p.alice->account, &p.bob_id, &a));
+    assert_true(hearth_safety_number(&p.bob->account, &p.alice_id, &b));
+    assert_string_equal(a.digits, b.digits);
+    assert_int_equal(strlen(a.digits), 12 * 6 - 1);
+    assert_int_equal(hearth_safety_compare(&p.alice->account, &p.bob_id, b.qr, b.qr_bytes),
+                     HEARTH_DONE);
+    b.qr[1] ^= 1; /* he shows other keys of his */
+    assert_int_equal(hearth_safety_compare(&p.alice->account, &p.bob_id, b.qr, b.qr_bytes),
+                     HEARTH_UNVERIFIED);
+    assert_true(hearth_contact_set_compared(&p.alice->account, &p.bob_id, true));
+    assert_true(contact_of(p.alice, &p.bob_id).compared);
+    people_close(&p.all);
+}
+
 static void test_refused(void **state)
 {
     static struct pair p;
@@ -157,9 +264,10 @@ static void test_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepted),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_accepted),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_nobody),       cmocka_unit_test(test_removed),
+        cmocka_unit_test(test_profile),      cmocka_unit_test(test_safety),
+        cmocka_unit_test(test_asker_killed), cmocka_unit_test(test_asked_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
