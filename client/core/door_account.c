@@ -235,7 +235,7 @@ static struct err look_event(struct core *c, struct db_txn *t, void *arg)
 bool hearth_event_next(struct hearth_account *a, struct hearth_event *ret_event)
 {
     struct first_event first = {.account = a};
-    if (!err_is_ok(core_step(a->core, look_event, &first)))
+    if (!err_is_ok(core_look(a->core, look_event, &first)))
         return false;
     *ret_event = first.event;
     return true;
