@@ -553,6 +553,44 @@ static void test_nonsense_changes_nothing(void **state)
     buf_clear(&k.item);
 }
 
+/* ---- KeyPackages run out */
+
+/* Several groups come by the package of last resort, all under its tag; afterwards each has a leaf
+ * and tag of its own. */
+static void test_last_resort(void **state)
+{
+    enum { GROUPS = 24 };
+    struct hearth_id groups[GROUPS], bobs[GROUPS];
+    (void)state;
+    queue_listen_stop(BOB->core);
+    for (unsigned i = 0; i < GROUPS; i++) {
+        struct hearth_id friend = friend_id(ALICE, BOB);
+        groups[i] = found_group(ALICE, "one of many");
+        wish_done(ALICE, groups[i], &(struct commit_wish){.add = &friend, .add_count = 1});
+        say_done(ALICE, groups[i], "early");
+    }
+    assert_ok(queue_listen(BOB->core));
+    world_run(30000);
+    for (unsigned i = 0; i < GROUPS; i++) {
+        assert_true(same_group(ALICE, groups[i], BOB, &bobs[i]));
+        assert_together(ALICE, groups[i], BOB, bobs[i]);
+        assert_int_equal(has_message(BOB, bobs[i], "early", 0), 1);
+        say_done(ALICE, groups[i], "late");
+        say_done(BOB, bobs[i], "answer");
+    }
+    world_run(1000);
+    unsigned fresh = 0;
+    for (unsigned i = 0; i < GROUPS; i++) {
+        assert_int_equal(has_message(BOB, bobs[i], "late", 0), 1);
+        assert_int_equal(has_message(ALICE, groups[i], "answer", 0), 1);
+        fresh += view_of(BOB, bobs[i]).epoch > 1;
+    }
+    assert_true(fresh >= 2); /* those of last resort changed their leaf at once */
+    assert_true(fresh < GROUPS);
+    assert_int_equal(seen(BOB, HEARTH_EVENT_LOSS), 0);
+    assert_int_equal(seen(BOB, HEARTH_EVENT_CHAT_BROKEN), 0);
+}
+
 /* ---- memory */
 
 struct good_items {
@@ -740,6 +778,7 @@ int main(void)
         TEST(test_damaged_commit_is_reported),
         TEST(test_members_hold_the_server_to_roles),
         TEST(test_nonsense_changes_nothing),
+        TEST(test_last_resort),
         TEST(test_steps_without_memory),
         TEST(test_swapped_identity_stops_sending),
         TEST(test_device_outside_the_key_set_is_not_added),
