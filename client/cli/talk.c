@@ -79,7 +79,7 @@ static bool is_wanted(const struct cli *cli, const struct wanted *wanted,
 }
 
 /* Prints what there is and takes it; at most `most` messages (0: all). Returns how many. */
-static uint64_t drain(const struct cli *cli, uint64_t most, enum hearth_event_kind until,
+static uint64_t drain(const struct cli *cli, uint64_t most, const struct wanted *wanted,
                       bool *ret_met)
 {
     struct hearth_event event;

@@ -255,12 +255,27 @@ void person_settle(struct person *p)
 
 /* ---- events */
 
+void person_alive(struct person *p)
+{
+    if (!p->killed)
+        return;
+    person_kill(p);
+    person_start(p);
+}
+
 bool person_event(struct person *p, struct hearth_event *ret_event)
 {
-    if (!hearth_event_next(&p->account, ret_event))
-        return false;
-    assert_true(hearth_event_taken(&p->account, ret_event->number));
-    return true;
+    for (;;) {
+        person_alive(p);
+        bool any = hearth_event_next(&p->account, ret_event);
+        if (p->killed)
+            continue;
+        if (!any)
+            return false;
+        if (hearth_event_taken(&p->account, ret_event->number))
+            return true;
+        assert_true(p->killed);
+    }
 }
 
 struct hearth_event person_expect(struct person *p, enum hearth_event_kind kind)

@@ -74,6 +74,9 @@ void person_listen(struct person *p, uint64_t ms);
 /* Until no task is left but those that wait for a time; 300 s at most. */
 void person_settle(struct person *p);
 
+/* Another life, if a kill ended this one: before doors are used where one was set. */
+void person_alive(struct person *p);
+
 /* The oldest event, taken. The text lives until the next call. False: none. */
 bool person_event(struct person *p, struct hearth_event *ret_event);
 /* Takes events until one of this kind comes; the test fails when none does. */

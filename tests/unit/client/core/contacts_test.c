@@ -34,7 +34,12 @@ static void done(struct person *p, struct hearth_op *op)
 static struct hearth_contact contact_of(struct person *p, const struct hearth_id *id)
 {
     struct hearth_contact contact;
-    assert_true(hearth_contact_get(&p->account, id, &contact));
+    bool there = hearth_contact_get(&p->account, id, &contact);
+    while (!there && p->killed) {
+        person_alive(p);
+        there = hearth_contact_get(&p->account, id, &contact);
+    }
+    assert_true(there);
     return contact;
 }
 
@@ -67,6 +72,7 @@ static void meet(struct pair *p)
 static void befriend(struct pair *p)
 {
     ask(p);
+    person_alive(p->bob);
     done(p->bob, hearth_contact_accept(&p->bob->account, &p->alice_id));
     meet(p);
     struct hearth_contact alice = contact_of(p->bob, &p->alice_id);
