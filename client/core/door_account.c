@@ -108,12 +108,25 @@ struct hearth_op *verb_usage(struct hearth_account *a, const char *text, const c
     return NULL;
 }
 
+struct verb_step {
+    struct err (*step)(struct core *c, struct db_txn *t, void *verb);
+    struct verb *verb;
+};
+
+static struct err step_verb(struct core *c, struct db_txn *t, void *arg)
+{
+    struct verb_step *v = arg;
+    TRY(v->step(c, t, v->verb));
+    return v->verb->task != 0 ? task_set_asked(c, t, v->verb->task) : ERR_OK;
+}
+
 struct hearth_op *verb_begin(struct hearth_account *a,
                              struct err (*step)(struct core *c, struct db_txn *t, void *verb),
                              struct verb *verb)
 {
     struct hearth_op *op;
-    struct err err = core_step(a->core, step, verb);
+    struct verb_step asked = {step, verb};
+    struct err err = core_step(a->core, step_verb, &asked);
     if (err_is_ok(err))
         err = op_new(a->core, verb->task, &verb->id, &op);
     return err_is_ok(err) ? op : verb_refuse(a, err);
@@ -264,4 +277,31 @@ bool hearth_account_wait(struct hearth_account *a, uint32_t timeout_ms)
     (void)turn_until(a, &a->woken, timeout_ms);
     hearth_account_on_event(a, fn, arg);
     return hearth_event_next(a, &event);
+}
+
+/* ---- ending well */
+
+static void on_tick(void *arg)
+{
+    bool *turned = arg;
+    *turned = true;
+}
+
+bool hearth_account_settle(struct hearth_account *a, uint32_t timeout_ms)
+{
+    enum { TICK_MS = 20 };
+    bool over = false, tick = false;
+    struct hearth_timer *end = hearth_timer_new(a->core->loop, on_time, &over);
+    struct hearth_timer *next = hearth_timer_new(a->core->loop, on_tick, &tick);
+    bool good =
+        end != NULL && next != NULL && hearth_timer_set(end, timeout_ms > 0 ? timeout_ms : 1);
+    while (good && !over && (tasks_busy(a->core) || a->core->kick_tasks)) {
+        tick = false;
+        good = hearth_timer_set(next, TICK_MS);
+        while (good && !tick && !over)
+            loop_turn(a->core->loop);
+    }
+    hearth_timer_free(end);
+    hearth_timer_free(next);
+    return good && !over;
 }

@@ -60,8 +60,8 @@ def talking(alice, bob):
 def group(server, alice, bob, carol):
     alice.run("group", "create", "garden", says="group +garden")
     alice.run("group", "add", "garden", "bob@a.test", "carol@a.test", says="added +bob@a.test")
-    bob.run("wait", "joined", says="joined +garden")
-    carol.run("wait", "joined", says="joined +garden")
+    bob.run("wait", "joined", "garden", says="joined +garden")
+    carol.run("wait", "joined", "garden", says="joined +garden")
     carol.run("send", "garden", "tulips tomorrow")
     for person in (alice, bob):
         person.run("listen", "--count", "1", says="tulips tomorrow")
@@ -89,7 +89,7 @@ def second_device(server, alice, bob):
         raise Failed(f"device link: exit {linking.returncode}\n{rest}")
     bob.run("sync")
     phone.run("sync")
-    phone.run("wait", "joined", code=None)
+    phone.run("wait", "joined", "orchard")
     alice.run("sync")
     alice.run("send", "orchard", "to all devices")
     bob.run("listen", "--count", "1", says="to all devices")
