@@ -4,7 +4,8 @@
  *     struct {
  *         uint8 version = 1;
  *         uint8 use;              hearth.v1.KeyUse
- *         uint16 algorithm;       SignatureScheme (RFC 8446 4.2.3), or HPKE KEM id (RFC 9180 7.1)
+ *         uint16 algorithm;       SignatureScheme (RFC 8446 4.2.3), or HPKE KEM id (RFC 9180 7.1);
+ *                                 0: public_key is the SHA-256 of what comes with the statement
  *         uint64 not_before;      seconds since 1970; inside the signer's validity
  *         uint64 not_after;
  *         opaque domain<V>;
@@ -17,7 +18,12 @@
 
 #include "seal/credential_chain.h"
 
-enum { SERVER_KEY_MAX_BYTES = 1024, SERVER_KEY_ED25519 = 0x0807, SERVER_KEY_X25519 = 0x0020 };
+enum {
+    SERVER_KEY_MAX_BYTES = 1024,
+    SERVER_KEY_ED25519 = 0x0807,
+    SERVER_KEY_X25519 = 0x0020,
+    SERVER_KEY_SHA256 = 0
+};
 
 struct server_key {
     uint8_t use;

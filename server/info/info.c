@@ -3,9 +3,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "crypto/hash.h"
 #include "hearth/v1/info_rpc.h"
 #include "seal/server_key.h"
+#include "server/info/token_directory.h"
 #include "wire/reader.h"
+#include "wire/writer.h"
 
 enum { KEYS_MOST = 16 + INFO_PREVIOUS_MOST, DAY_S = 24 * 3600 };
 
@@ -216,6 +219,33 @@ static struct err add_externals(const struct info *info, struct bytes signing, s
     return ERR_OK;
 }
 
+/* A statement about the directory's hash stands before it: struct { opaque statement<V>; opaque
+ * directory<V>; } */
+static struct err add_tokens(const struct info *info, struct bytes signing, struct keys *keys)
+{
+    struct keys statement = {.count = 0};
+    struct buf directory = BUF_INIT;
+    struct digest digest;
+    struct public_key hash = {.len = 32};
+    struct err err = token_directory_write(info->env, &directory);
+    if (err_is_ok(err)) {
+        hash_once(&hash_sha256, buf_view(&directory), &digest);
+        memcpy(hash.data, digest.data, hash.len);
+        err = add_statement(info, &hash, HEARTH__V1__KEY_USE__KEY_USE_TOKENS, SERVER_KEY_SHA256,
+                            signing, &statement);
+    }
+    if (err_is_ok(err)) {
+        const size_t from = keys->bytes.len;
+        wire_write_vector(&keys->bytes, buf_view(&statement.bytes));
+        wire_write_vector(&keys->bytes, buf_view(&directory));
+        end_row(keys, HEARTH__V1__KEY_USE__KEY_USE_TOKENS, from);
+        err = buf_check(&keys->bytes);
+    }
+    buf_clear(&statement.bytes);
+    buf_clear(&directory);
+    return err;
+}
+
 static struct err ask_keeper(const struct info *info, struct keys *keys)
 {
     static const struct {
@@ -242,7 +272,8 @@ static struct err ask_keeper(const struct info *info, struct keys *keys)
         TRY(keeper_public(keeper, signers[i].signer, &key));
         TRY(add_statement(info, &key, signers[i].use, SERVER_KEY_ED25519, signing, keys));
     }
-    return add_externals(info, signing, keys);
+    TRY(add_externals(info, signing, keys));
+    return add_tokens(info, signing, keys);
 }
 
 /* After all others: the first one of a use is the current one. */

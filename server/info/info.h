@@ -1,9 +1,11 @@
 /* The info service's door (F6): what anyone on the network may ask about a homeserver.
  *
  * GetKeys answers from a copy that info_refresh() makes: the two credentials as they are, every
- * other key as a seal/server_key.h signed by the signing credential (MitM1), and last the signing
- * credentials before it whose client credentials have not all ended. Receipts and
- * checkpoint stay empty until there is a log.
+ * other key as a seal/server_key.h signed by the signing credential (MitM1); for KEY_USE_TOKENS
+ * struct { opaque statement<V>; opaque directory<V>; }, where the statement is about the
+ * directory's SHA-256 (SERVER_KEY_SHA256) and the directory a TokenKeyDirectory (pass/directory.h);
+ * and last the signing credentials before it whose client credentials have not all ended. Receipts
+ * and checkpoint stay empty until there is a log.
  */
 #ifndef SERVER_INFO_H
 #define SERVER_INFO_H

@@ -213,14 +213,16 @@ static void limits_control(void **state)
 
 /* ---- what another issue brings */
 
-static void tokens_are_not_served(void **state)
+static void vouchers_are_not_served(void **state)
 {
     (void)state;
-    Hearth__V1__IssueTokensRequest in = HEARTH__V1__ISSUE_TOKENS_REQUEST__INIT;
+    static uint8_t request[259];
+    ProtobufCBinaryData requests[1] = {auth_data(bytes_of(request, sizeof request))};
+    Hearth__V1__IssueVouchersRequest in = HEARTH__V1__ISSUE_VOUCHERS_REQUEST__INIT;
     in.token_class = 1;
-    in.period = 20000;
-    in.request = auth_data(bytes_str("request"));
-    assert_int_equal(auth_world_call(&w, &p.devices[0].caller, "IssueTokens", &in.base, NULL),
+    in.requests = requests;
+    in.n_requests = 1;
+    assert_int_equal(auth_world_call(&w, &p.devices[0].caller, "IssueVouchers", &in.base, NULL),
                      HEARTH_UNIMPLEMENTED);
 }
 
@@ -232,7 +234,7 @@ int main(void)
         TEST(G4_ids_of_others_are_theirs),
         TEST(limits_hold),
         cmocka_unit_test_setup_teardown(limits_control, setup_control, teardown),
-        TEST(tokens_are_not_served),
+        TEST(vouchers_are_not_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,15 @@
 /* What anyone may ask: facts, and keys that chain to the root. */
+#include "crypto/hash.h"
 #include "hearth/v1/info_rpc.h"
 #include "net/loop.h"
+#include "pass/key_rules.h"
+#include "pass/redeem.h"
 #include "seal/sealed_ref.h"
 #include "seal/server_key.h"
 #include "server/info/info.h"
 #include "support/failing.h"
 #include "support/test.h"
+#include "wire/reader.h"
 #include "wire/writer.h"
 
 static struct {
@@ -175,6 +179,40 @@ static struct bytes key_of(const Hearth__V1__GetKeysResponse *out, Hearth__V1__K
     return found;
 }
 
+enum { CURRENT = 10 }; /* keys that are there without previous ones */
+
+/* The directory behind its statement: the keys that the keeper issues with, from yesterday on, as
+ * clients accept them. */
+static void check_tokens(const Hearth__V1__GetKeysResponse *out)
+{
+    struct wire_reader r = wire_reader_of(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_TOKENS));
+    struct bytes statement = wire_read_vector(&r), whole = wire_read_vector(&r);
+    struct credential signing;
+    struct server_key key;
+    struct digest digest;
+    struct pass_directory directory;
+    assert_ok(wire_reader_end(&r));
+    assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING), &signing));
+    assert_ok(server_key_read(statement, &signing, &key));
+    assert_int_equal(key.use, HEARTH__V1__KEY_USE__KEY_USE_TOKENS);
+    assert_int_equal(key.algorithm, SERVER_KEY_SHA256);
+    hash_once(&hash_sha256, whole, &digest);
+    test_assert_bytes(key.public_key, digest_view(&digest));
+    assert_ok(pass_directory_parse(whole, &directory));
+    assert_int_equal(directory.count, 5 * KEEPER_TOKEN_PUBLIC_DAYS);
+    const uint32_t today = pass_period_at(clock_unix_ms(&w.clock) / 1000);
+    const struct pass_sighting young = {false, 100, 1000, 0};
+    for (uint8_t class = 1; class < PASS_CLASS_END; class ++)
+        for (uint32_t i = 0; i < KEEPER_TOKEN_PUBLIC_DAYS; i++) {
+            struct pass_public_key accepted;
+            uint8_t want[KEEPER_KEY_BYTES];
+            assert_ok(pass_token_key_accept(&directory, &young, bytes_str(w.env.domain), class,
+                                            today - 1 + i, &accepted));
+            assert_ok(keeper_token_public(w.keeper, class, today - 1 + i, want));
+            assert_memory_equal(accepted.public_key, want, sizeof want);
+        }
+}
+
 /* MitM1: everything chains to the root. */
 static void check_keys(const Hearth__V1__GetKeysResponse *out, uint64_t now)
 {
@@ -188,7 +226,7 @@ static void check_keys(const Hearth__V1__GetKeysResponse *out, uint64_t now)
     struct server_key key;
     struct public_key want;
     struct buf b = BUF_INIT;
-    assert_int_equal(out->n_keys, 9);
+    assert_int_equal(out->n_keys, CURRENT);
     assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_ROOT), &root));
     assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING), &signing));
     assert_ok(credential_chain_verify(&root, &signing, NULL, now));
@@ -244,6 +282,7 @@ static void test_mitm1_keys(void **state)
     assert_int_equal(before.code, HEARTH_OK);
     check_keys(out, 1800000001);
     check_external(out);
+    check_tokens(out);
     assert_int_equal(out->revocations.len, 0);
     assert_int_equal(out->checkpoint.len, 0);
     /* rotations show when they are told */
@@ -348,9 +387,9 @@ static void test_previous(void **state)
         e.count = count;
         assert_ok(info_refresh(w.info));
         Hearth__V1__GetKeysResponse *out = ask_keys(&o);
-        assert_int_equal(out->n_keys, 9 + want);
+        assert_int_equal(out->n_keys, CURRENT + want);
         for (unsigned i = 0; i < want; i++) {
-            const Hearth__V1__ServerKey *key = out->keys[9 + i];
+            const Hearth__V1__ServerKey *key = out->keys[CURRENT + i];
             assert_int_equal(key->use, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING);
             test_assert_bytes(bytes_of(key->key.data, key->key.len),
                               bytes_of((const char[]){'n', 'o', (char)('0' + i)}, 3));
@@ -362,7 +401,7 @@ static void test_previous(void **state)
     assert_false(err_is_ok(info_refresh(w.info)));
     e = (struct earlier){.count = 1, .fails = true};
     assert_err(info_refresh(w.info), STORE_STOPPED);
-    assert_int_equal(ask_keys(&o)->n_keys, 9 + INFO_PREVIOUS_MOST);
+    assert_int_equal(ask_keys(&o)->n_keys, CURRENT + INFO_PREVIOUS_MOST);
     outcome_clear(&o);
     finish();
 }
