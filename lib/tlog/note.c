@@ -292,19 +292,25 @@ static void write_line(struct buf *b, const struct note_key *key, struct bytes p
     buf_append_byte(b, '\n');
 }
 
+struct err note_write(struct buf *b, struct bytes text, const struct note_key *key,
+                      struct bytes signature)
+{
+    if (!text_well(text))
+        return ERR(TLOG_NOTE);
+    if (signature.len != ED25519_BYTES || key->type != NOTE_ED25519)
+        return ERR(ARGUMENT);
+    buf_append_bytes(b, text);
+    buf_append_byte(b, '\n');
+    write_line(b, key, signature);
+    return buf_check(b);
+}
+
 struct err note_sign(struct buf *b, struct bytes text, const struct note_key *key,
                      const struct sig_key *signer)
 {
     struct signature signature;
-    if (!text_well(text))
-        return ERR(TLOG_NOTE);
     TRY(sig_sign(signer, text, &signature));
-    if (signature.len != ED25519_BYTES)
-        return ERR(ARGUMENT);
-    buf_append_bytes(b, text);
-    buf_append_byte(b, '\n');
-    write_line(b, key, signature_view(&signature));
-    return buf_check(b);
+    return note_write(b, text, key, signature_view(&signature));
 }
 
 struct err note_cosign(struct buf *b, struct bytes text, const struct note_key *key,

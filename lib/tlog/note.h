@@ -67,6 +67,10 @@ CHECKED struct err note_verify_cosignature(const struct note *note, const struct
  * (ERR_TLOG_NOTE). */
 CHECKED struct err note_sign(struct buf *b, struct bytes text, const struct note_key *key,
                              const struct sig_key *signer);
+/* The same with a signature (64 bytes) that was made elsewhere, as by a keeper of keys. It is not
+ * verified. */
+CHECKED struct err note_write(struct buf *b, struct bytes text, const struct note_key *key,
+                              struct bytes signature);
 /* Appends a signature line to what will stand after a note's others. */
 CHECKED struct err note_cosign(struct buf *b, struct bytes text, const struct note_key *key,
                                const struct sig_key *signer, uint64_t time_s);

@@ -24,6 +24,13 @@ static void pair_init(struct pair *p, uint64_t seed)
     person_settle(p->bob);
 }
 
+/* It must go well. */
+static void done(struct person *p, struct hearth_op *op)
+{
+    if (person_op(p, op) != HEARTH_DONE)
+        fail_msg("%s: %s: %s: %s", p->name, p->error.name, p->error.text, p->error.cause);
+}
+
 static struct hearth_contact contact_of(struct person *p, const struct hearth_id *id)
 {
     struct hearth_contact contact;
@@ -36,7 +43,7 @@ static void ask(struct pair *p)
     struct hearth_op *op = hearth_contact_add(&p->alice->account, "bob@a.test");
     assert_non_null(op);
     p->bob_id = hearth_op_id(op);
-    assert_int_equal(person_op(p->alice, op), HEARTH_DONE);
+    done(p->alice, op);
     assert_int_equal(contact_of(p->alice, &p->bob_id).state, HEARTH_CONTACT_ASKED);
     person_sync(p->bob);
     person_settle(p->bob);
@@ -60,8 +67,7 @@ static void meet(struct pair *p)
 static void befriend(struct pair *p)
 {
     ask(p);
-    assert_int_equal(person_op(p->bob, hearth_contact_accept(&p->bob->account, &p->alice_id)),
-                     HEARTH_DONE);
+    done(p->bob, hearth_contact_accept(&p->bob->account, &p->alice_id));
     meet(p);
     struct hearth_contact alice = contact_of(p->bob, &p->alice_id);
     struct hearth_contact bob = contact_of(p->alice, &p->bob_id);
@@ -94,11 +100,9 @@ static void assert_hears(struct person *p, const struct hearth_id *chat, const c
 
 static void talk(struct pair *p, const char *text)
 {
-    assert_int_equal(person_op(p->alice, hearth_send(&p->alice->account, &p->alice_chat, text)),
-                     HEARTH_DONE);
+    done(p->alice, hearth_send(&p->alice->account, &p->alice_chat, text));
     assert_hears(p->bob, &p->bob_chat, text);
-    assert_int_equal(person_op(p->bob, hearth_send(&p->bob->account, &p->bob_chat, text)),
-                     HEARTH_DONE);
+    done(p->bob, hearth_send(&p->bob->account, &p->bob_chat, text));
     assert_hears(p->alice, &p->alice_chat, text);
 }
 
@@ -122,8 +126,7 @@ static void test_refused(void **state)
     (void)state;
     pair_init(&p, 2);
     ask(&p);
-    assert_int_equal(person_op(p.bob, hearth_contact_refuse(&p.bob->account, &p.alice_id)),
-                     HEARTH_DONE);
+    done(p.bob, hearth_contact_refuse(&p.bob->account, &p.alice_id));
     assert_false(hearth_contact_get(&p.bob->account, &p.alice_id, &gone));
     person_sync(p.alice);
     person_settle(p.alice);

@@ -28,6 +28,7 @@ static struct client alice, carol;
 
 static void client_begin(struct client *c)
 {
+    buf_clear(&c->response);
     memset(c, 0, sizeof *c);
     assert_ok(kt_view_init(buf_view(&op.config_bytes), &c->view));
 }
@@ -128,7 +129,7 @@ static struct err monitor(struct client *c, const struct kt_own *own, struct kt_
     return monitor_at(c, &source, own, at);
 }
 
-static struct buf contact_answer = BUF_INIT;
+static struct buf contact_answer;
 
 static struct err check_contact(struct client *c, const struct kt_result *pending)
 {
@@ -479,9 +480,10 @@ static void test_time_runs_backwards(void **state)
     close_epoch();
     close_epoch();
     assert_ok(search(&alice, &op, BOB));
-    now_ms -= 2 * EPOCH_MS + 1;
+    now_ms -= 3 * EPOCH_MS + 1; /* to before the first, which is distinguished */
     close_epoch();
     assert_err(search(&alice, &op, BOB), TLOG_TIME);
+    assert_err(search(&carol, &op, BOB), TLOG_TIME);
     struct log_store log = memory_log_store(&op.log);
     assert_ok(log_prove_inclusion(&log, 3, 4, &proofs[0]));
     assert_ok(log_prove_inclusion(&log, 4, 5, &proofs[1]));
@@ -492,6 +494,24 @@ static void test_time_runs_backwards(void **state)
     assert_ok(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &a, &b));
     assert_evidence(&file, EVIDENCE_TIME);
     assert_err(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &b, &a), TLOG_EVIDENCE);
+}
+
+/* An update that is said to lie before the epoch before it. */
+static void test_update_in_the_past(void **state)
+{
+    (void)state;
+    const struct kt_own own = {BOB, NULL, 0};
+    struct kt_source source = operator_source(&op);
+    close_epoch();
+    close_epoch();
+    now_ms -= EPOCH_MS + 1;
+    add(BOB, "0");
+    close_epoch();
+    buf_clear(&alice.response);
+    assert_ok(kt_prove_update(&source, 1, BOB, 0, &alice.response));
+    assert_err(kt_verify_update(&alice.view, &own, 0, bytes_str("0"), now_ms,
+                                buf_view(&alice.response), &alice.result),
+               TLOG_TIME);
 }
 
 /* Back over a boundary and across it again: a second first entry of one window. */
@@ -616,6 +636,214 @@ static void test_update_not_made(void **state)
                TLOG_COMMITMENT);
 }
 
+/* ---- entries that are not in the log: a tree made for one victim */
+
+static struct kt_operator private_op;
+
+static struct err private_entry(void *self, uint64_t epoch, struct log_entry *ret_entry)
+{
+    (void)self;
+    struct kt_source source = operator_source(&private_op);
+    return source.entry(source.self, epoch, ret_entry);
+}
+
+static struct err private_tree(void *self, uint64_t epoch, struct prefix_store *ret_store)
+{
+    (void)self;
+    struct kt_source source = operator_source(&private_op);
+    return source.tree(source.self, epoch, ret_store);
+}
+
+static void test_private_entries(void **state)
+{
+    (void)state;
+    struct kt_dist at = {.index = 0};
+    uint64_t index;
+    add(BOB, "0");
+    close_epoch();
+    add(BOB, "1");
+    close_epoch();
+    assert_ok(search(&alice, &op, BOB));
+    struct kt_result pending = alice.result;
+    struct kt_own own = own_of(BOB, 2);
+    assert_ok(operator_fork(&op, &private_op)); /* the same versions, other leaves besides */
+    now_ms = (now_ms / WINDOW_MS + 1) * WINDOW_MS;
+    assert_ok(operator_close(&op, now_ms, 3));
+    assert_ok(operator_close(&private_op, now_ms, 4));
+    struct kt_source source = operator_source(&op);
+    source.entry = private_entry;
+    source.tree = private_tree;
+    /* owners, contacts, updates, searches: each has a check of its own */
+    assert_err(monitor_at(&carol, &source, &own, &at), TLOG_INCLUSION);
+    struct contact_request request = {.last = alice.view.size, .item_count = 1};
+    request.items[0] = (struct contact_item){BOB, 1, pending.opening};
+    const struct kt_contact contact = {BOB, &pending.known, pending.opening};
+    buf_clear(&contact_answer);
+    assert_ok(kt_prove_contacts(&source, &request, &contact_answer));
+    assert_err(kt_verify_contacts(&alice.view, &contact, 1, buf_view(&contact_answer), &index),
+               TLOG_INCLUSION);
+    assert_err(search_at(&alice, &source, BOB, NULL), TLOG_INCLUSION);
+    assert_ok(operator_add(&op, BOB, bytes_str("2"), NULL));
+    assert_ok(operator_add(&private_op, BOB, bytes_str("2"), NULL));
+    now_ms += EPOCH_MS;
+    assert_ok(operator_close(&op, now_ms, 3));
+    assert_ok(operator_close(&private_op, now_ms, 4));
+    buf_clear(&carol.response);
+    assert_ok(kt_prove_update(&source, 1, BOB, 2, &carol.response));
+    assert_err(kt_verify_update(&carol.view, &own, 2, bytes_str("2"), now_ms,
+                                buf_view(&carol.response), &carol.result),
+               TLOG_INCLUSION);
+    operator_clear(&private_op);
+}
+
+/* A version that stood there before its owner asked for it, and is shown as new. */
+static void test_update_was_there_before(void **state)
+{
+    (void)state;
+    struct kt_source source = operator_source(&op);
+    add(BOB, "0");
+    add(BOB, "1"); /* both in the first epoch: nothing shows what was before */
+    close_epoch();
+    const struct kt_own own = {BOB, NULL, 0};
+    assert_ok(kt_prove_update(&source, 1, BOB, 1, &alice.response));
+    assert_err(kt_verify_update(&alice.view, &own, 1, bytes_str("1"), now_ms,
+                                buf_view(&alice.response), &alice.result),
+               TLOG_VERSION);
+    add(BOB, "2");
+    close_epoch();
+    close_epoch();
+    operator_find(&op, BOB, 2)->pair.epoch++;
+    buf_clear(&alice.response);
+    assert_ok(kt_prove_update(&source, 1, BOB, 2, &alice.response));
+    assert_err(kt_verify_update(&alice.view, &own, 2, bytes_str("2"), now_ms,
+                                buf_view(&alice.response), &alice.result),
+               TLOG_UNEXPECTED);
+}
+
+/* ---- answers that leave out, or show, what they should not */
+
+static struct search_response edited;
+
+static struct err search_edited(struct client *c, const struct kt_known *known)
+{
+    struct kt_query query = {.label = BOB, .now_ms = now_ms, .known = known, .opaque_value = true};
+    struct buf b = BUF_INIT;
+    search_response_write(&b, &edited);
+    struct err err = kt_verify_search(&c->view, &query, buf_view(&b), &c->result);
+    buf_clear(&b);
+    return err;
+}
+
+/* Without its part at D, an answer could hide what D had: as if D were the newest entry. */
+static void test_tree_at_dist_left_out(void **state)
+{
+    (void)state;
+    static const uint32_t base[] = {0, 1, 3, 2};
+    struct kt_view view = alice.view;
+    add(BOB, "0");
+    add(BOB, "1");
+    close_epoch();
+    assert_ok(search(&alice, &op, BOB)); /* D is the newest */
+    assert_ok(search_response_parse(buf_view(&alice.response), &edited));
+    assert_false(edited.has_at_dist);
+    edited.has_at_dist = true;
+    edited.at_dist = edited.at_entry;
+    alice.view = view;
+    assert_err(search_edited(&alice, NULL), TLOG_LADDER);
+    close_epoch();
+    assert_ok(search(&alice, &op, BOB));
+    assert_ok(search_response_parse(buf_view(&alice.response), &edited));
+    assert_true(edited.has_at_dist);
+    edited.has_at_dist = false;
+    /* all of the ladder at the newest entry instead */
+    const uint8_t *indices[4];
+    struct kt_pair pairs[4];
+    bool present[4];
+    struct kt_source source = operator_source(&op);
+    struct prefix_store store;
+    struct buf proof = BUF_INIT;
+    for (size_t i = 0; i < 4; i++) {
+        assert_ok(source.pair(source.self, BOB, base[i], &pairs[i]));
+        indices[i] = pairs[i].index;
+    }
+    assert_ok(source.tree(source.self, 2, &store));
+    assert_ok(prefix_prove(&store, indices, 4, &proof, present));
+    struct wire_reader r = wire_reader_of(buf_view(&proof));
+    prefix_proof_read(&r, &edited.at_entry);
+    assert_ok(wire_reader_end(&r));
+    alice.view = view;
+    edited.consistency.count = 0;
+    view = alice.view;
+    view.size = 3;
+    view.root = op.epochs[1].root;
+    alice.view = view;
+    assert_err(search_edited(&alice, NULL), TLOG_LADDER);
+    /* nor for whoever knows the version, but not at this D */
+    struct kt_known known = alice.result.known;
+    known.dist_index = 0;
+    assert_err(search_edited(&alice, &known), TLOG_LADDER);
+    buf_clear(&proof);
+}
+
+/* Commitments of versions below must be there, that of the version itself and above must not. */
+static void test_commitments_of_the_ladder(void **state)
+{
+    (void)state;
+    static const uint8_t some[HASH_VALUE_BYTES];
+    struct kt_view view = alice.view;
+    add(BOB, "0");
+    add(BOB, "1");
+    close_epoch();
+    assert_ok(search(&alice, &op, BOB));
+    for (size_t i = 0; i < 4; i++) {
+        assert_ok(search_response_parse(buf_view(&alice.response), &edited));
+        assert_int_equal(edited.ladder.at[i].commitment != NULL, i == 0);
+        edited.ladder.at[i].commitment = i == 0 ? NULL : some;
+        alice.view = view;
+        assert_err(search_edited(&alice, NULL), TLOG_LADDER);
+    }
+}
+
+/* An old version's commitment changed, behind a new version. */
+static void test_old_commitment_replaced(void **state)
+{
+    (void)state;
+    close_epoch();
+    add(BOB, "0");
+    close_epoch();
+    assert_ok(search(&alice, &op, BOB));
+    struct kt_known known = alice.result.known;
+    assert_ok(operator_roll_back(&op, 1));
+    operator_find(&op, BOB, 0)->hidden = true;
+    add(BOB, "mallory's 0");
+    add(BOB, "1");
+    next_window();
+    struct kt_source source = operator_source(&op);
+    assert_err(search_at(&alice, &source, BOB, &known), TLOG_COMMITMENT);
+    assert_ok(search_at(&carol, &source, BOB, NULL));
+}
+
+/* A member's proof of an older version than the one known. */
+static void test_proof_goes_back(void **state)
+{
+    (void)state;
+    struct kt_source source = operator_source(&op);
+    struct kt_query query = {.label = BOB, .opaque_value = true};
+    add(BOB, "0");
+    close_epoch();
+    assert_ok(search(&alice, &op, BOB));
+    buf_clear(&contact_answer);
+    assert_ok(kt_prove_member(&source, BOB, 1, &contact_answer));
+    assert_ok(kt_verify_proof(&alice.view, &query, buf_view(&contact_answer), &alice.result));
+    add(BOB, "1");
+    close_epoch();
+    assert_ok(search(&alice, &op, BOB));
+    struct kt_known known = alice.result.known;
+    query.known = &known;
+    assert_err(kt_verify_proof(&alice.view, &query, buf_view(&contact_answer), &alice.result),
+               TLOG_VERSION);
+}
+
 /* ---- values that are key sets */
 
 static struct sig_key keys[3];
@@ -707,7 +935,7 @@ static void test_key_sets(void **state)
 static void test_key_set_of_another(void **state)
 {
     (void)state;
-    struct buf set = BUF_INIT;
+    struct buf set = BUF_INIT, unsigned_set = BUF_INIT;
     const uint8_t seed[32] = {10};
     assert_ok(sig_key_init(&sig_ed25519, bytes_of(seed, 32), &keys[0]));
     key_set(&set, 0, NULL, false, 0, 0);
@@ -724,6 +952,20 @@ static void test_key_set_of_another(void **state)
     assert_ok(kt_prove_search(&source, &request, &alice.response));
     assert_err(kt_verify_search(&alice.view, &query, buf_view(&alice.response), &alice.result),
                KEY_SET);
+    /* a first version whose keys have not signed */
+    struct key_set fields;
+    assert_ok(key_set_parse(buf_view(&set), &fields));
+    fields.label = request.label = query.label = bytes_str("\x01"
+                                                           "carol");
+    assert_ok(key_set_make(&unsigned_set, &fields, NULL, NULL, 0));
+    assert_ok(operator_add(&op, query.label, buf_view(&unsigned_set), NULL));
+    close_epoch();
+    buf_clear(&alice.response);
+    query.now_ms = now_ms;
+    assert_ok(kt_prove_search(&source, &request, &alice.response));
+    assert_err(kt_verify_search(&alice.view, &query, buf_view(&alice.response), &alice.result),
+               KEY_SET);
+    buf_clear(&unsigned_set);
     buf_clear(&set);
 }
 
@@ -742,10 +984,17 @@ int main(void)
         TEST(test_dropped_revocation),
         TEST(test_version_goes_back),
         TEST(test_time_runs_backwards),
+        TEST(test_update_in_the_past),
         TEST(test_two_entries_of_one_window),
         TEST(test_wrong_distinguished_entry),
         TEST(test_owner_step_left_out),
         TEST(test_update_not_made),
+        TEST(test_private_entries),
+        TEST(test_update_was_there_before),
+        TEST(test_tree_at_dist_left_out),
+        TEST(test_commitments_of_the_ladder),
+        TEST(test_old_commitment_replaced),
+        TEST(test_proof_goes_back),
         TEST(test_key_sets),
         TEST(test_key_set_of_another),
     };

@@ -261,6 +261,52 @@ static void test_leaf_off_path(void **state)
     memory_tree_clear(&tree);
 }
 
+/* One element too many or too few; lookups that end at depths where others pass by. */
+static void test_shapes(void **state)
+{
+    (void)state;
+    struct memory_tree tree = {0};
+    struct prefix_store store = tree_of(&tree, LEAVES);
+    struct prefix_lookup lookups[2];
+    struct hash_value commitments[2], got;
+    uint8_t longer[600 * HASH_VALUE_BYTES] = {0};
+    size_t met = 0;
+    for (size_t i = 1; i < LEAVES; i += 2) {
+        const uint8_t *indices[2] = {leaves[i].index, leaves[(i + 58) % LEAVES].index};
+        struct buf b = BUF_INIT;
+        bool present[2];
+        assert_ok(prefix_prove(&store, indices, 2, &b, present));
+        assert_ok(parse(&b));
+        for (size_t j = 0; j < 2; j++) {
+            memcpy(commitments[j].data, leaves[(i + 58 * j) % LEAVES].commitment, 32);
+            lookups[j] = (struct prefix_lookup){indices[j], &commitments[j]};
+        }
+        assert_ok(prefix_evaluate(&parsed, lookups, 2, &got));
+        struct hash_run elements = parsed.elements;
+        assert_true(elements.count * 32 + 32 <= sizeof longer);
+        memcpy(longer, elements.data, elements.count * 32);
+        parsed.elements = (struct hash_run){longer, elements.count + 1};
+        assert_err(prefix_evaluate(&parsed, lookups, 2, &got), TLOG_PREFIX_PROOF);
+        parsed.elements.count -= 2;
+        assert_err(prefix_evaluate(&parsed, lookups, 2, &got), TLOG_PREFIX_PROOF);
+        parsed.elements = elements;
+        for (size_t j = 0; j < 2; j++) {
+            uint8_t depth = parsed.results[j].depth;
+            for (parsed.results[j].depth = 0; parsed.results[j].depth < depth;
+                 parsed.results[j].depth++) {
+                assert_err(prefix_evaluate(&parsed, lookups, 2, &got), TLOG_PREFIX_PROOF);
+                met++;
+            }
+            parsed.results[j].depth = 255;
+            assert_err(prefix_evaluate(&parsed, lookups, 2, &got), TLOG_PREFIX_PROOF);
+            parsed.results[j].depth = depth;
+        }
+        buf_clear(&b);
+    }
+    assert_true(met > 1000);
+    memory_tree_clear(&tree);
+}
+
 /* What an auditor sees: leaves that were absent, the root before and the root after. */
 static void test_added(void **state)
 {
@@ -376,8 +422,8 @@ int main(void)
         cmocka_unit_test(test_insert), cmocka_unit_test(test_small),
         cmocka_unit_test(test_find),   cmocka_unit_test(test_proofs),
         cmocka_unit_test(test_lies),   cmocka_unit_test(test_leaf_off_path),
-        cmocka_unit_test(test_added),  cmocka_unit_test(test_epochs),
-        cmocka_unit_test(test_codec),
+        cmocka_unit_test(test_shapes), cmocka_unit_test(test_added),
+        cmocka_unit_test(test_epochs), cmocka_unit_test(test_codec),
     };
     return cmocka_run_group_tests(tests, fill, NULL);
 }

@@ -1,0 +1,61 @@
+/* What the files of server/transparency share: rows. */
+#ifndef SERVER_TRANSPARENCY_INSIDE_H
+#define SERVER_TRANSPARENCY_INSIDE_H
+
+#include "server/transparency/kt_log.h"
+#include "server/transparency/schema.h"
+
+/* ---- trees (trees.c) */
+
+/* The log's hashes. */
+struct log_store kt_hashes(struct store_txn *txn);
+/* The prefix tree at the end of at->epoch, or, to write, in the midst of it. */
+struct prefix_store kt_nodes(struct kt_log_at *at);
+
+/* ---- versions (versions.c) */
+
+/* A version that is in the log; opened from its row. */
+struct kt_version {
+    struct kt_pair pair;
+    uint8_t opening[OPENING_BYTES];
+    struct buf value; /* the owner clears it */
+};
+
+void kt_label_id(const struct kt_log *log, struct bytes label, uint8_t ret_id[AT_REST_ID_BYTES]);
+/* ERR_NOT_FOUND. */
+CHECKED struct err kt_version_get(const struct kt_log *log, struct store_txn *txn,
+                                  const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                                  struct kt_version *ret_version);
+CHECKED struct err kt_version_put(const struct kt_log *log, struct store_txn *txn,
+                                  const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                                  const struct kt_version *row);
+/* The greatest version added up to an epoch; LADDER_NONE. */
+CHECKED struct err kt_version_greatest(const struct kt_log *log, struct store_txn *txn,
+                                       const uint8_t id[AT_REST_ID_BYTES], uint64_t epoch,
+                                       uint32_t *ret_version);
+/* Index and proof of a version that is not there: out of the table of proofs, or made. */
+CHECKED struct err kt_proof_get(const struct kt_log *log, struct store_txn *txn, struct bytes label,
+                                const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                                struct kt_pair *ret_pair, bool *ret_kept);
+/* Keeps the proofs of all absent versions of base_ladder(version). */
+CHECKED struct err kt_proofs_keep(const struct kt_log *log, struct store_txn *txn,
+                                  struct bytes label, const uint8_t id[AT_REST_ID_BYTES],
+                                  uint32_t version);
+/* Seals or opens what belongs to a row. what: the table. */
+CHECKED struct err kt_seal(const struct kt_log *log, const char *what,
+                           const uint8_t id[AT_REST_ID_BYTES], uint32_t version, struct bytes plain,
+                           struct buf *b);
+CHECKED struct err kt_open(const struct kt_log *log, const char *what,
+                           const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                           struct bytes sealed, struct buf *b);
+
+/* ---- epochs (epochs.c) */
+
+struct kt_newest {
+    uint64_t epoch; /* 0: none */
+    uint64_t ms;
+};
+CHECKED struct err kt_newest(struct store_txn *txn, struct kt_newest *ret_newest);
+CHECKED struct err kt_entry(struct store_txn *txn, uint64_t epoch, struct log_entry *ret_entry);
+
+#endif

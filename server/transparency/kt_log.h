@@ -1,0 +1,80 @@
+/* The homeserver's log in kt.db: what is waiting, epochs, proofs, checkpoints (transparency.md 13,
+ * 14). Functions over a transaction of the store; who calls them when, and for whom, is the
+ * service's (transparency.h, to come with the RPCs).
+ *
+ * The rules that keep one root per size, ever:
+ *   1. An epoch is one transaction: versions, tree, log hashes, entry. Nothing is signed in it.
+ *   2. What is signed is read back in a later transaction, so it was committed, durably.
+ *   3. A size is signed once: its note is stored with the root before it leaves, by a row that
+ *      can't be replaced. A crash between signing and storing repeats the same text, and Ed25519
+ *      makes the same signature of it.
+ *   4. A log that is smaller than a checkpoint of its own seen outside (a restored backup) signs
+ *      nothing: kt_log_check_outside.
+ */
+#ifndef SERVER_TRANSPARENCY_KT_LOG_H
+#define SERVER_TRANSPARENCY_KT_LOG_H
+
+#include "base/rng.h"
+#include "seal/at_rest.h"
+#include "store/store.h"
+#include "tlog/prove.h"
+
+enum { KT_EPOCH_MOST = 4096 }; /* new versions in one epoch */
+
+/* Keys and configuration; borrowed by every call. Thread-safe: nothing changes after it is made. */
+struct kt_log {
+    struct kt_config config;
+    const struct vrf_key *vrf; /* config's */
+    const struct rng *rng;
+    uint8_t rows_key[AT_REST_KEY_BYTES];
+    uint8_t ids_key[AT_REST_KEY_BYTES];
+    /* Ed25519 over a checkpoint's text, as it is: the keeper's, by config.signature_key. */
+    CHECKED struct err (*sign)(void *self, struct bytes text, struct signature *ret_signature);
+    void *sign_self;
+};
+
+/* In a write transaction after the store is open: leaf 0 of a new log, or the check that leaf 0 of
+ * this one is the configuration (ERR_WRONG_STATE: it was changed, which makes it another log). */
+CHECKED struct err kt_log_start(const struct kt_log *log, struct store_txn *txn);
+/* A checkpoint of this log that witnesses or peers hold. ERR_TLOG_SHRUNK: it is larger than ours;
+ * ERR_TLOG_FORK: we have another root of its size. Neither may go on signing. */
+CHECKED struct err kt_log_check_outside(const struct kt_log *log, struct store_txn *txn,
+                                        struct bytes note);
+
+/* ---- what waits */
+
+/* Version `version` of a label for one of the next epochs. Repeats are harmless: ret_epoch is the
+ * epoch that has it, 0: it waits. ERR_AUTH_LABEL_VERSION when it is not the next, or is there with
+ * another value. ERR_ARGUMENT, ERR_WIRE_LIMIT for its form. Write transaction. */
+CHECKED struct err kt_log_offer(const struct kt_log *log, struct store_txn *txn, struct bytes label,
+                                uint32_t version, struct bytes value, uint64_t *ret_epoch);
+CHECKED struct err kt_log_waiting(struct store_txn *txn, bool *ret_any);
+
+/* ---- epochs */
+
+/* Must an epoch be closed now? At once when something waits and the last one is `every_ms` old;
+ * when it is `heartbeat_ms` old; when a window has begun since. */
+CHECKED struct err kt_log_due(const struct kt_log *log, struct store_txn *txn, uint64_t now_ms,
+                              uint64_t every_ms, uint64_t heartbeat_ms, bool *ret_due);
+/* Closes one with all that waits, at most KT_EPOCH_MOST and one version of each label. Time never
+ * goes back: it is max(now, the last). ret_epoch is its number. Write transaction of its own. */
+CHECKED struct err kt_log_close(const struct kt_log *log, struct store_txn *txn, uint64_t now_ms,
+                                uint64_t *ret_epoch);
+/* Signs the newest size if it is not, and stores the note. ERR_TLOG_FORK when a root of that size
+ * was signed before that is not this one: the service must stop. Write transaction, after the
+ * one of kt_log_close has been committed. */
+CHECKED struct err kt_log_sign(const struct kt_log *log, struct store_txn *txn);
+
+/* ---- proofs */
+
+/* The log as of the newest signed checkpoint, for lib/tlog/prove.h; of a read or write transaction,
+ * until it ends. *ret_at is where it keeps its place; both are borrowed. */
+struct kt_log_at {
+    const struct kt_log *log;
+    struct store_txn *txn;
+    uint64_t epoch; /* of the tree handed out last */
+};
+struct kt_source kt_log_source(const struct kt_log *log, struct store_txn *txn,
+                               struct kt_log_at *ret_at);
+
+#endif

@@ -1,0 +1,80 @@
+#include "server/transparency/schema.h"
+
+/* node: the prefix tree of every epoch; pos = depth || bits, a node counts from epoch `born` until
+ * `died`. kind 1: body is index || commitment; 2: body is the hash. hash: complete subtrees of the
+ * log. version, proof, queue: `label` is a PRF value, everything else of a row is sealed, its epoch
+ * too, or rows could be matched with the leaves of that epoch. proof: of versions that are not
+ * there, since making one is dear. checkpoint: one row per size, never changed. */
+static const struct store_migration migrations[] = {
+    {1, "CREATE TABLE hash (level INTEGER NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL,"
+        " PRIMARY KEY (level, n)) WITHOUT ROWID;"
+        "CREATE TABLE node (pos BLOB NOT NULL, born INTEGER NOT NULL, died INTEGER,"
+        " kind INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (pos, born)) WITHOUT ROWID;"
+        "CREATE TABLE epoch (number INTEGER PRIMARY KEY, ms INTEGER NOT NULL,"
+        " prefix_root BLOB NOT NULL, distinguished INTEGER NOT NULL);"
+        "CREATE INDEX epoch_dist ON epoch (distinguished, number);"
+        "CREATE TABLE version (label BLOB NOT NULL, version INTEGER NOT NULL,"
+        " sealed BLOB NOT NULL, PRIMARY KEY (label, version));"
+        "CREATE TABLE proof (label BLOB NOT NULL, version INTEGER NOT NULL, sealed BLOB NOT NULL,"
+        " PRIMARY KEY (label, version)) WITHOUT ROWID;"
+        "CREATE TABLE queue (label BLOB NOT NULL, version INTEGER NOT NULL, sealed BLOB NOT NULL,"
+        " PRIMARY KEY (label, version));"
+        "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, root BLOB NOT NULL,"
+        " note BLOB NOT NULL);"},
+};
+
+static const struct stmt_row statements[] = {
+    [HASH_GET] = {"hash_get", "SELECT hash FROM hash WHERE level = $1 AND n = $2"},
+    [HASH_PUT] = {"hash_put", "INSERT INTO hash (level, n, hash) VALUES ($1, $2, $3)"},
+
+    [NODE_GET] = {"node_get", "SELECT kind, body FROM node WHERE pos = $1 AND born <= $2"
+                              " ORDER BY born DESC LIMIT 1"},
+    [NODE_END] = {"node_end", "UPDATE node SET died = $2 WHERE pos = $1 AND born < $2"
+                              " AND died IS NULL"},
+    [NODE_PUT] = {"node_put", "INSERT INTO node (pos, born, kind, body) VALUES ($1, $2, $3, $4)"},
+
+    [EPOCH_GET] = {"epoch_get", "SELECT ms, prefix_root FROM epoch WHERE number = $1"},
+    [EPOCH_NEWEST] = {"epoch_newest", "SELECT number, ms FROM epoch ORDER BY number DESC LIMIT 1"},
+    [EPOCH_PUT] = {"epoch_put", "INSERT INTO epoch (number, ms, prefix_root, distinguished)"
+                                " VALUES ($1, $2, $3, $4)"},
+    [EPOCH_DIST] = {"epoch_dist", "SELECT number FROM epoch WHERE distinguished = 1"
+                                  " AND number <= $1 ORDER BY number DESC LIMIT 1"},
+    [EPOCH_NEXT_DIST] = {"epoch_next_dist", "SELECT number FROM epoch WHERE distinguished = 1"
+                                            " AND number > $1 AND number <= $2"
+                                            " ORDER BY number LIMIT 1"},
+
+    [VERSION_GET] = {"version_get", "SELECT sealed FROM version WHERE label = $1"
+                                    " AND version = $2"},
+    [VERSION_LIST] = {"version_list", "SELECT version, sealed FROM version WHERE label = $1"
+                                      " ORDER BY version DESC"},
+    [VERSION_PUT] = {"version_put", "INSERT INTO version (label, version, sealed)"
+                                    " VALUES ($1, $2, $3)"},
+
+    [PROOF_GET] = {"proof_get", "SELECT sealed FROM proof WHERE label = $1 AND version = $2"},
+    [PROOF_PUT] = {"proof_put", "INSERT INTO proof (label, version, sealed) VALUES ($1, $2, $3)"},
+    [PROOF_DROP] = {"proof_drop", "DELETE FROM proof WHERE label = $1 AND version = $2"},
+
+    [QUEUE_GET] = {"queue_get", "SELECT sealed FROM queue WHERE label = $1 AND version = $2"},
+    [QUEUE_PUT] = {"queue_put", "INSERT INTO queue (label, version, sealed) VALUES ($1, $2, $3)"},
+    /* of each label the lowest version that waits */
+    [QUEUE_TAKE] = {"queue_take",
+                    "SELECT q.label, q.version, q.sealed FROM queue q WHERE q.version ="
+                    " (SELECT min(o.version) FROM queue o WHERE o.label = q.label)"
+                    " ORDER BY q.label LIMIT $1"},
+    [QUEUE_DROP] = {"queue_drop", "DELETE FROM queue WHERE label = $1 AND version = $2"},
+    [QUEUE_ANY] = {"queue_any", "SELECT version FROM queue LIMIT 1"},
+
+    [CHECKPOINT_GET] = {"checkpoint_get", "SELECT root FROM checkpoint WHERE size = $1"},
+    [CHECKPOINT_NEWEST] = {"checkpoint_newest", "SELECT size, note FROM checkpoint"
+                                                " ORDER BY size DESC LIMIT 1"},
+    [CHECKPOINT_PUT] = {"checkpoint_put", "INSERT INTO checkpoint (size, root, note)"
+                                          " VALUES ($1, $2, $3)"},
+};
+_Static_assert(sizeof statements / sizeof *statements == KT_STATEMENT_COUNT, "statements");
+
+const struct store_schema kt_schema = {
+    .migrations = migrations,
+    .migration_count = sizeof migrations / sizeof *migrations,
+    .statements = statements,
+    .statement_count = KT_STATEMENT_COUNT,
+};

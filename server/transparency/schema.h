@@ -1,0 +1,37 @@
+/* kt.db: tables and statements by name (transparency.md 14). */
+#ifndef SERVER_TRANSPARENCY_SCHEMA_H
+#define SERVER_TRANSPARENCY_SCHEMA_H
+
+#include "store/store.h"
+
+enum kt_statement {
+    HASH_GET,
+    HASH_PUT,
+    NODE_GET,
+    NODE_END,
+    NODE_PUT,
+    EPOCH_GET,
+    EPOCH_NEWEST,
+    EPOCH_PUT,
+    EPOCH_DIST,
+    EPOCH_NEXT_DIST,
+    VERSION_GET,
+    VERSION_LIST,
+    VERSION_PUT,
+    PROOF_GET,
+    PROOF_PUT,
+    PROOF_DROP,
+    QUEUE_GET,
+    QUEUE_PUT,
+    QUEUE_TAKE,
+    QUEUE_DROP,
+    QUEUE_ANY,
+    CHECKPOINT_GET,
+    CHECKPOINT_NEWEST,
+    CHECKPOINT_PUT,
+    KT_STATEMENT_COUNT
+};
+
+extern const struct store_schema kt_schema;
+
+#endif
