@@ -494,6 +494,12 @@ static void test_time_runs_backwards(void **state)
     assert_ok(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &a, &b));
     assert_evidence(&file, EVIDENCE_TIME);
     assert_err(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &b, &a), TLOG_EVIDENCE);
+    /* later and earlier entries as they should be, in either order */
+    assert_ok(log_prove_inclusion(&log, 2, 3, &proofs[2]));
+    struct evidence_sighting c = {buf_view(&op.epochs[1].note), 2, op.epochs[1].entry,
+                                  log_proof_run(&proofs[2])};
+    assert_err(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &a, &c), TLOG_EVIDENCE);
+    assert_err(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &c, &a), TLOG_EVIDENCE);
 }
 
 /* An update that is said to lie before the epoch before it. */
