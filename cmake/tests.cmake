@@ -231,7 +231,7 @@ hearth_program(front_bench SOURCES tests/bench/front_bench.c USES server_front t
 file(GLOB delivery_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/delivery/*.c)
 add_library(test_delivery STATIC EXCLUDE_FROM_ALL ${delivery_support_sources})
 target_link_libraries(test_delivery PUBLIC hearth_flags server_delivery mls_member net test_support)
-hearth_unit_tests(server_delivery server/delivery test_delivery)
+hearth_unit_tests(server_delivery server/delivery test_delivery mls_kit)
 hearth_unit_tests(server_relay server/relay test_server)
 hearth_unit_tests(server_confine server/confine)
 hearth_program(delivery_bench SOURCES tests/bench/delivery_bench.c USES server_delivery mls_kit net test_support)

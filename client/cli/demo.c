@@ -156,7 +156,8 @@ static bool contacts(struct demo *d)
         return false;
     char digits[128] = "", other[128] = "?";
     begin(d);
-    bool good = hearth(d, "alice", "verify", "bob@a.test", NULL);
+    bool good = hearth(d, "alice", "sync", NULL) && hearth(d, "bob", "sync", NULL) &&
+                hearth(d, "alice", "verify", "bob@a.test", NULL);
     (void)snprintf(digits, sizeof digits, "%.100s", d->out.text);
     good = good && hearth(d, "bob", "verify", "alice@a.test", NULL);
     (void)snprintf(other, sizeof other, "%.100s", d->out.text);

@@ -133,7 +133,8 @@ static void print_other(const struct cli *cli, const struct hearth_event *event,
                      event->text != NULL ? event->text : "");
         break;
     default:
-        (void)printf("%-8s  %s%s%s%s\n", kind_text(event->kind), chat->name, contact.handle,
+        (void)printf("%-8s  %s%s%s\n", kind_text(event->kind),
+                     chat->name[0] != '\0' ? chat->name : contact.handle,
                      event->text != NULL && event->text[0] != '\0' ? ": " : "",
                      event->text != NULL ? event->text : "");
     }

@@ -152,18 +152,40 @@ static bool is_his(const struct roster_leaf *leaf, const struct contact *contact
                        buf_view(&contact->user_id));
 }
 
-/* Who waits there is who asked, and nobody else. */
+/* Who waits there is who asked, and nobody else. chat->group has our leaf in already. */
 static struct err check_waiting(struct core *c, struct db_txn *t, struct open_chat *chat,
                                 const struct contact *contact,
                                 const Hearth__V1__GetExternalCommitInfoResponse *in)
 {
-    TRY(group_records(c, t, chat, in->leaves, in->n_leaves, UINT32_MAX, UINT32_MAX));
+    uint32_t own = group_own_leaf(chat->group);
+    TRY(group_records(c, t, chat, in->leaves, in->n_leaves, own, UINT32_MAX));
     if (chat->roster->count == 0)
         return ERR(CLIENT_UNVERIFIED);
     for (size_t i = 0; i < chat->roster->count; i++)
         if (!is_his(&chat->roster->leaves[i], contact))
             return ERR(CLIENT_UNVERIFIED);
     return ERR_OK;
+}
+
+/* In the group as our commit makes it: a copy, for ours is not accepted yet. */
+static struct err look_ahead(struct core *c, struct db_txn *t, struct open_chat *chat,
+                             const struct mls_group *pending, const struct contact *contact,
+                             const Hearth__V1__GetExternalCommitInfoResponse *in)
+{
+    struct buf state = BUF_INIT;
+    struct mls_group *ahead = NULL;
+    struct err err = group_write(pending, &state);
+    if (err_is_ok(err))
+        err = group_read(&chat->client, buf_view(&state), &ahead);
+    if (err_is_ok(err))
+        err = group_merge_pending(ahead);
+    buf_clear(&state);
+    if (!err_is_ok(err)) {
+        group_free(ahead);
+        return err;
+    }
+    chat_set_group(chat, &ahead);
+    return check_waiting(c, t, chat, contact, in);
 }
 
 static struct err make_commit(struct core *c, struct open_chat *chat, struct bytes psk_id,
@@ -244,13 +266,15 @@ static struct err join_with(struct core *c, struct db_txn *t, struct task *task,
     struct err err = make_commit(c, chat, psk_id, in, &record, &commit, &group);
     if (err_is_ok(err)) {
         bool fits = bytes_equal(group_public(group)->context.group_id, chat_group_id(&chat->chat));
-        chat_set_group(chat, &group);
-        err = fits ? check_waiting(c, t, chat, contact, in) : ERR(WIRE_VALUE);
+        err = fits ? look_ahead(c, t, chat, group, contact, in) : ERR(WIRE_VALUE);
     }
+    if (err_is_ok(err))
+        chat_set_group(chat, &group);
     if (err_is_ok(err))
         err = make_request(c, task, chat, &record, buf_view(&commit));
     if (err_is_ok(err))
         err = chat_save(c, t, chat);
+    group_free(group);
     own_record_clear(&record);
     buf_clear(&commit);
     return err;

@@ -506,13 +506,5 @@ static struct err failed(struct core *c, struct db_txn *t, struct task *task,
     return give_up_commit(c, t, chat, task->number);
 }
 
-/* What the library does by itself. */
-static bool quiet(const struct task *task)
-{
-    uint8_t lane[16];
-    chat_lane(&task->subject, CHAT_LANE_COVER, lane);
-    return memcmp(lane, task->lane, sizeof lane) == 0;
-}
-
 const struct task_steps task_steps_COMMIT = {
-    .prepare = prepare, .settle = settle, .failed = failed, .quiet = quiet};
+    .prepare = prepare, .settle = settle, .failed = failed};

@@ -108,12 +108,25 @@ struct hearth_op *verb_usage(struct hearth_account *a, const char *text, const c
     return NULL;
 }
 
+struct verb_step {
+    struct err (*step)(struct core *c, struct db_txn *t, void *verb);
+    struct verb *verb;
+};
+
+static struct err step_verb(struct core *c, struct db_txn *t, void *arg)
+{
+    struct verb_step *v = arg;
+    TRY(v->step(c, t, v->verb));
+    return v->verb->task != 0 ? task_set_asked(c, t, v->verb->task) : ERR_OK;
+}
+
 struct hearth_op *verb_begin(struct hearth_account *a,
                              struct err (*step)(struct core *c, struct db_txn *t, void *verb),
                              struct verb *verb)
 {
     struct hearth_op *op;
-    struct err err = core_step(a->core, step, verb);
+    struct verb_step asked = {step, verb};
+    struct err err = core_step(a->core, step_verb, &asked);
     if (err_is_ok(err))
         err = op_new(a->core, verb->task, &verb->id, &op);
     return err_is_ok(err) ? op : verb_refuse(a, err);

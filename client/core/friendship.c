@@ -230,7 +230,7 @@ static struct err call_as(struct core *c, const struct sig_key *key, struct task
 }
 
 struct err queue_user_request(struct core *c, struct task_call *call, const char *method,
-                           const ProtobufCMessage *in)
+                              const ProtobufCMessage *in)
 {
     return call_as(c, &c->account.user.queue_user_key, call, method, in);
 }

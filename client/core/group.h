@@ -123,7 +123,7 @@ CHECKED struct err own_record_make(struct core *c, const struct chat *chat,
                                    const struct sig_key *before, struct own_record *ret_record);
 void own_record_clear(struct own_record *record);
 
-/* Of a GroupInfo (MLSMessage) what the server can't compute. Clear it. */
+/* Of a GroupInfo (MLSMessage) what the server can't compute; views into it. Clear it. */
 struct info_parts {
     Hearth__V1__GroupInfoParts message;
     struct arena arena;

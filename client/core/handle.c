@@ -166,8 +166,8 @@ static struct err refresh_settle(struct core *c, struct db_txn *t, struct task *
     return ERR_OK;
 }
 
-const struct task_steps task_steps_HANDLE_PACKAGES = {
-    .prepare = refresh_prepare, .settle = refresh_settle, .background = true};
+const struct task_steps task_steps_HANDLE_PACKAGES = {.prepare = refresh_prepare,
+                                                      .settle = refresh_settle};
 _Static_assert((int)REFRESH_PACKAGES == (int)ADD_PACKAGES, "they share that state");
 
 /* ---- giving one up */

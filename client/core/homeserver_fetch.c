@@ -222,5 +222,4 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     return homeserver_news(c, t);
 }
 
-const struct task_steps task_steps_HOMESERVER = {
-    .prepare = prepare, .settle = settle, .background = true};
+const struct task_steps task_steps_HOMESERVER = {.prepare = prepare, .settle = settle};

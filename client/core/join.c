@@ -343,5 +343,4 @@ static struct err failed(struct core *c, struct db_txn *t, struct task *task,
     return group_over(c, t, chat, NULL);
 }
 
-const struct task_steps task_steps_JOIN = {
-    .prepare = prepare, .settle = settle, .failed = failed, .background = true};
+const struct task_steps task_steps_JOIN = {.prepare = prepare, .settle = settle, .failed = failed};

@@ -67,7 +67,7 @@ static struct err body_read(const struct task *task, struct body *ret_body)
 
 /* As our client, on the account's own connection. */
 struct err account_request(struct core *c, struct task_call *call, const char *method,
-                        const ProtobufCMessage *in)
+                           const ProtobufCMessage *in)
 {
     const struct account *a = &c->account;
     memcpy(call->domain, a->domain, sizeof call->domain);

@@ -165,4 +165,4 @@ static struct err failed(struct core *c, struct db_txn *t, struct task *task,
 }
 
 const struct task_steps task_steps_PUBLISH = {
-    .prepare = prepare, .settle = settle, .failed = failed, .background = true};
+    .prepare = prepare, .settle = settle, .failed = failed};

@@ -15,6 +15,7 @@ struct fetching {
     struct api_call *call;      /* NULL: none under way */
     struct offers *offers;      /* NULL: none under way */
     bool drained;               /* this round: nothing was left */
+    uint64_t next;              /* number that the call under way waits for */
     bool offers_heard;
     unsigned tries; /* rounds in vain */
     uint64_t round;
@@ -124,17 +125,20 @@ static void on_batch(const struct hearth_status *status, const ProtobufCMessage 
         round_failed(f, &error);
         return;
     }
-    for (size_t i = 0; i < in->n_items; i++) {
-        struct err err = queue_take(f->core, in->items[i]);
-        if (!err_is_ok(err)) {
-            round_failed_err(f, err);
-            return;
-        }
+    uint64_t next = f->next;
+    struct err err = ERR_OK;
+    for (size_t i = 0; i < in->n_items && err_is_ok(err); i++)
+        err = queue_take(f->core, in->items[i]);
+    if (err_is_ok(err))
+        err = queue_next(f->core, &next);
+    if (!err_is_ok(err)) {
+        round_failed_err(f, err);
+        return;
     }
-    if (in->n_items == 0 || in->left == 0)
-        f->drained = true;
-    if (in->n_items > 0)
-        dequeue(f); /* the rest, or the acknowledgement alone */
+    bool moved = next > f->next; /* what comes again is the same, and must not keep us busy */
+    f->drained |= in->left == 0 || !moved;
+    if (moved && (in->left > 0 || next > 1)) /* item 0 is not acknowledged before the next */
+        dequeue(f);                          /* the rest, or the acknowledgement alone */
     if (f->drained)
         maybe_over(f);
 }
@@ -145,8 +149,7 @@ static void dequeue(struct fetching *f)
     const struct account *a = &c->account;
     Hearth__V1__DequeueRequest in = HEARTH__V1__DEQUEUE_REQUEST__INIT;
     uint8_t purpose[16];
-    uint64_t next = 0;
-    struct err err = a->registered ? queue_next(c, &next) : ERR(WRONG_STATE);
+    struct err err = a->registered ? queue_next(c, &f->next) : ERR(WRONG_STATE);
     core_purpose("queue", bytes_of(NULL, 0), purpose);
     struct api_to to = {
         .domain = a->domain,
@@ -155,7 +158,7 @@ static void dequeue(struct fetching *f)
                    .id = bytes_of(a->queue_client_id, sizeof a->queue_client_id),
                    .key = &a->queue_client_key},
     };
-    in.ack_up_to = next > 0 ? next - 1 : 0;
+    in.ack_up_to = f->next > 0 ? f->next - 1 : 0;
     in.most = BATCH;
     if (err_is_ok(err))
         err = api_start(c->api, &to, api_endpoint("Queue", "Dequeue"), &in.base, on_batch, f,

@@ -184,6 +184,67 @@ static bool has_foreign_proposal(const struct staged_commit *s)
     return false;
 }
 
+/* ---- rights: the server checks them (protocol.md 7), and members hold it to that */
+
+/* Whose pseudonym a leaf that is added claims, by the news that came along. */
+static const uint8_t *claimed(struct bytes leaves, uint32_t leaf)
+{
+    struct wire_reader r = wire_reader_of(leaves);
+    struct leaf_news news;
+    while (wire_reader_more(&r)) {
+        leaf_news_read(&r, &news);
+        if (r.failure == ERR_NONE && news.leaf == leaf)
+            return news.user_pseudonym;
+    }
+    return NULL;
+}
+
+static bool same_user(const uint8_t *a, const uint8_t *b)
+{
+    return a != NULL && b != NULL && memcmp(a, b, PSEUDONYM_BYTES) == 0;
+}
+
+static const uint8_t *user_of(const struct open_chat *chat, uint32_t leaf)
+{
+    const struct roster_leaf *l = roster_find(chat->roster, leaf);
+    return l != NULL ? l->user_pseudonym : NULL;
+}
+
+/* Admins change everything; everybody adds and removes devices of his own, and only the server
+ * proposes from outside. */
+static bool is_allowed(const struct open_chat *chat, const struct staged_commit *s,
+                       struct bytes leaves)
+{
+    uint32_t added = 0;
+    for (size_t i = 0; i < s->list_count; i++) {
+        const struct listed_proposal *p = &s->list[i];
+        const uint8_t *by = p->sender.type == SENDER_MEMBER ? user_of(chat, p->sender.index) : NULL;
+        bool admin = by != NULL && group_is_admin(chat, by);
+        switch (p->proposal->type) {
+        case PROPOSAL_ADD:
+            if (!admin && !same_user(by, claimed(leaves, s->added.at[added] / 2)))
+                return false;
+            added++;
+            break;
+        case PROPOSAL_REMOVE:
+            if (p->sender.type == SENDER_MEMBER && !admin &&
+                !same_user(by, user_of(chat, p->proposal->remove)))
+                return false;
+            break;
+        case PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
+            if (!admin)
+                return false;
+            break;
+        case PROPOSAL_PSK:
+        case PROPOSAL_EXTERNAL_INIT:
+            break;
+        default:
+            return false; /* neither Updates nor a ReInit (docs/decisions/0011-groups.md) */
+        }
+    }
+    return true;
+}
+
 static struct err take_news(struct core *c, struct db_txn *t, struct open_chat *chat,
                             struct bytes leaves, uint64_t accepted_s)
 {
@@ -283,8 +344,9 @@ struct err receive_commit(struct core *c, struct db_txn *t, struct open_chat *ch
     if (err_is_ok(err))
         err = group_process(chat->group, &client, commit, &received);
     if (err_is_ok(err) && (received.type != MLS_RECEIVED_COMMIT ||
-                           has_foreign_proposal(mls_staged_view(received.staged))))
-        err = ERR(MLS_EXTERNAL_PROPOSAL_TYPE);
+                           has_foreign_proposal(mls_staged_view(received.staged)) ||
+                           !is_allowed(chat, mls_staged_view(received.staged), leaves)))
+        err = ERR(CLIENT_NOT_ADMIN);
     if (err_is_ok(err))
         err = merge(c, t, chat, &received, leaves, item);
     else if (!is_ours(err) && err.code != ERR_MLS_OWN_MESSAGE)

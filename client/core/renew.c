@@ -56,8 +56,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     return renew_leaves(c, t);
 }
 
-const struct task_steps task_steps_RENEW = {
-    .prepare = prepare, .settle = settle, .background = true};
+const struct task_steps task_steps_RENEW = {.prepare = prepare, .settle = settle};
 
 /* ---- daily */
 

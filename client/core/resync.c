@@ -198,8 +198,10 @@ static struct err pack_request(const struct task *task, const struct open_chat *
                                              (struct group_info_options){false, true}, &info);
     if (err_is_ok(err))
         err = info_parts_of(buf_view(&info), &parts);
-    buf_clear(&info);
-    TRY(err);
+    if (!err_is_ok(err)) {
+        buf_clear(&info);
+        return err;
+    }
     request_id_of(task, &id);
     group_access_of(&chat->chat, &access);
     in.idempotency = &id.message;
@@ -211,6 +213,7 @@ static struct err pack_request(const struct task *task, const struct open_chat *
     if (room != NULL)
         (void)hearth__v1__resync_request__pack(&in, room);
     info_parts_clear(&parts);
+    buf_clear(&info);
     return buf_check(packed);
 }
 
@@ -422,4 +425,4 @@ static struct err failed(struct core *c, struct db_txn *t, struct task *task,
 }
 
 const struct task_steps task_steps_RESYNC = {
-    .prepare = prepare, .settle = settle, .failed = failed, .background = true};
+    .prepare = prepare, .settle = settle, .failed = failed};

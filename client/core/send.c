@@ -246,13 +246,4 @@ static struct err failed(struct core *c, struct db_txn *t, struct task *task,
                : message_set_state(c, t, &task->subject, body.message, HEARTH_MESSAGE_FAILED, 0);
 }
 
-/* What the library says by itself. */
-static bool quiet(const struct task *task)
-{
-    uint8_t lane[16];
-    chat_lane(&task->subject, CHAT_LANE_KEYS, lane);
-    return memcmp(lane, task->lane, sizeof lane) == 0;
-}
-
-const struct task_steps task_steps_SEND = {
-    .prepare = prepare, .settle = settle, .failed = failed, .quiet = quiet};
+const struct task_steps task_steps_SEND = {.prepare = prepare, .settle = settle, .failed = failed};

@@ -195,13 +195,25 @@ void tasks_add_kind(struct core *c, uint32_t kind, const struct task_steps *step
     }
 }
 
+struct err task_set_asked(struct core *c, struct db_txn *t, uint64_t number)
+{
+    struct task task = {0};
+    (void)c;
+    struct err err = task_get(t, number, &task);
+    if (err.code == ERR_NOT_FOUND)
+        return ERR_OK; /* it has ended */
+    task.asked = true;
+    if (err_is_ok(err))
+        err = task_put(t, &task);
+    task_clear(&task);
+    return err;
+}
+
 /* Whoever waits hears it; whoever is gone finds it among the events. */
 struct err task_end_event(struct core *c, struct db_txn *t, const struct task *task,
                           const struct hearth_error *error)
 {
-    const struct task_steps *steps = task_steps_of(c->tasks, (uint32_t)task->kind);
-    if (ops_wait_for(c, task->number) || steps == NULL || steps->background ||
-        (steps->quiet != NULL && steps->quiet(task)))
+    if (!task->asked || ops_wait_for(c, task->number))
         return ERR_OK;
     char text[512];
     (void)snprintf(text, sizeof text, "%s%s%s", task_name((uint32_t)task->kind),

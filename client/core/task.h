@@ -38,6 +38,7 @@ struct task {
     uint32_t tries;           /* answers that were none, of this state */
     uint64_t not_before_ms;   /* TASK_WAIT */
     uint64_t made_ms;
+    bool asked; /* by a verb: its end is an event, when nobody waits for it any more */
     struct buf body; /* the kind's own */
 };
 
@@ -91,8 +92,6 @@ struct task_steps {
      */
     struct err (*failed)(struct core *c, struct db_txn *t, struct task *task,
                          const struct hearth_error *error);
-    bool background;                        /* nobody asked for it: its end is no event */
-    bool (*quiet)(const struct task *task); /* the same for some of the kind; may be NULL */
 };
 #define TASK(number, name) extern const struct task_steps task_steps_##name;
 #include "client/core/task.def"
@@ -104,6 +103,8 @@ struct task_steps {
 CHECKED struct err task_add(struct core *c, struct db_txn *t, enum task_kind kind,
                             const uint8_t *lane, const struct hearth_id *subject, struct bytes body,
                             uint64_t *ret_number);
+/* A verb's task: whoever asked is told its end, even after a restart. */
+CHECKED struct err task_set_asked(struct core *c, struct db_txn *t, uint64_t number);
 /* Draws another idempotency id and counts tries from 0: for a request that says something else. */
 CHECKED struct err task_renew(struct core *c, struct task *task);
 /* For TASK_NEXT_FAILED: why. */

@@ -2,7 +2,7 @@
  *
  *     struct { uint8 version = 1; uint64 number; uint32 kind; uint32 state; opaque lane[16];
  *              opaque subject[16]; opaque idempotency[16]; uint32 tries; uint64 not_before_ms;
- *              uint64 made_ms; opaque body<V>; }
+ *              uint64 made_ms; uint8 asked; opaque body<V>; }
  */
 #include "client/core/task_inside.h"
 #include "wire/reader.h"
@@ -29,6 +29,7 @@ void task_write(struct buf *b, const struct task *task)
     wire_write_u32(b, task->tries);
     wire_write_u64(b, task->not_before_ms);
     wire_write_u64(b, task->made_ms);
+    wire_write_u8(b, task->asked ? 1 : 0);
     wire_write_vector(b, buf_view(&task->body));
 }
 
@@ -54,6 +55,7 @@ struct err task_read(struct bytes in, struct task *ret_task)
     task.tries = wire_read_u32(&r);
     task.not_before_ms = wire_read_u64(&r);
     task.made_ms = wire_read_u64(&r);
+    task.asked = wire_read_u8(&r) != 0;
     struct bytes body = wire_read_vector(&r);
     if (!err_is_ok(wire_reader_end(&r)))
         return ERR(STORE_CORRUPT);

@@ -143,6 +143,8 @@ static void read_done(void *arg, struct err result)
         fail(l, ERR(NOT_FOUND));
     } else if (l->read.number != 0) {
         send_offer(l);
+    } else {
+        hearth_call_send_headers(l->call); /* nothing waits: who only looks by need not stay */
     }
     buf_clear(&l->read.plain);
     if (err_is_ok(result))

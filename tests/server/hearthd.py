@@ -556,7 +556,6 @@ def create_queue_user():
 
 
 STREAMS = 30  # of one connection at once
-RAISED = "[connections]\nper_prefix = 1000\nnew_per_s = 1000\n[limits]\nANONYMOUS_PREFIX = 90000\nCREATE_QUEUE_PREFIX = 9000\n"
 
 
 @test
@@ -565,7 +564,7 @@ def SIGTERM_under_load():
     The control, SIGKILL, is found out."""
     path = b"/hearth.v1.Queue/CreateQueueUser"
     for how in (signal.SIGTERM, signal.SIGKILL):
-        with Homeserver(more=RAISED) as h:
+        with Homeserver() as h:
             busy = [h2raw.Connection(h.port, h.ca, h.domain) for _ in range(4)]
             idle = [h2raw.Connection(h.port, h.ca, h.domain) for _ in range(4)]
             asked = {}

@@ -66,17 +66,30 @@ static void read_out(int fd, bool line, char *text, size_t size)
     text[len] = '\0';
 }
 
+/* What init --dev set already is left out, as a setting is given once. */
+static void set_once(FILE *conf, const char *given, const char *name, unsigned long long value)
+{
+    char line[96];
+    (void)snprintf(line, sizeof line, "\n%s = ", name);
+    if (strstr(given, line) == NULL)
+        (void)fprintf(conf, "%s = %llu\n", name, value);
+}
+
 static void raise_limits(const struct hearthd *h)
 {
+    static char given[65536];
     char path[128];
     (void)snprintf(path, sizeof path, "%s/hearthd.conf", h->folder);
-    FILE *conf = fopen(path, "ae");
+    FILE *conf = fopen(path, "a+e");
     assert_non_null(conf);
-    (void)fprintf(conf, "\n[connections]\nper_prefix = 100000\nnew_per_s = "
-                        "100000\n[storage]\nfree_mib = 0\n[limits]\n");
+    rewind(conf);
+    given[fread(given, 1, sizeof given - 1, conf)] = '\0';
+    (void)fprintf(conf, "\n[connections]\n");
+    set_once(conf, given, "per_prefix", 100000);
+    set_once(conf, given, "new_per_s", 100000);
+    (void)fprintf(conf, "[storage]\nfree_mib = 0\n[limits]\n");
 #define LIMIT_ROW(name, unit, value, least, most, reason)
-#define LIMIT_BUCKET(name, burst, per_hour, reason) \
-    (void)fprintf(conf, "%s = %llu\n", #name, 1000ULL * (burst));
+#define LIMIT_BUCKET(name, burst, per_hour, reason) set_once(conf, given, #name, 1000ULL * (burst));
 #include "server/front/limit.def"
 #undef LIMIT_ROW
 #undef LIMIT_BUCKET

@@ -68,15 +68,20 @@ static size_t number_of(const struct person *p)
     return (size_t)(p - w.people.all);
 }
 
+/* Steps of the test's own are none that somebody is killed at. */
 static void take_events(struct person *p)
 {
     struct hearth_event event;
+    uint64_t kill_at = p->kill_at, steps = p->steps;
+    p->kill_at = 0;
     while (person_event(p, &event)) {
         w.seen[number_of(p)][event.kind]++;
         if (getenv("GROUPS_LOUD") != NULL)
             print_message("%s: event %d %s (%u)\n", p->name, (int)event.kind,
                           event.text != NULL ? event.text : "", (unsigned)event.message);
     }
+    p->kill_at = kill_at;
+    p->steps = steps;
 }
 
 static unsigned seen(const struct person *p, enum hearth_event_kind kind)

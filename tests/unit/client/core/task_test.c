@@ -251,6 +251,7 @@ static struct err add_run(struct core *c, struct db_txn *t, void *arg)
 {
     struct adding *a = arg;
     TRY(task_add(c, t, a->kind, a->lane, NULL, bytes_str("body"), &a->number));
+    TRY(task_set_asked(c, t, a->number));
     return a->fail ? ERR(CANCELLED) : ERR_OK;
 }
 
