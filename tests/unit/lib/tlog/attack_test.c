@@ -579,6 +579,7 @@ static void test_wrong_distinguished_entry(void **state)
     struct kt_source source = honest;
     source.dist = lying_dist;
     for (lie_dist = 1; lie_dist <= 4; lie_dist++) {
+        client_begin(&alice);
         struct err err = search_at(&alice, &source, BOB, NULL);
         if (lie_dist == 3)
             assert_ok(err);
