@@ -851,6 +851,31 @@ static void test_proof_goes_back(void **state)
                TLOG_VERSION);
 }
 
+/* Nor one in which an older version's commitment is another. */
+static void test_proof_of_replaced_commitment(void **state)
+{
+    (void)state;
+    struct kt_source source = operator_source(&op);
+    close_epoch();
+    add(BOB, "0");
+    close_epoch();
+    assert_ok(search(&alice, &op, BOB));
+    struct kt_known known = alice.result.known;
+    assert_ok(operator_roll_back(&op, 1));
+    operator_find(&op, BOB, 0)->hidden = true;
+    add(BOB, "mallory's 0");
+    add(BOB, "1");
+    next_window();
+    assert_ok(search(&alice, &op, ALICE)); /* she holds the entry, and looked for somebody else */
+    buf_clear(&contact_answer);
+    assert_ok(kt_prove_member(&source, BOB, 3, &contact_answer));
+    struct kt_query query = {.label = BOB, .opaque_value = true};
+    assert_ok(kt_verify_proof(&alice.view, &query, buf_view(&contact_answer), &alice.result));
+    query.known = &known;
+    assert_err(kt_verify_proof(&alice.view, &query, buf_view(&contact_answer), &alice.result),
+               TLOG_COMMITMENT);
+}
+
 /* ---- values that are key sets */
 
 static struct sig_key keys[3];
@@ -1002,6 +1027,7 @@ int main(void)
         TEST(test_commitments_of_the_ladder),
         TEST(test_old_commitment_replaced),
         TEST(test_proof_goes_back),
+        TEST(test_proof_of_replaced_commitment),
         TEST(test_key_sets),
         TEST(test_key_set_of_another),
     };
