@@ -93,6 +93,16 @@ void person_stop(struct person *p)
     buf_clear(&p->account.info_text);
 }
 
+void people_leave(struct person *p)
+{
+    struct people *all = p->people;
+    assert_ptr_equal(p, &all->all[all->count - 1]);
+    person_stop(p);
+    town_settle(all->town);
+    vfs_fault_free(p->vfs);
+    all->count--;
+}
+
 void person_kill(struct person *p)
 {
     vfs_power_off_after(p->vfs, 0);

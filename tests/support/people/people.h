@@ -50,6 +50,8 @@ void people_run_ms(struct people *p, uint64_t ms);
 
 /* With an empty account, running. */
 struct person *person_new(struct people *p, const char *name);
+/* The newest person goes for good: his place is free. */
+void people_leave(struct person *p);
 /* Ends properly, or as kill -9 would; and the same file again. */
 void person_stop(struct person *p);
 void person_kill(struct person *p);
