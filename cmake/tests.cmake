@@ -310,4 +310,4 @@ hearth_fuzz(tlog_messages USES tlog)
 hearth_fuzz(tlog_text USES tlog)
 hearth_fuzz(tlog_verify USES tlog_kit)
 hearth_program(tlog_seeds SOURCES tests/fuzz/tlog_seeds.c USES tlog_kit) # writes the seeds of these three
-hearth_unit_tests(server_transparency server/transparency tlog_kit)
+hearth_unit_tests(server_transparency server/transparency tlog_kit net)
