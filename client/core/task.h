@@ -38,7 +38,7 @@ struct task {
     uint32_t tries;           /* answers that were none, of this state */
     uint64_t not_before_ms;   /* TASK_WAIT */
     uint64_t made_ms;
-    bool asked; /* by a verb: its end is an event, when nobody waits for it any more */
+    bool asked;      /* by a verb: its end is an event, when nobody waits for it any more */
     struct buf body; /* the kind's own */
 };
 

@@ -223,7 +223,7 @@ static struct err waits_prepare(struct core *c, struct db_txn *t, struct task *t
     return queue_drain_then_wake(c, task->lane);
 }
 
-static const struct task_steps waits = {.prepare = waits_prepare, .background = true};
+static const struct task_steps waits = {.prepare = waits_prepare};
 
 static struct err add_waits(struct core *c, struct db_txn *t, void *arg)
 {
