@@ -4,6 +4,7 @@
 
 #include "hearth/v1/transparency_rpc.h"
 #include "net/loop.h"
+#include "server/transparency/keys.h"
 #include "server/transparency/transparency.h"
 #include "support/test.h"
 #include "tlog/log_verify.h"
@@ -30,35 +31,25 @@ static struct world {
     struct transparency *t;
     struct hearth_server *server;
     struct hearth_channel *channel;
-    struct sig_key log_key;
-    struct vrf_key vrf;
-    struct kt_log log;
+    struct kt_keys keys;
+    struct err (*real_sign)(void *self, struct bytes text, struct signature *ret_signature);
     struct kt_view view;
     bool cant_sign;
 } w;
 
 static struct err sign(void *self, struct bytes text, struct signature *ret_signature)
 {
-    (void)self;
-    return w.cant_sign ? ERR(KEEPER_GONE) : sig_sign(&w.log_key, text, ret_signature);
+    return w.cant_sign ? ERR(KEEPER_GONE) : w.real_sign(self, text, ret_signature);
 }
 
+/* The keeper's keys, as the server has them, but for a keeper that can be gone. */
 static void begin_log(void)
 {
-    static const uint8_t seed_a[32] = {1}, seed_b[32] = {2};
     struct buf config = BUF_INIT;
-    assert_ok(sig_key_init(&sig_ed25519, bytes_of(seed_a, 32), &w.log_key));
-    assert_ok(vrf_key_init(bytes_of(seed_b, 32), &w.vrf));
-    w.log = (struct kt_log){.vrf = &w.vrf, .rng = &w.rng, .sign = sign, .rows_key = {3}};
-    w.log.config = (struct kt_config){.mode = KT_MODE_CONTACT,
-                                      .origin_len = 11,
-                                      .max_ahead_ms = 60000,
-                                      .max_behind_ms = 3600000,
-                                      .window_ms = WINDOW_MS};
-    memcpy(w.log.config.origin, "a.test/kt/1", 11);
-    memcpy(w.log.config.signature_key, w.log_key.public_key.data, 32);
-    memcpy(w.log.config.vrf_key, w.vrf.public_key, 32);
-    kt_config_write(&config, &w.log.config);
+    assert_ok(kt_keys_open(&w.env, WINDOW_MS, &w.keys));
+    w.real_sign = w.keys.log.sign;
+    w.keys.log.sign = sign;
+    kt_config_write(&config, &w.keys.log.config);
     assert_ok(kt_view_init(buf_view(&config), &w.view));
     buf_clear(&config);
 }
@@ -71,7 +62,6 @@ static int begin(void **state)
     w.clock = clock_of_fake(&w.fake);
     rng_seeded_init(&w.seeded, 1);
     w.rng = rng_of_seeded(&w.seeded);
-    begin_log();
     w.loop = loop_new_stepped(&w.fake, &w.rng);
     assert_non_null(w.loop);
     assert_ok(keeper_open(NULL, bytes_str("a.test"), &w.clock, &w.rng, &w.keeper));
@@ -80,9 +70,11 @@ static int begin(void **state)
                                .clock = &w.clock,
                                .rng = &w.rng,
                                .keeper = w.keeper};
+    begin_log();
     assert_ok(front_new(&w.env, &(struct front_options){0}, &w.front));
     assert_ok(limits_set(front_limits(w.front), "ANONYMOUS_PREFIX", 100000));
-    const struct transparency_options options = {.store = {.mode = STORE_INLINE}, .log = &w.log};
+    const struct transparency_options options = {.store = {.mode = STORE_INLINE},
+                                                 .log = &w.keys.log};
     assert_ok(transparency_open(&w.env, &options, &w.t));
     struct hearth_interceptor interceptor = front_interceptor(w.front);
     struct hearth_server_options server = {
@@ -123,8 +115,7 @@ static int end(void **state)
     front_free(w.front);
     keeper_close(w.keeper);
     hearth_loop_free(w.loop);
-    sig_key_clear(&w.log_key);
-    vrf_key_clear(&w.vrf);
+    kt_keys_clear(&w.keys);
     return 0;
 }
 
@@ -436,7 +427,7 @@ static void test_tiles_and_consistency(void **state)
     for (int i = 0; i < 8; i++)
         (void)tick_after(WINDOW_MS);
     assert_int_equal(checkpoint(&note), HEARTH_OK);
-    assert_ok(kt_config_log_key(&w.log.config, &key));
+    assert_ok(kt_config_log_key(&w.keys.log.config, &key));
     assert_ok(checkpoint_open(buf_view(&note.bytes), &key, &c));
     assert_int_equal(c.size, 9);
     /* the leaves' hashes are those of the entries, and make the root */
@@ -487,10 +478,12 @@ static void test_smaller_than_outside(void **state)
     assert_int_equal(tick_after(0), 1);
     assert_int_equal(checkpoint(&got), HEARTH_OK);
     assert_ok(transparency_check_outside(w.t, buf_view(&got.bytes)));
-    const struct checkpoint c = {.origin = kt_config_origin(&w.log.config), .size = 77};
-    assert_ok(kt_config_log_key(&w.log.config, &key));
+    const struct checkpoint c = {.origin = kt_config_origin(&w.keys.log.config), .size = 77};
+    assert_ok(kt_config_log_key(&w.keys.log.config, &key));
     checkpoint_write(&text, &c);
-    assert_ok(note_sign(&note, buf_view(&text), &key, &w.log_key));
+    struct signature signature;
+    assert_ok(w.real_sign(w.keeper, buf_view(&text), &signature));
+    assert_ok(note_write(&note, buf_view(&text), &key, signature_view(&signature)));
     assert_err(transparency_check_outside(w.t, buf_view(&note)), TLOG_SHRUNK);
     w.fake.now_us += UINT64_C(1000000000);
     assert_err(transparency_tick(w.t, &epoch), TLOG_FORK);
