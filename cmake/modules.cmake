@@ -52,7 +52,7 @@ target_link_libraries(generated_hearth PUBLIC net)
 hearth_module(server_confine server/confine USES base)
 hearth_module(server_keeper server/keeper USES base wire crypto pass seal server_confine)
 hearth_module(server_front server/front
-  USES base wire crypto seal store rpc pb generated_messages generated_hearth server_keeper)
+  USES base wire crypto pass seal store rpc pb generated_messages generated_hearth server_keeper)
 hearth_module(server_info server/info
   USES base wire crypto pass seal store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_auth server/auth

@@ -140,8 +140,16 @@ static void print_other(const struct cli *cli, const struct hearth_event *event,
     }
 }
 
+/* That one's own message is sent was said when it was sent; what failed is news. */
+static bool is_news(const struct cli *cli, const struct hearth_event *event)
+{
+    return cli->json || event->kind != HEARTH_EVENT_MESSAGE_STATE || event->result != HEARTH_DONE;
+}
+
 void event_print(const struct cli *cli, const struct hearth_event *event)
 {
+    if (!is_news(cli, event))
+        return;
     struct printing p = {cli, event, {.id = event->chat}};
     (void)hearth_chat_each(cli->account, match_chat, &p.chat);
     if (event->kind == HEARTH_EVENT_MESSAGE || event->kind == HEARTH_EVENT_MESSAGE_STATE)

