@@ -311,3 +311,14 @@ hearth_fuzz(tlog_text USES tlog)
 hearth_fuzz(tlog_verify USES tlog_kit)
 hearth_program(tlog_seeds SOURCES tests/fuzz/tlog_seeds.c USES tlog_kit) # writes the seeds of these three
 hearth_unit_tests(server_transparency server/transparency tlog_kit)
+
+# People on the real programs: at terminals, and killed at random.
+hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_core LIBS lib::jansson lib::event)
+if(NOT HEARTH_SANITIZE OR HEARTH_SANITIZE STREQUAL "address")
+  hearth_test(flow_session COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/session.py ${CMAKE_BINARY_DIR}/bin SECONDS 400)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  hearth_test(crash_clients COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/crash/clients.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 600)
+  hearth_test(flow_demo COMMAND hearth demo SECONDS 120)
+endif()

@@ -156,7 +156,8 @@ static bool contacts(struct demo *d)
         return false;
     char digits[128] = "", other[128] = "?";
     begin(d);
-    bool good = hearth(d, "alice", "verify", "bob@a.test", NULL);
+    bool good = hearth(d, "bob", "sync", NULL) && hearth(d, "alice", "sync", NULL) &&
+                hearth(d, "alice", "verify", "bob@a.test", NULL);
     (void)snprintf(digits, sizeof digits, "%.100s", d->out.text);
     good = good && hearth(d, "bob", "verify", "alice@a.test", NULL);
     (void)snprintf(other, sizeof other, "%.100s", d->out.text);
@@ -182,7 +183,8 @@ static bool talk(struct demo *d)
     begin(d);
     good = hearth(d, "alice", "group", "create", "garden", NULL) &&
            hearth(d, "alice", "group", "add", "garden", "bob@a.test", "carol@a.test", NULL) &&
-           hearth(d, "bob", "wait", "joined", NULL) && hearth(d, "carol", "wait", "joined", NULL);
+           hearth(d, "bob", "wait", "joined", "garden", NULL) &&
+           hearth(d, "carol", "wait", "joined", "garden", NULL);
     if (!told(d, good, "a group of three: one MLS commit adds two people"))
         return false;
     begin(d);
@@ -281,7 +283,8 @@ static bool devices(struct demo *d)
     if (!told(d, good, "bob's phone is let in by a code of 100 bits that the relay can't guess"))
         return false;
     begin(d);
-    good = hearth(d, "bob", "sync", NULL) && hearth(d, "bobs-phone", "wait", "joined", NULL) &&
+    good = hearth(d, "bob", "sync", NULL) &&
+           hearth(d, "bobs-phone", "wait", "joined", "garden", NULL) &&
            hearth(d, "alice", "sync", NULL) &&
            hearth(d, "alice", "send", "garden", "to all devices", NULL) &&
            hearth(d, "bobs-phone", "listen", "--count", "1", NULL) && says(d, "to all devices");

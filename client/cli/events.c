@@ -133,14 +133,23 @@ static void print_other(const struct cli *cli, const struct hearth_event *event,
                      event->text != NULL ? event->text : "");
         break;
     default:
-        (void)printf("%-8s  %s%s%s%s\n", kind_text(event->kind), chat->name, contact.handle,
+        (void)printf("%-8s  %s%s%s\n", kind_text(event->kind),
+                     chat->name[0] != '\0' ? chat->name : contact.handle,
                      event->text != NULL && event->text[0] != '\0' ? ": " : "",
                      event->text != NULL ? event->text : "");
     }
 }
 
+/* That one's own message is sent was said when it was sent; what failed is news. */
+static bool is_news(const struct cli *cli, const struct hearth_event *event)
+{
+    return cli->json || event->kind != HEARTH_EVENT_MESSAGE_STATE || event->result != HEARTH_DONE;
+}
+
 void event_print(const struct cli *cli, const struct hearth_event *event)
 {
+    if (!is_news(cli, event))
+        return;
     struct printing p = {cli, event, {.id = event->chat}};
     (void)hearth_chat_each(cli->account, match_chat, &p.chat);
     if (event->kind == HEARTH_EVENT_MESSAGE || event->kind == HEARTH_EVENT_MESSAGE_STATE)

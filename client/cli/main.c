@@ -13,7 +13,7 @@ const struct command commands[] = {
 };
 const size_t command_count = sizeof commands / sizeof commands[0];
 
-enum { WORDS_MAX = 64 };
+enum { WORDS_MAX = 64, SETTLE_MS = 5000 };
 
 static const struct command *find(const char *noun, const char *verb, bool *ret_noun)
 {
@@ -67,6 +67,8 @@ static int run(struct cli *cli, const struct command *command)
             return code;
     }
     int code = command->run(cli);
+    if (cli->account != NULL)
+        (void)hearth_account_settle(cli->account, SETTLE_MS);
     hearth_account_close(cli->account);
     return code;
 }

@@ -159,18 +159,17 @@ bool options_read(int argc, char **argv, struct cli *cli, bool *ret_help)
     opterr = 0;
     cli->timeout_ms = 60000;
     for (;;) {
-        int at = optind > 0 ? optind : 1;
         int option = getopt_long(argc, argv, ":p:h", options, NULL);
         if (option == -1)
             break;
         if (option == '?') {
-            unknown_option(cli, argv[at]);
+            unknown_option(cli, argv[optind - 1]);
             return false;
         }
         if (option == ':' || !take(cli, option, ret_help)) {
             (void)fail_said(cli, EXIT_USAGE, "hearth help",
                             option == ':' ? "%s wants a value" : "the value of %s can't be read",
-                            argv[at]);
+                            argv[optind - 1]);
             return false;
         }
     }

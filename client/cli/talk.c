@@ -58,8 +58,28 @@ int command_send(struct cli *cli)
     return code;
 }
 
+/* What is waited for; kind 0: nothing. */
+struct wanted {
+    enum hearth_event_kind kind;
+    const char *name; /* of the chat or contact; NULL: any */
+};
+
+static bool is_wanted(const struct cli *cli, const struct wanted *wanted,
+                      const struct hearth_event *event)
+{
+    struct hearth_chat chat;
+    struct hearth_contact contact;
+    if (wanted->kind == 0 || wanted->kind != event->kind)
+        return false;
+    return wanted->name == NULL ||
+           (hearth_chat_get(cli->account, &event->chat, &chat) &&
+            strcmp(chat.name, wanted->name) == 0) ||
+           (hearth_contact_get(cli->account, &event->contact, &contact) &&
+            strcmp(contact.handle, wanted->name) == 0);
+}
+
 /* Prints what there is and takes it; at most `most` messages (0: all). Returns how many. */
-static uint64_t drain(const struct cli *cli, uint64_t most, enum hearth_event_kind until,
+static uint64_t drain(const struct cli *cli, uint64_t most, const struct wanted *wanted,
                       bool *ret_met)
 {
     struct hearth_event event;
@@ -67,7 +87,7 @@ static uint64_t drain(const struct cli *cli, uint64_t most, enum hearth_event_ki
     while ((most == 0 || messages < most) && !*ret_met && hearth_event_next(cli->account, &event)) {
         event_print(cli, &event);
         messages += event.kind == HEARTH_EVENT_MESSAGE;
-        *ret_met = until != 0 && event.kind == until;
+        *ret_met = is_wanted(cli, wanted, &event);
         (void)hearth_event_taken(cli->account, event.number);
     }
     return messages;
@@ -77,7 +97,7 @@ int command_sync(struct cli *cli)
 {
     bool met = false;
     int code = finish(cli, hearth_sync(cli->account));
-    (void)drain(cli, 0, 0, &met);
+    (void)drain(cli, 0, &(struct wanted){.kind = 0}, &met);
     return code;
 }
 
@@ -97,7 +117,7 @@ static uint64_t now_ms(void)
 }
 
 /* Receives and prints until so many messages, or an event of the kind, or the time is over. */
-static int receive(struct cli *cli, uint64_t count, enum hearth_event_kind until,
+static int receive(struct cli *cli, uint64_t count, const struct wanted *wanted,
                    uint32_t timeout_ms)
 {
     uint64_t end = now_ms() + timeout_ms, seen = 0;
@@ -110,12 +130,12 @@ static int receive(struct cli *cli, uint64_t count, enum hearth_event_kind until
         return fail_with(cli, &error);
     }
     for (;;) {
-        seen += drain(cli, count > 0 ? count - seen : 0, until, &met);
+        seen += drain(cli, count > 0 ? count - seen : 0, wanted, &met);
         if (met || (count > 0 && seen >= count))
             return EXIT_DONE;
         uint64_t now = now_ms();
         if (timeout_ms > 0 && now >= end)
-            return count > 0 || until != 0
+            return count > 0 || wanted->kind != 0
                        ? fail_said(cli, EXIT_TIMED_OUT, NULL, "nothing came within %u s",
                                    (unsigned)(timeout_ms / 1000))
                        : EXIT_DONE;
@@ -128,7 +148,8 @@ static int receive(struct cli *cli, uint64_t count, enum hearth_event_kind until
 
 int command_listen(struct cli *cli)
 {
-    return receive(cli, cli->count, 0, cli->timeout_said ? cli->timeout_ms : 0);
+    return receive(cli, cli->count, &(struct wanted){.kind = 0},
+                   cli->timeout_said ? cli->timeout_ms : 0);
 }
 
 int command_wait(struct cli *cli)
@@ -143,7 +164,9 @@ int command_wait(struct cli *cli)
     const char *wanted = cli->argc > 0 ? cli->argv[0] : "message";
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(wanted, words[i].name) == 0)
-            return receive(cli, 0, words[i].kind, cli->timeout_ms);
+            return receive(cli, 0,
+                           &(struct wanted){words[i].kind, cli->argc > 1 ? cli->argv[1] : NULL},
+                           cli->timeout_ms);
     return fail_said(cli, EXIT_USAGE, "hearth help wait", "\"%s\" is nothing to wait for", wanted);
 }
 

@@ -15,7 +15,7 @@ static struct err whose_chat(struct core *c, struct db_txn *t, struct open_chat 
     struct contact contact = {0};
     int kind = 0;
     if (chat->chat.kind != HEARTH_CHAT_GROUP || chat->chat.state != HEARTH_CHAT_OPEN ||
-        !group_read_data(chat, name, &kind) || kind != HEARTH_CHAT_DIRECT)
+        !err_is_ok(group_read_data(chat, name, &kind)) || kind != HEARTH_CHAT_DIRECT)
         return ERR_OK;
     for (size_t i = 0; i < chat->roster->count; i++)
         if (!hearth_id_equal(&chat->roster->leaves[i].contact, &nobody))

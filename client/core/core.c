@@ -77,6 +77,18 @@ struct err core_step(struct core *c, struct err (*run)(struct core *c, struct db
     return err;
 }
 
+struct err core_look(struct core *c, struct err (*run)(struct core *c, struct db_txn *t, void *arg),
+                     void *arg)
+{
+    if (c->in_step)
+        return ERR(WRONG_STATE);
+    c->in_step = true;
+    struct step step = {.core = c, .run = run, .arg = arg};
+    struct err err = db_step(c->db, step_run, &step);
+    c->in_step = false;
+    return err;
+}
+
 /* ---- open and close */
 
 static struct err core_begin(struct core *c, const struct core_options *options)

@@ -67,6 +67,11 @@ CHECKED struct err core_step(struct core *c,
                              struct err (*run)(struct core *c, struct db_txn *t, void *arg),
                              void *arg);
 
+/* A step that only reads: after an error nothing is dropped, since nothing was touched. */
+CHECKED struct err core_look(struct core *c,
+                             struct err (*run)(struct core *c, struct db_txn *t, void *arg),
+                             void *arg);
+
 static inline uint64_t core_now_ms(const struct core *c)
 {
     return clock_unix_ms(c->clock);

@@ -235,7 +235,7 @@ static struct err look_event(struct core *c, struct db_txn *t, void *arg)
 bool hearth_event_next(struct hearth_account *a, struct hearth_event *ret_event)
 {
     struct first_event first = {.account = a};
-    if (!err_is_ok(core_step(a->core, look_event, &first)))
+    if (!err_is_ok(core_look(a->core, look_event, &first)))
         return false;
     *ret_event = first.event;
     return true;
@@ -277,4 +277,31 @@ bool hearth_account_wait(struct hearth_account *a, uint32_t timeout_ms)
     (void)turn_until(a, &a->woken, timeout_ms);
     hearth_account_on_event(a, fn, arg);
     return hearth_event_next(a, &event);
+}
+
+/* ---- ending well */
+
+static void on_tick(void *arg)
+{
+    bool *turned = arg;
+    *turned = true;
+}
+
+bool hearth_account_settle(struct hearth_account *a, uint32_t timeout_ms)
+{
+    enum { TICK_MS = 20, SOON_MS = 2000 };
+    bool over = false, tick = false;
+    struct hearth_timer *end = hearth_timer_new(a->core->loop, on_time, &over);
+    struct hearth_timer *next = hearth_timer_new(a->core->loop, on_tick, &tick);
+    bool good =
+        end != NULL && next != NULL && hearth_timer_set(end, timeout_ms > 0 ? timeout_ms : 1);
+    while (good && !over && (tasks_due(a->core, SOON_MS) || a->core->kick_tasks)) {
+        tick = false;
+        good = hearth_timer_set(next, TICK_MS);
+        while (good && !tick && !over)
+            loop_turn(a->core->loop);
+    }
+    hearth_timer_free(end);
+    hearth_timer_free(next);
+    return good && !over;
 }

@@ -87,8 +87,12 @@ bool hearth_safety_number(struct hearth_account *a, const struct hearth_id *cont
                           struct hearth_safety *ret_safety)
 {
     struct looking l = {.contact = contact};
-    if (!door_look(a, look_safety, &l))
+    if (!door_look(a, look_safety, &l)) {
+        struct hearth_error *e = &a->core->error;
+        if (e->result == HEARTH_NOT_THERE)
+            (void)snprintf(e->hint, sizeof e->hint, "his keys come with his first messages: sync");
         return false;
+    }
     safety_show(&l.sides, ret_safety);
     return true;
 }

@@ -114,7 +114,8 @@ static struct hearth_op *on_handle(struct hearth_account *a, const char *handle,
 {
     char local[HANDLE_LOCAL_MAX_BYTES + 1];
     struct verb verb = {.arg = local};
-    if (handle == NULL || !local_part(a, handle, local))
+    if (handle == NULL || !local_part(a, handle, local) ||
+        !err_is_ok(handle_check(bytes_str(local))))
         return verb_usage(a, "that can be no handle of ours",
                           "3 to 63 of a-z 0-9 - _ . and a letter first");
     return verb_begin(a, step, &verb);

@@ -271,13 +271,20 @@ static struct err upload_open(struct upload *u, struct bytes body)
 {
     Hearth__V1__UploadRequest in = HEARTH__V1__UPLOAD_REQUEST__INIT;
     Hearth__V1__UploadHead head = HEARTH__V1__UPLOAD_HEAD__INIT;
+    Hearth__V1__Idempotency idempotency = HEARTH__V1__IDEMPOTENCY__INIT;
+    uint8_t id[16];
     const struct api_to to = {.domain = u->core->account.domain, .deadline_ms = 15 * 60 * 1000};
     TRY(body_read(body, &u->body));
     TRY(open_file(u->body.path, &u->fd, &u->file_bytes));
     TRY(rng_fill(u->core->rng, u->key, sizeof u->key));
+    TRY(rng_fill(u->core->rng, id, sizeof id));
     u->blob_bytes = file_blob_bytes(u->file_bytes);
     hash_init(&u->hash, &hash_sha256);
     TRY(api_open(u->core->api, &to, api_endpoint("Attachment", "Upload"), &events, u, &u->call));
+    /* Another key, another upload: a repeat under one id could bring the capabilities of a blob
+     * that the new key does not open. */
+    idempotency.id = (ProtobufCBinaryData){sizeof id, id};
+    head.idempotency = &idempotency;
     head.bytes_in_all = u->blob_bytes;
     in.step_case = HEARTH__V1__UPLOAD_REQUEST__STEP_HEAD;
     in.head = &head;

@@ -78,10 +78,12 @@ CHECKED struct err group_profile_key_begin(struct core *c, struct db_txn *t,
 /* Are we one, by the group's context? False without a group. */
 bool group_we_are_admin(const struct open_chat *chat);
 bool group_is_admin(const struct open_chat *chat, const uint8_t user_pseudonym[PSEUDONYM_BYTES]);
-/* Name and kind in the group's data, which may be sealed under an identity key that we have not:
- * then false. */
-bool group_read_data(const struct open_chat *chat, char ret_name[CHAT_NAME_MAX_BYTES + 1],
-                     int *ret_kind);
+/* Name and kind in the group's data. ERR_NOT_FOUND: there is none, or none that we can open: it may
+ * be sealed under an identity key that we have not. */
+CHECKED struct err group_read_data(const struct open_chat *chat,
+                                   char ret_name[CHAT_NAME_MAX_BYTES + 1], int *ret_kind);
+/* A group's name as that says, where it says one. */
+CHECKED struct err group_take_name(struct open_chat *chat);
 /* A member's name for a line in the chat: his handle, else the profile's name, else "somebody". */
 CHECKED struct err group_member_name(struct core *c, struct db_txn *t, const struct open_chat *chat,
                                      uint32_t leaf, char ret_name[80]);

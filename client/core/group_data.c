@@ -82,14 +82,27 @@ struct err group_data_open(const struct chat *chat, struct bytes data,
     return err;
 }
 
-bool group_read_data(const struct open_chat *chat, char ret_name[CHAT_NAME_MAX_BYTES + 1],
-                     int *ret_kind)
+struct err group_read_data(const struct open_chat *chat, char ret_name[CHAT_NAME_MAX_BYTES + 1],
+                           int *ret_kind)
 {
     struct bytes data;
-    return chat->group != NULL &&
-           extensions_find(&group_public(chat->group)->context.extensions,
-                           GROUP_DATA_EXTENSION_TYPE, &data) &&
-           err_is_ok(group_data_open(&chat->chat, data, ret_name, ret_kind));
+    if (chat->group == NULL || !extensions_find(&group_public(chat->group)->context.extensions,
+                                                GROUP_DATA_EXTENSION_TYPE, &data))
+        return ERR(NOT_FOUND);
+    struct err err = group_data_open(&chat->chat, data, ret_name, ret_kind);
+    return err_is_ok(err) || err.code == ERR_NO_MEMORY ? err : ERR(NOT_FOUND);
+}
+
+struct err group_take_name(struct open_chat *chat)
+{
+    char name[CHAT_NAME_MAX_BYTES + 1];
+    int kind;
+    if (chat->chat.kind != HEARTH_CHAT_GROUP)
+        return ERR_OK;
+    struct err err = group_read_data(chat, name, &kind);
+    if (err_is_ok(err))
+        memcpy(chat->chat.name, name, sizeof name);
+    return err.code == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 /* ---- roles */

@@ -240,8 +240,9 @@ static struct err take_kind(struct core *c, struct db_txn *t, struct open_chat *
     char name[CHAT_NAME_MAX_BYTES + 1];
     int kind;
     bool all_own = true;
-    if (!group_read_data(chat, name, &kind))
-        return ERR_OK;
+    struct err err = group_read_data(chat, name, &kind);
+    if (!err_is_ok(err))
+        return err.code == ERR_NOT_FOUND ? ERR_OK : err;
     memcpy(chat->chat.name, name, sizeof name);
     for (size_t i = 0; i < chat->roster->count; i++)
         all_own &= chat->roster->leaves[i].own_user;
@@ -264,7 +265,7 @@ static struct err take_kind(struct core *c, struct db_txn *t, struct open_chat *
         TRY(contact_get(c, t, &l->contact, &contact));
         bool first = memcmp(contact.chat.bytes, nobody.bytes, 16) == 0;
         contact.chat = first ? chat->chat.id : contact.chat;
-        struct err err = first ? contact_put(c, t, &contact) : ERR_OK;
+        err = first ? contact_put(c, t, &contact) : ERR_OK;
         contact_clear(&contact);
         return err;
     }

@@ -110,8 +110,11 @@ struct err message_set_state(struct core *c, struct db_txn *t, const struct hear
     buf_clear(&b);
     buf_clear(&scratch);
     TRY(err);
-    struct hearth_event event = {
-        .kind = HEARTH_EVENT_MESSAGE_STATE, .chat = *chat, .message = number};
+    struct hearth_event event = {.kind = HEARTH_EVENT_MESSAGE_STATE,
+                                 .chat = *chat,
+                                 .message = number,
+                                 .result =
+                                     state == HEARTH_MESSAGE_FAILED ? HEARTH_FAILED : HEARTH_DONE};
     return event_tell(c, t, &event);
 }
 

@@ -66,7 +66,7 @@ static struct err next_run(struct core *c, struct db_txn *t, void *arg)
 
 struct err queue_next(struct core *c, uint64_t *ret_sequence)
 {
-    return core_step(c, next_run, ret_sequence);
+    return core_look(c, next_run, ret_sequence);
 }
 
 /* ---- what an item says */

@@ -97,6 +97,10 @@ static void on_timer(void *arg)
 {
     struct listener *l = arg;
     (void)hearth_timer_set(l->timer, IDLE_MS); /* stays set: so it can't fail */
+    if (!l->core->account.registered) {
+        listener_close(l->core); /* the account was deleted */
+        return;
+    }
     if (l->call == NULL && !err_is_ok(connect(l)))
         connect_later(l, queue_delay_ms(l->core, l->tries++));
 }

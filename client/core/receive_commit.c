@@ -85,12 +85,9 @@ static void push_rotation(struct chat *chat, uint64_t epoch, uint32_t leaf)
 
 struct err receive_new_epoch(struct core *c, struct db_txn *t, struct open_chat *chat)
 {
-    char name[CHAT_NAME_MAX_BYTES + 1];
-    int kind;
     uint64_t task;
     TRY(roster_prune(c, t, chat));
-    if (chat->chat.kind == HEARTH_CHAT_GROUP && group_read_data(chat, name, &kind))
-        memcpy(chat->chat.name, name, sizeof name);
+    TRY(group_take_name(chat));
     /* our wish to leave was voided by a commit from outside: again */
     if (chat->chat.leaving) {
         chat->chat.leaving = false;

@@ -103,17 +103,13 @@ static struct err take_identity_key(struct core *c, struct db_txn *t, struct ope
     struct wire_reader r = wire_reader_of(body);
     uint64_t epoch = wire_read_u64(&r);
     struct bytes key = wire_read_fixed(&r, IDENTITY_KEY_BYTES);
-    char name[CHAT_NAME_MAX_BYTES + 1];
-    int kind;
     (void)c;
     if (!err_is_ok(wire_reader_end(&r)) ||
         !may_name_key(&chat->chat, leaf, epoch, group_epoch(chat->group)))
         return ERR_OK;
     chat_add_identity_key(&chat->chat, key.data, epoch);
     TRY(roster_retry(c, t, chat));
-    if (chat->chat.kind == HEARTH_CHAT_GROUP && group_read_data(chat, name, &kind))
-        memcpy(chat->chat.name, name, sizeof name);
-    return ERR_OK;
+    return group_take_name(chat);
 }
 
 /* What a member says to our contact book: only if he is who he says. In a direct chat there is but

@@ -38,7 +38,7 @@ struct task {
     uint32_t tries;           /* answers that were none, of this state */
     uint64_t not_before_ms;   /* TASK_WAIT */
     uint64_t made_ms;
-    bool asked; /* by a verb: its end is an event, when nobody waits for it any more */
+    bool asked;      /* by a verb: its end is an event, when nobody waits for it any more */
     struct buf body; /* the kind's own */
 };
 
@@ -133,6 +133,8 @@ CHECKED struct err tasks_open(struct core *c); /* reads what was left */
 void tasks_close(struct core *c);              /* cancels calls; rows stay */
 /* Runs whatever can run; from the loop. core_step calls it after steps that asked. */
 void tasks_kick(struct core *c);
+/* Is a call or stream under way, or will a task run within that time? */
+bool tasks_due(const struct core *c, uint32_t within_ms);
 uint32_t tasks_count(const struct core *c);
 /* Is there one that does not wait? */
 bool tasks_busy(const struct core *c);

@@ -415,6 +415,11 @@ struct hearth_costs {
 };
 void hearth_account_costs(struct hearth_account *account, struct hearth_costs *ret_costs);
 
+/* Blocking: works until nothing is under way that could be done now, or timeout_ms are over
+ * (false). For programs that do one thing and end, so that what follows from it (an answer to an
+ * answer) is not left for the next time. */
+bool hearth_account_settle(struct hearth_account *account, uint32_t timeout_ms);
+
 /* ---- raw calls, for tools */
 
 /* Calls any method ("hearth.v1.Auth/ListClients") with a JSON body, as the caller that it asks for.

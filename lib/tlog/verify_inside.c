@@ -44,6 +44,18 @@ struct err lookups_prove(const struct kt_config *config, struct bytes label,
     return ERR_OK;
 }
 
+struct err lookups_agree(const struct kt_known *known, const struct kt_lookup *lookups,
+                         size_t count)
+{
+    for (size_t i = 0; known != NULL && i < count; i++) {
+        const struct kt_lookup *before = kt_known_find(known, lookups[i].version);
+        if (before != NULL && before->present && lookups[i].present &&
+            !hash_value_equal(&before->commitment, &lookups[i].commitment))
+            return ERR(TLOG_COMMITMENT);
+    }
+    return ERR_OK;
+}
+
 struct err lookups_check(const struct prefix_proof *proof, const struct kt_lookup *lookups,
                          size_t count, const struct hash_value *root, enum err_code absent_is,
                          enum err_code present_is)
@@ -118,13 +130,8 @@ static struct err key_set_check(const struct kt_query *query, const struct kt_kn
 }
 
 struct err value_check(const struct kt_query *query, const struct kt_known *known,
-                       struct bytes value, const struct hash_value *commitment,
-                       enum kt_continuity *ret_continuity)
+                       struct bytes value, enum kt_continuity *ret_continuity)
 {
-    const struct kt_lookup *old =
-        query->known != NULL ? kt_known_find(query->known, known->version) : NULL;
-    if (old != NULL && old->present && !hash_value_equal(&old->commitment, commitment))
-        return ERR(TLOG_COMMITMENT);
     *ret_continuity = KT_NO_RULES;
     bool is_set = query->label.data[0] == LABEL_USER || query->label.data[0] == LABEL_HANDLE;
     if (!is_set || query->opaque_value)

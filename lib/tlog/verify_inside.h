@@ -13,6 +13,10 @@ CHECKED struct err lookups_prove(const struct kt_config *config, struct bytes la
                                  const struct hash_value *commitment, const struct kt_known *known,
                                  struct kt_lookup *ret_lookups);
 
+/* No version that `known` (or NULL) has seen bears another commitment here. ERR_TLOG_COMMITMENT. */
+CHECKED struct err lookups_agree(const struct kt_known *known, const struct kt_lookup *lookups,
+                                 size_t count);
+
 /* A proof of exactly these lookups, present as they are marked, for this root. `absent_is`: the
  * error when one is absent that should be present; `present_is` the other way about. */
 CHECKED struct err lookups_check(const struct prefix_proof *proof, const struct kt_lookup *lookups,
@@ -21,7 +25,6 @@ CHECKED struct err lookups_check(const struct prefix_proof *proof, const struct 
 
 /* transparency.md 4: the KeySet in `value` as version known->version of the label. */
 CHECKED struct err value_check(const struct kt_query *query, const struct kt_known *known,
-                               struct bytes value, const struct hash_value *commitment,
-                               enum kt_continuity *ret_continuity);
+                               struct bytes value, enum kt_continuity *ret_continuity);
 
 #endif

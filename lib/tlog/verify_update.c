@@ -133,11 +133,12 @@ struct err kt_verify_proof(const struct kt_view *view, const struct kt_query *qu
     result.known.count = base.count;
     TRY(lookups_prove(&view->config, query->label, &proof.ladder, base.at, base.count,
                       proof.version, &result.commitment, query->known, result.known.lookups));
+    TRY(lookups_agree(query->known, result.known.lookups, base.count));
     TRY(lookups_check(&proof.proof, result.known.lookups, base.count, &dist->entry.prefix_root,
                       ERR_TLOG_VERSION, ERR_TLOG_VERSION));
     result.value = proof.value;
     memcpy(result.opening, proof.opening, OPENING_BYTES);
-    TRY(value_check(query, &result.known, proof.value, &result.commitment, &result.continuity));
+    TRY(value_check(query, &result.known, proof.value, &result.continuity));
     *ret_result = result;
     return ERR_OK;
 }

@@ -64,7 +64,8 @@ static const struct store_migration migrations[] = {
         "CREATE TABLE token_request (id BLOB NOT NULL PRIMARY KEY, period INTEGER NOT NULL)"
         " WITHOUT ROWID;"
         "CREATE INDEX token_request_period ON token_request (period);"},
-    {4, SPENT_SQL},
+    {4, ONCE_SQL_2},
+    {5, SPENT_SQL},
 };
 
 static const struct stmt_row statements[] = {

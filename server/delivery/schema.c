@@ -37,7 +37,8 @@ static const char delivery_v2[] =
     "DROP TABLE past_joins_v1;"
     "CREATE INDEX past_joins_expiry ON past_joins (expires_day);";
 
-static const struct store_migration delivery_migrations[] = {{1, delivery_v1}, {2, delivery_v2}};
+static const struct store_migration delivery_migrations[] = {
+    {1, delivery_v1}, {2, delivery_v2}, {3, ONCE_SQL_2}};
 
 static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
     [GROUP_LOCK] = {"group_lock", "SELECT version, lock, id FROM groups"

@@ -5,8 +5,8 @@
  * id, body hash), answer = at_rest_seal under HMAC(key, "answer", scope, id) with id and body as
  * associated data; so neither ids nor hashes can be matched with anything outside.
  *
- * A service puts ONCE_SQL into a migration and ONCE_STATEMENTS into its statement rows, and says at
- * which index they begin.
+ * A service puts ONCE_SQL into a migration, ONCE_SQL_2 into a later one, and ONCE_STATEMENTS into
+ * its statement rows, and says at which index they begin.
  */
 #ifndef SERVER_ONCE_H
 #define SERVER_ONCE_H
@@ -17,6 +17,17 @@
 #define ONCE_SQL                                                                                  \
     "CREATE TABLE once (id BLOB NOT NULL PRIMARY KEY, body BLOB NOT NULL, answer BLOB NOT NULL, " \
     "expires_day INTEGER NOT NULL) WITHOUT ROWID;"                                                \
+    "CREATE INDEX once_expiry ON once (expires_day);"
+/* Not WITHOUT ROWID any more: such a table compares keys against whole rows and keeps a quarter of
+ * a row at most in its page. Measured with rows that come in random order, 50 to a commit: 85 us
+ * instead of 163 for answers of 60 bytes, 125 instead of 300 for 1,200, and a third of the file. */
+#define ONCE_SQL_2                                                                                \
+    "ALTER TABLE once RENAME TO once_v1;"                                                         \
+    "CREATE TABLE once (id BLOB NOT NULL PRIMARY KEY, body BLOB NOT NULL, answer BLOB NOT NULL, " \
+    "expires_day INTEGER NOT NULL);"                                                              \
+    "INSERT INTO once (id, body, answer, expires_day)"                                            \
+    " SELECT id, body, answer, expires_day FROM once_v1;"                                         \
+    "DROP TABLE once_v1;"                                                                         \
     "CREATE INDEX once_expiry ON once (expires_day);"
 #define ONCE_STATEMENTS                                                                            \
     {"once_find", "SELECT body, answer FROM once WHERE id = $1"},                                  \

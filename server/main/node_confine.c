@@ -54,7 +54,7 @@ static struct err list_own(struct listed *l, const struct node *n, const char *n
     struct err err = ERR_OK;
     if (l->keys[0] != '\0' && is_within(l->keys, real)) {
         (void)snprintf(l->why, NODE_WHY_BYTES,
-                       "[keeper] keys lies in %s, where the server reads and writes", path);
+                       "[keeper] keys lies in %.400s, where the server reads and writes", path);
         err = ERR(CONFIG);
     } else {
         list(l, real, rights);

@@ -72,7 +72,8 @@ void node_peers(void *node, void (*say)(void *to, const char *domain, size_t len
 {
     struct node *n = node;
     (void)pthread_mutex_lock(&n->lock);
-    (void)snprintf(ret_mode, ADMIN_MODE_BYTES, "%s", n->config.federation_mode);
+    (void)snprintf(ret_mode, ADMIN_MODE_BYTES, "%.*s", ADMIN_MODE_BYTES - 1,
+                   n->config.federation_mode);
     const struct config_list *peers = &n->config.federation_peer;
     for (size_t i = 0; i < peers->count; i++)
         say(to, peers->values[i], strcspn(peers->values[i], "="));

@@ -59,7 +59,7 @@ static struct err load_config(struct node *n, struct config *ret_config,
         return config_load(path, ret_config, ret_why);
     FILE *file = settings_door_file(&n->settings, &fd).code == ERR_NONE ? fdopen(fd, "r") : NULL;
     if (file == NULL) {
-        (void)snprintf(ret_why, NODE_WHY_BYTES, "%s: %s", path, strerror(errno));
+        (void)snprintf(ret_why, NODE_WHY_BYTES, "%.400s: %s", path, strerror(errno));
         if (fd >= 0)
             (void)close(fd);
         return ERR(IO);

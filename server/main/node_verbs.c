@@ -135,9 +135,10 @@ struct err node_backup(struct node *n, const char *folder, uint64_t *ret_bytes,
         return ERR(TOO_LARGE);
     size_t len = strlen(within);
     if (n->confined && (strncmp(folder, within, len) != 0 || folder[len] != '/')) {
-        (void)snprintf(ret_why, NODE_WHY_BYTES,
-                       "%s: a confined server writes backups below %s alone ([server] confine)",
-                       folder, within);
+        (void)snprintf(
+            ret_why, NODE_WHY_BYTES,
+            "%.200s: a confined server writes backups below %.200s alone ([server] confine)",
+            folder, within);
         return ERR(ARGUMENT);
     }
     return backup_make(folder, n->env.domain, parts, sizeof parts / sizeof parts[0], ret_bytes,

@@ -17,6 +17,7 @@ static const struct store_migration migrations[] = {
         "CREATE TABLE key_package_day (id BLOB NOT NULL PRIMARY KEY, day INTEGER NOT NULL) "
         "WITHOUT ROWID;"
         "CREATE TABLE queue_dead (client INTEGER PRIMARY KEY);" ONCE_SQL},
+    {2, ONCE_SQL_2},
 };
 
 static const struct stmt_row statements[SQL_COUNT] = {

@@ -29,7 +29,7 @@ static const struct stmt_row statements[] = {
 
     [NODE_GET] = {"node_get", "SELECT kind, body FROM node WHERE pos = $1 AND born <= $2"
                               " ORDER BY born DESC LIMIT 1"},
-    [NODE_END] = {"node_end", "UPDATE node SET died = $2 WHERE pos = $1 AND born < $2"
+    [NODE_END] = {"node_end", "UPDATE node SET died = $1 WHERE pos = $2 AND born < $1"
                               " AND died IS NULL"},
     [NODE_PUT] = {"node_put", "INSERT INTO node (pos, born, kind, body) VALUES ($1, $2, $3, $4)"},
 

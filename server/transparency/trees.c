@@ -93,8 +93,8 @@ static struct err node_put(void *self, const struct prefix_position *position,
         body = bytes_of(leaf, sizeof leaf);
     }
     struct stmt *s = stmt_use(at->txn, NODE_END);
-    stmt_bind_blob(s, 1, pos);
-    stmt_bind_u64(s, 2, at->epoch);
+    stmt_bind_u64(s, 1, at->epoch);
+    stmt_bind_blob(s, 2, pos);
     TRY(stmt_run(s, NULL));
     s = stmt_use(at->txn, NODE_PUT);
     stmt_bind_blob(s, 1, pos);

@@ -25,11 +25,11 @@ def registering(server, alice, bob, carol):
 
 
 def handles(alice, bob):
-    alice.run("handle", "add", "al", says="handle +al@a.test")
-    alice.run("handle", "list", says=["alice@a.test", "al@a.test"])
-    bob.run("handle", "add", "al", code=64 + 6)  # ALREADY_EXISTS
+    alice.run("handle", "add", "ally", says="handle +ally@a.test")
+    alice.run("handle", "list", says=["alice@a.test", "ally@a.test"])
+    bob.run("handle", "add", "ally", code=64 + 6)  # ALREADY_EXISTS
     bob.run("handle", "add", "Not A Handle", code=2)
-    alice.run("handle", "remove", "al", says="removed")
+    alice.run("handle", "remove", "ally", says="removed")
     assert len(alice.json("handle", "list")) == 1
 
 
@@ -60,8 +60,8 @@ def talking(alice, bob):
 def group(server, alice, bob, carol):
     alice.run("group", "create", "garden", says="group +garden")
     alice.run("group", "add", "garden", "bob@a.test", "carol@a.test", says="added +bob@a.test")
-    bob.run("wait", "joined", says="joined +garden")
-    carol.run("wait", "joined", says="joined +garden")
+    bob.run("wait", "joined", "garden", says="joined +garden")
+    carol.run("wait", "joined", "garden", says="joined +garden")
     carol.run("send", "garden", "tulips tomorrow")
     for person in (alice, bob):
         person.run("listen", "--count", "1", says="tulips tomorrow")
@@ -89,7 +89,7 @@ def second_device(server, alice, bob):
         raise Failed(f"device link: exit {linking.returncode}\n{rest}")
     bob.run("sync")
     phone.run("sync")
-    phone.run("wait", "joined", code=None)
+    phone.run("wait", "joined", "orchard")
     alice.run("sync")
     alice.run("send", "orchard", "to all devices")
     bob.run("listen", "--count", "1", says="to all devices")

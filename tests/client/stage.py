@@ -43,7 +43,7 @@ class Homeserver:
         return done.stdout
 
     def invite(self):
-        return re.search(r"^invite  +(\S+)", self.run("admin", "invite"), re.M).group(1)
+        return self.run("admin", "invite").split()[0]
 
     def start(self):
         self.log = open(os.path.join(self.scratch.name, "log"), "a")

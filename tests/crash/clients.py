@@ -118,7 +118,7 @@ class Worker:
 
 
 def set_up(server):
-    people = [Worker(server, f"p{i}") for i in range(options.clients)]
+    people = [Worker(server, f"person{i}") for i in range(options.clients)]
     for p in people:
         result = p.wait(p.say("register", server.invite(), p.name))
         if not result.startswith("0 "):

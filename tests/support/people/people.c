@@ -93,6 +93,16 @@ void person_stop(struct person *p)
     buf_clear(&p->account.info_text);
 }
 
+void people_leave(struct person *p)
+{
+    struct people *all = p->people;
+    assert_ptr_equal(p, &all->all[all->count - 1]);
+    person_stop(p);
+    town_settle(all->town);
+    vfs_fault_free(p->vfs);
+    all->count--;
+}
+
 void person_kill(struct person *p)
 {
     vfs_power_off_after(p->vfs, 0);
@@ -255,12 +265,27 @@ void person_settle(struct person *p)
 
 /* ---- events */
 
+void person_alive(struct person *p)
+{
+    if (!p->killed)
+        return;
+    person_kill(p);
+    person_start(p);
+}
+
 bool person_event(struct person *p, struct hearth_event *ret_event)
 {
-    if (!hearth_event_next(&p->account, ret_event))
-        return false;
-    assert_true(hearth_event_taken(&p->account, ret_event->number));
-    return true;
+    for (;;) {
+        person_alive(p);
+        bool any = hearth_event_next(&p->account, ret_event);
+        if (p->killed)
+            continue;
+        if (!any)
+            return false;
+        if (hearth_event_taken(&p->account, ret_event->number))
+            return true;
+        assert_true(p->killed);
+    }
 }
 
 struct hearth_event person_expect(struct person *p, enum hearth_event_kind kind)

@@ -50,6 +50,8 @@ void people_run_ms(struct people *p, uint64_t ms);
 
 /* With an empty account, running. */
 struct person *person_new(struct people *p, const char *name);
+/* The newest person goes for good: his place is free. */
+void people_leave(struct person *p);
 /* Ends properly, or as kill -9 would; and the same file again. */
 void person_stop(struct person *p);
 void person_kill(struct person *p);
@@ -73,6 +75,9 @@ void person_sync(struct person *p);
 void person_listen(struct person *p, uint64_t ms);
 /* Until no task is left but those that wait for a time; 300 s at most. */
 void person_settle(struct person *p);
+
+/* Another life, if a kill ended this one: before doors are used where one was set. */
+void person_alive(struct person *p);
 
 /* The oldest event, taken. The text lives until the next call. False: none. */
 bool person_event(struct person *p, struct hearth_event *ret_event);

@@ -1,110 +1,7 @@
 /* People who become friends: asked, accepted, refused, removed, across kills. */
 #include <stdio.h>
 
-#include "client/core/contact.h"
-#include "client/core/safety.h"
-#include "support/people/people.h"
-
-struct pair {
-    struct people all;
-    struct person *alice, *bob;
-    struct hearth_id bob_id, alice_id; /* as the other one knows them */
-    struct hearth_id alice_chat, bob_chat;
-};
-
-static void pair_init(struct pair *p, uint64_t seed)
-{
-    memset(p, 0, sizeof *p);
-    people_init(&p->all, seed);
-    p->alice = person_new(&p->all, "alice");
-    p->bob = person_new(&p->all, "bob");
-    person_register(p->alice, "alice");
-    person_register(p->bob, "bob");
-    person_settle(p->alice);
-    person_settle(p->bob);
-}
-
-/* It must go well. */
-static void done(struct person *p, struct hearth_op *op)
-{
-    if (person_op(p, op) != HEARTH_DONE)
-        fail_msg("%s: %s: %s: %s", p->name, p->error.name, p->error.text, p->error.cause);
-}
-
-static struct hearth_contact contact_of(struct person *p, const struct hearth_id *id)
-{
-    struct hearth_contact contact;
-    assert_true(hearth_contact_get(&p->account, id, &contact));
-    return contact;
-}
-
-static void ask(struct pair *p)
-{
-    struct hearth_op *op = hearth_contact_add(&p->alice->account, "bob@a.test");
-    assert_non_null(op);
-    p->bob_id = hearth_op_id(op);
-    done(p->alice, op);
-    assert_int_equal(contact_of(p->alice, &p->bob_id).state, HEARTH_CONTACT_ASKED);
-    person_sync(p->bob);
-    person_settle(p->bob);
-    struct hearth_event event = person_expect(p->bob, HEARTH_EVENT_CONTACT_ASKS);
-    p->alice_id = event.contact;
-    struct hearth_contact alice = contact_of(p->bob, &p->alice_id);
-    assert_int_equal(alice.state, HEARTH_CONTACT_ASKS);
-    assert_string_equal(alice.handle, "alice@a.test");
-}
-
-static void meet(struct pair *p)
-{
-    for (int i = 0; i < 4; i++) {
-        person_settle(p->bob);
-        person_sync(p->alice);
-        person_settle(p->alice);
-        person_sync(p->bob);
-    }
-}
-
-static void befriend(struct pair *p)
-{
-    ask(p);
-    done(p->bob, hearth_contact_accept(&p->bob->account, &p->alice_id));
-    meet(p);
-    struct hearth_contact alice = contact_of(p->bob, &p->alice_id);
-    struct hearth_contact bob = contact_of(p->alice, &p->bob_id);
-    assert_int_equal(alice.state, HEARTH_CONTACT_FRIEND);
-    assert_int_equal(bob.state, HEARTH_CONTACT_FRIEND);
-    assert_int_equal(bob.devices, 1);
-    p->alice_chat = bob.chat;
-    p->bob_chat = alice.chat;
-}
-
-/* ---- what is said */
-
-static bool has_text(const struct hearth_message *message, void *arg)
-{
-    const char **want = arg;
-    if (!message->own && strcmp(message->text, *want) == 0 && message->sender_verified)
-        *want = NULL;
-    return *want != NULL;
-}
-
-static void assert_hears(struct person *p, const struct hearth_id *chat, const char *text)
-{
-    const char *want = text;
-    person_sync(p);
-    person_settle(p);
-    assert_true(hearth_message_each(&p->account, chat, 1, 0, has_text, &want));
-    if (want != NULL)
-        fail_msg("%s did not hear %s", p->name, text);
-}
-
-static void talk(struct pair *p, const char *text)
-{
-    done(p->alice, hearth_send(&p->alice->account, &p->alice_chat, text));
-    assert_hears(p->bob, &p->bob_chat, text);
-    done(p->bob, hearth_send(&p->bob->account, &p->bob_chat, text));
-    assert_hears(p->alice, &p->alice_chat, text);
-}
+#include "unit/client/core/friends.h"
 
 /* ---- tests */
 
@@ -116,6 +13,107 @@ static void test_accepted(void **state)
     befriend(&p);
     person_expect(p.alice, HEARTH_EVENT_CONTACT_ACCEPTED);
     talk(&p, "hello");
+    people_close(&p.all);
+}
+
+/* Killed with each committed step of asking, of accepting, and of hearing the answer. */
+static void kill_everywhere(uint64_t seed, bool kill_alice, bool kill_bob, unsigned from)
+{
+    static struct pair p;
+    unsigned lives = 0;
+    for (unsigned at = from; at < from + 4; at++) {
+        pair_init(&p, seed + at);
+        if (kill_alice)
+            person_kill_at(p.alice, at);
+        if (kill_bob)
+            person_kill_at(p.bob, at);
+        befriend(&p);
+        talk(&p, "still here");
+        assert_int_equal(person_count_events(p.bob, HEARTH_EVENT_CONTACT_ASKS), 0); /* not twice */
+        lives += p.alice->lives + p.bob->lives;
+        people_close(&p.all);
+    }
+    print_message("%u lives\n", lives);
+}
+
+static void test_asker_killed(void **state)
+{
+    (void)state;
+    for (unsigned from = 1; from < 24; from += 4)
+        kill_everywhere(100, true, false, from);
+}
+
+static void test_asked_killed(void **state)
+{
+    (void)state;
+    for (unsigned from = 1; from < 24; from += 4)
+        kill_everywhere(200, false, true, from);
+}
+
+static void test_removed(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 4);
+    befriend(&p);
+    talk(&p, "hello");
+    uint8_t key[32];
+    memcpy(key, p.alice->core->account.user.friendship_key, sizeof key);
+    done(p.alice, hearth_contact_remove(&p.alice->account, &p.bob_id));
+    person_settle(p.alice);
+    assert_int_equal(contact_of(p.alice, &p.bob_id).state, HEARTH_CONTACT_REMOVED);
+    assert_memory_not_equal(p.alice->core->account.user.friendship_key, key, sizeof key);
+    meet(&p);
+    /* the chat is over on both sides, and his token opens nothing: he can't add her to a group */
+    struct hearth_op *op = hearth_send(&p.bob->account, &p.bob_chat, "are you there?");
+    assert_true(op == NULL || person_op(p.bob, op) != HEARTH_DONE);
+    struct hearth_op *group = hearth_group_create(&p.bob->account, "trap");
+    struct hearth_id chat = hearth_op_id(group);
+    done(p.bob, group);
+    op = hearth_group_add(&p.bob->account, &chat, &p.alice_id, 1);
+    assert_true(op == NULL || person_op(p.bob, op) != HEARTH_DONE);
+    /* asked again, they are friends as before */
+    befriend(&p);
+    talk(&p, "again");
+    people_close(&p.all);
+}
+
+static void test_profile(void **state)
+{
+    static struct pair p;
+    uint8_t picture[3000];
+    (void)state;
+    pair_init(&p, 5);
+    befriend(&p);
+    memset(picture, 0xAB, sizeof picture);
+    done(p.alice,
+         hearth_profile_set(&p.alice->account, "Alice in Wonderland", picture, sizeof picture));
+    meet(&p);
+    assert_string_equal(contact_of(p.bob, &p.alice_id).name, "Alice in Wonderland");
+    done(p.alice, hearth_profile_set(&p.alice->account, "Alice", NULL, 0));
+    meet(&p);
+    assert_string_equal(contact_of(p.bob, &p.alice_id).name, "Alice");
+    people_close(&p.all);
+}
+
+static void test_safety(void **state)
+{
+    static struct pair p;
+    struct hearth_safety a, b;
+    (void)state;
+    pair_init(&p, 6);
+    befriend(&p);
+    assert_true(hearth_safety_number(&p.alice->account, &p.bob_id, &a));
+    assert_true(hearth_safety_number(&p.bob->account, &p.alice_id, &b));
+    assert_string_equal(a.digits, b.digits);
+    assert_int_equal(strlen(a.digits), 12 * 6 - 1);
+    assert_int_equal(hearth_safety_compare(&p.alice->account, &p.bob_id, b.qr, b.qr_bytes),
+                     HEARTH_DONE);
+    b.qr[1] ^= 1; /* he shows other keys of his */
+    assert_int_equal(hearth_safety_compare(&p.alice->account, &p.bob_id, b.qr, b.qr_bytes),
+                     HEARTH_UNVERIFIED);
+    assert_true(hearth_contact_set_compared(&p.alice->account, &p.bob_id, true));
+    assert_true(contact_of(p.alice, &p.bob_id).compared);
     people_close(&p.all);
 }
 
@@ -157,9 +155,10 @@ static void test_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepted),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_accepted),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_nobody),       cmocka_unit_test(test_removed),
+        cmocka_unit_test(test_profile),      cmocka_unit_test(test_safety),
+        cmocka_unit_test(test_asker_killed), cmocka_unit_test(test_asked_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

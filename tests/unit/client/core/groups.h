@@ -84,7 +84,7 @@ static void take_events(struct person *p)
     p->steps = steps;
 }
 
-static unsigned seen(const struct person *p, enum hearth_event_kind kind)
+__attribute__((unused)) static unsigned seen(const struct person *p, enum hearth_event_kind kind)
 {
     return w.seen[number_of(p)][kind];
 }

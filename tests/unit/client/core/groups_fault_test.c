@@ -4,6 +4,7 @@
 
 #include "client/core/receive.h"
 #include "mls/codec/proposal.h"
+#include "support/failing.h"
 
 static int end(void **state)
 {
@@ -100,7 +101,83 @@ static void test_messages_through_commits(void **state)
         assert_int_equal(seen(w.who[j], HEARTH_EVENT_LOSS), 0);
 }
 
+/* Who has been away sends in an epoch that is over: catches up, encrypts anew. */
+static void test_sending_after_a_while(void **state)
+{
+    struct hearth_id id[3], a = group_of(3, id);
+    (void)state;
+    queue_listen_stop(BOB->core);
+    world_run(500);
+    struct view carol = view_of(CAROL, id[2]);
+    const uint8_t(*gone)[16] = (const uint8_t(*)[16])carol.user;
+    wish_done(ALICE, a, &(struct commit_wish){.update = true});
+    wish_done(ALICE, a,
+              &(struct commit_wish){.remove = gone, .remove_count = 1}); /* new state key */
+    say_done(ALICE, a, "meanwhile");
+    say_done(BOB, id[1], "from the past");
+    world_run(2000);
+    assert_int_equal(has_message(ALICE, a, "from the past", 0), 1);
+    assert_int_equal(has_message(BOB, id[1], "from the past", HEARTH_MESSAGE_SENT), 1);
+    assert_int_equal(has_message(BOB, id[1], "meanwhile", 0), 1);
+    assert_int_equal(has_message(CAROL, id[2], "from the past", 0), 0);
+    /* and so does a commit */
+    queue_listen_stop(BOB->core);
+    wish_done(ALICE, a, &(struct commit_wish){.rename = "meanwhile renamed"});
+    wish_done(BOB, id[1], &(struct commit_wish){.update = true});
+    world_run(2000);
+    assert_together(ALICE, a, BOB, id[1]);
+    assert_string_equal(view_of(BOB, id[1]).name, "meanwhile renamed");
+    assert_int_equal(seen(BOB, HEARTH_EVENT_CHAT_BROKEN), 0);
+    assert_int_equal(seen(BOB, HEARTH_EVENT_LOSS), 0);
+}
+
 /* ---- kills: what one life begins, another ends */
+
+/* The process dies so many turns of the loop after it has wished for a commit: before the request
+ * left, while it was under way, or after the server had accepted it, when messages of the new epoch
+ * may come before the answer is asked for again. */
+static void test_answer_lost(void **state)
+{
+    (void)state;
+    world_open(5, 3);
+    befriend_all();
+    struct hearth_id id[3], a = group_of(3, id);
+    unsigned lost = 0;
+    for (unsigned turns = 1; turns <= 60; turns++) {
+        char text[32];
+        uint64_t task;
+        bool renames = turns % 2 == 0;
+        (void)snprintf(text, sizeof text, "turn %u", turns);
+        struct view before = view_of(BOB, id[1]);
+        const struct commit_wish update = {.update = true}, rename = {.rename = text};
+        assert_ok(wish(ALICE, a, renames ? &rename : &update, &task));
+        for (unsigned i = 0; i < turns; i++)
+            if (!town_step(w.people.town) && !town_wait(w.people.town, 1))
+                break;
+        person_kill(ALICE);
+        people_run_ms(&w.people, 200); /* what was sent is accepted, and goes to the others */
+        bool accepted = view_of(BOB, id[1]).epoch != before.epoch;
+        uint64_t said;
+        assert_ok(say(BOB, id[1], text, &said));
+        while (tasks_has(BOB->core, said))
+            people_run_ms(&w.people, 50);
+        person_start(ALICE);
+        lost += accepted && tasks_has(ALICE->core, task);
+        assert_ok(queue_listen(ALICE->core));
+        world_run(3000);
+        world_wait(ALICE, task);
+        world_run(500);
+        assert_together(ALICE, a, BOB, id[1]);
+        assert_together(ALICE, a, CAROL, id[2]);
+        assert_int_equal(has_message(ALICE, a, text, 0), 1);
+        assert_int_equal(has_message(CAROL, id[2], text, 0), 1);
+    }
+    assert_int_equal(seen(ALICE, HEARTH_EVENT_LOSS), 0);
+    assert_int_equal(seen(ALICE, HEARTH_EVENT_CHAT_BROKEN), 0);
+    assert_true(lost > 5);
+    print_message("%u answers lost\n", lost);
+    world_close();
+}
 
 /* Founding, adding, saying, renaming, removing; with the founder killed at his n-th step. */
 static void test_founder_killed_everywhere(void **state)
@@ -243,6 +320,84 @@ static void test_lost_commit_is_noticed(void **state)
     world_run(1000);
     assert_int_equal(has_message(ALICE, a, "here again", 0), 1);
     assert_int_equal(has_message(BOB, id[1], "good", 0), 1);
+    buf_clear(&k.state);
+}
+
+struct waiting_for_answer {
+    struct hearth_id chat;
+    struct buf state; /* of the group with its pending commit */
+    uint8_t key[STATE_KEY_BYTES];
+};
+
+static struct err copy_pending(struct core *c, struct db_txn *t, void *arg)
+{
+    struct waiting_for_answer *k = arg;
+    struct open_chat *chat;
+    TRY(chat_open(c, t, &k->chat, &chat));
+    if (k->state.len == 0 && chat->chat.commit_task != 0)
+        return group_write(chat->group, &k->state);
+    return ERR_OK;
+}
+
+/* Back to before the answer: without the new epoch and the new state key. */
+static struct err take_back(struct core *c, struct db_txn *t, void *arg)
+{
+    struct waiting_for_answer *k = arg;
+    struct open_chat *chat;
+    struct mls_group *group = NULL;
+    TRY(chat_open(c, t, &k->chat, &chat));
+    TRY(group_read(&chat->client, buf_view(&k->state), &group));
+    chat_set_group(chat, &group);
+    memcpy(k->key, chat->chat.state_keys[0], sizeof k->key);
+    memmove(chat->chat.state_keys[0], chat->chat.state_keys[1],
+            (CHAT_STATE_KEYS - 1) * STATE_KEY_BYTES);
+    chat->chat.state_key_count--;
+    chat->chat.commit_task = 1;
+    return chat_save(c, t, chat);
+}
+
+static struct err answer_comes(struct core *c, struct db_txn *t, void *arg)
+{
+    struct waiting_for_answer *k = arg;
+    struct open_chat *chat;
+    TRY(chat_open(c, t, &k->chat, &chat));
+    TRY(group_merge_pending(chat->group));
+    chat->chat.commit_task = 0;
+    chat_add_state_key(&chat->chat, k->key, group_epoch(chat->group));
+    TRY(chat_save(c, t, chat));
+    return held_replay(c, t, chat);
+}
+
+/* What comes under keys that our own commit brings waits for its answer, through a restart. */
+static void test_items_wait_for_an_answer(void **state)
+{
+    struct hearth_id id[3], a = group_of(3, id);
+    struct waiting_for_answer k = {.chat = a};
+    struct view carol = view_of(CAROL, id[2]);
+    const uint8_t(*gone)[16] = (const uint8_t(*)[16])carol.user;
+    uint64_t task;
+    (void)state;
+    assert_ok(wish(ALICE, a, &(struct commit_wish){.remove = gone, .remove_count = 1}, &task));
+    while (tasks_has(ALICE->core, task)) {
+        if (!town_step(w.people.town))
+            (void)town_wait(w.people.town, 100);
+        assert_ok(core_step(ALICE->core, copy_pending, &k));
+    }
+    world_run(1000);
+    assert_true(k.state.len > 0);
+    assert_ok(core_step(ALICE->core, take_back, &k));
+    say_done(BOB, id[1], "in the time to come");
+    say_done(BOB, id[1], "and another");
+    world_run(1000);
+    assert_int_equal(has_message(ALICE, a, "in the time to come", 0), 0);
+    assert_int_equal(view_of(ALICE, a).state, HEARTH_CHAT_OPEN);
+    reborn(ALICE);
+    world_run(500);
+    assert_ok(core_step(ALICE->core, answer_comes, &k));
+    assert_int_equal(has_message(ALICE, a, "in the time to come", 0), 1);
+    assert_int_equal(has_message(ALICE, a, "and another", 0), 1);
+    world_run(1000);
+    assert_int_equal(seen(ALICE, HEARTH_EVENT_LOSS), 0);
     buf_clear(&k.state);
 }
 
@@ -398,6 +553,122 @@ static void test_nonsense_changes_nothing(void **state)
     buf_clear(&k.item);
 }
 
+/* ---- KeyPackages run out */
+
+/* Several groups come by the package of last resort, all under its tag; afterwards each has a leaf
+ * and tag of its own. */
+static void test_last_resort(void **state)
+{
+    enum { GROUPS = 24 };
+    struct hearth_id groups[GROUPS], bobs[GROUPS];
+    (void)state;
+    queue_listen_stop(BOB->core);
+    for (unsigned i = 0; i < GROUPS; i++) {
+        struct hearth_id friend = friend_id(ALICE, BOB);
+        groups[i] = found_group(ALICE, "one of many");
+        wish_done(ALICE, groups[i], &(struct commit_wish){.add = &friend, .add_count = 1});
+        say_done(ALICE, groups[i], "early");
+    }
+    assert_ok(queue_listen(BOB->core));
+    world_run(30000);
+    for (unsigned i = 0; i < GROUPS; i++) {
+        assert_true(same_group(ALICE, groups[i], BOB, &bobs[i]));
+        assert_together(ALICE, groups[i], BOB, bobs[i]);
+        assert_int_equal(has_message(BOB, bobs[i], "early", 0), 1);
+        say_done(ALICE, groups[i], "late");
+        say_done(BOB, bobs[i], "answer");
+    }
+    world_run(1000);
+    unsigned fresh = 0;
+    for (unsigned i = 0; i < GROUPS; i++) {
+        assert_int_equal(has_message(BOB, bobs[i], "late", 0), 1);
+        assert_int_equal(has_message(ALICE, groups[i], "answer", 0), 1);
+        fresh += view_of(BOB, bobs[i]).epoch > 1;
+    }
+    assert_true(fresh >= 2); /* those of last resort changed their leaf at once */
+    assert_true(fresh < GROUPS);
+    assert_int_equal(seen(BOB, HEARTH_EVENT_LOSS), 0);
+    assert_int_equal(seen(BOB, HEARTH_EVENT_CHAT_BROKEN), 0);
+}
+
+/* ---- memory */
+
+struct good_items {
+    struct hearth_id chat;
+    struct buf commit, message;
+};
+
+/* A commit and a message before it, as alice would send them; her group stays as it is. */
+static struct err make_good(struct core *c, struct db_txn *t, void *arg)
+{
+    struct good_items *k = arg;
+    struct open_chat *chat;
+    struct commit_output output = {0};
+    struct buf plain = BUF_INIT;
+    uint8_t id[16] = {9};
+    struct content content = {.kind = CONTENT_TEXT, .id = id, .body = bytes_str("by hand")};
+    (void)t;
+    TRY(chat_open(c, t, &k->chat, &chat));
+    content_write(&plain, &content);
+    TRY(group_protect(chat->group, &chat->client, buf_view(&plain), bytes_of(NULL, 0),
+                      &k->message));
+    TRY(group_commit(chat->group, &chat->client, &(struct commit_options){.force_path = true},
+                     &output));
+    group_drop_pending(chat->group);
+    delivery_commit_write(&k->commit, buf_view(&output.commit), bytes_of(NULL, 0), NULL, 0);
+    commit_output_clear(&output);
+    buf_clear(&plain);
+    return buf_check(&k->commit);
+}
+
+/* Each allocation of the step fails once: the step fails as a whole, and goes well the next time.
+ */
+static void fail_each(struct person *p, struct nonsense *n)
+{
+    long count = 0;
+    struct err err;
+    bool failed;
+    do {
+        struct view before = view_of(p, n->chat);
+        test_fail_own_allocation(count++);
+        err = core_step(p->core, take_item, n);
+        failed = test_allocation_failed();
+        struct view after = view_of(p, n->chat);
+        if (!err_is_ok(err)) {
+            assert_int_equal(after.epoch, before.epoch);
+            assert_int_equal(after.state, before.state);
+            assert_int_equal(after.messages, before.messages);
+        }
+    } while (failed && !err_is_ok(err));
+    assert_ok(err);
+    print_message("%ld allocations%s\n", count, failed ? ", one of them was not missed" : "");
+    assert_true(count > 20);
+}
+
+static void test_steps_without_memory(void **state)
+{
+    struct hearth_id id[3], a = group_of(3, id);
+    struct good_items k = {.chat = a};
+    struct nonsense n = {.chat = id[1]};
+    (void)state;
+    if (!test_can_fail_allocations())
+        skip();
+    assert_ok(core_step(ALICE->core, make_good, &k));
+    struct view before = view_of(BOB, id[1]);
+    n.item = (struct delivery_item){
+        .kind = DELIVERY_MESSAGE, .accepted_s = 1800000000, .body = buf_view(&k.message)};
+    fail_each(BOB, &n);
+    assert_int_equal(has_message(BOB, id[1], "by hand", 0), 1);
+    n.item = (struct delivery_item){
+        .kind = DELIVERY_COMMIT, .accepted_s = 1800000000, .body = buf_view(&k.commit)};
+    fail_each(BOB, &n);
+    struct view after = view_of(BOB, id[1]);
+    assert_int_equal(after.epoch, before.epoch + 1);
+    assert_int_equal(after.state, HEARTH_CHAT_OPEN);
+    buf_clear(&k.commit);
+    buf_clear(&k.message);
+}
+
 /* ---- identities */
 
 struct swapping {
@@ -498,12 +769,17 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_two_admins_at_once),
         TEST(test_messages_through_commits),
+        TEST(test_sending_after_a_while),
+        cmocka_unit_test(test_answer_lost),
         cmocka_unit_test(test_founder_killed_everywhere),
         cmocka_unit_test(test_joiner_killed_everywhere),
         TEST(test_lost_commit_is_noticed),
+        TEST(test_items_wait_for_an_answer),
         TEST(test_damaged_commit_is_reported),
         TEST(test_members_hold_the_server_to_roles),
         TEST(test_nonsense_changes_nothing),
+        TEST(test_last_resort),
+        TEST(test_steps_without_memory),
         TEST(test_swapped_identity_stops_sending),
         TEST(test_device_outside_the_key_set_is_not_added),
     };

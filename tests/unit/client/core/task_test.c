@@ -320,7 +320,7 @@ static void test_call_and_end(void **state)
 static void test_failed_step_adds_nothing(void **state)
 {
     (void)state;
-    struct adding a = {.kind = KIND_CALL, .fail = true};
+    struct adding a = {.kind = (enum task_kind)KIND_CALL, .fail = true};
     assert_err(core_step(w.core, add_run, &a), CANCELLED);
     run_ms(100);
     assert_int_equal(w.logged, 0);
@@ -613,7 +613,7 @@ static struct err nest_run(struct core *c, struct db_txn *t, void *arg)
 static void test_steps_do_not_nest(void **state)
 {
     (void)state;
-    struct adding a = {.kind = KIND_CALL};
+    struct adding a = {.kind = (enum task_kind)KIND_CALL};
     assert_err(core_step(w.core, nest_run, &a), WRONG_STATE);
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "client/db/db.h"
+#include "support/failing.h"
 #include "support/store_dir.h"
 #include "support/test.h"
 #include "support/vfs_fault.h"
@@ -424,6 +425,34 @@ static void test_disk_errors_stop_it(void **state)
     vfs_fault_free(v);
 }
 
+static void test_no_memory_changes_nothing(void **state)
+{
+    (void)state;
+    if (!test_can_fail_allocations())
+        skip();
+    struct vfs_fault *v = vfs_fault_new("client-db");
+    struct db *db = open_memory(true);
+    assert_ok(put(db, DB_CHAT, "one", "before"));
+    unsigned n = 1;
+    long failed = 0;
+    for (long at = 0;; at++) {
+        test_fail_own_allocation(at);
+        struct err err = db_step(db, put_pair, &n);
+        if (!test_allocation_failed()) {
+            assert_ok(err);
+            break;
+        }
+        failed++;
+        assert_err(err, NO_MEMORY);
+        assert_int_equal(last(db, "chat"), 0);
+        expect(db, DB_CHAT, "count", NULL);
+    }
+    assert_true(failed > 3);
+    expect(db, DB_CHAT, "count", "1");
+    db_close(db);
+    vfs_fault_free(v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -436,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_wrong_key),
         cmocka_unit_test(test_image_shows_nothing),
         cmocka_unit_test(test_disk_errors_stop_it),
+        cmocka_unit_test(test_no_memory_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -494,6 +494,12 @@ static void test_time_runs_backwards(void **state)
     assert_ok(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &a, &b));
     assert_evidence(&file, EVIDENCE_TIME);
     assert_err(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &b, &a), TLOG_EVIDENCE);
+    /* later and earlier entries as they should be, in either order */
+    assert_ok(log_prove_inclusion(&log, 2, 3, &proofs[2]));
+    struct evidence_sighting c = {buf_view(&op.epochs[1].note), 2, op.epochs[1].entry,
+                                  log_proof_run(&proofs[2])};
+    assert_err(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &a, &c), TLOG_EVIDENCE);
+    assert_err(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &c, &a), TLOG_EVIDENCE);
 }
 
 /* An update that is said to lie before the epoch before it. */
@@ -573,6 +579,7 @@ static void test_wrong_distinguished_entry(void **state)
     struct kt_source source = honest;
     source.dist = lying_dist;
     for (lie_dist = 1; lie_dist <= 4; lie_dist++) {
+        client_begin(&alice);
         struct err err = search_at(&alice, &source, BOB, NULL);
         if (lie_dist == 3)
             assert_ok(err);
@@ -844,6 +851,31 @@ static void test_proof_goes_back(void **state)
                TLOG_VERSION);
 }
 
+/* Nor one in which an older version's commitment is another. */
+static void test_proof_of_replaced_commitment(void **state)
+{
+    (void)state;
+    struct kt_source source = operator_source(&op);
+    close_epoch();
+    add(BOB, "0");
+    close_epoch();
+    assert_ok(search(&alice, &op, BOB));
+    struct kt_known known = alice.result.known;
+    assert_ok(operator_roll_back(&op, 1));
+    operator_find(&op, BOB, 0)->hidden = true;
+    add(BOB, "mallory's 0");
+    add(BOB, "1");
+    next_window();
+    assert_ok(search(&alice, &op, ALICE)); /* she holds the entry, and looked for somebody else */
+    buf_clear(&contact_answer);
+    assert_ok(kt_prove_member(&source, BOB, 3, &contact_answer));
+    struct kt_query query = {.label = BOB, .opaque_value = true};
+    assert_ok(kt_verify_proof(&alice.view, &query, buf_view(&contact_answer), &alice.result));
+    query.known = &known;
+    assert_err(kt_verify_proof(&alice.view, &query, buf_view(&contact_answer), &alice.result),
+               TLOG_COMMITMENT);
+}
+
 /* ---- values that are key sets */
 
 static struct sig_key keys[3];
@@ -995,6 +1027,7 @@ int main(void)
         TEST(test_commitments_of_the_ladder),
         TEST(test_old_commitment_replaced),
         TEST(test_proof_goes_back),
+        TEST(test_proof_of_replaced_commitment),
         TEST(test_key_sets),
         TEST(test_key_set_of_another),
     };

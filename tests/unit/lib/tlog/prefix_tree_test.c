@@ -295,6 +295,10 @@ static void test_shapes(void **state)
             for (parsed.results[j].depth = 0; parsed.results[j].depth < depth;
                  parsed.results[j].depth++) {
                 assert_err(prefix_evaluate(&parsed, lookups, 2, &got), TLOG_PREFIX_PROOF);
+                /* with more elements than an index has bits */
+                parsed.elements = (struct hash_run){longer, 600};
+                assert_err(prefix_evaluate(&parsed, lookups, 2, &got), TLOG_PREFIX_PROOF);
+                parsed.elements = elements;
                 met++;
             }
             parsed.results[j].depth = 255;

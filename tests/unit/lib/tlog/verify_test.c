@@ -480,6 +480,28 @@ static void test_time(void **state)
     assert_true(kt_view_overdue(&view, now_ms + WINDOW_MS + 3600001));
 }
 
+/* transparency.md 8: before the first epoch is the configuration, which is no entry. */
+static void test_dist_forms(void **state)
+{
+    (void)state;
+    for (int change = 0; change < 4; change++) {
+        struct dist_entry dist = {.index = change == 1 ? 0 : 1}, got;
+        struct buf b = BUF_INIT;
+        static const uint8_t hash[HASH_VALUE_BYTES];
+        dist.prev.timestamp = change == 2;
+        if (change == 3)
+            dist.incl_prev = (struct hash_run){hash, 1};
+        dist_entry_write(&b, &dist);
+        struct wire_reader r = wire_reader_of(buf_view(&b));
+        dist_entry_read(&r, &got);
+        if (change == 0)
+            assert_ok(wire_reader_end(&r));
+        else
+            assert_err(wire_reader_end(&r), WIRE_VALUE);
+        buf_clear(&b);
+    }
+}
+
 /* The whole log of an origin, its heads and a friend's. */
 static void test_heads(void **state)
 {
@@ -594,6 +616,7 @@ int main(void)
         TEST(test_time),
         TEST(test_heads),
         TEST(test_audit),
+        cmocka_unit_test(test_dist_forms),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     buf_clear(&last_response);

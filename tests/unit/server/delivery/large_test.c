@@ -72,8 +72,9 @@ static struct extensions make_context(void)
 {
     struct public_key key;
     struct buf roles = BUF_INIT, senders = BUF_INIT, all = BUF_INIT;
-    struct bytes admin = pseudonym_of(0);
-    roles_write(&roles, (const uint8_t(*)[PSEUDONYM_BYTES])admin.data, 1);
+    uint8_t admin[1][PSEUDONYM_BYTES];
+    memcpy(admin[0], pseudonym_of(0).data, sizeof admin[0]);
+    roles_write(&roles, (const uint8_t(*)[PSEUDONYM_BYTES])admin, 1);
     assert_ok(keeper_public(env.keeper, KEEPER_EXTERNAL_SENDER, &key));
     size_t mark = wire_vector_begin(&senders);
     external_sender_write(

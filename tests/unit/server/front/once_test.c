@@ -4,6 +4,7 @@
 #include "seal/at_rest.h"
 #include "server/front/once.h"
 #include "store/store.h"
+#include "support/store_dir.h"
 #include "support/test.h"
 
 enum { FIRST = 1 };
@@ -11,8 +12,9 @@ static const struct stmt_row statements[] = {
     {"all", "SELECT id, body, answer FROM once"},
     ONCE_STATEMENTS,
 };
-static const struct store_migration migrations[] = {{1, ONCE_SQL}};
-static const struct store_schema schema = {migrations, 1, statements, 1 + ONCE_STATEMENT_COUNT};
+static const struct store_migration migrations[] = {{1, ONCE_SQL}, {2, ONCE_SQL_2}};
+static const struct store_schema schema = {migrations, 2, statements, 1 + ONCE_STATEMENT_COUNT};
+static const struct store_schema before = {migrations, 1, statements, 1 + ONCE_STATEMENT_COUNT};
 
 static struct store *store;
 static struct rng_seeded seeded;
@@ -199,6 +201,37 @@ static void nothing_readable_lies_in_the_row(void **state)
     buf_clear(&out);
 }
 
+/* Answers that were kept in the table's first form are found in its second, and expire there. */
+static void answers_outlive_the_migration(void **state)
+{
+    (void)state;
+    struct store_dir dir;
+    store_dir_make(&dir);
+    struct store_options options = {.path = dir.path, .schema = &before, .mode = STORE_INLINE};
+    rng_seeded_init(&seeded, 3);
+    rng = rng_of_seeded(&seeded);
+    assert_ok(store_open(&options, NULL, &store));
+    struct job kept = job_of("scope", 0, 0), job = kept, over = kept;
+    assert_ok(store_call(store, do_keep, &kept));
+    store_close(store);
+    options.schema = &schema;
+    for (int i = 0; i < 2; i++) { /* the second time nothing is left to do */
+        assert_ok(store_open(&options, NULL, &store));
+        buf_clear(&job.found);
+        assert_ok(store_call_read(store, do_find, &job));
+        assert_true(job.is_found);
+        test_assert_bytes(buf_view(&job.found), kept.answer);
+        if (i == 0)
+            store_close(store);
+    }
+    over.now_s += 30 * 86400;
+    assert_ok(store_call(store, do_expire, &over));
+    assert_int_equal(over.deleted, 1);
+    buf_clear(&job.found);
+    store_close(store);
+    store_dir_remove(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(scope_and_id_do_not_run_together, setup, teardown),
         cmocka_unit_test_setup_teardown(empty_and_large_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(kept_seven_days, setup, teardown),
+        cmocka_unit_test(answers_outlive_the_migration),
         cmocka_unit_test_setup_teardown(nothing_readable_lies_in_the_row, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

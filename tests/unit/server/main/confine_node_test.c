@@ -55,6 +55,12 @@ static int tear_down(void **state)
 
 /* ---- in a process of its own */
 
+static void must_path(const char *name, char ret_path[FOLDER_PATH_MAX])
+{
+    if (!folder_path(&folder, name, ret_path))
+        _exit(91);
+}
+
 static bool opens(const char *name, int flags)
 {
     int fd = open(in_folder(name), flags | O_CLOEXEC, 0600);
@@ -119,10 +125,10 @@ static int keys(bool confined)
     found |= opens("keys", O_RDONLY | O_DIRECTORY) ? 4 : 0;
     found |= opens("keys/other", O_WRONLY | O_CREAT) ? 8 : 0;
     char from[FOLDER_PATH_MAX], to[FOLDER_PATH_MAX];
-    (void)snprintf(from, sizeof from, "%s/keys/keyring", folder.root);
-    (void)snprintf(to, sizeof to, "%s/db/keyring", folder.root);
+    must_path("keys/keyring", from);
+    must_path("db/keyring", to);
     found |= link(from, to) == 0 ? 16 : 0;
-    (void)snprintf(to, sizeof to, "%s/run/keyring", folder.root);
+    must_path("run/keyring", to);
     found |= rename(from, to) == 0 && rename(to, from) == 0 ? 32 : 0;
     return found;
 }
@@ -187,7 +193,7 @@ static int certificate_linked_to_keys(bool confined)
 {
     struct node *n = begin(confined);
     char to[FOLDER_PATH_MAX];
-    (void)snprintf(to, sizeof to, "%s/tls/link%d.pem", folder.root, confined);
+    must_path(confined ? "tls/link1.pem" : "tls/link0.pem", to);
     if (symlink("../keys/keyring", to) != 0)
         return 80;
     (void)snprintf(n->config.tls_key, sizeof n->config.tls_key, "tls/link%d.pem", confined);
