@@ -322,3 +322,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     SECONDS 600)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 120)
 endif()
+hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency test_support)
+# kill -9 while epochs are closed and signed: one root per size, ever.
+hearth_program(kt_crash SOURCES tests/crash/kt_crash.c USES server_transparency test_support)
+hearth_test(crash_kt COMMAND kt_crash --cycles 200 SECONDS 300 LABELS crash)
+hearth_test(crash_kt_control COMMAND kt_crash --cycles 200 --control SECONDS 300 LABELS crash)
