@@ -1,5 +1,6 @@
-/* A user of the installed library, as small as one can be; compiled as C11 and as C++17, both pedantic. Makes an
- * account's file, sees that it can't be made twice and prints the error's text. usage: consumer FILE */
+/* A user of the installed library, as small as one can be; compiled as C11 and as C++17, both
+ * pedantic. Makes an account's file, sees that it can't be made twice and prints the error's text.
+ * usage: consumer FILE */
 #include <hearth/client.h>
 #include <hearth/rpc.h>
 #include <hearth/v1/info_rpc.h>
