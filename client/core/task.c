@@ -198,11 +198,12 @@ void tasks_add_kind(struct core *c, uint32_t kind, const struct task_steps *step
 struct err task_set_asked(struct core *c, struct db_txn *t, uint64_t number)
 {
     struct task task = {0};
-    (void)c;
     struct err err = task_get(t, number, &task);
     if (err.code == ERR_NOT_FOUND)
         return ERR_OK; /* it has ended */
     task.asked = true;
+    for (struct task_entry *e = c->tasks->added; e != NULL; e = e->next)
+        e->asked = e->asked || e->number == number;
     if (err_is_ok(err))
         err = task_put(t, &task);
     task_clear(&task);

@@ -135,6 +135,7 @@ void tasks_close(struct core *c);              /* cancels calls; rows stay */
 void tasks_kick(struct core *c);
 /* Is a call or stream under way, or will a task run within that time? */
 bool tasks_due(const struct core *c, uint32_t within_ms);
+/* Of those that a verb asked for. */
 uint32_t tasks_count(const struct core *c);
 /* Is there one that does not wait? */
 bool tasks_busy(const struct core *c);

@@ -50,6 +50,7 @@ struct task_entry *task_entry_new(struct core *c, const struct task *task)
     e->kind = (uint32_t)task->kind;
     memcpy(e->lane, task->lane, sizeof e->lane);
     e->core = c;
+    e->asked = task->asked;
     e->room = room;
     return e;
 }
@@ -137,7 +138,7 @@ uint32_t tasks_count(const struct core *c)
     uint32_t count = 0;
     for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
         for (const struct task_entry *e = l->first; e != NULL; e = e->next)
-            count++;
+            count += e->asked;
     return count;
 }
 
