@@ -13,7 +13,7 @@ const struct command commands[] = {
 };
 const size_t command_count = sizeof commands / sizeof commands[0];
 
-enum { WORDS_MAX = 64, SETTLE_MS = 3000 };
+enum { WORDS_MAX = 64, SETTLE_MS = 5000 };
 
 static const struct command *find(const char *noun, const char *verb, bool *ret_noun)
 {

@@ -259,10 +259,12 @@ void hearth_account_on_event(struct hearth_account *a,
     a->core->on_event_arg = arg;
 }
 
+/* What was told may have been taken since: then the waiting goes on. */
 static void wake(struct hearth_account *a, void *arg)
 {
+    struct hearth_event event;
     (void)arg;
-    a->woken = true;
+    a->woken = hearth_event_next(a, &event);
 }
 
 bool hearth_account_wait(struct hearth_account *a, uint32_t timeout_ms)
@@ -289,13 +291,13 @@ static void on_tick(void *arg)
 
 bool hearth_account_settle(struct hearth_account *a, uint32_t timeout_ms)
 {
-    enum { TICK_MS = 20 };
+    enum { TICK_MS = 20, SOON_MS = 2000 };
     bool over = false, tick = false;
     struct hearth_timer *end = hearth_timer_new(a->core->loop, on_time, &over);
     struct hearth_timer *next = hearth_timer_new(a->core->loop, on_tick, &tick);
     bool good =
         end != NULL && next != NULL && hearth_timer_set(end, timeout_ms > 0 ? timeout_ms : 1);
-    while (good && !over && (tasks_busy(a->core) || a->core->kick_tasks)) {
+    while (good && !over && (tasks_due(a->core, SOON_MS) || a->core->kick_tasks)) {
         tick = false;
         good = hearth_timer_set(next, TICK_MS);
         while (good && !tick && !over)

@@ -13,6 +13,11 @@ static const struct bytes nobody = {NULL, 0};
 
 struct err event_tell(struct core *c, struct db_txn *t, const struct hearth_event *event)
 {
+    static const struct hearth_id none;
+    /* the devices' own chat is nothing to people */
+    if (!hearth_id_equal(&event->chat, &none) &&
+        hearth_id_equal(&event->chat, &c->account.devices_chat))
+        return ERR_OK;
     struct buf b = BUF_INIT;
     uint64_t number;
     size_t len = event->text != NULL ? strnlen(event->text, EVENT_TEXT_MAX_BYTES) : 0;

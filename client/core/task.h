@@ -136,6 +136,8 @@ CHECKED struct err tasks_open(struct core *c); /* reads what was left */
 void tasks_close(struct core *c);              /* cancels calls; rows stay */
 /* Runs whatever can run; from the loop. core_step calls it after steps that asked. */
 void tasks_kick(struct core *c);
+/* Is a call or stream under way, or will a task run within that time? */
+bool tasks_due(const struct core *c, uint32_t within_ms);
 uint32_t tasks_count(const struct core *c);
 /* Is there one that does not wait, or for a few seconds only? */
 enum { TASKS_SOON_MS = 5000 };

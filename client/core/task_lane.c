@@ -123,6 +123,15 @@ bool tasks_has(const struct core *c, uint64_t number)
     return task_find(c->tasks, number) != NULL;
 }
 
+bool tasks_due(const struct core *c, uint32_t within_ms)
+{
+    uint64_t until = clock_monotonic_us(c->clock) + (uint64_t)within_ms * 1000;
+    for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
+        if (l->first != NULL && (l->first->run != RUN_READY || l->first->due_us <= until))
+            return true;
+    return false;
+}
+
 uint32_t tasks_count(const struct core *c)
 {
     uint32_t count = 0;
