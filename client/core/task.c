@@ -136,6 +136,17 @@ struct err task_in_lane(struct core *c, struct db_txn *t, const uint8_t lane[16]
     return ERR_OK;
 }
 
+bool task_anywhere(const struct core *c, enum task_kind kind)
+{
+    bool there = false;
+    for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
+        for (const struct task_entry *e = l->first; e != NULL; e = e->next)
+            there |= e->kind == (uint32_t)kind && !e->dropped;
+    for (const struct task_entry *e = c->tasks->added; e != NULL; e = e->next)
+        there |= e->kind == (uint32_t)kind && !e->dropped;
+    return there;
+}
+
 struct err task_call_request(struct task_call *call, const char *service, const char *method,
                              const ProtobufCMessage *in)
 {

@@ -144,8 +144,9 @@ uint32_t tasks_count(const struct core *c)
 
 bool tasks_busy(const struct core *c)
 {
+    uint64_t soon = task_now_us(c) + (uint64_t)TASKS_SOON_MS * 1000;
     for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
-        if (l->first != NULL && !l->first->waiting)
+        if (l->first != NULL && (!l->first->waiting || l->first->due_us <= soon))
             return true;
     return false;
 }
