@@ -16,7 +16,8 @@ foreach(part IN LISTS hearth_parts)
 endforeach()
 set(links "")
 foreach(need nghttp2 event cares ssl crypto sodium sqlite protobuf_c zlib jansson)
-  list(APPEND links ${${need}_LINK_LIBRARIES})
+  get_target_property(files PkgConfig::${need} INTERFACE_LINK_LIBRARIES)
+  list(APPEND links ${files})
 endforeach()
 
 # One object, in which every name that no public header declares is local, so that it can't meet a user's; both
@@ -56,7 +57,7 @@ install(DIRECTORY ${folder}/ DESTINATION ${CMAKE_INSTALL_LIBDIR}
 install(FILES ${CMAKE_BINARY_DIR}/package/hearth.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${CMAKE_BINARY_DIR}/package/HearthConfig.cmake ${CMAKE_BINARY_DIR}/package/HearthConfigVersion.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Hearth)
-install(TARGETS hearthd protoc-gen-hearth DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS hearthd hearth protoc-gen-hearth DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES server/hearthd.service DESTINATION lib/systemd/system)
 install(CODE "
   set(prefix \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")

@@ -69,7 +69,7 @@ hearth_module(server_delivery server/delivery
   USES base wire crypto seal mls_codec mls_public store rpc pb generated_hearth server_keeper server_front
   server_queue server_courier)
 hearth_module(server_transparency server/transparency
-  USES base wire crypto seal tlog store)
+  USES base wire crypto seal tlog store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_admin server/admin
   USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_main server/main LIBS lib::inih lib::curl

@@ -177,10 +177,10 @@ static void read_settings(struct cli *cli, char text[2][SETTING_MAX])
     while (fgets(row, sizeof row, file) != NULL) {
         row[strcspn(row, "\n")] = '\0';
         if (strncmp(row, "homeserver=", 11) == 0 && cli->homeservers == NULL) {
-            (void)snprintf(text[0], SETTING_MAX, "%s", row + 11);
+            (void)snprintf(text[0], SETTING_MAX, "%.*s", SETTING_MAX - 1, row + 11);
             cli->homeservers = text[0];
         } else if (strncmp(row, "ca=", 3) == 0 && cli->ca_file == NULL) {
-            (void)snprintf(text[1], SETTING_MAX, "%s", row + 3);
+            (void)snprintf(text[1], SETTING_MAX, "%.*s", SETTING_MAX - 1, row + 3);
             cli->ca_file = text[1];
         } else if (strcmp(row, "passphrase=1") == 0 && cli->passphrase_file == NULL) {
             cli->passphrase_file = "-";

@@ -206,35 +206,37 @@ const struct task_steps task_steps_OFFER = {
 
 /* ---- giving up */
 
-static struct err forget_asked(struct db_txn *t, const struct contact *contact)
+/* Each offer that pending speaks of. */
+static struct err each_offer(struct db_txn *t, const struct contact *contact,
+                             struct err (*fn)(struct db_txn *t, const struct offer_hashes *hashes))
 {
     struct asked asked = {0};
-    TRY(asked_read(buf_view(&contact->pending), &asked));
-    struct err err = ERR_OK;
-    for (size_t i = 0; i < asked.count && err_is_ok(err); i++)
-        err = offer_psk_drop(t, &asked.offers[i]);
-    asked_clear(&asked);
-    return err;
-}
-
-static struct err forget_asks(struct db_txn *t, const struct contact *contact)
-{
     struct asks asks;
     struct offer_facts facts;
-    struct offer_hashes hashes;
-    TRY(asks_read(buf_view(&contact->pending), &asks));
-    TRY(offer_facts_of(asks.offer, &facts, &hashes));
-    struct err err = offer_psk_drop(t, &hashes);
-    bytes_wipe(&hashes, sizeof hashes);
+    struct err err = ERR_OK;
+    if (contact->pending.len == 0)
+        return ERR_OK;
+    if (contact->state == HEARTH_CONTACT_ASKED) {
+        TRY(asked_read(buf_view(&contact->pending), &asked));
+    } else {
+        TRY(asks_read(buf_view(&contact->pending), &asks));
+        TRY(offer_facts_of(asks.offer, &facts, &asked.offers[0]));
+        asked.count = 1;
+    }
+    for (size_t i = 0; i < asked.count && err_is_ok(err); i++)
+        err = fn(t, &asked.offers[i]);
+    asked_clear(&asked);
     return err;
 }
 
 struct err contact_forget_offers(struct db_txn *t, struct contact *contact)
 {
-    if (contact->pending.len == 0)
-        return ERR_OK;
-    TRY(contact->state == HEARTH_CONTACT_ASKED ? forget_asked(t, contact)
-                                               : forget_asks(t, contact));
+    TRY(each_offer(t, contact, offer_psk_drop));
     buf_clear(&contact->pending);
     return ERR_OK;
+}
+
+struct err contact_remember_offers(struct db_txn *t, const struct contact *contact)
+{
+    return each_offer(t, contact, offer_psk_put);
 }

@@ -253,8 +253,11 @@ struct err chat_save(struct core *c, struct db_txn *t, struct open_chat *chat)
     (void)c;
     chat_write(&row, &chat->chat);
     TRY(put_changed(t, DB_CHAT, &chat->chat.id, &row, &k->written));
-    TRY(roster_write(chat->roster, &roster));
-    TRY(put_changed(t, DB_ROSTER, &chat->chat.id, &roster, &k->written_roster));
+    if (chat->roster->changed) { /* encoding it costs as much as there are members */
+        TRY(roster_write(chat->roster, &roster));
+        TRY(put_changed(t, DB_ROSTER, &chat->chat.id, &roster, &k->written_roster));
+        chat->roster->changed = false;
+    }
     TRY(chat_group_save(t, &chat->chat.id, chat->group, k->fresh_group));
     k->fresh_group = false;
     return ERR_OK;

@@ -101,6 +101,8 @@ bool contact_chat_has_group(struct core *c, struct db_txn *t, const struct conta
                             struct bytes group_id);
 /* The offers in pending can't be answered any more; pending becomes empty. */
 CHECKED struct err contact_forget_offers(struct db_txn *t, struct contact *contact);
+/* A contact that another device told of: its offers can be answered here, too. */
+CHECKED struct err contact_remember_offers(struct db_txn *t, const struct contact *contact);
 
 /* ---- what other parts call:
  * - handle.c: an offer came for a handle of ours. What is wrong with it is no error. */

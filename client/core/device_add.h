@@ -8,15 +8,18 @@ struct device_add {
     const uint8_t *uuid; /* UUID_BYTES, of the client */
     const char *name;
     struct bytes credential_request, key_set;
+    struct bytes queue_auth_key, queue_key; /* of its queue client */
 };
-/* TASK_DEVICE_ADD: AddClient, then (link_granted) waits until the new one has KeyPackages, and adds
- * it to all chats. One that does not show up within a quarter of an hour is removed again. */
+/* TASK_DEVICE_ADD: AddClient and CreateQueueClient; then (link_granted) waits until the new one has
+ * KeyPackages, and adds it to all chats. One that does not show up within a quarter of an hour is
+ * removed again. */
 CHECKED struct err device_add_begin(struct core *c, struct db_txn *t, const struct device_add *add,
                                     uint64_t *ret_task);
 
 /* link.c: the task has the credential (in a step that may still fail: the same comes again then),
  * or has failed. */
-void link_granted(struct core *c, uint64_t task, struct bytes credential, struct bytes signing);
+void link_granted(struct core *c, uint64_t task, struct bytes credential, struct bytes signing,
+                  const uint8_t queue_client_id[UUID_BYTES]);
 void link_not_granted(struct core *c, uint64_t task, const struct hearth_error *error);
 
 /* The devices' own chat, from the second device on. */

@@ -13,7 +13,11 @@ static struct err take_contact(struct core *c, struct db_txn *t, struct bytes bo
     struct err err = contact_get(c, t, &contact.id, &known);
     bool is_new = err.code == ERR_NOT_FOUND;
     contact.chat = known.chat;
+    if (err_is_ok(err)) /* answered there, perhaps */
+        err = contact_forget_offers(t, &known);
     if (err_is_ok(err) || is_new)
+        err = contact_remember_offers(t, &contact);
+    if (err_is_ok(err))
         err = contact_put(c, t, &contact);
     if (err_is_ok(err) && is_new && contact.state == HEARTH_CONTACT_ASKS)
         err = contact_event(c, t, HEARTH_EVENT_CONTACT_ASKS, &contact, "");
@@ -75,7 +79,12 @@ static struct err take_gone(struct core *c, struct db_txn *t, struct bytes body)
     struct hearth_id id;
     if (body.len != sizeof id.bytes)
         return ERR(WIRE_VALUE);
+    struct contact contact = {0};
     memcpy(id.bytes, body.data, sizeof id.bytes);
+    TRY(contact_get(c, t, &id, &contact));
+    struct err err = contact_forget_offers(t, &contact);
+    contact_clear(&contact);
+    TRY(err);
     return contact_drop(c, t, &id);
 }
 

@@ -1,5 +1,5 @@
-/* TASK_ENROL: a linked device gets its credential checked, its queue and its KeyPackages; the other
- * device then adds it to the chats.
+/* TASK_ENROL: a linked device checks its credential, when the keys of its homeserver are there, and
+ * publishes KeyPackages; the other device then adds it to the chats.
  *
  *     body    struct { opaque credential<V>; opaque signing<V>; }
  */
@@ -14,13 +14,11 @@
 #include "client/core/queue.h"
 #include "client/core/register.h"
 #include "client/core/task.h"
-#include "hearth/v1/queue_rpc.h"
 #include "seal/key_set.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
 enum { VERSION = 1, CONTACTS_BYTES = 600000 };
-enum state { KEYS = 0, QUEUE = 1 };
 
 /* ---- making a grant */
 
@@ -73,12 +71,14 @@ static struct err give_user(const struct core *c, struct buf *b)
 }
 
 struct err grant_write(struct core *c, struct db_txn *t, struct bytes credential,
-                       struct bytes signing, struct buf *b)
+                       struct bytes signing, const uint8_t queue_client_id[UUID_BYTES],
+                       struct buf *b)
 {
     struct giving g = {c, t, b, 0};
     wire_write_u8(b, VERSION);
     wire_write_vector(b, credential);
     wire_write_vector(b, signing);
+    wire_write_fixed(b, bytes_of(queue_client_id, UUID_BYTES));
     size_t mark = wire_vector_begin(b);
     TRY(own_key_sets_write(c, t, b));
     wire_vector_end(b, mark);
@@ -99,7 +99,8 @@ struct err grant_write(struct core *c, struct db_txn *t, struct bytes credential
 /* ---- taking one */
 
 struct grant {
-    struct bytes credential, signing, key_sets, user, name, contacts, handles, devices;
+    struct bytes credential, signing, queue_client_id, key_sets, user, name, contacts, handles,
+        devices;
 };
 
 static struct err grant_read(struct bytes in, struct grant *ret)
@@ -109,6 +110,7 @@ static struct err grant_read(struct bytes in, struct grant *ret)
         wire_reader_fail(&r, ERR_WIRE_VALUE);
     ret->credential = wire_read_vector(&r);
     ret->signing = wire_read_vector(&r);
+    ret->queue_client_id = wire_read_fixed(&r, UUID_BYTES);
     ret->key_sets = wire_read_vector(&r);
     ret->user = wire_read_vector(&r);
     ret->name = wire_read_vector(&r);
@@ -155,8 +157,7 @@ static struct err fill_names(const struct newcomer *us, const struct grant *gran
     return buf_check(&a->client_id);
 }
 
-static struct err fill(struct core *c, const struct newcomer *us, const struct grant *grant,
-                       struct account *a)
+static struct err fill(const struct newcomer *us, const struct grant *grant, struct account *a)
 {
     enum key_sets_say says;
     TRY(fill_names(us, grant, a));
@@ -165,7 +166,12 @@ static struct err fill(struct core *c, const struct newcomer *us, const struct g
     TRY(user_secrets_read(grant->user, &a->user));
     TRY(sig_key_init(us->client_key->alg, secret_view(&us->client_key->private_key),
                      &a->client_key));
-    return account_queue_keys(c, a);
+    TRY(sig_key_init(us->queue_client_key->alg, secret_view(&us->queue_client_key->private_key),
+                     &a->queue_client_key));
+    memcpy(a->queue_client_id, grant->queue_client_id.data, sizeof a->queue_client_id);
+    a->queue_private = *us->queue_private;
+    a->queue_public = *us->queue_public;
+    return ERR_OK;
 }
 
 static struct err take_rows(struct core *c, struct db_txn *t, const struct grant *grant)
@@ -175,6 +181,8 @@ static struct err take_rows(struct core *c, struct db_txn *t, const struct grant
         struct contact contact = {0};
         TRY(contact_read(wire_read_vector(&r), &contact));
         struct err err = contact_put(c, t, &contact);
+        if (err_is_ok(err))
+            err = contact_remember_offers(t, &contact);
         contact_clear(&contact);
         TRY(err);
     }
@@ -208,7 +216,7 @@ struct err grant_take(struct core *c, struct db_txn *t, const struct newcomer *u
     struct grant grant;
     struct account a = {0};
     TRY(grant_read(in, &grant));
-    struct err err = fill(c, us, &grant, &a);
+    struct err err = fill(us, &grant, &a);
     if (err_is_ok(err))
         err = homeserver_pin(c, t, a.domain, bytes_of(us->pin, 32));
     if (err_is_ok(err))
@@ -238,58 +246,26 @@ static struct err take_keys(struct core *c, struct db_txn *t, struct task *task,
     }
     TRY(err);
     TRY(account_take_credential(c, t, &c->account, credential, signing));
+    c->account.registered = true;
     TRY(account_write(&c->account, t));
-    task->state = QUEUE;
-    *ret_next = TASK_NEXT_AGAIN;
-    return ERR_OK;
-}
-
-static struct err ask_queue(struct core *c, struct task *task, struct task_call *call)
-{
-    const struct account *a = &c->account;
-    Hearth__V1__CreateQueueClientRequest in = HEARTH__V1__CREATE_QUEUE_CLIENT_REQUEST__INIT;
-    Hearth__V1__QueueClientSettings settings = HEARTH__V1__QUEUE_CLIENT_SETTINGS__INIT;
-    Hearth__V1__Idempotency id = HEARTH__V1__IDEMPOTENCY__INIT;
-    id.id = core_out(bytes_of(task->idempotency, sizeof task->idempotency));
-    settings.auth_key = core_out(public_key_view(&a->queue_client_key.public_key));
-    settings.queue_key = core_out(public_key_view(&a->queue_public));
-    in.idempotency = &id;
-    in.client = &settings;
-    return queue_user_request(c, call, "CreateQueueClient", &in.base);
+    TRY(queue_begin(c, t));
+    return key_package_publish(c, t);
 }
 
 static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
-    *ret_next = TASK_NEXT_CALL;
-    return task->state == KEYS ? take_keys(c, t, task, ret_next) : ask_queue(c, task, call);
-}
-
-static struct err take_queue(struct core *c, struct db_txn *t,
-                             const Hearth__V1__CreateQueueClientResponse *in)
-{
-    struct account *a = &c->account;
-    if (in->queue_client_id.len != UUID_BYTES)
-        return ERR(WIRE_VALUE);
-    memcpy(a->queue_client_id, in->queue_client_id.data, UUID_BYTES);
-    a->registered = true;
-    TRY(account_write(a, t));
-    TRY(queue_begin(c, t));
-    return key_package_publish(c, t);
+    (void)call;
+    *ret_next = TASK_NEXT_DONE;
+    return take_keys(c, t, task, ret_next);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
-    struct hearth_error error;
-    if (answer->status->code != HEARTH_OK) {
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
-    }
-    *ret_next = TASK_NEXT_DONE;
-    return take_queue(c, t, (const void *)answer->out);
+    (void)c, (void)t, (void)task, (void)answer;
+    *ret_next = TASK_NEXT_AGAIN;
+    return ERR_OK;
 }
 
 const struct task_steps task_steps_ENROL = {.prepare = prepare, .settle = settle};

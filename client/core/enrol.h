@@ -4,6 +4,7 @@
  *         uint8 version = 1;
  *         opaque credential<V>;      ClientCredential
  *         opaque signing<V>;
+ *         opaque queue_client_id[16]; made by the other device, with the keys we gave it
  *         opaque key_sets<V>;        the chain, opaque key_set<V> each
  *         opaque user<V>;            struct user_secrets
  *         opaque name<V>;            display name
@@ -21,13 +22,16 @@
 
 /* By the existing device. */
 CHECKED struct err grant_write(struct core *c, struct db_txn *t, struct bytes credential,
-                               struct bytes signing, struct buf *b);
+                               struct bytes signing, const uint8_t queue_client_id[UUID_BYTES],
+                               struct buf *b);
 
 /* The new device, as far as it has come. */
 struct newcomer {
     struct bytes user_id, client_id; /* wire forms */
     const uint8_t *client_uuid;
-    const struct sig_key *client_key;
+    const struct sig_key *client_key, *queue_client_key;
+    const struct secret *queue_private;
+    const struct public_key *queue_public;
     const char *device;
     const uint8_t *pin; /* 32: of the root, from the other device */
 };

@@ -21,6 +21,9 @@ static void linking_free(struct linking *l)
     buf_clear(&l->user_id);
     buf_clear(&l->client_id);
     sig_key_clear(&l->client_key);
+    sig_key_clear(&l->queue_client_key);
+    buf_clear(&l->queue_auth_key);
+    buf_clear(&l->queue_key);
     buf_clear(&l->request);
     buf_clear(&l->tbs);
     buf_clear(&l->new_key);
@@ -235,6 +238,14 @@ static const struct hearth_stream_events events = {
 
 /* ---- beginning */
 
+/* Whoever begins anew does not wait for what is left of the attempt before. */
+static void link_give_up(struct core *c)
+{
+    struct linking *l = c->linking;
+    if (l != NULL)
+        end_err(l, ERR(CANCELLED));
+}
+
 /* From the loop: what steps and verbs left to be done outside of them. */
 static void soon(void *arg)
 {
@@ -280,8 +291,9 @@ static struct err begin(struct core *c, struct linking *l, const uint8_t code[LI
 struct err link_begin(struct core *c, const struct link_new *options, struct hearth_op *op)
 {
     uint8_t code[LINK_CODE_BYTES];
-    if (c->linking != NULL || c->account.client_key.alg != NULL)
+    if (c->account.client_key.alg != NULL)
         return ERR(WRONG_STATE);
+    link_give_up(c);
     TRY(domain_check(bytes_str(options->domain), true));
     const char *device = options->device != NULL ? options->device : "device";
     if (strlen(device) > DEVICE_NAME_MAX_BYTES)
@@ -308,9 +320,10 @@ struct err link_accept(struct core *c, const char *text, struct hearth_op *op)
 {
     uint8_t code[LINK_CODE_BYTES];
     const struct user_secrets *user = &c->account.user;
-    if (c->linking != NULL || !c->account.registered)
+    if (!c->account.registered)
         return ERR(WRONG_STATE);
     TRY(link_code_read(text, code));
+    link_give_up(c);
     struct linking *l = calloc(1, sizeof *l);
     if (l == NULL)
         return ERR(NO_MEMORY);
@@ -328,7 +341,8 @@ struct err link_accept(struct core *c, const char *text, struct hearth_op *op)
 
 /* ---- from the task */
 
-void link_granted(struct core *c, uint64_t task, struct bytes credential, struct bytes signing)
+void link_granted(struct core *c, uint64_t task, struct bytes credential, struct bytes signing,
+                  const uint8_t queue_client_id[UUID_BYTES])
 {
     struct linking *l = c->linking;
     if (l == NULL || l->is_new || l->task != task)
@@ -337,6 +351,7 @@ void link_granted(struct core *c, uint64_t task, struct bytes credential, struct
     buf_clear(&l->signing);
     buf_append_bytes(&l->credential, credential);
     buf_append_bytes(&l->signing, signing);
+    memcpy(l->queue_client_id, queue_client_id, sizeof l->queue_client_id);
     (void)hearth_timer_set(l->soon, 0);
 }
 

@@ -20,7 +20,7 @@
  *
  * Letters (after the keys):
  *     old -> new   Offer     who we are: UserId, domain, root of the homeserver's credentials
- *     new -> old   Request   device's name, ClientCredentialRequest
+ *     new -> old   Request   device's name, ClientCredentialRequest, keys of its queue
  *     old -> new   Sign      the next KeySet with it in, unsigned
  *     new -> old   Signed    its signature over that
  *     old -> new   Grant     credential, KeySets, what the devices share (core/enrol.c)
@@ -38,8 +38,8 @@ void link_code_text(const uint8_t code[LINK_CODE_BYTES], char ret_text[LINK_CODE
 CHECKED struct err link_code_read(const char *text, uint8_t ret_code[LINK_CODE_BYTES]);
 
 /* The new device: on an account that is not registered. show runs from the loop once the relay
- * waits. op (NULL: nobody waits) ends when the device is enrolled. One at a time
- * (ERR_WRONG_STATE). */
+ * waits. op (NULL: nobody waits) ends when the device is enrolled. One at a
+ * time: what is left of an earlier attempt ends. ERR_WRONG_STATE. */
 struct link_new {
     const char *domain, *device;
     void (*show)(const char *code, void *arg);

@@ -6,11 +6,13 @@
 #include "client/core/op.h"
 
 enum link_letter {
-    LETTER_OFFER = 1,   /* opaque user_id<V>; opaque pin[32] */
-    LETTER_REQUEST = 2, /* opaque name<V>; opaque credential_request<V> */
-    LETTER_SIGN = 3,    /* opaque tbs<V> */
-    LETTER_SIGNED = 4,  /* opaque signature<V> */
-    LETTER_GRANT = 5,   /* Grant */
+    LETTER_OFFER = 1, /* opaque user_id<V>; opaque pin[32] */
+    /* opaque name<V>; opaque credential_request<V>; opaque queue_auth_key<V>;
+     * opaque queue_key<V> */
+    LETTER_REQUEST = 2,
+    LETTER_SIGN = 3,   /* opaque tbs<V> */
+    LETTER_SIGNED = 4, /* opaque signature<V> */
+    LETTER_GRANT = 5,  /* Grant */
     LETTER_THANKS = 6,
 };
 
@@ -29,16 +31,19 @@ struct linking {
     /* new */
     struct buf user_id, client_id;
     uint8_t client_uuid[UUID_BYTES], pin[32];
-    struct sig_key client_key;
+    struct sig_key client_key, queue_client_key;
+    struct secret queue_private;
+    struct public_key queue_public;
     void (*show)(const char *code, void *arg);
     void *show_arg;
     char code[LINK_CODE_TEXT_BYTES];
     struct hearth_timer *soon; /* shows the code, sends the grant */
     /* old */
     uint8_t new_uuid[UUID_BYTES];
-    struct buf request, tbs, new_key;
+    struct buf request, tbs, new_key, queue_auth_key, queue_key;
     uint64_t task; /* TASK_DEVICE_ADD */
     struct buf credential, signing;
+    uint8_t queue_client_id[UUID_BYTES];
     struct hearth_error failed; /* of the task */
 };
 

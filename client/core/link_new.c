@@ -4,6 +4,7 @@
 #include "client/core/link_inside.h"
 #include "seal/credential_chain.h"
 #include "seal/key_set.h"
+#include "seal/sealed_ref.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -32,10 +33,14 @@ static struct err hear_offer(struct linking *l, struct bytes body)
     memcpy(l->pin, pin.data, sizeof l->pin);
     TRY(make_names(l, user_id));
     TRY(sig_key_generate(&sig_ed25519, l->core->rng, &l->client_key));
+    TRY(sig_key_generate(&sig_ed25519, l->core->rng, &l->queue_client_key));
+    TRY(kem_generate(seal_hpke->kem, l->core->rng, &l->queue_private, &l->queue_public));
     struct err err = credential_request_make(&request, buf_view(&l->client_id), &l->client_key);
     if (err_is_ok(err)) {
         wire_write_vector(&letter, bytes_str(l->device));
         wire_write_vector(&letter, buf_view(&request));
+        wire_write_vector(&letter, public_key_view(&l->queue_client_key.public_key));
+        wire_write_vector(&letter, public_key_view(&l->queue_public));
         err = buf_check(&letter);
     }
     l->expected = LETTER_SIGN;
@@ -83,6 +88,9 @@ static struct err take(struct core *c, struct db_txn *t, void *arg)
                                 .client_id = buf_view(&l->client_id),
                                 .client_uuid = l->client_uuid,
                                 .client_key = &l->client_key,
+                                .queue_client_key = &l->queue_client_key,
+                                .queue_private = &l->queue_private,
+                                .queue_public = &l->queue_public,
                                 .device = l->device,
                                 .pin = l->pin};
     return grant_take(c, t, &us, taking->grant, &taking->task);

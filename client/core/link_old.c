@@ -65,7 +65,11 @@ static struct err hear_request(struct linking *l, struct bytes body)
     struct wire_reader r = wire_reader_of(body);
     struct bytes name = wire_read_vector(&r), request = wire_read_vector(&r);
     struct buf letter = BUF_INIT;
+    buf_append_bytes(&l->queue_auth_key, wire_read_vector(&r));
+    buf_append_bytes(&l->queue_key, wire_read_vector(&r));
     TRY(wire_reader_end(&r));
+    TRY(buf_check(&l->queue_auth_key));
+    TRY(buf_check(&l->queue_key));
     TRY(take_request(l, name, request));
     wire_write_vector(&letter, buf_view(&l->tbs));
     struct err err = buf_check(&letter);
@@ -94,6 +98,8 @@ static struct err add(struct core *c, struct db_txn *t, void *arg)
         const struct device_add what = {.uuid = l->new_uuid,
                                         .name = l->device,
                                         .credential_request = buf_view(&l->request),
+                                        .queue_auth_key = buf_view(&l->queue_auth_key),
+                                        .queue_key = buf_view(&l->queue_key),
                                         .key_set = buf_view(&key_set)};
         err = device_add_begin(c, t, &what, &l->task);
     }
@@ -121,7 +127,8 @@ struct granting {
 static struct err write_grant(struct core *c, struct db_txn *t, void *arg)
 {
     struct granting *g = arg;
-    return grant_write(c, t, buf_view(&g->l->credential), buf_view(&g->l->signing), &g->grant);
+    return grant_write(c, t, buf_view(&g->l->credential), buf_view(&g->l->signing),
+                       g->l->queue_client_id, &g->grant);
 }
 
 struct err link_old_grants(struct linking *l)

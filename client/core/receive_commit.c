@@ -150,6 +150,7 @@ struct commit_facts {
     size_t replaced_user_len;
     uint32_t added[256];
     size_t added_count;
+    struct bytes external_pub_hash; /* of the commit's item */
 };
 
 static void facts_of(const struct open_chat *chat, const struct staged_commit *s,
@@ -286,13 +287,14 @@ static struct err after_commit(struct core *c, struct db_txn *t, struct open_cha
     TRY(receive_new_epoch(c, t, chat));
     if (chat->chat.kind == HEARTH_CHAT_GROUP)
         TRY(note_added(c, t, chat, f->added, f->added_count));
+    TRY(replace_info_check(c, t, chat, f->external_pub_hash));
     TRY(chat_save(c, t, chat));
     return held_replay(c, t, chat);
 }
 
 static struct err merge(struct core *c, struct db_txn *t, struct open_chat *chat,
                         struct mls_received *received, struct bytes leaves,
-                        const struct delivery_item *item)
+                        struct bytes external_pub_hash, const struct delivery_item *item)
 {
     struct commit_facts facts;
     const struct staged_commit *s = mls_staged_view(received->staged);
@@ -302,6 +304,7 @@ static struct err merge(struct core *c, struct db_txn *t, struct open_chat *chat
         return group_over(c, t, chat, left ? "you left the group" : "you were removed");
     }
     facts_of(chat, s, &facts);
+    facts.external_pub_hash = external_pub_hash;
     if (chat->chat.kind == HEARTH_CHAT_GROUP)
         TRY(note_removed(c, t, chat, s));
     TRY(group_merge(chat->group, &received->staged));
@@ -345,7 +348,7 @@ struct err receive_commit(struct core *c, struct db_txn *t, struct open_chat *ch
                            !is_allowed(chat, mls_staged_view(received.staged), leaves)))
         err = ERR(CLIENT_NOT_ADMIN);
     if (err_is_ok(err))
-        err = merge(c, t, chat, &received, leaves, item);
+        err = merge(c, t, chat, &received, leaves, hash, item);
     else if (!is_ours(err) && err.code != ERR_MLS_OWN_MESSAGE)
         err = faulty(c, t, chat, commit);
     mls_received_clear(&received);

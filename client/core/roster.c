@@ -289,6 +289,7 @@ struct err roster_news(struct core *c, struct db_txn *t, struct open_chat *chat,
     struct roster_leaf *l;
     if (chat->group == NULL || !public_group_leaf(group_public(chat->group), news->leaf, &node))
         return ERR_OK; /* of a leaf that is not there: nothing to say */
+    chat->roster->changed = true;
     TRY(row_of(chat->roster, news->leaf, &l));
     TRY(fill_row(c, &node, news, accepted_s, l));
     if (news->leaf == group_own_leaf(chat->group)) {
@@ -305,6 +306,7 @@ struct err roster_prune(struct core *c, struct db_txn *t, struct open_chat *chat
     struct leaf_node node;
     uint8_t hash[32];
     size_t kept = 0;
+    r->changed = true;
     for (size_t i = 0; i < r->count; i++) {
         if (public_group_leaf(g, r->leaves[i].leaf, &node)) {
             r->leaves[kept++] = r->leaves[i];
@@ -362,6 +364,7 @@ struct err roster_retry(struct core *c, struct db_txn *t, struct open_chat *chat
 {
     if (chat->group == NULL)
         return ERR_OK;
+    chat->roster->changed = true;
     for (size_t i = 0; i < chat->roster->count; i++) {
         struct roster_leaf *l = &chat->roster->leaves[i];
         if (l->leaf == group_own_leaf(chat->group))
@@ -377,6 +380,7 @@ struct err roster_refuse(struct core *c, struct db_txn *t, struct open_chat *cha
     struct roster_leaf *l = find(chat->roster, leaf);
     if (l == NULL)
         return ERR_OK;
+    chat->roster->changed = true;
     /* not to be tried again: what it is wrapped under is forgotten */
     buf_clear(&l->wrapped_identity_key);
     l->news_ms = 0;

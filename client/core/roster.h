@@ -33,6 +33,7 @@ struct roster_leaf {
 struct roster {
     struct roster_leaf *leaves; /* by leaf index */
     size_t count;
+    bool changed; /* since it was read: to be written */
 };
 
 /* From what came with a commit, a Welcome or a LEAF_NEWS. accepted_s: when. */

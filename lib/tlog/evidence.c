@@ -308,7 +308,7 @@ struct err evidence_rewritten(struct buf *b, const struct kt_config *config,
 /* ---- out of answers */
 
 /* The versions that the walk at D showed present. */
-static void shown_at_dist(const struct search_response *s, struct ladder *ret_shown)
+static void shown_at_dist(const struct search_response *s, struct version_ladder *ret_shown)
 {
     struct ladder_walk walk;
     ladder_walk_begin(&walk);
@@ -323,7 +323,7 @@ static void shown_at_dist(const struct search_response *s, struct ladder *ret_sh
 void evidence_tree_of_search(const struct search_response *s, const struct kt_known *known,
                              uint64_t size, struct evidence_tree *ret_tree)
 {
-    struct ladder shown = {.count = 0};
+    struct version_ladder shown = {.count = 0};
     size_t count = 0;
     ret_tree->at = (struct evidence_sighting){s->checkpoint, size - 1, s->entry, s->inclusion};
     ret_tree->proof = s->at_entry;
@@ -348,7 +348,7 @@ struct err evidence_tree_of_contacts(const struct contact_response *s,
         (struct evidence_sighting){s->checkpoint, s->dist.index, s->dist.entry, s->dist.incl_entry};
     ret_tree->proof = s->proof;
     for (size_t i = 0; i < count; i++) {
-        struct ladder monitor;
+        struct version_ladder monitor;
         ladder_monitor(contacts[i].known->version, &monitor);
         for (size_t j = 0; j < monitor.count; j++) {
             const struct kt_lookup *lookup = kt_known_find(contacts[i].known, monitor.at[j]);

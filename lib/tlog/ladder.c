@@ -29,9 +29,9 @@ static bool is_present(uint64_t version, uint32_t greatest)
     return greatest != LADDER_NONE && version <= greatest;
 }
 
-void ladder_search(uint32_t t, uint32_t n, struct ladder *ret_ladder)
+void ladder_search(uint32_t t, uint32_t n, struct version_ladder *ret_ladder)
 {
-    struct ladder ladder = {.count = 0};
+    struct version_ladder ladder = {.count = 0};
     struct ladder_walk walk;
     ladder_walk_begin(&walk);
     while (!walk.done && ladder.count < LADDER_MAX) {
@@ -44,14 +44,14 @@ void ladder_search(uint32_t t, uint32_t n, struct ladder *ret_ladder)
     *ret_ladder = ladder;
 }
 
-void ladder_base(uint32_t t, struct ladder *ret_ladder)
+void ladder_base(uint32_t t, struct version_ladder *ret_ladder)
 {
     ladder_search(t, t, ret_ladder);
 }
 
-void ladder_monitor(uint32_t t, struct ladder *ret_ladder)
+void ladder_monitor(uint32_t t, struct version_ladder *ret_ladder)
 {
-    struct ladder base, ladder = {.count = 0};
+    struct version_ladder base, ladder = {.count = 0};
     ladder_base(t, &base);
     for (size_t i = 0; i < base.count; i++) {
         if (is_present(base.at[i], t))
@@ -60,7 +60,7 @@ void ladder_monitor(uint32_t t, struct ladder *ret_ladder)
     *ret_ladder = ladder;
 }
 
-bool ladder_has(const struct ladder *ladder, uint32_t version)
+bool ladder_has(const struct version_ladder *ladder, uint32_t version)
 {
     for (size_t i = 0; i < ladder->count; i++) {
         if (ladder->at[i] == version)

@@ -33,19 +33,19 @@ struct ladder_walk {
 void ladder_walk_begin(struct ladder_walk *walk);
 void ladder_walk_step(struct ladder_walk *walk, bool present);
 
-struct ladder {
+struct version_ladder {
     uint32_t at[LADDER_MAX];
     size_t count;
 };
 
 /* base_ladder(t); LADDER_NONE gives {0}. */
-void ladder_base(uint32_t t, struct ladder *ret_ladder);
+void ladder_base(uint32_t t, struct version_ladder *ret_ladder);
 /* The lookups that show, in a tree whose greatest version is n (LADDER_NONE: none), how it stands
  * to t: base_ladder(n) up to and with the first that tells n from t, a version up to t that is
  * absent or a version above t that is present. All are in base_ladder(t). */
-void ladder_search(uint32_t t, uint32_t n, struct ladder *ret_ladder);
+void ladder_search(uint32_t t, uint32_t n, struct version_ladder *ret_ladder);
 /* The versions of base_ladder(t) that are <= t, in its order: what a contact checks later. */
-void ladder_monitor(uint32_t t, struct ladder *ret_ladder);
-bool ladder_has(const struct ladder *ladder, uint32_t version);
+void ladder_monitor(uint32_t t, struct version_ladder *ret_ladder);
+bool ladder_has(const struct version_ladder *ladder, uint32_t version);
 
 #endif

@@ -81,7 +81,7 @@ struct err contact_request_parse(struct bytes in, struct contact_request *ret_re
     if (q->item_count > CONTACT_ITEMS_MAX)
         wire_reader_fail(&r, ERR_WIRE_LIMIT);
     for (size_t i = 0; i < q->item_count && r.failure == ERR_NONE; i++) {
-        struct ladder ladder;
+        struct version_ladder ladder;
         read_item(&r, &q->items[i]);
         ladder_monitor(q->items[i].version, &ladder);
         lookups += ladder.count;

@@ -80,7 +80,7 @@ static struct err prove_batch(struct answer *a, uint64_t epoch, const struct bat
 
 /* ladder's versions, out of a->pairs, which belong to `of`. */
 static void batch_of(const struct answer *a, const uint32_t *of, size_t of_count,
-                     const struct ladder *ladder, struct batch *ret_batch)
+                     const struct version_ladder *ladder, struct batch *ret_batch)
 {
     ret_batch->count = 0;
     for (size_t i = 0; i < ladder->count; i++) {
@@ -104,7 +104,7 @@ struct search_answer {
     struct answer common;
     struct search_response response;
     uint8_t opening[OPENING_BYTES];
-    struct ladder base;
+    struct version_ladder base;
     uint32_t version, dist_version;
     uint64_t dist;
 };
@@ -125,7 +125,7 @@ static struct err search_trees(struct search_answer *s, bool skip_dist)
 {
     struct answer *a = &s->common;
     uint64_t newest = a->size - 1;
-    struct ladder at_dist = {.count = 0}, at_entry = {.count = 0};
+    struct version_ladder at_dist = {.count = 0}, at_entry = {.count = 0};
     FILLED_LATER struct batch batch;
     if (s->dist != newest || skip_dist)
         ladder_search(s->version, s->dist_version, &at_dist);
@@ -206,7 +206,7 @@ static struct err owner_steps(struct answer *a, const struct owner_request *q, s
     while (count < OWNER_STEPS_MAX) {
         struct dist_entry dist;
         uint32_t version;
-        struct ladder base;
+        struct version_ladder base;
         FILLED_LATER struct batch batch;
         FILLED_LATER struct ladder_steps unused;
         TRY(source->next_dist(source->self, at, a->size - 1, &at));
@@ -281,7 +281,7 @@ static struct err contact_run(struct contact_answer *c, const struct contact_req
     c->batch.count = 0;
     c->newest_added = 0;
     for (size_t i = 0; i < q->item_count; i++) {
-        struct ladder monitor;
+        struct version_ladder monitor;
         TRY(contact_item_check(c, &q->items[i]));
         ladder_monitor(q->items[i].version, &monitor);
         if (c->batch.count + monitor.count > PREFIX_LOOKUPS_MAX)

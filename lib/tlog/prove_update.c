@@ -45,7 +45,7 @@ static struct err prove_at(struct update_answer *u, uint64_t epoch, uint32_t ver
     const uint8_t *indices[LADDER_MAX];
     bool present[LADDER_MAX];
     struct prefix_store store;
-    struct ladder base;
+    struct version_ladder base;
     size_t count = 0;
     ladder_base(version, &base);
     for (size_t i = 0; i < base.count; i++) {
@@ -143,7 +143,7 @@ static struct err member_run(struct update_answer *u, struct bytes label, uint64
                              struct kt_proof *proof)
 {
     const struct kt_source *source = u->source;
-    struct ladder base;
+    struct version_ladder base;
     TRY(source->greatest(source->self, label, dist, &proof->version));
     if (proof->version == LADDER_NONE)
         return ERR(NOT_FOUND);

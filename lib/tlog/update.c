@@ -55,7 +55,7 @@ void update_response_write(struct buf *b, const struct update_response *s)
 
 size_t update_ladder(uint32_t version, uint32_t ret_versions[2 * LADDER_MAX])
 {
-    struct ladder after, before;
+    struct version_ladder after, before;
     size_t count = 0;
     ladder_base(version, &after);
     ladder_base(version == 0 ? LADDER_NONE : version - 1, &before);

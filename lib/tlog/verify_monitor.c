@@ -42,7 +42,7 @@ static struct err check_step(const struct kt_own *own, const struct owner_step *
 {
     uint32_t version = kt_own_version_at(own, step->dist.index);
     struct kt_lookup lookups[LADDER_MAX];
-    struct ladder base;
+    struct version_ladder base;
     ladder_base(version, &base);
     for (size_t i = 0; i < base.count; i++) {
         const struct kt_lookup *lookup = own_find(own, base.at[i]);
@@ -121,7 +121,7 @@ static struct err contact_lookups(const struct kt_contact *contacts, size_t coun
     size_t total = 0;
     for (size_t i = 0; i < count; i++) {
         const struct kt_known *known = contacts[i].known;
-        struct ladder monitor;
+        struct version_ladder monitor;
         ladder_monitor(known->version, &monitor);
         if (total + monitor.count > PREFIX_LOOKUPS_MAX)
             return ERR(ARGUMENT);

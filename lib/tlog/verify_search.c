@@ -72,7 +72,7 @@ static struct err check_ladder(struct search *s, uint8_t flags)
     const struct search_response *r = &s->response;
     const struct kt_known *old = s->query->known;
     struct kt_result *result = &s->result;
-    struct ladder base;
+    struct version_ladder base;
     s->version = r->has_found ? r->found.version : LADDER_NONE;
     if (old != NULL && old->exists && (!r->has_found || r->found.version < old->version))
         return ERR(TLOG_VERSION);
@@ -100,7 +100,7 @@ static struct err check_ladder(struct search *s, uint8_t flags)
 }
 
 /* Step 6: the walk at D. shown: the versions present there, as a ladder. */
-static struct err walk_dist(struct search *s, struct ladder *ret_shown)
+static struct err walk_dist(struct search *s, struct version_ladder *ret_shown)
 {
     const struct prefix_proof *proof = &s->response.at_dist;
     struct kt_lookup lookups[LADDER_MAX];
@@ -128,7 +128,7 @@ static struct err walk_dist(struct search *s, struct ladder *ret_shown)
 }
 
 /* All of it was verified at D before: the versions up to the one known are there. */
-static void shown_before(const struct search *s, struct ladder *ret_shown)
+static void shown_before(const struct search *s, struct version_ladder *ret_shown)
 {
     for (size_t i = 0; i < s->result.known.count; i++) {
         if (s->result.known.lookups[i].present)
@@ -141,7 +141,7 @@ static struct err check_trees(struct search *s, uint8_t flags)
 {
     const struct kt_known *old = s->query->known;
     uint64_t newest = s->next.size - 1;
-    struct ladder shown = {.count = 0};
+    struct version_ladder shown = {.count = 0};
     bool both = flags == (SEARCH_KNOWN | SEARCH_HOLDS_DIST);
     if (s->response.has_at_dist == (s->dist.index == newest) && s->response.has_at_dist)
         return ERR(TLOG_LADDER);

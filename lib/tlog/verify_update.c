@@ -25,7 +25,7 @@ static struct err check_at(const struct update *u, uint32_t version,
                            const struct prefix_proof *proof, const struct hash_value *root)
 {
     struct kt_lookup lookups[LADDER_MAX];
-    struct ladder base;
+    struct version_ladder base;
     ladder_base(version, &base);
     for (size_t i = 0; i < base.count; i++) {
         lookups[i] = *find(u, base.at[i]); /* update_ladder() has both ladders */
@@ -49,7 +49,7 @@ static struct err check_own(const struct update *u, const struct kt_own *own)
 static void fill_known(struct update *u, uint32_t version)
 {
     struct kt_known *known = &u->result.known;
-    struct ladder base;
+    struct version_ladder base;
     ladder_base(version, &base);
     known->exists = true;
     known->version = version;
@@ -114,7 +114,7 @@ struct err kt_verify_proof(const struct kt_view *view, const struct kt_query *qu
 {
     FILLED_LATER struct kt_proof proof;
     struct kt_result result = {.known = {.exists = true}};
-    struct ladder base;
+    struct version_ladder base;
     if (query->label.len == 0)
         return ERR(ARGUMENT);
     TRY(kt_proof_parse(in, &proof));

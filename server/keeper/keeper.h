@@ -26,7 +26,7 @@ enum keeper_signer {
     KEEPER_FEDERATION = 2,
     KEEPER_EXTERNAL_SENDER = 3, /* server proposals in groups: the Ed25519 key of now; there are
                                    more, keeper_external_keys */
-    KEEPER_LOG = 4,
+    KEEPER_LOG = 4,             /* texts of checkpoints, as they are: its label is empty */
     KEEPER_SIGNERS
 };
 
@@ -47,6 +47,9 @@ enum keeper_purpose {
     KEEPER_ONCE_DELIVERY = 12,
     KEEPER_LIMITS = 13,
     KEEPER_TOKENS = 14, /* tags of spent tokens, ids of requests for tokens */
+    KEEPER_LOG_ROWS = 15,
+    KEEPER_LOG_IDS = 16,
+    KEEPER_LOG_VRF = 17, /* the secret of the log's VRF: as old as the log, like its signing key */
     KEEPER_PURPOSES
 };
 enum { KEEPER_KEY_BYTES = 32 };

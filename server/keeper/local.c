@@ -35,8 +35,10 @@ static struct err local_sign(struct keeper *keeper, enum keeper_signer signer, b
                              struct signature *ret_signature)
 {
     struct local *l = enter(keeper);
-    struct err err = labelled_sign(&l->ring->signers[signer], mls ? LABEL_MLS : LABEL_HEARTH, label,
-                                   content, ret_signature);
+    const struct sig_key *key = &l->ring->signers[signer];
+    struct err err = signer == KEEPER_LOG ? sig_sign(key, content, ret_signature)
+                                          : labelled_sign(key, mls ? LABEL_MLS : LABEL_HEARTH,
+                                                          label, content, ret_signature);
     leave(l);
     return err;
 }

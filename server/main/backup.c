@@ -63,15 +63,6 @@ static struct err hash_file(const char *path, uint64_t *ret_bytes, char ret_hash
     return err;
 }
 
-static bool sync_folder(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        (void)close(fd);
-    return good;
-}
-
 /* ---- making one */
 
 struct making {
@@ -135,7 +126,7 @@ struct err backup_make(const char *to, const char *domain, const struct backup_p
     if (fflush(m.manifest) != 0 || fsync(fileno(m.manifest)) != 0)
         err = err.code == ERR_NONE ? ERR(IO) : err;
     (void)fclose(m.manifest);
-    if (err.code == ERR_NONE && (rename(path, final) != 0 || !sync_folder(to)))
+    if (err.code == ERR_NONE && (rename(path, final) != 0 || !folder_sync(to)))
         err = ERR(IO);
     if (err.code == ERR_NONE)
         *ret_bytes = m.bytes;

@@ -59,6 +59,15 @@ bool folder_path(const struct folder *folder, const char *name, char ret_path[FO
     return len >= 0 && len < FOLDER_PATH_MAX;
 }
 
+bool folder_sync(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return good;
+}
+
 struct err folder_lock(const struct folder *folder)
 {
     char path[FOLDER_PATH_MAX];

@@ -42,6 +42,9 @@ bool folder_path(const struct folder *folder, const char *name, char ret_path[FO
 /* The key file in the folder of the keys. False: too long. */
 bool folder_keyring(const struct folder *folder, const char *keys, char ret_path[FOLDER_PATH_MAX]);
 
+/* What was made, renamed or removed in the folder at this path is durable. False: errno. */
+bool folder_sync(const char *path);
+
 /* One program at a time: holds a lock until the process ends. ERR_STORE_IN_USE. */
 CHECKED struct err folder_lock(const struct folder *folder);
 

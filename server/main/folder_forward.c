@@ -17,15 +17,6 @@ static bool join(char out[FOLDER_PATH_MAX], const char *a, const char *b)
     return len >= 0 && len < FOLDER_PATH_MAX;
 }
 
-static bool sync_folder(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        (void)close(fd);
-    return good;
-}
-
 static mode_t kind_of(const char *path)
 {
     struct stat st;
@@ -55,10 +46,10 @@ static struct err keys_forward(const char *root, const char *keys)
     else if (now == S_IFREG)
         good = (mkdir(fresh, 0700) == 0 || errno == EEXIST) &&
                (unlink(keyring) == 0 || errno == ENOENT) && link(keys, keyring) == 0 &&
-               sync_folder(fresh) && exchange(keys, fresh);
+               folder_sync(fresh) && exchange(keys, fresh);
     else
         return ERR_OK;
-    return good && sync_folder(root) ? ERR_OK : ERR(IO);
+    return good && folder_sync(root) ? ERR_OK : ERR(IO);
 }
 
 struct err folder_bring_forward(const struct folder *folder, const char *keys)

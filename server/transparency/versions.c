@@ -215,7 +215,7 @@ struct err kt_proof_get(const struct kt_log *log, struct store_txn *txn, struct 
 struct err kt_proofs_keep(const struct kt_log *log, struct store_txn *txn, struct bytes label,
                           const uint8_t id[AT_REST_ID_BYTES], uint32_t version)
 {
-    struct ladder base;
+    struct version_ladder base;
     ladder_base(version, &base);
     for (size_t i = 0; i < base.count; i++) {
         struct kt_pair pair;

@@ -166,11 +166,144 @@ static void test_linked(void **state)
     people_close(&p.all);
 }
 
+static bool first_other(const struct hearth_device *device, void *arg)
+{
+    if (device->self)
+        return true;
+    *(struct hearth_id *)arg = device->id;
+    return false;
+}
+
+static void test_removed(void **state)
+{
+    static struct pair p;
+    struct hearth_id id;
+    uint8_t contact_key[32];
+    (void)state;
+    pair_init(&p, 22);
+    befriend(&p);
+    struct person *phone = person_new(&p.all, "phone");
+    link_device(&p, p.alice, phone);
+    struct hearth_id phone_chat = chat_with(phone, "bob@a.test");
+    memcpy(contact_key, p.alice->core->account.user.contact_key, sizeof contact_key);
+    assert_true(hearth_device_each(&p.alice->account, first_other, &id));
+    p.out = phone;
+    done(p.alice, hearth_device_remove(&p.alice->account, &id));
+    meet(&p);
+    people_run_ms(&p.all, 5000);
+    meet(&p);
+    assert_int_equal(devices_of(p.alice), 1);
+    assert_int_equal(contact_of(p.bob, &p.alice_id).devices, 1);
+    /* what it knew is good for nothing */
+    assert_memory_not_equal(p.alice->core->account.user.contact_key, contact_key,
+                            sizeof contact_key);
+    (void)hearth_send(&phone->account, &phone_chat, "I am alice");
+    people_run_ms(&p.all, 30000);
+    meet(&p);
+    struct hearing h = {.text = "I am alice"};
+    assert_true(hearth_message_each(&p.bob->account, &p.bob_chat, 1, 0, hear_one, &h));
+    assert_int_equal(h.times, 0);
+    talk(&p, "alone again");
+    /* and bob still can add alice to groups: he has a new token */
+    struct hearth_op *op = hearth_group_create(&p.bob->account, "club");
+    struct hearth_id club = hearth_op_id(op);
+    done(p.bob, op);
+    done(p.bob, hearth_group_add(&p.bob->account, &club, &p.alice_id, 1));
+    meet(&p);
+    assert_true(hearth_chat_find(&p.alice->account, "club", &club));
+    people_close(&p.all);
+}
+
+/* What one device does the other knows: a request accepted there, a name. */
+static void test_news(void **state)
+{
+    static struct pair p;
+    struct hearth_id carol_id, alice_at_carol;
+    (void)state;
+    pair_init(&p, 23);
+    befriend(&p);
+    struct person *phone = person_new(&p.all, "phone");
+    link_device(&p, p.alice, phone);
+    struct person *carol = person_new(&p.all, "carol");
+    person_register(carol, "carol");
+    struct hearth_op *op = hearth_contact_add(&carol->account, "alice@a.test");
+    alice_at_carol = hearth_op_id(op);
+    done(carol, op);
+    meet(&p);
+    /* either device may have heard the request: both can accept it */
+    assert_true(hearth_contact_find(&phone->account, "carol@a.test", &carol_id));
+    done(phone, hearth_contact_accept(&phone->account, &carol_id));
+    meet(&p);
+    people_run_ms(&p.all, 10000);
+    meet(&p);
+    assert_int_equal(contact_of(carol, &alice_at_carol).state, HEARTH_CONTACT_FRIEND);
+    assert_int_equal(contact_of(p.alice, &carol_id).state, HEARTH_CONTACT_FRIEND);
+    struct hearth_id carol_chat = contact_of(carol, &alice_at_carol).chat;
+    done(carol, hearth_send(&carol->account, &carol_chat, "to both of you"));
+    struct hearth_id here = chat_with(p.alice, "carol@a.test");
+    struct hearth_id there = chat_with(phone, "carol@a.test");
+    (void)hears(p.alice, &here, "to both of you");
+    (void)hears(phone, &there, "to both of you");
+    done(phone, hearth_profile_set(&phone->account, "Alice", NULL, 0));
+    meet(&p);
+    assert_string_equal(p.alice->core->account.name, "Alice");
+    people_close(&p.all);
+}
+
+/* Killed with each step: linked at the first or the second attempt, and nothing left over. */
+static void kills(uint64_t seed, uint64_t old_at, uint64_t new_at)
+{
+    static struct pair p;
+    struct wait a, b;
+    pair_init(&p, seed + old_at + new_at);
+    befriend(&p);
+    struct person *phone = person_new(&p.all, "phone");
+    person_kill_at(p.alice, old_at);
+    person_kill_at(phone, new_at);
+    unsigned attempts = 0;
+    while (!phone->core->account.registered && attempts < 4) {
+        attempts++;
+        (void)link_once(&p, p.alice, phone, &a, &b);
+        people_run_ms(&p.all, 30000); /* what was stored goes on by itself */
+        person_alive(p.alice);
+        person_alive(phone);
+        people_run_ms(&p.all, 30000);
+    }
+    assert_true(phone->core->account.registered);
+    person_kill_at(p.alice, 0);
+    person_kill_at(phone, 0);
+    /* a device that never came is taken out again */
+    people_run_ms(&p.all, 20 * 60 * 1000);
+    meet(&p);
+    people_run_ms(&p.all, 20000);
+    meet(&p);
+    print_message("old %u new %u: %u attempts\n", (unsigned)old_at, (unsigned)new_at, attempts);
+    assert_int_equal(devices_of(p.alice), 2);
+    assert_int_equal(devices_of(phone), 2);
+    all_talk(&p, phone, "here");
+    people_close(&p.all);
+}
+
+static void test_old_killed(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at < 24; at++)
+        kills(300, at, 0);
+}
+
+static void test_new_killed(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at < 16; at++)
+        kills(400, 0, at);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_code),
-        cmocka_unit_test(test_linked),
+        cmocka_unit_test(test_code),       cmocka_unit_test(test_linked),
+        cmocka_unit_test(test_removed),    cmocka_unit_test(test_news),
+        cmocka_unit_test(test_new_killed), cmocka_unit_test(test_old_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

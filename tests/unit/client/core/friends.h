@@ -11,6 +11,7 @@ struct pair {
     struct person *alice, *bob;
     struct hearth_id bob_id, alice_id; /* as the other one knows them */
     struct hearth_id alice_chat, bob_chat;
+    struct person *out; /* whose calls are all refused: does not meet */
 };
 
 /* It must go well. */
@@ -66,7 +67,7 @@ __attribute__((unused)) static void meet(struct pair *p)
 {
     for (int round = 0; round < 4; round++)
         for (size_t i = 0; i < p->all.count; i++)
-            if (p->all.all[i].core->account.registered) {
+            if (p->all.all[i].core->account.registered && &p->all.all[i] != p->out) {
                 person_sync(&p->all.all[i]);
                 person_settle(&p->all.all[i]);
             }

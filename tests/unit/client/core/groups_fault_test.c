@@ -44,6 +44,11 @@ static struct hearth_id group_of(size_t count, struct hearth_id *ids)
     return chat;
 }
 
+static struct err do_resync(struct doing *d, struct db_txn *t)
+{
+    return group_resync_begin(d->p->core, t, &d->chat, &d->task);
+}
+
 /* ---- races */
 
 static void test_two_admins_at_once(void **state)
@@ -488,6 +493,48 @@ static void test_members_hold_the_server_to_roles(void **state)
     buf_clear(&k.item);
 }
 
+static struct err count_replacing(struct core *c, struct db_txn *t, void *arg)
+{
+    struct damaging *k = arg;
+    uint8_t lane[16];
+    bool there;
+    (void)t;
+    chat_lane(&k->chat, CHAT_LANE_COVER, lane);
+    TRY(task_in_lane(c, t, lane, TASK_REPLACE_INFO, &there));
+    return there ? ERR(WRONG_STATE) : ERR_OK;
+}
+
+static struct err check_hash(struct core *c, struct db_txn *t, void *arg)
+{
+    struct damaging *k = arg;
+    struct open_chat *chat;
+    TRY(chat_open(c, t, &k->chat, &chat));
+    return replace_info_check(c, t, chat, buf_view(&k->item));
+}
+
+/* A committer's wrong external_pub is replaced, and who joins from outside finds it good. */
+static void test_group_info_is_replaced(void **state)
+{
+    struct hearth_id id[3], a = group_of(3, id);
+    struct damaging k = {.chat = id[1]};
+    (void)state;
+    wish_done(ALICE, a, &(struct commit_wish){.update = true});
+    people_run_ms(&w.people, 300);
+    assert_ok(core_step(BOB->core, count_replacing, &k)); /* an honest one is let be */
+    buf_append(&k.item, "another hash", 12);
+    assert_ok(core_step(BOB->core, check_hash, &k));
+    assert_err(core_step(BOB->core, count_replacing, &k), WRONG_STATE);
+    world_run(1000);
+    assert_ok(core_step(BOB->core, count_replacing, &k));
+    struct doing d = {.chat = id[2]};
+    assert_ok(person_do(CAROL, &d, do_resync));
+    world_wait(CAROL, d.task);
+    world_run(1000);
+    assert_together(ALICE, a, CAROL, id[2]);
+    assert_together(ALICE, a, BOB, id[1]);
+    buf_clear(&k.item);
+}
+
 /* ---- nonsense */
 
 struct nonsense {
@@ -777,6 +824,7 @@ int main(void)
         TEST(test_items_wait_for_an_answer),
         TEST(test_damaged_commit_is_reported),
         TEST(test_members_hold_the_server_to_roles),
+        TEST(test_group_info_is_replaced),
         TEST(test_nonsense_changes_nothing),
         TEST(test_last_resort),
         TEST(test_steps_without_memory),

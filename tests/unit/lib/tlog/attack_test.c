@@ -410,7 +410,7 @@ static void test_skipped_versions_are_not_believed(void **state)
 {
     (void)state;
     for (uint32_t u = 6; u < 40; u++) {
-        struct ladder theirs, owners;
+        struct version_ladder theirs, owners;
         bool contradiction = false;
         ladder_base(u, &theirs);
         ladder_base(5, &owners);

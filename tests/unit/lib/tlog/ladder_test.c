@@ -19,7 +19,7 @@ static void test_examples(void **state)
         {LADDER_NONE, 1, {0}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct ladder ladder;
+        struct version_ladder ladder;
         ladder_base(cases[i].t, &ladder);
         assert_int_equal(ladder.count, cases[i].count);
         assert_memory_equal(ladder.at, cases[i].at, ladder.count * sizeof *ladder.at);
@@ -29,7 +29,7 @@ static void test_examples(void **state)
 /* base_ladder(t) holds t and t + 1, nothing twice, and stays within its room. */
 static void check_base(uint32_t t)
 {
-    struct ladder ladder;
+    struct version_ladder ladder;
     ladder_base(t, &ladder);
     assert_true(ladder.count <= LADDER_MAX);
     assert_true(ladder_has(&ladder, t) && ladder_has(&ladder, t + 1));
@@ -58,14 +58,14 @@ static void test_intersection(void **state)
 {
     (void)state;
     for (uint32_t t = 0; t < 130; t++) {
-        struct ladder base, monitor;
+        struct version_ladder base, monitor;
         ladder_base(t, &base);
         ladder_monitor(t, &monitor);
         for (size_t i = 0; i < monitor.count; i++)
             assert_true(monitor.at[i] <= t);
         for (uint32_t m = 0; m <= 130; m++) {
             uint32_t n = m == 130 ? LADDER_NONE : m;
-            struct ladder search;
+            struct version_ladder search;
             ladder_search(t, n, &search);
             for (size_t i = 0; i < search.count; i++)
                 assert_int_equal(search.at[i], base.at[i]);

@@ -82,7 +82,7 @@ static void test_ladders(void **state)
     json_t *list;
     json_object_foreach(vectors_get(file.root, "ladders"), t, list)
     {
-        struct ladder ladder;
+        struct version_ladder ladder;
         ladder_base((uint32_t)strtoul(t, NULL, 10), &ladder);
         assert_int_equal(json_array_size(list), ladder.count);
         for (size_t i = 0; i < ladder.count; i++)

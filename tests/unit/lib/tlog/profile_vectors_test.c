@@ -126,7 +126,7 @@ static void test_epochs(void **state)
     assert_int_equal(index, 6);
 }
 
-static void check_ladder(const json_t *list, const struct ladder *ladder)
+static void check_ladder(const json_t *list, const struct version_ladder *ladder)
 {
     assert_int_equal(json_array_size(list), ladder->count);
     for (size_t i = 0; i < ladder->count; i++)
@@ -140,7 +140,7 @@ static void test_ladders(void **state)
     json_t *list;
     json_object_foreach(vectors_get(file.root, "ladders"), t, list)
     {
-        struct ladder ladder;
+        struct version_ladder ladder;
         ladder_base((uint32_t)strtoul(t, NULL, 10), &ladder);
         check_ladder(list, &ladder);
     }

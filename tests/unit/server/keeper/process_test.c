@@ -117,13 +117,21 @@ static void assert_same_signatures(struct keeper *a, struct keeper *b)
         for (size_t k = 0; k < sizeof lens / sizeof *lens; k++) {
             bool mls = i == KEEPER_EXTERNAL_SENDER && k % 2 == 0;
             struct bytes what = bytes_of(content, lens[k]);
-            assert_ok(keeper_sign(a, (enum keeper_signer)i, mls, bytes_str("L"), what, &s));
-            assert_ok(keeper_sign(b, (enum keeper_signer)i, mls, bytes_str("L"), what, &t));
+            struct bytes label = bytes_str(i == KEEPER_LOG ? "" : "L");
+            assert_ok(keeper_sign(a, (enum keeper_signer)i, mls, label, what, &s));
+            assert_ok(keeper_sign(b, (enum keeper_signer)i, mls, label, what, &t));
             test_assert_bytes(signature_view(&s), signature_view(&t));
         }
     assert_err(keeper_sign(a, KEEPER_AS_ROOT, false, bytes_str("L"), bytes_str(""), &s), ARGUMENT);
     assert_err(keeper_sign(a, KEEPER_LOG, true, bytes_str("L"), bytes_str(""), &s), ARGUMENT);
-    assert_err(keeper_sign(a, KEEPER_LOG, false, bytes_str("L"),
+    /* the log's key signs texts as they stand, and nothing that has a label */
+    struct public_key log_key;
+    assert_err(keeper_sign(a, KEEPER_LOG, false, bytes_str("L"), bytes_str(""), &s), ARGUMENT);
+    assert_ok(keeper_sign(a, KEEPER_LOG, false, bytes_str(""), bytes_str("text\n"), &s));
+    assert_ok(keeper_public(b, KEEPER_LOG, &log_key));
+    assert_ok(sig_verify(&sig_ed25519, public_key_view(&log_key), bytes_str("text\n"),
+                         signature_view(&s)));
+    assert_err(keeper_sign(a, KEEPER_FEDERATION, false, bytes_str("L"),
                            bytes_of(content, KEEPER_CONTENT_MAX_BYTES), &s),
                TOO_LARGE);
 }
@@ -279,7 +287,8 @@ static void a_killed_child(void **state)
     for (int again = 0; again < 2; again++) {
         assert_err(keeper_public(far, KEEPER_LOG, &key), KEEPER_GONE);
         assert_err(keeper_queue_key(far, &key), KEEPER_GONE);
-        assert_err(keeper_sign(far, KEEPER_LOG, false, sealed, sealed, &signature), KEEPER_GONE);
+        assert_err(keeper_sign(far, KEEPER_FEDERATION, false, sealed, sealed, &signature),
+                   KEEPER_GONE);
         assert_err(keeper_credential(far, KEEPER_AS_ROOT, &b), KEEPER_GONE);
         assert_err(keeper_open_refs(far, &sealed, 1, &ref, &result), KEEPER_GONE);
         assert_err(keeper_storage_key(far, KEEPER_LIMITS, storage), KEEPER_GONE);
@@ -344,8 +353,9 @@ static void *use(void *arg)
         struct signature s;
         struct public_key key, first;
         enum keeper_signer signer = i % 2 == 0 ? KEEPER_LOG : KEEPER_FEDERATION;
+        struct bytes label = bytes_str(signer == KEEPER_LOG ? "" : "L");
         if (!err_is_ok(keeper_public(k, signer, &first)) ||
-            !err_is_ok(keeper_sign(k, signer, false, bytes_str("L"), bytes_str("c"), &s)) ||
+            !err_is_ok(keeper_sign(k, signer, false, label, bytes_str("c"), &s)) ||
             !err_is_ok(keeper_public(k, signer, &key)) ||
             !bytes_equal(public_key_view(&first), public_key_view(&key)))
             return NULL;
@@ -597,7 +607,7 @@ static void what_the_child_has(void **state)
 static void malformed_requests(void **state)
 {
     (void)state;
-    static const uint8_t sign[] = {FRAME_SIGN, KEEPER_LOG, 0, 1, 'L', 2, 'a', 'b'};
+    static const uint8_t sign[] = {FRAME_SIGN, KEEPER_FEDERATION, 0, 1, 'L', 2, 'a', 'b'};
     struct keeper *k = local();
     struct buf reply = BUF_INIT;
     assert_ok(frame_answer(k, bytes_of(sign, sizeof sign), &reply));

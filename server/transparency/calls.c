@@ -1,0 +1,283 @@
+/* The calls that only read: one job each, on a snapshot, as of the newest signed checkpoint. */
+#include <stdlib.h>
+
+#include "server/transparency/service.h"
+
+enum { TILE_WIDTH_MOST = 256, TILE_LEVEL_BITS = 8 };
+
+struct job {
+    struct transparency *t;
+    struct hearth_call *call;
+    struct bytes in; /* of the request, which lives as long as the call */
+    uint64_t a, b;   /* sizes; of a tile: index and width */
+    unsigned level;
+    bool entries;
+    struct err (*prove)(struct job *job, const struct kt_source *source);
+    void (*reply)(struct job *job);
+    struct buf answer;
+    struct log_proof proof;
+};
+
+static struct err run(struct store_txn *txn, void *arg)
+{
+    struct job *job = arg;
+    struct kt_log_at at;
+    struct kt_source source = kt_log_source(job->t->options.log, txn, &at);
+    return job->prove(job, &source);
+}
+
+static void done(void *arg, struct err result)
+{
+    struct job *job = arg;
+    if (err_is_ok(result))
+        job->reply(job);
+    else
+        (void)front_fail(job->call, result);
+    buf_clear(&job->answer);
+    free(job);
+}
+
+static struct job *job_new(struct transparency *t, struct hearth_call *call)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (job == NULL)
+        return NULL;
+    job->t = t;
+    job->call = call;
+    return job;
+}
+
+/* cost: rows read, about. */
+static enum hearth_code job_run(struct job *job, uint32_t cost)
+{
+    struct hearth_call *call = job->call;
+    struct inbox *inbox = NULL;
+    struct err err = front_inbox(job->t->env->front, hearth_call_loop(call), &inbox);
+    const struct store_work work = {.principal = front_caller(call)->principal,
+                                    .cost = cost,
+                                    .run = run,
+                                    .done = done,
+                                    .arg = job};
+    if (err_is_ok(err))
+        err = store_read(job->t->store, inbox, &work);
+    if (err_is_ok(err))
+        return HEARTH_LATER;
+    free(job);
+    return front_fail(call, err);
+}
+
+static ProtobufCBinaryData answer_of(const struct job *job)
+{
+    return (ProtobufCBinaryData){job->answer.len, job->answer.data};
+}
+
+/* ---- the checkpoint */
+
+static struct err prove_checkpoint(struct job *job, const struct kt_source *source)
+{
+    uint64_t size;
+    return source->checkpoint(source->self, &job->answer, &size);
+}
+
+static void reply_checkpoint(struct job *job)
+{
+    Hearth__V1__GetCheckpointResponse out = HEARTH__V1__GET_CHECKPOINT_RESPONSE__INIT;
+    out.checkpoint = answer_of(job);
+    hearth_transparency_get_checkpoint_reply(job->call, &out);
+}
+
+static enum hearth_code get_checkpoint(struct hearth_call *call,
+                                       const Hearth__V1__GetCheckpointRequest *in,
+                                       Hearth__V1__GetCheckpointResponse *out, void *self)
+{
+    struct job *job = job_new(self, call);
+    (void)in;
+    (void)out;
+    if (job == NULL)
+        return front_fail(call, ERR(NO_MEMORY));
+    job->prove = prove_checkpoint;
+    job->reply = reply_checkpoint;
+    return job_run(job, 1);
+}
+
+/* ---- looking up */
+
+static struct err prove_lookup(struct job *job, const struct kt_source *source)
+{
+    struct search_request request;
+    TRY(search_request_parse(job->in, &request));
+    return kt_prove_search(source, &request, &job->answer);
+}
+
+static void reply_lookup(struct job *job)
+{
+    Hearth__V1__LookupResponse out = HEARTH__V1__LOOKUP_RESPONSE__INIT;
+    out.search = answer_of(job);
+    hearth_transparency_lookup_reply(job->call, &out);
+}
+
+static enum hearth_code lookup(struct hearth_call *call, const Hearth__V1__LookupRequest *in,
+                               Hearth__V1__LookupResponse *out, void *self)
+{
+    struct job *job = job_new(self, call);
+    (void)out;
+    if (job == NULL)
+        return front_fail(call, ERR(NO_MEMORY));
+    job->in = bytes_of(in->search.data, in->search.len);
+    job->prove = prove_lookup;
+    job->reply = reply_lookup;
+    return job_run(job, STORE_COST_MAX / 2);
+}
+
+/* ---- monitoring */
+
+static struct err prove_monitor(struct job *job, const struct kt_source *source)
+{
+    struct owner_request owner;
+    if (job->in.len > 0 && job->in.data[0] == MONITOR_OWNER) {
+        TRY(owner_request_parse(job->in, &owner));
+        return kt_prove_owner(source, &owner, &job->answer);
+    }
+    FILLED_LATER struct contact_request contact;
+    TRY(contact_request_parse(job->in, &contact));
+    return kt_prove_contacts(source, &contact, &job->answer);
+}
+
+static void reply_monitor(struct job *job)
+{
+    Hearth__V1__MonitorResponse out = HEARTH__V1__MONITOR_RESPONSE__INIT;
+    out.monitor = answer_of(job);
+    hearth_transparency_monitor_reply(job->call, &out);
+}
+
+static enum hearth_code monitor(struct hearth_call *call, const Hearth__V1__MonitorRequest *in,
+                                Hearth__V1__MonitorResponse *out, void *self)
+{
+    struct job *job = job_new(self, call);
+    (void)out;
+    if (job == NULL)
+        return front_fail(call, ERR(NO_MEMORY));
+    job->in = bytes_of(in->monitor.data, in->monitor.len);
+    job->prove = prove_monitor;
+    job->reply = reply_monitor;
+    return job_run(job, STORE_COST_MAX);
+}
+
+/* ---- consistency and tiles */
+
+static struct err signed_size(const struct kt_source *source, uint64_t *ret_size)
+{
+    struct buf note = BUF_INIT;
+    struct err err = source->checkpoint(source->self, &note, ret_size);
+    buf_clear(&note);
+    return err;
+}
+
+static struct err prove_consistency(struct job *job, const struct kt_source *source)
+{
+    uint64_t size;
+    TRY(signed_size(source, &size));
+    if (job->a > job->b || job->b > size)
+        return ERR(ARGUMENT);
+    return log_prove_consistency(&source->log, job->a, job->b, &job->proof);
+}
+
+static void reply_consistency(struct job *job)
+{
+    Hearth__V1__GetConsistencyResponse out = HEARTH__V1__GET_CONSISTENCY_RESPONSE__INIT;
+    ProtobufCBinaryData hashes[LOG_PATH_MAX];
+    for (size_t i = 0; i < job->proof.count; i++)
+        hashes[i] = (ProtobufCBinaryData){HASH_VALUE_BYTES, job->proof.at[i].data};
+    out.n_hashes = job->proof.count;
+    out.hashes = hashes;
+    hearth_transparency_get_consistency_reply(job->call, &out);
+}
+
+static enum hearth_code get_consistency(struct hearth_call *call,
+                                        const Hearth__V1__GetConsistencyRequest *in,
+                                        Hearth__V1__GetConsistencyResponse *out, void *self)
+{
+    struct job *job = job_new(self, call);
+    (void)out;
+    if (job == NULL)
+        return front_fail(call, ERR(NO_MEMORY));
+    job->a = in->old_size;
+    job->b = in->new_size;
+    job->prove = prove_consistency;
+    job->reply = reply_consistency;
+    return job_run(job, LOG_PATH_MAX);
+}
+
+/* C2SP tlog-tiles: an entry bundle is opaque entry<0..2^16-1> one after the other. */
+static struct err append_entry(struct job *job, const struct kt_source *source, uint64_t index)
+{
+    struct buf raw = BUF_INIT;
+    struct log_entry entry;
+    struct err err = ERR_OK;
+    if (index == 0)
+        kt_config_write(&raw, source->config);
+    else
+        err = source->entry(source->self, index, &entry);
+    if (err_is_ok(err) && index > 0)
+        log_entry_write(&raw, &entry);
+    if (err_is_ok(err))
+        err = buf_check(&raw);
+    wire_write_vector16(&job->answer, buf_view(&raw));
+    buf_clear(&raw);
+    return err;
+}
+
+static struct err prove_tile(struct job *job, const struct kt_source *source)
+{
+    uint64_t size;
+    unsigned level = job->level * TILE_LEVEL_BITS;
+    TRY(signed_size(source, &size));
+    /* the last hash must cover signed entries alone */
+    if (level >= LOG_SIZE_LIMIT_BITS || job->b == 0 || job->b > TILE_WIDTH_MOST ||
+        job->a > UINT32_MAX || (job->entries && level != 0))
+        return ERR(NOT_FOUND);
+    uint64_t first = job->a * TILE_WIDTH_MOST, end = first + job->b;
+    if (end > size >> level)
+        return ERR(NOT_FOUND);
+    for (uint64_t n = first; n < end; n++) {
+        struct hash_value hash;
+        if (job->entries) {
+            TRY(append_entry(job, source, n));
+            continue;
+        }
+        TRY(source->log.get(source->log.self, level, n, &hash));
+        buf_append_bytes(&job->answer, hash_value_view(&hash));
+    }
+    return buf_check(&job->answer);
+}
+
+static void reply_tile(struct job *job)
+{
+    Hearth__V1__GetTileResponse out = HEARTH__V1__GET_TILE_RESPONSE__INIT;
+    out.tile = answer_of(job);
+    hearth_transparency_get_tile_reply(job->call, &out);
+}
+
+static enum hearth_code get_tile(struct hearth_call *call, const Hearth__V1__GetTileRequest *in,
+                                 Hearth__V1__GetTileResponse *out, void *self)
+{
+    struct job *job = job_new(self, call);
+    (void)out;
+    if (job == NULL)
+        return front_fail(call, ERR(NO_MEMORY));
+    job->level = in->level;
+    job->a = in->index;
+    job->b = in->width;
+    job->entries = in->entries;
+    job->prove = prove_tile;
+    job->reply = reply_tile;
+    return job_run(job, STORE_COST_MAX);
+}
+
+const struct hearth_transparency_service transparency_calls = {
+    .get_checkpoint = get_checkpoint,
+    .lookup = lookup,
+    .monitor = monitor,
+    .get_consistency = get_consistency,
+    .get_tile = get_tile,
+};

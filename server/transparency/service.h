@@ -1,0 +1,34 @@
+/* What the files of the service share. */
+#ifndef SERVER_TRANSPARENCY_SERVICE_H
+#define SERVER_TRANSPARENCY_SERVICE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "hearth/v1/transparency_rpc.h"
+#include "server/transparency/inside.h"
+#include "server/transparency/transparency.h"
+
+struct append;
+
+struct transparency {
+    struct front_env *env;
+    struct transparency_options options;
+    struct store *store;
+    atomic_uint refs;       /* one, and one for each who waits in append.c */
+    atomic_bool forked;     /* nothing is signed any more */
+    pthread_mutex_t lock;   /* guards what follows */
+    struct append *waiting; /* taken in, not in a signed epoch yet */
+    uint64_t signatures;    /* that those who wait were woken for */
+    bool closing;
+};
+
+void transparency_ref(struct transparency *t);
+void transparency_unref(struct transparency *t);
+/* append.c: after a signature, and at the end, asks for the receipts of all who wait. */
+void append_wake(struct transparency *t);
+
+/* calls.c: the handlers. */
+extern const struct hearth_transparency_service transparency_calls;
+
+#endif

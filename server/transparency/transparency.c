@@ -1,0 +1,141 @@
+#include "server/transparency/transparency.h"
+
+#include <stdlib.h>
+
+#include "server/transparency/service.h"
+
+enum { EVERY_MS = 1000, HEARTBEAT_MS = 900000 };
+
+static struct err run_start(struct store_txn *txn, void *arg)
+{
+    const struct transparency *t = arg;
+    return kt_log_start(t->options.log, txn);
+}
+
+struct err transparency_open(struct front_env *env, const struct transparency_options *options,
+                             struct transparency **ret_transparency)
+{
+    struct transparency *t = calloc(1, sizeof *t);
+    if (t == NULL)
+        return ERR(NO_MEMORY);
+    atomic_init(&t->refs, 1);
+    t->env = env;
+    t->options = *options;
+    if (t->options.every_ms == 0)
+        t->options.every_ms = EVERY_MS;
+    if (t->options.heartbeat_ms == 0)
+        t->options.heartbeat_ms = HEARTBEAT_MS;
+    struct store_options store = options->store;
+    store.schema = &kt_schema;
+    struct err err = store_open(&store, NULL, &t->store);
+    if (err_is_ok(err) && pthread_mutex_init(&t->lock, NULL) != 0) {
+        store_close(t->store);
+        t->store = NULL;
+        err = ERR(NO_MEMORY);
+    }
+    if (!err_is_ok(err)) {
+        free(t);
+        return err;
+    }
+    err = store_call(t->store, run_start, t);
+    if (!err_is_ok(err)) {
+        transparency_close(t);
+        return err;
+    }
+    *ret_transparency = t;
+    return ERR_OK;
+}
+
+struct err transparency_add(struct transparency *t, struct hearth_server *server)
+{
+    return hearth_server_add_transparency(server, &transparency_calls, t) ? ERR_OK : ERR(NO_MEMORY);
+}
+
+void transparency_ref(struct transparency *t)
+{
+    atomic_fetch_add(&t->refs, 1);
+}
+
+void transparency_unref(struct transparency *t)
+{
+    if (atomic_fetch_sub(&t->refs, 1) != 1)
+        return;
+    (void)pthread_mutex_destroy(&t->lock);
+    free(t);
+}
+
+/* Who waits is asked for once more, and so told that it is over by way of its inbox. */
+void transparency_close(struct transparency *t)
+{
+    (void)pthread_mutex_lock(&t->lock);
+    t->closing = true;
+    (void)pthread_mutex_unlock(&t->lock);
+    append_wake(t);
+    store_close(t->store);
+    transparency_unref(t);
+}
+
+struct store *transparency_store(struct transparency *t)
+{
+    return t->store;
+}
+
+/* ---- epochs */
+
+struct outside {
+    const struct transparency *t;
+    struct bytes note;
+};
+
+static struct err run_outside(struct store_txn *txn, void *arg)
+{
+    const struct outside *o = arg;
+    return kt_log_check_outside(o->t->options.log, txn, o->note);
+}
+
+struct err transparency_check_outside(struct transparency *t, struct bytes note)
+{
+    struct outside o = {t, note};
+    struct err err = store_call_read(t->store, run_outside, &o);
+    if (err.code == ERR_TLOG_SHRUNK || err.code == ERR_TLOG_FORK)
+        atomic_store(&t->forked, true);
+    return err;
+}
+
+struct tick {
+    const struct transparency *t;
+    uint64_t now_ms;
+    uint64_t epoch;
+};
+
+static struct err run_close(struct store_txn *txn, void *arg)
+{
+    struct tick *tick = arg;
+    const struct transparency_options *options = &tick->t->options;
+    bool due;
+    TRY(kt_log_due(options->log, txn, tick->now_ms, options->every_ms, options->heartbeat_ms,
+                   &due));
+    return due ? kt_log_close(options->log, txn, tick->now_ms, &tick->epoch) : ERR_OK;
+}
+
+static struct err run_sign(struct store_txn *txn, void *arg)
+{
+    const struct tick *tick = arg;
+    return kt_log_sign(tick->t->options.log, txn);
+}
+
+struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch)
+{
+    struct tick tick = {.t = t, .now_ms = clock_unix_ms(t->env->clock)};
+    if (atomic_load(&t->forked))
+        return ERR(TLOG_FORK);
+    TRY(store_call(t->store, run_close, &tick));
+    /* also when nothing was due: what a crash or a keeper that was gone left unsigned */
+    struct err err = store_call(t->store, run_sign, &tick);
+    if (err.code == ERR_TLOG_FORK)
+        atomic_store(&t->forked, true);
+    TRY(err);
+    append_wake(t);
+    *ret_epoch = tick.epoch;
+    return ERR_OK;
+}

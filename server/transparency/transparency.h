@@ -1,0 +1,58 @@
+/* The transparency service's door: kt.db behind hearth.v1.Transparency (docs/log.md). Checkpoints,
+ * look-ups, monitoring, consistency and tiles are served; Update and AddCosignature answer
+ * UNIMPLEMENTED: key sets come from the auth service by transparency_append().
+ *
+ * Everything served is as of the newest signed checkpoint. Reads run on the store's snapshots;
+ * epochs are closed by transparency_tick(), which its owner calls often.
+ */
+#ifndef SERVER_TRANSPARENCY_H
+#define SERVER_TRANSPARENCY_H
+
+#include "server/front/front.h"
+#include "server/transparency/kt_log.h"
+
+struct transparency;
+
+struct transparency_options {
+    struct store_options store; /* path, mode, files; schema is set here */
+    const struct kt_log *log;   /* borrowed: configuration and keys */
+    uint32_t every_ms;          /* an epoch at most so often [1,000] */
+    uint32_t heartbeat_ms;      /* and at least so often [900,000] */
+};
+
+/* Opens kt.db; makes leaf 0, or checks it (ERR_WRONG_STATE: the configuration was changed). Signs
+ * nothing. */
+CHECKED struct err transparency_open(struct front_env *env,
+                                     const struct transparency_options *options,
+                                     struct transparency **ret_transparency);
+/* Adds hearth.v1.Transparency to the server. */
+CHECKED struct err transparency_add(struct transparency *t, struct hearth_server *server);
+/* After the server. Who waits in transparency_append() is told ERR_STORE_STOPPED, at the latest
+ * when the front is freed. */
+void transparency_close(struct transparency *t);
+struct store *transparency_store(struct transparency *t);
+
+/* A checkpoint of this log that somebody outside holds: before the first tick, of each witness and
+ * peer that can be reached. ERR_TLOG_SHRUNK (a restored backup), ERR_TLOG_FORK: nothing is signed
+ * from then on. Waits. */
+CHECKED struct err transparency_check_outside(struct transparency *t, struct bytes note);
+
+/* Closes an epoch when one is due, commits, signs, and tells those whose versions it has. Waits;
+ * not on a thread of the store; one caller at a time. ERR_TLOG_FORK, once said, is said ever after:
+ * the log must not go on. ret_epoch: its number, 0: none was due. */
+CHECKED struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch);
+
+/* What a version's owner is told: an UpdateResponse (tlog/update.h) from the configuration on. */
+struct transparency_receipt {
+    struct bytes checkpoint, proof;
+};
+/* The log takes this version, or finds that it has it, and calls done once on `loop` when a signed
+ * epoch holds it; the receipt lives until done returns. Repeats are harmless. label and value live
+ * until done. On failure done says why: ERR_AUTH_LABEL_VERSION, errors of the store. */
+void transparency_append(struct transparency *t, struct bytes label, uint32_t version,
+                         struct bytes value, struct hearth_loop *loop,
+                         void (*done)(void *arg, struct err result,
+                                      const struct transparency_receipt *receipt),
+                         void *arg);
+
+#endif

@@ -1,0 +1,508 @@
+/* hearth.v1.Transparency over a pipe: what is served, to a client that verifies it; versions that
+ * another service brings, and when it is told. */
+#include <stdio.h>
+
+#include "hearth/v1/transparency_rpc.h"
+#include "net/loop.h"
+#include "server/transparency/keys.h"
+#include "server/transparency/transparency.h"
+#include "support/test.h"
+#include "tlog/log_verify.h"
+#include "tlog/verify.h"
+
+enum { WINDOW_MS = 100000 };
+
+#define BOB          \
+    bytes_str("\x01" \
+              "bob")
+#define CAROL        \
+    bytes_str("\x01" \
+              "carol")
+
+static struct world {
+    struct clock_fake fake;
+    struct clock clock;
+    struct rng_seeded seeded;
+    struct rng rng;
+    struct hearth_loop *loop;
+    struct front_env env;
+    struct front *front;
+    struct keeper *keeper;
+    struct transparency *t;
+    struct hearth_server *server;
+    struct hearth_channel *channel;
+    struct kt_keys keys;
+    struct err (*real_sign)(void *self, struct bytes text, struct signature *ret_signature);
+    struct kt_view view;
+    bool cant_sign;
+} w;
+
+static struct err sign(void *self, struct bytes text, struct signature *ret_signature)
+{
+    return w.cant_sign ? ERR(KEEPER_GONE) : w.real_sign(self, text, ret_signature);
+}
+
+/* The keeper's keys, as the server has them, but for a keeper that can be gone. */
+static void begin_log(void)
+{
+    struct buf config = BUF_INIT;
+    assert_ok(kt_keys_open(&w.env, WINDOW_MS, &w.keys));
+    w.real_sign = w.keys.log.sign;
+    w.keys.log.sign = sign;
+    kt_config_write(&config, &w.keys.log.config);
+    assert_ok(kt_view_init(buf_view(&config), &w.view));
+    buf_clear(&config);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    memset(&w, 0, sizeof w);
+    w.fake = (struct clock_fake){.now_us = 1000000, .unix_base_ms = UINT64_C(1800000000000)};
+    w.clock = clock_of_fake(&w.fake);
+    rng_seeded_init(&w.seeded, 1);
+    w.rng = rng_of_seeded(&w.seeded);
+    w.loop = loop_new_stepped(&w.fake, &w.rng);
+    assert_non_null(w.loop);
+    assert_ok(keeper_open(NULL, bytes_str("a.test"), &w.clock, &w.rng, &w.keeper));
+    w.env = (struct front_env){.domain = "a.test",
+                               .development = true,
+                               .clock = &w.clock,
+                               .rng = &w.rng,
+                               .keeper = w.keeper};
+    begin_log();
+    assert_ok(front_new(&w.env, &(struct front_options){0}, &w.front));
+    assert_ok(limits_set(front_limits(w.front), "ANONYMOUS_PREFIX", 100000));
+    const struct transparency_options options = {.store = {.mode = STORE_INLINE},
+                                                 .log = &w.keys.log};
+    assert_ok(transparency_open(&w.env, &options, &w.t));
+    struct hearth_interceptor interceptor = front_interceptor(w.front);
+    struct hearth_server_options server = {
+        .no_health = true, .interceptors = &interceptor, .interceptor_count = 1};
+    w.server = hearth_server_new(&server);
+    assert_non_null(w.server);
+    assert_ok(transparency_add(w.t, w.server));
+    assert_true(hearth_server_listen(w.server, "pipe:kt", NULL));
+    assert_true(hearth_server_start_on(w.server, w.loop));
+    struct hearth_channel_options channel = {.loop = w.loop};
+    w.channel = hearth_channel_new("pipe:kt", &channel);
+    assert_non_null(w.channel);
+    return 0;
+}
+
+static void settle(void)
+{
+    while (loop_step(w.loop) || (w.t != NULL && store_turn(transparency_store(w.t))))
+        ;
+}
+
+static void end_service(void)
+{
+    hearth_channel_free(w.channel);
+    hearth_server_free(w.server);
+    w.channel = NULL;
+    settle();
+    transparency_close(w.t);
+    w.t = NULL;
+    settle();
+}
+
+static int end(void **state)
+{
+    (void)state;
+    if (w.t != NULL)
+        end_service();
+    front_free(w.front);
+    keeper_close(w.keeper);
+    hearth_loop_free(w.loop);
+    kt_keys_clear(&w.keys);
+    return 0;
+}
+
+static uint64_t now_ms(void)
+{
+    return clock_unix_ms(&w.clock);
+}
+
+static uint64_t tick_after(uint64_t ms)
+{
+    uint64_t epoch = 0;
+    w.fake.now_us += ms * 1000;
+    assert_ok(transparency_tick(w.t, &epoch));
+    settle();
+    return epoch;
+}
+
+/* ---- one call each; the answer's bytes are copied */
+
+struct got {
+    bool done;
+    enum hearth_code code;
+    struct buf bytes;
+    struct log_proof proof;
+};
+
+static void keep(struct got *got, const struct hearth_status *status,
+                 const ProtobufCBinaryData *data)
+{
+    got->done = true;
+    got->code = status->code;
+    if (data != NULL)
+        buf_append(&got->bytes, data->data, data->len);
+}
+
+static void on_checkpoint(const struct hearth_status *status,
+                          const Hearth__V1__GetCheckpointResponse *out, void *arg)
+{
+    keep(arg, status, out != NULL ? &out->checkpoint : NULL);
+}
+
+static void on_lookup(const struct hearth_status *status, const Hearth__V1__LookupResponse *out,
+                      void *arg)
+{
+    keep(arg, status, out != NULL ? &out->search : NULL);
+}
+
+static void on_monitor(const struct hearth_status *status, const Hearth__V1__MonitorResponse *out,
+                       void *arg)
+{
+    keep(arg, status, out != NULL ? &out->monitor : NULL);
+}
+
+static void on_tile(const struct hearth_status *status, const Hearth__V1__GetTileResponse *out,
+                    void *arg)
+{
+    keep(arg, status, out != NULL ? &out->tile : NULL);
+}
+
+static void on_consistency(const struct hearth_status *status,
+                           const Hearth__V1__GetConsistencyResponse *out, void *arg)
+{
+    struct got *got = arg;
+    keep(got, status, NULL);
+    for (size_t i = 0; out != NULL && i < out->n_hashes; i++) {
+        assert_int_equal(out->hashes[i].len, 32);
+        memcpy(got->proof.at[got->proof.count++].data, out->hashes[i].data, 32);
+    }
+}
+
+static void ended(struct got *got)
+{
+    settle();
+    assert_true(got->done);
+}
+
+static enum hearth_code lookup(struct bytes search, struct got *got)
+{
+    Hearth__V1__LookupRequest in = HEARTH__V1__LOOKUP_REQUEST__INIT;
+    *got = (struct got){.done = false};
+    in.search = (ProtobufCBinaryData){search.len, (uint8_t *)(uintptr_t)search.data};
+    assert_non_null(hearth_transparency_lookup_start(w.channel, NULL, &in, on_lookup, got));
+    ended(got);
+    return got->code;
+}
+
+static enum hearth_code monitor(struct bytes request, struct got *got)
+{
+    Hearth__V1__MonitorRequest in = HEARTH__V1__MONITOR_REQUEST__INIT;
+    *got = (struct got){.done = false};
+    in.monitor = (ProtobufCBinaryData){request.len, (uint8_t *)(uintptr_t)request.data};
+    assert_non_null(hearth_transparency_monitor_start(w.channel, NULL, &in, on_monitor, got));
+    ended(got);
+    return got->code;
+}
+
+static enum hearth_code checkpoint(struct got *got)
+{
+    Hearth__V1__GetCheckpointRequest in = HEARTH__V1__GET_CHECKPOINT_REQUEST__INIT;
+    *got = (struct got){.done = false};
+    assert_non_null(
+        hearth_transparency_get_checkpoint_start(w.channel, NULL, &in, on_checkpoint, got));
+    ended(got);
+    return got->code;
+}
+
+static enum hearth_code consistency(uint64_t old, uint64_t size, struct got *got)
+{
+    Hearth__V1__GetConsistencyRequest in = HEARTH__V1__GET_CONSISTENCY_REQUEST__INIT;
+    *got = (struct got){.done = false};
+    in.old_size = old;
+    in.new_size = size;
+    assert_non_null(
+        hearth_transparency_get_consistency_start(w.channel, NULL, &in, on_consistency, got));
+    ended(got);
+    return got->code;
+}
+
+static enum hearth_code tile(uint32_t level, uint64_t index, uint32_t width, bool entries,
+                             struct got *got)
+{
+    Hearth__V1__GetTileRequest in = HEARTH__V1__GET_TILE_REQUEST__INIT;
+    *got = (struct got){.done = false};
+    in.level = level;
+    in.index = index;
+    in.width = width;
+    in.entries = entries;
+    assert_non_null(hearth_transparency_get_tile_start(w.channel, NULL, &in, on_tile, got));
+    ended(got);
+    return got->code;
+}
+
+/* What a client finds. */
+static struct err search(struct bytes label, struct kt_result *ret_result)
+{
+    struct kt_query query = {.label = label, .now_ms = now_ms(), .opaque_value = true};
+    struct buf request = BUF_INIT;
+    struct got got;
+    assert_ok(kt_search_request(&request, &w.view, &query));
+    assert_int_equal(lookup(buf_view(&request), &got), HEARTH_OK);
+    struct err err = kt_verify_search(&w.view, &query, buf_view(&got.bytes), ret_result);
+    buf_clear(&got.bytes);
+    buf_clear(&request);
+    return err;
+}
+
+/* ---- versions that are brought */
+
+struct told {
+    unsigned times;
+    struct err result;
+    struct buf checkpoint, proof;
+};
+
+static void on_told(void *arg, struct err result, const struct transparency_receipt *receipt)
+{
+    struct told *told = arg;
+    told->times++;
+    told->result = result;
+    buf_append_bytes(&told->checkpoint, receipt->checkpoint);
+    buf_append_bytes(&told->proof, receipt->proof);
+}
+
+static void bring(struct bytes label, uint32_t version, const char *value, struct told *told)
+{
+    *told = (struct told){.times = 0};
+    transparency_append(w.t, label, version, bytes_str(value), w.loop, on_told, told);
+    settle();
+}
+
+static void told_clear(struct told *told)
+{
+    buf_clear(&told->checkpoint);
+    buf_clear(&told->proof);
+}
+
+/* ---- tests */
+
+static void test_before_the_first_epoch(void **state)
+{
+    (void)state;
+    struct got got;
+    assert_int_equal(checkpoint(&got), HEARTH_NOT_FOUND);
+    assert_int_equal(tile(0, 0, 1, false, &got), HEARTH_NOT_FOUND);
+    assert_int_equal(tick_after(0), 1);
+    assert_int_equal(checkpoint(&got), HEARTH_OK);
+    buf_clear(&got.bytes);
+}
+
+static void test_append_and_search(void **state)
+{
+    (void)state;
+    struct told bob, again, carol;
+    struct kt_result result;
+    const struct kt_own own = {BOB, NULL, 0};
+    assert_int_equal(tick_after(0), 1);
+    bring(BOB, 0, "bob's", &bob);
+    bring(CAROL, 1, "no", &carol);
+    assert_int_equal(bob.times, 0);
+    assert_int_equal(carol.times, 1);
+    assert_err(carol.result, AUTH_LABEL_VERSION);
+    assert_int_equal(tick_after(500), 0); /* not yet */
+    assert_int_equal(bob.times, 0);
+    assert_int_equal(tick_after(600), 2);
+    assert_int_equal(bob.times, 1);
+    assert_ok(bob.result);
+    /* the receipt is what an owner verifies, from the configuration on */
+    struct kt_view view = w.view;
+    assert_ok(kt_verify_update(&view, &own, 0, bytes_str("bob's"), now_ms(), buf_view(&bob.proof),
+                               &result));
+    assert_ok(search(BOB, &result));
+    assert_int_equal(result.known.version, 0);
+    bring(BOB, 0, "bob's", &again);
+    assert_int_equal(again.times, 1);
+    assert_ok(again.result);
+    told_clear(&again);
+    bring(BOB, 0, "another", &again);
+    assert_err(again.result, AUTH_LABEL_VERSION);
+    told_clear(&again);
+    told_clear(&bob);
+    told_clear(&carol);
+}
+
+/* Nobody is told before the signature, whatever was committed. */
+static void test_keeper_gone(void **state)
+{
+    (void)state;
+    struct told bob;
+    struct kt_result result;
+    uint64_t epoch;
+    assert_int_equal(tick_after(0), 1);
+    bring(BOB, 0, "bob's", &bob);
+    w.cant_sign = true;
+    w.fake.now_us += 2000000;
+    assert_err(transparency_tick(w.t, &epoch), KEEPER_GONE);
+    settle();
+    assert_int_equal(bob.times, 0);
+    assert_ok(search(BOB, &result));
+    assert_false(result.known.exists);
+    w.cant_sign = false;
+    assert_int_equal(tick_after(0), 0); /* nothing is due, but something is to be signed */
+    assert_int_equal(bob.times, 1);
+    assert_ok(search(BOB, &result));
+    assert_true(result.known.exists);
+    told_clear(&bob);
+}
+
+static void test_who_waits_at_the_end(void **state)
+{
+    (void)state;
+    struct told told[3];
+    assert_int_equal(tick_after(0), 1);
+    for (uint32_t v = 0; v < 3; v++)
+        bring(BOB, v, "bob's", &told[v]);
+    end_service();
+    for (uint32_t v = 0; v < 3; v++) {
+        assert_int_equal(told[v].times, 1);
+        assert_err(told[v].result, STORE_STOPPED);
+        told_clear(&told[v]);
+    }
+}
+
+static void test_monitoring(void **state)
+{
+    (void)state;
+    struct told bob;
+    struct kt_result result;
+    struct kt_dist at = {.index = 0};
+    struct buf request = BUF_INIT;
+    struct got got;
+    uint64_t index;
+    assert_int_equal(tick_after(0), 1);
+    bring(BOB, 0, "bob's", &bob);
+    (void)tick_after(1000);
+    assert_ok(kt_verify_update(&w.view, &(struct kt_own){BOB, NULL, 0}, 0, bytes_str("bob's"),
+                               now_ms(), buf_view(&bob.proof), &result));
+    const struct kt_own own = {BOB, result.known.lookups, result.known.count};
+    struct kt_result pending;
+    assert_ok(search(BOB, &pending));
+    assert_true(pending.known.pending);
+    (void)tick_after(WINDOW_MS);
+    assert_ok(kt_owner_request(&request, &w.view, &own, &at));
+    assert_int_equal(monitor(buf_view(&request), &got), HEARTH_OK);
+    assert_ok(kt_verify_owner(&w.view, &own, &at, buf_view(&got.bytes), &at));
+    assert_int_equal(at.index, 3);
+    buf_clear(&got.bytes);
+    buf_clear(&request);
+    const struct kt_contact contact = {BOB, &pending.known, pending.opening};
+    assert_ok(kt_contact_request(&request, &w.view, &contact, 1));
+    assert_int_equal(monitor(buf_view(&request), &got), HEARTH_OK);
+    assert_ok(kt_verify_contacts(&w.view, &contact, 1, buf_view(&got.bytes), &index));
+    buf_clear(&got.bytes);
+    /* without the opening nobody asks */
+    request.data[request.len - 1] ^= 1;
+    assert_int_equal(monitor(buf_view(&request), &got), HEARTH_NOT_FOUND);
+    assert_int_equal(monitor(bytes_str("\x03"), &got), HEARTH_INVALID_ARGUMENT);
+    assert_int_equal(lookup(bytes_str("x"), &got), HEARTH_INVALID_ARGUMENT);
+    buf_clear(&request);
+    told_clear(&bob);
+}
+
+static void test_tiles_and_consistency(void **state)
+{
+    (void)state;
+    struct got note, got, entries;
+    struct note_key key;
+    struct checkpoint c;
+    struct hash_value leaves[9], root;
+    for (int i = 0; i < 8; i++)
+        (void)tick_after(WINDOW_MS);
+    assert_int_equal(checkpoint(&note), HEARTH_OK);
+    assert_ok(kt_config_log_key(&w.keys.log.config, &key));
+    assert_ok(checkpoint_open(buf_view(&note.bytes), &key, &c));
+    assert_int_equal(c.size, 9);
+    /* the leaves' hashes are those of the entries, and make the root */
+    assert_int_equal(tile(0, 0, 9, false, &got), HEARTH_OK);
+    assert_int_equal(got.bytes.len, 9 * 32);
+    assert_int_equal(tile(0, 0, 9, true, &entries), HEARTH_OK);
+    struct wire_reader r = wire_reader_of(buf_view(&entries.bytes));
+    for (size_t i = 0; i < 9; i++) {
+        log_leaf_hash(wire_read_vector16(&r), &leaves[i]);
+        assert_memory_equal(leaves[i].data, got.bytes.data + 32 * i, 32);
+    }
+    assert_ok(wire_reader_end(&r));
+    struct hash_value quads[2], pair[2];
+    for (size_t i = 0; i < 2; i++) {
+        log_parent_hash(&leaves[4 * i], &leaves[4 * i + 1], &pair[0]);
+        log_parent_hash(&leaves[4 * i + 2], &leaves[4 * i + 3], &pair[1]);
+        log_parent_hash(&pair[0], &pair[1], &quads[i]);
+    }
+    log_parent_hash(&quads[0], &quads[1], &root);
+    log_parent_hash(&root, &leaves[8], &root);
+    assert_memory_equal(root.data, c.root.data, 32);
+    buf_clear(&got.bytes);
+    buf_clear(&entries.bytes);
+    assert_int_equal(tile(0, 0, 10, false, &got), HEARTH_NOT_FOUND);
+    assert_int_equal(tile(0, 1, 1, false, &got), HEARTH_NOT_FOUND);
+    assert_int_equal(tile(1, 0, 1, false, &got), HEARTH_NOT_FOUND);
+    assert_int_equal(tile(1, 0, 1, true, &got), HEARTH_NOT_FOUND);
+    assert_int_equal(tile(63, UINT64_MAX, 256, false, &got), HEARTH_NOT_FOUND);
+    /* the log of one entry is the configuration */
+    assert_int_equal(consistency(1, 9, &got), HEARTH_OK);
+    struct hash_run run = log_proof_run(&got.proof);
+    assert_ok(log_verify_consistency(1, 9, &leaves[0], &c.root, &run));
+    assert_int_equal(consistency(9, 9, &got), HEARTH_OK);
+    assert_int_equal(got.proof.count, 0);
+    assert_int_equal(consistency(5, 10, &got), HEARTH_INVALID_ARGUMENT);
+    assert_int_equal(consistency(6, 5, &got), HEARTH_INVALID_ARGUMENT);
+    buf_clear(&note.bytes);
+}
+
+/* What somebody outside holds is larger: nothing is signed any more. */
+static void test_smaller_than_outside(void **state)
+{
+    (void)state;
+    struct buf text = BUF_INIT, note = BUF_INIT;
+    struct note_key key;
+    struct got got;
+    uint64_t epoch;
+    assert_int_equal(tick_after(0), 1);
+    assert_int_equal(checkpoint(&got), HEARTH_OK);
+    assert_ok(transparency_check_outside(w.t, buf_view(&got.bytes)));
+    const struct checkpoint c = {.origin = kt_config_origin(&w.keys.log.config), .size = 77};
+    assert_ok(kt_config_log_key(&w.keys.log.config, &key));
+    checkpoint_write(&text, &c);
+    struct signature signature;
+    assert_ok(w.real_sign(w.keeper, buf_view(&text), &signature));
+    assert_ok(note_write(&note, buf_view(&text), &key, signature_view(&signature)));
+    assert_err(transparency_check_outside(w.t, buf_view(&note)), TLOG_SHRUNK);
+    w.fake.now_us += UINT64_C(1000000000);
+    assert_err(transparency_tick(w.t, &epoch), TLOG_FORK);
+    buf_clear(&text);
+    buf_clear(&note);
+    buf_clear(&got.bytes);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(test_before_the_first_epoch),
+        TEST(test_append_and_search),
+        TEST(test_keeper_gone),
+        TEST(test_who_waits_at_the_end),
+        TEST(test_monitoring),
+        TEST(test_tiles_and_consistency),
+        TEST(test_smaller_than_outside),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
