@@ -136,7 +136,7 @@ static void test_roster_comes_back(void **state)
 {
     struct roster_leaf leaves[2] = {{.leaf = 1, .state = ROSTER_VERIFIED, .own_user = true},
                                     {.leaf = 5, .state = ROSTER_UNVERIFIED, .since_s = 8}};
-    struct roster roster = {leaves, 2}, *again;
+    struct roster roster = {.leaves = leaves, .count = 2}, *again;
     struct buf row = BUF_INIT, second = BUF_INIT;
     (void)state;
     fill(leaves[0].client_id, 40);
