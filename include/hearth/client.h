@@ -111,7 +111,14 @@ struct hearth_account_info {
     uint64_t queue_sequence;    /* items received so far */
     uint32_t tasks;             /* operations not ended */
 };
+#ifdef __cplusplus /* where -Wshadow takes the function for one that hides the struct */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 void hearth_account_info(struct hearth_account *account, struct hearth_account_info *ret_info);
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
 
 /* ---- operations */
 

@@ -6,8 +6,8 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 # The headers are held to more than their users are likely to ask for.
-C = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-CXX = ["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+C = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
+CXX = ["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror"]
 
 
 class Failed(AssertionError):
