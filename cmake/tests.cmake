@@ -319,12 +319,13 @@ hearth_unit_tests(server_transparency server/transparency tlog_kit net)
 # People on the real programs: at terminals, and killed at random.
 hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_core LIBS lib::jansson lib::event)
 if(NOT HEARTH_SANITIZE OR HEARTH_SANITIZE STREQUAL "address")
-  hearth_test(flow_session COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/session.py ${CMAKE_BINARY_DIR}/bin SECONDS 400)
+  hearth_test(flow_session COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/session.py ${CMAKE_BINARY_DIR}/bin SECONDS 400
+    LABELS flow)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(crash_clients COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/crash/clients.py ${CMAKE_BINARY_DIR}/bin
-    SECONDS 600)
-  hearth_test(flow_demo COMMAND hearth demo SECONDS 120)
+    SECONDS 600 LABELS crash)
+  hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
 endif()
 hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency test_support)
 # kill -9 while epochs are closed and signed: one root per size, ever.
