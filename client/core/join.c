@@ -121,6 +121,7 @@ static struct err make_way(struct core *c, struct db_txn *t, struct bytes group_
     *ret_free = true;
     old->chat.group_id_len = 0;
     memset(old->chat.tag, 0, sizeof old->chat.tag);
+    old->chat.tags_before_count = 0;
     return chat_save(c, t, old);
 }
 

@@ -18,6 +18,7 @@ struct task_entry {
     struct task_entry *next; /* in the lane, or among those added by the step under way */
     uint64_t number;
     uint32_t kind;
+    bool asked; /* as in the row */
     uint8_t lane[16];
     struct core *core;
     enum task_run run;

@@ -50,6 +50,7 @@ struct task_entry *task_entry_new(struct core *c, const struct task *task)
     e->kind = (uint32_t)task->kind;
     memcpy(e->lane, task->lane, sizeof e->lane);
     e->core = c;
+    e->asked = task->asked;
     e->room = room;
     return e;
 }
@@ -137,14 +138,15 @@ uint32_t tasks_count(const struct core *c)
     uint32_t count = 0;
     for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
         for (const struct task_entry *e = l->first; e != NULL; e = e->next)
-            count++;
+            count += e->asked;
     return count;
 }
 
 bool tasks_busy(const struct core *c)
 {
+    uint64_t soon = task_now_us(c) + (uint64_t)TASKS_SOON_MS * 1000;
     for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
-        if (l->first != NULL && !l->first->waiting)
+        if (l->first != NULL && (!l->first->waiting || l->first->due_us <= soon))
             return true;
     return false;
 }

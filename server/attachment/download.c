@@ -79,16 +79,23 @@ static struct err run_read(struct store_txn *txn, void *arg)
     return rows_block(txn, d->number, d->at / ATTACHMENT_BLOCK_BYTES, open_block, d);
 }
 
-/* A block is paid for before it is read, found or not: by its source, and out of what all may have.
- * Where that is used up the call ends with RetryAfter, and the rest can be had from its offset. */
+/* A block is paid for by its source before it is read, found or not. Where nothing is left the call
+ * ends with RetryAfter, and the rest can be had from its offset. */
 static enum hearth_code pay(struct download *d)
 {
-    if (d->a->control)
-        return HEARTH_OK;
-    enum hearth_code code =
-        front_limit(d->call, LIMIT_DOWNLOAD_PREFIX_BLOCKS, front_caller(d->call)->source, 1);
-    return code != HEARTH_OK ? code
-                             : front_limit(d->call, LIMIT_DOWNLOAD_ALL_BLOCKS, bytes_str("all"), 1);
+    return d->a->control ? HEARTH_OK
+                         : front_limit(d->call, LIMIT_DOWNLOAD_PREFIX_BLOCKS,
+                                       front_caller(d->call)->source, 1);
+}
+
+/* Out of what all may have only as it is sent, and only where it is a whole block: else a few
+ * sources that ask for what is not there, or for next to nothing, could use up everybody's. */
+static enum hearth_code pay_for_all(struct download *d)
+{
+    bool whole = d->block.len == ATTACHMENT_BLOCK_BYTES && d->at % ATTACHMENT_BLOCK_BYTES == 0;
+    return d->a->control || !whole
+               ? HEARTH_OK
+               : front_limit(d->call, LIMIT_DOWNLOAD_ALL_BLOCKS, bytes_str("all"), 1);
 }
 
 static struct err submit(struct download *d);
@@ -128,7 +135,7 @@ static void read_done(void *arg, struct err result)
     bool more = false;
     if (d->call != NULL && !err_is_ok(result))
         front_fail(d->call, result);
-    else if (d->call != NULL)
+    else if (d->call != NULL && pay_for_all(d) == HEARTH_OK)
         more = d->at == d->bytes || send_block(d) || d->at == d->bytes;
     d->busy = false;
     if (d->call == NULL)

@@ -12,6 +12,7 @@
  * hour: when it was made while no client of it has called, then 0. client.seen_month: 0 until the
  * first call. profile.shown: 0 staged, 1 fetched by index. handle.next_offer: the last number
  * given. Profiles and offers are large, so they are not WITHOUT ROWID: SQLite compares keys of such
+ * a table against whole rows.
  * signing: what GetKeys serves, in the order of their making.
  * token_since: the day of a user's first tokens. token_grant: how many of a class and period a user
  * was given: numbers alone, never what was blinded. token_request: those that were charged, known

@@ -210,6 +210,20 @@ struct err backup_verify(const char *from, const char *domain, char ret_why[BACK
     return each(from, domain, ret_why, verify_one, &p);
 }
 
+/* Asked of all before the first is touched: databases of two times fit each other badly. */
+static struct err check_aside(void *arg, const struct listed *l)
+{
+    struct place *p = arg;
+    char target[FOLDER_PATH_MAX], aside[FOLDER_PATH_MAX + 16];
+    if (!folder_path(p->folder, l->name, target))
+        return ERR(TOO_LARGE);
+    (void)snprintf(aside, sizeof aside, "%s-replaced", target);
+    return access(aside, F_OK) != 0
+               ? ERR_OK
+               : fault(p->why, ERR(STORE_EXISTS),
+                       "%s-replaced is there from an earlier restore: move it away", l->name);
+}
+
 static struct err restore_one(void *arg, const struct listed *l)
 {
     struct place *p = arg;
@@ -225,5 +239,6 @@ struct err backup_restore(const char *from, const char *domain, const struct fol
 {
     struct place p = {.from = from, .folder = folder, .why = ret_why};
     TRY(backup_verify(from, domain, ret_why));
+    TRY(each(from, domain, ret_why, check_aside, &p));
     return each(from, domain, ret_why, restore_one, &p);
 }

@@ -116,7 +116,9 @@ static void check_folder(struct findings *f, const struct folder *folder)
     static const char *const names[] = {".", "db", FOLDER_RUN};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[FOLDER_PATH_MAX];
-        if (folder_path(folder, names[i], path) && access(path, R_OK | W_OK | X_OK) != 0)
+        /* run is younger than the first version: the next start makes it */
+        if (folder_path(folder, names[i], path) && access(path, R_OK | W_OK | X_OK) != 0 &&
+            (errno != ENOENT || i < 2))
             say(f, FAULT, "folder", "chown it to the user that hearthd runs as, or remount it",
                 "%s can't be written: %s", path, strerror(errno));
     }

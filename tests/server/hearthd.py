@@ -159,7 +159,7 @@ def earlier_layouts_come_forward():
         open(limits, "wb").write(b"earlier")
         for name in ("run", "backups"):
             os.rmdir(os.path.join(h.folder, name))
-        assert "hearthd migrate" in h.run("check", code=None).stdout
+        assert "hearthd migrate" in h.run("check").stdout  # a warning, no fault
         if command == "migrate":
             h.run("migrate")
             assert "hearthd migrate" not in h.run("check").stdout
@@ -261,12 +261,26 @@ def ask(h, path, message=b""):
     while stream not in c.over and not c.ended:
         c.read(20)
     c.socket.close()
-    return list(fields(c.data[stream][5:]))
+    return list(fields(c.data.get(stream, b"")[5:]))
 
 
 def info_registration(h):
     """GetServerInfo.registration: 1 invite, 2 open, 3 closed."""
     return dict(ask(h, "/hearth.v1.Info/GetServerInfo")).get(5, 0)
+
+
+@test
+def user_invitations_cost_tokens():
+    """Off: nobody's. On: nothing without tokens, of which GetKeys has the keys; an operator may make them free."""
+    create = b"\x0a\x12\x0a\x10" + bytes(16) + b"\x10\x01"  # idempotency { id }, count 1
+    on = "[registration]\nuser_invitations = yes\n"
+    for more, codes, tokens in (("", 0, 0), (on, 0, 1), (on + "[limits]\nPRICE_HIGH = 0\n", 1, 1)):
+        with Homeserver(more=more) as h:
+            assert dict(ask(h, "/hearth.v1.Info/GetServerInfo")).get(7, 0) == tokens
+            keys = [dict(fields(value)) for number, value in ask(h, "/hearth.v1.Info/GetKeys") if number == 1]
+            directory = [key[2] for key in keys if key[1] == 8]
+            assert len(directory) == 1 and len(directory[0]) > 60 * 57, directory
+            assert len(ask(h, "/hearth.v1.Auth/CreateInvitations", create)) == codes, more
 
 
 def signing_credentials(h):
@@ -497,7 +511,13 @@ def backup_verify_restore():
         with open(database, "r+b") as out:
             out.write(image)
         h.run("restore", backup)
-        assert os.path.exists(os.path.join(h.folder, "db", "auth.db-replaced"))
+        replaced = os.path.join(h.folder, "db", "auth.db-replaced")
+        assert os.path.exists(replaced)
+        # what an earlier restore left is asked about before anything is touched
+        for name in ("delivery", "queue", "attachment"):
+            os.remove(os.path.join(h.folder, "db", f"{name}.db-replaced"))
+        assert "auth.db-replaced is there" in h.run("restore", backup, code=1).stderr
+        assert [one for one in os.listdir(os.path.dirname(replaced)) if "replaced" in one] == ["auth.db-replaced"]
         h.start()
         assert "0 faults" in h.run("check").stdout
         done = register(h, h.invite)  # in the backup

@@ -65,6 +65,21 @@ static void one_operation(struct soak *s)
     }
 }
 
+static void missing(struct soak *s, unsigned n, unsigned at)
+{
+    char text[32];
+    text_of(n, text);
+    for (unsigned i = 0; i < WORLD_PEOPLE; i++) {
+        struct hearth_id chat = s->group[s->said[n].group][i];
+        print_message("%s: %zu, sent %zu, failed %zu, waiting %zu, %u lives\n", w.who[i]->name,
+                      has_message(w.who[i], chat, text, 0),
+                      has_message(w.who[i], chat, text, HEARTH_MESSAGE_SENT),
+                      has_message(w.who[i], chat, text, HEARTH_MESSAGE_FAILED),
+                      has_message(w.who[i], chat, text, HEARTH_MESSAGE_WAITING), w.who[i]->lives);
+    }
+    fail_msg("\"%s\" by %s is not once with %s", text, w.who[s->said[n].by]->name, w.who[at]->name);
+}
+
 static void check(struct soak *s)
 {
     for (unsigned g = 0; g < GROUPS; g++) {
@@ -81,9 +96,7 @@ static void check(struct soak *s)
         text_of(n, text);
         for (unsigned i = 0; i < WORLD_PEOPLE; i++)
             if (has_message(w.who[i], s->group[s->said[n].group][i], text, 0) != 1)
-                fail_msg("\"%s\" by %s: %zu times with %s", text, w.who[s->said[n].by]->name,
-                         has_message(w.who[i], s->group[s->said[n].group][i], text, 0),
-                         w.who[i]->name);
+                missing(s, n, i);
     }
     for (unsigned i = 0; i < WORLD_PEOPLE; i++) {
         assert_int_equal(seen(w.who[i], HEARTH_EVENT_LOSS), 0);

@@ -127,6 +127,29 @@ static void test_download_rates(void **state)
     }
 }
 
+/* Asking for what is not there, or for a few bytes, leaves to all others what is for all. */
+static void test_download_all_is_of_what_is_sent(void **state)
+{
+    (void)state;
+    static const uint8_t unknown[32] = {1};
+    struct sender few, s;
+    world_begin(&w);
+    assert_int_equal(upload_all(&w, &few, blob_bytes(256), 256), HEARTH_OK);
+    assert_int_equal(upload_all(&w, &s, blob_bytes(2 * 65536), 65536), HEARTH_OK);
+    set("DOWNLOAD_ALL_BLOCKS", 2);
+    for (int i = 0; i < 8; i++) {
+        struct reader_end r;
+        assert_int_equal(download_code(&w, unknown, unknown), HEARTH_NOT_FOUND);
+        assert_int_equal(download_code(&w, few.id, few.download), HEARTH_OK);
+        assert_int_equal(download_all(&w, &r, s.id, s.download, 2 * 65536 - 1), HEARTH_OK);
+        assert_int_equal(r.got.len, 1);
+        buf_clear(&r.got);
+    }
+    assert_int_equal(download_code(&w, s.id, s.download), HEARTH_OK);
+    assert_int_equal(download_code(&w, s.id, s.download), HEARTH_RESOURCE_EXHAUSTED);
+    world_finish(&w);
+}
+
 static void test_download_rates_control(void **state)
 {
     (void)state;
@@ -346,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_room_control),
         cmocka_unit_test(test_rate_of_a_prefix),
         cmocka_unit_test(test_download_rates),
+        cmocka_unit_test(test_download_all_is_of_what_is_sent),
         cmocka_unit_test(test_download_rates_control),
         cmocka_unit_test(test_size_of_one),
         cmocka_unit_test(test_at_once),
