@@ -43,6 +43,9 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo") # what is shipped; sanitizers mak
 endif()
 
 string(REPLACE ";" " " hearth_requires "${hearth_needs}")
+# Both find the prefix from where they lie, however deep the libraries' folder is (Debian: lib/x86_64-linux-gnu).
+file(RELATIVE_PATH pkgconfig_to_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+file(RELATIVE_PATH config_to_prefix "/${CMAKE_INSTALL_LIBDIR}/cmake/Hearth" "/")
 configure_file(cmake/package/hearth.pc.in ${CMAKE_BINARY_DIR}/package/hearth.pc @ONLY)
 configure_file(cmake/package/HearthConfig.cmake.in ${CMAKE_BINARY_DIR}/package/HearthConfig.cmake @ONLY)
 include(CMakePackageConfigHelpers)
@@ -59,10 +62,12 @@ install(FILES ${CMAKE_BINARY_DIR}/package/HearthConfig.cmake ${CMAKE_BINARY_DIR}
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Hearth)
 install(TARGETS hearthd hearth protoc-gen-hearth DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES server/hearthd.service DESTINATION lib/systemd/system)
+file(GLOB hearth_protos CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/proto ${CMAKE_SOURCE_DIR}/proto/hearth/v1/*.proto)
+string(REPLACE ";" " " hearth_protos "${hearth_protos}")
 install(CODE "
   set(prefix \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}\")
   file(MAKE_DIRECTORY \"\${prefix}/${CMAKE_INSTALL_MANDIR}/man1\" \"\${prefix}/${CMAKE_INSTALL_DATADIR}/bash-completion/completions\")
   execute_process(COMMAND ${CMAKE_BINARY_DIR}/bin/hearth help --man OUTPUT_FILE \"\${prefix}/${CMAKE_INSTALL_MANDIR}/man1/hearth.1\" COMMAND_ERROR_IS_FATAL ANY)
   execute_process(COMMAND ${CMAKE_BINARY_DIR}/bin/hearth completions bash OUTPUT_FILE \"\${prefix}/${CMAKE_INSTALL_DATADIR}/bash-completion/completions/hearth\" COMMAND_ERROR_IS_FATAL ANY)
-  execute_process(COMMAND protoc -I${CMAKE_SOURCE_DIR}/proto --include_imports --include_source_info --descriptor_set_out=\${prefix}/${CMAKE_INSTALL_DATADIR}/hearth/hearth.v1.pb hearth/v1/admin.proto hearth/v1/attachment.proto hearth/v1/auth.proto hearth/v1/delivery.proto hearth/v1/federation.proto hearth/v1/info.proto hearth/v1/queue.proto hearth/v1/relay.proto hearth/v1/transparency.proto COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND protoc -I${CMAKE_SOURCE_DIR}/proto --include_imports --include_source_info --descriptor_set_out=\${prefix}/${CMAKE_INSTALL_DATADIR}/hearth/hearth.v1.pb ${hearth_protos} COMMAND_ERROR_IS_FATAL ANY)
 ")

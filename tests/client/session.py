@@ -138,6 +138,7 @@ def ending(alice, bob, carol, phone):
     bob.run("contact", "remove", "alice@a.test", "--yes", says="removed")
     carol.run("account", "delete", "--no-input", code=2)
     carol.run("account", "delete", typed=["y\n"], says="deleted")
+    assert not os.path.exists(carol.folder), os.listdir(carol.folder)
     carol.run("account", "show", code=4)
     alice.run("contact", "add", "carol@a.test", code=None)
 

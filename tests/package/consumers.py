@@ -3,7 +3,7 @@ import os
 import shutil
 import tempfile
 
-from place import C, CXX, HERE, Failed, Prefix, run
+from place import C, CXX, HERE, ROOT, Failed, Prefix, run
 
 SOURCE = os.path.join(HERE, "consumer.c")
 
@@ -30,18 +30,32 @@ def without_shared(prefix, build, scratch):
     return only
 
 
+def deep(prefix, scratch):
+    """As Debian installs: libraries in lib/<machine>, where the way to the prefix is longer. Configured anew, not built."""
+    machine = run(prefix.cc, "-print-multiarch").strip() or "machine"
+    build, folder = os.path.join(scratch, "deep-build"), os.path.join(scratch, "deep")
+    run("cmake", "-S", ROOT, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+        f"-DCMAKE_INSTALL_LIBDIR=lib/{machine}", f"-DCMAKE_C_COMPILER={prefix.cc}", f"-DCMAKE_CXX_COMPILER={prefix.cxx}")
+    there = Prefix(build, folder)
+    shutil.copytree(os.path.join(prefix.folder, "include"), os.path.join(folder, "include"))
+    shutil.copytree(prefix.libdir, there.libdir, symlinks=True)
+    for name, to in (("hearth.pc", "pkgconfig"), ("HearthConfig.cmake", "cmake/Hearth")):
+        shutil.copy(os.path.join(build, "package", name), os.path.join(there.libdir, to))
+    return there
+
+
 def by_pkg_config(prefix, build, scratch):
     only = without_shared(prefix, build, scratch)
+    machine = deep(prefix, scratch)
     for language, compiler in (("c", [prefix.cc, *C]), ("c++", [prefix.cxx, *CXX])):
-        for kind, where, options in (("shared", prefix, []), ("static", only, ["--static"])):
+        for kind, where, options in (("shared", prefix, []), ("static", only, ["--static"]), ("shared", machine, [])):
             program = os.path.join(scratch, f"pkg-config-{language}-{kind}")
             run(*compiler, "-x", language, SOURCE, "-x", "none", "-o", program,
                 *where.pkg_config(*options, "--cflags", "--libs"))
             lives(where, program, kind == "shared", where.env)
 
 
-def by_cmake(prefix, scratch):
-    folder = os.path.join(scratch, "cmake")
+def by_cmake(prefix, folder):
     run("cmake", "-S", HERE, "-B", folder, f"-DCMAKE_PREFIX_PATH={prefix.folder}", f"-DCMAKE_C_COMPILER={prefix.cc}",
         f"-DCMAKE_CXX_COMPILER={prefix.cxx}", f"-DCMAKE_C_FLAGS={' '.join(C)}", f"-DCMAKE_CXX_FLAGS={' '.join(CXX)}")
     run("cmake", "--build", folder)
@@ -52,5 +66,6 @@ def by_cmake(prefix, scratch):
 
 def check(prefix, build, scratch):
     by_pkg_config(prefix, build, scratch)
-    by_cmake(prefix, scratch)
-    return "pkg-config and CMake, C11 and C++17, shared and static: 8 programs built and run"
+    by_cmake(prefix, os.path.join(scratch, "cmake"))
+    by_cmake(Prefix(os.path.join(scratch, "deep-build"), os.path.join(scratch, "deep")), os.path.join(scratch, "cmake-deep"))
+    return "pkg-config and CMake, C11 and C++17, shared and static, lib and lib/<machine>: 14 programs built and run"
