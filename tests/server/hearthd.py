@@ -228,6 +228,12 @@ def reload_keeps_what_is_good():
         with open(conf, "w") as out:
             out.write(good + "\n[limits]\nGROUP_MEMBERS = lots\n")
         assert "GROUP_MEMBERS" in h.run("admin", "reload", code=1).stderr
+        open(conf, "w").close()  # half of a save
+        assert "no [server] domain" in h.run("admin", "reload", code=1).stderr
+        os.remove(conf)
+        os.symlink("/dev/zero", conf)
+        assert "not a plain file" in h.run("admin", "reload", code=1).stderr
+        os.remove(conf)
         with open(conf, "w") as out:
             out.write(good.replace("[server]\n", "[server]\ndrain_seconds = 3\nthreads = 3\n"))
         said = h.run("admin", "reload").stdout
