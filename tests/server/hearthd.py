@@ -643,6 +643,19 @@ def S1_a_stopped_store_ends_the_process():
 
 
 @test
+def a_lost_keeper_ends_the_process():
+    with Homeserver() as h:
+        for one in subprocess.run(["pgrep", "-P", str(h.process.pid)], capture_output=True, text=True).stdout.split():
+            if open(f"/proc/{one}/comm").read().strip() == "hearth-keeper":
+                os.kill(int(one), signal.SIGKILL)
+        assert h.process.wait(40) == 1
+        assert "keeper_gone" in open(h.log.name).read()
+        h.process.stdout.close()
+        h.start()
+        assert h.run("admin", "invite").stdout.startswith("a.test/")
+
+
+@test
 def S2_a_low_disk_invites_nobody():
     """A typed answer, all or none, and what frees still works."""
     with Homeserver() as h:
