@@ -291,6 +291,10 @@ file(GLOB people_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/peo
 add_library(test_people STATIC EXCLUDE_FROM_ALL ${people_sources})
 target_link_libraries(test_people PUBLIC client_core test_town)
 hearth_unit_tests(client_core client/core client_db test_people)
+# The public header from C++.
+add_executable(unit_client_core_consumer ${CMAKE_SOURCE_DIR}/tests/unit/client/core/consumer.cc)
+target_link_libraries(unit_client_core_consumer PRIVATE hearth_flags client_core)
+hearth_test(unit_client_core_consumer COMMAND unit_client_core_consumer)
 hearth_program(pass_bench SOURCES tests/bench/pass_bench.c USES pass)
 target_include_directories(pass_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # Our half of the live test of tokens, and the test.
@@ -315,10 +319,23 @@ hearth_unit_tests(server_transparency server/transparency tlog_kit net)
 # People on the real programs: at terminals, and killed at random.
 hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_core LIBS lib::jansson lib::event)
 if(NOT HEARTH_SANITIZE OR HEARTH_SANITIZE STREQUAL "address")
-  hearth_test(flow_session COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/session.py ${CMAKE_BINARY_DIR}/bin SECONDS 400)
+  hearth_test(flow_session COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/session.py ${CMAKE_BINARY_DIR}/bin SECONDS 400
+    LABELS flow)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(crash_clients COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/crash/clients.py ${CMAKE_BINARY_DIR}/bin
-    SECONDS 600)
-  hearth_test(flow_demo COMMAND hearth demo SECONDS 120)
+    SECONDS 600 LABELS crash)
+  hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
+endif()
+hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency test_support)
+# kill -9 while epochs are closed and signed: one root per size, ever.
+hearth_program(kt_crash SOURCES tests/crash/kt_crash.c USES server_transparency test_support)
+hearth_test(crash_kt COMMAND kt_crash --cycles 200 SECONDS 300 LABELS crash)
+hearth_test(crash_kt_control COMMAND kt_crash --cycles 200 --control SECONDS 300 LABELS crash)
+# The client library's reference, and the program in the README.
+hearth_test(golden_client_reference COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/client_reference.py)
+hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readme.py)
+# What is installed, used: symbols, consumers, the examples in C. Sanitizers make no libraries, and one build ships.
+if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  hearth_test(package COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/package/check.py ${CMAKE_BINARY_DIR} SECONDS 300)
 endif()

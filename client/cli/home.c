@@ -230,9 +230,9 @@ int home_open(struct cli *cli, bool create)
 
 void home_forget(struct cli *cli)
 {
-    static const char *const files[] = {"account.db",      "account.db-wal",     "account.db-shm",
-                                        "account.db-head", "account.db-ballast", "account.key",
-                                        "settings"};
+    static const char *const files[] = {
+        "account.db",         "account.db-wal",  "account.db-shm", "account.db-head",
+        "account.db-ballast", "account.db-lock", "account.key",    "settings"};
     char path[CLI_PATH_MAX];
     hearth_account_close(cli->account);
     cli->account = NULL;

@@ -172,10 +172,13 @@ struct err chat_open(struct core *c, struct db_txn *t, const struct hearth_id *i
 static bool has_tag(const struct chat *chat, const uint8_t tag[QUEUE_TAG_BYTES])
 {
     static const uint8_t none[QUEUE_TAG_BYTES];
-    return memcmp(tag, none, sizeof none) != 0 &&
-           (memcmp(chat->tag, tag, sizeof chat->tag) == 0 ||
-            memcmp(chat->tag_before, tag, sizeof chat->tag_before) == 0 ||
-            memcmp(chat->tag_next, tag, sizeof chat->tag_next) == 0);
+    if (memcmp(tag, none, sizeof none) == 0)
+        return false;
+    for (size_t i = 0; i < chat->tags_before_count; i++)
+        if (memcmp(chat->tags_before[i], tag, QUEUE_TAG_BYTES) == 0)
+            return true;
+    return memcmp(chat->tag, tag, sizeof chat->tag) == 0 ||
+           memcmp(chat->tag_next, tag, sizeof chat->tag_next) == 0;
 }
 
 struct err chat_by_tag_after(struct core *c, struct db_txn *t, const uint8_t tag[QUEUE_TAG_BYTES],

@@ -20,6 +20,7 @@ enum {
     CHAT_STATE_KEYS = 8,
     CHAT_IDENTITY_KEYS = 16, /* before the one of now */
     CHAT_ROTATIONS = 8,
+    CHAT_TAGS = 32,
     CHAT_NAME_MAX_BYTES = 128,
     CHAT_KIND_DEVICES = 3 /* beside hearth_chat_kind */
 };
@@ -54,9 +55,11 @@ struct chat {
     uint8_t tag[QUEUE_TAG_BYTES], pseudonym[PSEUDONYM_BYTES], leaf_identity_key[IDENTITY_KEY_BYTES],
         user_pseudonym[PSEUDONYM_BYTES];
     struct buf credential, reference, reference_signature;
-    /* items may carry these, too: of the leaf before, and of one that is being committed; zeros:
-     * none */
-    uint8_t tag_before[QUEUE_TAG_BYTES], tag_next[QUEUE_TAG_BYTES];
+    /* Items may carry these, too: those of leaves before, newest first, since what was queued for
+     * them may still wait when the second commit after them is made; and that of one that is being
+     * committed (zeros: none). */
+    uint8_t tags_before[CHAT_TAGS][QUEUE_TAG_BYTES], tag_next[QUEUE_TAG_BYTES];
+    size_t tags_before_count;
     uint64_t seen;
     enum hearth_notify notify;
     uint64_t broken_epoch; /* state BROKEN: the first that we can't follow */
@@ -71,6 +74,8 @@ struct bytes chat_group_id(const struct chat *chat);
 struct bytes chat_domain(const struct chat *chat);
 /* A state key and the epoch that it came with: the newest goes first. */
 void chat_add_state_key(struct chat *chat, const uint8_t key[STATE_KEY_BYTES], uint64_t epoch);
+/* The tag of now becomes one of before: another follows. */
+void chat_retire_tag(struct chat *chat);
 /* A group identity key that holds from this epoch on. */
 void chat_add_identity_key(struct chat *chat, const uint8_t key[IDENTITY_KEY_BYTES],
                            uint64_t epoch);

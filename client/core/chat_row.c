@@ -88,6 +88,15 @@ void chat_add_identity_key(struct chat *chat, const uint8_t key[IDENTITY_KEY_BYT
     }
 }
 
+void chat_retire_tag(struct chat *chat)
+{
+    if (chat->tags_before_count == CHAT_TAGS)
+        chat->tags_before_count--;
+    memmove(chat->tags_before[1], chat->tags_before[0], chat->tags_before_count * QUEUE_TAG_BYTES);
+    memcpy(chat->tags_before[0], chat->tag, sizeof chat->tag);
+    chat->tags_before_count++;
+}
+
 /* ---- the leaf */
 
 void chat_leaf_write(struct buf *b, const struct chat *chat)
@@ -184,7 +193,7 @@ void chat_write(struct buf *b, const struct chat *chat)
     wire_vector_end(b, mark);
     wire_write_u64(b, chat->joined_epoch);
     chat_leaf_write(b, chat);
-    wire_write_fixed(b, bytes_of(chat->tag_before, sizeof chat->tag_before));
+    wire_write_vector(b, bytes_of(chat->tags_before, chat->tags_before_count * QUEUE_TAG_BYTES));
     wire_write_fixed(b, bytes_of(chat->tag_next, sizeof chat->tag_next));
     wire_write_u64(b, chat->seen);
     wire_write_u64(b, chat->broken_epoch);
@@ -202,6 +211,18 @@ static size_t read_keys(struct wire_reader *r, uint8_t (*keys)[32], size_t most)
     if (in.len > 0)
         memcpy(keys, in.data, in.len);
     return in.len / 32;
+}
+
+static void read_tags(struct wire_reader *r, struct chat *chat)
+{
+    struct bytes in = wire_read_vector(r);
+    if (in.len % QUEUE_TAG_BYTES != 0 || in.len > sizeof chat->tags_before) {
+        wire_reader_fail(r, ERR_WIRE_VALUE);
+        return;
+    }
+    if (in.len > 0)
+        memcpy(chat->tags_before, in.data, in.len);
+    chat->tags_before_count = in.len / QUEUE_TAG_BYTES;
 }
 
 static void read_text(struct wire_reader *r, char *text, size_t most)
@@ -259,7 +280,7 @@ struct err chat_read(struct bytes in, struct chat *ret_chat)
     read_into(&r, chat.contact.bytes, sizeof chat.contact.bytes);
     read_group(&r, &chat);
     chat_leaf_read(&r, &chat);
-    read_into(&r, chat.tag_before, sizeof chat.tag_before);
+    read_tags(&r, &chat);
     read_into(&r, chat.tag_next, sizeof chat.tag_next);
     chat.seen = wire_read_u64(&r);
     chat.broken_epoch = wire_read_u64(&r);

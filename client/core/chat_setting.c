@@ -253,7 +253,7 @@ static struct err take_reference(struct core *c, struct db_txn *t, struct open_c
     struct bytes reference = wire_read_vector(&r);
     struct bytes signature = wire_read_vector(&r);
     TRY(wire_reader_end(&r));
-    memcpy(chat->chat.tag_before, chat->chat.tag, sizeof chat->chat.tag);
+    chat_retire_tag(&chat->chat);
     memcpy(chat->chat.tag, tag.data, tag.len);
     memset(chat->chat.tag_next, 0, sizeof chat->chat.tag_next);
     buf_clear(&chat->chat.reference);

@@ -348,7 +348,7 @@ static void take_leaf(struct chat *chat, struct commit_body *body)
 {
     if (!body->fresh_leaf)
         return;
-    memcpy(chat->tag_before, chat->tag, sizeof chat->tag_before);
+    chat_retire_tag(chat);
     chat_leaf_move(chat, &body->leaf);
 }
 

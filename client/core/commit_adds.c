@@ -206,6 +206,7 @@ static struct err take_contact(struct core *c, struct db_txn *t, const struct op
         return ERR_OK;
     TRY(contact_get(c, t, id, &contact));
     owner.friendship_key = contact.friendship_key;
+    owner.friendship_before = contact.friendship_before;
     struct err err = rng_fill(c->rng, owner.user_pseudonym, sizeof owner.user_pseudonym);
     if (err_is_ok(err))
         err = take_answer(c, t, chat, &owner, group_key, packed, adds);

@@ -259,10 +259,12 @@ void hearth_account_on_event(struct hearth_account *a,
     a->core->on_event_arg = arg;
 }
 
+/* What was told may have been taken since: then the waiting goes on. */
 static void wake(struct hearth_account *a, void *arg)
 {
+    struct hearth_event event;
     (void)arg;
-    a->woken = true;
+    a->woken = hearth_event_next(a, &event);
 }
 
 bool hearth_account_wait(struct hearth_account *a, uint32_t timeout_ms)

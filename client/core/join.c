@@ -17,7 +17,7 @@
 #include "seal/welcome_keys.h"
 #include "wire/writer.h"
 
-enum { BODY_VERSION = 1 };
+enum { BODY_VERSION = 1, DOUBTS_MAX = 8, DOUBT_MS = 10000 };
 
 struct join_body {
     struct bytes ref, welcome; /* views into the task's body */
@@ -121,6 +121,7 @@ static struct err make_way(struct core *c, struct db_txn *t, struct bytes group_
     *ret_free = true;
     old->chat.group_id_len = 0;
     memset(old->chat.tag, 0, sizeof old->chat.tag);
+    old->chat.tags_before_count = 0;
     return chat_save(c, t, old);
 }
 
@@ -313,6 +314,12 @@ static struct err settle_ok(struct core *c, struct db_txn *t, struct task *task,
     return ERR_OK;
 }
 
+static bool is_doubtful(enum hearth_code code)
+{
+    return code == HEARTH_NOT_FOUND || code == HEARTH_UNAUTHENTICATED ||
+           code == HEARTH_FAILED_PRECONDITION || code == HEARTH_ABORTED;
+}
+
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
@@ -324,6 +331,14 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
         return ERR_OK;
     if (answer->status->code == HEARTH_OK)
         return settle_ok(c, t, task, chat, answer, ret_next);
+    /* The invitation is good for this once: a server that is not itself is given hours. The state
+     * counts. */
+    if (is_doubtful(answer->status->code) && task->state < DOUBTS_MAX) {
+        task->state++;
+        task->not_before_ms = core_now_ms(c) + ((uint64_t)DOUBT_MS << task->state);
+        *ret_next = TASK_NEXT_WAIT;
+        return ERR_OK;
+    }
     core_error_of_status(answer->status, &error);
     task_fail(c, task, &error);
     *ret_next = TASK_NEXT_FAILED;

@@ -81,6 +81,10 @@ struct err group_leave_begin(struct core *c, struct db_txn *t, const struct hear
     TRY(chat_open(c, t, id, &chat));
     if (chat->chat.state == HEARTH_CHAT_OVER || chat->chat.leaving || chat->group == NULL)
         return ERR(CLIENT_CHAT_STATE);
+    if (chat->chat.state == HEARTH_CHAT_BROKEN) { /* the others will see that we don't answer */
+        *ret_task = 0;
+        return group_over(c, t, chat, "you left the group");
+    }
     if (is_alone(chat) && group_we_are_admin(chat))
         return group_delete_begin(c, t, id, ret_task);
     TRY(remove_other_devices(c, t, chat));

@@ -209,8 +209,12 @@ static struct err to_chats(struct core *c, struct db_txn *t, const struct queue_
     struct open_chat *chat;
     bool opened = false;
     struct err err = chat_by_tag_after(c, t, item->tag, NULL, &id);
-    if (err.code == ERR_NOT_FOUND)
-        return ERR_OK; /* of a chat that is gone */
+    if (err.code == ERR_NOT_FOUND) /* those that are over are found, too */
+        return event_tell(
+            c, t,
+            &(struct hearth_event){.kind = HEARTH_EVENT_LOSS,
+                                   .message = 1,
+                                   .text = "something came for a group that is not known here"});
     first = id;
     while (err_is_ok(err) && !opened) {
         TRY(chat_open(c, t, &id, &chat));

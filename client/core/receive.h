@@ -34,6 +34,8 @@ CHECKED struct err receive_new_epoch(struct core *c, struct db_txn *t, struct op
  * hold, or NULL where something was missed. */
 CHECKED struct err receive_broken(struct core *c, struct db_txn *t, struct open_chat *chat,
                                   uint64_t epoch, const uint8_t *report, const char *why);
+/* Something of a later epoch came: broken, unless that was to be expected. */
+CHECKED struct err receive_missed(struct core *c, struct db_txn *t, struct open_chat *chat);
 /* May we be in a later epoch soon: by a commit of ours whose answer is under way (also one from
  * outside), or by joining again? */
 bool receive_expects(const struct open_chat *chat);

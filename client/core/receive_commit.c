@@ -61,15 +61,23 @@ struct err receive_broken(struct core *c, struct db_txn *t, struct open_chat *ch
     return resync_begin(c, t, &chat->chat.id, epoch, report, &task);
 }
 
+struct err receive_missed(struct core *c, struct db_txn *t, struct open_chat *chat)
+{
+    uint64_t task;
+    if (chat->chat.state == HEARTH_CHAT_BROKEN) /* on our way, or again */
+        return resync_begin(c, t, &chat->chat.id, 0, NULL, &task);
+    if (receive_expects(chat))
+        return ERR_OK;
+    return receive_broken(c, t, chat, group_epoch(chat->group) + 1, NULL,
+                          "a change of the group did not arrive");
+}
+
 /* Something of an epoch that we have not come to. */
 static struct err receive_ahead(struct core *c, struct db_txn *t, struct open_chat *chat,
                                 const struct delivery_item *item)
 {
     TRY(hold_item(c, t, chat, item));
-    if (receive_expects(chat))
-        return ERR_OK;
-    return receive_broken(c, t, chat, group_epoch(chat->group) + 1, NULL,
-                          "a change of the group did not arrive");
+    return receive_missed(c, t, chat);
 }
 
 /* ---- what a commit did */

@@ -231,10 +231,7 @@ struct err receive_message(struct core *c, struct db_txn *t, struct open_chat *c
         return is_ours(err) ? err : told_lost(c, t, chat, err);
     if (epoch > group_epoch(chat->group)) {
         TRY(hold_item(c, t, chat, item));
-        if (receive_expects(chat))
-            return ERR_OK;
-        return receive_broken(c, t, chat, group_epoch(chat->group) + 1, NULL,
-                              "a change of the group did not arrive");
+        return receive_missed(c, t, chat);
     }
     client.policy = mls_policy_at(item->accepted_s);
     err = decrypt(c, t, chat, &client, item->body, &received);

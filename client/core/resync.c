@@ -410,18 +410,24 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     return held_replay(c, t, chat);
 }
 
-/* The group can't be reached with what we hold: it was deleted, or we were removed while we could
- * not follow. */
+/* The group can't be reached with what we hold: it was deleted, we were removed while we could not
+ * follow, or the server is not itself. Nothing is thrown away: what comes for the chat, or its
+ * user, has it tried again. */
 static struct err failed(struct core *c, struct db_txn *t, struct task *task,
                          const struct hearth_error *error)
 {
     struct open_chat *chat;
-    (void)error;
     struct err err = chat_open(c, t, &task->subject, &chat);
     if (err.code == ERR_NOT_FOUND)
         return ERR_OK;
     TRY(err);
-    return group_over(c, t, chat, "the group can't be joined again");
+    if (chat->chat.commit_task == task->number)
+        chat->chat.commit_task = 0;
+    if (chat->chat.state != HEARTH_CHAT_BROKEN)
+        return chat_save(c, t, chat);
+    TRY(chat_save(c, t, chat));
+    TRY(message_note(c, t, &chat->chat.id, "the group can't be joined again: %.150s", error->text));
+    return receive_event(c, t, chat, HEARTH_EVENT_CHAT_BROKEN, 0, error->text);
 }
 
 const struct task_steps task_steps_RESYNC = {

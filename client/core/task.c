@@ -136,6 +136,17 @@ struct err task_in_lane(struct core *c, struct db_txn *t, const uint8_t lane[16]
     return ERR_OK;
 }
 
+bool task_anywhere(const struct core *c, enum task_kind kind)
+{
+    bool there = false;
+    for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
+        for (const struct task_entry *e = l->first; e != NULL; e = e->next)
+            there |= e->kind == (uint32_t)kind && !e->dropped;
+    for (const struct task_entry *e = c->tasks->added; e != NULL; e = e->next)
+        there |= e->kind == (uint32_t)kind && !e->dropped;
+    return there;
+}
+
 struct err task_call_request(struct task_call *call, const char *service, const char *method,
                              const ProtobufCMessage *in)
 {
@@ -198,11 +209,12 @@ void tasks_add_kind(struct core *c, uint32_t kind, const struct task_steps *step
 struct err task_set_asked(struct core *c, struct db_txn *t, uint64_t number)
 {
     struct task task = {0};
-    (void)c;
     struct err err = task_get(t, number, &task);
     if (err.code == ERR_NOT_FOUND)
         return ERR_OK; /* it has ended */
     task.asked = true;
+    for (struct task_entry *e = c->tasks->added; e != NULL; e = e->next)
+        e->asked = e->asked || e->number == number;
     if (err_is_ok(err))
         err = task_put(t, &task);
     task_clear(&task);

@@ -122,6 +122,9 @@ void tasks_drop_all(struct core *c, const struct hearth_error *error);
 CHECKED struct err task_in_lane(struct core *c, struct db_txn *t, const uint8_t lane[16],
                                 enum task_kind kind, bool *ret_there);
 
+/* Is a task of this kind anywhere? */
+bool task_anywhere(const struct core *c, enum task_kind kind);
+
 /* ---- streams: outside of steps. The result is brought to settle in a step: status as of a call,
  * arg as the answer's `out` is free for the kind. */
 void task_stream_done(struct core *c, uint64_t number, const struct hearth_status *status,
@@ -135,8 +138,10 @@ void tasks_close(struct core *c);              /* cancels calls; rows stay */
 void tasks_kick(struct core *c);
 /* Is a call or stream under way, or will a task run within that time? */
 bool tasks_due(const struct core *c, uint32_t within_ms);
+/* Of those that a verb asked for. */
 uint32_t tasks_count(const struct core *c);
-/* Is there one that does not wait? */
+/* Is there one that does not wait, or for a few seconds only? */
+enum { TASKS_SOON_MS = 5000 };
 bool tasks_busy(const struct core *c);
 bool tasks_has(const struct core *c, uint64_t number);
 /* core_step's: takes what the step added and dropped, or forgets it. */

@@ -18,6 +18,7 @@ struct task_entry {
     struct task_entry *next; /* in the lane, or among those added by the step under way */
     uint64_t number;
     uint32_t kind;
+    bool asked; /* as in the row */
     uint8_t lane[16];
     struct core *core;
     enum task_run run;
@@ -75,5 +76,23 @@ void task_call_free(struct task_call *call);
 /* With room for its lane; NULL: no memory. */
 struct task_entry *task_entry_new(struct core *c, const struct task *task);
 void task_entry_free(struct task_entry *e);
+
+/* task_lane.c */
+void task_enter(struct tasks *tasks, struct task_entry *e); /* takes it over */
+void task_entry_stop(struct task_entry *e);                 /* its call or stream */
+void tasks_clear(struct tasks *tasks);
+
+/* task_turn.c: prepares (answer NULL), or settles. The entry may be gone afterwards. */
+void task_turn(struct task_entry *e, const struct task_answer *answer);
+/* task_answer.c: an api_done of an entry's call. */
+void task_on_answer(const struct hearth_status *status, const ProtobufCMessage *out, void *arg);
+
+/* After so many tries in vain; with jitter, so that not all come again at once. */
+uint64_t task_delay_ms(unsigned tries);
+uint64_t task_delay_us(struct core *c, uint64_t ms);
+static inline uint64_t task_now_us(const struct core *c)
+{
+    return clock_monotonic_us(c->clock);
+}
 
 #endif

@@ -1,5 +1,5 @@
-/* TASK_UNREGISTER. Others are told first, as far as that goes within two minutes: a homeserver that
- * is down must not keep anybody. */
+/* TASK_UNREGISTER. Others are told first, as far as that goes within some seconds: a homeserver
+ * that is down must not keep anybody. */
 #include "client/core/unregister.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "seal/key_set.h"
 #include "wire/writer.h"
 
-enum { PATIENCE_MS = 120 * 1000, LOOK_MS = 2000 };
+enum { PATIENCE_MS = 15 * 1000, LOOK_MS = 500 };
 enum unregister_state {
     UNREGISTER_LEAVE = 0,
     UNREGISTER_WAIT = 1,
@@ -60,11 +60,9 @@ static struct err wait_for_goodbye(struct core *c, struct db_txn *t, struct task
                                    enum task_next *ret_next)
 {
     struct goodbye g = {.core = c, .t = t};
-    bool leaving = false;
     uint64_t now = core_now_ms(c);
     TRY(handle_each(c, t, is_left, &g));
-    TRY(unregister_leaving(c, t, &leaving));
-    if ((g.left || leaving) && now < task->made_ms + PATIENCE_MS) {
+    if ((g.left || task_anywhere(c, TASK_LEAVE)) && now < task->made_ms + PATIENCE_MS) {
         task->not_before_ms = now + LOOK_MS;
         *ret_next = TASK_NEXT_WAIT;
         return ERR_OK;

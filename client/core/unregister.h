@@ -7,8 +7,7 @@
 
 /* ERR_WRONG_STATE: not registered, or on its way. */
 CHECKED struct err unregister_begin(struct core *c, struct db_txn *t, uint64_t *ret_task);
-/* unregister_chats.c: leaves every chat; is one of those tasks left? */
+/* unregister_chats.c: leaves every chat: asks to be removed, which others carry out. */
 CHECKED struct err unregister_leave(struct core *c, struct db_txn *t);
-CHECKED struct err unregister_leaving(struct core *c, struct db_txn *t, bool *ret_there);
 
 #endif

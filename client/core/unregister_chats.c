@@ -5,7 +5,6 @@
 struct leaving {
     struct core *core;
     struct db_txn *t;
-    bool there;
 };
 
 static struct err leave_one(void *arg, struct open_chat *chat)
@@ -24,19 +23,4 @@ struct err unregister_leave(struct core *c, struct db_txn *t)
 {
     struct leaving l = {.core = c, .t = t};
     return chat_each(c, t, leave_one, &l);
-}
-
-static struct err look_at(void *arg, struct open_chat *chat)
-{
-    struct leaving *l = arg;
-    l->there |= chat->chat.state != HEARTH_CHAT_OVER;
-    return ERR_OK;
-}
-
-struct err unregister_leaving(struct core *c, struct db_txn *t, bool *ret_there)
-{
-    struct leaving l = {.core = c, .t = t};
-    TRY(chat_each(c, t, look_at, &l));
-    *ret_there = l.there;
-    return ERR_OK;
 }

@@ -7,9 +7,10 @@
  *
  *     struct hearth_account *alice;
  *     struct hearth_error error;
- *     hearth_account_open(&(struct hearth_account_options){.size = sizeof(struct
- * hearth_account_options), .path = "alice.db", .passphrase = "..."}, &alice, &error);
- *     hearth_op_wait(hearth_send(alice, &chat, "hello"), 10000, &error);
+ *     struct hearth_account_options options = {.size = sizeof options, .path = "alice.db"};
+ *     options.passphrase = "...";
+ *     hearth_account_open(&options, &alice, &error);
+ *     hearth_op_wait(alice, hearth_send(alice, &chat, "hello"), 10000, &error);
  *
  * Blocking: hearth_op_wait, hearth_account_wait. Event-driven: give options.loop (or options.base),
  * hearth_op_on_done, hearth_account_on_event. There are no hidden threads: work is done inside the
@@ -110,7 +111,14 @@ struct hearth_account_info {
     uint64_t queue_sequence;    /* items received so far */
     uint32_t tasks;             /* operations not ended */
 };
+#ifdef __cplusplus /* where -Wshadow takes the function for one that hides the struct */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 void hearth_account_info(struct hearth_account *account, struct hearth_account_info *ret_info);
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
 
 /* ---- operations */
 

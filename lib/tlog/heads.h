@@ -34,6 +34,7 @@ struct kt_proof {
     struct prefix_proof proof;
 };
 
+/* Fills *ret_proof as it goes, which is of use only after success. */
 CHECKED struct err kt_proof_parse(struct bytes in, struct kt_proof *ret_proof);
 void kt_proof_write(struct buf *b, const struct kt_proof *proof);
 

@@ -52,6 +52,8 @@ static struct err range_root(const struct log_store *store, uint64_t lo, uint64_
 {
     struct hash_value roots[LOG_PATH_MAX];
     size_t count = 0;
+    if (lo >= hi)
+        return ERR(ARGUMENT);
     while (lo < hi) {
         unsigned level = top_bit(hi - lo);
         TRY(store->get(store->self, level, lo >> level, &roots[count]));

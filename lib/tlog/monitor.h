@@ -12,6 +12,8 @@
  *
  * How the RPC tells the two apart: `uint8 kind` in front, 1 owner, 2 contact (MonitorRequest,
  * MonitorResponse of the Transparency service).
+ *
+ * The parsers of large structures fill them as they go: after an error they mean nothing.
  */
 #ifndef TLOG_MONITOR_H
 #define TLOG_MONITOR_H

@@ -127,12 +127,8 @@ struct err prefix_evaluate(const struct prefix_proof *proof, const struct prefix
 {
     if (count > PREFIX_LOOKUPS_MAX)
         return ERR(TLOG_PREFIX_PROOF);
-    FILLED_LATER struct evaluation e;
+    struct evaluation e = {.proof = proof, .lookups = lookups};
     struct roots roots;
-    e.proof = proof;
-    e.lookups = lookups;
-    e.added = NULL;
-    e.used = 0;
     for (size_t i = 0; i < count; i++) { /* insertion sort, as in proving */
         size_t to = i;
         while (to > 0 && memcmp(e.indices[to - 1], lookups[i].index, INDEX_BYTES) > 0) {
@@ -154,12 +150,8 @@ struct err prefix_evaluate_added(const struct prefix_proof *proof, const struct 
 {
     if (count > PREFIX_LOOKUPS_MAX)
         return ERR(TLOG_PREFIX_PROOF);
-    FILLED_LATER struct evaluation e;
+    struct evaluation e = {.proof = proof, .added = leaves};
     struct roots roots;
-    e.proof = proof;
-    e.lookups = NULL;
-    e.added = leaves;
-    e.used = 0;
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && memcmp(leaves[i - 1].index, leaves[i].index, INDEX_BYTES) >= 0)
             return ERR(TLOG_PREFIX_TWICE);

@@ -18,6 +18,8 @@
  * One version of a label is added per epoch. An epoch with more than 255 new leaves is several
  * AuditorUpdates of one timestamp, each over the tree that the one before left, since a PrefixProof
  * holds 255 results.
+ *
+ * The parsers of large structures fill them as they go: after an error they mean nothing.
  */
 #ifndef TLOG_UPDATE_H
 #define TLOG_UPDATE_H

@@ -83,8 +83,8 @@ static struct err check_ladder(struct search *s, uint8_t flags)
                     &result->commitment);
     }
     ladder_base(s->version, &base);
-    s->cached = (flags & SEARCH_KNOWN) && r->has_found && old->version == s->version &&
-                r->ladder.count == 0;
+    s->cached = (flags & SEARCH_KNOWN) && old != NULL && r->has_found &&
+                old->version == s->version && r->ladder.count == 0;
     if (s->cached) {
         const struct kt_lookup *held = kt_known_find(old, s->version);
         if (held == NULL || !hash_value_equal(&held->commitment, &result->commitment))

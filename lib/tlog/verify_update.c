@@ -28,7 +28,10 @@ static struct err check_at(const struct update *u, uint32_t version,
     struct version_ladder base;
     ladder_base(version, &base);
     for (size_t i = 0; i < base.count; i++) {
-        lookups[i] = *find(u, base.at[i]); /* update_ladder() has both ladders */
+        const struct kt_lookup *lookup = find(u, base.at[i]);
+        if (lookup == NULL) /* never: update_ladder() has both ladders */
+            return ERR(INTERNAL);
+        lookups[i] = *lookup;
         lookups[i].present = version != LADDER_NONE && base.at[i] <= version;
     }
     return lookups_check(proof, lookups, base.count, root, ERR_TLOG_VERSION, ERR_TLOG_UNEXPECTED);
@@ -46,7 +49,7 @@ static struct err check_own(const struct update *u, const struct kt_own *own)
     return ERR_OK;
 }
 
-static void fill_known(struct update *u, uint32_t version)
+static struct err fill_known(struct update *u, uint32_t version)
 {
     struct kt_known *known = &u->result.known;
     struct version_ladder base;
@@ -57,10 +60,14 @@ static void fill_known(struct update *u, uint32_t version)
     known->pending = true; /* until it is seen at a distinguished entry */
     known->count = base.count;
     for (size_t i = 0; i < base.count; i++) {
-        known->lookups[i] = *find(u, base.at[i]);
+        const struct kt_lookup *lookup = find(u, base.at[i]);
+        if (lookup == NULL)
+            return ERR(INTERNAL);
+        known->lookups[i] = *lookup;
         if (base.at[i] == version)
             known->lookups[i].epoch = known->epoch;
     }
+    return ERR_OK;
 }
 
 static struct err run(struct update *u, const struct kt_own *own, uint32_t version,
@@ -88,8 +95,7 @@ static struct err run(struct update *u, const struct kt_own *own, uint32_t versi
         return ERR(TLOG_VERSION);
     u->result.value = value;
     u->result.continuity = KT_SAME;
-    fill_known(u, version);
-    return ERR_OK;
+    return fill_known(u, version);
 }
 
 struct err kt_verify_update(struct kt_view *view, const struct kt_own *own, uint32_t version,

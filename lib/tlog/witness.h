@@ -32,7 +32,7 @@ struct witness_state {
     struct hash_value root;
 };
 
-/* Views into in. HTTP 400: any error. */
+/* Views into in; *ret_request is filled as it goes. HTTP 400: any error. */
 CHECKED struct err witness_request_parse(struct bytes in, struct witness_request *ret_request);
 /* The answer's HTTP status, and on 200 the state to store before the cosignature leaves:
  * 403 the log's signature is wrong, 409 old is not what we cosigned last (answer our size as

@@ -43,8 +43,8 @@ struct auth_log {
 struct auth_options {
     struct store_options store; /* path, mode, files; schema is set here */
     enum auth_mode mode;
-    /* CreateInvitations for everybody who pays with a token. Off: FRONT_FORBIDDEN, invitations come
-     * from the operator. Leave it off while tokens are not charged. */
+    /* CreateInvitations for everybody who pays PRICE_HIGH tokens. Off: FRONT_FORBIDDEN, invitations
+     * come from the operator. */
     bool user_invitations;
     const struct auth_log *log; /* borrowed; NULL: none */
 };

@@ -42,6 +42,9 @@ static struct err expire_all_rows(struct store_txn *txn, struct run *run)
         run->revoked = true;
         TRY(stmt_run(stmt_use(txn, REVOKED_COUNT_UP), NULL));
     }
+    const struct spent spent = {AUTH_SPENT, run->auth->tokens_key};
+    TRY(spent_expire(txn, &spent, run->now_s, ROWS_MOST, &changes));
+    run->more |= changes == ROWS_MOST;
     TRY(once_expire(txn, AUTH_ONCE, run->now_s, ROWS_MOST, &changes));
     run->more |= changes == ROWS_MOST;
     return ERR_OK;

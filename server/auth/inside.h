@@ -16,6 +16,7 @@
 #include "server/auth/auth.h"
 #include "server/auth/schema.h"
 #include "server/front/once.h"
+#include "server/front/pay.h"
 
 enum {
     AUTH_ID_BYTES = 16,                         /* of every id at rest */

@@ -2,6 +2,7 @@
 #ifndef SERVER_AUTH_SCHEMA_H
 #define SERVER_AUTH_SCHEMA_H
 
+#include "server/front/spent.h"
 #include "store/store.h"
 
 enum auth_statement {
@@ -79,7 +80,8 @@ enum auth_statement {
     TOKEN_REQUEST_PUT,
     TOKEN_REQUEST_EXPIRE,
     COUNTS,
-    AUTH_ONCE, /* ONCE_STATEMENTS begin here */
+    AUTH_SPENT,                                     /* SPENT_STATEMENTS begin here */
+    AUTH_ONCE = AUTH_SPENT + SPENT_STATEMENT_COUNT, /* ONCE_STATEMENTS begin here */
 };
 
 extern const struct store_schema auth_schema;

@@ -87,7 +87,8 @@ static struct err open_services(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
     const struct auth_options auth = {.store = store_at(n, "db/auth.db", path),
-                                      .mode = node_auth_mode(&n->config)};
+                                      .mode = node_auth_mode(&n->config),
+                                      .user_invitations = n->config.registration_user_invitations};
     TRY(say_database(why, auth_open(&n->env, &auth, &n->auth), path));
     const struct queue_options queue = {.store = store_at(n, "db/queue.db", path),
                                         .notify = notifier_notify,
@@ -101,6 +102,7 @@ static struct err open_services(struct node *n, char *why)
     const struct relay_options relay = {0};
     TRY(relay_open(&n->env, &relay, &n->relay));
     const struct info_options info = {.registration = node_registration(&n->config),
+                                      .tokens_required = n->config.registration_user_invitations,
                                       .revocations = append_revocations,
                                       .revocations_self = n->auth,
                                       .previous = append_previous,

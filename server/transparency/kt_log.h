@@ -19,7 +19,12 @@
 #include "store/store.h"
 #include "tlog/prove.h"
 
-enum { KT_EPOCH_MOST = 4096 }; /* new versions in one epoch */
+enum {
+    KT_EPOCH_MOST = 4096, /* new versions in one epoch */
+    /* Page cache of a connection: an epoch touches pages all over the tree, and the upper levels of
+     * 10^6 pairs with their paths are about so much. */
+    KT_CACHE_KIB = 65536,
+};
 
 /* Keys and configuration; borrowed by every call. Thread-safe: nothing changes after it is made. */
 struct kt_log {

@@ -1,15 +1,15 @@
 #include "server/transparency/schema.h"
 
 /* node: the prefix tree of every epoch; pos = depth || bits, a node counts from epoch `born` until
- * `died`. kind 1: body is index || commitment; 2: body is the hash. hash: complete subtrees of the
- * log. version, proof, queue: `label` is a PRF value, everything else of a row is sealed, its epoch
- * too, or rows could be matched with the leaves of that epoch. proof: of versions that are not
- * there, since making one is dear. checkpoint: one row per size, never changed. */
+ * the next of its place. kind 1: body is index || commitment; 2: body is the hash. hash: complete
+ * subtrees of the log. version, proof, queue: `label` is a PRF value, everything else of a row is
+ * sealed, its epoch too, or rows could be matched with the leaves of that epoch. proof: of versions
+ * that are not there, since making one is dear. checkpoint: one row per size, never changed. */
 static const struct store_migration migrations[] = {
     {1, "CREATE TABLE hash (level INTEGER NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL,"
         " PRIMARY KEY (level, n)) WITHOUT ROWID;"
-        "CREATE TABLE node (pos BLOB NOT NULL, born INTEGER NOT NULL, died INTEGER,"
-        " kind INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (pos, born)) WITHOUT ROWID;"
+        "CREATE TABLE node (pos BLOB NOT NULL, born INTEGER NOT NULL, kind INTEGER NOT NULL,"
+        " body BLOB NOT NULL, PRIMARY KEY (pos, born)) WITHOUT ROWID;"
         "CREATE TABLE epoch (number INTEGER PRIMARY KEY, ms INTEGER NOT NULL,"
         " prefix_root BLOB NOT NULL, distinguished INTEGER NOT NULL);"
         "CREATE INDEX epoch_dist ON epoch (distinguished, number);"
@@ -29,8 +29,6 @@ static const struct stmt_row statements[] = {
 
     [NODE_GET] = {"node_get", "SELECT kind, body FROM node WHERE pos = $1 AND born <= $2"
                               " ORDER BY born DESC LIMIT 1"},
-    [NODE_END] = {"node_end", "UPDATE node SET died = $1 WHERE pos = $2 AND born < $1"
-                              " AND died IS NULL"},
     [NODE_PUT] = {"node_put", "INSERT INTO node (pos, born, kind, body) VALUES ($1, $2, $3, $4)"},
 
     [EPOCH_GET] = {"epoch_get", "SELECT ms, prefix_root FROM epoch WHERE number = $1"},

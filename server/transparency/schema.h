@@ -8,7 +8,6 @@ enum kt_statement {
     HASH_GET,
     HASH_PUT,
     NODE_GET,
-    NODE_END,
     NODE_PUT,
     EPOCH_GET,
     EPOCH_NEWEST,

@@ -27,6 +27,8 @@ struct err transparency_open(struct front_env *env, const struct transparency_op
         t->options.heartbeat_ms = HEARTBEAT_MS;
     struct store_options store = options->store;
     store.schema = &kt_schema;
+    if (store.cache_kib == 0)
+        store.cache_kib = KT_CACHE_KIB;
     struct err err = store_open(&store, NULL, &t->store);
     if (err_is_ok(err) && pthread_mutex_init(&t->lock, NULL) != 0) {
         store_close(t->store);

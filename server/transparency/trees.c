@@ -92,11 +92,7 @@ static struct err node_put(void *self, const struct prefix_position *position,
         memcpy(leaf + INDEX_BYTES, node->leaf.commitment, HASH_VALUE_BYTES);
         body = bytes_of(leaf, sizeof leaf);
     }
-    struct stmt *s = stmt_use(at->txn, NODE_END);
-    stmt_bind_u64(s, 1, at->epoch);
-    stmt_bind_blob(s, 2, pos);
-    TRY(stmt_run(s, NULL));
-    s = stmt_use(at->txn, NODE_PUT);
+    struct stmt *s = stmt_use(at->txn, NODE_PUT);
     stmt_bind_blob(s, 1, pos);
     stmt_bind_u64(s, 2, at->epoch);
     stmt_bind_u64(s, 3, node->kind);

@@ -35,6 +35,7 @@ static void ended(const struct hearth_error *result, void *arg)
     printf("ended %s %d %s\n", a->number, (int)result->result,
            result->name[0] != '\0' ? result->name : "-");
     fflush(stdout);
+    (void)hearth_listen_start(me); /* at first it was not registered */
     free(a);
 }
 

@@ -186,7 +186,9 @@ def play(server, people, core):
         chance = choose.random()
         if chance < 0.04:
             kills += 1
-            working_kills += choose.choice(people).kill()
+            time.sleep(choose.random() * 0.01)  # while it works: a step takes some milliseconds
+            busy = [p for p in people if p.under_way()]
+            working_kills += choose.choice(busy or people).kill()
         elif chance < 0.045:
             server_kills += 1
             working = any(p.under_way() for p in people)

@@ -267,12 +267,26 @@ def ask(h, path, message=b""):
     while stream not in c.over and not c.ended:
         c.read(20)
     c.socket.close()
-    return list(fields(c.data[stream][5:]))
+    return list(fields(c.data.get(stream, b"")[5:]))
 
 
 def info_registration(h):
     """GetServerInfo.registration: 1 invite, 2 open, 3 closed."""
     return dict(ask(h, "/hearth.v1.Info/GetServerInfo")).get(5, 0)
+
+
+@test
+def user_invitations_cost_tokens():
+    """Off: nobody's. On: nothing without tokens, of which GetKeys has the keys; an operator may make them free."""
+    create = b"\x0a\x12\x0a\x10" + bytes(16) + b"\x10\x01"  # idempotency { id }, count 1
+    on = "[registration]\nuser_invitations = yes\n"
+    for more, codes, tokens in (("", 0, 0), (on, 0, 1), (on + "[limits]\nPRICE_HIGH = 0\n", 1, 1)):
+        with Homeserver(more=more) as h:
+            assert dict(ask(h, "/hearth.v1.Info/GetServerInfo")).get(7, 0) == tokens
+            keys = [dict(fields(value)) for number, value in ask(h, "/hearth.v1.Info/GetKeys") if number == 1]
+            directory = [key[2] for key in keys if key[1] == 8]
+            assert len(directory) == 1 and len(directory[0]) > 60 * 57, directory
+            assert len(ask(h, "/hearth.v1.Auth/CreateInvitations", create)) == codes, more
 
 
 def signing_credentials(h):

@@ -5,22 +5,17 @@
 static bool print(const struct hearth_message *message, void *arg)
 {
     (void)arg;
-    printf("%s: %s\n", message->sender_name, message->text);
-    fflush(stdout);
-    return true;
+    return printf("%s: %s\n", message->sender_name, message->text) > 0 && fflush(stdout) == 0;
 }
 
 int main(int argc, char **argv)
 {
     struct hearth_event event;
-    if (argc != 3)
-        return 2;
-    struct hearth_account *me = open_account(argv[1], NULL);
-    if (!hearth_listen_start(me))
+    struct hearth_account *me = argc == 3 ? open_account(argv[1], NULL) : NULL;
+    if (me == NULL || !hearth_listen_start(me))
         return 1;
-    for (int left = atoi(argv[2]); left > 0 && hearth_account_wait(me, 30000);) {
-        if (!hearth_event_next(me, &event))
-            continue;
+    int left = atoi(argv[2]);
+    while (left > 0 && hearth_account_wait(me, 30000) && hearth_event_next(me, &event)) {
         if (event.kind == HEARTH_EVENT_MESSAGE) {
             hearth_message_each(me, &event.chat, event.message, 1, print, NULL);
             left--;

@@ -1,7 +1,6 @@
 /* on_libevent FOLDER CHAT: an application with a libevent loop of its own. A line typed goes out, a
  * message that comes is printed; both on the one loop, nothing blocks. Ends with the input. */
 #include <event2/event.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "open.h"
@@ -36,8 +35,7 @@ static void typed(evutil_socket_t fd, short what, void *arg)
         event_base_loopbreak(app->base);
     if (len <= 1)
         return;
-    text[len] = '\0';
-    text[strcspn(text, "\n")] = '\0';
+    text[len - 1] = '\0'; /* a terminal gives whole lines */
     struct hearth_op *op = hearth_send(app->me, &app->chat, text);
     if (op == NULL)
         return;
@@ -48,7 +46,7 @@ static void typed(evutil_socket_t fd, short what, void *arg)
 static bool print(const struct hearth_message *message, void *arg)
 {
     (void)arg;
-    return printf("%s: %s\n", message->sender_name, message->text) > 0;
+    return printf("%s: %s\n", message->sender_name, message->text) > 0 && fflush(stdout) == 0;
 }
 
 static void on_event(struct hearth_account *me, void *arg)

@@ -88,6 +88,8 @@ static void open_all(struct auth_world *w, bool limits)
     assert_ok(front_new(&w->env, &w->front_options, &w->front));
     for (size_t i = 0; i < sizeof raised / sizeof *raised && !limits; i++)
         assert_ok(limits_set(front_limits(w->front), raised[i], most_of(raised[i])));
+    if (!limits) /* invitations are free */
+        assert_ok(limits_set(front_limits(w->front), "PRICE_HIGH", 0));
     assert_ok(auth_open(&w->env, &w->options, &w->auth));
     const struct hearth_interceptor interceptor = front_interceptor(w->front);
     const struct hearth_server_options server = {
@@ -272,7 +274,9 @@ void auth_world_begin(struct auth_world *w, struct caller *who, const char *meth
                       const ProtobufCMessage *in, struct auth_call *c)
 {
     *c = (struct auth_call){.world = w};
-    const struct hearth_call_options options = {.signer = signer_of(w, who, &c->signing)};
+    const struct hearth_call_options options = {.signer = signer_of(w, who, &c->signing),
+                                                .metadata = w->metadata,
+                                                .metadata_count = w->metadata_count};
     const struct hearth_endpoint *endpoint = endpoint_of(method);
     if (w->record != NULL)
         auth_record_write(w->record, endpoint, who, in);

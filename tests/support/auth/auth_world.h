@@ -30,9 +30,11 @@ struct auth_world {
     /* may be changed between init and start */
     struct auth_options options;
     struct front_options front_options;
-    struct hearth_status last; /* of the last call that ended */
-    struct buf *record;        /* what is called is appended: auth_record_write() */
-    bool failing;              /* between auth_world_fail() and auth_world_failed() */
+    struct hearth_status last;              /* of the last call that ended */
+    const struct hearth_metadata *metadata; /* sent with each call */
+    size_t metadata_count;
+    struct buf *record; /* what is called is appended: auth_record_write() */
+    bool failing;       /* between auth_world_fail() and auth_world_failed() */
 };
 
 void auth_world_init(struct auth_world *w);

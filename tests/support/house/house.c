@@ -64,6 +64,11 @@ static struct err revocations(void *self, struct buf *b)
     return auth_revocations(self, b);
 }
 
+static struct err previous(void *self, struct buf *b)
+{
+    return auth_previous_signing(self, b);
+}
+
 static void open_services(struct house *h)
 {
     const struct queue_options queue = {
@@ -78,7 +83,10 @@ static void open_services(struct house *h)
     assert_ok(delivery_open(&h->env, &delivery, &h->delivery));
     assert_ok(auth_open(&h->env, &auth, &h->auth));
     assert_ok(attachment_open(&h->env, &attachment, &h->attachment));
-    const struct info_options info = {.revocations = revocations, .revocations_self = h->auth};
+    const struct info_options info = {.revocations = revocations,
+                                      .revocations_self = h->auth,
+                                      .previous = previous,
+                                      .previous_self = h->auth};
     assert_ok(info_open(&h->env, &info, &h->info));
     assert_ok(relay_open(&h->env, NULL, &h->relay));
     const struct courier_options courier = {.store = delivery_store(h->delivery),

@@ -120,13 +120,14 @@ void town_open_registration(struct town *town, uint32_t puzzle_bits)
 
 void town_rotate_signing(struct town *town)
 {
-    assert_ok(keeper_rotate(town->house.keeper, KEEPER_AS_SIGNING));
+    assert_ok(auth_rotate(town->house.auth));
     assert_ok(info_refresh(town->house.info));
 }
 
 void town_sleep_days(struct town *town, uint32_t days)
 {
     town->house.fake.now_us += (uint64_t)days * 24 * 3600 * 1000000;
+    assert_ok(info_refresh(town->house.info)); /* a daily job of hearthd's */
     house_settle(&town->house);
 }
 

@@ -50,7 +50,7 @@ static struct chat make_chat(void)
     chat.rotation_count = 1;
     assert_ok(sig_key_generate(chat_suite()->sig, &rng, &chat.leaf_key));
     fill(chat.tag, 16);
-    fill(chat.tag_before, 16);
+    chat_retire_tag(&chat);
     fill(chat.tag_next, 16);
     fill(chat.pseudonym, 16);
     fill(chat.user_pseudonym, 16);
@@ -74,6 +74,8 @@ static void test_chat_comes_back(void **state)
     assert_int_equal(again.state_key_count, 3);
     assert_int_equal(again.identity_before_count, 2);
     assert_int_equal(again.commit_task, 11);
+    assert_int_equal(again.tags_before_count, 1);
+    assert_memory_equal(again.tags_before[0], chat.tag, 16);
     assert_true(bytes_equal(chat_domain(&again), bytes_str("a.test")));
     assert_true(bytes_equal(public_key_view(&again.leaf_key.public_key),
                             public_key_view(&chat.leaf_key.public_key)));
@@ -136,7 +138,7 @@ static void test_roster_comes_back(void **state)
 {
     struct roster_leaf leaves[2] = {{.leaf = 1, .state = ROSTER_VERIFIED, .own_user = true},
                                     {.leaf = 5, .state = ROSTER_UNVERIFIED, .since_s = 8}};
-    struct roster roster = {leaves, 2}, *again;
+    struct roster roster = {.leaves = leaves, .count = 2}, *again;
     struct buf row = BUF_INIT, second = BUF_INIT;
     (void)state;
     fill(leaves[0].client_id, 40);

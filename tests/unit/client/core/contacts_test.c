@@ -1,6 +1,9 @@
 /* People who become friends: asked, accepted, refused, removed, across kills. */
 #include <stdio.h>
 
+#include "client/core/chat.h"
+#include "client/core/contact.h"
+#include "client/core/content.h"
 #include "unit/client/core/friends.h"
 
 /* ---- tests */
@@ -152,13 +155,84 @@ static void test_nobody(void **state)
     people_close(&p.all);
 }
 
+/* ---- what a server, or a friend, may bring instead */
+
+struct rubbish {
+    struct pair *p;
+    unsigned tasks;
+};
+
+static struct err bring_to_bob(struct core *c, struct db_txn *t, void *arg)
+{
+    static const uint8_t hash[32] = {1}, sealed[4096] = {2};
+    (void)arg;
+    TRY(contact_offer(c, t, "bob@a.test", bytes_of(hash, sizeof hash), bytes_of(sealed, 4096)));
+    TRY(contact_offer(c, t, "bob@a.test", bytes_of(hash, 5), bytes_of(sealed, 100)));
+    return contact_offer(c, t, "bob@a.test", bytes_of(hash, sizeof hash), bytes_of(NULL, 0));
+}
+
+static struct err bring_refusal(struct core *c, struct db_txn *t, void *arg)
+{
+    static const uint8_t sealed[1024] = {3};
+    const struct rubbish *r = arg;
+    struct contact contact = {0};
+    struct open_chat *chat;
+    TRY(contact_get(c, t, &r->p->bob_id, &contact));
+    struct err err = chat_open(c, t, &contact.chat, &chat);
+    contact_clear(&contact);
+    TRY(err);
+    return contact_refused(c, t, &chat->chat, bytes_of(sealed, sizeof sealed));
+}
+
+static struct err bring_content(struct core *c, struct db_txn *t, void *arg)
+{
+    static const uint8_t junk[200] = {0x40, 0xFF, 9};
+    static const uint16_t kinds[] = {CONTENT_FRIENDSHIP, CONTENT_KEY_SET, CONTENT_PROFILE, 77};
+    const struct rubbish *r = arg;
+    for (size_t i = 0; i < 4; i++)
+        for (size_t len = 0; len <= sizeof junk; len += 40)
+            TRY(contact_content(c, t, &r->p->alice_id, kinds[i], bytes_of(junk, len)));
+    return ERR_OK;
+}
+
+static void test_rubbish(void **state)
+{
+    static struct pair p;
+    struct rubbish r = {.p = &p};
+    (void)state;
+    pair_init(&p, 7);
+    person_step(p.bob, bring_to_bob, &r);
+    person_settle(p.bob);
+    assert_int_equal(person_count_events(p.bob, HEARTH_EVENT_CONTACT_ASKS), 0);
+    ask(&p);
+    /* a refusal that nobody made who has the offer */
+    person_step(p.alice, bring_refusal, &r);
+    person_expect(p.alice, HEARTH_EVENT_UNVERIFIED);
+    assert_int_equal(contact_of(p.alice, &p.bob_id).state, HEARTH_CONTACT_ASKED);
+    done(p.bob, hearth_contact_accept(&p.bob->account, &p.alice_id));
+    /* a second answer comes too late */
+    assert_null(hearth_contact_refuse(&p.bob->account, &p.alice_id));
+    assert_null(hearth_contact_accept(&p.bob->account, &p.alice_id));
+    meet(&p);
+    p.alice_chat = contact_of(p.alice, &p.bob_id).chat;
+    p.bob_chat = contact_of(p.bob, &p.alice_id).chat;
+    /* keys of hers that can't be read, or do not follow: told, and nothing changes */
+    (void)person_count_events(p.bob, HEARTH_EVENT_UNVERIFIED);
+    person_step(p.bob, bring_content, &r);
+    assert_true(person_count_events(p.bob, HEARTH_EVENT_UNVERIFIED) > 0);
+    assert_false(contact_of(p.bob, &p.alice_id).changed);
+    talk(&p, "still friends");
+    people_close(&p.all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepted),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_nobody),       cmocka_unit_test(test_removed),
-        cmocka_unit_test(test_profile),      cmocka_unit_test(test_safety),
-        cmocka_unit_test(test_asker_killed), cmocka_unit_test(test_asked_killed),
+        cmocka_unit_test(test_nobody),       cmocka_unit_test(test_rubbish),
+        cmocka_unit_test(test_removed),      cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_safety),       cmocka_unit_test(test_asker_killed),
+        cmocka_unit_test(test_asked_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

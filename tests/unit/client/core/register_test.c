@@ -194,6 +194,7 @@ static void test_renewed(void **state)
     person_start(alice);
     assert_true(account_credential_end(&alice->core->account) == renewed);
     person_sync(alice);
+    assert_int_equal(person_count_events(alice, HEARTH_EVENT_UNVERIFIED), 0);
     people_close(&all);
 }
 

@@ -304,6 +304,44 @@ static void test_witness(void **state)
     memory_log_clear(&memory);
 }
 
+static void test_witness_forms(void **state)
+{
+    (void)state;
+#define HASH "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+#define NOTE "o\n1\n" HASH "\n\xe2\x80\x94 a AAAAAAA=\n"
+    static const struct {
+        const char *text;
+        bool ok;
+    } rows[] = {
+        {"old 0\n\n" NOTE, true},
+        {"old 1\n" HASH "\n" NOTE, true},
+        {"old 01\n\n" NOTE, false},
+        {"old -1\n\n" NOTE, false},
+        {"old \n\n" NOTE, false},
+        {"new 0\n\n" NOTE, false},
+        {"old 1\nAAAA\n\n" NOTE, false},
+        {"old 1\n" HASH NOTE, false},
+        {"old 0\n", false},
+        {"old 0", false},
+        {"", false},
+        {"old 0\n\ntext\n\n\xe2\x80\x94 a AAAAAAA=\n", false},
+    };
+    static struct witness_request request;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (err_is_ok(witness_request_parse(bytes_str(rows[i].text), &request)) != rows[i].ok)
+            fail_msg("row %zu", i);
+    }
+    struct buf b = BUF_INIT;
+    buf_append(&b, "old 9\n", 6);
+    for (int i = 0; i <= WITNESS_PROOF_MAX; i++)
+        buf_append(&b, HASH, 45);
+    buf_append(&b, "\n" NOTE, sizeof "\n" NOTE - 1);
+    assert_err(witness_request_parse(buf_view(&b), &request), TLOG_CHECKPOINT);
+    memset(buf_extend(&b, NOTE_MAX_BYTES), 'a', NOTE_MAX_BYTES);
+    assert_err(witness_request_parse(buf_view(&b), &request), WIRE_LIMIT);
+    buf_clear(&b);
+}
+
 int main(void)
 {
     static const uint8_t seed1[32] = {1}, seed2[32] = {2};
@@ -322,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_note_forms),
         cmocka_unit_test(test_checkpoint_forms),
         cmocka_unit_test(test_witness),
+        cmocka_unit_test(test_witness_forms),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     sig_key_clear(&log_key);

@@ -480,6 +480,45 @@ static void test_time(void **state)
     assert_true(kt_view_overdue(&view, now_ms + WINDOW_MS + 3600001));
 }
 
+/* Counts over what we take, and kinds that are none: refused before anything is read. */
+static void test_monitor_forms(void **state)
+{
+    (void)state;
+    static struct contact_request contacts, parsed;
+    static struct contact_response checked;
+    static const uint8_t opening[OPENING_BYTES];
+    struct owner_request owner;
+    struct owner_response steps;
+    struct buf b = BUF_INIT;
+    contacts.item_count = CONTACT_ITEMS_MAX;
+    for (size_t i = 0; i < CONTACT_ITEMS_MAX; i++)
+        contacts.items[i] = (struct contact_item){BOB, 1, opening};
+    contact_request_write(&b, &contacts);
+    assert_ok(contact_request_parse(buf_view(&b), &parsed));
+    assert_err(owner_request_parse(buf_view(&b), &owner), WIRE_VALUE);
+    b.data[9]++; /* the count */
+    assert_err(contact_request_parse(buf_view(&b), &parsed), WIRE_LIMIT);
+    buf_clear(&b);
+    contacts.item_count = CONTACT_ITEMS_MAX;
+    for (size_t i = 0; i < CONTACT_ITEMS_MAX; i++)
+        contacts.items[i].version = 1000; /* more lookups than a proof holds */
+    contact_request_write(&b, &contacts);
+    assert_err(contact_request_parse(buf_view(&b), &parsed), WIRE_LIMIT);
+    buf_clear(&b);
+    contacts.item_count = 1;
+    contacts.items[0].version = UINT32_MAX;
+    contact_request_write(&b, &contacts);
+    assert_err(contact_request_parse(buf_view(&b), &parsed), WIRE_VALUE);
+    buf_clear(&b);
+    buf_append(&b, "\x01\0\0\0\x21", 5); /* 33 steps */
+    assert_err(owner_response_parse(buf_view(&b), &steps), WIRE_LIMIT);
+    assert_err(contact_response_parse(buf_view(&b), &checked), WIRE_VALUE);
+    memset(buf_extend(&b, MONITOR_RESPONSE_MAX_BYTES), 0, MONITOR_RESPONSE_MAX_BYTES);
+    assert_err(owner_response_parse(buf_view(&b), &steps), WIRE_LIMIT);
+    assert_err(contact_response_parse(buf_view(&b), &checked), WIRE_LIMIT);
+    buf_clear(&b);
+}
+
 /* transparency.md 8: before the first epoch is the configuration, which is no entry. */
 static void test_dist_forms(void **state)
 {
@@ -617,6 +656,7 @@ int main(void)
         TEST(test_heads),
         TEST(test_audit),
         cmocka_unit_test(test_dist_forms),
+        cmocka_unit_test(test_monitor_forms),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     buf_clear(&last_response);

@@ -255,6 +255,10 @@ static void refused(void **state)
     uint32_t after;
     assert_int_equal(buy(&p, PASS_QUEUE, day, 1, &after), HEARTH_OK);
     assert_int_equal(after, 59);
+    assert_int_equal(buy(&p, PASS_AUTH, day, 1, &after), HEARTH_OK);
+    assert_int_equal(after, 63);
+    assert_int_equal(buy(&p, PASS_QUEUE, day + 1, 1, &after), HEARTH_OK);
+    assert_int_equal(after, 63);
     buf_clear(&b.request);
     buf_clear(&response);
 }

@@ -1,0 +1,186 @@
+/* kill -9 while the log closes and signs epochs: every signature ever made is written down before
+ * anything else happens to it, and no two of them are of one size and different roots.
+ *
+ *     kt_crash [--cycles N] [--control]        default 200
+ *
+ * --control signs in the transaction that closes the epoch, which is what the rules of kt_log.h
+ * forbid: a kill before the commit must lose such an epoch after its signature has left, and a
+ * later one of the same size gets another root. The control fails if that is never seen.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "server/transparency/kt_log.h"
+#include "server/transparency/schema.h"
+#include "support/store_dir.h"
+
+enum { SIZES_MOST = 200000, EPOCHS_MOST = 400, CYCLES = 200 };
+
+static struct store *store;
+static struct kt_log kt;
+static struct sig_key log_key;
+static struct vrf_key vrf;
+static int out = -1; /* the child's end of the pipe */
+static bool control;
+static uint64_t now_ms;
+
+static void must(struct err err, const char *what)
+{
+    if (!err_is_ok(err)) {
+        (void)fprintf(stderr, "%s: %s\n", what, err_name(err));
+        _exit(2);
+    }
+}
+
+/* What a signature says; one write, so that a kill leaves it whole or not at all. */
+struct said {
+    uint64_t size;
+    struct hash_value root;
+};
+
+static struct err sign(void *self, struct bytes text, struct signature *ret_signature)
+{
+    struct checkpoint c;
+    (void)self;
+    TRY(checkpoint_parse(text, &c));
+    TRY(sig_sign(&log_key, text, ret_signature));
+    const struct said said = {c.size, c.root};
+    return write(out, &said, sizeof said) == sizeof said ? ERR_OK : ERR(IO);
+}
+
+static void configure(void)
+{
+    static const uint8_t seed[32] = {1}, other[32] = {2};
+    must(sig_key_init(&sig_ed25519, bytes_of(seed, 32), &log_key), "key");
+    must(vrf_key_init(bytes_of(other, 32), &vrf), "vrf");
+    kt = (struct kt_log){.vrf = &vrf, .rng = &rng_system, .sign = sign};
+    kt.config = (struct kt_config){.mode = KT_MODE_CONTACT,
+                                   .origin_len = 14,
+                                   .max_ahead_ms = 60000,
+                                   .max_behind_ms = 3600000,
+                                   .window_ms = 1000};
+    memcpy(kt.config.origin, "a.example/kt/1", 14);
+    memcpy(kt.config.signature_key, log_key.public_key.data, 32);
+    memcpy(kt.config.vrf_key, vrf.public_key, 32);
+}
+
+/* ---- the child: a server that closes epochs as fast as it can */
+
+static struct err run_start(struct store_txn *txn, void *arg)
+{
+    (void)arg;
+    return kt_log_start(&kt, txn);
+}
+
+static struct err run_offer(struct store_txn *txn, void *arg)
+{
+    uint64_t epoch;
+    struct bytes label = bytes_of(arg, 16);
+    return kt_log_offer(&kt, txn, label, 0, label, &epoch);
+}
+
+static struct err run_close(struct store_txn *txn, void *arg)
+{
+    TRY(kt_log_close(&kt, txn, now_ms, arg));
+    return control ? kt_log_sign(&kt, txn) : ERR_OK;
+}
+
+static struct err run_sign(struct store_txn *txn, void *arg)
+{
+    (void)arg;
+    return kt_log_sign(&kt, txn);
+}
+
+static void serve(const char *path)
+{
+    const struct store_options options = {.path = path, .schema = &kt_schema, .no_check = true};
+    configure();
+    must(store_open(&options, NULL, &store), "open");
+    must(store_call(store, run_start, NULL), "start");
+    if (!control)
+        must(store_call(store, run_sign, NULL), "sign what was left");
+    for (int i = 0; i < EPOCHS_MOST; i++) {
+        uint8_t label[16] = {LABEL_SYSTEM};
+        uint64_t epoch;
+        now_ms = clock_unix_ms(&clock_system);
+        must(rng_fill(&rng_system, label + 1, sizeof label - 1), "random");
+        must(store_call(store, run_offer, label), "offer");
+        must(store_call(store, run_close, &epoch), "close");
+        if (!control)
+            must(store_call(store, run_sign, NULL), "sign");
+    }
+    _exit(0);
+}
+
+/* ---- the parent: the world that remembers */
+
+static struct hash_value roots[SIZES_MOST];
+static bool seen[SIZES_MOST];
+static unsigned long signatures, forks, kills, largest;
+
+static void remember(const struct said *said)
+{
+    signatures++;
+    if (said->size >= SIZES_MOST)
+        return;
+    if (said->size > largest)
+        largest = said->size;
+    if (seen[said->size] && !hash_value_equal(&roots[said->size], &said->root))
+        forks++;
+    seen[said->size] = true;
+    roots[said->size] = said->root;
+}
+
+/* One life of the server. */
+static bool cycle(const char *path, unsigned wait_us)
+{
+    int ends[2], status;
+    if (pipe(ends) != 0)
+        return false;
+    pid_t child = fork();
+    if (child == 0) {
+        (void)close(ends[0]);
+        out = ends[1];
+        serve(path);
+    }
+    (void)close(ends[1]);
+    (void)fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);
+    (void)usleep(wait_us);
+    kills += kill(child, SIGKILL) == 0;
+    struct said said;
+    while (read(ends[0], &said, sizeof said) == sizeof said)
+        remember(&said);
+    (void)close(ends[0]);
+    (void)waitpid(child, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        (void)fprintf(stderr, "a server ended with %d\n", WEXITSTATUS(status));
+    return !WIFEXITED(status) || WEXITSTATUS(status) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long cycles = CYCLES;
+    struct store_dir dir;
+    struct rng_seeded random_numbers;
+    bool well = true;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--control") == 0)
+            control = true;
+        else if (strcmp(argv[i], "--cycles") == 0 && i + 1 < argc)
+            cycles = strtoul(argv[++i], NULL, 10);
+    }
+    rng_seeded_init(&random_numbers, 1);
+    store_dir_make(&dir);
+    for (unsigned long i = 0; i < cycles && well; i++)
+        well = cycle(dir.path, 5000 + (unsigned)(rng_seeded_next(&random_numbers) % 60000));
+    store_dir_remove(&dir);
+    printf("%lu kills, %lu signatures up to size %lu, %lu second roots\n", kills, signatures,
+           largest, forks);
+    if (!well || signatures < cycles / 2)
+        return 1;
+    return control ? forks == 0 : forks != 0;
+}
