@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "server/main/config_row.h"
 
@@ -309,7 +310,12 @@ struct err config_read(FILE *file, const char *name, struct config *ret_config,
     config_defaults(config);
     ret_error[0] = '\0';
     struct reading r = {.file = file, .name = name, .config = config, .error = ret_error};
-    int bad_line = ini_parse_stream(next_line, &r, on_value, &r);
+    struct stat st;
+    int bad_line = 0;
+    if (fstat(fileno(file), &st) == 0 && !S_ISREG(st.st_mode))
+        complain(&r, "not a plain file"); /* a device may have no end, a pipe nothing to say */
+    else
+        bad_line = ini_parse_stream(next_line, &r, on_value, &r);
     if (bad_line > 0) {
         r.line = bad_line;
         complain(&r, "neither [section] nor name = value");

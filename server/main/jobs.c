@@ -44,14 +44,16 @@ static bool job_limits(struct node *n)
     return false;
 }
 
-/* S1: a store that has stopped takes nothing more in this life. The process ends with a failure,
- * and who supervises it starts it again. */
+/* S1: a store that has stopped takes nothing more in this life, nor is there another keeper in it.
+ * The process ends with a failure, and who supervises it starts it again. */
 static bool job_stores(struct node *n)
 {
     enum { GRACE_S = 1 }; /* what could still be answered is answered with an error */
-    if (err_is_ok(node_health(n)))
+    struct err err = node_health(n);
+    if (err_is_ok(err))
         return false;
-    front_log(n->front, "level=error event=store_stopped");
+    front_log(n->front, err.code == ERR_KEEPER_GONE ? "level=error event=keeper_gone"
+                                                    : "level=error event=store_stopped");
     node_end(n, GRACE_S);
     return false;
 }

@@ -327,6 +327,9 @@ unsigned node_port(const struct node *n, size_t listener)
 
 struct err node_health(struct node *n)
 {
+    struct public_key key;
+    if (keeper_public(n->env.keeper, KEEPER_AS_ROOT, &key).code == ERR_KEEPER_GONE)
+        return ERR(KEEPER_GONE);
     TRY(store_health(delivery_store(n->delivery)));
     TRY(store_health(queue_store(n->queue)));
     TRY(store_health(auth_store(n->auth)));

@@ -60,7 +60,7 @@ struct err node_confine_calls(struct node *n);
 
 /* node.c: limits with long windows, into the data folder. */
 void node_save_limits(struct node *node);
-/* Why the first of the stores that have stopped has; OK: all run. */
+/* ERR_KEEPER_GONE, or why the first of the stores that have stopped has; OK: all run. */
 struct err node_health(struct node *node);
 /* node_verbs.c */
 /* As SIGTERM does, with so much patience (0: as configured). From any thread. */

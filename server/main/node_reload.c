@@ -103,6 +103,12 @@ struct err node_reload(void *node, void (*say)(void *to, bool restart, const cha
     static struct config fresh; /* large; guarded by the lock */
     (void)pthread_mutex_lock(&n->lock);
     struct err err = load_config(n, &fresh, ret_why);
+    if (err.code == ERR_NONE && fresh.server_domain[0] == '\0') {
+        /* an editor that empties the file before it writes must not bring all defaults into force
+         */
+        (void)snprintf(ret_why, NODE_WHY_BYTES, "hearthd.conf names no [server] domain");
+        err = ERR(CONFIG);
+    }
     if (err.code == ERR_NONE && !hearth_server_reload_tls(n->server)) {
         (void)snprintf(ret_why, NODE_WHY_BYTES, "%s", hearth_server_error(n->server));
         err = ERR(TLS_FILES);

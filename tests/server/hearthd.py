@@ -228,6 +228,12 @@ def reload_keeps_what_is_good():
         with open(conf, "w") as out:
             out.write(good + "\n[limits]\nGROUP_MEMBERS = lots\n")
         assert "GROUP_MEMBERS" in h.run("admin", "reload", code=1).stderr
+        open(conf, "w").close()  # half of a save
+        assert "no [server] domain" in h.run("admin", "reload", code=1).stderr
+        os.remove(conf)
+        os.symlink("/dev/zero", conf)
+        assert "not a plain file" in h.run("admin", "reload", code=1).stderr
+        os.remove(conf)
         with open(conf, "w") as out:
             out.write(good.replace("[server]\n", "[server]\ndrain_seconds = 3\nthreads = 3\n"))
         said = h.run("admin", "reload").stdout
@@ -647,6 +653,19 @@ def S1_a_stopped_store_ends_the_process():
         assert "store_stopped" in open(h.log.name).read()
         h.process.stdout.close()
         h.start()  # as its supervisor would
+        assert h.run("admin", "invite").stdout.startswith("a.test/")
+
+
+@test
+def a_lost_keeper_ends_the_process():
+    with Homeserver() as h:
+        for one in subprocess.run(["pgrep", "-P", str(h.process.pid)], capture_output=True, text=True).stdout.split():
+            if open(f"/proc/{one}/comm").read().strip() == "hearth-keeper":
+                os.kill(int(one), signal.SIGKILL)
+        assert h.process.wait(40) == 1
+        assert "keeper_gone" in open(h.log.name).read()
+        h.process.stdout.close()
+        h.start()
         assert h.run("admin", "invite").stdout.startswith("a.test/")
 
 
