@@ -173,6 +173,17 @@ static int measure_stream(struct bench *b)
     return EXIT_DONE;
 }
 
+/* A member may send a message a second; what is measured is what one costs. */
+static bool lift_limit(const struct demo_server *server)
+{
+    char path[DEMO_PATH_MAX + 128];
+    (void)snprintf(path, sizeof path, "%s/hearthd.conf", server->folder);
+    FILE *conf = fopen(path, "a");
+    bool good = conf != NULL &&
+                fputs("SEND_LEAF = 1000000\n", conf) >= 0; /* [limits] is the last section */
+    return conf != NULL && fclose(conf) == 0 && good;
+}
+
 static int run(struct bench *b)
 {
     int code = begin(b, &b->alice, "alice");
@@ -204,7 +215,8 @@ int command_bench(struct cli *cli)
         return fail_said(cli, EXIT_FAILED, "build everything: ./dev build",
                          "hearthd does not lie beside hearth");
     }
-    if (!server_make(&b->server, &b->place, "a.test", NULL, &b->out) || !server_start(&b->server))
+    if (!server_make(&b->server, &b->place, "a.test", NULL, &b->out) || !lift_limit(&b->server) ||
+        !server_start(&b->server))
         (void)fail_said(cli, EXIT_FAILED, NULL, "no homeserver: %.300s", b->out.text);
     else
         code = run(b);

@@ -16,7 +16,7 @@
 #include "wire/writer.h"
 
 enum state { STAGE = 0, COMMIT = 1 };
-enum { FETCH_TRIES = 12, FETCH_FIRST_MS = 1000, FETCH_MOST_MS = 600 * 1000 };
+enum { FETCH_TRIES = 12, FETCH_FIRST_MS = 10 * 1000, FETCH_MOST_MS = 600 * 1000 };
 
 static ProtobufCBinaryData data_of(struct bytes view)
 {
