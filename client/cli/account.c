@@ -123,6 +123,7 @@ int command_profile_set(struct cli *cli)
     free(picture);
     if (code == EXIT_DONE)
         line(cli, "profile", "%s", cli->argv[0]);
-    object(cli, cli->json && code == EXIT_DONE ? json_pack("{s:s}", "name", cli->argv[0]) : NULL);
+    object(cli, cli->json && code == EXIT_DONE ? json_pack("{s:o}", "name", json_text(cli->argv[0]))
+                                               : NULL);
     return code;
 }

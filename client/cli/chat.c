@@ -45,20 +45,21 @@ static void typed(char *text)
     free(text);
 }
 
-static void show_events(const struct cli *cli)
+/* above_line: a line is being typed at a terminal, which the events go above. */
+static void show_events(const struct cli *cli, bool above_line)
 {
     struct hearth_event event;
     bool shown = false;
     while (hearth_event_next(cli->account, &event)) {
         if (event.kind != HEARTH_EVENT_MESSAGE_STATE) {
-            if (!shown)
+            if (!shown && above_line)
                 (void)fputs("\r\033[K", stdout);
             event_print(cli, &event);
             shown = true;
         }
         (void)hearth_event_taken(cli->account, event.number);
     }
-    if (shown)
+    if (shown && above_line)
         rl_forced_update_display();
 }
 
@@ -72,7 +73,7 @@ static int plain_lines(struct cli *cli)
         text[strcspn(text, "\n")] = '\0';
         if (text[0] != '\0')
             code = finish(cli, hearth_send(cli->account, &talking.chat, text));
-        show_events(cli);
+        show_events(cli, false);
     }
     free(text);
     return code;
@@ -96,7 +97,7 @@ int command_chat(struct cli *cli)
     rl_callback_handler_install("> ", typed);
     while (!talking.over) {
         (void)hearth_account_wait(cli->account, TURN_MS);
-        show_events(cli);
+        show_events(cli, true);
         while (!talking.over && poll(&input, 1, 0) > 0) {
             if ((input.revents & (POLLHUP | POLLERR)) != 0 && (input.revents & POLLIN) == 0)
                 talking.over = true;

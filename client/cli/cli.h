@@ -9,9 +9,11 @@
 #define CLIENT_CLI_CLI_H
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "hearth/client.h"
 
@@ -63,12 +65,21 @@ int cli_main(int argc, char **argv);
 bool options_read(int argc, char **argv, struct cli *cli, bool *ret_help);
 
 /* ---- home.c */
-/* The folder; made when `make`. False: said why. */
-bool home_folder(struct cli *cli, bool make);
+/* The folder; made when `make`. Exit code. */
+int home_folder(struct cli *cli, bool make);
 /* Opens (or creates) the account's file with the key or passphrase of the profile. Exit code. */
 int home_open(struct cli *cli, bool create);
 /* Takes the files of an account that is gone, or never came to be, away. */
 void home_forget(struct cli *cli);
+
+/* ---- text.c */
+/* printf for text that others wrote: control characters, marks of direction and what is no UTF-8
+ * become
+ * "?"; the lines after the first are indented, so that none looks like a line of ours. */
+void print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void vprint(FILE *out, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+/* A JSON string of it, with "?" for what is no UTF-8. */
+json_t *json_text(const char *text);
 
 /* ---- out.c */
 /* Says what went wrong on stderr (as JSON with --json); returns the exit code for it. */

@@ -69,11 +69,12 @@ static bool print_contact(const struct hearth_contact *contact, void *arg)
          contact->name[0] != '\0' ? "  " : "", contact->name,
          contact->compared ? "  (compared)" : "",
          contact->changed ? "  KEYS REPLACED: compare anew" : "");
-    object(cli, cli->json ? json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:i}", "id", id, "state",
-                                      state_text(contact), "handle", contact->handle, "name",
-                                      contact->name, "compared", contact->compared, "changed",
-                                      contact->changed, "devices", (int)contact->devices)
-                          : NULL);
+    object(cli, cli->json
+                    ? json_pack("{s:s, s:s, s:o, s:o, s:b, s:b, s:i}", "id", id, "state",
+                                state_text(contact), "handle", json_text(contact->handle), "name",
+                                json_text(contact->name), "compared", contact->compared, "changed",
+                                contact->changed, "devices", (int)contact->devices)
+                    : NULL);
     return true;
 }
 

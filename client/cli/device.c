@@ -58,8 +58,8 @@ static bool print_device(const struct hearth_device *device, void *arg)
     line(cli, device->self ? "self" : "device", "%s  since %s  \"%s\"", id,
          clock_text(device->added_ms / 1000, time), device->name);
     object(cli, cli->json
-                    ? json_pack("{s:s, s:s, s:b, s:I}", "id", id, "name", device->name, "self",
-                                device->self, "added_ms", (json_int_t)device->added_ms)
+                    ? json_pack("{s:s, s:o, s:b, s:I}", "id", id, "name", json_text(device->name),
+                                "self", device->self, "added_ms", (json_int_t)device->added_ms)
                     : NULL);
     return true;
 }

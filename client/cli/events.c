@@ -67,31 +67,31 @@ static bool print_message(const struct hearth_message *m, void *arg)
         object(
             p->cli,
             json_pack(
-                "{s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:s, s:b, s:b, s:b, s:s, s:s, s:I, s:I, s:I}",
+                "{s:s, s:I, s:o, s:s, s:I, s:s, s:o, s:s, s:b, s:b, s:b, s:s, s:o, s:I, s:I, s:I}",
                 "event", p->event != NULL ? kind_text(p->event->kind) : "message", "event_number",
-                (json_int_t)(p->event != NULL ? p->event->number : 0), "chat", p->chat.name,
-                "chat_id", chat, "number", (json_int_t)m->number, "id", id, "sender",
-                m->sender_name, "pseudonym", hex_text(m->sender, 16, pseudonym), "own", m->own,
-                "verified", m->sender_verified, "targeted", m->targeted, "state",
-                state_text(m->state), "text", m->text, "file_bytes", (json_int_t)m->file_bytes,
-                "sent_ms", (json_int_t)m->sent_ms, "accepted_s", (json_int_t)m->accepted_s));
+                (json_int_t)(p->event != NULL ? p->event->number : 0), "chat",
+                json_text(p->chat.name), "chat_id", chat, "number", (json_int_t)m->number, "id", id,
+                "sender", json_text(m->sender_name), "pseudonym",
+                hex_text(m->sender, 16, pseudonym), "own", m->own, "verified", m->sender_verified,
+                "targeted", m->targeted, "state", state_text(m->state), "text", json_text(m->text),
+                "file_bytes", (json_int_t)m->file_bytes, "sent_ms", (json_int_t)m->sent_ms,
+                "accepted_s", (json_int_t)m->accepted_s));
         return true;
     }
     if (p->event != NULL && p->event->kind == HEARTH_EVENT_MESSAGE_STATE) {
-        (void)printf("%-8s  message %llu to %s: %s\n", clock_text(at_s, time),
-                     (unsigned long long)m->number, p->chat.name, state_text(m->state));
+        print(stdout, "%-8s  message %llu to %s: %s\n", clock_text(at_s, time),
+              (unsigned long long)m->number, p->chat.name, state_text(m->state));
         return true;
     }
-    (void)printf("%-8s  %s%s%s%s%s  ", clock_text(at_s, time), m->own ? "(you)" : m->sender_name,
-                 m->own || m->sender_verified ? "" : " (not verified)",
-                 p->chat.direct ? "" : " in ", p->chat.direct ? "" : p->chat.name,
-                 m->targeted ? " (to one)" : "");
+    print(stdout, "%-8s  %s%s%s%s%s  ", clock_text(at_s, time), m->own ? "(you)" : m->sender_name,
+          m->own || m->sender_verified ? "" : " (not verified)", p->chat.direct ? "" : " in ",
+          p->chat.direct ? "" : p->chat.name, m->targeted ? " (to one)" : "");
     if (m->kind == HEARTH_MESSAGE_FILE)
-        (void)printf("[file %llu: %s, %llu bytes]\n", (unsigned long long)m->number, m->text,
-                     (unsigned long long)m->file_bytes);
+        print(stdout, "[file %llu: %s, %llu bytes]\n", (unsigned long long)m->number, m->text,
+              (unsigned long long)m->file_bytes);
     else
-        (void)printf("%s%s\n", m->text,
-                     m->own && m->state != HEARTH_MESSAGE_SENT ? " (not sent yet)" : "");
+        print(stdout, "%s%s\n", m->text,
+              m->own && m->state != HEARTH_MESSAGE_SENT ? " (not sent yet)" : "");
     return true;
 }
 
@@ -103,40 +103,41 @@ static void print_other(const struct cli *cli, const struct hearth_event *event,
     (void)hearth_contact_each(cli->account, match_contact, &contact);
     hearth_id_text(&event->contact, id);
     if (cli->json) {
-        object(cli, json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:i, s:s}", "event",
-                              kind_text(event->kind), "event_number", (json_int_t)event->number,
-                              "chat", chat->name, "contact", contact.handle, "contact_id", id,
-                              "count", (json_int_t)event->message, "result", (int)event->result,
-                              "text", event->text != NULL ? event->text : ""));
+        object(cli,
+               json_pack("{s:s, s:I, s:o, s:o, s:s, s:I, s:i, s:o}", "event",
+                         kind_text(event->kind), "event_number", (json_int_t)event->number, "chat",
+                         json_text(chat->name), "contact", json_text(contact.handle), "contact_id",
+                         id, "count", (json_int_t)event->message, "result", (int)event->result,
+                         "text", json_text(event->text != NULL ? event->text : "")));
         return;
     }
     switch (event->kind) {
     case HEARTH_EVENT_CONTACT_ASKS:
-        (void)printf("asks      %s wants to connect: hearth contact accept %s\n", contact.handle,
-                     contact.handle);
+        print(stdout, "asks      %s wants to connect: hearth contact accept %s\n", contact.handle,
+              contact.handle);
         break;
     case HEARTH_EVENT_CONTACT_ACCEPTED:
-        (void)printf("accepted  %s is a contact now\n", contact.handle);
+        print(stdout, "accepted  %s is a contact now\n", contact.handle);
         break;
     case HEARTH_EVENT_CONTACT_REFUSED:
-        (void)printf("refused   %s said no\n", contact.handle);
+        print(stdout, "refused   %s said no\n", contact.handle);
         break;
     case HEARTH_EVENT_CHAT_JOINED:
-        (void)printf("joined    %s\n", chat->name);
+        print(stdout, "joined    %s\n", chat->name);
         break;
     case HEARTH_EVENT_CHAT_OVER:
-        (void)printf("over      %s\n", chat->name);
+        print(stdout, "over      %s\n", chat->name);
         break;
     case HEARTH_EVENT_LOSS:
-        (void)printf("loss      %llu messages to %s were lost: %s\n",
-                     (unsigned long long)event->message, chat->name[0] != '\0' ? chat->name : "us",
-                     event->text != NULL ? event->text : "");
+        print(stdout, "loss      %llu messages to %s were lost: %s\n",
+              (unsigned long long)event->message, chat->name[0] != '\0' ? chat->name : "us",
+              event->text != NULL ? event->text : "");
         break;
     default:
-        (void)printf("%-8s  %s%s%s\n", kind_text(event->kind),
-                     chat->name[0] != '\0' ? chat->name : contact.handle,
-                     event->text != NULL && event->text[0] != '\0' ? ": " : "",
-                     event->text != NULL ? event->text : "");
+        print(stdout, "%-8s  %s%s%s\n", kind_text(event->kind),
+              chat->name[0] != '\0' ? chat->name : contact.handle,
+              event->text != NULL && event->text[0] != '\0' ? ": " : "",
+              event->text != NULL ? event->text : "");
     }
 }
 

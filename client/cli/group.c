@@ -10,7 +10,8 @@ static int said(struct cli *cli, int code, const char *label, const char *what)
 {
     if (code == EXIT_DONE) {
         line(cli, label, "%s", what);
-        object(cli, cli->json ? json_pack("{s:s, s:s}", "done", label, "what", what) : NULL);
+        object(cli,
+               cli->json ? json_pack("{s:s, s:o}", "done", label, "what", json_text(what)) : NULL);
     }
     return code;
 }
@@ -26,7 +27,9 @@ int command_group_create(struct cli *cli)
     if (code == EXIT_DONE) {
         hearth_id_text(&id, text);
         line(cli, "group", "%s", cli->argv[0]);
-        object(cli, cli->json ? json_pack("{s:s, s:s}", "group", cli->argv[0], "id", text) : NULL);
+        object(cli, cli->json
+                        ? json_pack("{s:o, s:s}", "group", json_text(cli->argv[0]), "id", text)
+                        : NULL);
     }
     return code;
 }
@@ -164,9 +167,9 @@ static json_t *chat_json(const struct hearth_chat *chat)
     char id[HEARTH_ID_TEXT_BYTES];
     hearth_id_text(&chat->id, id);
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:I, s:I, s:I, s:i}", "id", id, "name",
-        chat->name, "kind", chat->kind == HEARTH_CHAT_GROUP ? "group" : "direct", "state",
-        chat_state_text(chat->state), "admin", chat->admin, "members", (int)chat->members,
+        "{s:s, s:o, s:s, s:s, s:b, s:i, s:i, s:i, s:I, s:I, s:I, s:i}", "id", id, "name",
+        json_text(chat->name), "kind", chat->kind == HEARTH_CHAT_GROUP ? "group" : "direct",
+        "state", chat_state_text(chat->state), "admin", chat->admin, "members", (int)chat->members,
         "devices", (int)chat->leaves, "unverified", (int)chat->unverified, "epoch",
         (json_int_t)chat->epoch, "messages", (json_int_t)chat->messages, "seen",
         (json_int_t)chat->seen, "notify", (int)chat->notify);
@@ -190,9 +193,9 @@ int command_group_list(struct cli *cli)
 static json_t *member_json(const struct hearth_member *m)
 {
     char hex[33];
-    return json_pack("{s:s, s:s, s:b, s:b, s:b, s:i}", "pseudonym", hex_text(m->pseudonym, 16, hex),
-                     "name", m->name, "self", m->self, "admin", m->admin, "verified", m->verified,
-                     "devices", (int)m->devices);
+    return json_pack("{s:s, s:o, s:b, s:b, s:b, s:i}", "pseudonym", hex_text(m->pseudonym, 16, hex),
+                     "name", json_text(m->name), "self", m->self, "admin", m->admin, "verified",
+                     m->verified, "devices", (int)m->devices);
 }
 
 static bool print_member(const struct hearth_member *m, void *arg)

@@ -54,48 +54,42 @@ static bool make_folders(char *path)
     return mkdir(path, 0700) == 0 || errno == EEXIST;
 }
 
-bool home_folder(struct cli *cli, bool make)
+int home_folder(struct cli *cli, bool make)
 {
     char home[CLI_PATH_MAX];
     struct stat st;
-    if (strchr(cli->profile, '/') != NULL || cli->profile[0] == '.' || cli->profile[0] == '\0') {
-        (void)fail_said(cli, EXIT_USAGE, NULL, "\"%s\" is no name for a profile", cli->profile);
-        return false;
-    }
+    if (strchr(cli->profile, '/') != NULL || cli->profile[0] == '.' || cli->profile[0] == '\0')
+        return fail_said(cli, EXIT_USAGE, NULL, "\"%s\" is no name for a profile", cli->profile);
     if (!home_of(cli, home) ||
-        snprintf(cli->folder, sizeof cli->folder, "%s/%s", home, cli->profile) >= CLI_PATH_MAX) {
-        (void)fail_said(cli, EXIT_FAILED, "say --home FOLDER", "no folder for profiles is known");
-        return false;
-    }
-    if (make && !make_folders(cli->folder)) {
-        (void)fail_said(cli, EXIT_FAILED, NULL, "can't make %s: %s", cli->folder, strerror(errno));
-        return false;
-    }
-    if (!make && stat(cli->folder, &st) != 0) {
-        (void)fail_said(cli, EXIT_NOT_THERE, "hearth account create --invite CODE",
-                        "there is no profile \"%s\"", cli->profile);
-        return false;
-    }
-    return true;
+        snprintf(cli->folder, sizeof cli->folder, "%s/%s", home, cli->profile) >= CLI_PATH_MAX)
+        return fail_said(cli, EXIT_FAILED, "say --home FOLDER", "no folder for profiles is known");
+    if (make && !make_folders(cli->folder))
+        return fail_said(cli, EXIT_FAILED, NULL, "can't make %s: %s", cli->folder, strerror(errno));
+    if (!make && stat(cli->folder, &st) != 0)
+        return fail_said(cli, EXIT_NOT_THERE, "hearth account create --invite CODE",
+                         "there is no profile \"%s\"", cli->profile);
+    return EXIT_DONE;
 }
 
 /* ---- secrets */
 
-/* A file that nobody else may read. -1: said why. */
-static ssize_t read_secret(const struct cli *cli, const char *path, char *out, size_t len)
+/* A file that nobody else may read, or a pipe (/dev/fd/N is a link). -1: said why. */
+static ssize_t read_secret(const struct cli *cli, const char *path, size_t least, char *out,
+                           size_t len)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t got = -1;
     if (fd < 0 || fstat(fd, &st) != 0)
         (void)fail_said(cli, EXIT_NOT_THERE, NULL, "can't read %s: %s", path, strerror(errno));
     else if (S_ISREG(st.st_mode) && (st.st_mode & 077) != 0)
         (void)fail_said(cli, EXIT_FAILED, "chmod 600 the file", "%s can be read by others", path);
-    else
-        got = read(fd, out, len);
+    else if ((got = read(fd, out, len)) < (ssize_t)least)
+        (void)fail_said(cli, EXIT_FAILED, NULL, "%s %s", path,
+                        got < 0 ? strerror(errno) : "is too short: it holds no secret");
     if (fd >= 0)
         (void)close(fd);
-    return got;
+    return got < (ssize_t)least ? -1 : got;
 }
 
 static bool ask_secret(const struct cli *cli, const char *prompt, char out[SECRET_MAX])
@@ -122,7 +116,7 @@ static bool passphrase_of(const struct cli *cli, char out[SECRET_MAX])
 {
     if (strcmp(cli->passphrase_file, "-") == 0)
         return ask_secret(cli, "Passphrase: ", out);
-    ssize_t len = read_secret(cli, cli->passphrase_file, out, SECRET_MAX - 1);
+    ssize_t len = read_secret(cli, cli->passphrase_file, 1, out, SECRET_MAX - 1);
     if (len <= 0)
         return false;
     out[len] = '\0';
@@ -137,7 +131,7 @@ static bool key_of(const struct cli *cli, bool make, uint8_t key[KEY_BYTES])
     if (!path_of(cli, "account.key", path))
         return false;
     if (!make)
-        return read_secret(cli, path, (char *)key, KEY_BYTES) == KEY_BYTES;
+        return read_secret(cli, path, KEY_BYTES, (char *)key, KEY_BYTES) == KEY_BYTES;
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool good = fd >= 0 && getrandom(key, KEY_BYTES, 0) == KEY_BYTES &&
                 write(fd, key, KEY_BYTES) == KEY_BYTES && fsync(fd) == 0;

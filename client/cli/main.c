@@ -59,17 +59,18 @@ static int run(struct cli *cli, const struct command *command)
     if (cli->argc < command->least || cli->argc > command->most)
         return fail_said(cli, EXIT_USAGE, NULL, "usage: hearth %s%s%s %s", command->noun,
                          skip == 2 ? " " : "", command->verb, command->arguments);
-    if (command->needs != NOTHING && !home_folder(cli, command->needs == A_PROFILE))
-        return EXIT_NOT_THERE;
-    if (command->needs == AN_ACCOUNT) {
-        int code = home_open(cli, false);
-        if (code != EXIT_DONE)
-            return code;
-    }
-    int code = command->run(cli);
+    int code =
+        command->needs != NOTHING ? home_folder(cli, command->needs == A_PROFILE) : EXIT_DONE;
+    if (code == EXIT_DONE && command->needs == AN_ACCOUNT)
+        code = home_open(cli, false);
+    if (code != EXIT_DONE)
+        return code;
+    code = command->run(cli);
     if (cli->account != NULL)
         (void)hearth_account_settle(cli->account, SETTLE_MS);
     hearth_account_close(cli->account);
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == EXIT_DONE)
+        return fail_said(cli, EXIT_FAILED, NULL, "what there was to say could not be written");
     return code;
 }
 
@@ -78,6 +79,9 @@ int cli_main(int argc, char **argv)
     struct cli cli = {.profile = "default"};
     bool help = false, noun_known;
     (void)signal(SIGPIPE, SIG_IGN);
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        cli.json |=
+            strcmp(argv[i], "--json") == 0; /* wrong options before it are said as JSON, too */
     if (!options_read(argc, argv, &cli, &help))
         return EXIT_USAGE;
     if (help || cli.argc == 0) {

@@ -1,6 +1,7 @@
 /* What is said, and to whom: data to stdout, talk to stderr. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,17 +32,18 @@ static void say(const struct cli *cli, int code, const char *name, const char *w
                 const char *cause, const char *hint)
 {
     if (cli->json) {
-        json_t *json = json_pack("{s:s, s:i, s:s, s:s*, s:s*}", "error", name, "exit", code, "text",
-                                 what, "cause", cause[0] != '\0' ? cause : NULL, "hint",
-                                 hint[0] != '\0' ? hint : NULL);
+        json_t *json =
+            json_pack("{s:s, s:i, s:o, s:o*, s:o*}", "error", name, "exit", code, "text",
+                      json_text(what), "cause", cause[0] != '\0' ? json_text(cause) : NULL, "hint",
+                      hint[0] != '\0' ? json_text(hint) : NULL);
         (void)json_dumpf(json, stderr, JSON_COMPACT);
         (void)fputc('\n', stderr);
         json_decref(json);
         return;
     }
-    (void)fprintf(stderr, "hearth: %s%s%s\n", what, cause[0] != '\0' ? ": " : "", cause);
+    print(stderr, "hearth: %s%s%s\n", what, cause[0] != '\0' ? ": " : "", cause);
     if (hint[0] != '\0')
-        (void)fprintf(stderr, "  next: %s\n", hint);
+        print(stderr, "  next: %s\n", hint);
 }
 
 int fail_with(const struct cli *cli, const struct hearth_error *error)
@@ -88,9 +90,10 @@ void line(const struct cli *cli, const char *label, const char *format, ...)
         return;
     va_list args;
     va_start(args, format);
-    (void)printf("%-8s ", label);
-    (void)vprintf(format, args);
-    (void)putchar('\n');
+    char *text = NULL;
+    if (vasprintf(&text, format, args) >= 0)
+        print(stdout, "%-8s %s\n", label, text);
+    free(text);
     (void)fflush(stdout);
     va_end(args);
 }

@@ -86,6 +86,8 @@ static uint64_t drain(const struct cli *cli, uint64_t most, const struct wanted 
     uint64_t messages = 0;
     while ((most == 0 || messages < most) && !*ret_met && hearth_event_next(cli->account, &event)) {
         event_print(cli, &event);
+        if (ferror(stdout) != 0)
+            break; /* nobody read it: it stays for the next time */
         messages += event.kind == HEARTH_EVENT_MESSAGE;
         *ret_met = is_wanted(cli, wanted, &event);
         (void)hearth_event_taken(cli->account, event.number);
@@ -131,8 +133,8 @@ static int receive(struct cli *cli, uint64_t count, const struct wanted *wanted,
     }
     for (;;) {
         seen += drain(cli, count > 0 ? count - seen : 0, wanted, &met);
-        if (met || (count > 0 && seen >= count))
-            return EXIT_DONE;
+        if (met || (count > 0 && seen >= count) || ferror(stdout) != 0)
+            return EXIT_DONE; /* what was not written is cli_main's word */
         uint64_t now = now_ms();
         if (timeout_ms > 0 && now >= end)
             return count > 0 || wanted->kind != 0
@@ -184,7 +186,7 @@ int command_file_send(struct cli *cli)
     code = finish(cli, op);
     if (code == EXIT_DONE) {
         line(cli, "sent", "%s", cli->argv[1]);
-        object(cli, cli->json ? json_pack("{s:s}", "sent", cli->argv[1]) : NULL);
+        object(cli, cli->json ? json_pack("{s:o}", "sent", json_text(cli->argv[1])) : NULL);
     }
     return code;
 }
@@ -206,7 +208,7 @@ int command_file_get(struct cli *cli)
     code = finish(cli, op);
     if (code == EXIT_DONE) {
         line(cli, "saved", "%s", cli->argv[2]);
-        object(cli, cli->json ? json_pack("{s:s}", "saved", cli->argv[2]) : NULL);
+        object(cli, cli->json ? json_pack("{s:o}", "saved", json_text(cli->argv[2])) : NULL);
     }
     return code;
 }

@@ -5,6 +5,8 @@ docs promise, and the unhappy paths with their exit codes.
 usage: session.py BIN_FOLDER
 """
 import os
+import re
+import subprocess
 import sys
 import time
 
@@ -143,6 +145,77 @@ def ending(alice, bob, carol, phone):
     alice.run("contact", "add", "carol@a.test", code=None)
 
 
+def hostile(server, alice, bob):
+    """What others write does nothing to the terminal, and stays JSON."""
+    nasty = b"\x1b]0;owned\x07\x1b[2Jred \xc2\x9b31m \xe2\x80\xaegnp\rover \xff end\n12:00:00  carol@a.test  forged"
+    alice.run("profile", "set", "Al\x1b[2Jice\ncontact  eve@a.test")
+    for line in (nasty, b"second"):
+        done = subprocess.run(alice.words("send", "bob@a.test", "-"), input=line, capture_output=True, timeout=60)
+        assert done.returncode == 0, done
+    for words in (["listen", "--count", "2", "--timeout", "20"], ["history", "alice@a.test"], ["contact", "list"]):
+        out = subprocess.run(bob.words(*words), capture_output=True, timeout=60).stdout
+        text = out.decode("utf-8")  # strictly
+        assert not [c for c in text if (ord(c) < 32 and c != "\n") or 0x7f <= ord(c) < 0xa0 or c == "\u202e"], out
+        assert not re.search(r"^(12:00:00|contact  eve)", text, re.M), out
+    said = bob.json("history", "alice@a.test")
+    assert any(m["text"].startswith("\x1b]0;owned") for m in said), said  # there in full, as data
+    assert alice.json("send", b"\xff\xfe", "hi", code=4)[0]["exit"] == 4
+    assert alice.json("--jsn", "account", "show", code=2)[0]["exit"] == 2
+    bob.run("-p", "../bob", "account", "show", code=2, says="no name for a profile")
+    chat = subprocess.run(bob.words("--json", "chat", "alice@a.test"), input=b"hello\n", capture_output=True, timeout=60)
+    assert chat.returncode == 0 and b"\x1b" not in chat.stdout, chat
+    alice.run("sync", says="hello")
+
+
+def outputs(alice, bob):
+    """What can't be written is not taken, and is an error."""
+    bob.run("sync")
+    alice.run("send", "bob@a.test", "unread")
+    for target in ("/dev/full", "pipe"):
+        ends = os.pipe()
+        os.close(ends[0])
+        with (open(target, "wb") if target != "pipe" else os.fdopen(ends[1], "wb")) as out:
+            done = subprocess.run(bob.words("listen"), stdout=out, stderr=subprocess.PIPE, timeout=20)
+        assert done.returncode == 1 and b"could not be written" in done.stderr, done
+    bob.run("listen", "--count", "1", says="unread")
+
+
+def secrets(server, bob):
+    """Every way in which a key or passphrase is not there says so; one comes through a pipe, too."""
+    dave = Person(BIN, server, "dave")
+    path = os.path.join(server.scratch.name, "passphrase")
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+        out.write("correct horse\n")
+    create = ["account", "create", "--invite", server.invite(), "--homeserver", server.where, "--ca", server.ca]
+    os.chmod(path, 0o640)
+    dave.run(*create, "--passphrase-file", path, code=1, says="read by others")
+    os.chmod(path, 0o600)
+    dave.run(*create, "--passphrase-file", path, says="account +on")
+    assert not os.path.exists(os.path.join(dave.folder, "account.key"))
+    done = subprocess.run(dave.words("--passphrase-file", "/dev/stdin", "account", "show"), input=b"correct horse\n",
+                          capture_output=True, timeout=60)
+    assert done.returncode == 0, done
+    dave.run("account", "show", "--no-input", code=1, says="nobody to ask")
+    dave.run("--passphrase-file", server.scratch.name, "account", "show", code=1, says="directory")
+    dave.run("--passphrase-file", "/dev/null", "account", "show", code=1, says="holds no secret")
+    with open(path, "w") as out:
+        out.write("wrong\n")
+    dave.run("--passphrase-file", path, "account", "show", code=1, says="right passphrase")
+    key = os.path.join(bob.folder, "account.key")
+    kept = open(key, "rb").read()
+    os.truncate(key, 5)
+    bob.run("account", "show", code=1, says="too short")
+    with open(key, "wb") as out:
+        out.write(kept)
+    for person in (bob, dave):
+        for name in os.listdir(person.folder):
+            mode = os.stat(os.path.join(person.folder, name)).st_mode & 0o777
+            assert mode == 0o600 or name == "settings", (name, oct(mode))
+            held = open(os.path.join(person.folder, name), "rb").read()
+            assert b"alice@" not in held and b"hello over the fence" not in held, name
+        assert os.stat(person.folder).st_mode & 0o777 == 0o700
+
+
 def words(alice):
     alice.run("grup", "list", code=2, says='did you mean "hearth group"')
     alice.run("group", "lits", code=2, says='did you mean "hearth group list"')
@@ -161,7 +234,9 @@ def main():
         phone = None
         steps = [("registering", lambda: registering(server, alice, bob, carol)), ("words", lambda: words(alice)),
                  ("handles", lambda: handles(alice, bob)), ("contacts", lambda: contacts(alice, bob, carol)),
-                 ("talking", lambda: talking(alice, bob)), ("group", lambda: group(server, alice, bob, carol))]
+                 ("talking", lambda: talking(alice, bob)),
+                 ("hostile", lambda: hostile(server, alice, bob)), ("outputs", lambda: outputs(alice, bob)),
+                 ("secrets", lambda: secrets(server, bob)), ("group", lambda: group(server, alice, bob, carol))]
         for name, step in steps:
             began = time.time()
             step()
