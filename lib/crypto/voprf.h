@@ -14,8 +14,8 @@
  *
  * Where a multiplication takes 50 us: 120 us a token to evaluate in batches of 100 (270 us alone),
  * 260 us for the client, 70 us to check an output (tests/bench/pass_bench). Static Diffie-Hellman
- * costs some bits of security for many evaluations under one key (RFC 9497 7.2.3): whoever holds the
- * key caps them.
+ * costs some bits of security for many evaluations under one key (RFC 9497 7.2.3): whoever holds
+ * the key caps them.
  */
 #ifndef CRYPTO_VOPRF_H
 #define CRYPTO_VOPRF_H

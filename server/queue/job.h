@@ -92,7 +92,7 @@ enum hearth_code queue_update_blocklist(struct hearth_call *call,
 enum hearth_code queue_dequeue(struct hearth_call *call, const Hearth__V1__DequeueRequest *in,
                                Hearth__V1__DequeueResponse *out, void *self);
 enum hearth_code queue_listen_call(struct hearth_call *call, const Hearth__V1__ListenRequest *in,
-                              void *self);
+                                   void *self);
 
 /* sweep.c: deletes what deleted clients left, piece by piece. From any thread. */
 void queue_sweep(struct queue *q);

@@ -85,7 +85,7 @@ static struct err begin(struct queue *q, struct hearth_call *call, uint64_t from
 }
 
 enum hearth_code queue_listen_call(struct hearth_call *call, const Hearth__V1__ListenRequest *in,
-                              void *self)
+                                   void *self)
 {
     struct listener *l = hearth_call_state(call);
     if (in == NULL)

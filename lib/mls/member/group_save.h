@@ -2,13 +2,11 @@
  *
  *     the state     one piece: tree, epoch, key schedule, private keys, proposals, pending commit,
  *                   what past epochs keep beside their keys. Changes with handshake messages, not
- *                   with application data. About 260 bytes a member with small credentials, 800 with
- *                   Hearth's, and 2 KB besides.
- *     the ratchets  many small pieces, named by epoch and place: the two ratchets of each leaf that
- *                   sent something in that epoch (place: its leaf index; 75 bytes, and 32 to 48
- *                   for each key kept for late messages), and the tree above the leaves that did
- *                   not yet (place GROUP_PLACE_TREE; at most 36 bytes for each of log2 N nodes a
- *                   sender in suite 1).
+ *                   with application data. About 260 bytes a member with small credentials, 800
+ * with Hearth's, and 2 KB besides. the ratchets  many small pieces, named by epoch and place: the
+ * two ratchets of each leaf that sent something in that epoch (place: its leaf index; 75 bytes, and
+ * 32 to 48 for each key kept for late messages), and the tree above the leaves that did not yet
+ * (place GROUP_PLACE_TREE; at most 36 bytes for each of log2 N nodes a sender in suite 1).
  *
  * Writing or reading an application message touches one ratchet, and the tree once for each sender
  * of an epoch: a transaction writes 75 bytes to a few KB, however large the group is.
