@@ -194,7 +194,7 @@ static int run(struct bench *b)
 /* A leaf may send 60 messages in a burst and then one a second: that is not what is measured. */
 static bool lift_limits(const struct demo_server *server)
 {
-    char path[DEMO_PATH_MAX + 64];
+    char path[sizeof server->folder + 16];
     (void)snprintf(path, sizeof path, "%s/hearthd.conf", server->folder);
     FILE *file = fopen(path, "a");
     bool good = file != NULL && fputs("\n[limits]\nSEND_LEAF = 60000\n", file) >= 0;
