@@ -20,6 +20,8 @@ def registering(server, alice, bob, carol):
     alice.run("account", "show", code=4, says="there is no profile")
     alice.run("account", "create", code=2, says="say --invite")
     alice.run("account", "create", "--invite", "a.test/nonsense", "--homeserver", server.where, code=2)
+    alice.run("account", "create", "--invite", server.invite(), "--homeserver", "nonsense", code=2)
+    assert not os.path.exists(alice.folder)
     for person in (alice, bob, carol):
         person.create(person.name)
     alice.run("account", "create", "--invite", server.invite(), code=1, says="has an account already")
