@@ -202,6 +202,16 @@ static int run(struct bench *b)
     return code == EXIT_DONE ? measure_stream(b) : code;
 }
 
+/* A leaf may send 60 messages in a burst and then one a second: that is not what is measured. */
+static bool lift_limits(const struct demo_server *server)
+{
+    char path[sizeof server->folder + 16];
+    (void)snprintf(path, sizeof path, "%s/hearthd.conf", server->folder);
+    FILE *file = fopen(path, "a");
+    bool good = file != NULL && fputs("\n[limits]\nSEND_LEAF = 60000\n", file) >= 0;
+    return file != NULL && fclose(file) == 0 && good;
+}
+
 int command_bench(struct cli *cli)
 {
     struct bench *b = calloc(1, sizeof *b);
@@ -215,7 +225,7 @@ int command_bench(struct cli *cli)
         return fail_said(cli, EXIT_FAILED, "build everything: ./dev build",
                          "hearthd does not lie beside hearth");
     }
-    if (!server_make(&b->server, &b->place, "a.test", NULL, &b->out) || !lift_limit(&b->server) ||
+    if (!server_make(&b->server, &b->place, "a.test", NULL, &b->out) || !lift_limits(&b->server) ||
         !server_start(&b->server))
         (void)fail_said(cli, EXIT_FAILED, NULL, "no homeserver: %.300s", b->out.text);
     else

@@ -219,6 +219,8 @@ int home_open(struct cli *cli, bool create)
                        : hearth_account_open(&options, &cli->account, &error);
     explicit_bzero(passphrase, sizeof passphrase);
     explicit_bzero(key, sizeof key);
+    if (!open && create)
+        home_forget(cli); /* a key that is left over would be in the way of the next try */
     return open ? EXIT_DONE : fail_with(cli, &error);
 }
 

@@ -20,6 +20,8 @@ def registering(server, alice, bob, carol):
     alice.run("account", "show", code=4, says="there is no profile")
     alice.run("account", "create", code=2, says="say --invite")
     alice.run("account", "create", "--invite", "a.test/nonsense", "--homeserver", server.where, code=2)
+    alice.run("account", "create", "--invite", server.invite(), "--homeserver", "nonsense", code=2)
+    assert not os.path.exists(alice.folder)
     for person in (alice, bob, carol):
         person.create(person.name)
     alice.run("account", "create", "--invite", server.invite(), code=1, says="has an account already")
@@ -225,6 +227,9 @@ def words(alice):
     assert "complete" in alice.run("completions", "bash")
     assert "clients" in alice.run("rpc", "hearth.v1.Auth/ListClients")
     alice.run("rpc", "hearth.v1.Auth/Nothing", code=2)
+    for cost in alice.json("bench", "--count", "80"):  # more than a burst; RFC 9420 signature and the request's
+        assert cost["signatures"] <= 2.2 and cost["verifications"] <= 1.1 and cost["exchanges"] <= 0.1, cost
+        assert cost["calls"] <= 1.05, cost
     alice.run("rpc", "Auth/CheckInvitation", '{"code": "00"}', code=64 + 3)  # INVALID_ARGUMENT
 
 
