@@ -1,7 +1,6 @@
 /* demo: two people, three groups of devices, one homeserver, on the real programs over real TLS
  * sockets of this machine. Each step says what it proves; the exit code is 0 only if all held. */
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,21 +52,18 @@ static void heading(const struct demo *d, const char *text)
 
 /* ---- programs */
 
-/* `hearth -p WHO ...`, NULL at the end. */
-static bool hearth(struct demo *d, const char *who, ...)
+/* `hearth -p WHO ...` */
+static bool hearth_words(struct demo *d, const char *who, const char *const *more)
 {
     const char *words[DEMO_WORDS_MAX] = {d->place.hearth, "--home",    d->place.home, "-p", who,
                                          "--no-input",    "--timeout", "20"};
     size_t count = 8;
-    va_list more;
-    va_start(more, who);
-    for (const char *word;
-         count < DEMO_WORDS_MAX - 1 && (word = va_arg(more, const char *)) != NULL;)
-        words[count++] = word;
-    va_end(more);
+    for (size_t i = 0; more[i] != NULL && count < DEMO_WORDS_MAX - 1; i++)
+        words[count++] = more[i];
     words[count] = NULL;
     return demo_run(words, STEP_SECONDS, &d->out);
 }
+#define hearth(d, who, ...) hearth_words(d, who, (const char *const[]){__VA_ARGS__, NULL})
 
 /* Starts `hearth -p WHO A B C` and goes on; what it prints is in d->place.folder/NAME. */
 static bool hearth_start(struct demo *d, const char *name, const char *who, const char *a,
@@ -124,24 +120,23 @@ static bool people(struct demo *d)
     heading(d, "Three people");
     begin(d);
     for (int i = 0; i < 3 && good; i++)
-        good = hearth(d, names[i], "account", "create", "--invite", d->invites[i], "--handle",
-                      names[i], "--device", "laptop", "--homeserver", d->a.where, "--ca",
-                      d->place.ca, NULL);
+        good =
+            hearth(d, names[i], "account", "create", "--invite", d->invites[i], "--handle",
+                   names[i], "--device", "laptop", "--homeserver", d->a.where, "--ca", d->place.ca);
     if (!told(d, good, "accounts by invitation, whose code pins the homeserver's root key"))
         return false;
     begin(d);
     bool refused = !hearth(d, "mallory", "account", "create", "--invite", d->invites[0],
-                           "--homeserver", d->a.where, "--ca", d->place.ca, NULL);
+                           "--homeserver", d->a.where, "--ca", d->place.ca);
     return told(d, refused && d->out.code > 0,
                 "an invitation is good for one account: a second use is refused");
 }
 
 static bool connect_with(struct demo *d, const char *whom, const char *handle)
 {
-    return hearth(d, "alice", "contact", "add", handle, NULL) &&
-           hearth(d, whom, "wait", "contact", NULL) &&
-           hearth(d, whom, "contact", "accept", "alice@a.test", NULL) &&
-           hearth(d, "alice", "wait", "accepted", NULL);
+    return hearth(d, "alice", "contact", "add", handle) && hearth(d, whom, "wait", "contact") &&
+           hearth(d, whom, "contact", "accept", "alice@a.test") &&
+           hearth(d, "alice", "wait", "accepted");
 }
 
 static bool contacts(struct demo *d)
@@ -156,15 +151,15 @@ static bool contacts(struct demo *d)
         return false;
     char digits[128] = "", other[128] = "?";
     begin(d);
-    bool good = hearth(d, "bob", "sync", NULL) && hearth(d, "alice", "sync", NULL) &&
-                hearth(d, "alice", "verify", "bob@a.test", NULL);
+    bool good = hearth(d, "bob", "sync") && hearth(d, "alice", "sync") &&
+                hearth(d, "alice", "verify", "bob@a.test");
     (void)snprintf(digits, sizeof digits, "%.100s", d->out.text);
-    good = good && hearth(d, "bob", "verify", "alice@a.test", NULL);
+    good = good && hearth(d, "bob", "verify", "alice@a.test");
     (void)snprintf(other, sizeof other, "%.100s", d->out.text);
     if (!told(d, good && strcmp(digits, other) == 0, "both see the same safety number"))
         return false;
     begin(d);
-    good = !hearth(d, "alice", "verify", "bob@a.test", "00000 00000", NULL) &&
+    good = !hearth(d, "alice", "verify", "bob@a.test", "00000 00000") &&
            d->out.code == EXIT_UNVERIFIED;
     return told(d, good, "a number that differs ends with exit code 3");
 }
@@ -173,24 +168,23 @@ static bool talk(struct demo *d)
 {
     heading(d, "Talking, end to end encrypted");
     begin(d);
-    bool good = hearth(d, "alice", "send", "bob@a.test", "hello over the fence", NULL) &&
-                hearth(d, "bob", "listen", "--count", "1", NULL) &&
-                says(d, "hello over the fence") &&
-                hearth(d, "bob", "send", "alice@a.test", "hello back, pomegranate", NULL) &&
-                hearth(d, "alice", "listen", "--count", "1", NULL) && says(d, "pomegranate");
+    bool good = hearth(d, "alice", "send", "bob@a.test", "hello over the fence") &&
+                hearth(d, "bob", "listen", "--count", "1") && says(d, "hello over the fence") &&
+                hearth(d, "bob", "send", "alice@a.test", "hello back, pomegranate") &&
+                hearth(d, "alice", "listen", "--count", "1") && says(d, "pomegranate");
     if (!told(d, good, "alice writes to bob, and bob to alice"))
         return false;
     begin(d);
-    good = hearth(d, "alice", "group", "create", "garden", NULL) &&
-           hearth(d, "alice", "group", "add", "garden", "bob@a.test", "carol@a.test", NULL) &&
-           hearth(d, "bob", "wait", "joined", "garden", NULL) &&
-           hearth(d, "carol", "wait", "joined", "garden", NULL);
+    good = hearth(d, "alice", "group", "create", "garden") &&
+           hearth(d, "alice", "group", "add", "garden", "bob@a.test", "carol@a.test") &&
+           hearth(d, "bob", "wait", "joined", "garden") &&
+           hearth(d, "carol", "wait", "joined", "garden");
     if (!told(d, good, "a group of three: one MLS commit adds two people"))
         return false;
     begin(d);
-    good = hearth(d, "carol", "send", "garden", "tulips tomorrow", NULL) &&
-           hearth(d, "alice", "listen", "--count", "1", NULL) && says(d, "tulips tomorrow") &&
-           hearth(d, "bob", "listen", "--count", "1", NULL) && says(d, "tulips tomorrow");
+    good = hearth(d, "carol", "send", "garden", "tulips tomorrow") &&
+           hearth(d, "alice", "listen", "--count", "1") && says(d, "tulips tomorrow") &&
+           hearth(d, "bob", "listen", "--count", "1") && says(d, "tulips tomorrow");
     return told(d, good, "carol writes to the group; alice and bob read it");
 }
 
@@ -204,13 +198,13 @@ static bool file_step(struct demo *d)
     for (int i = 0; file != NULL && i < 40000; i++)
         (void)fprintf(file, "line %d of a letter\n", i);
     bool good = file != NULL && fclose(file) == 0 &&
-                hearth(d, "alice", "file", "send", "bob@a.test", from, NULL) &&
-                hearth(d, "bob", "--json", "listen", "--count", "1", NULL);
+                hearth(d, "alice", "file", "send", "bob@a.test", from) &&
+                hearth(d, "bob", "--json", "listen", "--count", "1");
     const char *number = good ? strstr(d->out.text, "\"number\":") : NULL;
     char digits[24] = "";
     if (number != NULL)
         (void)snprintf(digits, sizeof digits, "%d", atoi(number + 9));
-    good = number != NULL && hearth(d, "bob", "file", "get", "alice@a.test", digits, to, NULL);
+    good = number != NULL && hearth(d, "bob", "file", "get", "alice@a.test", digits, to);
     const char *compare[] = {"/usr/bin/cmp", from, to, NULL};
     good = good && demo_run(compare, 10, &d->out);
     return told(d, good, "a file of 800 KB goes as a sealed blob, and comes out the same");
@@ -236,7 +230,7 @@ static bool killed(struct demo *d)
                 (void)usleep(10000);
             d->helper = -1;
         } else {
-            good = hearth(d, "alice", "send", "bob@a.test", text, NULL);
+            good = hearth(d, "alice", "send", "bob@a.test", text);
         }
     }
     char last[32], file[DEMO_PATH_MAX + 16];
@@ -244,7 +238,7 @@ static bool killed(struct demo *d)
     (void)snprintf(file, sizeof file, "%s/bob.out", d->place.folder);
     good = good && demo_wait_for(file, last, 30);
     demo_end(&listening, SIGTERM);
-    good = good && hearth(d, "bob", "history", "alice@a.test", NULL);
+    good = good && hearth(d, "bob", "history", "alice@a.test");
     for (int i = 1; i <= KILL_MESSAGES && good; i++) {
         char text[32];
         (void)snprintf(text, sizeof text, "line %d of %d\n", i, KILL_MESSAGES);
@@ -277,17 +271,15 @@ static bool devices(struct demo *d)
     if (in != NULL)
         (void)fclose(in);
     good = good && demo_word_after(linked->text, "code", code, sizeof code) &&
-           hearth(d, "bob", "device", "add", code, NULL) && demo_wait_for(file, "linked", 30);
+           hearth(d, "bob", "device", "add", code) && demo_wait_for(file, "linked", 30);
     free(linked);
     demo_end(&d->helper, SIGTERM);
     if (!told(d, good, "bob's phone is let in by a code of 100 bits that the relay can't guess"))
         return false;
     begin(d);
-    good = hearth(d, "bob", "sync", NULL) &&
-           hearth(d, "bobs-phone", "wait", "joined", "garden", NULL) &&
-           hearth(d, "alice", "sync", NULL) &&
-           hearth(d, "alice", "send", "garden", "to all devices", NULL) &&
-           hearth(d, "bobs-phone", "listen", "--count", "1", NULL) && says(d, "to all devices");
+    good = hearth(d, "bob", "sync") && hearth(d, "bobs-phone", "wait", "joined", "garden") &&
+           hearth(d, "alice", "sync") && hearth(d, "alice", "send", "garden", "to all devices") &&
+           hearth(d, "bobs-phone", "listen", "--count", "1") && says(d, "to all devices");
     return told(d, good, "and reads what alice writes to the group");
 }
 
@@ -298,7 +290,7 @@ static bool blind(struct demo *d)
     bool seen = demo_tree_holds(d->a.folder, "pomegranate", 11) ||
                 demo_tree_holds(d->a.folder, "garden", 6) ||
                 demo_tree_holds(d->a.folder, "bob@", 4);
-    bool control = hearth(d, "alice", "history", "bob@a.test", NULL) && says(d, "pomegranate");
+    bool control = hearth(d, "alice", "history", "bob@a.test") && says(d, "pomegranate");
     return told(d, !seen && control, "no file of its holds a message, a group's name or a handle");
 }
 

@@ -25,7 +25,7 @@ enum { ROUNDS_MAX = 8, LEAVES_MAX = 256 };
 
 static struct err found_chat(struct core *c, struct db_txn *t, struct contact *contact)
 {
-    struct asks asks;
+    struct asks asks = {0};
     struct offer_facts facts;
     struct offer_hashes hashes;
     struct chat chat = {.kind = HEARTH_CHAT_DIRECT,
@@ -286,7 +286,7 @@ static struct err settle_info(struct core *c, struct db_txn *t, struct task *tas
     const Hearth__V1__GetExternalCommitInfoResponse *in = (const void *)answer->out;
     struct contact contact = {0};
     struct open_chat *chat;
-    struct asks asks;
+    struct asks asks = {0};
     struct offer_facts facts;
     struct offer_hashes hashes = {0};
     if (in->n_leaves > LEAVES_MAX)

@@ -39,11 +39,11 @@ struct err commit_body_of(const struct commit_wish *wish, struct commit_body *re
         memcpy(b->remove[i], wish->remove[i], 16);
     for (size_t i = 0; i < wish->remove_client_count; i++)
         memcpy(b->remove_clients[i], wish->remove_clients[i], 16);
-    if (b->promotes)
+    if (wish->promote != NULL)
         memcpy(b->promote, wish->promote, 16);
-    if (b->demotes)
+    if (wish->demote != NULL)
         memcpy(b->demote, wish->demote, 16);
-    if (b->renames)
+    if (wish->rename != NULL)
         memcpy(b->rename, wish->rename, strlen(wish->rename) + 1);
     return ERR_OK;
 }

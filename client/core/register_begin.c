@@ -122,7 +122,7 @@ struct err account_set(struct core *c, struct db_txn *t, struct account *a)
 struct err account_take_credential(struct core *c, struct db_txn *t, struct account *a,
                                    struct bytes credential, struct bytes signing)
 {
-    struct credential root, middle, ours;
+    struct credential root, middle, ours = {0};
     struct homeserver h;
     TRY(homeserver_get(c, t, a->domain, &h));
     struct err err = credential_parse(buf_view(&h.root), &root);

@@ -34,8 +34,8 @@ struct err token_directory_write(const struct front_env *env, struct buf *b)
     const uint32_t today = pass_period_at(clock_unix_ms(env->clock) / 1000);
     const uint32_t first = today > 1 ? today - 1 : 1;
     struct key_list list = {.count = 0};
-    for (uint8_t class = 1; class < PASS_CLASS_END; class ++)
+    for (unsigned class = 1; class < PASS_CLASS_END; class ++)
         for (uint32_t i = 0; i < KEEPER_TOKEN_PUBLIC_DAYS; i++)
-            TRY(add_key(env->keeper, class, first + i, &list));
+            TRY(add_key(env->keeper, (uint8_t) class, first + i, &list));
     return pass_directory_write(b, bytes_str(env->domain), list.keys, list.count);
 }
