@@ -34,12 +34,18 @@ static json_t *account_json(const struct cli *cli, const struct hearth_account_i
 
 int command_account_create(struct cli *cli)
 {
-    if ((cli->invite == NULL) == (cli->domain == NULL))
+    struct hearth_account_info info = {0};
+    bool again = home_has_account(cli);
+    if (!again && (cli->invite == NULL) == (cli->domain == NULL))
         return fail_said(cli, EXIT_USAGE, "an operator makes invitations with hearthd admin invite",
                          "say --invite CODE, or --domain D where registration is open");
-    int code = home_open(cli, true);
+    int code = home_open(cli, !again);
     if (code != EXIT_DONE)
         return code;
+    hearth_account_info(cli->account, &info);
+    if (info.registered)
+        return fail_said(cli, EXIT_FAILED, "choose another with -p NAME",
+                         "profile \"%s\" has an account already", cli->profile);
     const struct hearth_register_options options = {
         .size = sizeof options,
         .invitation = cli->invite,
@@ -50,8 +56,9 @@ int command_account_create(struct cli *cli)
         .name = cli->name,
     };
     code = finish(cli, hearth_register(cli->account, &options));
-    struct hearth_account_info info = {0};
     hearth_account_info(cli->account, &info);
+    if (code == EXIT_TIMED_OUT && !cli->json)
+        (void)fprintf(stderr, "  or: the same command again, which goes on with it\n");
     if (code != EXIT_DONE) {
         if (code != EXIT_TIMED_OUT && !info.registered)
             home_forget(cli); /* it never came to be */

@@ -173,17 +173,6 @@ static int measure_stream(struct bench *b)
     return EXIT_DONE;
 }
 
-/* A member may send a message a second; what is measured is what one costs. */
-static bool lift_limit(const struct demo_server *server)
-{
-    char path[DEMO_PATH_MAX + 128];
-    (void)snprintf(path, sizeof path, "%s/hearthd.conf", server->folder);
-    FILE *conf = fopen(path, "a");
-    bool good =
-        conf != NULL && fputs("SEND_LEAF = 60000\n", conf) >= 0; /* [limits] is the last section */
-    return conf != NULL && fclose(conf) == 0 && good;
-}
-
 static int run(struct bench *b)
 {
     int code = begin(b, &b->alice, "alice");

@@ -67,6 +67,7 @@ bool options_read(int argc, char **argv, struct cli *cli, bool *ret_help);
 /* ---- home.c */
 /* The folder; made when `make`. Exit code. */
 int home_folder(struct cli *cli, bool make);
+bool home_has_account(const struct cli *cli);
 /* Opens (or creates) the account's file with the key or passphrase of the profile. Exit code. */
 int home_open(struct cli *cli, bool create);
 /* Takes the files of an account that is gone, or never came to be, away. */

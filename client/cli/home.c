@@ -18,7 +18,7 @@
 
 #include "client/cli/cli.h"
 
-enum { KEY_BYTES = 32, SECRET_MAX = 1024, SETTING_MAX = 2048 };
+enum { INTERRUPT = 3, KEY_BYTES = 32, SECRET_MAX = 1024, SETTING_MAX = 2048 };
 
 static bool path_of(const struct cli *cli, const char *name, char path[CLI_PATH_MAX])
 {
@@ -101,7 +101,7 @@ static bool ask_secret(const struct cli *cli, const char *prompt, char out[SECRE
         return false;
     }
     quiet = before;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG); /* Ctrl-C must not leave it so */
     (void)fputs(prompt, stderr);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     bool got = fgets(out, SECRET_MAX, stdin) != NULL;
@@ -109,7 +109,7 @@ static bool ask_secret(const struct cli *cli, const char *prompt, char out[SECRE
     (void)fputc('\n', stderr);
     if (got)
         out[strcspn(out, "\n")] = '\0';
-    return got && out[0] != '\0';
+    return got && out[0] != '\0' && strchr(out, INTERRUPT) == NULL;
 }
 
 static bool passphrase_of(const struct cli *cli, char out[SECRET_MAX])
@@ -185,6 +185,13 @@ static void read_settings(struct cli *cli, char text[2][SETTING_MAX])
 
 /* ---- opening */
 
+bool home_has_account(const struct cli *cli)
+{
+    char path[CLI_PATH_MAX];
+    struct stat st;
+    return path_of(cli, "account.db", path) && stat(path, &st) == 0;
+}
+
 int home_open(struct cli *cli, bool create)
 {
     static char text[2][SETTING_MAX];
@@ -194,14 +201,14 @@ int home_open(struct cli *cli, bool create)
     struct stat st;
     if (!path_of(cli, "account.db", path))
         return EXIT_FAILED;
-    if (create && stat(path, &st) == 0)
-        return fail_said(cli, EXIT_FAILED, "choose another with -p NAME",
-                         "profile \"%s\" has an account already", cli->profile);
     if (!create && stat(path, &st) != 0)
         return fail_said(cli, EXIT_NOT_THERE, "hearth account create --invite CODE",
                          "there is no account in profile \"%s\"", cli->profile);
     if (!create)
         read_settings(cli, text);
+    if (cli->ca_file != NULL && access(cli->ca_file, R_OK) != 0)
+        return fail_said(cli, EXIT_NOT_THERE, "--ca FILE", "can't read %s: %s", cli->ca_file,
+                         strerror(errno));
     bool ready =
         cli->passphrase_file != NULL ? passphrase_of(cli, passphrase) : key_of(cli, create, key);
     if (!ready || (create && !write_settings(cli)))

@@ -51,6 +51,16 @@ static int unknown(const struct cli *cli, const char *noun, const char *verb, bo
                      noun_known ? " " : "", noun_known ? verb : "");
 }
 
+static int registered(const struct cli *cli)
+{
+    struct hearth_account_info info = {0};
+    hearth_account_info(cli->account, &info);
+    return info.registered
+               ? EXIT_DONE
+               : fail_said(cli, EXIT_NOT_THERE, "hearth account create goes on with it",
+                           "the account in profile \"%s\" is not registered yet", cli->profile);
+}
+
 static int run(struct cli *cli, const struct command *command)
 {
     int skip = command->verb[0] == '\0' ? 1 : 2;
@@ -63,8 +73,12 @@ static int run(struct cli *cli, const struct command *command)
         command->needs != NOTHING ? home_folder(cli, command->needs == A_PROFILE) : EXIT_DONE;
     if (code == EXIT_DONE && command->needs == AN_ACCOUNT)
         code = home_open(cli, false);
-    if (code != EXIT_DONE)
+    if (code == EXIT_DONE && command->needs == AN_ACCOUNT)
+        code = registered(cli);
+    if (code != EXIT_DONE) {
+        hearth_account_close(cli->account);
         return code;
+    }
     code = command->run(cli);
     if (cli->account != NULL)
         (void)hearth_account_settle(cli->account, SETTLE_MS);

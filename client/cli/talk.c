@@ -32,6 +32,11 @@ static char *text_of(const struct cli *cli)
         return NULL;
     }
     text[len] = '\0';
+    if (strlen(text) != len) {
+        (void)fail_said(cli, EXIT_USAGE, "hearth file send", "that is no text");
+        free(text);
+        return NULL;
+    }
     return text;
 }
 

@@ -149,6 +149,7 @@ static struct err build_reference(struct core *c, struct db_txn *t,
         message.signature = pb_of(signature_view(&signature));
         in->queue_reference = &message;
         err = pack(&in->base, packed);
+        in->queue_reference = NULL; /* it goes with this function */
         wire_write_fixed(leaf, bytes_of(tag, sizeof tag));
         wire_write_vector(leaf, buf_view(&reference));
         wire_write_vector(leaf, signature_view(&signature));

@@ -40,6 +40,7 @@ struct core {
     struct hearth_timer *upkeep; /* core/renew.h */
     struct linking *linking;     /* NULL: no device is being linked */
     struct hearth_error error;   /* of the last verb that could not begin */
+    struct hearth_error trouble; /* why the last call had no answer; none after one that had */
     /* set by steps, done after their commit */
     bool kick_tasks, tell_events;
     bool in_step;

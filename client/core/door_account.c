@@ -1,4 +1,5 @@
 /* An account's life, its operations and its waiting. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,6 +190,9 @@ enum hearth_result hearth_op_wait(struct hearth_account *a, struct hearth_op *op
             .name = "TIMED_OUT",
             .text = "no answer within the time",
             .hint = "the operation goes on the next time the account is online"};
+        const struct hearth_error *trouble = &a->core->trouble;
+        (void)snprintf(error.cause, sizeof error.cause, "%.120s%s%.70s", trouble->text,
+                       trouble->cause[0] != '\0' ? ": " : "", trouble->cause);
     }
     if (ret_error != NULL)
         *ret_error = error;

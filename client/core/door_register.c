@@ -24,7 +24,14 @@ static struct err step_register(struct core *c, struct db_txn *t, void *arg)
 struct hearth_op *hearth_register(struct hearth_account *a,
                                   const struct hearth_register_options *given)
 {
+    static const struct hearth_id nothing;
     struct hearth_register_options o = {.size = sizeof o};
+    struct hearth_op *op;
+    uint64_t begun = tasks_of_kind(a->core, TASK_REGISTER);
+    if (begun != 0) {
+        struct err err = op_new(a->core, begun, &nothing, &op);
+        return err_is_ok(err) ? op : verb_refuse(a, err);
+    }
     if (given == NULL || given->size < offsetof(struct hearth_register_options, domain))
         return verb_usage(a, "options without their size", NULL);
     memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
@@ -35,6 +42,8 @@ struct hearth_op *hearth_register(struct hearth_account *a,
                                        .device = o.device,
                                        .name = o.name};
     struct verb verb = {.arg = &wish};
+    if (o.invitation != NULL && o.root_pin != NULL)
+        return verb_usage(a, "an invitation brings its own pin", NULL);
     if ((o.invitation == NULL) == (o.domain == NULL))
         return verb_usage(a, "an invitation or a domain is wanted", NULL);
     return verb_begin(a, step_register, &verb);

@@ -138,6 +138,8 @@ void tasks_close(struct core *c);              /* cancels calls; rows stay */
 void tasks_kick(struct core *c);
 /* Is a call or stream under way, or will a task run within that time? */
 bool tasks_due(const struct core *c, uint32_t within_ms);
+/* The number of one of this kind; 0: there is none. */
+uint64_t tasks_of_kind(const struct core *c, enum task_kind kind);
 /* Of those that a verb asked for. */
 uint32_t tasks_count(const struct core *c);
 /* Is there one that does not wait, or for a few seconds only? */

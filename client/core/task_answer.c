@@ -75,7 +75,9 @@ static void settle(struct task_entry *e, const struct hearth_status *status,
     struct core *c = e->core;
     struct delay d = delay_of(status);
     e->run = RUN_READY;
+    c->trouble = (struct hearth_error){0};
     if (d.indefinite || d.odd) {
+        core_error_of_status(status, &c->trouble);
         struct retry retry = {.number = e->number, .odd = !d.indefinite};
         struct err err = core_step(c, retry_run, &retry);
         (void)err; /* how often it was tried is not that important */

@@ -133,6 +133,15 @@ bool tasks_due(const struct core *c, uint32_t within_ms)
     return false;
 }
 
+uint64_t tasks_of_kind(const struct core *c, enum task_kind kind)
+{
+    for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
+        for (const struct task_entry *e = l->first; e != NULL; e = e->next)
+            if (e->kind == (uint32_t)kind)
+                return e->number;
+    return 0;
+}
+
 uint32_t tasks_count(const struct core *c)
 {
     uint32_t count = 0;

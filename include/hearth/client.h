@@ -154,6 +154,8 @@ struct hearth_register_options {
     const char *device; /* this device's name ["device"] */
     const char *name;   /* display name; NULL: none */
 };
+/* Where registering is under way already (it was interrupted), that operation, whatever the options
+ * say. */
 struct hearth_op *hearth_register(struct hearth_account *account,
                                   const struct hearth_register_options *options);
 /* Deletes the user at the homeserver and everything in the file. */

@@ -28,6 +28,20 @@ def registering(server, alice, bob, carol):
     assert alice.json("account", "show")[0]["handles"] == ["alice@a.test"]
 
 
+def interrupted(server):
+    """An account that could not be made because the homeserver was down is made by the same command later."""
+    dora = Person(BIN, server, "dora")
+    invitation = server.invite()
+    words = ["account", "create", "--invite", invitation, "--homeserver", server.where, "--ca", server.ca]
+    server.end()
+    dora.run(*words, "--timeout", "2", code=5, says="the same command again")
+    dora.run("sync", code=4, says="not registered yet")
+    server.start()
+    dora.run("account", "create", says="account +on a.test")
+    dora.run(*words, code=1, says="has an account already")
+    dora.run("account", "show", "--ca", "/nowhere.pem", code=4, says="can't read /nowhere.pem")
+
+
 def handles(alice, bob):
     alice.run("handle", "add", "ally", says="handle +ally@a.test")
     alice.run("handle", "list", says=["alice@a.test", "ally@a.test"])
@@ -238,7 +252,7 @@ def main():
         alice, bob, carol = (Person(BIN, server, name) for name in ("alice", "bob", "carol"))
         phone = None
         steps = [("registering", lambda: registering(server, alice, bob, carol)), ("words", lambda: words(alice)),
-                 ("handles", lambda: handles(alice, bob)), ("contacts", lambda: contacts(alice, bob, carol)),
+                 ("interrupted", lambda: interrupted(server)), ("handles", lambda: handles(alice, bob)), ("contacts", lambda: contacts(alice, bob, carol)),
                  ("talking", lambda: talking(alice, bob)),
                  ("hostile", lambda: hostile(server, alice, bob)), ("outputs", lambda: outputs(alice, bob)),
                  ("secrets", lambda: secrets(server, bob)), ("group", lambda: group(server, alice, bob, carol))]
