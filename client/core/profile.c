@@ -144,6 +144,7 @@ struct err profile_fetch(struct core *c, struct db_txn *t, const struct hearth_i
 {
     uint64_t task;
     uint8_t tries = 0;
+    task_wake(c, contact->bytes); /* one that waits would be in the way of this key */
     return task_add(c, t, TASK_PROFILE_FETCH, contact->bytes, contact, bytes_of(&tries, 1), &task);
 }
 

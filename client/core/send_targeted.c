@@ -256,6 +256,12 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     TRY(read_body(buf_view(&task->body), &body));
     if (chat->chat.state == HEARTH_CHAT_OVER || chat->group == NULL)
         return fail(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
+    if (task->state == ENCRYPT && body.tries == 0) {
+        /* what waits in our queue may hold commits that replaced the keys of his leaves */
+        body.tries = 1;
+        TRY(put_body(task, &body));
+        return group_catch_up(c, task, body.tries, ret_next);
+    }
     if (task->state == ENCRYPT) {
         struct err err = send_ready(c, t, chat);
         if (err.code == ERR_NOT_FOUND) {
@@ -285,7 +291,7 @@ static struct err settle_ok(struct core *c, struct db_txn *t, struct task *task,
     task->state = ENCRYPT;
     if (chat->group != NULL && body->done_count < DONE_MAX && next_leaf(chat, body)) {
         body->request = bytes_of(NULL, 0);
-        body->tries = 0;
+        body->tries = 1;
         TRY(put_body(task, body));
         *ret_next = TASK_NEXT_AGAIN;
         return task_renew(c, task);

@@ -91,6 +91,20 @@ def group(server, alice, bob, carol):
     alice.run("group", "promote", "orchard", "bob@a.test", says="admin")
     bob.run("sync")
     bob.run("group", "show", "orchard", says=["admin", "member"])
+    carol.run("send", "orchard", "for alice alone", "--to", "alice@a.test", says="sent")
+    alice.run("listen", "--count", "1", says=r"\(to one\)  for alice alone")
+    bob.run("sync")
+    assert "for alice alone" not in bob.run("history", "orchard")
+    bob.run("group", "notify", "orchard", "direct", says="notify")
+    assert [c["notify"] for c in bob.json("group", "list") if c["name"] == "orchard"] == [2]
+    bob.run("group", "notify", "orchard", "sometimes", code=2, says="all, direct or none")
+    carol.run("group", "update", "orchard", says="updated")
+    alice.run("profile", "set", "Alice in the Garden", says="profile")
+    carol.run("sync")
+    alice.run("sync")
+    for _ in range(3):
+        carol.run("sync")
+    assert "Alice in the Garden" in carol.run("contact", "list")
 
 
 def second_device(server, alice, bob):
