@@ -226,6 +226,11 @@ file(GLOB queue_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/supp
 add_library(test_queue STATIC EXCLUDE_FROM_ALL ${queue_support_sources})
 target_link_libraries(test_queue PUBLIC server_queue test_server net test_support)
 hearth_unit_tests(server_queue server/queue test_queue mls_kit)
+# tests/support/land: several homeservers in one process, for what they say to each other.
+file(GLOB land_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/land/*.c)
+add_library(test_land STATIC EXCLUDE_FROM_ALL ${land_sources})
+target_link_libraries(test_land PUBLIC server_federation server_courier server_info test_queue net test_support)
+hearth_unit_tests(server_federation server/federation test_land)
 hearth_program(front_bench SOURCES tests/bench/front_bench.c USES server_front test_rpc test_server)
 # A delivery service with front, keeper, courier and real members; its queue services are models.
 file(GLOB delivery_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/delivery/*.c)
