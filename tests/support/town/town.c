@@ -90,6 +90,13 @@ void town_kill_server(struct town *town)
     house_open(&town->house);
 }
 
+void town_control_delivery(struct town *town, uint32_t control)
+{
+    house_kill(&town->house);
+    town->house.delivery_control = control;
+    house_open(&town->house);
+}
+
 void town_kill_in_steps(struct town *town, long steps)
 {
     town->house.kill_in_steps = steps;
