@@ -8,6 +8,8 @@
 
 struct town {
     struct house house;
+    struct house other; /* of TOWN_OTHER; server NULL: there is none */
+    bool apart;
 };
 
 struct town *town_new(uint64_t seed)
@@ -19,9 +21,88 @@ struct town *town_new(uint64_t seed)
     return town;
 }
 
+static struct house *house_of(struct town *town, struct bytes domain)
+{
+    return bytes_equal(domain, bytes_str(TOWN_OTHER)) ? &town->other : &town->house;
+}
+
+/* ---- two of them */
+
+/* In the place of federation: what Deliver would do, without the call. */
+struct delivering {
+    void (*done)(void *arg, struct err result, const enum queue_outcome *outcomes);
+    void *arg;
+    struct queue_row rows[];
+};
+
+static void delivered(void *arg, struct err result, const enum queue_outcome *outcomes)
+{
+    struct delivering *d = arg;
+    d->done(d->arg, result, outcomes);
+    free(d);
+}
+
+static struct err deliver(void *self, struct bytes domain, const struct courier_batch_row *rows,
+                          size_t count, struct inbox *inbox,
+                          void (*done)(void *arg, struct err result,
+                                       const enum queue_outcome *outcomes),
+                          void *arg)
+{
+    struct house *from = self;
+    struct town *town = (struct town *)(void *)from->first;
+    struct house *to = house_of(town, domain);
+    if (town->apart || to == from || to->queue == NULL)
+        return ERR(RPC_CLOSED);
+    struct delivering *d = calloc(1, sizeof *d + count * sizeof d->rows[0]);
+    assert_non_null(d);
+    d->done = done;
+    d->arg = arg;
+    for (size_t i = 0; i < count; i++)
+        d->rows[i] = (struct queue_row){.sealed_ref = rows[i].sealed_ref,
+                                        .payload = rows[i].payload,
+                                        .sequence = rows[i].sequence,
+                                        .notify = rows[i].notify,
+                                        .quiet = rows[i].quiet,
+                                        .control = rows[i].control};
+    struct err err =
+        queue_accept(to->queue, bytes_str(from->domain), d->rows, count, inbox, delivered, d);
+    if (!err_is_ok(err))
+        free(d);
+    return err;
+}
+
+struct town *town_new_two(uint64_t seed)
+{
+    struct town *town = calloc(1, sizeof *town);
+    assert_non_null(town);
+    house_init(&town->house, seed);
+    house_init_beside(&town->other, &town->house, TOWN_OTHER, "other");
+    town->house.peers = (struct courier_route){deliver, &town->house};
+    town->other.peers = (struct courier_route){deliver, &town->other};
+    house_open(&town->house);
+    house_open(&town->other);
+    return town;
+}
+
+void town_part(struct town *town, bool apart)
+{
+    town->apart = apart;
+}
+
+void town_target(const struct town *town, size_t client, char *ret_text, size_t size)
+{
+    int len = snprintf(ret_text, size, TOWN_DOMAIN "=pipe:house@10.0.1.%zu%s", client,
+                       town->other.domain == NULL ? "" : "," TOWN_OTHER "=pipe:other@10.0.1.");
+    assert_true(len > 0 && (size_t)len < size);
+    if (town->other.domain != NULL)
+        (void)snprintf(ret_text + len, size - (size_t)len, "%zu", client);
+}
+
 void town_free(struct town *town)
 {
     house_settle(&town->house);
+    if (town->other.server != NULL)
+        house_close(&town->other);
     house_close(&town->house);
     free(town);
 }
@@ -66,14 +147,16 @@ bool town_wait(struct town *town, uint64_t most_ms)
     return due;
 }
 
-void town_invite(struct town *town, char ret_text[TOWN_INVITATION_BYTES])
+void town_invite(struct town *town, const char *domain, char ret_text[TOWN_INVITATION_BYTES])
 {
+    struct house *h = house_of(town, bytes_str(domain));
     struct buf code = BUF_INIT, root = BUF_INIT;
-    struct invitation invitation = {.domain = HOUSE_DOMAIN};
+    struct invitation invitation = {.domain = {0}};
     uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
     char text[INVITATION_TEXT_MAX_BYTES];
-    assert_ok(auth_invite(town->house.auth, 1, 7, &code));
-    assert_ok(keeper_credential(town->house.keeper, KEEPER_AS_ROOT, &root));
+    (void)snprintf(invitation.domain, sizeof invitation.domain, "%s", domain);
+    assert_ok(auth_invite(h->auth, 1, 7, &code));
+    assert_ok(keeper_credential(h->keeper, KEEPER_AS_ROOT, &root));
     credential_fingerprint(buf_view(&root), fingerprint);
     assert_int_equal(code.len, INVITATION_CODE_BYTES);
     memcpy(invitation.code, code.data, sizeof invitation.code);
@@ -84,10 +167,11 @@ void town_invite(struct town *town, char ret_text[TOWN_INVITATION_BYTES])
     buf_clear(&root);
 }
 
-void town_kill_server(struct town *town)
+void town_kill_server(struct town *town, const char *domain)
 {
-    house_kill(&town->house);
-    house_open(&town->house);
+    struct house *h = house_of(town, bytes_str(domain));
+    house_kill(h);
+    house_open(h);
 }
 
 void town_kill_in_steps(struct town *town, long steps)
@@ -118,16 +202,18 @@ void town_open_registration(struct town *town, uint32_t puzzle_bits)
     assert_ok(limits_set(front_limits(town->house.front), "PUZZLE_BITS_LEAST", puzzle_bits));
 }
 
-void town_rotate_signing(struct town *town)
+void town_rotate_signing(struct town *town, const char *domain)
 {
-    assert_ok(auth_rotate(town->house.auth));
-    assert_ok(info_refresh(town->house.info));
+    struct house *h = house_of(town, bytes_str(domain));
+    assert_ok(auth_rotate(h->auth));
+    assert_ok(info_refresh(h->info));
 }
 
 void town_sleep_days(struct town *town, uint32_t days)
 {
     town->house.fake.now_us += (uint64_t)days * 24 * 3600 * 1000000;
-    assert_ok(info_refresh(town->house.info)); /* a daily job of hearthd's */
+    for (struct house *h = &town->house; h != NULL; h = h->neighbour)
+        assert_ok(info_refresh(h->info)); /* a daily job of hearthd's */
     house_settle(&town->house);
 }
 

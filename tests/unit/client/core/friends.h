@@ -1,4 +1,5 @@
-/* Two people who are friends, for the tests of this folder: made by asking and accepting. */
+/* Two people who are friends, for the tests of this folder: made by asking and accepting. Of one
+ * homeserver, or of one each. */
 #ifndef TESTS_UNIT_CLIENT_CORE_FRIENDS_H
 #define TESTS_UNIT_CLIENT_CORE_FRIENDS_H
 
@@ -34,21 +35,36 @@ __attribute__((unused)) static struct hearth_contact contact_of(struct person *p
     return contact;
 }
 
-__attribute__((unused)) static void pair_init(struct pair *p, uint64_t seed)
+static void pair_register(struct pair *p, const char *bobs_domain)
 {
-    memset(p, 0, sizeof *p);
-    people_init(&p->all, seed);
     p->alice = person_new(&p->all, "alice");
-    p->bob = person_new(&p->all, "bob");
+    p->bob = person_new_at(&p->all, "bob", bobs_domain);
     person_register(p->alice, "alice");
     person_register(p->bob, "bob");
     person_settle(p->alice);
     person_settle(p->bob);
 }
 
+__attribute__((unused)) static void pair_init(struct pair *p, uint64_t seed)
+{
+    memset(p, 0, sizeof *p);
+    people_init(&p->all, seed);
+    pair_register(p, TOWN_DOMAIN);
+}
+
+/* alice@a.test, bob@b.test. */
+__attribute__((unused)) static void pair_init_two(struct pair *p, uint64_t seed)
+{
+    memset(p, 0, sizeof *p);
+    people_init_two(&p->all, seed);
+    pair_register(p, TOWN_OTHER);
+}
+
 __attribute__((unused)) static void ask(struct pair *p)
 {
-    struct hearth_op *op = hearth_contact_add(&p->alice->account, "bob@a.test");
+    char handle[64];
+    (void)snprintf(handle, sizeof handle, "bob@%s", p->bob->domain);
+    struct hearth_op *op = hearth_contact_add(&p->alice->account, handle);
     assert_non_null(op);
     p->bob_id = hearth_op_id(op);
     done(p->alice, op);
