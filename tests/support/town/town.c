@@ -174,6 +174,16 @@ void town_kill_server(struct town *town, const char *domain)
     house_open(h);
 }
 
+void town_stop_server(struct town *town, const char *domain)
+{
+    house_kill(house_of(town, bytes_str(domain)));
+}
+
+void town_start_server(struct town *town, const char *domain)
+{
+    house_open(house_of(town, bytes_str(domain)));
+}
+
 void town_kill_in_steps(struct town *town, long steps)
 {
     town->house.kill_in_steps = steps;

@@ -36,6 +36,9 @@ bool town_wait(struct town *town, uint64_t most_ms);
 void town_invite(struct town *town, const char *domain, char ret_text[TOWN_INVITATION_BYTES]);
 /* The server is killed, and starts again. */
 void town_kill_server(struct town *town, const char *domain);
+/* It is down from now on, and again here. */
+void town_stop_server(struct town *town, const char *domain);
+void town_start_server(struct town *town, const char *domain);
 /* ... in the middle of things, after so many steps of its; below 0: never. */
 void town_kill_in_steps(struct town *town, long steps);
 /* How many there are. */
