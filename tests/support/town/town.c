@@ -206,6 +206,13 @@ uint64_t town_handles(struct town *town)
     return counts_of(town).handles;
 }
 
+void town_remove_user(struct town *town, const char *domain, const uint8_t uuid[16])
+{
+    struct house *h = house_of(town, bytes_str(domain));
+    assert_ok(auth_user_remove(h->auth, uuid));
+    assert_ok(info_refresh(h->info));
+}
+
 void town_open_registration(struct town *town, uint32_t puzzle_bits)
 {
     auth_set_mode(town->house.auth, AUTH_OPEN);

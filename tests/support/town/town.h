@@ -44,6 +44,8 @@ void town_kill_in_steps(struct town *town, long steps);
 /* How many there are. */
 uint64_t town_users(struct town *town);
 uint64_t town_handles(struct town *town);
+/* The operator deletes this user. */
+void town_remove_user(struct town *town, const char *domain, const uint8_t uuid[16]);
 /* Registration without invitation, by a puzzle of so many bits. */
 void town_open_registration(struct town *town, uint32_t puzzle_bits);
 /* Another key signs credentials from now on. */

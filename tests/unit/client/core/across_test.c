@@ -409,6 +409,40 @@ static void test_device(void **state)
     people_close(&p->all);
 }
 
+/* The keys of the other domain are looked at again within a day: who was revoked there is not
+ * trusted, though no device of his said so, and those who did not know him hear of it, too. */
+static void test_revoked(void **state)
+{
+    static struct three t;
+    (void)state;
+    group_of_three(&t, 11, TOWN_DOMAIN);
+    struct pair *p = &t.p;
+    group_talk(&t, 3, "before");
+    town_rotate_signing(p->all.town, TOWN_OTHER); /* and what signs there has changed meanwhile */
+    town_remove_user(p->all.town, TOWN_OTHER, p->bob->core->account.user_uuid);
+    p->out = p->bob;
+    people_run_ms(&p->all, 1000);
+    assert_int_equal(chat_of(p->alice, &t.chat[0]).unverified, 0); /* not known yet */
+    (void)person_count_events(p->alice, HEARTH_EVENT_UNVERIFIED);
+    town_sleep_days(p->all.town, 2);
+    people_run_ms(&p->all, 5000);
+    meet(p);
+    assert_true(person_count_events(p->alice, HEARTH_EVENT_UNVERIFIED) > 0);
+    for (size_t i = 0; i < 3; i += 2) {
+        assert_int_equal(chat_of(who(&t, i), &t.chat[i]).unverified, 1);
+        struct hearth_op *op = hearth_send(&who(&t, i)->account, &t.chat[i], "psst");
+        assert_true(op == NULL || person_op(who(&t, i), op) == HEARTH_UNVERIFIED);
+    }
+    struct hearth_member bob = member_of(p->alice, &t.chat[0], "bob@b.test");
+    assert_false(bob.verified);
+    done(p->alice, hearth_group_remove(&p->alice->account, &t.chat[0], bob.pseudonym));
+    meet(p);
+    assert_int_equal(chat_of(t.carol, &t.chat[2]).unverified, 0);
+    done(t.carol, hearth_send(&t.carol->account, &t.chat[2], "just us"));
+    (void)hears(p->alice, &t.chat[0], "just us");
+    people_close(&p->all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,7 +451,7 @@ int main(void)
         cmocka_unit_test(test_parted),  cmocka_unit_test(test_profile),
         cmocka_unit_test(test_files),   cmocka_unit_test(test_removed),
         cmocka_unit_test(test_group),   cmocka_unit_test(test_added_by_guest),
-        cmocka_unit_test(test_device),
+        cmocka_unit_test(test_device),  cmocka_unit_test(test_revoked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
