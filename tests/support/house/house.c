@@ -1,7 +1,9 @@
 #include "support/house/house.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "seal/system_keys.h"
 #include "support/failing.h"
 #include "support/house/visit.h"
 
@@ -92,15 +94,77 @@ static struct err previous(void *self, struct buf *b)
     return auth_previous_signing(self, b);
 }
 
+struct append {
+    void (*done)(void *arg, struct err result, const struct auth_receipt *receipt);
+    void *arg;
+};
+
+static void appended(void *arg, struct err result, const struct transparency_receipt *receipt)
+{
+    struct append *a = arg;
+    const struct auth_receipt out = {receipt->checkpoint, receipt->proof};
+    a->done(a->arg, result, &out);
+    free(a);
+}
+
+static void append(void *self, struct bytes label, uint32_t version, struct bytes key_set,
+                   struct hearth_loop *loop,
+                   void (*done)(void *arg, struct err result, const struct auth_receipt *receipt),
+                   void *arg)
+{
+    static const struct auth_receipt none;
+    struct house *h = self;
+    struct append *a = h->transparency != NULL ? malloc(sizeof *a) : NULL;
+    if (a == NULL) {
+        done(arg, ERR(STORE_STOPPED), &none);
+        return;
+    }
+    *a = (struct append){done, arg};
+    transparency_append(h->transparency, label, version, key_set, loop, appended, a);
+}
+
+static struct err publish(void *self, const struct info_value *values, size_t count)
+{
+    const struct house *h = self;
+    struct transparency_value out[TRANSPARENCY_VALUES_MOST];
+    struct buf labels[TRANSPARENCY_VALUES_MOST] = {[0] = BUF_INIT};
+    for (size_t i = 0; i < count; i++) {
+        system_label_write(&labels[i], values[i].name);
+        out[i] = (struct transparency_value){buf_view(&labels[i]), values[i].value};
+    }
+    struct err err = transparency_publish(h->transparency, out, count);
+    for (size_t i = 0; i < count; i++)
+        buf_clear(&labels[i]);
+    return err;
+}
+
+static void open_log(struct house *h)
+{
+    assert_ok(kt_keys_open(&h->env, 0, &h->kt_keys));
+    const struct transparency_options options = {
+        .store = files(h, "kt.db"), .log = &h->kt_keys.log, .every_ms = TRANSPARENCY_AT_ONCE};
+    assert_ok(transparency_open(&h->env, &options, &h->transparency));
+    h->auth_log = (struct auth_log){append, h};
+}
+
+/* Heartbeats and windows are looked for when something waits, and when time moves. */
+static bool tick(struct house *h)
+{
+    uint64_t epoch = 0;
+    (void)err_is_ok(transparency_tick(h->transparency, &epoch)); /* a store that is down: later */
+    return epoch != 0;
+}
+
 static void open_services(struct house *h)
 {
+    open_log(h);
     const struct queue_options queue = {
         .store = files(h, "queue.db"), .notify = h->push ? count_push : NULL, .notify_self = h};
     const struct delivery_options delivery = {.store = files(h, "delivery.db"),
                                               .wake = wake_courier,
                                               .wake_self = h,
                                               .control = h->delivery_control};
-    const struct auth_options auth = {.store = files(h, "auth.db")};
+    const struct auth_options auth = {.store = files(h, "auth.db"), .log = &h->auth_log};
     const struct attachment_options attachment = {.store = files(h, "attachment.db")};
     assert_ok(queue_open(&h->env, &queue, &h->queue));
     assert_ok(delivery_open(&h->env, &delivery, &h->delivery));
@@ -109,7 +173,9 @@ static void open_services(struct house *h)
     const struct info_options info = {.revocations = revocations,
                                       .revocations_self = h->auth,
                                       .previous = previous,
-                                      .previous_self = h->auth};
+                                      .previous_self = h->auth,
+                                      .publish = publish,
+                                      .publish_self = h};
     assert_ok(info_open(&h->env, &info, &h->info));
     assert_ok(relay_open(&h->env, NULL, &h->relay));
     const struct courier_options courier = {.store = delivery_store(h->delivery),
@@ -141,10 +207,12 @@ void house_open(struct house *h)
     assert_ok(attachment_add(h->attachment, h->server));
     assert_ok(info_add(h->info, h->server));
     assert_ok(relay_add(h->relay, h->server));
+    assert_ok(transparency_add(h->transparency, h->server));
     char address[32];
     (void)snprintf(address, sizeof address, "pipe:%s", h->name);
     assert_true(hearth_server_listen(h->server, address, NULL));
     assert_true(hearth_server_start_on(h->server, h->loop));
+    auth_log_resume(h->auth, h->loop);
     h->lives++;
 }
 
@@ -205,6 +273,9 @@ static bool work(struct house *h)
     did |= store_turn(delivery_store(h->delivery));
     did |= store_turn(auth_store(h->auth));
     did |= store_turn(attachment_store(h->attachment));
+    did |= store_turn(transparency_store(h->transparency));
+    if (transparency_woken(h->transparency))
+        did |= tick(h);
     if (h->failing)
         test_pause_failing();
     return did;
@@ -219,6 +290,9 @@ static void close_all(struct house *h)
     courier_free(courier);
     info_close(h->info);
     attachment_close(h->attachment);
+    struct transparency *log = h->transparency;
+    h->transparency = NULL; /* nobody appends any more */
+    transparency_close(log);
     auth_close(h->auth);
     delivery_close(h->delivery);
     queue_close(h->queue);
@@ -226,6 +300,7 @@ static void close_all(struct house *h)
     while (loop_step(h->loop))
         ;
     relay_close(h->relay);
+    kt_keys_clear(&h->kt_keys);
     front_free(h->front);
 }
 
@@ -266,7 +341,8 @@ void house_close(struct house *h)
 static bool has_stopped(struct house *h)
 {
     struct store *stores[] = {queue_store(h->queue), delivery_store(h->delivery),
-                              auth_store(h->auth), attachment_store(h->attachment)};
+                              auth_store(h->auth), attachment_store(h->attachment),
+                              transparency_store(h->transparency)};
     for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
         if (!err_is_ok(store_health(stores[i])))
             return true;
@@ -317,6 +393,7 @@ void house_run_ms(struct house *h, uint64_t ms)
         return;
     }
     for (;;) {
+        (void)tick(h);
         house_settle(h);
         uint64_t due_us = timers_next_due_us(&h->loop->env.timers);
         if (due_us > until_us)

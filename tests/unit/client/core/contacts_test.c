@@ -16,6 +16,7 @@ static void test_accepted(void **state)
     befriend(&p);
     person_expect(p.alice, HEARTH_EVENT_CONTACT_ACCEPTED);
     talk(&p, "hello");
+    assert_null(hearth_send(&p.alice->account, &p.alice_chat, "caf\xe9")); /* no UTF-8 */
     people_close(&p.all);
 }
 
