@@ -155,6 +155,28 @@ static bool tick(struct house *h)
     return epoch != 0;
 }
 
+static void contact(void *self, struct bytes domain)
+{
+    struct house *h = self;
+    if (h->courier != NULL)
+        courier_contact(h->courier, domain);
+}
+
+static void open_federation(struct house *h)
+{
+    char why[FEDERATION_WHY_BYTES];
+    const struct federation_options options = {
+        .loop = h->loop,
+        .queue = h->queue,
+        .settings = {.mode = h->peer != NULL ? FEDERATION_ALLOW : FEDERATION_OFF,
+                     .development = true,
+                     .peers = &h->peer,
+                     .peer_count = h->peer != NULL},
+        .contact = contact,
+        .contact_self = h};
+    assert_ok(federation_open(&h->env, &options, why, &h->federation));
+}
+
 static void open_services(struct house *h)
 {
     open_log(h);
@@ -178,10 +200,11 @@ static void open_services(struct house *h)
                                       .publish_self = h};
     assert_ok(info_open(&h->env, &info, &h->info));
     assert_ok(relay_open(&h->env, NULL, &h->relay));
+    open_federation(h);
     const struct courier_options courier = {.store = delivery_store(h->delivery),
                                             .outbox = delivery_outbox(h->delivery),
                                             .queue = h->queue,
-                                            .peers = h->peers,
+                                            .peers = federation_route(h->federation),
                                             .loop = h->loop,
                                             .refused = delivery_refused,
                                             .refused_self = h->delivery};
@@ -208,6 +231,7 @@ void house_open(struct house *h)
     assert_ok(info_add(h->info, h->server));
     assert_ok(relay_add(h->relay, h->server));
     assert_ok(transparency_add(h->transparency, h->server));
+    assert_ok(federation_add(h->federation, h->server));
     char address[32];
     (void)snprintf(address, sizeof address, "pipe:%s", h->name);
     assert_true(hearth_server_listen(h->server, address, NULL));
@@ -288,6 +312,7 @@ static void close_all(struct house *h)
     h->server = NULL;  /* closed */
     h->courier = NULL; /* nobody wakes it any more */
     courier_free(courier);
+    federation_stop(h->federation);
     info_close(h->info);
     attachment_close(h->attachment);
     struct transparency *log = h->transparency;
@@ -302,6 +327,7 @@ static void close_all(struct house *h)
     relay_close(h->relay);
     kt_keys_clear(&h->kt_keys);
     front_free(h->front);
+    federation_close(h->federation);
 }
 
 void house_shut(struct house *h)
@@ -393,7 +419,9 @@ void house_run_ms(struct house *h, uint64_t ms)
         return;
     }
     for (;;) {
-        (void)tick(h);
+        for (struct house *each = h->first; each != NULL; each = each->neighbour)
+            if (each->transparency != NULL)
+                (void)tick(each);
         house_settle(h);
         uint64_t due_us = timers_next_due_us(&h->loop->env.timers);
         if (due_us > until_us)

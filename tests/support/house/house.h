@@ -26,6 +26,7 @@
 #include "server/auth/auth.h"
 #include "server/courier/courier.h"
 #include "server/delivery/delivery.h"
+#include "server/federation/federation.h"
 #include "server/info/info.h"
 #include "server/queue/queue.h"
 #include "server/relay/relay.h"
@@ -40,10 +41,10 @@ enum { HOUSE_GUESTS = 2048, HOUSE_PUSHED = 16 };
 
 struct house {
     const char *domain;
-    char name[16];              /* of its file layer and its pipe */
-    struct house *first;        /* ourselves, or the one whose loop, clock and numbers we use */
-    struct house *neighbour;    /* the next one, as seen from the first; NULL: the last */
-    struct courier_route peers; /* set before house_open; zero: no federation */
+    char name[16];           /* of its file layer and its pipe */
+    struct house *first;     /* ourselves, or the one whose loop, clock and numbers we use */
+    struct house *neighbour; /* the next one, as seen from the first; NULL: the last */
+    const char *peer;        /* "b.test=pipe:other@house": with whom it federates; NULL: nobody */
     struct clock_fake fake;
     struct clock clock;
     struct rng_seeded seeded;
@@ -62,6 +63,7 @@ struct house {
     struct auth_log auth_log;
     struct info *info;
     struct relay *relay;
+    struct federation *federation;
     struct courier *courier;
     struct hearth_server *server;
     /* may be changed before house_open */

@@ -20,7 +20,7 @@ void people_init(struct people *p, uint64_t seed)
 
 void people_init_two(struct people *p, uint64_t seed)
 {
-    *p = (struct people){.town = town_new_two(seed)};
+    *p = (struct people){.town = town_new_two(seed), .two = true};
 }
 
 void people_close(struct people *p)

@@ -41,6 +41,7 @@ struct person {
 
 struct people {
     struct town *town;
+    bool two; /* homeservers: what one takes for the other goes on a little later */
     struct person all[PEOPLE_MOST];
     size_t count;
 };

@@ -28,47 +28,14 @@ static struct house *house_of(struct town *town, struct bytes domain)
 
 /* ---- two of them */
 
-/* In the place of federation: what Deliver would do, without the call. */
-struct delivering {
-    void (*done)(void *arg, struct err result, const enum queue_outcome *outcomes);
-    void *arg;
-    struct queue_row rows[];
-};
-
-static void delivered(void *arg, struct err result, const enum queue_outcome *outcomes)
+/* Homeservers call each other as "pipe:NAME@house" and "pipe:NAME@other", clients from addresses.
+ */
+static void choose(void *self, const char *name, struct pipe_faults *faults)
 {
-    struct delivering *d = arg;
-    d->done(d->arg, result, outcomes);
-    free(d);
-}
-
-static struct err deliver(void *self, struct bytes domain, const struct courier_batch_row *rows,
-                          size_t count, struct inbox *inbox,
-                          void (*done)(void *arg, struct err result,
-                                       const enum queue_outcome *outcomes),
-                          void *arg)
-{
-    struct house *from = self;
-    struct town *town = (struct town *)(void *)from->first;
-    struct house *to = house_of(town, domain);
-    if (town->apart || to == from || to->queue == NULL)
-        return ERR(RPC_CLOSED);
-    struct delivering *d = calloc(1, sizeof *d + count * sizeof d->rows[0]);
-    assert_non_null(d);
-    d->done = done;
-    d->arg = arg;
-    for (size_t i = 0; i < count; i++)
-        d->rows[i] = (struct queue_row){.sealed_ref = rows[i].sealed_ref,
-                                        .payload = rows[i].payload,
-                                        .sequence = rows[i].sequence,
-                                        .notify = rows[i].notify,
-                                        .quiet = rows[i].quiet,
-                                        .control = rows[i].control};
-    struct err err =
-        queue_accept(to->queue, bytes_str(from->domain), d->rows, count, inbox, delivered, d);
-    if (!err_is_ok(err))
-        free(d);
-    return err;
+    const struct town *town = self;
+    *faults = (struct pipe_faults){0};
+    if (town->apart && (strstr(name, "@house") != NULL || strstr(name, "@other") != NULL))
+        faults->cut_after[PIPE_TO_SERVER] = 1;
 }
 
 struct town *town_new_two(uint64_t seed)
@@ -77,8 +44,10 @@ struct town *town_new_two(uint64_t seed)
     assert_non_null(town);
     house_init(&town->house, seed);
     house_init_beside(&town->other, &town->house, TOWN_OTHER, "other");
-    town->house.peers = (struct courier_route){deliver, &town->house};
-    town->other.peers = (struct courier_route){deliver, &town->other};
+    town->house.peer = TOWN_OTHER "=pipe:other@house";
+    town->other.peer = TOWN_DOMAIN "=pipe:house@other";
+    town->house.loop->pipes.choose = choose;
+    town->house.loop->pipes.choose_self = town;
     house_open(&town->house);
     house_open(&town->other);
     return town;
@@ -87,6 +56,7 @@ struct town *town_new_two(uint64_t seed)
 void town_part(struct town *town, bool apart)
 {
     town->apart = apart;
+    pipe_cut_all(town->house.loop); /* clients connect again */
 }
 
 void town_target(const struct town *town, size_t client, char *ret_text, size_t size)

@@ -18,7 +18,8 @@ struct town *town_new(uint64_t seed);
 /* The homeserver of TOWN_OTHER, too; both deliver to each other. All else here is about TOWN_DOMAIN
  * where it names no domain. */
 struct town *town_new_two(uint64_t seed);
-/* Nothing goes from homeserver to homeserver; or again. Clients reach both all the time. */
+/* Nothing goes from homeserver to homeserver; or again. Clients reach both all the time
+ * (connections that there are break). */
 void town_part(struct town *town, bool apart);
 /* Where a client with this number finds the homeservers (api_options.homeservers). */
 void town_target(const struct town *town, size_t client, char *ret_text, size_t size);
