@@ -44,6 +44,15 @@ struct courier_route federation_route(struct federation *f);
  * admitted any more go when they are next looked at. */
 CHECKED struct err federation_set(struct federation *f, const struct federation_settings *settings,
                                   char ret_why[FEDERATION_WHY_BYTES]);
+/* Walks the way to a domain step by step, as deliveries would go, and asks it to come back; for a
+ * person (`hearthd check DOMAIN`). Needs no running federation: options.loop, queue and contact are
+ * not used. Blocks, 40 s at most. say is called for each step; step: "policy", "found", ... */
+enum federation_finding { FEDERATION_GOOD, FEDERATION_DOUBT, FEDERATION_FAULT };
+void federation_check(struct front_env *env, const struct federation_options *options,
+                      const char *domain,
+                      void (*say)(void *to, enum federation_finding finding, const char *step,
+                                  const char *text),
+                      void *to);
 /* After the courier's end, on its loop: ends all that is under way; done of each batch comes before
  * the loop has run what is posted now. Nothing is begun any more. */
 void federation_stop(struct federation *f);

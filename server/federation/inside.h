@@ -28,10 +28,18 @@ enum {
     KEYS_MS = 10000,
 };
 
+/* Who signs, and for whom; borrowed. */
+struct signing {
+    const struct front_env *env;
+    const char *audience; /* a domain */
+};
+struct hearth_signer signer_of(struct signing *signing); /* sign.c; lives as long as the calls */
+
 struct peer {
     struct peer *next; /* in its slot */
     struct federation *federation;
     char domain[DOMAIN_MAX_BYTES + 1];
+    struct signing signing;
     /* under the lock */
     unsigned refs;
     uint64_t used_us;
@@ -97,6 +105,15 @@ void peer_unreach(struct peer *peer, struct hearth_channel *channel);
 /* What is waiting is told ERR_CANCELLED. */
 void peer_end(struct peer *peer);
 
+/* What an answer to GetKeys says, once it is verified. */
+struct told_keys {
+    uint8_t root[CREDENTIAL_FINGERPRINT_BYTES];
+    struct public_key key;
+    uint64_t from_s, until_s;
+};
+/* keys.c. ERR_CREDENTIAL and the like: it is not signed by the domain's own root. */
+CHECKED struct err keys_verify(const Hearth__V1__GetKeysResponse *in, struct bytes domain,
+                               uint64_t now_s, struct told_keys *ret_told);
 /* keys.c. Under the lock, any thread: fetches the peer's keys soon, unless that was done or tried
  * too lately. */
 void peer_want_keys(struct peer *peer);

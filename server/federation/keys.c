@@ -13,13 +13,6 @@ struct fetch {
     struct hearth_channel *channel;
 };
 
-/* What an answer says, once it is verified. */
-struct told {
-    uint8_t root[CREDENTIAL_FINGERPRINT_BYTES];
-    struct public_key key;
-    uint64_t from_s, until_s;
-};
-
 static struct bytes row(const Hearth__V1__GetKeysResponse *in, Hearth__V1__KeyUse use)
 {
     for (size_t i = 0; i < in->n_keys && i < KEYS_ROWS_MOST; i++)
@@ -29,8 +22,8 @@ static struct bytes row(const Hearth__V1__GetKeysResponse *in, Hearth__V1__KeyUs
 }
 
 /* The first row of each use is the current one (info.proto). */
-static struct err verify(const Hearth__V1__GetKeysResponse *in, struct bytes domain, uint64_t now_s,
-                         struct told *ret_told)
+struct err keys_verify(const Hearth__V1__GetKeysResponse *in, struct bytes domain, uint64_t now_s,
+                       struct told_keys *ret_told)
 {
     struct credential root, signing;
     struct server_key key;
@@ -57,8 +50,8 @@ static struct err verify(const Hearth__V1__GetKeysResponse *in, struct bytes dom
 static struct err take(struct peer *peer, const Hearth__V1__GetKeysResponse *in)
 {
     struct federation *f = peer->federation;
-    struct told told;
-    TRY(verify(in, bytes_str(peer->domain), clock_unix_ms(f->env->clock) / 1000, &told));
+    struct told_keys told;
+    TRY(keys_verify(in, bytes_str(peer->domain), clock_unix_ms(f->env->clock) / 1000, &told));
     federation_lock(f);
     bool same = !peer->pinned || memcmp(peer->pin, told.root, sizeof peer->pin) == 0;
     if (same) {

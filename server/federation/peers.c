@@ -53,6 +53,7 @@ struct peer *peer_get(struct federation *f, struct bytes domain)
             return NULL;
         p->federation = f;
         memcpy(p->domain, domain.data, domain.len);
+        p->signing = (struct signing){f->env, p->domain};
         struct peer **slot = slot_of(f, domain);
         p->next = *slot;
         *slot = p;

@@ -1,10 +1,9 @@
 /* The courier's way to a peer: one signed Deliver. */
 #include <stdlib.h>
 
-#include "crypto/hash.h"
 #include "server/federation/inside.h"
 
-enum { BATCH_ID_BYTES = 16, PAYLOAD_ID_BYTES = 16, AUTH_ROOM_BYTES = 512 };
+enum { BATCH_ID_BYTES = 16, PAYLOAD_ID_BYTES = 16 };
 /* federation.proto: what would fail there for its size is refused here */
 enum { SEALED_MOST = 4259840, REF_LEAST = 64, REF_MOST = 512 };
 
@@ -33,46 +32,6 @@ static void end(struct sending *s, struct err err, const char *text)
     federation_unlock(f);
     s->done(s->arg, err, s->outcomes);
     free(s);
-}
-
-/* ---- the signature */
-
-static struct err keeper_signs(void *keeper, struct bytes label, struct bytes content,
-                               struct signature *ret_signature)
-{
-    return keeper_sign(keeper, KEEPER_FEDERATION, false, label, content, ret_signature);
-}
-
-static struct err write_auth(struct buf *b, const struct peer *peer, const char *path,
-                             struct bytes message)
-{
-    const struct front_env *env = peer->federation->env;
-    const struct credential_signer signer = {keeper_signs, env->keeper};
-    uint8_t nonce[REQUEST_NONCE_BYTES];
-    struct digest hash;
-    TRY(rng_fill(env->rng, nonce, sizeof nonce));
-    hash_once(&hash_sha256, message, &hash);
-    const struct request_auth auth = {
-        .kind = REQUEST_HOMESERVER,
-        .id = bytes_str(env->domain),
-        .audience = bytes_str(peer->domain),
-        .time_ms = clock_unix_ms(env->clock),
-        .nonce = nonce,
-    };
-    return request_auth_sign_by(b, &auth, bytes_str(path), hash.data, &signer);
-}
-
-static enum hearth_code sign(struct hearth_client_call *call,
-                             const struct hearth_endpoint *endpoint, const uint8_t *message,
-                             size_t len, void *self)
-{
-    struct buf header = BUF_INIT;
-    enum hearth_code code = HEARTH_INTERNAL;
-    if (err_is_ok(write_auth(&header, self, endpoint->path, bytes_of(message, len))) &&
-        hearth_client_call_add_header(call, REQUEST_AUTH_METADATA, header.data, header.len))
-        code = HEARTH_OK;
-    buf_clear(&header);
-    return code;
 }
 
 /* ---- the answer */
@@ -230,7 +189,7 @@ static void ready(struct reach *reach, struct peer *peer, struct err result)
     if (any) {
         s->channel = peer->channel;
         const struct hearth_call_options options = {
-            .deadline_ms = CALL_MS, .no_retry = true, .signer = {.sign = sign, .self = peer}};
+            .deadline_ms = CALL_MS, .no_retry = true, .signer = signer_of(&peer->signing)};
         if (hearth_federation_deliver_start(peer->channel, &options, &q.message, on_answer, s) ==
             NULL) {
             result = ERR(NO_MEMORY);

@@ -4,10 +4,6 @@
 
 #include "server/main/node_inside.h"
 
-struct texts {
-    const char *peers[CONFIG_LIST_MAX], *allow[CONFIG_LIST_MAX], *block[CONFIG_LIST_MAX];
-};
-
 static size_t point(const struct config_list *list, const char *texts[CONFIG_LIST_MAX])
 {
     for (size_t i = 0; i < list->count; i++)
@@ -15,16 +11,15 @@ static size_t point(const struct config_list *list, const char *texts[CONFIG_LIS
     return list->count;
 }
 
-/* Borrows config, and texts. */
-static struct federation_settings settings_of(const struct node *n, const struct config *config,
-                                              struct texts *texts)
+static struct federation_settings settings_of(const struct config *config,
+                                              struct federation_texts *texts)
 {
     const char *mode = config->federation_mode;
     return (struct federation_settings){
         .mode = strcmp(mode, "open") == 0    ? FEDERATION_OPEN
                 : strcmp(mode, "allow") == 0 ? FEDERATION_ALLOW
                                              : FEDERATION_OFF,
-        .development = n->env.development,
+        .development = config->server_development,
         .peers = texts->peers,
         .peer_count = point(&config->federation_peer, texts->peers),
         .allow = texts->allow,
@@ -32,6 +27,20 @@ static struct federation_settings settings_of(const struct node *n, const struct
         .block = texts->block,
         .block_count = point(&config->federation_block, texts->block),
     };
+}
+
+struct err node_federation_options(const struct folder *folder, const struct config *config,
+                                   struct federation_texts *texts,
+                                   struct federation_options *ret_options)
+{
+    texts->ca[0] = '\0';
+    if (config->federation_ca[0] != '\0' && !folder_path(folder, config->federation_ca, texts->ca))
+        return ERR(TOO_LARGE);
+    *ret_options = (struct federation_options){
+        .settings = settings_of(config, texts),
+        .ca_file = texts->ca[0] != '\0' ? texts->ca : NULL,
+    };
+    return ERR_OK;
 }
 
 static void contact(void *self, struct bytes domain)
@@ -42,18 +51,14 @@ static void contact(void *self, struct bytes domain)
 
 struct err node_open_federation(struct node *n, char why[NODE_WHY_BYTES])
 {
-    char ca[FOLDER_PATH_MAX] = "", reason[FEDERATION_WHY_BYTES];
-    struct texts texts;
-    if (n->config.federation_ca[0] != '\0' && !folder_path(&n->folder, n->config.federation_ca, ca))
-        return ERR(TOO_LARGE);
-    const struct federation_options options = {
-        .loop = n->back,
-        .queue = n->queue,
-        .settings = settings_of(n, &n->config, &texts),
-        .ca_file = ca[0] != '\0' ? ca : NULL,
-        .contact = contact,
-        .contact_self = n,
-    };
+    char reason[FEDERATION_WHY_BYTES];
+    struct federation_texts texts;
+    struct federation_options options;
+    TRY(node_federation_options(&n->folder, &n->config, &texts, &options));
+    options.loop = n->back;
+    options.queue = n->queue;
+    options.contact = contact;
+    options.contact_self = n;
     struct err err = federation_open(&n->env, &options, reason, &n->federation);
     if (err.code != ERR_NONE)
         (void)snprintf(why, NODE_WHY_BYTES, "%s", reason);
@@ -64,8 +69,8 @@ struct err node_set_federation(struct node *n, const struct config *config,
                                char why[NODE_WHY_BYTES])
 {
     char reason[FEDERATION_WHY_BYTES];
-    struct texts texts;
-    const struct federation_settings settings = settings_of(n, config, &texts);
+    struct federation_texts texts;
+    const struct federation_settings settings = settings_of(config, &texts);
     struct err err = federation_set(n->federation, &settings, reason);
     if (err.code != ERR_NONE)
         (void)snprintf(why, NODE_WHY_BYTES, "%s", reason);

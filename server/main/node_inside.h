@@ -105,6 +105,14 @@ enum { NODE_MIB = 1024 * 1024 };
 enum auth_mode node_auth_mode(const struct config *config);
 enum info_registration node_registration(const struct config *config);
 /* node_federation.c */
+/* Of [federation]; borrows config, texts and path. path empty: the system's authorities. */
+struct federation_texts {
+    const char *peers[CONFIG_LIST_MAX], *allow[CONFIG_LIST_MAX], *block[CONFIG_LIST_MAX];
+    char ca[FOLDER_PATH_MAX];
+};
+struct err node_federation_options(const struct folder *folder, const struct config *config,
+                                   struct federation_texts *texts,
+                                   struct federation_options *ret_options);
 struct err node_open_federation(struct node *node, char why[NODE_WHY_BYTES]);
 /* All that a reload changes of it, or nothing and why. */
 struct err node_set_federation(struct node *node, const struct config *config,
