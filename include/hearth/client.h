@@ -86,9 +86,11 @@ struct hearth_account_options {
     struct hearth_loop *loop; /* event-driven use on a loop of rpc.h; or */
     struct event_base *base;  /* on libevent's; neither: driven by the waiting functions */
     const char *ca_file;      /* PEM roots for the homeservers' TLS; NULL: the system's */
-    const char *homeservers;  /* where domains are, for those not found by DNS:
+    const char *homeservers;  /* where domains are, for those not found by DNS (SRV records of
+                                 _hearth._tcp.DOMAIN, else the domain itself at port 443):
                                  "a.test=127.0.0.1:7443,..." */
     const char *user_agent;
+    const char *dns_servers; /* "192.0.2.1:53,..."; NULL: those of the machine */
 };
 
 /* A new file. Nothing is registered yet: hearth_register or hearth_link follows. */
