@@ -339,3 +339,7 @@ hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readm
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(package COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/package/check.py ${CMAKE_BINARY_DIR} SECONDS 300)
 endif()
+# tests/tokens: does a homeserver learn from tokens who makes anonymous calls?
+hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
+target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+hearth_test(tokens_unlinkability COMMAND token_unlinkability)

@@ -15,14 +15,12 @@
 #define CLIENT_CORE_TOKEN_H
 
 #include "client/core/core.h"
+#include "client/core/token_when.h"
 #include "pass/request.h"
 
 enum {
-    TOKEN_GRANT = 64,            /* of a client that has nothing: what a new user may have */
-    TOKEN_READY_LEAST_MS = 2000, /* today's tokens rest before they are spent: at least ... */
-    TOKEN_READY_MORE_MS = 18000, /* ... and up to so much longer */
-    TOKEN_SKEW_S = 300,          /* our clock against theirs, at midnight */
-    TOKEN_LIST_MOST = 640,       /* tokens of one call at most (an upload) */
+    TOKEN_GRANT = 64,      /* of a client that has nothing: what a new user may have */
+    TOKEN_LIST_MOST = 640, /* tokens of one call at most (an upload) */
 };
 
 /* ---- what we know of a homeserver (token_facts.c; DB_TOKEN_FACTS, id domain) */
@@ -58,8 +56,10 @@ struct token_pile {
     uint64_t ready_ms;  /* not spent before */
     uint32_t left;      /* of the allowance, after the last batch; UINT32_MAX: not said */
 };
-/* The day whose tokens are spent now. Everybody's changes at the same moment. */
-uint32_t token_day(const struct core *c);
+static inline uint32_t token_day(const struct core *c)
+{
+    return token_day_at(core_now_ms(c));
+}
 /* Of that period; ERR_NOT_FOUND: nothing was fetched for it. */
 CHECKED struct err token_pile_get(struct db_txn *t, const char *domain, uint8_t class,
                                   uint32_t period, struct token_pile *ret_pile);
@@ -88,7 +88,5 @@ CHECKED struct err token_fetch_add(struct core *c, struct db_txn *t, uint8_t cla
                                    uint32_t count, uint64_t when_ms);
 CHECKED struct err token_fetching(struct core *c, struct db_txn *t, uint8_t class, uint32_t period,
                                   bool *ret_there);
-/* A number below `below`, each as likely. */
-CHECKED struct err token_random(struct core *c, uint64_t below, uint64_t *ret_number);
 
 #endif

@@ -209,12 +209,12 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
 /* Today's have to rest. */
 static struct err ready_at(struct core *c, const struct fetch *f, uint64_t *ret_ready_ms)
 {
-    uint64_t more = 0;
+    uint64_t rest_ms;
     *ret_ready_ms = 0;
     if (f->period > token_day(c))
         return ERR_OK;
-    TRY(token_random(c, TOKEN_READY_MORE_MS, &more));
-    *ret_ready_ms = core_now_ms(c) + TOKEN_READY_LEAST_MS + more;
+    TRY(token_rest_ms(c->rng, &rest_ms));
+    *ret_ready_ms = core_now_ms(c) + rest_ms;
     return ERR_OK;
 }
 

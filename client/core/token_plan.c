@@ -2,20 +2,6 @@
  * the homeserver, who sees the moments, learns that there is a client. */
 #include "client/core/task.h"
 #include "client/core/token.h"
-#include "pass/redeem.h"
-
-enum { DAY_MS = 24 * 3600 * 1000 };
-
-struct err token_random(struct core *c, uint64_t below, uint64_t *ret_number)
-{
-    const uint64_t most = UINT64_MAX - UINT64_MAX % below; /* multiples of below: no bias */
-    uint64_t number;
-    do
-        TRY(rng_fill(c->rng, &number, sizeof number));
-    while (number >= most);
-    *ret_number = number % below;
-    return ERR_OK;
-}
 
 static struct err has_pile(struct core *c, struct db_txn *t, uint8_t class, uint32_t period,
                            bool *ret_has)
@@ -46,7 +32,6 @@ static struct err plan_today(struct core *c, struct db_txn *t, uint8_t class)
 /* The next day that has not been seen to: at some moment of the day before it, of what is left. */
 static struct err plan_next(struct core *c, struct db_txn *t, uint8_t class)
 {
-    const uint64_t now = core_now_ms(c);
     uint32_t period = token_day(c) + 1;
     bool has = false;
     TRY(has_pile(c, t, class, period, &has));
@@ -56,12 +41,9 @@ static struct err plan_next(struct core *c, struct db_txn *t, uint8_t class)
     }
     if (has)
         return ERR_OK;
-    const uint64_t begin = (uint64_t)(period - 1) * DAY_MS, end = begin + DAY_MS;
-    const uint64_t from = now > begin ? now : begin;
-    uint64_t later = 0;
-    if (end > from)
-        TRY(token_random(c, end - from, &later));
-    return token_fetch_add(c, t, class, period, PASS_BATCH_MAX, from + later);
+    uint64_t when_ms;
+    TRY(token_moment(c->rng, period, core_now_ms(c), &when_ms));
+    return token_fetch_add(c, t, class, period, PASS_BATCH_MAX, when_ms);
 }
 
 struct err token_plan(struct core *c, struct db_txn *t)

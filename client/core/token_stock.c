@@ -8,7 +8,6 @@
  * it is, and a token tells its day.
  */
 #include "client/core/token.h"
-#include "pass/redeem.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -28,12 +27,6 @@ static struct bytes id_of(const char *domain, uint8_t class, uint32_t period, st
     id->bytes[len + 2] = (uint8_t)(period % PILES);
     id->len = len + 3;
     return bytes_of(id->bytes, id->len);
-}
-
-uint32_t token_day(const struct core *c)
-{
-    uint64_t now_s = core_now_ms(c) / 1000;
-    return pass_period_at(now_s > TOKEN_SKEW_S ? now_s - TOKEN_SKEW_S : 0);
 }
 
 /* ---- rows */
