@@ -163,12 +163,12 @@ struct err task_call_request(struct task_call *call, const char *service, const 
     return ERR_OK;
 }
 
-struct err task_call_stream(struct task_call *call, const char *domain, const char *service,
+struct err task_call_stream(struct task_call *call, struct bytes domain, const char *service,
                             const char *method)
 {
-    int len = snprintf(call->domain, sizeof call->domain, "%s", domain);
-    if (len < 0 || (size_t)len >= sizeof call->domain)
-        return ERR(DOMAIN);
+    TRY(domain_check(domain, true));
+    memcpy(call->domain, domain.data, domain.len);
+    call->domain[domain.len] = '\0';
     call->anonymous = true;
     call->endpoint = api_endpoint(service, method);
     return call->endpoint != NULL ? ERR_OK : ERR(INTERNAL);

@@ -77,8 +77,8 @@ struct task_call {
 };
 /* For TASK_NEXT_STREAM: what the stream will be, so that it can be paid: steps->stream finds the
  * tokens in task->payment. Without it a stream is never paid. */
-CHECKED struct err task_call_stream(struct task_call *call, const char *domain, const char *service,
-                                    const char *method);
+CHECKED struct err task_call_stream(struct task_call *call, struct bytes domain,
+                                    const char *service, const char *method);
 /* Packs. */
 CHECKED struct err task_call_request(struct task_call *call, const char *service,
                                      const char *method, const ProtobufCMessage *in);
