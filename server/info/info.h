@@ -27,7 +27,6 @@ enum { INFO_PROTOCOL_VERSION = 1, INFO_KEY_DAYS = 30, INFO_PREVIOUS_MOST = 31 };
 /* The zero value is good. Copied. */
 struct info_options {
     enum info_registration registration;
-    bool tokens_required;
     /* Appends the signed list of revoked credentials, from memory: runs on any loop. NULL: none. */
     struct err (*revocations)(void *self, struct buf *b);
     void *revocations_self;

@@ -86,6 +86,7 @@ void node_peers(void *node, void (*say)(void *to, const char *domain, size_t len
 /* node_reload.c: what settings mean to the services. */
 enum { NODE_MIB = 1024 * 1024 };
 enum auth_mode node_auth_mode(const struct config *config);
+bool node_tokens(const struct config *config);
 enum info_registration node_registration(const struct config *config);
 struct notifier_options node_push(const struct config *config); /* borrows */
 struct err node_set_limits(struct node *node, const struct config *config,
