@@ -9,6 +9,7 @@
 #ifndef TESTS_SUPPORT_LAND_H
 #define TESTS_SUPPORT_LAND_H
 
+#include "net/pipe.h"
 #include "server/federation/federation.h"
 #include "server/federation/inside.h"
 #include "server/info/info.h"
@@ -27,6 +28,7 @@ struct land_home {
     struct federation_settings settings;
     char peer_texts[LAND_HOMES][32];
     const char *peers[LAND_HOMES];
+    bool found;            /* peers are not configured, but found as if by DNS */
     bool limits;           /* as shipped; else off */
     uint32_t backlog_rows; /* 0: as shipped */
     struct front_env env;
@@ -47,6 +49,10 @@ struct land_home {
     unsigned lives;
     /* what the courier hands over goes through here */
     struct courier_route route;
+    /* controls: what the courier hands over is changed on its way. numbered: each attempt has new
+     * sequence numbers, so that repeats can't be told; backwards: a batch goes last row first. */
+    bool numbered, backwards;
+    uint64_t number;
     unsigned batches;
 };
 
@@ -101,5 +107,7 @@ void land_fetch(struct land *l);
 /* Every queue has, of each reference, what was sent there: in order, each once. Returns how many
  * deliveries were compared; partly: some may be missing (of those that are `gone`, always). */
 size_t land_check(struct land *l, bool partly);
+/* The same, but says how much is wrong rather than failing the test: for controls. */
+size_t land_faults(struct land *l, bool partly, size_t *ret_compared);
 
 #endif
