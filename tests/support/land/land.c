@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 
-#include "net/pipe.h"
 #include "net/server.h"
 
 /* Greetings of HTTP/2 pass, the answer does not. */
@@ -118,6 +117,8 @@ static struct err deliver(void *self, struct bytes domain, const struct courier_
     struct land_home *h = self;
     struct courier_batch_row *ours = (struct courier_batch_row *)(uintptr_t)rows;
     h->batches++;
+    if (h->stale == NULL)
+        land_keep(h, domain, rows, count);
     for (size_t i = 0; i < count && h->numbered; i++)
         ours[i].sequence = ++h->number;
     for (size_t i = 0; i < count / 2 && h->backwards; i++) {
@@ -273,6 +274,8 @@ void land_close(struct land *l)
         }
         for (size_t k = 0; k < h->client_count; k++)
             qclient_free(&h->clients[k]);
+        land_stale_free(h->stale);
+        vfs_saved_free(h->backup);
         keeper_close(h->env.keeper);
         hearth_status_clear(&h->world.last);
         vfs_fault_free(h->vfs);
@@ -285,6 +288,29 @@ void land_set(struct land_home *h)
     char why[FEDERATION_WHY_BYTES];
     const struct federation_settings settings = settings_of(h);
     assert_ok(federation_set(h->federation, &settings, why));
+}
+
+void land_backup(struct land_home *h)
+{
+    vfs_saved_free(h->backup);
+    h->backup = vfs_save(h->vfs, "outbox.db");
+}
+
+void land_restore(struct land_home *h)
+{
+    vfs_load(h->vfs, h->backup, "outbox.db");
+    for (size_t i = 0; i < h->land->ref_count; i++)
+        if (h->land->refs[i].origin == h->index)
+            h->land->refs[i].gone = true;
+}
+
+void land_steps(struct land *l, unsigned steps)
+{
+    while (steps-- > 0) {
+        (void)loop_step(l->loop);
+        for (size_t i = 0; i < l->home_count; i++)
+            (void)turn(&l->homes[i]);
+    }
 }
 
 void land_settle(struct land *l)
@@ -407,63 +433,4 @@ unsigned land_reports(struct land_home *h, enum queue_outcome why)
     struct asking a = {.statement = S_REPORTS, .arg = why};
     assert_ok(store_call_read(h->store, run_ask, &a));
     return (unsigned)a.answer;
-}
-
-/* ---- what came */
-
-static void fetch(struct qclient *c)
-{
-    unsigned items = 1, left = 1;
-    while (left > 0)
-        assert_int_equal(qclient_dequeue(c, c->ratchet.sequence > 0 ? c->ratchet.sequence - 1 : 0,
-                                         64, &items, &left),
-                         HEARTH_OK);
-}
-
-void land_fetch(struct land *l)
-{
-    for (size_t i = 0; i < l->home_count; i++)
-        for (size_t k = 0; k < l->homes[i].client_count && l->homes[i].up; k++)
-            fetch(&l->homes[i].clients[k]);
-}
-
-/* How much is wrong; the first of it is printed. */
-static size_t faults_of(const struct land_ref *r, bool partly, size_t *came)
-{
-    size_t at = 0, faults = 0;
-    for (size_t i = 0; i < QWORLD_GOT; i++) {
-        const struct qgot *got = &r->ref.owner->got[i];
-        if (!got->there || got->kind != QUEUE_ITEM_DELIVERY ||
-            memcmp(got->tag, r->ref.tag, sizeof got->tag) != 0)
-            continue;
-        ++*came;
-        size_t next = at;
-        while (next < r->sent_count && r->sent[next] != got->number)
-            next++;
-        if (next == r->sent_count) { /* came twice, or too late */
-            faults++;
-            continue;
-        }
-        faults += partly || r->gone ? 0 : next - at;
-        at = next + 1;
-    }
-    return faults + (partly || r->gone ? 0 : r->sent_count - at);
-}
-
-size_t land_faults(struct land *l, bool partly, size_t *ret_compared)
-{
-    size_t faults = 0;
-    *ret_compared = 0;
-    land_fetch(l);
-    for (size_t i = 0; i < l->ref_count; i++)
-        faults += faults_of(&l->refs[i], partly, ret_compared);
-    return faults;
-}
-
-size_t land_check(struct land *l, bool partly)
-{
-    size_t compared = 0, faults = land_faults(l, partly, &compared);
-    if (faults > 0)
-        fail_msg("%zu deliveries are missing, doubled or out of order; %zu came", faults, compared);
-    return compared;
 }

@@ -53,6 +53,8 @@ struct land_home {
      * sequence numbers, so that repeats can't be told; backwards: a batch goes last row first. */
     bool numbered, backwards;
     uint64_t number;
+    struct land_stale *stale; /* a batch that was handed over before, to come again late */
+    struct vfs_saved *backup; /* of the outbox */
     unsigned batches;
 };
 
@@ -90,7 +92,18 @@ void land_home_kill(struct land_home *h, bool power);
 void land_settle(struct land *l);
 void land_run_ms(struct land *l, uint64_t ms);
 /* The way from one home to another, or back; existing connections break. */
+/* So many steps of the loop and the stores, in the middle of things. */
+void land_steps(struct land *l, unsigned steps);
 void land_cut(struct land *l, size_t from, size_t to, enum pipe_way way, bool cut);
+/* Inside: keeps a copy of a batch. */
+void land_keep(struct land_home *h, struct bytes domain, const struct courier_batch_row *rows,
+               size_t count);
+void land_stale_free(struct land_stale *stale);
+/* The batch that was kept goes out once more; the one of now is kept. */
+void land_replay(struct land_home *h);
+/* The outbox as it was at the backup: the home is down. What it sent since may be missing. */
+void land_backup(struct land_home *h);
+void land_restore(struct land_home *h);
 void land_set(struct land_home *h); /* h->settings */
 
 struct qclient *land_client(struct land_home *h);
