@@ -233,6 +233,7 @@ hearth_unit_tests(server_queue server/queue test_queue mls_kit)
 file(GLOB land_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/land/*.c)
 add_library(test_land STATIC EXCLUDE_FROM_ALL ${land_sources})
 target_link_libraries(test_land PUBLIC server_federation server_courier server_info test_queue net test_support)
+target_link_options(test_land INTERFACE -Wl,--wrap=token_directory_write)
 hearth_unit_tests(server_federation server/federation test_land)
 hearth_program(front_bench SOURCES tests/bench/front_bench.c USES server_front test_rpc test_server)
 # A delivery service with front, keeper, courier and real members; its queue services are models.
