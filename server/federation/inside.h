@@ -54,7 +54,10 @@ struct peer {
     bool receiving;                 /* a batch of its is being taken */
     char why[PEER_WHY_BYTES];       /* the last batch to it failed; "": it did not */
     char fetch_why[PEER_WHY_BYTES]; /* so did the last fetch of its keys */
-    uint64_t reached_us, heard_us;  /* answered us; proved itself to us. 0: never */
+    uint64_t new_until_us;          /* heard first so long ago; 0: never heard */
+    uint64_t banned_until_us;
+    uint32_t bans;
+    uint64_t reached_us, heard_us; /* answered us; proved itself to us. 0: never */
     /* on the loop */
     struct hearth_channel *channel;
     struct resolve *resolve;
@@ -126,6 +129,17 @@ struct err send_batch(void *federation, struct bytes domain, const struct courie
                       void (*done)(void *arg, struct err result,
                                    const enum queue_outcome *outcomes),
                       void *arg);
+
+/* bans.c: DoS16. Under the lock: until when it is banned, in seconds from now; 0: it is not. */
+uint32_t peer_banned_s(const struct peer *peer);
+/* Not under the lock. So many of a batch's rows were refused. */
+void peer_refused(struct peer *peer, size_t rows);
+/* Charges a call with so many bytes. HEARTH_OK, or the call has ended with that. */
+enum hearth_code peer_charge(struct peer *peer, struct hearth_call *call, size_t bytes);
+
+/* stranger.c: a call of who is not known. Returns what the handler returns. */
+enum hearth_code stranger_deliver(struct federation *f, struct hearth_call *call,
+                                  const Hearth__V1__DeliverRequest *in);
 
 /* receive.c */
 enum hearth_code receive_deliver(struct hearth_call *call, const Hearth__V1__DeliverRequest *in,

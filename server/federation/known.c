@@ -18,6 +18,8 @@ static struct err key_of(struct federation *f, struct bytes domain, struct publi
     if (*ret_stranger)
         return ERR_OK;
     peer->used_us = federation_now_us(f);
+    if (peer_banned_s(peer) > 0)
+        return ERR(FEDERATION_BANNED);
     if (peer_has_key(peer)) {
         *ret_key = peer->key;
         return ERR_OK;

@@ -13,13 +13,17 @@ struct receiving {
     struct queue_row rows[];
 };
 
+static void done_with(struct federation *f, struct peer *peer)
+{
+    federation_lock(f);
+    peer->receiving = false;
+    peer_put(peer);
+    federation_unlock(f);
+}
+
 static void end(struct receiving *r)
 {
-    struct federation *f = r->federation;
-    federation_lock(f);
-    r->peer->receiving = false;
-    peer_put(r->peer);
-    federation_unlock(f);
+    done_with(r->federation, r->peer);
     buf_clear(&r->bytes);
     free(r);
 }
@@ -41,6 +45,10 @@ static Hearth__V1__DeliverOutcome outcome_of(enum queue_outcome outcome)
 static void on_accepted(void *arg, struct err result, const enum queue_outcome *outcomes)
 {
     struct receiving *r = arg;
+    size_t refused = 0;
+    for (size_t i = 0; i < r->count; i++)
+        refused += outcomes[i] == QUEUE_REFUSED;
+    peer_refused(r->peer, refused);
     if (r->call != NULL) {
         Hearth__V1__DeliverResponse out;
         hearth__v1__deliver_response__init(&out);
@@ -66,6 +74,14 @@ static void on_cancel(struct hearth_call *call, void *arg)
     struct receiving *r = arg;
     r->call = NULL;
     (void)hearth_call_fail(call, HEARTH_CANCELLED, "cancelled");
+}
+
+static size_t bytes_of_batch(const Hearth__V1__DeliverRequest *in)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < in->n_payloads; i++)
+        len += in->payloads[i]->sealed.len;
+    return len + in->n_rows * SEALED_REF_MAX_BYTES;
 }
 
 /* The rows with copies of what they point to; each payload once. ERR_ARGUMENT: a row names a
@@ -155,19 +171,18 @@ enum hearth_code receive_deliver(struct hearth_call *call, const Hearth__V1__Del
     struct peer *peer = NULL;
     (void)out;
     if (!caller->verified)
-        return front_fail(call, ERR(FRONT_UNAUTHENTICATED));
+        return stranger_deliver(f, call, in);
     if (f->options.contact != NULL)
         f->options.contact(f->options.contact_self, caller->id);
     struct err err = begin(f, caller->id, &peer);
     if (!err_is_ok(err))
         return front_fail_later(call, err, 1);
-    struct receiving *r = calloc(1, sizeof *r + in->n_rows * sizeof r->rows[0]);
+    enum hearth_code code = peer_charge(peer, call, bytes_of_batch(in));
+    struct receiving *r =
+        code == HEARTH_OK ? calloc(1, sizeof *r + in->n_rows * sizeof r->rows[0]) : NULL;
     if (r == NULL) {
-        federation_lock(f);
-        peer->receiving = false;
-        peer_put(peer);
-        federation_unlock(f);
-        return front_fail(call, ERR(NO_MEMORY));
+        done_with(f, peer);
+        return code == HEARTH_OK ? front_fail(call, ERR(NO_MEMORY)) : code;
     }
     r->federation = f;
     r->peer = peer;

@@ -38,10 +38,10 @@ struct node {
     struct attachment *attachment;
     struct relay *relay;
     struct info *info;
+    struct federation *federation;
     struct kt_keys kt_keys;
     struct transparency *transparency; /* NULL again once it is closed */
     struct auth_log auth_log;
-    struct federation *federation;
     struct courier *courier;
     struct hearth_server *server;
     struct hearth_loop *back; /* the courier's */
