@@ -191,13 +191,16 @@ hearth_unit_tests(server_main server/main)
 file(GLOB server_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/server/*.c)
 add_library(test_server STATIC EXCLUDE_FROM_ALL ${server_support_sources})
 target_link_libraries(test_server PUBLIC seal net test_support)
-hearth_unit_tests(server_front server/front test_rpc test_server)
+# tests/support/tokens: tokens without the rpc that gives them out.
+add_library(test_tokens STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/support/tokens/tokens.c)
+target_link_libraries(test_tokens PUBLIC pass server_keeper generated_hearth test_support)
+hearth_unit_tests(server_front server/front test_rpc test_server test_tokens)
 hearth_program(blob_bench SOURCES tests/bench/blob_bench.c USES store)
 target_include_directories(blob_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # tests/support/auth: the authentication service in a world of its own, and its clients.
 file(GLOB auth_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/auth/*.c)
 add_library(test_auth STATIC EXCLUDE_FROM_ALL ${auth_support_sources})
-target_link_libraries(test_auth PUBLIC server_auth server_keeper test_server net test_support)
+target_link_libraries(test_auth PUBLIC server_auth server_keeper test_server test_tokens net test_support)
 hearth_unit_tests(server_auth server/auth test_auth)
 target_link_options(unit_server_auth_handle_test PRIVATE -Wl,--wrap=listeners_wake
   -Wl,--wrap=listeners_put -Wl,--wrap=hearth_loop_post)
@@ -207,7 +210,7 @@ add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
 target_link_libraries(test_courier PUBLIC hearth_flags server_courier net test_support)
 hearth_unit_tests(server_courier server/courier test_courier)
 set_tests_properties(unit_server_courier_crash_test PROPERTIES TIMEOUT 300) # hundreds of lives
-hearth_unit_tests(server_attachment server/attachment net)
+hearth_unit_tests(server_attachment server/attachment test_tokens net)
 # A world for each write of an upload, and a crash there.
 set_tests_properties(unit_server_attachment_durable_test PROPERTIES TIMEOUT 300)
 # The metrics page and the table of limits as their readers see them.
@@ -224,7 +227,7 @@ hearth_fuzz(keeper_frame USES server_keeper)
 # The queue service alone, with clients that sign, open and check.
 file(GLOB queue_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/queue/*.c)
 add_library(test_queue STATIC EXCLUDE_FROM_ALL ${queue_support_sources})
-target_link_libraries(test_queue PUBLIC server_queue test_server net test_support)
+target_link_libraries(test_queue PUBLIC server_queue test_server test_tokens net test_support)
 hearth_unit_tests(server_queue server/queue test_queue mls_kit)
 # tests/support/land: several homeservers in one process, for what they say to each other.
 file(GLOB land_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/land/*.c)
@@ -235,7 +238,7 @@ hearth_program(front_bench SOURCES tests/bench/front_bench.c USES server_front t
 # A delivery service with front, keeper, courier and real members; its queue services are models.
 file(GLOB delivery_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/delivery/*.c)
 add_library(test_delivery STATIC EXCLUDE_FROM_ALL ${delivery_support_sources})
-target_link_libraries(test_delivery PUBLIC hearth_flags server_delivery mls_member net test_support)
+target_link_libraries(test_delivery PUBLIC hearth_flags server_delivery mls_member test_tokens net test_support)
 hearth_unit_tests(server_delivery server/delivery test_delivery mls_kit)
 hearth_unit_tests(server_relay server/relay test_server)
 hearth_unit_tests(server_confine server/confine)
@@ -346,3 +349,9 @@ hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readm
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(package COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/package/check.py ${CMAKE_BINARY_DIR} SECONDS 300)
 endif()
+# An operator's own changes to an honest server, and clients that don't look (DoS15).
+target_link_options(unit_client_core_withheld_test PRIVATE -Wl,--wrap=queue_append -Wl,--wrap=head_take)
+# tests/tokens: does a homeserver learn from tokens who makes anonymous calls?
+hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
+target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+hearth_test(tokens_unlinkability COMMAND token_unlinkability)

@@ -133,7 +133,8 @@ struct err api_start(struct api *api, const struct api_to *to,
     c->done = done;
     c->arg = arg;
     signing_init(api, to, &c->signing);
-    struct hearth_call_options options = api_call_options(to, &c->signing);
+    struct api_headers headers;
+    struct hearth_call_options options = api_call_options(to, &c->signing, &headers);
     c->call = hearth_channel_start(channel->channel, endpoint, &options, in, on_done, c);
     if (c->call == NULL) {
         free(c);
@@ -219,7 +220,8 @@ struct err api_open(struct api *api, const struct api_to *to,
     s->events = events;
     s->arg = arg;
     signing_init(api, to, &s->signing);
-    struct hearth_call_options options = api_call_options(to, &s->signing);
+    struct api_headers headers;
+    struct hearth_call_options options = api_call_options(to, &s->signing, &headers);
     options.deadline_ms = to->deadline_ms; /* a stream has none unless it is said */
     struct hearth_client_call *call =
         hearth_channel_open(channel->channel, endpoint, &options, &ours, s);

@@ -89,6 +89,9 @@ struct err channel_for(struct api *api, const struct api_to *to, struct api_chan
     struct api_channel *found = NULL;
     if (api->silent)
         return ERR(RPC_CLOSED);
+    if ((to->purpose == NULL && to->caller.kind != 0) || to->tokens.len % API_TOKEN_BYTES != 0 ||
+        to->tokens.len > (size_t)API_TOKENS_MOST * API_TOKEN_BYTES)
+        return ERR(ARGUMENT);
     TRY(domain_check(bytes_str(to->domain), true));
     for (struct api_channel **at = &api->channels; *at != NULL; at = &(*at)->next) {
         if (fits(*at, to)) {

@@ -103,6 +103,7 @@ void node_peers(void *node, void (*say)(void *to, const char *domain, size_t len
 /* node_reload.c: what settings mean to the services. */
 enum { NODE_MIB = 1024 * 1024 };
 enum auth_mode node_auth_mode(const struct config *config);
+bool node_tokens(const struct config *config);
 enum info_registration node_registration(const struct config *config);
 /* node_federation.c */
 /* Of [federation]; borrows config, texts and path. path empty: the system's authorities. */

@@ -89,7 +89,7 @@ struct err node_open_log(struct node *n, const struct store_options *store,
                        store->path);
     else if (err.code != ERR_NONE)
         (void)snprintf(why, NODE_WHY_BYTES, "%.300s: %s", store->path, err_text(err));
-    n->auth_log = (struct auth_log){append, n};
+    n->auth_log = (struct auth_log){append, n, kt_config_origin(&n->kt_keys.log.config)};
     return err;
 }
 

@@ -144,7 +144,7 @@ static void open_log(struct house *h)
     const struct transparency_options options = {
         .store = files(h, "kt.db"), .log = &h->kt_keys.log, .every_ms = TRANSPARENCY_AT_ONCE};
     assert_ok(transparency_open(&h->env, &options, &h->transparency));
-    h->auth_log = (struct auth_log){append, h};
+    h->auth_log = (struct auth_log){append, h, kt_config_origin(&h->kt_keys.log.config)};
 }
 
 /* Heartbeats and windows are looked for when something waits, and when time moves. */

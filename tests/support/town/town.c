@@ -154,6 +154,13 @@ void town_start_server(struct town *town, const char *domain)
     house_open(house_of(town, bytes_str(domain)));
 }
 
+void town_control_delivery(struct town *town, uint32_t control)
+{
+    house_kill(&town->house);
+    town->house.delivery_control = control;
+    house_open(&town->house);
+}
+
 void town_kill_in_steps(struct town *town, long steps)
 {
     town->house.kill_in_steps = steps;

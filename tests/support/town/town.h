@@ -42,6 +42,8 @@ void town_stop_server(struct town *town, const char *domain);
 void town_start_server(struct town *town, const char *domain);
 /* ... in the middle of things, after so many steps of its; below 0: never. */
 void town_kill_in_steps(struct town *town, long steps);
+/* ... and another life in which it leaves something undone (enum delivery_control). */
+void town_control_delivery(struct town *town, uint32_t control);
 /* How many there are. */
 uint64_t town_users(struct town *town);
 uint64_t town_handles(struct town *town);
