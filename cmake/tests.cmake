@@ -330,6 +330,8 @@ hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_cor
 if(NOT HEARTH_SANITIZE OR HEARTH_SANITIZE STREQUAL "address")
   hearth_test(flow_session COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/session.py ${CMAKE_BINARY_DIR}/bin SECONDS 400
     LABELS flow)
+  hearth_test(flow_two_homeservers COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/two_homeservers.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 300 LABELS flow)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(crash_clients COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/crash/clients.py ${CMAKE_BINARY_DIR}/bin
