@@ -43,6 +43,7 @@ enum db_kind {
     DB_PROFILE = 16,       /* core/profile: id index */
     DB_PART = 17,          /* core/receive: pieces of large items, id chat id */
     DB_SETTING = 18,       /* core: small things, id a name */
+    DB_HEAD = 19,          /* core/head: what was said in a chat, id chat id */
     DB_TOKEN_FACTS = 30,   /* core/token: prices and keys, id domain */
     DB_TOKEN_PILE = 31,    /* core/token: id domain, class, period mod 4 */
     /* lists */
