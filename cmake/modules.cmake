@@ -73,8 +73,8 @@ hearth_module(server_transparency server/transparency
 hearth_module(server_admin server/admin
   USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_main server/main LIBS lib::inih lib::curl
-  USES base wire crypto seal store rpc net pb generated_hearth server_confine server_keeper server_front server_info server_auth
-  server_queue server_attachment server_relay server_courier server_delivery server_admin)
+  USES base wire crypto seal tlog store rpc net pb generated_hearth server_confine server_keeper server_front server_info server_auth
+  server_queue server_attachment server_relay server_courier server_delivery server_transparency server_admin)
 
 hearth_program(hearthd SOURCES server/hearthd.c USES server_main)
 

@@ -58,6 +58,13 @@ static bool job_stores(struct node *n)
     return false;
 }
 
+/* Key sets that a crash, or a log that could not take them, left waiting. */
+static bool job_log(struct node *n)
+{
+    (void)hearth_loop_post(n->back, node_resume_log, n);
+    return false;
+}
+
 static const struct job_row {
     const char *name;
     unsigned every_s;

@@ -86,8 +86,11 @@ static void wake_courier(void *self)
 static struct err open_services(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
+    const struct store_options log = store_at(n, "db/kt.db", path);
+    TRY(node_open_log(n, &log, why));
     const struct auth_options auth = {.store = store_at(n, "db/auth.db", path),
                                       .mode = node_auth_mode(&n->config),
+                                      .log = &n->auth_log,
                                       .user_invitations = n->config.registration_user_invitations};
     TRY(say_database(why, auth_open(&n->env, &auth, &n->auth), path));
     const struct queue_options queue = {.store = store_at(n, "db/queue.db", path),
@@ -232,6 +235,7 @@ static struct err add_services(struct node *n)
     TRY(queue_add(n->queue, n->server));
     TRY(delivery_add(n->delivery, n->server));
     TRY(attachment_add(n->attachment, n->server));
+    TRY(transparency_add(n->transparency, n->server));
     return relay_add(n->relay, n->server);
 }
 
@@ -307,6 +311,8 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
     if (err.code == ERR_NONE && !hearth_server_start(n->server))
         err = fault(ret_why, ERR(IO), "%s", hearth_server_error(n->server));
     if (err.code == ERR_NONE)
+        err = node_start_log(n);
+    if (err.code == ERR_NONE)
         err = jobs_start(n, &n->jobs);
     const struct admin_verbs verbs = node_verbs(n);
     if (err.code == ERR_NONE && folder_path(&n->folder, FOLDER_ADMIN_SOCKET, path))
@@ -333,6 +339,7 @@ struct err node_health(struct node *n)
     TRY(store_health(delivery_store(n->delivery)));
     TRY(store_health(queue_store(n->queue)));
     TRY(store_health(auth_store(n->auth)));
+    TRY(store_health(transparency_store(n->transparency)));
     return store_health(attachment_store(n->attachment));
 }
 
@@ -394,6 +401,7 @@ void node_close(struct node *n)
         delivery_close(n->delivery);
     if (n->queue != NULL)
         queue_close(n->queue);
+    node_close_log(n);
     if (n->auth != NULL)
         auth_close(n->auth);
     notifier_free(n->notifier);
@@ -409,6 +417,7 @@ void node_close(struct node *n)
         hearth_loop_free(n->back);
     if (n->env.keeper != NULL)
         keeper_close(n->env.keeper);
+    kt_keys_clear(&n->kt_keys);
     settings_door_close(&n->settings);
     (void)pthread_mutex_destroy(&n->lock);
     free(n);

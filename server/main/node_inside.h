@@ -21,6 +21,8 @@
 #include "server/main/settings_door.h"
 #include "server/queue/queue.h"
 #include "server/relay/relay.h"
+#include "server/transparency/keys.h"
+#include "server/transparency/transparency.h"
 
 struct node {
     struct folder folder;
@@ -35,6 +37,9 @@ struct node {
     struct attachment *attachment;
     struct relay *relay;
     struct info *info;
+    struct kt_keys kt_keys;
+    struct transparency *transparency; /* NULL again once it is closed */
+    struct auth_log auth_log;
     struct courier *courier;
     struct hearth_server *server;
     struct hearth_loop *back; /* the courier's */
@@ -62,6 +67,14 @@ struct err node_confine_calls(struct node *n);
 void node_save_limits(struct node *node);
 /* ERR_KEEPER_GONE, or why the first of the stores that have stopped has; OK: all run. */
 struct err node_health(struct node *node);
+/* node_log.c: the verifiable log, before the auth service, which it serves. why as of node_open().
+ */
+struct err node_open_log(struct node *n, const struct store_options *store,
+                         char why[NODE_WHY_BYTES]);
+struct err node_start_log(struct node *n);
+void node_resume_log(void *node); /* on the back loop */
+/* After the server, before the auth service. */
+void node_close_log(struct node *n);
 /* node_verbs.c */
 /* As SIGTERM does, with so much patience (0: as configured). From any thread. */
 void node_end(struct node *node, uint32_t grace_s);

@@ -75,7 +75,8 @@ static void tell_services(struct node *n)
     const struct config *config = &n->config;
     const struct notifier_options push = node_push(config);
     struct store *const stores[] = {auth_store(n->auth), queue_store(n->queue),
-                                    delivery_store(n->delivery), attachment_store(n->attachment)};
+                                    delivery_store(n->delivery), attachment_store(n->attachment),
+                                    transparency_store(n->transparency)};
     auth_set_mode(n->auth, node_auth_mode(config));
     info_set_registration(n->info, node_registration(config));
     notifier_change(n->notifier, &push);

@@ -294,3 +294,15 @@ struct err kt_log_sign(const struct kt_log *log, struct store_txn *txn)
     buf_clear(&note);
     return err;
 }
+
+struct err kt_log_signed(struct store_txn *txn, bool *ret_signed)
+{
+    struct kt_newest newest;
+    struct hash_value root;
+    TRY(kt_newest(txn, &newest));
+    struct stmt *s = stmt_use(txn, CHECKPOINT_GET);
+    stmt_bind_u64(s, 1, newest.epoch + 1);
+    struct err err = stmt_first(s, map_root, &root);
+    *ret_signed = err_is_ok(err) || newest.epoch == 0;
+    return err.code == ERR_NOT_FOUND ? ERR_OK : err;
+}

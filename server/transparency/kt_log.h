@@ -1,6 +1,6 @@
 /* The homeserver's log in kt.db: what is waiting, epochs, proofs, checkpoints (transparency.md 13,
  * 14). Functions over a transaction of the store; who calls them when, and for whom, is the
- * service's (transparency.h, to come with the RPCs).
+ * service's (transparency.h).
  *
  * The rules that keep one root per size, ever:
  *   1. An epoch is one transaction: versions, tree, log hashes, entry. Nothing is signed in it.
@@ -53,6 +53,10 @@ CHECKED struct err kt_log_check_outside(const struct kt_log *log, struct store_t
  * another value. ERR_ARGUMENT, ERR_WIRE_LIMIT for its form. Write transaction. */
 CHECKED struct err kt_log_offer(const struct kt_log *log, struct store_txn *txn, struct bytes label,
                                 uint32_t version, struct bytes value, uint64_t *ret_epoch);
+/* Is this very version in an epoch, signed or not? ERR_NOT_FOUND; ERR_AUTH_LABEL_VERSION: with
+ * another value. */
+CHECKED struct err kt_log_has(const struct kt_log *log, struct store_txn *txn, struct bytes label,
+                              uint32_t version, struct bytes value);
 CHECKED struct err kt_log_waiting(struct store_txn *txn, bool *ret_any);
 
 /* ---- epochs */
@@ -69,6 +73,8 @@ CHECKED struct err kt_log_close(const struct kt_log *log, struct store_txn *txn,
  * was signed before that is not this one: the service must stop. Write transaction, after the
  * one of kt_log_close has been committed. */
 CHECKED struct err kt_log_sign(const struct kt_log *log, struct store_txn *txn);
+/* Is the newest size signed, or is there no epoch yet? */
+CHECKED struct err kt_log_signed(struct store_txn *txn, bool *ret_signed);
 
 /* ---- proofs */
 

@@ -51,6 +51,17 @@ static struct err check_logged(const struct kt_log *log, struct store_txn *txn,
     return same ? ERR_OK : ERR(AUTH_LABEL_VERSION);
 }
 
+struct err kt_log_has(const struct kt_log *log, struct store_txn *txn, struct bytes label,
+                      uint32_t version, struct bytes value)
+{
+    uint8_t id[AT_REST_ID_BYTES];
+    uint64_t epoch;
+    if (label.len == 0 || label.len > LABEL_MAX_BYTES || version > LADDER_VERSION_MAX)
+        return ERR(ARGUMENT);
+    kt_label_id(log, label, id);
+    return check_logged(log, txn, id, version, value, &epoch);
+}
+
 /* It follows what is in the log, or what waits. */
 static struct err check_next(const struct kt_log *log, struct store_txn *txn,
                              const uint8_t id[AT_REST_ID_BYTES], uint32_t version)

@@ -3,7 +3,8 @@
  * UNIMPLEMENTED: key sets come from the auth service by transparency_append().
  *
  * Everything served is as of the newest signed checkpoint. Reads run on the store's snapshots;
- * epochs are closed by transparency_tick(), which its owner calls often.
+ * epochs are closed by transparency_tick(), which its owner calls often, or has called by
+ * transparency_start().
  */
 #ifndef SERVER_TRANSPARENCY_H
 #define SERVER_TRANSPARENCY_H
@@ -31,6 +32,12 @@ CHECKED struct err transparency_add(struct transparency *t, struct hearth_server
  * when the front is freed. */
 void transparency_close(struct transparency *t);
 struct store *transparency_store(struct transparency *t);
+
+/* Ticks on a thread of its own until the end: at once when a version waits and the last epoch is
+ * old enough, and when a heartbeat or a window is due. failed is told on that thread what a tick
+ * failed with, when it is another error than the time before. Not with STORE_INLINE. */
+CHECKED struct err transparency_start(struct transparency *t,
+                                      void (*failed)(void *arg, struct err err), void *arg);
 
 /* A checkpoint of this log that somebody outside holds: before the first tick, of each witness and
  * peer that can be reached. ERR_TLOG_SHRUNK (a restored backup), ERR_TLOG_FORK: nothing is signed
