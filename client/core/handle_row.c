@@ -153,6 +153,21 @@ struct err handle_own(struct core *c, struct db_txn *t, char ret_handle[HANDLE_T
     return ERR_OK;
 }
 
+struct err handle_own_set(struct core *c, struct db_txn *t, const uint8_t hash[HANDLE_HASH_BYTES],
+                          struct buf *ret_key_set, char *ret_text)
+{
+    struct handle_row row;
+    TRY(handle_get(t, hash, &row));
+    struct err err = row.state == HANDLE_OURS ? ERR_OK : ERR(NOT_FOUND);
+    handle_text(c, &row, ret_text);
+    if (err_is_ok(err)) {
+        buf_append_bytes(ret_key_set, buf_view(&row.key_set));
+        err = buf_check(ret_key_set);
+    }
+    handle_row_clear(&row);
+    return err;
+}
+
 /* ---- calls and KeySets */
 
 void handle_lane(const uint8_t hash[HANDLE_HASH_BYTES], uint8_t ret_lane[16])

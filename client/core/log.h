@@ -28,11 +28,11 @@ struct log_seen {
 struct log {
     char domain[DOMAIN_MAX_BYTES + 1];
     enum log_state state;
-    uint64_t asked_ms;    /* UNLOGGED: when it said so; HELD: the newest answer that verified */
-    bool distrusted;      /* until a person decides */
-    bool overdue;         /* people were told that it stands still */
-    uint64_t watched_ms;  /* the monitoring of a window ended then; 0: never */
-    struct kt_view view;  /* HELD */
+    uint64_t asked_ms;   /* UNLOGGED: when it said so; HELD: the newest answer that verified */
+    bool distrusted;     /* until a person decides */
+    bool overdue;        /* people were told that it stands still */
+    uint64_t watched_ms; /* the monitoring of a window ended then; 0: never */
+    struct kt_view view; /* HELD */
     struct log_seen seen[LOG_SEEN_MAX]; /* oldest first */
     size_t seen_count;
 };
@@ -116,15 +116,15 @@ CHECKED struct err log_commitment_before(struct core *c, struct db_txn *t, struc
 /* ---- what goes wrong */
 
 /* An error that the log answered with: event, evidence where there can be any. Marks what is not to
- * be trusted; log and label (may be NULL) are changed, not written. fresh (may be empty): the answer
- * of a search from the configuration on, with its result. */
+ * be trusted; log and label (may be NULL) are changed, not written. fresh (may be empty): the
+ * answer of a search from the configuration on, with its result. */
 struct log_trouble {
     struct err why;
     struct bytes bad;                 /* the answer that failed */
     struct bytes fresh;               /* SearchResponse */
     const struct kt_result *fresh_is; /* verified, as an opaque value */
     const struct kt_view *fresh_view;
-    const char *what;                 /* for people */
+    const char *what; /* for people */
 };
 CHECKED struct err log_report(struct core *c, struct db_txn *t, struct log *log,
                               struct log_label *label, const struct log_trouble *trouble);

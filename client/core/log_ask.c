@@ -3,16 +3,15 @@
  *     body    struct { opaque domain<V>; opaque label<V>; opaque bad<V>; uint32 why; }
  *             bad, why: an answer that failed, and how, while it is asked again
  *
- *     ASK     the configuration first, where there is none: leaf 0, whose hash the first consistency
- *             proof is about
- *     AGAIN   after an answer that failed: it may have been damaged on its way
- *     AFRESH  failed twice: from the configuration on, as somebody new would ask; what that answer
+ *     ASK     the configuration first, where there is none: leaf 0, whose hash the first
+ * consistency proof is about AGAIN   after an answer that failed: it may have been damaged on its
+ * way AFRESH  failed twice: from the configuration on, as somebody new would ask; what that answer
  *             shows may convict
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "client/core/log.h"
+#include "client/core/log_inside.h"
 #include "client/core/task.h"
 #include "hearth/v1/transparency.pb-c.h"
 
@@ -92,9 +91,8 @@ static struct err asking_begin(struct core *c, struct db_txn *t, const struct ta
         const struct log_label *l = a->label;
         bool system = l->label.data[0] == LABEL_SYSTEM;
         a->view = a->log.view;
-        a->query = (struct kt_query){.label = buf_view(&a->label->label),
-                                     .now_ms = core_now_ms(c),
-                                     .opaque_value = system};
+        a->query = (struct kt_query){
+            .label = buf_view(&a->label->label), .now_ms = core_now_ms(c), .opaque_value = system};
         if (task->state == AFRESH) {
             a->query.opaque_value = true; /* to see what is there, whatever it is */
             err = config_view(&a->log.view.config, &a->view);
@@ -136,6 +134,8 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     struct body body;
     struct asking a = {0};
     TRY(body_read(task, &body));
+    if (task->state == ASK && body.bad.len > 0) /* of monitoring (log_monitor.c) */
+        task->state = AFRESH;
     if (task->not_before_ms > core_now_ms(c)) { /* woken with all others */
         *ret_next = TASK_NEXT_WAIT;
         return ERR_OK;
@@ -198,8 +198,7 @@ static void remember_seen(struct log *log, const struct search_response *r)
     if (!r->has_dist || newest == NULL || r->dist.index != newest->index)
         return;
     if (log->seen_count > 0) {
-        struct wire_reader reader =
-            wire_reader_of(buf_view(&log->seen[log->seen_count - 1].dist));
+        struct wire_reader reader = wire_reader_of(buf_view(&log->seen[log->seen_count - 1].dist));
         if (wire_read_u64(&reader) >= r->dist.index)
             return;
     }
@@ -240,6 +239,12 @@ static struct err take_result(struct core *c, struct asking *a, struct bytes res
     l->known = result->known;
     if (*ret_news)
         l->continuity = result->continuity;
+    if (l->roles & LOG_OWN) {
+        log_own_learn(l);
+        const struct kt_dist *dist = kt_view_find_dist(&a->log.view, l->known.dist_index);
+        if (l->watched.index == 0 && l->known.exists && dist != NULL)
+            l->watched = *dist;
+    }
     memcpy(l->opening, result->opening, sizeof l->opening);
     l->commitment = result->commitment;
     l->checked_ms = core_now_ms(c);

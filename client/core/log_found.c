@@ -98,9 +98,10 @@ static struct err own_next(struct core *c, struct db_txn *t, struct log_label *l
         if (!ours && err_class_of(err) != ERR_CLASS_PEER && err_class_of(err) != ERR_CLASS_CALLER)
             return err;
     }
-    return ours ? settled(t, l)
-                : mark_bad(c, t, l, NULL, l->domain,
-                           "the log shows a set of devices of yours that none of your devices made");
+    return ours
+               ? settled(t, l)
+               : mark_bad(c, t, l, NULL, l->domain,
+                          "the log shows a set of devices of yours that none of your devices made");
 }
 
 static struct err found_own_set(struct core *c, struct db_txn *t, struct log_label *l)
@@ -186,8 +187,8 @@ static struct err found_contact_set(struct core *c, struct db_txn *t, struct log
 
 /* ---- whichever */
 
-struct err log_found(struct core *c, struct db_txn *t, const struct log *log,
-                     struct log_label *l, bool news)
+struct err log_found(struct core *c, struct db_txn *t, const struct log *log, struct log_label *l,
+                     bool news)
 {
     if (log->state == LOG_HELD) {
         bool handle = l->label.data[0] == LABEL_HANDLE, user = l->label.data[0] == LABEL_USER;
@@ -261,7 +262,7 @@ struct err log_commitment_before(struct core *c, struct db_txn *t, struct bytes 
     if (err_is_ok(err) && says == LOG_SAYS_GOOD)
         err = log_label_get(t, c->account.domain, set->label, &l);
     else if (err_is_ok(err) && says != LOG_SAYS_UNLOGGED)
-        err = ERR(RPC_UNAVAILABLE); /* not known yet: soon */
+        err = ERR(CLIENT_LOG_LATER); /* soon */
     free(set);
     TRY(err);
     hash_once(&hash_sha256, before, &hash);

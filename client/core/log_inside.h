@@ -4,6 +4,8 @@
 
 #include "client/core/log.h"
 
+/* Takes over what a search showed of an own label. */
+void log_own_learn(struct log_label *label);
 /* Something is marked bad, distrusted or changed: log_may_send looks closely from now on. */
 CHECKED struct err log_troubled(struct core *c, struct db_txn *t);
 /* TASK_LOG_WATCH of the homeserver, if there is none: what is due each window. */

@@ -6,6 +6,7 @@
 #include "client/core/event.h"
 #include "client/core/log_inside.h"
 #include "tlog/evidence.h"
+#include "tlog/monitor.h"
 
 enum { HALVES_MAX = LOG_SEEN_MAX + 3, ALARM_TEXT_BYTES = 600 };
 static const char troubled[] = "log-trouble";
@@ -76,6 +77,39 @@ static void add_seen(struct court *court, const struct log_seen *seen)
     half->response.dist = dist;
 }
 
+static void add_tree(struct court *court, const struct contact_response *r,
+                     const struct log_label *label)
+{
+    const struct kt_contact contact = {buf_view(&label->label), &label->known, label->opening};
+    struct half *half = half_new(court, r->checkpoint);
+    if (half == NULL)
+        return;
+    half->response.has_dist = true;
+    half->response.dist = r->dist;
+    half->has_tree = err_is_ok(evidence_tree_of_contacts(r, &contact, 1, &half->tree));
+}
+
+/* Whichever answer it is that failed: of a search, or of monitoring. */
+static void add_bad(struct court *court, struct bytes in, const struct log_label *label)
+{
+    struct contact_response *contact = malloc(sizeof *contact);
+    struct owner_response owner;
+    if (contact != NULL && label != NULL && err_is_ok(contact_response_parse(in, contact))) {
+        add_tree(court, contact, label);
+    } else if (err_is_ok(owner_response_parse(in, &owner)) && owner.step_count > 0) {
+        struct half *half = half_new(court, owner.checkpoint);
+        FILLED_LATER struct owner_step step;
+        owner_step_read(&owner.steps, &step);
+        if (half != NULL) {
+            half->response.has_dist = true;
+            half->response.dist = step.dist;
+        }
+    } else {
+        add_response(court, in, NULL);
+    }
+    free(contact);
+}
+
 /* What a half shows of single entries. */
 static size_t sightings_of(const struct half *h, struct evidence_sighting out[3])
 {
@@ -119,8 +153,8 @@ static bool convicts(struct court *court, const struct half *a, const struct hal
         err_is_ok(evidence_roots(&court->file, court->config, a->note, b->note)))
         return true;
     if (a->response.has_dist && b->response.has_dist &&
-        err_is_ok(evidence_windows(&court->file, court->config, a->note, &a->response.dist,
-                                   b->note, &b->response.dist)))
+        err_is_ok(evidence_windows(&court->file, court->config, a->note, &a->response.dist, b->note,
+                                   &b->response.dist)))
         return true;
     if (convicts_by_entries(court, a, b))
         return true;
@@ -149,7 +183,7 @@ static struct err find_evidence(struct db_txn *t, const struct log *log,
         add_response(court, buf_view(&label->response), &label->known);
     for (size_t i = 0; i < log->seen_count; i++)
         add_seen(court, &log->seen[i]);
-    add_response(court, trouble->bad, NULL);
+    add_bad(court, trouble->bad, label);
     add_response(court, trouble->fresh,
                  trouble->fresh_is != NULL ? &trouble->fresh_is->known : NULL);
     hold_court(court);
@@ -178,10 +212,8 @@ struct err log_alarm(struct core *c, struct db_txn *t, const struct hearth_id *c
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    struct hearth_event event = {.kind = HEARTH_EVENT_LOG,
-                                 .message = evidence,
-                                 .result = HEARTH_UNVERIFIED,
-                                 .text = text};
+    struct hearth_event event = {
+        .kind = HEARTH_EVENT_LOG, .message = evidence, .result = HEARTH_UNVERIFIED, .text = text};
     if (contact != NULL)
         event.contact = *contact;
     return event_tell(c, t, &event);

@@ -383,8 +383,8 @@ static struct err each_label(void *arg, struct bytes id, struct bytes value)
     struct log_label *l;
     (void)id;
     TRY(label_of(value, &l));
-    struct err err = e->domain == NULL || strcmp(e->domain, l->domain) == 0 ? e->label(e->arg, l)
-                                                                           : ERR_OK;
+    struct err err =
+        e->domain == NULL || strcmp(e->domain, l->domain) == 0 ? e->label(e->arg, l) : ERR_OK;
     log_label_free(l);
     return err;
 }

@@ -158,9 +158,8 @@ static struct err look_around(struct core *c, struct db_txn *t, struct log *log,
  * everybody at once. */
 static uint64_t next_look(const struct core *c, const struct log *log)
 {
-    uint64_t window_ms = log->view.config.window_ms, begin = kt_window(&log->view.config,
-                                                                       log->watched_ms) +
-                                                             1;
+    uint64_t window_ms = log->view.config.window_ms,
+             begin = kt_window(&log->view.config, log->watched_ms) + 1;
     uint64_t spread = window_ms / 8 > 0 ? window_ms / 8 : 1;
     uint64_t own = 0;
     for (size_t i = 0; i < 8; i++)
@@ -177,10 +176,11 @@ static struct err overdue(struct core *c, struct db_txn *t, struct log *log)
         return ERR_OK;
     log->overdue = is;
     TRY(log_put(t, log));
-    return is ? log_alarm(c, t, NULL, 0,
-                          "the log of %s has not moved on for longer than its window: what it shows "
-                          "may be old",
-                          log->domain)
+    return is ? log_alarm(
+                    c, t, NULL, 0,
+                    "the log of %s has not moved on for longer than its window: what it shows "
+                    "may be old",
+                    log->domain)
               : ERR_OK;
 }
 
@@ -198,12 +198,16 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     if (err_is_ok(err) && log.state != LOG_HELD) {
         *ret_next = TASK_NEXT_DONE;
     } else if (err_is_ok(err)) {
-        bool window = log.watched_ms == 0 || now >= next_look(c, &log);
-        if (window || (early != 0 && now >= early)) {
+        if (log.watched_ms == 0) { /* just met: all was searched for now */
+            log.watched_ms = now;
+            err = log_put(t, &log);
+        }
+        bool window = now >= next_look(c, &log);
+        if (err_is_ok(err) && (window || (early != 0 && now >= early))) {
             err = look_around(c, t, &log, !window);
             early = 0;
         }
-        if (err_is_ok(err) && log.watched_ms != 0 && now > log.watched_ms + OVERDUE_LOOK_MS)
+        if (err_is_ok(err) && now > log.watched_ms + OVERDUE_LOOK_MS)
             err = overdue(c, t, &log);
         task->not_before_ms = next_look(c, &log);
         if (early != 0 && early < task->not_before_ms)

@@ -392,6 +392,8 @@ enum hearth_event_kind {
     HEARTH_EVENT_UNVERIFIED = 12, /* chat, contact: something did not verify, text says what */
     HEARTH_EVENT_DEVICE = 13,     /* the set of own devices changed */
     HEARTH_EVENT_OPERATION = 14,  /* an operation whose handle is gone has ended: text, result */
+    HEARTH_EVENT_LOG = 15, /* contact or none: the verifiable log does not hold, text says what;
+                              message: number of the evidence file, 0: there can be none */
 };
 /* Durable, numbered densely; the same event again has the same number. */
 struct hearth_event {
