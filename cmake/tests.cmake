@@ -239,7 +239,7 @@ hearth_unit_tests(server_info server/info net)
 # tests/support/house: the whole server in one process, and its clients. tests/flow: worlds of these.
 file(GLOB house_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/house/*.c)
 add_library(test_house STATIC EXCLUDE_FROM_ALL ${house_sources})
-target_link_libraries(test_house PUBLIC hearth_flags server_info server_relay server_attachment server_auth server_delivery server_courier
+target_link_libraries(test_house PUBLIC hearth_flags server_info server_transparency server_relay server_attachment server_auth server_delivery server_courier
   server_queue server_front server_keeper net mls_member test_server test_support)
 file(GLOB flow_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/flow/*_test.c)
 foreach(source IN LISTS flow_sources)

@@ -149,7 +149,11 @@ static void offered(void *arg, struct err result)
 static void offer(struct append *a)
 {
     const struct store_work work = {
-        .cost = LADDER_MAX / 4, .run = run_offer, .done = offered, .arg = a};
+        .cost = LADDER_MAX / 4,
+        .frees = true, /* what it belongs to is committed: S2 was asked there */
+        .run = run_offer,
+        .done = offered,
+        .arg = a};
     struct err err = store_submit(a->t->store, a->inbox, &work);
     if (!err_is_ok(err))
         tell(a, err);

@@ -28,6 +28,15 @@ void sequencer_wake(struct transparency *t)
     (void)pthread_mutex_unlock(&t->lock);
 }
 
+bool transparency_woken(struct transparency *t)
+{
+    (void)pthread_mutex_lock(&t->lock);
+    bool woken = t->sequencer.woken;
+    t->sequencer.woken = false;
+    (void)pthread_mutex_unlock(&t->lock);
+    return woken;
+}
+
 static struct timespec in_ms(uint32_t ms)
 {
     struct timespec at;

@@ -17,6 +17,7 @@ struct transparency {
     struct store *store;
     atomic_uint refs;       /* one, and one for each who waits in append.c */
     atomic_bool forked;     /* nothing is signed any more */
+    pthread_mutex_t ticks;  /* one at a time */
     pthread_mutex_t lock;   /* guards what follows */
     struct append *waiting; /* taken in, not in a signed epoch yet */
     uint64_t signatures;    /* that those who wait were woken for */

@@ -23,6 +23,8 @@ struct err transparency_open(struct front_env *env, const struct transparency_op
     t->options = *options;
     if (t->options.every_ms == 0)
         t->options.every_ms = EVERY_MS;
+    if (t->options.every_ms == TRANSPARENCY_AT_ONCE)
+        t->options.every_ms = 0;
     if (t->options.heartbeat_ms == 0)
         t->options.heartbeat_ms = HEARTBEAT_MS;
     struct store_options store = options->store;
@@ -30,17 +32,13 @@ struct err transparency_open(struct front_env *env, const struct transparency_op
     if (store.cache_kib == 0)
         store.cache_kib = KT_CACHE_KIB;
     struct err err = store_open(&store, NULL, &t->store);
-    sequencer_init(t);
-    if (err_is_ok(err) && pthread_mutex_init(&t->lock, NULL) != 0) {
-        store_close(t->store);
-        t->store = NULL;
-        err = ERR(NO_MEMORY);
-    }
     if (!err_is_ok(err)) {
-        sequencer_clear(t);
         free(t);
         return err;
     }
+    (void)pthread_mutex_init(&t->lock, NULL); /* on Linux these do not fail */
+    (void)pthread_mutex_init(&t->ticks, NULL);
+    sequencer_init(t);
     err = store_call(t->store, run_start, t);
     if (!err_is_ok(err)) {
         transparency_close(t);
@@ -66,6 +64,7 @@ void transparency_unref(struct transparency *t)
         return;
     sequencer_clear(t);
     (void)pthread_mutex_destroy(&t->lock);
+    (void)pthread_mutex_destroy(&t->ticks);
     free(t);
 }
 
@@ -144,7 +143,7 @@ static struct err run_sign(struct store_txn *txn, void *arg)
     return kt_log_sign(tick->t->options.log, txn);
 }
 
-struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch)
+static struct err tick_once(struct transparency *t, uint64_t *ret_epoch)
 {
     struct tick tick = {.t = t, .now_ms = clock_unix_ms(t->env->clock)};
     if (atomic_load(&t->forked))
@@ -163,4 +162,12 @@ struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch)
     append_wake(t);
     *ret_epoch = tick.epoch;
     return ERR_OK;
+}
+
+struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch)
+{
+    (void)pthread_mutex_lock(&t->ticks);
+    struct err err = tick_once(t, ret_epoch);
+    (void)pthread_mutex_unlock(&t->ticks);
+    return err;
 }

@@ -14,10 +14,13 @@
 
 struct transparency;
 
+/* every_ms: whatever waits is taken in by the next tick. */
+#define TRANSPARENCY_AT_ONCE UINT32_MAX
+
 struct transparency_options {
     struct store_options store; /* path, mode, files; schema is set here */
     const struct kt_log *log;   /* borrowed: configuration and keys */
-    uint32_t every_ms;          /* an epoch at most so often [1,000] */
+    uint32_t every_ms;          /* an epoch at most so often [1,000]; TRANSPARENCY_AT_ONCE */
     uint32_t heartbeat_ms;      /* and at least so often [900,000] */
 };
 
@@ -45,9 +48,13 @@ CHECKED struct err transparency_start(struct transparency *t,
 CHECKED struct err transparency_check_outside(struct transparency *t, struct bytes note);
 
 /* Closes an epoch when one is due, commits, signs, and tells those whose versions it has. Waits;
- * not on a thread of the store; one caller at a time. ERR_TLOG_FORK, once said, is said ever after:
+ * not on a thread of the store. ERR_TLOG_FORK, once said, is said ever after:
  * the log must not go on. ret_epoch: its number, 0: none was due. */
 CHECKED struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch);
+
+/* Has anything been taken in since this was asked last? Then a tick may find it due. For owners
+ * that tick by themselves. */
+bool transparency_woken(struct transparency *t);
 
 /* What a version's owner is told: an UpdateResponse (tlog/update.h) from the configuration on. */
 struct transparency_receipt {

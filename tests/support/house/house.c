@@ -1,6 +1,7 @@
 #include "support/house/house.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "support/failing.h"
 #include "support/house/visit.h"
@@ -69,15 +70,62 @@ static struct err previous(void *self, struct buf *b)
     return auth_previous_signing(self, b);
 }
 
+struct append {
+    void (*done)(void *arg, struct err result, const struct auth_receipt *receipt);
+    void *arg;
+};
+
+static void appended(void *arg, struct err result, const struct transparency_receipt *receipt)
+{
+    struct append *a = arg;
+    const struct auth_receipt out = {receipt->checkpoint, receipt->proof};
+    a->done(a->arg, result, &out);
+    free(a);
+}
+
+static void append(void *self, struct bytes label, uint32_t version, struct bytes key_set,
+                   struct hearth_loop *loop,
+                   void (*done)(void *arg, struct err result, const struct auth_receipt *receipt),
+                   void *arg)
+{
+    static const struct auth_receipt none;
+    struct house *h = self;
+    struct append *a = h->transparency != NULL ? malloc(sizeof *a) : NULL;
+    if (a == NULL) {
+        done(arg, ERR(STORE_STOPPED), &none);
+        return;
+    }
+    *a = (struct append){done, arg};
+    transparency_append(h->transparency, label, version, key_set, loop, appended, a);
+}
+
+static void open_log(struct house *h)
+{
+    assert_ok(kt_keys_open(&h->env, 0, &h->kt_keys));
+    const struct transparency_options options = {
+        .store = files(h, "kt.db"), .log = &h->kt_keys.log, .every_ms = TRANSPARENCY_AT_ONCE};
+    assert_ok(transparency_open(&h->env, &options, &h->transparency));
+    h->auth_log = (struct auth_log){append, h};
+}
+
+/* Heartbeats and windows are looked for when something waits, and when time moves. */
+static bool tick(struct house *h)
+{
+    uint64_t epoch = 0;
+    (void)err_is_ok(transparency_tick(h->transparency, &epoch)); /* a store that is down: later */
+    return epoch != 0;
+}
+
 static void open_services(struct house *h)
 {
+    open_log(h);
     const struct queue_options queue = {
         .store = files(h, "queue.db"), .notify = h->push ? count_push : NULL, .notify_self = h};
     const struct delivery_options delivery = {.store = files(h, "delivery.db"),
                                               .wake = wake_courier,
                                               .wake_self = h,
                                               .control = h->delivery_control};
-    const struct auth_options auth = {.store = files(h, "auth.db")};
+    const struct auth_options auth = {.store = files(h, "auth.db"), .log = &h->auth_log};
     const struct attachment_options attachment = {.store = files(h, "attachment.db")};
     assert_ok(queue_open(&h->env, &queue, &h->queue));
     assert_ok(delivery_open(&h->env, &delivery, &h->delivery));
@@ -117,8 +165,10 @@ void house_open(struct house *h)
     assert_ok(attachment_add(h->attachment, h->server));
     assert_ok(info_add(h->info, h->server));
     assert_ok(relay_add(h->relay, h->server));
+    assert_ok(transparency_add(h->transparency, h->server));
     assert_true(hearth_server_listen(h->server, "pipe:house", NULL));
     assert_true(hearth_server_start_on(h->server, h->loop));
+    auth_log_resume(h->auth, h->loop);
     h->lives++;
 }
 
@@ -179,6 +229,9 @@ static bool work(struct house *h)
     did |= store_turn(delivery_store(h->delivery));
     did |= store_turn(auth_store(h->auth));
     did |= store_turn(attachment_store(h->attachment));
+    did |= store_turn(transparency_store(h->transparency));
+    if (transparency_woken(h->transparency))
+        did |= tick(h);
     if (h->failing)
         test_pause_failing();
     return did;
@@ -192,12 +245,16 @@ static void close_all(struct house *h)
     courier_free(courier);
     info_close(h->info);
     attachment_close(h->attachment);
+    struct transparency *log = h->transparency;
+    h->transparency = NULL; /* nobody appends any more */
+    transparency_close(log);
     auth_close(h->auth);
     delivery_close(h->delivery);
     queue_close(h->queue);
     while (loop_step(h->loop))
         ;
     relay_close(h->relay);
+    kt_keys_clear(&h->kt_keys);
     front_free(h->front);
 }
 
@@ -237,7 +294,8 @@ void house_close(struct house *h)
 static bool has_stopped(struct house *h)
 {
     struct store *stores[] = {queue_store(h->queue), delivery_store(h->delivery),
-                              auth_store(h->auth), attachment_store(h->attachment)};
+                              auth_store(h->auth), attachment_store(h->attachment),
+                              transparency_store(h->transparency)};
     for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
         if (!err_is_ok(store_health(stores[i])))
             return true;
@@ -279,6 +337,7 @@ void house_run_ms(struct house *h, uint64_t ms)
         return;
     }
     for (;;) {
+        (void)tick(h);
         house_settle(h);
         uint64_t due_us = timers_next_due_us(&h->loop->env.timers);
         if (due_us > until_us)

@@ -26,6 +26,8 @@
 #include "server/info/info.h"
 #include "server/queue/queue.h"
 #include "server/relay/relay.h"
+#include "server/transparency/keys.h"
+#include "server/transparency/transparency.h"
 #include "support/test.h"
 #include "support/vfs_fault.h"
 
@@ -47,6 +49,9 @@ struct house {
     struct delivery *delivery;
     struct auth *auth;
     struct attachment *attachment;
+    struct kt_keys kt_keys;
+    struct transparency *transparency; /* an epoch is closed as soon as something waits */
+    struct auth_log auth_log;
     struct info *info;
     struct relay *relay;
     struct courier *courier;
