@@ -1,5 +1,5 @@
 /* Asking the log, and what its answers mean for who waits for them. */
-#include "client/core/log.h"
+#include "client/core/log_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +70,21 @@ struct err log_search(struct core *c, struct db_txn *t, const char *domain, stru
     if (err_is_ok(err) && ret_task != NULL)
         *ret_task = l->task;
     log_label_free(l);
+    return err;
+}
+
+struct err log_contact(struct core *c, struct db_txn *t, struct bytes user_id, bool changed)
+{
+    char domain[DOMAIN_MAX_BYTES + 1];
+    struct buf label = BUF_INIT;
+    buf_append_byte(&label, LABEL_USER);
+    buf_append_bytes(&label, user_id);
+    struct err err = buf_check(&label);
+    if (err_is_ok(err) && changed)
+        err = log_troubled(c, t);
+    if (err_is_ok(err) && log_label_domain(buf_view(&label), domain))
+        err = log_search(c, t, domain, buf_view(&label), LOG_CONTACT, NULL);
+    buf_clear(&label);
     return err;
 }
 

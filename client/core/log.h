@@ -94,20 +94,23 @@ enum log_says {
     LOG_SAYS_BEHIND,   /* the log's newest version is older, or there is none */
     LOG_SAYS_NEWER,    /* the log has a newer one */
 };
+enum { LOG_FRESH_MS = 60 * 1000 };
 /* What the log says of a KeySet that somebody served, by a search of at most max_age_ms ago; else
  * one is left. label is the KeySet's own. */
 CHECKED struct err log_says_of(struct core *c, struct db_txn *t, const char *domain,
                                struct bytes key_set, unsigned roles, uint64_t max_age_ms,
                                enum log_says *ret_says);
-/* Is every member's homeserver, and every contact among them, one that the log does not speak
- * against? ERR_CLIENT_LOG. */
-struct open_chat;
-CHECKED struct err log_may_send(struct core *c, struct db_txn *t, const struct open_chat *chat);
+
+/* Keys of a contact came: searches for his client set. changed: they were replaced. */
+CHECKED struct err log_contact(struct core *c, struct db_txn *t, struct bytes user_id,
+                               bool changed);
 
 /* ---- our own labels */
 
 /* After registering, opening, and each own change: searches for our client set and handles. */
 CHECKED struct err log_own(struct core *c, struct db_txn *t);
+/* Daily, and when an account is opened: where our homeserver had no log, it may have one now. */
+CHECKED struct err log_upkeep(struct core *c, struct db_txn *t);
 /* The log's commitment of our own newest KeySet of this label, for prev_commitment of the next one;
  * SHA-256 of `before` where the homeserver has no log or it is not known yet. */
 CHECKED struct err log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,

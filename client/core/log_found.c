@@ -240,6 +240,15 @@ struct err log_own(struct core *c, struct db_txn *t)
     return handle_each(c, t, search_handle, &own);
 }
 
+struct err log_upkeep(struct core *c, struct db_txn *t)
+{
+    struct log log;
+    TRY(log_get(t, c->account.domain, &log));
+    bool held = log.state == LOG_HELD;
+    log_clear(&log);
+    return held ? ERR_OK : log_own(c, t);
+}
+
 struct err log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,
                                  uint8_t ret_commitment[HASH_VALUE_BYTES])
 {

@@ -3,6 +3,7 @@
 
 #include "client/core/handle.h"
 #include "client/core/homeserver.h"
+#include "client/core/log.h"
 #include "client/core/register.h"
 #include "client/core/task.h"
 #include "hearth/v1/auth.pb-c.h"
@@ -77,6 +78,7 @@ struct err upkeep_run(struct core *c, struct db_txn *t)
     TRY(homeserver_want(c, t, c->account.domain));
     TRY(look_at_credential(c, t));
     TRY(handle_upkeep(c, t));
+    TRY(log_upkeep(c, t));
     return renew_key_packages(c, t);
 }
 
