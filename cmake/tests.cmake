@@ -339,3 +339,11 @@ hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readm
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(package COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/package/check.py ${CMAKE_BINARY_DIR} SECONDS 300)
 endif()
+# An operator who cheats, for the tests of what clients notice: hearthd, with functions wrapped by the linker.
+hearth_program(hearthd_malicious SOURCES server/hearthd.c tests/malicious/malice.c tests/malicious/connect.c
+  tests/malicious/keys.c tests/malicious/log.c tests/malicious/tree.c USES server_main)
+target_include_directories(hearthd_malicious PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+foreach(wrapped hearth_auth_connect_write hearth_server_add_info front_new transparency_open transparency_close
+    transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_version_put kt_version_get)
+  target_link_options(hearthd_malicious PRIVATE -Wl,--wrap=${wrapped})
+endforeach()

@@ -109,7 +109,9 @@ static struct err open_services(struct node *n, char *why)
                                       .revocations = append_revocations,
                                       .revocations_self = n->auth,
                                       .previous = append_previous,
-                                      .previous_self = n->auth};
+                                      .previous_self = n->auth,
+                                      .publish = node_publish_keys,
+                                      .publish_self = n};
     return info_open(&n->env, &info, &n->info);
 }
 

@@ -72,6 +72,8 @@ struct err node_health(struct node *node);
 struct err node_open_log(struct node *n, const struct store_options *store,
                          char why[NODE_WHY_BYTES]);
 struct err node_start_log(struct node *n);
+/* For info_options. */
+struct err node_publish_keys(void *node, const struct info_value *values, size_t count);
 void node_resume_log(void *node); /* on the back loop */
 /* After the server, before the auth service. */
 void node_close_log(struct node *n);

@@ -2,9 +2,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "seal/system_keys.h"
 #include "server/main/node_inside.h"
 
 enum { DEVELOPMENT_EPOCH_MS = 200 };
+
+static void log_failed(struct node *n, const char *event, struct err err)
+{
+    char line[256];
+    (void)snprintf(line, sizeof line, "level=error event=%s why=\"%s\"", event, err_text(err));
+    front_log(n->front, line);
+}
 
 /* ---- from the auth service to the log */
 
@@ -38,6 +46,28 @@ static void append(void *self, struct bytes label, uint32_t version, struct byte
     transparency_append(n->transparency, label, version, key_set, loop, appended, a);
 }
 
+/* ---- our own keys */
+
+struct err node_publish_keys(void *node, const struct info_value *values, size_t count)
+{
+    struct node *n = node;
+    struct transparency_value out[TRANSPARENCY_VALUES_MOST];
+    struct buf labels[TRANSPARENCY_VALUES_MOST] = {[0] = BUF_INIT};
+    struct err err = count <= TRANSPARENCY_VALUES_MOST ? ERR_OK : ERR(TOO_LARGE);
+    for (size_t i = 0; i < count && err_is_ok(err); i++) {
+        system_label_write(&labels[i], values[i].name);
+        out[i] = (struct transparency_value){buf_view(&labels[i]), values[i].value};
+        err = buf_check(&labels[i]);
+    }
+    if (err_is_ok(err))
+        err = transparency_publish(n->transparency, out, count);
+    for (size_t i = 0; i < count && i < TRANSPARENCY_VALUES_MOST; i++)
+        buf_clear(&labels[i]);
+    if (!err_is_ok(err))
+        log_failed(n, "keys_not_logged", err);
+    return err;
+}
+
 /* ---- start and end */
 
 struct err node_open_log(struct node *n, const struct store_options *store,
@@ -59,16 +89,13 @@ struct err node_open_log(struct node *n, const struct store_options *store,
                        store->path);
     else if (err.code != ERR_NONE)
         (void)snprintf(why, NODE_WHY_BYTES, "%.300s: %s", store->path, err_text(err));
-    n->auth_log = (struct auth_log){append, n};
+    n->auth_log = (struct auth_log){append, n, kt_config_origin(&n->kt_keys.log.config)};
     return err;
 }
 
 static void failed(void *arg, struct err err)
 {
-    struct node *n = arg;
-    char line[256];
-    (void)snprintf(line, sizeof line, "level=error event=log_failed why=\"%s\"", err_text(err));
-    front_log(n->front, line);
+    log_failed(arg, "log_failed", err);
 }
 
 void node_resume_log(void *node)

@@ -60,6 +60,7 @@ static const struct stmt_row statements[] = {
                     " (SELECT min(o.version) FROM queue o WHERE o.label = q.label)"
                     " ORDER BY q.label LIMIT $1"},
     [QUEUE_DROP] = {"queue_drop", "DELETE FROM queue WHERE label = $1 AND version = $2"},
+    [QUEUE_LABEL] = {"queue_label", "SELECT version FROM queue WHERE label = $1 LIMIT 1"},
     [QUEUE_ANY] = {"queue_any", "SELECT version FROM queue LIMIT 1"},
 
     [CHECKPOINT_GET] = {"checkpoint_get", "SELECT root FROM checkpoint WHERE size = $1"},

@@ -25,6 +25,7 @@ enum kt_statement {
     QUEUE_TAKE,
     QUEUE_DROP,
     QUEUE_ANY,
+    QUEUE_LABEL,
     CHECKPOINT_GET,
     CHECKPOINT_NEWEST,
     CHECKPOINT_PUT,

@@ -34,6 +34,8 @@ struct transparency {
 
 void transparency_ref(struct transparency *t);
 void transparency_unref(struct transparency *t);
+/* A tick that closes an epoch even if the last one is young. */
+CHECKED struct err transparency_tick_now(struct transparency *t, uint64_t *ret_epoch);
 /* append.c: after a signature, and at the end, asks for the receipts of all who wait. */
 void append_wake(struct transparency *t);
 

@@ -111,6 +111,7 @@ struct tick {
     const struct transparency *t;
     uint64_t now_ms;
     uint64_t epoch;
+    bool now; /* whatever waits is taken in, however young the last epoch is */
     bool due;
 };
 
@@ -120,8 +121,8 @@ static struct err run_look(struct store_txn *txn, void *arg)
     struct tick *tick = arg;
     const struct transparency_options *options = &tick->t->options;
     bool is_signed;
-    TRY(kt_log_due(options->log, txn, tick->now_ms, options->every_ms, options->heartbeat_ms,
-                   &tick->due));
+    TRY(kt_log_due(options->log, txn, tick->now_ms, tick->now ? 0 : options->every_ms,
+                   options->heartbeat_ms, &tick->due));
     TRY(kt_log_signed(txn, &is_signed));
     tick->due |= !is_signed;
     return ERR_OK;
@@ -132,8 +133,8 @@ static struct err run_close(struct store_txn *txn, void *arg)
     struct tick *tick = arg;
     const struct transparency_options *options = &tick->t->options;
     bool due;
-    TRY(kt_log_due(options->log, txn, tick->now_ms, options->every_ms, options->heartbeat_ms,
-                   &due));
+    TRY(kt_log_due(options->log, txn, tick->now_ms, tick->now ? 0 : options->every_ms,
+                   options->heartbeat_ms, &due));
     return due ? kt_log_close(options->log, txn, tick->now_ms, &tick->epoch) : ERR_OK;
 }
 
@@ -143,9 +144,9 @@ static struct err run_sign(struct store_txn *txn, void *arg)
     return kt_log_sign(tick->t->options.log, txn);
 }
 
-static struct err tick_once(struct transparency *t, uint64_t *ret_epoch)
+static struct err tick_once(struct transparency *t, bool now, uint64_t *ret_epoch)
 {
-    struct tick tick = {.t = t, .now_ms = clock_unix_ms(t->env->clock)};
+    struct tick tick = {.t = t, .now_ms = clock_unix_ms(t->env->clock), .now = now};
     if (atomic_load(&t->forked))
         return ERR(TLOG_FORK);
     TRY(store_call_read(t->store, run_look, &tick));
@@ -164,10 +165,20 @@ static struct err tick_once(struct transparency *t, uint64_t *ret_epoch)
     return ERR_OK;
 }
 
-struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch)
+static struct err tick_alone(struct transparency *t, bool now, uint64_t *ret_epoch)
 {
     (void)pthread_mutex_lock(&t->ticks);
-    struct err err = tick_once(t, ret_epoch);
+    struct err err = tick_once(t, now, ret_epoch);
     (void)pthread_mutex_unlock(&t->ticks);
     return err;
+}
+
+struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch)
+{
+    return tick_alone(t, false, ret_epoch);
+}
+
+struct err transparency_tick_now(struct transparency *t, uint64_t *ret_epoch)
+{
+    return tick_alone(t, true, ret_epoch);
 }

@@ -56,6 +56,16 @@ CHECKED struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch
  * that tick by themselves. */
 bool transparency_woken(struct transparency *t);
 
+/* Values of the homeserver's own labels. Each is the newest version of its label, or becomes it, in
+ * an epoch of its own; waits until that is signed. ERR_ARGUMENT: more than
+ * TRANSPARENCY_VALUES_MOST. One caller at a time; not on a thread of the store. */
+enum { TRANSPARENCY_VALUES_MOST = 16 };
+struct transparency_value {
+    struct bytes label, value;
+};
+CHECKED struct err transparency_publish(struct transparency *t,
+                                        const struct transparency_value *values, size_t count);
+
 /* What a version's owner is told: an UpdateResponse (tlog/update.h) from the configuration on. */
 struct transparency_receipt {
     struct bytes checkpoint, proof;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "seal/system_keys.h"
 #include "support/failing.h"
 #include "support/house/visit.h"
 
@@ -99,13 +100,28 @@ static void append(void *self, struct bytes label, uint32_t version, struct byte
     transparency_append(h->transparency, label, version, key_set, loop, appended, a);
 }
 
+static struct err publish(void *self, const struct info_value *values, size_t count)
+{
+    const struct house *h = self;
+    struct transparency_value out[TRANSPARENCY_VALUES_MOST];
+    struct buf labels[TRANSPARENCY_VALUES_MOST] = {[0] = BUF_INIT};
+    for (size_t i = 0; i < count; i++) {
+        system_label_write(&labels[i], values[i].name);
+        out[i] = (struct transparency_value){buf_view(&labels[i]), values[i].value};
+    }
+    struct err err = transparency_publish(h->transparency, out, count);
+    for (size_t i = 0; i < count; i++)
+        buf_clear(&labels[i]);
+    return err;
+}
+
 static void open_log(struct house *h)
 {
     assert_ok(kt_keys_open(&h->env, 0, &h->kt_keys));
     const struct transparency_options options = {
         .store = files(h, "kt.db"), .log = &h->kt_keys.log, .every_ms = TRANSPARENCY_AT_ONCE};
     assert_ok(transparency_open(&h->env, &options, &h->transparency));
-    h->auth_log = (struct auth_log){append, h};
+    h->auth_log = (struct auth_log){append, h, kt_config_origin(&h->kt_keys.log.config)};
 }
 
 /* Heartbeats and windows are looked for when something waits, and when time moves. */
@@ -134,7 +150,9 @@ static void open_services(struct house *h)
     const struct info_options info = {.revocations = revocations,
                                       .revocations_self = h->auth,
                                       .previous = previous,
-                                      .previous_self = h->auth};
+                                      .previous_self = h->auth,
+                                      .publish = publish,
+                                      .publish_self = h};
     assert_ok(info_open(&h->env, &info, &h->info));
     assert_ok(relay_open(&h->env, NULL, &h->relay));
     const struct courier_options courier = {.store = delivery_store(h->delivery),
