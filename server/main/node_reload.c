@@ -115,6 +115,8 @@ struct err node_reload(void *node, void (*say)(void *to, bool restart, const cha
         err = ERR(TLS_FILES);
     }
     if (err.code == ERR_NONE)
+        err = node_set_federation(n, &fresh, ret_why);
+    if (err.code == ERR_NONE)
         err = node_set_limits(n, &fresh, ret_why); /* all or none */
     if (err.code == ERR_NONE) {
         struct saying live = {say, to, false}, restart = {say, to, true};
