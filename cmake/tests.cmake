@@ -229,6 +229,11 @@ file(GLOB queue_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/supp
 add_library(test_queue STATIC EXCLUDE_FROM_ALL ${queue_support_sources})
 target_link_libraries(test_queue PUBLIC server_queue test_server test_tokens net test_support)
 hearth_unit_tests(server_queue server/queue test_queue mls_kit)
+# tests/support/land: several homeservers in one process, for what they say to each other.
+file(GLOB land_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/land/*.c)
+add_library(test_land STATIC EXCLUDE_FROM_ALL ${land_sources})
+target_link_libraries(test_land PUBLIC server_federation server_courier server_info test_queue net test_support)
+hearth_unit_tests(server_federation server/federation test_land)
 hearth_program(front_bench SOURCES tests/bench/front_bench.c USES server_front test_rpc test_server)
 # A delivery service with front, keeper, courier and real members; its queue services are models.
 file(GLOB delivery_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/delivery/*.c)
@@ -242,7 +247,7 @@ hearth_unit_tests(server_info server/info net)
 # tests/support/house: the whole server in one process, and its clients. tests/flow: worlds of these.
 file(GLOB house_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/house/*.c)
 add_library(test_house STATIC EXCLUDE_FROM_ALL ${house_sources})
-target_link_libraries(test_house PUBLIC hearth_flags server_info server_relay server_attachment server_auth server_delivery server_courier
+target_link_libraries(test_house PUBLIC hearth_flags server_federation server_info server_transparency server_relay server_attachment server_auth server_delivery server_courier
   server_queue server_front server_keeper net mls_member test_server test_support)
 file(GLOB flow_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/flow/*_test.c)
 foreach(source IN LISTS flow_sources)
@@ -348,3 +353,5 @@ hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readm
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(package COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/package/check.py ${CMAKE_BINARY_DIR} SECONDS 300)
 endif()
+# An operator's own changes to an honest server, and clients that don't look (DoS15).
+target_link_options(unit_client_core_withheld_test PRIVATE -Wl,--wrap=queue_append -Wl,--wrap=head_take)

@@ -54,6 +54,7 @@ struct err api_new(const struct api_options *options, struct api **ret_api)
     api->rng = options->rng;
     api->ca_file = copy_of(options->ca_file, &err);
     api->user_agent = copy_of(options->user_agent, &err);
+    api->dns_servers = copy_of(options->dns_servers, &err);
     if (err_is_ok(err))
         err = targets_read(api, options->homeservers);
     if (!err_is_ok(err)) {
@@ -80,6 +81,7 @@ void api_free(struct api *api)
     targets_clear(api);
     free(api->ca_file);
     free(api->user_agent);
+    free(api->dns_servers);
     free(api);
 }
 

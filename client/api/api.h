@@ -24,8 +24,13 @@ struct api_options {
     const char *homeservers; /* "a.test=127.0.0.1:7443,b.test=pipe:b"; others by DNS; targets that
                                 begin with "pipe:" go without TLS (tests) */
     const char *user_agent;
+    const char *dns_servers; /* NULL: the host's */
 };
-/* ERR_ARGUMENT for a list that can't be read. Everything is copied but loop, clock and rng. Names
+/* A domain that the list does not have: where the SRV records of _hearth._tcp.DOMAIN lead, or,
+ * where there are none, the domain itself at port 443; TLS checks the domain's own name in either
+ * case.
+ *
+ * ERR_ARGUMENT for a list that can't be read. Everything is copied but loop, clock and rng. Names
  * of development (`*.test`, `localhost`) are called only where the list has them: nobody out there
  * makes us knock at our own machine. */
 CHECKED struct err api_new(const struct api_options *options, struct api **ret_api);

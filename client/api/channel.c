@@ -5,6 +5,7 @@
 #include "client/api/inside.h"
 
 enum { IDLE_MS = 60000, CONNECT_MS = 10000, BACKOFF_MIN_MS = 500, BACKOFF_MAX_MS = 5000 };
+enum { SERVICE_BYTES = DOMAIN_MAX_BYTES + 16 };
 
 static bool fits(const struct api_channel *c, const struct api_to *to)
 {
@@ -12,14 +13,18 @@ static bool fits(const struct api_channel *c, const struct api_to *to)
            (c->anonymous || memcmp(c->purpose, to->purpose, API_PURPOSE_BYTES) == 0);
 }
 
-/* The target of a domain: as listed, else the domain itself at the port of HTTPS. */
-static struct err target_of(struct api *api, const char *domain, char *text, size_t len)
+/* The target of a domain: as listed, else by DNS: its SRV records, else itself at the port of
+ * HTTPS. ret_service: the name to ask for, empty for a listed one. */
+static struct err target_of(struct api *api, const char *domain, char *text, size_t len,
+                            char ret_service[SERVICE_BYTES])
 {
+    ret_service[0] = '\0';
     for (const struct api_target *t = api->targets; t != NULL; t = t->next)
         if (strcmp(t->domain, domain) == 0)
             return snprintf(text, len, "%s", t->target) < (int)len ? ERR_OK : ERR(ARGUMENT);
     TRY(domain_check(bytes_str(domain), false));
     (void)snprintf(text, len, "%s:443", domain);
+    (void)snprintf(ret_service, SERVICE_BYTES, "_hearth._tcp.%s", domain);
     return ERR_OK;
 }
 
@@ -47,8 +52,8 @@ static void make_room(struct api *api)
 static struct err channel_make(struct api *api, const struct api_to *to,
                                struct api_channel **ret_channel)
 {
-    char target[1024];
-    TRY(target_of(api, to->domain, target, sizeof target));
+    char target[1024], service[SERVICE_BYTES];
+    TRY(target_of(api, to->domain, target, sizeof target, service));
     struct api_channel *c = calloc(1, sizeof *c);
     if (c == NULL)
         return ERR(NO_MEMORY);
@@ -66,6 +71,8 @@ static struct err channel_make(struct api *api, const struct api_to *to,
         .backoff_min_ms = BACKOFF_MIN_MS,
         .backoff_max_ms = BACKOFF_MAX_MS,
         .idle_ms = IDLE_MS,
+        .dns_servers = api->dns_servers,
+        .service = service[0] != '\0' ? service : NULL,
     };
     c->channel = hearth_channel_new(target, &options);
     if (c->channel == NULL) {

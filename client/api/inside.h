@@ -26,7 +26,7 @@ struct api {
     struct hearth_loop *loop;
     const struct clock *clock;
     const struct rng *rng;
-    char *ca_file, *user_agent;
+    char *ca_file, *user_agent, *dns_servers;
     bool silent;
     struct api_target *targets;
     struct api_channel *channels;

@@ -6,31 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "client/cli/cli.h"
 
 enum { INDENT = 10 }; /* of a message's further lines: as wide as the time before the first */
-
-/* Bytes of the well-formed UTF-8 character at text (RFC 3629 4), 0 where there is none. */
-static size_t character(const char *text, uint32_t *ret_code)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const uint8_t *b = (const uint8_t *)text;
-    size_t len = b[0] < 0x80       ? 1
-                 : b[0] >> 5 == 6  ? 2
-                 : b[0] >> 4 == 14 ? 3
-                 : b[0] >> 3 == 30 ? 4
-                                   : 0;
-    uint32_t code = len < 2 ? b[0] : b[0] & (0x7FU >> len);
-    for (size_t i = 1; i < len; i++) {
-        if ((b[i] & 0xC0) != 0x80) /* the end of the string, too */
-            return 0;
-        code = code << 6 | (b[i] & 0x3F);
-    }
-    if (len == 0 || code < least[len] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
-        return 0;
-    *ret_code = code;
-    return len;
-}
 
 static bool is_harmless(uint32_t code)
 {
@@ -46,7 +25,7 @@ static char *copy_of(const char *text, bool terminal)
     if (copy == NULL)
         return NULL;
     for (uint32_t code = 0; *text != '\0';) {
-        size_t len = character(text, &code);
+        size_t len = utf8_next(bytes_of(text, strnlen(text, 4)), &code);
         if (terminal && *text == '\n' && text[1] != '\0') {
             *to++ = '\n';
             memset(to, ' ', INDENT);

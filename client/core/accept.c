@@ -338,6 +338,7 @@ static struct err settle_join(struct core *c, struct db_txn *t, struct task *tas
     struct contact contact = {0};
     struct open_chat *chat;
     struct err err = open_of(c, t, task, &contact, &chat);
+    struct hearth_id joined = contact.chat;
     if (err_is_ok(err))
         err = we_are_in(c, t, chat, in->accepted_at);
     if (err_is_ok(err))
@@ -345,7 +346,7 @@ static struct err settle_join(struct core *c, struct db_txn *t, struct task *tas
     if (err_is_ok(err))
         err = contact_event(c, t, HEARTH_EVENT_CHAT_JOINED, &contact, "");
     if (err_is_ok(err))
-        err = chat_open(c, t, &contact.chat, &chat);
+        err = chat_open(c, t, &joined, &chat);
     if (err_is_ok(err)) /* what came before the answer did */
         err = held_replay(c, t, chat);
     contact_clear(&contact);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "client/core/devices.h"
+#include "client/core/mutual.h"
 #include "client/core/offer.h"
 #include "client/core/task.h"
 #include "seal/connection_offer.h"
@@ -96,20 +97,26 @@ static struct err take_facts(struct contact *contact, const struct offer_facts *
 }
 
 /* Who asked before and asks again: the newest offer counts. */
+enum asker { ASKER_NEW, ASKER_AGAIN, ASKER_FRIEND };
+
 static struct err find_asker(struct core *c, struct db_txn *t, const struct offer_facts *facts,
-                             struct contact *contact, bool *ret_again)
+                             struct contact *contact, enum asker *ret_asker)
 {
     struct hearth_id id;
     struct err err = contact_by_user(c, t, facts->user_id, &id);
-    *ret_again = false;
+    *ret_asker = ASKER_NEW;
     if (err_is_ok(err)) {
         TRY(contact_get(c, t, &id, contact));
         if (contact_chat_has_group(c, t, contact, facts->group_id))
             return ERR(CLIENT_CONTACT); /* left twice: accepted already */
         if (contact->state == HEARTH_CONTACT_ASKS) {
-            *ret_again = true;
+            *ret_asker = ASKER_AGAIN;
             return contact_forget_offers(t, contact);
         }
+        bool there = false;
+        if (contact->state == HEARTH_CONTACT_FRIEND && !facts->reset)
+            TRY(mutual_is_there(c, t, contact, &there));
+        *ret_asker = there ? ASKER_FRIEND : ASKER_NEW;
         contact_clear(contact); /* a friend who lost us, one removed: somebody new until accepted */
     } else if (err.code != ERR_NOT_FOUND) {
         return err;
@@ -125,9 +132,10 @@ static struct err store(struct core *c, struct db_txn *t, const struct task *tas
 {
     struct offer_hashes hashes;
     struct offer_facts again_facts;
-    bool again;
+    enum asker asker;
+    uint64_t accepting;
     (void)task;
-    TRY(find_asker(c, t, facts, contact, &again));
+    TRY(find_asker(c, t, facts, contact, &asker));
     TRY(take_facts(contact, facts, friendship));
     asks_write(&contact->pending, asks);
     TRY(buf_check(&contact->pending));
@@ -137,7 +145,10 @@ static struct err store(struct core *c, struct db_txn *t, const struct task *tas
     TRY(err);
     TRY(contact_put(c, t, contact));
     TRY(devices_tell_contact(c, t, contact));
-    return again ? ERR_OK : contact_event(c, t, HEARTH_EVENT_CONTACT_ASKS, contact, "");
+    if (asker == ASKER_FRIEND) /* he asked while we did: that we want him is said */
+        return contact_accept(c, t, &contact->id, &accepting);
+    return asker == ASKER_AGAIN ? ERR_OK
+                                : contact_event(c, t, HEARTH_EVENT_CONTACT_ASKS, contact, "");
 }
 
 static struct err judge(struct core *c, struct db_txn *t, const struct task *task,

@@ -37,8 +37,10 @@ struct contact {
     bool has_package;
     /* from us */
     uint8_t contact_id[CONTACT_ID_BYTES]; /* of the token that he has */
-    struct buf pending;                   /* while it is asked: core/offer.h */
-    struct buf key_sets;                  /* that came before we knew who he is */
+    uint8_t
+        contact_id_before[CONTACT_ID_BYTES]; /* of another that he has (mutual.h); zeros: none */
+    struct buf pending;                      /* while it is asked: core/offer.h */
+    struct buf key_sets;                     /* that came before we knew who he is */
 };
 void contact_clear(struct contact *contact); /* wipes */
 /* Storage form; also what our devices tell each other. */
@@ -89,7 +91,7 @@ CHECKED struct err contact_remove(struct core *c, struct db_txn *t, const struct
                                   uint64_t *ret_task);
 
 /* He is a friend from here on: offers forgotten, our keys sent, our other devices brought in. Saves
- * the contact. */
+ * the contact, which is another row afterwards where mutual.h says so. */
 CHECKED struct err contact_befriend(struct core *c, struct db_txn *t, struct contact *contact);
 /* Keys or names of contacts are others now: the leaves of all chats are looked at again. */
 CHECKED struct err contacts_changed(struct core *c, struct db_txn *t);

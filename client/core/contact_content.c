@@ -7,22 +7,31 @@
 
 enum { KEPT_KEY_SETS_MAX_BYTES = 65536 };
 
-/* A direct chat that another device of ours brought us into before we knew whom it is with. */
+static bool is_direct(struct open_chat *chat)
+{
+    char name[CHAT_NAME_MAX_BYTES + 1];
+    int kind = 0;
+    return chat->chat.kind == HEARTH_CHAT_DIRECT ||
+           (err_is_ok(group_read_data(chat, name, &kind)) && kind == HEARTH_CHAT_DIRECT);
+}
+
+/* A direct chat that another device of ours brought us into before we knew whom it is with, or
+ * whose row there became one with another. */
 static struct err whose_chat(struct core *c, struct db_txn *t, struct open_chat *chat)
 {
     static const struct hearth_id nobody;
-    char name[CHAT_NAME_MAX_BYTES + 1];
     struct contact contact = {0};
-    int kind = 0;
-    if (chat->chat.kind != HEARTH_CHAT_GROUP || chat->chat.state != HEARTH_CHAT_OPEN ||
-        !err_is_ok(group_read_data(chat, name, &kind)) || kind != HEARTH_CHAT_DIRECT)
+    if ((chat->chat.kind != HEARTH_CHAT_GROUP && chat->chat.kind != HEARTH_CHAT_DIRECT) ||
+        chat->chat.state != HEARTH_CHAT_OPEN || !is_direct(chat))
         return ERR_OK;
+    struct hearth_id who = nobody;
     for (size_t i = 0; i < chat->roster->count; i++)
         if (!hearth_id_equal(&chat->roster->leaves[i].contact, &nobody))
-            chat->chat.contact = chat->roster->leaves[i].contact;
-    if (hearth_id_equal(&chat->chat.contact, &nobody))
+            who = chat->roster->leaves[i].contact;
+    if (hearth_id_equal(&who, &nobody) || hearth_id_equal(&who, &chat->chat.contact))
         return ERR_OK;
-    chat->chat.kind = kind;
+    chat->chat.contact = who;
+    chat->chat.kind = HEARTH_CHAT_DIRECT;
     TRY(contact_get(c, t, &chat->chat.contact, &contact));
     struct err err = ERR_OK;
     if (hearth_id_equal(&contact.chat, &nobody)) {

@@ -4,6 +4,7 @@
  *              opaque name<V>; opaque chat[16]; opaque user_id<V>; opaque key_set<V>;
  *              opaque queue_user_id[16]; opaque contact_token[48]; opaque friendship_key[32];
  *              opaque friendship_before[32]; opaque profile_key[32]; opaque contact_id[16];
+ *              opaque contact_id_before[16];
  *              opaque pending<V>; opaque key_sets<V>; } Contact
  */
 #include "client/core/contact.h"
@@ -42,6 +43,7 @@ void contact_write(struct buf *b, const struct contact *contact)
     WRITE_FIXED(b, contact->friendship_before);
     WRITE_FIXED(b, contact->profile_key);
     WRITE_FIXED(b, contact->contact_id);
+    WRITE_FIXED(b, contact->contact_id_before);
     wire_write_vector(b, buf_view(&contact->pending));
     wire_write_vector(b, buf_view(&contact->key_sets));
 }
@@ -73,6 +75,7 @@ static void read_keys(struct wire_reader *r, struct contact *c)
     read_fixed(r, c->friendship_before, sizeof c->friendship_before);
     read_fixed(r, c->profile_key, sizeof c->profile_key);
     read_fixed(r, c->contact_id, sizeof c->contact_id);
+    read_fixed(r, c->contact_id_before, sizeof c->contact_id_before);
 }
 
 static void read_head(struct wire_reader *r, struct contact *c)

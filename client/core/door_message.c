@@ -1,6 +1,7 @@
 /* Messages as they are shown, and sending. */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "client/core/door.h"
 #include "client/core/event.h"
 #include "client/core/group.h"
@@ -139,6 +140,8 @@ static struct hearth_op *begin_send(struct hearth_account *a, const struct heart
     size_t len = text != NULL ? strlen(text) : 0;
     if (len == 0 || len > TEXT_MAX_BYTES)
         return verb_usage(a, "a message has 1 to 65,536 bytes", "longer ones go as files");
+    if (!utf8_is_well_formed(bytes_of(text, len)))
+        return verb_usage(a, "a message is text in UTF-8", "other bytes go as files");
     return verb_begin(a, step_send, &s.verb);
 }
 

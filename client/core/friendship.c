@@ -141,9 +141,11 @@ struct err contact_remove(struct core *c, struct db_txn *t, const struct hearth_
                           uint64_t *ret_task)
 {
     struct contact contact = {0};
-    uint8_t contact_id[CONTACT_ID_BYTES];
+    static const uint8_t none[CONTACT_ID_BYTES];
+    uint8_t contact_id[CONTACT_ID_BYTES], before[CONTACT_ID_BYTES];
     TRY(contact_get(c, t, id, &contact));
     memcpy(contact_id, contact.contact_id, sizeof contact_id);
+    memcpy(before, contact.contact_id_before, sizeof before);
     struct err err = ERR_OK;
     if (contact.state == HEARTH_CONTACT_REMOVED)
         err = ERR(CLIENT_CONTACT);
@@ -153,6 +155,8 @@ struct err contact_remove(struct core *c, struct db_txn *t, const struct hearth_
         err = contact_give_up(c, t, id);
     contact_clear(&contact);
     TRY(err);
+    if (memcmp(before, none, sizeof none) != 0)
+        TRY(revoke(c, t, before, ret_task));
     return revoke(c, t, contact_id, ret_task);
 }
 

@@ -192,6 +192,21 @@ static struct err did_not_verify(struct core *c, struct db_txn *t, const char *d
     return event_tell(c, t, &event);
 }
 
+/* ret_revoked: its revocation list is another one than before. */
+static struct err take(struct core *c, struct db_txn *t, const char *domain,
+                       const ProtobufCMessage *out, bool *ret_revoked)
+{
+    struct homeserver h;
+    TRY(homeserver_row(t, domain, &h));
+    uint64_t before = h.revocations_number;
+    homeserver_clear(&h);
+    TRY(homeserver_take(c, t, domain, out));
+    TRY(homeserver_row(t, domain, &h));
+    *ret_revoked = h.revocations_number != before;
+    homeserver_clear(&h);
+    return ERR_OK;
+}
+
 static bool is_ours(struct err err)
 {
     enum err_class class = err_class_of(err);
@@ -203,6 +218,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
 {
     char domain[DOMAIN_MAX_BYTES + 1] = "";
     memcpy(domain, task->body.data, task->body.len);
+    bool revoked = false;
     struct err err;
     if (answer->out == NULL) {
         struct hearth_error error;
@@ -210,7 +226,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
         task_fail(c, task, &error);
         err = ERR(CREDENTIAL);
     } else {
-        err = homeserver_take(c, t, domain, answer->out);
+        err = take(c, t, domain, answer->out, &revoked);
         if (!err_is_ok(err) && is_ours(err))
             return err;
         if (!err_is_ok(err))
@@ -219,6 +235,8 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     *ret_next = err_is_ok(err) ? TASK_NEXT_DONE : TASK_NEXT_FAILED;
     if (!err_is_ok(err))
         TRY(did_not_verify(c, t, domain, err));
+    if (revoked)
+        TRY(homeserver_revoked(c, t, domain));
     return homeserver_news(c, t);
 }
 

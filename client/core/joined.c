@@ -5,32 +5,13 @@
  */
 #include "client/core/devices.h"
 #include "client/core/group.h"
+#include "client/core/mutual.h"
 #include "client/core/offer.h"
 #include "client/core/roster.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
 /* ---- from here on a friend */
-
-/* Somebody who asks again after having lost everything: the contact of before is over. */
-static struct err supersede(struct core *c, struct db_txn *t, const struct contact *contact)
-{
-    struct hearth_id id;
-    struct contact other = {0};
-    struct err err = contact_by_user(c, t, buf_view(&contact->user_id), &id);
-    if (err.code == ERR_NOT_FOUND || (err_is_ok(err) && hearth_id_equal(&id, &contact->id)))
-        return ERR_OK;
-    TRY(err);
-    TRY(contact_get(c, t, &id, &other));
-    if (other.state == HEARTH_CONTACT_FRIEND) {
-        other.state = HEARTH_CONTACT_REMOVED;
-        err = contact_put(c, t, &other);
-        if (err_is_ok(err))
-            err = devices_tell_contact(c, t, &other);
-    }
-    contact_clear(&other);
-    return err;
-}
 
 static struct err tell_key_sets(struct core *c, struct db_txn *t, const struct hearth_id *chat)
 {
@@ -58,14 +39,17 @@ static struct err add_our_devices(struct core *c, struct db_txn *t, const struct
 
 struct err contact_befriend(struct core *c, struct db_txn *t, struct contact *contact)
 {
+    struct hearth_id other;
+    bool mutual;
     TRY(contact_forget_offers(t, contact));
-    TRY(supersede(c, t, contact));
+    TRY(mutual_find(c, t, contact, &other, &mutual));
     contact->state = HEARTH_CONTACT_FRIEND;
     TRY(contact_put(c, t, contact));
     TRY(devices_tell_contact(c, t, contact));
     TRY(friendship_send(c, t, contact));
     TRY(tell_key_sets(c, t, &contact->chat));
-    return add_our_devices(c, t, contact);
+    TRY(add_our_devices(c, t, contact));
+    return mutual ? mutual_settle(c, t, contact, &other) : ERR_OK;
 }
 
 /* ---- who came */

@@ -74,7 +74,7 @@ struct err upkeep_run(struct core *c, struct db_txn *t)
 {
     if (!c->account.registered)
         return ERR_OK;
-    TRY(homeserver_want(c, t, c->account.domain));
+    TRY(homeservers_upkeep(c, t));
     TRY(look_at_credential(c, t));
     TRY(handle_upkeep(c, t));
     return renew_key_packages(c, t);

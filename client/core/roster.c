@@ -162,6 +162,22 @@ static struct err unwrap(const struct chat *chat, const struct roster_leaf *l,
     return err;
 }
 
+struct err roster_credential(const struct open_chat *chat, const struct roster_leaf *l,
+                             struct buf *scratch, struct bytes *ret_client_credential)
+{
+    struct leaf_node node;
+    struct leaf_credential credential;
+    uint8_t key[IDENTITY_KEY_BYTES];
+    if (!public_group_leaf(group_public(chat->group), l->leaf, &node))
+        return ERR(NOT_FOUND);
+    TRY(leaf_credential_parse(node.credential.body, &credential));
+    TRY(unwrap(&chat->chat, l, key));
+    struct err err =
+        leaf_credential_open(&credential, key, node.signature_key, scratch, ret_client_credential);
+    bytes_wipe(key, sizeof key);
+    return err;
+}
+
 static void take_identity(struct roster_leaf *l, const struct roster_identity *identity)
 {
     memcpy(l->client_id, identity->client_id, identity->client_id_len);

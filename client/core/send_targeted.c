@@ -7,8 +7,8 @@
  * the sender's leaf key, label "TargetedContent", over struct { context; opaque content<V>; }
  *
  * So who sent it is as sure as with a message to all; it has the forward secrecy of the leaf's key,
- * which lasts from one of its commits to the next. What was sealed to a key that was replaced
- * meanwhile is lost, and told so.
+ * which lasts from one of its commits to the next, and eight epochs more (past_leaf_keys). The
+ * server refuses what is sealed in another epoch than the group's, and it is sealed anew.
  *
  *     body: struct { uint8 version = 1; uint64 message; opaque user[16]; opaque content<V>; uint32
  *                    tries; opaque done<V> (uint32 leaves); uint32 leaf; uint64 epoch;
@@ -204,6 +204,7 @@ static struct err make_request(struct core *c, struct task *task, struct open_ch
     in.group = &access.message;
     in.recipient_leaf = body->leaf;
     in.message = pb_of(buf_view(&message));
+    in.epoch = group_epoch(chat->group);
     uint8_t *room =
         buf_extend(&packed, hearth__v1__send_targeted_message_request__get_packed_size(&in));
     if (room != NULL)
@@ -354,10 +355,18 @@ const struct task_steps task_steps_SEND_TARGETED = {
 
 /* ---- receiving */
 
-static struct err open_message(const struct open_chat *chat, uint32_t sender, struct bytes message,
-                               struct buf *context, struct buf *plain)
+/* The group it opens with: as it is, or one of before a resync. */
+struct targeted_in {
+    const struct open_chat *chat;
+    const struct mls_group *group;
+    uint32_t sender;
+    struct bytes message;
+    struct buf context, plain;
+};
+
+static struct err open_message(struct targeted_in *in)
 {
-    struct wire_reader r = wire_reader_of(message);
+    struct wire_reader r = wire_reader_of(in->message);
     if (wire_read_u8(&r) != MESSAGE_VERSION)
         wire_reader_fail(&r, ERR_WIRE_VALUE);
     uint64_t epoch = wire_read_u64(&r);
@@ -366,29 +375,29 @@ static struct err open_message(const struct open_chat *chat, uint32_t sender, st
     TRY(wire_reader_end(&r));
     if (sealed.len < AEAD_TAG_BYTES)
         return ERR(WIRE_SHORT);
-    write_context(context, chat, epoch, sender, group_own_leaf(chat->group));
-    uint8_t *room = buf_extend(plain, sealed.len - AEAD_TAG_BYTES);
-    TRY(buf_check(context));
-    TRY(buf_check(plain));
-    return group_leaf_decrypt(chat->group, LABEL_HEARTH, LABEL, buf_view(context), enc, sealed,
+    buf_clear(&in->context);
+    buf_clear(&in->plain);
+    write_context(&in->context, in->chat, epoch, in->sender, group_own_leaf(in->group));
+    uint8_t *room = buf_extend(&in->plain, sealed.len - AEAD_TAG_BYTES);
+    TRY(buf_check(&in->context));
+    TRY(buf_check(&in->plain));
+    return group_leaf_decrypt(in->group, LABEL_HEARTH, LABEL, buf_view(&in->context), enc, sealed,
                               room);
 }
 
-static struct err check_plain(const struct open_chat *chat, uint32_t sender,
-                              const struct buf *context, struct bytes plain,
-                              struct bytes *ret_content)
+static struct err check_plain(const struct targeted_in *in, struct bytes *ret_content)
 {
     struct bytes inner;
     struct leaf_node node;
     struct buf tbs = BUF_INIT;
-    TRY(pad_read(plain, &inner));
+    TRY(pad_read(buf_view(&in->plain), &inner));
     struct wire_reader r = wire_reader_of(inner);
     struct bytes content = wire_read_vector(&r);
     struct bytes signature = wire_read_vector(&r);
     TRY(wire_reader_end(&r));
-    if (!public_group_leaf(group_public(chat->group), sender, &node))
+    if (!public_group_leaf(group_public(in->group), in->sender, &node))
         return ERR(MLS_SENDER_LEAF);
-    wire_write_fixed(&tbs, buf_view(context));
+    wire_write_fixed(&tbs, buf_view(&in->context));
     wire_write_vector(&tbs, content);
     struct err err = buf_check(&tbs);
     if (err_is_ok(err))
@@ -400,23 +409,44 @@ static struct err check_plain(const struct open_chat *chat, uint32_t sender,
     return ERR_OK;
 }
 
+static struct err open_and_check(struct targeted_in *in, const struct mls_group *group,
+                                 struct bytes *ret_content)
+{
+    in->group = group;
+    struct err err = open_message(in);
+    return err_is_ok(err) ? check_plain(in, ret_content) : err;
+}
+
+static struct err open_targeted(struct core *c, struct db_txn *t, const struct open_chat *chat,
+                                struct targeted_in *in, struct bytes *ret_content)
+{
+    struct err err = open_and_check(in, chat->group, ret_content);
+    for (size_t n = 0; n < BEFORE_MAX && !err_is_ok(err) && err.code != ERR_NO_MEMORY; n++) {
+        struct mls_group *before = NULL;
+        struct err there = before_get(c, t, chat, n, &before);
+        if (there.code == ERR_NOT_FOUND)
+            break;
+        TRY(there);
+        err = open_and_check(in, before, ret_content);
+        group_free(before);
+    }
+    return err;
+}
+
 struct err receive_targeted(struct core *c, struct db_txn *t, struct open_chat *chat,
                             const struct delivery_item *item)
 {
-    uint32_t sender;
-    struct bytes message, content;
-    struct buf context = BUF_INIT, plain = BUF_INIT;
-    struct err err = delivery_targeted_parse(item->body, &sender, &message);
+    struct bytes content;
+    struct targeted_in in = {.chat = chat};
+    struct err err = delivery_targeted_parse(item->body, &in.sender, &in.message);
     if (err_is_ok(err))
-        err = open_message(chat, sender, message, &context, &plain);
+        err = open_targeted(c, t, chat, &in, &content);
+    bool broken = !err_is_ok(err) && err_class_of(err) != ERR_CLASS_OURS;
     if (err_is_ok(err))
-        err = check_plain(chat, sender, &context, buf_view(&plain), &content);
-    bool broken = !err_is_ok(err) && err.code != ERR_NO_MEMORY;
-    if (err_is_ok(err))
-        err = receive_content(c, t, chat, sender, group_epoch(chat->group), content,
+        err = receive_content(c, t, chat, in.sender, group_epoch(chat->group), content,
                               item->accepted_s, true);
-    buf_clear(&context);
-    buf_clear(&plain);
+    buf_clear(&in.context);
+    buf_clear(&in.plain);
     if (broken)
         return receive_event(c, t, chat, HEARTH_EVENT_LOSS, 1,
                              "a message to this device alone could not be opened");

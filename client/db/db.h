@@ -43,6 +43,7 @@ enum db_kind {
     DB_PROFILE = 16,       /* core/profile: id index */
     DB_PART = 17,          /* core/receive: pieces of large items, id chat id */
     DB_SETTING = 18,       /* core: small things, id a name */
+    DB_HEAD = 19,          /* core/head: what was said in a chat, id chat id */
     /* lists */
     DB_MESSAGE = 101, /* core/message: owner chat id */
     DB_EVENT = 102,   /* core/event: owner empty */

@@ -86,9 +86,11 @@ struct hearth_account_options {
     struct hearth_loop *loop; /* event-driven use on a loop of rpc.h; or */
     struct event_base *base;  /* on libevent's; neither: driven by the waiting functions */
     const char *ca_file;      /* PEM roots for the homeservers' TLS; NULL: the system's */
-    const char *homeservers;  /* where domains are, for those not found by DNS:
+    const char *homeservers;  /* where domains are, for those not found by DNS (SRV records of
+                                 _hearth._tcp.DOMAIN, else the domain itself at port 443):
                                  "a.test=127.0.0.1:7443,..." */
     const char *user_agent;
+    const char *dns_servers; /* "192.0.2.1:53,..."; NULL: those of the machine */
 };
 
 /* A new file. Nothing is registered yet: hearth_register or hearth_link follows. */
@@ -392,6 +394,8 @@ enum hearth_event_kind {
     HEARTH_EVENT_UNVERIFIED = 12, /* chat, contact: something did not verify, text says what */
     HEARTH_EVENT_DEVICE = 13,     /* the set of own devices changed */
     HEARTH_EVENT_OPERATION = 14,  /* an operation whose handle is gone has ended: text, result */
+    HEARTH_EVENT_WITHHELD = 15,   /* chat: so many messages (number) did not come, or members were
+                                     shown different ones, by what members say to each other; text */
 };
 /* Durable, numbered densely; the same event again has the same number. */
 struct hearth_event {

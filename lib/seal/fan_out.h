@@ -127,6 +127,8 @@ CHECKED struct err state_key_seal(struct buf *b, const struct rng *rng,
                                   const struct hpke_suite *suite, struct bytes encryption_key,
                                   struct bytes group_id, uint64_t epoch,
                                   const uint8_t state_key[STATE_KEY_BYTES]);
+/* The epoch that a body speaks of, before it is opened: the homeserver's word only. Wire errors. */
+CHECKED struct err state_key_epoch(struct bytes body, uint64_t *ret_epoch);
 /* Wire errors, ERR_CRYPTO_TAG, those of kem_decap. */
 CHECKED struct err state_key_open(const struct hpke_suite *suite, struct bytes private_key,
                                   struct bytes public_key, struct bytes group_id, struct bytes body,

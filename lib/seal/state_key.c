@@ -38,6 +38,15 @@ out:
     return err;
 }
 
+struct err state_key_epoch(struct bytes body, uint64_t *ret_epoch)
+{
+    struct wire_reader r = wire_reader_of(body);
+    uint64_t epoch = wire_read_u64(&r);
+    TRY(wire_reader_check(&r));
+    *ret_epoch = epoch;
+    return ERR_OK;
+}
+
 struct err state_key_open_with(const struct leaf_decrypt *leaf, struct bytes group_id,
                                struct bytes body, uint64_t *ret_epoch,
                                uint8_t ret_state_key[STATE_KEY_BYTES])

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "crypto/hash.h"
 #include "tlog/base64.h"
 
@@ -12,30 +13,14 @@ static const char dash[] = "\xe2\x80\x94 ";
 
 /* ---- text */
 
-/* Length of the UTF-8 character at the front, 0 when it is none (RFC 3629 4). */
-static size_t utf8_length(const uint8_t *at, size_t left)
-{
-    uint8_t first = at[0];
-    size_t len = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (len == 0 || len > left || first > 0xf4)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool low = (first == 0xe0 && at[1] < 0xa0) || (first == 0xf0 && at[1] < 0x90);
-    bool high = (first == 0xed && at[1] > 0x9f) || (first == 0xf4 && at[1] > 0x8f);
-    return low || high ? 0 : len;
-}
-
 /* Is it UTF-8 that ends in a newline, without other control characters? */
 static bool text_well(struct bytes text)
 {
-    for (size_t i = 0; i < text.len;) {
-        size_t len = utf8_length(text.data + i, text.len - i);
-        if (len == 0 || (text.data[i] < 0x20 && text.data[i] != '\n'))
+    uint32_t point;
+    for (size_t i = 0, len; i < text.len; i += len) {
+        len = utf8_next(bytes_of(text.data + i, text.len - i), &point);
+        if (len == 0 || (point < 0x20 && point != '\n'))
             return false;
-        i += len;
     }
     return text.len > 0 && text.data[text.len - 1] == '\n';
 }

@@ -101,6 +101,12 @@ CHECKED struct err label_version(struct store_txn *txn, const struct auth *auth,
 CHECKED struct err label_advance(struct store_txn *txn, const struct auth *auth,
                                  const struct key_set *set, struct bytes key_set);
 
+/* Waits for the log. */
+CHECKED struct err label_wait(struct store_txn *txn, const struct auth *auth,
+                              const struct key_set *set, struct bytes key_set);
+/* enter_log.c: what is older than the log waits for it. Waits. */
+CHECKED struct err auth_enter_log(struct auth *auth);
+
 /* ---- keys.c: the keys that callers sign with */
 
 struct caller_key {

@@ -12,6 +12,8 @@ enum auth_statement {
     WAITING_PUT,
     WAITING_DROP,
     WAITING_LIST,
+    USERS_FROM,
+    HANDLES_FROM,
     USER_FIND,
     USER_INSERT,
     USER_UPDATE,

@@ -18,6 +18,8 @@ static struct err check(struct request *r)
     const struct leaf_entry *to = group_state_leaf(&r->state, in->recipient_leaf);
     struct fanout_from from = request_from(r);
     struct buf body = BUF_INIT;
+    if (in->epoch != r->state.epoch)
+        return ERR(DELIVERY_EPOCH); /* sealed to a key that may be gone */
     if (to == NULL)
         return ERR(NOT_FOUND); /* a member may know who is there */
     if ((to->flags & LEAF_QUEUE_GONE) != 0)

@@ -91,6 +91,13 @@ enum hearth_code front_admit_verified(struct hearth_call *call)
     return p->front->options.control ? HEARTH_OK : admit_signed(p);
 }
 
+static void tell_failed(const struct admission *p)
+{
+    const struct front_key_source *source = &p->front->sources[p->auth.kind];
+    if (source->failed != NULL)
+        source->failed(source->self, p->auth.kind, p->auth.id);
+}
+
 static enum hearth_code decide(struct admission *p, const struct sig_alg *alg,
                                struct bytes public_key)
 {
@@ -103,6 +110,8 @@ static enum hearth_code decide(struct admission *p, const struct sig_alg *alg,
         return admit_signed(p);
     if (err.code != ERR_FRONT_UNAUTHENTICATED)
         return front_fail(p->call, err);
+    if (public_key.len > 0 && !p->wrong)
+        tell_failed(p);
     return refuse(p);
 }
 

@@ -107,6 +107,8 @@ struct front_pending;
 struct front_key_source {
     void (*find)(void *self, struct front_pending *pending, enum request_caller kind,
                  struct bytes id);
+    /* or NULL: a signature did not hold under the key that find gave. On the call's loop. */
+    void (*failed)(void *self, enum request_caller kind, struct bytes id);
     void *self;
 };
 CHECKED struct err front_add_keys(struct front *front, enum request_caller kind,

@@ -7,21 +7,12 @@
 #include "hearth/options.pb-c.h"
 #include "hearth/v1/info_rpc.h"
 #include "seal/server_key.h"
+#include "server/info/inside.h"
 #include "server/info/token_directory.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-enum { KEYS_MOST = 16 + INFO_PREVIOUS_MOST, DAY_S = 24 * 3600 };
-
-/* What GetKeys answers: keys one after the other in bytes. */
-struct keys {
-    struct buf bytes;
-    struct {
-        Hearth__V1__KeyUse use;
-        size_t from, len;
-    } rows[KEYS_MOST];
-    size_t count;
-};
+enum { DAY_S = 24 * 3600 };
 
 struct info {
     const struct front_env *env;
@@ -317,6 +308,12 @@ struct err info_refresh(struct info *info)
     struct err err = ask_keeper(info, &fresh);
     if (err_is_ok(err))
         err = add_previous(info, &fresh);
+    struct err logged = ERR_OK;
+    if (err_is_ok(err) && info->options.publish != NULL)
+        logged = keys_publish(&fresh, &info->options);
+    /* with none to fall back on these will have to do: clients see that the log lacks them */
+    if (err_is_ok(err) && info->keys.count > 0)
+        err = logged;
     if (!err_is_ok(err)) {
         buf_clear(&fresh.bytes);
         return err;

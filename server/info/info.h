@@ -4,8 +4,9 @@
  * other key as a seal/server_key.h signed by the signing credential (MitM1); for KEY_USE_TOKENS
  * struct { opaque statement<V>; opaque directory<V>; }, where the statement is about the
  * directory's SHA-256 (SERVER_KEY_SHA256) and the directory a TokenKeyDirectory (pass/directory.h);
- * and last the signing credentials before it whose client credentials have not all ended. Receipts
- * and checkpoint stay empty until there is a log.
+ * and last the signing credentials before it whose client credentials have not all ended. With
+ * a log, all of them are in it before they are handed out (seal/system_keys.h); receipts and
+ * checkpoint stay empty, since a client looks the labels up for their newest versions.
  */
 #ifndef SERVER_INFO_H
 #define SERVER_INFO_H
@@ -24,6 +25,12 @@ enum info_registration {
 
 enum { INFO_PROTOCOL_VERSION = 1, INFO_KEY_DAYS = 30, INFO_PREVIOUS_MOST = 31 };
 
+/* The value of a system label, which is 0x00 || name. */
+struct info_value {
+    const char *name;
+    struct bytes value;
+};
+
 /* The zero value is good. Copied. */
 struct info_options {
     enum info_registration registration;
@@ -35,6 +42,11 @@ struct info_options {
      * info_refresh(), and may wait. NULL: none. */
     struct err (*previous)(void *self, struct buf *b);
     void *previous_self;
+    /* Puts these values of system labels into the log and waits until they are in a signed epoch:
+     * only then the keys are handed out. When it fails, the old ones stay; info_open(), which has
+     * none, hands out the new ones all the same. NULL: no log. */
+    struct err (*publish)(void *self, const struct info_value *values, size_t count);
+    void *publish_self;
 };
 
 /* Asks the keeper for all keys. */

@@ -135,8 +135,8 @@ static void complain_unknown(struct reading *r, const char *section, const char 
     names[count] = NULL;
     if (!known_section) {
         static const char *const sections[] = {
-            "server",  "keeper",  "connections", "tls", "registration", "federation", "push",
-            "storage", "metrics", "limits",      NULL};
+            "server", "keeper",  "connections", "tls",    "registration", "federation",
+            "push",   "storage", "metrics",     "limits", "transparency", NULL};
         const char *near = config_nearest(section, sections);
         complain(r, "there is no section [%s]%s%s%s", section,
                  near != NULL ? "; did you mean [" : "", near != NULL ? near : "",

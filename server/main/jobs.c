@@ -29,6 +29,11 @@ static bool job_attachment(struct node *n)
     return attachment_expire(n->attachment);
 }
 
+static bool job_transparency(struct node *n)
+{
+    return transparency_expire(n->transparency);
+}
+
 /* The statements about our keys are good for INFO_KEY_DAYS. */
 static bool job_info(struct node *n)
 {
@@ -55,6 +60,13 @@ static bool job_stores(struct node *n)
     front_log(n->front, err.code == ERR_KEEPER_GONE ? "level=error event=keeper_gone"
                                                     : "level=error event=store_stopped");
     node_end(n, GRACE_S);
+    return false;
+}
+
+/* Key sets that a crash, or a log that could not take them, left waiting. */
+static bool job_log(struct node *n)
+{
+    (void)hearth_loop_post(n->back, node_resume_log, n);
     return false;
 }
 

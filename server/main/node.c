@@ -86,8 +86,11 @@ static void wake_courier(void *self)
 static struct err open_services(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
+    const struct store_options log = store_at(n, "db/kt.db", path);
+    TRY(node_open_log(n, &log, why));
     const struct auth_options auth = {.store = store_at(n, "db/auth.db", path),
                                       .mode = node_auth_mode(&n->config),
+                                      .log = &n->auth_log,
                                       .user_invitations = n->config.registration_user_invitations};
     TRY(say_database(why, auth_open(&n->env, &auth, &n->auth), path));
     const struct queue_options queue = {.store = store_at(n, "db/queue.db", path),
@@ -105,7 +108,9 @@ static struct err open_services(struct node *n, char *why)
                                       .revocations = append_revocations,
                                       .revocations_self = n->auth,
                                       .previous = append_previous,
-                                      .previous_self = n->auth};
+                                      .previous_self = n->auth,
+                                      .publish = node_publish_keys,
+                                      .publish_self = n};
     return info_open(&n->env, &info, &n->info);
 }
 
@@ -116,6 +121,7 @@ static struct err open_courier(struct node *n)
         .outbox = delivery_outbox(n->delivery),
         .queue = n->queue,
         .loop = n->back,
+        .peers = federation_route(n->federation),
         .refused = delivery_refused,
         .refused_self = n->delivery,
     };
@@ -163,6 +169,7 @@ static struct err open_all(struct node *n, char *why)
     const struct notifier_options push = node_push(&n->config);
     TRY(notifier_new(&push, n->env.clock, &n->notifier));
     TRY(open_services(n, why));
+    TRY(node_open_federation(n, why));
     return open_courier(n);
 }
 
@@ -232,7 +239,9 @@ static struct err add_services(struct node *n)
     TRY(queue_add(n->queue, n->server));
     TRY(delivery_add(n->delivery, n->server));
     TRY(attachment_add(n->attachment, n->server));
-    return relay_add(n->relay, n->server);
+    TRY(transparency_add(n->transparency, n->server));
+    TRY(relay_add(n->relay, n->server));
+    return federation_add(n->federation, n->server);
 }
 
 static struct err listen_all(struct node *n, char *why)
@@ -307,6 +316,8 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
     if (err.code == ERR_NONE && !hearth_server_start(n->server))
         err = fault(ret_why, ERR(IO), "%s", hearth_server_error(n->server));
     if (err.code == ERR_NONE)
+        err = node_start_log(n);
+    if (err.code == ERR_NONE)
         err = jobs_start(n, &n->jobs);
     const struct admin_verbs verbs = node_verbs(n);
     if (err.code == ERR_NONE && folder_path(&n->folder, FOLDER_ADMIN_SOCKET, path))
@@ -333,6 +344,7 @@ struct err node_health(struct node *n)
     TRY(store_health(delivery_store(n->delivery)));
     TRY(store_health(queue_store(n->queue)));
     TRY(store_health(auth_store(n->auth)));
+    TRY(store_health(transparency_store(n->transparency)));
     return store_health(attachment_store(n->attachment));
 }
 
@@ -367,6 +379,8 @@ static void stop_back(void *arg)
     struct node *n = arg;
     courier_free(n->courier);
     n->courier = NULL;
+    if (n->federation != NULL)
+        federation_stop(n->federation);
     page_server_free(n->page);
     n->page = NULL;
     hearth_loop_stop(n->back);
@@ -382,8 +396,11 @@ void node_close(struct node *n)
         hearth_server_free(n->server);
     if (n->back_started && hearth_loop_post(n->back, stop_back, n))
         (void)pthread_join(n->back_thread, NULL);
-    else if (n->courier != NULL)
+    else {
         courier_free(n->courier);
+        if (n->federation != NULL)
+            federation_stop(n->federation);
+    }
     if (n->info != NULL)
         info_close(n->info);
     if (n->relay != NULL)
@@ -394,6 +411,7 @@ void node_close(struct node *n)
         delivery_close(n->delivery);
     if (n->queue != NULL)
         queue_close(n->queue);
+    node_close_log(n);
     if (n->auth != NULL)
         auth_close(n->auth);
     notifier_free(n->notifier);
@@ -405,10 +423,12 @@ void node_close(struct node *n)
         loop_turn_now(n->back);
     if (n->front != NULL)
         front_free(n->front);
+    federation_close(n->federation);
     if (n->back != NULL)
         hearth_loop_free(n->back);
     if (n->env.keeper != NULL)
         keeper_close(n->env.keeper);
+    kt_keys_clear(&n->kt_keys);
     settings_door_close(&n->settings);
     (void)pthread_mutex_destroy(&n->lock);
     free(n);

@@ -11,6 +11,7 @@
 #include "server/auth/auth.h"
 #include "server/courier/courier.h"
 #include "server/delivery/delivery.h"
+#include "server/federation/federation.h"
 #include "server/front/front.h"
 #include "server/info/info.h"
 #include "server/main/config.h"
@@ -21,6 +22,8 @@
 #include "server/main/settings_door.h"
 #include "server/queue/queue.h"
 #include "server/relay/relay.h"
+#include "server/transparency/keys.h"
+#include "server/transparency/transparency.h"
 
 struct node {
     struct folder folder;
@@ -35,6 +38,10 @@ struct node {
     struct attachment *attachment;
     struct relay *relay;
     struct info *info;
+    struct federation *federation;
+    struct kt_keys kt_keys;
+    struct transparency *transparency; /* NULL again once it is closed */
+    struct auth_log auth_log;
     struct courier *courier;
     struct hearth_server *server;
     struct hearth_loop *back; /* the courier's */
@@ -62,6 +69,16 @@ struct err node_confine_calls(struct node *n);
 void node_save_limits(struct node *node);
 /* ERR_KEEPER_GONE, or why the first of the stores that have stopped has; OK: all run. */
 struct err node_health(struct node *node);
+/* node_log.c: the verifiable log, before the auth service, which it serves. why as of node_open().
+ */
+struct err node_open_log(struct node *n, const struct store_options *store,
+                         char why[NODE_WHY_BYTES]);
+struct err node_start_log(struct node *n);
+/* For info_options. */
+struct err node_publish_keys(void *node, const struct info_value *values, size_t count);
+void node_resume_log(void *node); /* on the back loop */
+/* After the server, before the auth service. */
+void node_close_log(struct node *n);
 /* node_verbs.c */
 /* As SIGTERM does, with so much patience (0: as configured). From any thread. */
 void node_end(struct node *node, uint32_t grace_s);
@@ -88,6 +105,19 @@ enum { NODE_MIB = 1024 * 1024 };
 enum auth_mode node_auth_mode(const struct config *config);
 bool node_tokens(const struct config *config);
 enum info_registration node_registration(const struct config *config);
+/* node_federation.c */
+/* Of [federation]; borrows config, texts and path. path empty: the system's authorities. */
+struct federation_texts {
+    const char *peers[CONFIG_LIST_MAX], *allow[CONFIG_LIST_MAX], *block[CONFIG_LIST_MAX];
+    char ca[FOLDER_PATH_MAX];
+};
+struct err node_federation_options(const struct folder *folder, const struct config *config,
+                                   struct federation_texts *texts,
+                                   struct federation_options *ret_options);
+struct err node_open_federation(struct node *node, char why[NODE_WHY_BYTES]);
+/* All that a reload changes of it, or nothing and why. */
+struct err node_set_federation(struct node *node, const struct config *config,
+                               char why[NODE_WHY_BYTES]);
 struct notifier_options node_push(const struct config *config); /* borrows */
 struct err node_set_limits(struct node *node, const struct config *config,
                            char why[NODE_WHY_BYTES]);

@@ -80,7 +80,8 @@ static void tell_services(struct node *n)
     const struct config *config = &n->config;
     const struct notifier_options push = node_push(config);
     struct store *const stores[] = {auth_store(n->auth), queue_store(n->queue),
-                                    delivery_store(n->delivery), attachment_store(n->attachment)};
+                                    delivery_store(n->delivery), attachment_store(n->attachment),
+                                    transparency_store(n->transparency)};
     front_set_tokens(n->front, node_tokens(config));
     auth_set_mode(n->auth, node_auth_mode(config));
     info_set_registration(n->info, node_registration(config));
@@ -119,6 +120,8 @@ struct err node_reload(void *node, void (*say)(void *to, bool restart, const cha
         (void)snprintf(ret_why, NODE_WHY_BYTES, "%s", hearth_server_error(n->server));
         err = ERR(TLS_FILES);
     }
+    if (err.code == ERR_NONE)
+        err = node_set_federation(n, &fresh, ret_why);
     if (err.code == ERR_NONE)
         err = node_set_limits(n, &fresh, ret_why); /* all or none */
     if (err.code == ERR_NONE) {

@@ -1,9 +1,10 @@
 /* Versions that other services bring: taken in by a transaction, told when a signed epoch has them.
  *
- * An append goes: offered (write) -> its receipt is asked for (read) -> told; or, when the version
- * is in no signed epoch yet, onto the list of those who wait, and is asked for again after the next
- * signature. It is on the list before the receipt is asked for the first time, or the signature in
- * between would pass it by. */
+ * An append goes: its receipt is asked for (read), since it may be a repeat, and most are -> else
+ * it is offered (write) -> its receipt is asked for -> told; or, when the version is in no signed
+ * epoch yet, onto the list of those who wait, and is asked for again after the next signature. It
+ * is on the list before the receipt is asked for the first time, or the signature in between would
+ * pass it by. */
 #include <stdlib.h>
 
 #include "server/transparency/service.h"
@@ -18,6 +19,7 @@ struct append {
     void *arg;
     struct buf checkpoint, proof;
     /* guarded by t->lock */
+    bool offered;       /* or is about to be */
     bool busy;          /* a job of the store has it */
     bool again;         /* a signature came meanwhile */
     uint64_t woken_for; /* the signature it was woken for last */
@@ -46,6 +48,7 @@ static struct err run_receipt(struct store_txn *txn, void *arg)
 {
     struct append *a = arg;
     struct kt_log_at at;
+    TRY(kt_log_has(a->t->options.log, txn, a->label, a->version, a->value));
     struct kt_source source = kt_log_source(a->t->options.log, txn, &at);
     uint64_t size;
     a->checkpoint.len = a->proof.len = 0;
@@ -54,20 +57,26 @@ static struct err run_receipt(struct store_txn *txn, void *arg)
 }
 
 static void ask(struct append *a);
+static void offer(struct append *a);
 
 static void receipt_done(void *arg, struct err result)
 {
     struct append *a = arg;
     struct transparency *t = a->t;
     (void)pthread_mutex_lock(&t->lock);
-    bool closing = t->closing, again = a->again;
+    bool closing = t->closing, offer_it = !a->offered, again = a->again || offer_it;
     a->again = false;
+    a->offered = true;
     a->busy = again;
     (void)pthread_mutex_unlock(&t->lock);
     if (result.code != ERR_NOT_FOUND)
         tell(a, result);
     else if (closing)
         tell(a, ERR(STORE_STOPPED));
+    else if (atomic_load(&t->forked))
+        tell(a, ERR(TLOG_FORK));
+    else if (offer_it)
+        offer(a);
     else if (again)
         ask(a);
 }
@@ -128,10 +137,26 @@ static struct err run_offer(struct store_txn *txn, void *arg)
 
 static void offered(void *arg, struct err result)
 {
-    if (err_is_ok(result))
-        ask(arg);
-    else
-        tell(arg, result);
+    struct append *a = arg;
+    if (!err_is_ok(result)) {
+        tell(a, result);
+        return;
+    }
+    sequencer_wake(a->t);
+    ask(a);
+}
+
+static void offer(struct append *a)
+{
+    const struct store_work work = {
+        .cost = LADDER_MAX / 4,
+        .frees = true, /* what it belongs to is committed: S2 was asked there */
+        .run = run_offer,
+        .done = offered,
+        .arg = a};
+    struct err err = store_submit(a->t->store, a->inbox, &work);
+    if (!err_is_ok(err))
+        tell(a, err);
 }
 
 void transparency_append(struct transparency *t, struct bytes label, uint32_t version,
@@ -155,14 +180,14 @@ void transparency_append(struct transparency *t, struct bytes label, uint32_t ve
                          .arg = arg,
                          .busy = true};
     const struct store_work work = {
-        .cost = LADDER_MAX / 4, .run = run_offer, .done = offered, .arg = a};
+        .cost = STORE_COST_MAX / 2, .run = run_receipt, .done = receipt_done, .arg = a};
     (void)pthread_mutex_lock(&t->lock);
     a->next = t->waiting;
     t->waiting = a;
     (void)pthread_mutex_unlock(&t->lock);
     struct err err = front_inbox(t->env->front, loop, &a->inbox);
     if (err_is_ok(err))
-        err = store_submit(t->store, a->inbox, &work);
+        err = store_read(t->store, a->inbox, &work);
     if (!err_is_ok(err))
         tell(a, err);
 }

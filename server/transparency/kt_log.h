@@ -1,6 +1,6 @@
 /* The homeserver's log in kt.db: what is waiting, epochs, proofs, checkpoints (transparency.md 13,
  * 14). Functions over a transaction of the store; who calls them when, and for whom, is the
- * service's (transparency.h, to come with the RPCs).
+ * service's (transparency.h).
  *
  * The rules that keep one root per size, ever:
  *   1. An epoch is one transaction: versions, tree, log hashes, entry. Nothing is signed in it.
@@ -21,6 +21,7 @@
 
 enum {
     KT_EPOCH_MOST = 4096, /* new versions in one epoch */
+    KT_LOST_MOST = 255,   /* versions of a label from before the log */
     /* Page cache of a connection: an epoch touches pages all over the tree, and the upper levels of
      * 10^6 pairs with their paths are about so much. */
     KT_CACHE_KIB = 65536,
@@ -50,9 +51,15 @@ CHECKED struct err kt_log_check_outside(const struct kt_log *log, struct store_t
 
 /* Version `version` of a label for one of the next epochs. Repeats are harmless: ret_epoch is the
  * epoch that has it, 0: it waits. ERR_AUTH_LABEL_VERSION when it is not the next, or is there with
- * another value. ERR_ARGUMENT, ERR_WIRE_LIMIT for its form. Write transaction. */
+ * another value. A label that the log does not know may begin with any version up to KT_LOST_MOST:
+ * those before it were made before the log, and are put in with it, as empty values. ERR_ARGUMENT,
+ * ERR_WIRE_LIMIT for its form. Write transaction. */
 CHECKED struct err kt_log_offer(const struct kt_log *log, struct store_txn *txn, struct bytes label,
                                 uint32_t version, struct bytes value, uint64_t *ret_epoch);
+/* Is this very version in an epoch, signed or not? ERR_NOT_FOUND; ERR_AUTH_LABEL_VERSION: with
+ * another value. */
+CHECKED struct err kt_log_has(const struct kt_log *log, struct store_txn *txn, struct bytes label,
+                              uint32_t version, struct bytes value);
 CHECKED struct err kt_log_waiting(struct store_txn *txn, bool *ret_any);
 
 /* ---- epochs */
@@ -69,6 +76,8 @@ CHECKED struct err kt_log_close(const struct kt_log *log, struct store_txn *txn,
  * was signed before that is not this one: the service must stop. Write transaction, after the
  * one of kt_log_close has been committed. */
 CHECKED struct err kt_log_sign(const struct kt_log *log, struct store_txn *txn);
+/* Is the newest size signed, or is there no epoch yet? */
+CHECKED struct err kt_log_signed(struct store_txn *txn, bool *ret_signed);
 
 /* ---- proofs */
 

@@ -23,22 +23,23 @@ struct err transparency_open(struct front_env *env, const struct transparency_op
     t->options = *options;
     if (t->options.every_ms == 0)
         t->options.every_ms = EVERY_MS;
+    if (t->options.every_ms == TRANSPARENCY_AT_ONCE)
+        t->options.every_ms = 0;
     if (t->options.heartbeat_ms == 0)
         t->options.heartbeat_ms = HEARTBEAT_MS;
+    purse_key(options->log->ids_key, t->spent_key);
     struct store_options store = options->store;
     store.schema = &kt_schema;
     if (store.cache_kib == 0)
         store.cache_kib = KT_CACHE_KIB;
     struct err err = store_open(&store, NULL, &t->store);
-    if (err_is_ok(err) && pthread_mutex_init(&t->lock, NULL) != 0) {
-        store_close(t->store);
-        t->store = NULL;
-        err = ERR(NO_MEMORY);
-    }
     if (!err_is_ok(err)) {
         free(t);
         return err;
     }
+    (void)pthread_mutex_init(&t->lock, NULL); /* on Linux these do not fail */
+    (void)pthread_mutex_init(&t->ticks, NULL);
+    sequencer_init(t);
     err = store_call(t->store, run_start, t);
     if (!err_is_ok(err)) {
         transparency_close(t);
@@ -62,7 +63,9 @@ void transparency_unref(struct transparency *t)
 {
     if (atomic_fetch_sub(&t->refs, 1) != 1)
         return;
+    sequencer_clear(t);
     (void)pthread_mutex_destroy(&t->lock);
+    (void)pthread_mutex_destroy(&t->ticks);
     free(t);
 }
 
@@ -72,6 +75,7 @@ void transparency_close(struct transparency *t)
     (void)pthread_mutex_lock(&t->lock);
     t->closing = true;
     (void)pthread_mutex_unlock(&t->lock);
+    sequencer_stop(t);
     append_wake(t);
     store_close(t->store);
     transparency_unref(t);
@@ -80,6 +84,29 @@ void transparency_close(struct transparency *t)
 struct store *transparency_store(struct transparency *t)
 {
     return t->store;
+}
+
+/* ---- tokens */
+
+enum { EXPIRE_MOST = 256 };
+
+struct expiry {
+    const struct transparency *t;
+    bool more;
+};
+
+static struct err run_expire(struct store_txn *txn, void *arg)
+{
+    struct expiry *e = arg;
+    const struct purse purse = purse_at(KT_PURSE, e->t->spent_key);
+    return purse_expire(txn, &purse, front_limits(e->t->env->front),
+                        clock_unix_ms(e->t->env->clock) / 1000, EXPIRE_MOST, &e->more);
+}
+
+bool transparency_expire(struct transparency *t)
+{
+    struct expiry e = {.t = t};
+    return err_is_ok(store_call(t->store, run_expire, &e)) && e.more;
 }
 
 /* ---- epochs */
@@ -108,15 +135,30 @@ struct tick {
     const struct transparency *t;
     uint64_t now_ms;
     uint64_t epoch;
+    bool now; /* whatever waits is taken in, however young the last epoch is */
+    bool due;
 };
+
+/* Reading is enough to see that there is nothing to do: an idle log writes nothing. */
+static struct err run_look(struct store_txn *txn, void *arg)
+{
+    struct tick *tick = arg;
+    const struct transparency_options *options = &tick->t->options;
+    bool is_signed;
+    TRY(kt_log_due(options->log, txn, tick->now_ms, tick->now ? 0 : options->every_ms,
+                   options->heartbeat_ms, &tick->due));
+    TRY(kt_log_signed(txn, &is_signed));
+    tick->due |= !is_signed;
+    return ERR_OK;
+}
 
 static struct err run_close(struct store_txn *txn, void *arg)
 {
     struct tick *tick = arg;
     const struct transparency_options *options = &tick->t->options;
     bool due;
-    TRY(kt_log_due(options->log, txn, tick->now_ms, options->every_ms, options->heartbeat_ms,
-                   &due));
+    TRY(kt_log_due(options->log, txn, tick->now_ms, tick->now ? 0 : options->every_ms,
+                   options->heartbeat_ms, &due));
     return due ? kt_log_close(options->log, txn, tick->now_ms, &tick->epoch) : ERR_OK;
 }
 
@@ -126,11 +168,16 @@ static struct err run_sign(struct store_txn *txn, void *arg)
     return kt_log_sign(tick->t->options.log, txn);
 }
 
-struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch)
+static struct err tick_once(struct transparency *t, bool now, uint64_t *ret_epoch)
 {
-    struct tick tick = {.t = t, .now_ms = clock_unix_ms(t->env->clock)};
+    struct tick tick = {.t = t, .now_ms = clock_unix_ms(t->env->clock), .now = now};
     if (atomic_load(&t->forked))
         return ERR(TLOG_FORK);
+    TRY(store_call_read(t->store, run_look, &tick));
+    if (!tick.due) {
+        *ret_epoch = 0;
+        return ERR_OK;
+    }
     TRY(store_call(t->store, run_close, &tick));
     /* also when nothing was due: what a crash or a keeper that was gone left unsigned */
     struct err err = store_call(t->store, run_sign, &tick);
@@ -140,4 +187,22 @@ struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch)
     append_wake(t);
     *ret_epoch = tick.epoch;
     return ERR_OK;
+}
+
+static struct err tick_alone(struct transparency *t, bool now, uint64_t *ret_epoch)
+{
+    (void)pthread_mutex_lock(&t->ticks);
+    struct err err = tick_once(t, now, ret_epoch);
+    (void)pthread_mutex_unlock(&t->ticks);
+    return err;
+}
+
+struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch)
+{
+    return tick_alone(t, false, ret_epoch);
+}
+
+struct err transparency_tick_now(struct transparency *t, uint64_t *ret_epoch)
+{
+    return tick_alone(t, true, ret_epoch);
 }

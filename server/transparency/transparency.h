@@ -3,7 +3,8 @@
  * UNIMPLEMENTED: key sets come from the auth service by transparency_append().
  *
  * Everything served is as of the newest signed checkpoint. Reads run on the store's snapshots;
- * epochs are closed by transparency_tick(), which its owner calls often.
+ * epochs are closed by transparency_tick(), which its owner calls often, or has called by
+ * transparency_start().
  */
 #ifndef SERVER_TRANSPARENCY_H
 #define SERVER_TRANSPARENCY_H
@@ -13,10 +14,13 @@
 
 struct transparency;
 
+/* every_ms: whatever waits is taken in by the next tick. */
+#define TRANSPARENCY_AT_ONCE UINT32_MAX
+
 struct transparency_options {
     struct store_options store; /* path, mode, files; schema is set here */
     const struct kt_log *log;   /* borrowed: configuration and keys */
-    uint32_t every_ms;          /* an epoch at most so often [1,000] */
+    uint32_t every_ms;          /* an epoch at most so often [1,000]; TRANSPARENCY_AT_ONCE */
     uint32_t heartbeat_ms;      /* and at least so often [900,000] */
 };
 
@@ -32,15 +36,39 @@ CHECKED struct err transparency_add(struct transparency *t, struct hearth_server
 void transparency_close(struct transparency *t);
 struct store *transparency_store(struct transparency *t);
 
+/* Ticks on a thread of its own until the end: at once when a version waits and the last epoch is
+ * old enough, and when a heartbeat or a window is due. failed is told on that thread what a tick
+ * failed with, when it is another error than the time before. Not with STORE_INLINE. */
+CHECKED struct err transparency_start(struct transparency *t,
+                                      void (*failed)(void *arg, struct err err), void *arg);
+
 /* A checkpoint of this log that somebody outside holds: before the first tick, of each witness and
  * peer that can be reached. ERR_TLOG_SHRUNK (a restored backup), ERR_TLOG_FORK: nothing is signed
  * from then on. Waits. */
 CHECKED struct err transparency_check_outside(struct transparency *t, struct bytes note);
 
+/* One run of the expiries: tokens spent on days that are over. A bounded piece of work, waited for;
+ * true: there is more. The log itself never forgets. */
+bool transparency_expire(struct transparency *t);
+
 /* Closes an epoch when one is due, commits, signs, and tells those whose versions it has. Waits;
- * not on a thread of the store; one caller at a time. ERR_TLOG_FORK, once said, is said ever after:
+ * not on a thread of the store. ERR_TLOG_FORK, once said, is said ever after:
  * the log must not go on. ret_epoch: its number, 0: none was due. */
 CHECKED struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch);
+
+/* Has anything been taken in since this was asked last? Then a tick may find it due. For owners
+ * that tick by themselves. */
+bool transparency_woken(struct transparency *t);
+
+/* Values of the homeserver's own labels. Each is the newest version of its label, or becomes it, in
+ * an epoch of its own; waits until that is signed. ERR_ARGUMENT: more than
+ * TRANSPARENCY_VALUES_MOST. One caller at a time; not on a thread of the store. */
+enum { TRANSPARENCY_VALUES_MOST = 16 };
+struct transparency_value {
+    struct bytes label, value;
+};
+CHECKED struct err transparency_publish(struct transparency *t,
+                                        const struct transparency_value *values, size_t count);
 
 /* What a version's owner is told: an UpdateResponse (tlog/update.h) from the configuration on. */
 struct transparency_receipt {

@@ -177,11 +177,13 @@ def ending(alice, bob, carol, phone):
 
 def hostile(server, alice, bob):
     """What others write does nothing to the terminal, and stays JSON."""
-    nasty = b"\x1b]0;owned\x07\x1b[2Jred \xc2\x9b31m \xe2\x80\xaegnp\rover \xff end\n12:00:00  carol@a.test  forged"
+    nasty = b"\x1b]0;owned\x07\x1b[2Jred \xc2\x9b31m \xe2\x80\xaegnp\rover end\n12:00:00  carol@a.test  forged"
     alice.run("profile", "set", "Al\x1b[2Jice\ncontact  eve@a.test")
     for line in (nasty, b"second"):
         done = subprocess.run(alice.words("send", "bob@a.test", "-"), input=line, capture_output=True, timeout=60)
         assert done.returncode == 0, done
+    no_text = subprocess.run(alice.words("send", "bob@a.test", "-"), input=b"caf\xe9", capture_output=True, timeout=60)
+    assert no_text.returncode == 2 and b"UTF-8" in no_text.stderr, no_text
     for words in (["listen", "--count", "2", "--timeout", "20"], ["history", "alice@a.test"], ["contact", "list"]):
         out = subprocess.run(bob.words(*words), capture_output=True, timeout=60).stdout
         text = out.decode("utf-8")  # strictly

@@ -128,6 +128,14 @@ static void tell_state(const char *number)
 
 /* ---- events */
 
+static void tell_fault(struct hearth_account *account, const struct hearth_event *event)
+{
+    struct hearth_chat chat = {.name = "no chat"};
+    (void)hearth_chat_get(account, &event->chat, &chat);
+    printf("fault %d %s (%s, state %d, epoch %llu)\n", (int)event->kind, event->text, chat.name,
+           (int)chat.state, (unsigned long long)chat.epoch);
+}
+
 static void on_event(struct hearth_account *account, void *arg)
 {
     struct hearth_event event;
@@ -138,8 +146,9 @@ static void on_event(struct hearth_account *account, void *arg)
             if (op != NULL)
                 hearth_op_detach(op);
         }
-        if (event.kind == HEARTH_EVENT_UNVERIFIED || event.kind == HEARTH_EVENT_LOSS)
-            printf("fault %d %s\n", (int)event.kind, event.text);
+        if (event.kind == HEARTH_EVENT_UNVERIFIED || event.kind == HEARTH_EVENT_LOSS ||
+            event.kind == HEARTH_EVENT_WITHHELD)
+            tell_fault(account, &event);
         if (event.kind == HEARTH_EVENT_CHAT_BROKEN)
             printf("resync\n");
         fflush(stdout);

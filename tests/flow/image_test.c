@@ -12,6 +12,13 @@ static void absent(const char *what, const void *data, size_t len)
         fail_msg("the files hold %s", what);
 }
 
+/* But in the log: its origin and when its epochs were closed are published. */
+static void absent_but_log(const char *what, const void *data, size_t len)
+{
+    if (vfs_contains_but(house.vfs, "kt.db", bytes_of(data, len)))
+        fail_msg("the files hold %s", what);
+}
+
 static void check_resident(const struct resident *r)
 {
     absent("a queue user's id", r->user_id, sizeof r->user_id);
@@ -48,7 +55,7 @@ static void check_times(uint64_t from_ms, uint64_t to_ms)
         uint8_t bytes[5]; /* the upper bytes of a big-endian 48-bit time: 65.5 s of it */
         for (int i = 0; i < 4; i++)
             bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
-        absent("a time in milliseconds", bytes, 4);
+        absent_but_log("a time in milliseconds", bytes, 4);
     }
 }
 
@@ -89,7 +96,7 @@ static void image_says_nothing(void **state)
     for (size_t i = 0; i < 3; i++)
         check_resident(all[i]);
     check_times(from_ms, clock_unix_ms(&house.clock));
-    absent("the domain", HOUSE_DOMAIN, strlen(HOUSE_DOMAIN));
+    absent_but_log("the domain", HOUSE_DOMAIN, strlen(HOUSE_DOMAIN));
     /* the control: what is there is found */
     assert_true(vfs_contains(house.vfs, bytes_str("CREATE TABLE outbox_row")));
     house_open(&house);

@@ -67,6 +67,7 @@ static void records(void)
     targeted.group = dw_access(&w, a->state_key);
     targeted.recipient_leaf = dw_leaf(c);
     targeted.message = dw_bytes(&w, bytes_str("for c"));
+    targeted.epoch = group_epoch(a->group);
     call(a, "SendTargetedMessage", &targeted.base);
     struct buf info = BUF_INIT;
     assert_ok(group_make_info(b->group, &b->client,

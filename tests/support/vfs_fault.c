@@ -308,15 +308,21 @@ void vfs_restart(struct vfs_fault *v)
     (void)unlock(v, 0);
 }
 
-bool vfs_contains(struct vfs_fault *v, struct bytes what)
+bool vfs_contains_but(struct vfs_fault *v, const char *but, struct bytes what)
 {
     bool found = false;
     (void)lock(v);
     for (struct vfs_node *n = v->nodes; n != NULL; n = n->next)
-        found = found ||
-                (n->now.len != 0 && memmem(n->now.data, n->now.len, what.data, what.len) != NULL);
+        found =
+            found || (n->now.len != 0 && (but == NULL || strncmp(n->name, but, strlen(but)) != 0) &&
+                      memmem(n->now.data, n->now.len, what.data, what.len) != NULL);
     (void)unlock(v, 0);
     return found;
+}
+
+bool vfs_contains(struct vfs_fault *v, struct bytes what)
+{
+    return vfs_contains_but(v, NULL, what);
 }
 
 size_t vfs_size(struct vfs_fault *v, const char *name)

@@ -47,6 +47,8 @@ void vfs_restart(struct vfs_fault *v);
 
 /* Does any file, as programs see it, contain this? */
 bool vfs_contains(struct vfs_fault *v, struct bytes what);
+/* The same of files whose names do not begin so. */
+bool vfs_contains_but(struct vfs_fault *v, const char *but, struct bytes what);
 /* Bytes of a file, 0 when it is not there. */
 size_t vfs_size(struct vfs_fault *v, const char *name);
 

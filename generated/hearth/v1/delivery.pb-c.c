@@ -3115,7 +3115,7 @@ const ProtobufCMessageDescriptor hearth__v1__send_message_response__descriptor =
   (ProtobufCMessageInit) hearth__v1__send_message_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__send_targeted_message_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor hearth__v1__send_targeted_message_request__field_descriptors[5] =
 {
   {
     "idempotency",
@@ -3165,8 +3165,21 @@ static const ProtobufCFieldDescriptor hearth__v1__send_targeted_message_request_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "epoch",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__SendTargetedMessageRequest, epoch),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__send_targeted_message_request__field_indices_by_name[] = {
+  4,   /* field[4] = epoch */
   1,   /* field[1] = group */
   0,   /* field[0] = idempotency */
   3,   /* field[3] = message */
@@ -3175,7 +3188,7 @@ static const unsigned hearth__v1__send_targeted_message_request__field_indices_b
 static const ProtobufCIntRange hearth__v1__send_targeted_message_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor hearth__v1__send_targeted_message_request__descriptor =
 {
@@ -3185,7 +3198,7 @@ const ProtobufCMessageDescriptor hearth__v1__send_targeted_message_request__desc
   "Hearth__V1__SendTargetedMessageRequest",
   "hearth.v1",
   sizeof(Hearth__V1__SendTargetedMessageRequest),
-  4,
+  5,
   hearth__v1__send_targeted_message_request__field_descriptors,
   hearth__v1__send_targeted_message_request__field_indices_by_name,
   1,  hearth__v1__send_targeted_message_request__number_ranges,

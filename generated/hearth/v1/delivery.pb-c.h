@@ -651,10 +651,14 @@ struct  Hearth__V1__SendTargetedMessageRequest
    * HPKE to the recipient's leaf, made by the client.
    */
   ProtobufCBinaryData message;
+  /*
+   * The group's epoch whose leaf it is sealed to; in another it is refused, since the recipient may have another key.
+   */
+  uint64_t epoch;
 };
 #define HEARTH__V1__SEND_TARGETED_MESSAGE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__send_targeted_message_request__descriptor) \
-    , NULL, NULL, 0, {0,NULL} }
+    , NULL, NULL, 0, {0,NULL}, 0 }
 
 
 /*

@@ -66,6 +66,9 @@ struct mls_group_config {
     /* Epochs before the current one whose application messages still can be read. Each keeps its
      * secret tree and costs forward secrecy. At most MLS_PAST_EPOCHS_MAX. */
     uint32_t past_epochs;
+    /* Keys of our leaf that a commit replaced stay as long as their epoch does, for
+     * group_leaf_decrypt. They also open the path secrets of commits of that time. */
+    bool past_leaf_keys;
     /* Epochs, the current one included, whose resumption_psk is kept. At least 1, at most
      * MLS_RESUMPTIONS_MAX. */
     uint32_t resumptions;
@@ -347,11 +350,12 @@ CHECKED struct err group_protect(struct mls_group *g, const struct mls_client *c
 /* DecryptWithLabel (RFC 9420 5.1.3) with the private key of our leaf's encryption_key: what others
  * seal to us alone, such as a rotated state key. Tried are the keys that our leaf has or may get:
  * that of the current epoch, then those of our Updates that no commit has covered, then that of our
- * pending commit. So a commit that took one of our Updates and can't be processed keeps nothing
- * from us. What was sealed to a key that was replaced is lost when the commit is merged (RFC 9420
- * 9.2); who replaces the group itself (resync) keeps the old one while messages to it may come.
- * ret_plaintext takes ciphertext.len - AEAD_TAG_BYTES bytes; on failure its contents are lost.
- * ERR_MLS_GROUP_INACTIVE, ERR_CRYPTO_TAG when no key opens it, those of kem_decap. */
+ * pending commit, and where the group keeps them (past_leaf_keys) those of past epochs. So a commit
+ * that took one of our Updates and can't be processed keeps nothing from us. Otherwise what was
+ * sealed to a key that was replaced is lost when the commit is merged (RFC 9420 9.2); who replaces
+ * the group itself (resync) keeps the old one while messages to it may come. ret_plaintext takes
+ * ciphertext.len - AEAD_TAG_BYTES bytes; on failure its contents are lost. ERR_MLS_GROUP_INACTIVE,
+ * ERR_CRYPTO_TAG when no key opens it, those of kem_decap. */
 CHECKED struct err group_leaf_decrypt(const struct mls_group *g, struct bytes prefix,
                                       struct bytes label, struct bytes context,
                                       struct bytes kem_output, struct bytes ciphertext,

@@ -82,7 +82,8 @@ static void leave(struct mls_group *g)
 }
 
 /* The epoch that ends becomes the newest of the past ones; the oldest is forgotten. */
-static void keep_past(struct mls_group *g, struct past_epoch *outgoing)
+static void keep_past(struct mls_group *g, struct past_epoch *outgoing,
+                      const struct secret *next_leaf_key)
 {
     uint32_t most = g->config.past_epochs;
     if (most == 0 || outgoing->leaves == NULL)
@@ -96,6 +97,9 @@ static void keep_past(struct mls_group *g, struct past_epoch *outgoing)
     /* RFC 9420 9.2: the commit's own key is used up now, and no other handshake message of that
      * epoch is read any more */
     secret_tree_end_handshake(g->past[0].tree);
+    if (g->config.past_leaf_keys &&
+        !bytes_equal_ct(secret_view(&g->keys.leaf), secret_view(next_leaf_key)))
+        g->past[0].leaf_key = g->keys.leaf;
     g->past_count++;
     g->tree = NULL;
     *outgoing = (struct past_epoch){0};
@@ -125,7 +129,7 @@ struct err group_enter_first_epoch(struct mls_group *g, struct epoch_secrets *se
 /* Can't fail: all memory was set aside when staging. */
 static void merge(struct mls_group *g, struct mls_staged *s)
 {
-    keep_past(g, &s->outgoing);
+    keep_past(g, &s->outgoing, &s->keys.leaf);
     forget_updates(g);
     leave(g);
     public_group_merge(&g->public, &s->public);

@@ -30,6 +30,10 @@ static struct err open_any(const struct mls_group *g, const struct leaf_cipherte
     /* its public half is worked out: rarely needed */
     if (g->pending != NULL && err.code == ERR_CRYPTO_TAG)
         err = open_with(g, &g->pending->keys.leaf, bytes_of(NULL, 0), c, ret_plaintext);
+    for (uint32_t i = 0; i < g->past_count && err.code == ERR_CRYPTO_TAG; i++) {
+        if (g->past[i].leaf_key.len > 0)
+            err = open_with(g, &g->past[i].leaf_key, bytes_of(NULL, 0), c, ret_plaintext);
+    }
     return err;
 }
 

@@ -12,6 +12,7 @@ struct past_epoch {
     uint64_t epoch;
     struct buf context; /* encoded GroupContext */
     struct secret sender_data;
+    struct secret leaf_key; /* ours, where the commit after it replaced it; else empty */
     struct secret_tree *tree;
     struct tree_node **leaves; /* one reference each; NULL is blank */
     uint32_t width;

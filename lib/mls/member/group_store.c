@@ -5,9 +5,9 @@
 #include "mls/public/validate_leaf.h"
 
 /*     struct {
- *         uint16 format = 1;                     2: with the epochs' secret trees elsewhere
- *         uint8 public_handshake;  uint32 padding_block, past_epochs, resumptions, forward_most,
- *             kept_most;
+ *         uint16 format = 3;                     4: with the epochs' secret trees elsewhere
+ *         uint8 public_handshake, past_leaf_keys;  uint32 padding_block, past_epochs,
+ *             resumptions, forward_most, kept_most;
  *         uint8 active;  uint32 own_leaf;
  *         opaque public<V>;                      public_group_save
  *         EpochKeys keys;                        when active
@@ -18,11 +18,12 @@
  *     } GroupState;
  *     struct { opaque secret<V>[8];  opaque secret_tree<V>;  opaque leaf<V>;
  *              { uint32 node;  opaque private_key<V>; } nodes<V>; } EpochKeys;
- *     struct { uint64 epoch;  opaque context<V>, sender_data<V>, secret_tree<V>;  uint32 width;
+ *     struct { uint64 epoch;  opaque context<V>, sender_data<V>, leaf_key<V>, secret_tree<V>;
+ *              uint32 width;
  *              PastLeaf leaves<V>; } PastEpoch;
  *     struct { uint8 kind;  opaque leaf<V> when PAST_LEAF_OWN; } PastLeaf;
  *     struct { uint64 now;  uint8 psk_usage;  opaque content<V>;  EpochKeys keys; } Pending; */
-enum { STATE_FORMAT = 1, STATE_FORMAT_APART = 2 };
+enum { STATE_FORMAT = 3, STATE_FORMAT_APART = 4 };
 /* Most leaves of a past epoch are those of the next one, which is written before. */
 enum { PAST_LEAF_BLANK = 0, PAST_LEAF_SAME = 1, PAST_LEAF_OWN = 2 };
 
@@ -74,6 +75,7 @@ static void write_past(struct buf *b, const struct mls_group *g, uint32_t i, enu
     wire_write_u64(b, past->epoch);
     wire_write_vector(b, buf_view(&past->context));
     wire_write_vector(b, secret_view(&past->sender_data));
+    wire_write_vector(b, secret_view(&past->leaf_key));
     write_tree(b, trees == GROUP_TREES_INSIDE ? past->tree : NULL);
     wire_write_u32(b, past->width);
     size_t mark = wire_vector_begin(b);
@@ -106,6 +108,7 @@ static void write_pending(struct buf *b, const struct mls_staged *pending)
 static void write_config(struct buf *b, const struct mls_group_config *c)
 {
     wire_write_u8(b, c->public_handshake);
+    wire_write_u8(b, c->past_leaf_keys);
     wire_write_u32(b, c->padding_block);
     wire_write_u32(b, c->past_epochs);
     wire_write_u32(b, c->resumptions);
@@ -246,6 +249,7 @@ static struct err read_past(struct wire_reader *r, enum group_trees trees, struc
     buf_append_bytes(&past->context, wire_read_vector(r));
     TRY(buf_check(&past->context));
     read_secret(r, &past->sender_data);
+    read_secret(r, &past->leaf_key);
     TRY(read_tree(r, g, trees, &past->tree));
     uint32_t width = wire_read_u32(r);
     struct wire_reader leaves = wire_read_nested(r);
@@ -318,6 +322,7 @@ static struct mls_group_config read_config(struct wire_reader *r)
 {
     struct mls_group_config c = {0};
     c.public_handshake = wire_read_u8(r) != 0;
+    c.past_leaf_keys = wire_read_u8(r) != 0;
     c.padding_block = wire_read_u32(r);
     c.past_epochs = wire_read_u32(r);
     c.resumptions = wire_read_u32(r);

@@ -7,6 +7,7 @@ void past_epoch_clear(struct past_epoch *past)
 {
     buf_clear(&past->context);
     secret_clear(&past->sender_data);
+    secret_clear(&past->leaf_key);
     secret_tree_free(past->tree);
     for (uint32_t i = 0; past->leaves != NULL && i < past->width; i++)
         tree_node_unref(past->leaves[i]);

@@ -11,6 +11,9 @@
  * middle of those, after so many steps of the loop and the stores, or changes of the files; the
  * next life then begins at once. So it does when a store has stopped (S1): the process ends then,
  * and the operator's supervisor starts it again.
+ *
+ * Several homeservers: house_init_beside() shares loop, clock and random numbers with the first,
+ * whose settle and run then move all of them. They are opened and killed each by itself.
  */
 #ifndef TESTS_SUPPORT_HOUSE_H
 #define TESTS_SUPPORT_HOUSE_H
@@ -23,9 +26,12 @@
 #include "server/auth/auth.h"
 #include "server/courier/courier.h"
 #include "server/delivery/delivery.h"
+#include "server/federation/federation.h"
 #include "server/info/info.h"
 #include "server/queue/queue.h"
 #include "server/relay/relay.h"
+#include "server/transparency/keys.h"
+#include "server/transparency/transparency.h"
 #include "support/test.h"
 #include "support/vfs_fault.h"
 
@@ -34,6 +40,11 @@
 enum { HOUSE_GUESTS = 2048, HOUSE_PUSHED = 16 };
 
 struct house {
+    const char *domain;
+    char name[16];           /* of its file layer and its pipe */
+    struct house *first;     /* ourselves, or the one whose loop, clock and numbers we use */
+    struct house *neighbour; /* the next one, as seen from the first; NULL: the last */
+    const char *peer;        /* "b.test=pipe:other@house": with whom it federates; NULL: nobody */
     struct clock_fake fake;
     struct clock clock;
     struct rng_seeded seeded;
@@ -47,8 +58,12 @@ struct house {
     struct delivery *delivery;
     struct auth *auth;
     struct attachment *attachment;
+    struct kt_keys kt_keys;
+    struct transparency *transparency; /* an epoch is closed as soon as something waits */
+    struct auth_log auth_log;
     struct info *info;
     struct relay *relay;
+    struct federation *federation;
     struct courier *courier;
     struct hearth_server *server;
     /* may be changed before house_open */
@@ -80,6 +95,9 @@ struct house {
 };
 
 void house_init(struct house *h, uint64_t seed);
+/* Another homeserver, "pipe:NAME", on the same loop. Closed before the first. domain is borrowed.
+ */
+void house_init_beside(struct house *h, struct house *first, const char *domain, const char *name);
 /* In the place of the three above: residents of a hearthd that serves at address
  * ("127.0.0.1:7443"), whose certificate ca_file signed. Kills are not ours to make then;
  * house_leave() at the end. */

@@ -465,6 +465,7 @@ enum hearth_code membership_send_targeted(struct membership *m, uint32_t leaf)
     in.group = &access.message;
     in.recipient_leaf = leaf;
     in.message = resident_data(bytes_str("for you"));
+    in.epoch = group_epoch(m->group);
     return resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
                          "SendTargetedMessage", &in.base, NULL);
 }

@@ -280,7 +280,7 @@ void qref_make(struct qref *r, struct qclient *owner)
     memcpy(ref.tag, r->tag, sizeof ref.tag);
     memcpy(ref.queue_client_id, owner->client.id.data, QUEUE_ID_BYTES);
     assert_ok(keeper_queue_key(w->env.keeper, &service));
-    assert_ok(sealed_ref_seal(&b, &w->rng, public_key_view(&service), bytes_str(QWORLD_DOMAIN),
+    assert_ok(sealed_ref_seal(&b, &w->rng, public_key_view(&service), bytes_str(w->env.domain),
                               &ref, &owner->client.key));
     assert_true(b.len <= sizeof r->sealed);
     memcpy(r->sealed, b.data, b.len);

@@ -109,6 +109,27 @@ static void test_removed_and_added_again(void **state)
     assert_int_equal(has_message(BOB, b, "back", 0), 1);
 }
 
+/* The state key of a removal comes after the remover's next commit: he has it from the answer. */
+static void test_late_state_key(void **state)
+{
+    struct hearth_id a, b, c;
+    (void)state;
+    a = group_of_three(&b, &c);
+    struct view carol = view_of(CAROL, c);
+    const uint8_t(*gone)[16] = (const uint8_t(*)[16])carol.user;
+    unsigned lost = seen(ALICE, HEARTH_EVENT_LOSS);
+    queue_listen_stop(ALICE->core);
+    wish_done(ALICE, a, &(struct commit_wish){.remove = gone, .remove_count = 1});
+    wish_done(ALICE, a, &(struct commit_wish){.update = true});
+    assert_ok(queue_listen(ALICE->core));
+    world_run(2000);
+    assert_int_equal(seen(ALICE, HEARTH_EVENT_LOSS), lost);
+    assert_together(ALICE, a, BOB, b);
+    say_done(BOB, b, "under the new key");
+    world_run(1000);
+    assert_int_equal(has_message(ALICE, a, "under the new key", 0), 1);
+}
+
 static void test_rename_and_roles(void **state)
 {
     struct hearth_id a, b, c;
@@ -220,6 +241,36 @@ static void test_targeted(void **state)
     assert_int_equal(has_message(CAROL, c, "for bob alone", 0), 0);
 }
 
+/* What was sealed to a leaf before its owner's own commit, or resync, opens after it. */
+static void test_targeted_before_own_commit(void **state)
+{
+    struct hearth_id a, b, c;
+    (void)state;
+    a = group_of_three(&b, &c);
+    struct view bob = view_of(BOB, b);
+    queue_listen_stop(BOB->core);
+    struct doing d = {.chat = a, .text = "to the leaf before", .user = bob.user};
+    assert_ok(person_do(ALICE, &d, do_say));
+    world_wait(ALICE, d.task);
+    wish_done(BOB, b, &(struct commit_wish){.update = true});
+    assert_int_equal(view_of(BOB, b).epoch, bob.epoch + 1);
+    assert_ok(queue_listen(BOB->core));
+    world_run(1000);
+    assert_int_equal(has_message(BOB, b, "to the leaf before", HEARTH_MESSAGE_RECEIVED), 1);
+    queue_listen_stop(BOB->core);
+    d.text = "to the leaf before the resync";
+    assert_ok(person_do(ALICE, &d, do_say));
+    world_wait(ALICE, d.task);
+    struct doing again = {.chat = b};
+    assert_ok(person_do(BOB, &again, do_resync));
+    world_wait(BOB, again.task);
+    assert_ok(queue_listen(BOB->core));
+    world_run(1000);
+    assert_int_equal(has_message(BOB, b, "to the leaf before the resync", HEARTH_MESSAGE_RECEIVED),
+                     1);
+    assert_int_equal(seen(BOB, HEARTH_EVENT_LOSS), 0);
+}
+
 static void test_resync(void **state)
 {
     struct hearth_id a, b, c;
@@ -243,9 +294,17 @@ static void test_resync(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_create),           TEST(test_three_chat), TEST(test_removed_and_added_again),
-        TEST(test_rename_and_roles), TEST(test_fresh_leaf), TEST(test_leave),
-        TEST(test_delete),           TEST(test_targeted),   TEST(test_resync),
+        TEST(test_create),
+        TEST(test_three_chat),
+        TEST(test_removed_and_added_again),
+        TEST(test_late_state_key),
+        TEST(test_rename_and_roles),
+        TEST(test_fresh_leaf),
+        TEST(test_leave),
+        TEST(test_delete),
+        TEST(test_targeted),
+        TEST(test_resync),
+        TEST(test_targeted_before_own_commit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

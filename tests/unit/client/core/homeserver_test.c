@@ -218,7 +218,7 @@ static void test_clients_are_verified(void **state)
         copy.data[at] ^= 1;
     }
     /* signed by a key that came after ours were fetched: not known yet, which is no fault */
-    town_rotate_signing(all.town);
+    town_rotate_signing(all.town, TOWN_DOMAIN);
     struct person *carol = person_new(&all, "carol");
     person_register(carol, NULL);
     buf_clear(&copy);

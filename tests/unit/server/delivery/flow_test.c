@@ -258,6 +258,7 @@ static void sends_to_one(void **state)
     in.group = dw_access(&w, a->state_key);
     in.recipient_leaf = dw_leaf(c);
     in.message = dw_bytes(&w, bytes_str("for c"));
+    in.epoch = group_epoch(a->group);
     expect(call(a, "SendTargetedMessage", &in.base));
     dw_receive_all(&w);
     assert_int_equal(b->seen[DELIVERY_TARGETED], 0);
@@ -269,6 +270,15 @@ static void sends_to_one(void **state)
     in.idempotency = dw_once(&w);
     in.recipient_leaf = 77;
     assert_int_equal(call(a, "SendTargetedMessage", &in.base), HEARTH_NOT_FOUND);
+    /* sealed to a leaf of another epoch, whose key may be gone: refused, and says which one it is
+     */
+    in.recipient_leaf = dw_leaf(c);
+    in.epoch--;
+    in.idempotency = dw_once(&w);
+    assert_int_equal(call(a, "SendTargetedMessage", &in.base), HEARTH_FAILED_PRECONDITION);
+    assert_int_equal(w.wrong_epoch, group_epoch(a->group));
+    dw_receive_all(&w);
+    assert_int_equal(c->seen[DELIVERY_TARGETED], 1);
 }
 
 static void changes_reference_and_profile_key(void **state)

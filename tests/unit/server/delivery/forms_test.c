@@ -219,6 +219,7 @@ static void messages_are_bounded(void **state)
     in.group = dw_access(&w, a->state_key);
     in.recipient_leaf = dw_leaf(c);
     in.message = dw_bytes(&w, bytes_of(large, sizeof large));
+    in.epoch = group_epoch(a->group);
     expect_refusal(call(a, "SendTargetedMessage", &in.base), TOO_LARGE);
     in.message.len--;
     in.idempotency = dw_once(&w);

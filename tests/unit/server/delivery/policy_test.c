@@ -78,6 +78,7 @@ static enum hearth_code target(struct member *m, struct member *to)
     in.group = dw_access(&w, m->state_key);
     in.recipient_leaf = dw_leaf(to);
     in.message = dw_bytes(&w, bytes_str("for you"));
+    in.epoch = group_epoch(m->group);
     enum hearth_code code = call(m, "SendTargetedMessage", &in.base);
     dw_pass_s(&w, 2);
     return code;

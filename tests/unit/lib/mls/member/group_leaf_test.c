@@ -82,6 +82,34 @@ static void before_and_after(void **state)
     }
 }
 
+/* Where the keys of past epochs are kept, they open until their epoch is forgotten. */
+static void past_keys(void **state)
+{
+    (void)state;
+    struct commit_output out;
+    world_init(&w, suite_find(1), 5, true);
+    w.config.past_leaf_keys = true;
+    w.config.past_epochs = 2;
+    world_grow(&w, 3);
+    struct world_client *a = &w.clients[0], *b = &w.clients[1];
+    struct sealed first = seal_to_leaf(a, b);
+    world_commit(&w, b, &(struct commit_options){.force_path = true}, &out);
+    commit_output_clear(&out);
+    struct sealed second = seal_to_leaf(a, b);
+    assert_ok(open_sealed(b, &first));
+    world_reload(&w, b);
+    assert_ok(open_sealed(b, &first));
+    assert_ok(open_sealed(b, &second));
+    world_commit(&w, a, &(struct commit_options){.force_path = true}, &out);
+    commit_output_clear(&out);
+    assert_ok(open_sealed(b, &first));
+    world_commit(&w, b, &(struct commit_options){.force_path = true}, &out);
+    commit_output_clear(&out);
+    assert_err(open_sealed(b, &first), CRYPTO_TAG); /* its epoch is the third before */
+    assert_ok(open_sealed(b, &second));
+    world_clear(&w);
+}
+
 /* A commit that covers our Updates and can't be processed: what is sealed to the leaf that it made
  * opens all the same. */
 static void updates(void **state)
@@ -282,9 +310,10 @@ static void psk_asked_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(before_and_after), cmocka_unit_test(updates),
-        cmocka_unit_test(outside),          cmocka_unit_test(info_of_external),
-        cmocka_unit_test(info_of_commit),   cmocka_unit_test(psk_asked_for),
+        cmocka_unit_test(before_and_after), cmocka_unit_test(past_keys),
+        cmocka_unit_test(updates),          cmocka_unit_test(outside),
+        cmocka_unit_test(info_of_external), cmocka_unit_test(info_of_commit),
+        cmocka_unit_test(psk_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,120 @@
+/* The verifiable log in a running homeserver: opened, fed by the auth service, ended. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "seal/system_keys.h"
+#include "server/main/node_inside.h"
+
+enum { DEVELOPMENT_EPOCH_MS = 200 };
+
+static void log_failed(struct node *n, const char *event, struct err err)
+{
+    char line[256];
+    (void)snprintf(line, sizeof line, "level=error event=%s why=\"%s\"", event, err_text(err));
+    front_log(n->front, line);
+}
+
+/* ---- from the auth service to the log */
+
+struct append {
+    void (*done)(void *arg, struct err result, const struct auth_receipt *receipt);
+    void *arg;
+};
+
+static void appended(void *arg, struct err result, const struct transparency_receipt *receipt)
+{
+    struct append *a = arg;
+    const struct auth_receipt out = {receipt->checkpoint, receipt->proof};
+    a->done(a->arg, result, &out);
+    free(a);
+}
+
+static void append(void *self, struct bytes label, uint32_t version, struct bytes key_set,
+                   struct hearth_loop *loop,
+                   void (*done)(void *arg, struct err result, const struct auth_receipt *receipt),
+                   void *arg)
+{
+    static const struct auth_receipt none;
+    struct node *n = self;
+    /* what is still under way when the log is closed runs on the back loop, as the closing does */
+    struct append *a = n->transparency != NULL ? malloc(sizeof *a) : NULL;
+    if (a == NULL) {
+        done(arg, n->transparency != NULL ? ERR(NO_MEMORY) : ERR(STORE_STOPPED), &none);
+        return;
+    }
+    *a = (struct append){done, arg};
+    transparency_append(n->transparency, label, version, key_set, loop, appended, a);
+}
+
+/* ---- our own keys */
+
+struct err node_publish_keys(void *node, const struct info_value *values, size_t count)
+{
+    struct node *n = node;
+    struct transparency_value out[TRANSPARENCY_VALUES_MOST];
+    struct buf labels[TRANSPARENCY_VALUES_MOST] = {[0] = BUF_INIT};
+    struct err err = count <= TRANSPARENCY_VALUES_MOST ? ERR_OK : ERR(TOO_LARGE);
+    for (size_t i = 0; i < count && err_is_ok(err); i++) {
+        system_label_write(&labels[i], values[i].name);
+        out[i] = (struct transparency_value){buf_view(&labels[i]), values[i].value};
+        err = buf_check(&labels[i]);
+    }
+    if (err_is_ok(err))
+        err = transparency_publish(n->transparency, out, count);
+    for (size_t i = 0; i < count && i < TRANSPARENCY_VALUES_MOST; i++)
+        buf_clear(&labels[i]);
+    if (!err_is_ok(err))
+        log_failed(n, "keys_not_logged", err);
+    return err;
+}
+
+/* ---- start and end */
+
+struct err node_open_log(struct node *n, const struct store_options *store,
+                         char why[NODE_WHY_BYTES])
+{
+    const struct config *config = &n->config;
+    TRY(kt_keys_open(&n->env, config->transparency_window_s * 1000, &n->kt_keys));
+    const struct transparency_options options = {
+        .store = *store,
+        .log = &n->kt_keys.log,
+        .every_ms = config->transparency_epoch_ms > 0 ? (uint32_t)config->transparency_epoch_ms
+                    : config->server_development      ? DEVELOPMENT_EPOCH_MS
+                                                      : 0,
+    };
+    struct err err = transparency_open(&n->env, &options, &n->transparency);
+    if (err.code == ERR_WRONG_STATE)
+        (void)snprintf(why, NODE_WHY_BYTES,
+                       "%.300s: the log of other keys, or of another [transparency] window_s",
+                       store->path);
+    else if (err.code != ERR_NONE)
+        (void)snprintf(why, NODE_WHY_BYTES, "%.300s: %s", store->path, err_text(err));
+    n->auth_log = (struct auth_log){append, n, kt_config_origin(&n->kt_keys.log.config)};
+    return err;
+}
+
+static void failed(void *arg, struct err err)
+{
+    log_failed(arg, "log_failed", err);
+}
+
+void node_resume_log(void *node)
+{
+    struct node *n = node;
+    if (n->transparency != NULL)
+        auth_log_resume(n->auth, n->back);
+}
+
+struct err node_start_log(struct node *n)
+{
+    TRY(transparency_start(n->transparency, failed, n));
+    return hearth_loop_post(n->back, node_resume_log, n) ? ERR_OK : ERR(NO_MEMORY);
+}
+
+void node_close_log(struct node *n)
+{
+    struct transparency *t = n->transparency;
+    n->transparency = NULL; /* nobody appends any more */
+    if (t != NULL)
+        transparency_close(t);
+}
