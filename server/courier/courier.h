@@ -69,6 +69,21 @@ void courier_contact(struct courier *courier, struct bytes domain);
  * back, that is when the stores are closed and the loop has run what was posted. NULL is fine. */
 void courier_free(struct courier *courier);
 
+/* ---- for the operator; all on the courier's loop */
+
+struct courier_domain {
+    struct bytes name;
+    uint64_t rows, bytes; /* that wait, as counted last while it was behind */
+    uint32_t failures;    /* of it as a whole, in a row */
+    uint32_t due_s;       /* until the next attempt; 0: none is waited for */
+    uint32_t held;        /* references that were told to come later */
+};
+/* Other domains with rows, or lately so. */
+void courier_each(struct courier *courier, void (*say)(void *to, const struct courier_domain *d),
+                  void *to);
+/* Gives up everything that waits for the domain now, with notices. false: nothing does. */
+bool courier_drop(struct courier *courier, struct bytes domain);
+
 struct courier_stats {
     uint64_t delivered, gone, refused; /* rows that went */
     uint64_t later;                    /* times that a row was told to come later */

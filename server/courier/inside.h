@@ -62,6 +62,7 @@ struct domain {
     uint64_t counted_us; /* when; 0: never since it fell behind */
     uint64_t waiting_rows, waiting_bytes;
     bool giving_up;
+    bool discarding;   /* the operator gives up all of it */
     bool gave_all;     /* found no more that may go */
     uint64_t given_up; /* rows up to here were looked at for that */
     struct timer timer;

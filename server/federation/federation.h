@@ -47,6 +47,26 @@ struct courier_route federation_route(struct federation *f);
  * admitted any more go when they are next looked at. */
 CHECKED struct err federation_set(struct federation *f, const struct federation_settings *settings,
                                   char ret_why[FEDERATION_WHY_BYTES]);
+/* For the operator, from any thread. say is called under the lock: it asks nothing of federation.
+ */
+struct federation_peer {
+    struct bytes domain;
+    int rule; /* 0: none, 1: named by a setting, 2: blocked */
+    bool admitted;
+    bool reached, heard; /* since the start */
+    uint32_t reached_h;  /* hours since, where it was */
+    uint32_t key_days;   /* 0: no key */
+    uint32_t banned_s;
+    const char *why, *key_why; /* the last batch, the last fetch of keys failed; "": it did not */
+};
+/* Every domain that a setting names or that was spoken with. */
+void federation_each(struct federation *f, void (*say)(void *to, const struct federation_peer *p),
+                     void *to);
+enum federation_mode federation_mode(struct federation *f);
+/* Ends what is waited for with that peer here: its ban, and the time between fetches of its keys.
+ */
+void federation_retry(struct federation *f, struct bytes domain);
+
 /* Walks the way to a domain step by step, as deliveries would go, and asks it to come back; for a
  * person (`hearthd check DOMAIN`). Needs no running federation: options.loop, queue and contact are
  * not used. Blocks, 40 s at most. say is called for each step; step: "policy", "found", ... */

@@ -98,8 +98,12 @@ struct err node_report_list(void *node, uint64_t after,
                             void *to);
 struct err node_report_read(void *node, uint64_t number, struct buf *b, uint64_t *ret_day);
 struct err node_report_drop(void *node, uint64_t number);
-void node_peers(void *node, void (*say)(void *to, const char *domain, size_t len), void *to,
+/* node_peers.c */
+void node_peers(void *node, struct bytes domain,
+                void (*say)(void *to, const struct admin_peer *peer), void *to,
                 char ret_mode[ADMIN_MODE_BYTES]);
+struct err node_peer_retry(void *node, struct bytes domain);
+struct err node_peer_drop(void *node, struct bytes domain);
 /* node_reload.c: what settings mean to the services. */
 enum { NODE_MIB = 1024 * 1024 };
 enum auth_mode node_auth_mode(const struct config *config);
