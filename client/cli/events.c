@@ -6,9 +6,10 @@
 
 static const char *kind_text(enum hearth_event_kind kind)
 {
-    static const char *const names[] = {"",        "message", "state",      "asks",    "accepted",
-                                        "refused", "contact", "joined",     "changed", "over",
-                                        "broken",  "loss",    "unverified", "device",  "operation"};
+    static const char *const names[] = {"",         "message", "state",      "asks",    "accepted",
+                                        "refused",  "contact", "joined",     "changed", "over",
+                                        "broken",   "loss",    "unverified", "device",  "operation",
+                                        "withheld", "log"};
     return (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : "event";
 }
 
@@ -131,6 +132,10 @@ static void print_other(const struct cli *cli, const struct hearth_event *event,
     case HEARTH_EVENT_LOSS:
         print(stdout, "loss      %llu messages to %s were lost: %s\n",
               (unsigned long long)event->message, chat->name[0] != '\0' ? chat->name : "us",
+              event->text != NULL ? event->text : "");
+        break;
+    case HEARTH_EVENT_WITHHELD:
+        print(stdout, "withheld  %llu in %s: %s\n", (unsigned long long)event->message, chat->name,
               event->text != NULL ? event->text : "");
         break;
     default:

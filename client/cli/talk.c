@@ -67,6 +67,7 @@ int command_send(struct cli *cli)
 struct wanted {
     enum hearth_event_kind kind;
     const char *name; /* of the chat or contact; NULL: any */
+    bool *withheld;   /* set when the homeserver was found out; NULL: nobody asks */
 };
 
 static bool is_wanted(const struct cli *cli, const struct wanted *wanted,
@@ -95,6 +96,8 @@ static uint64_t drain(const struct cli *cli, uint64_t most, const struct wanted 
             break; /* nobody read it: it stays for the next time */
         messages += event.kind == HEARTH_EVENT_MESSAGE;
         *ret_met = is_wanted(cli, wanted, &event);
+        if (wanted->withheld != NULL)
+            *wanted->withheld |= event.kind == HEARTH_EVENT_WITHHELD;
         (void)hearth_event_taken(cli->account, event.number);
     }
     return messages;
@@ -102,10 +105,10 @@ static uint64_t drain(const struct cli *cli, uint64_t most, const struct wanted 
 
 int command_sync(struct cli *cli)
 {
-    bool met = false;
+    bool met = false, withheld = false;
     int code = finish(cli, hearth_sync(cli->account));
-    (void)drain(cli, 0, &(struct wanted){.kind = 0}, &met);
-    return code;
+    (void)drain(cli, 0, &(struct wanted){.withheld = &withheld}, &met);
+    return code == EXIT_DONE && withheld ? EXIT_UNVERIFIED : code;
 }
 
 static volatile sig_atomic_t interrupted;
@@ -155,8 +158,10 @@ static int receive(struct cli *cli, uint64_t count, const struct wanted *wanted,
 
 int command_listen(struct cli *cli)
 {
-    return receive(cli, cli->count, &(struct wanted){.kind = 0},
-                   cli->timeout_said ? cli->timeout_ms : 0);
+    bool withheld = false;
+    int code = receive(cli, cli->count, &(struct wanted){.withheld = &withheld},
+                       cli->timeout_said ? cli->timeout_ms : 0);
+    return code == EXIT_DONE && withheld ? EXIT_UNVERIFIED : code;
 }
 
 int command_wait(struct cli *cli)
@@ -172,7 +177,8 @@ int command_wait(struct cli *cli)
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(wanted, words[i].name) == 0)
             return receive(cli, 0,
-                           &(struct wanted){words[i].kind, cli->argc > 1 ? cli->argv[1] : NULL},
+                           &(struct wanted){.kind = words[i].kind,
+                                            .name = cli->argc > 1 ? cli->argv[1] : NULL},
                            cli->timeout_ms);
     return fail_said(cli, EXIT_USAGE, "hearth help wait", "\"%s\" is nothing to wait for", wanted);
 }

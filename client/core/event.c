@@ -5,6 +5,7 @@
  */
 #include "client/core/event.h"
 
+#include "client/core/head.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -34,6 +35,8 @@ struct err event_tell(struct core *c, struct db_txn *t, const struct hearth_even
     buf_clear(&b);
     if (err_is_ok(err))
         c->tell_events = true;
+    if (err_is_ok(err) && event->kind == HEARTH_EVENT_LOSS)
+        err = head_told(c, t, event->message > 0 ? event->message : 1);
     return err;
 }
 

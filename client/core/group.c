@@ -5,6 +5,7 @@
 
 #include "client/core/contact.h"
 #include "client/core/event.h"
+#include "client/core/head.h"
 #include "client/core/receive.h"
 #include "client/core/roster.h"
 
@@ -56,6 +57,7 @@ struct err group_over(struct core *c, struct db_txn *t, struct open_chat *chat, 
     TRY(chat_save(c, t, chat));
     TRY(held_drop(c, t, chat));
     TRY(before_drop(c, t, &id));
+    TRY(head_drop(c, t, &id));
     if (text != NULL)
         TRY(message_note(c, t, &id, "%s", text));
     TRY(receive_event(c, t, chat, HEARTH_EVENT_CHAT_OVER, 0, text));

@@ -1,6 +1,7 @@
 /* Application messages: decrypted, attributed, stored. */
 #include "client/core/contact.h"
 #include "client/core/event.h"
+#include "client/core/head.h"
 #include "client/core/receive.h"
 #include "client/core/roster.h"
 #include "mls/codec/message.h"
@@ -13,23 +14,33 @@ static bool is_ours(struct err err)
 
 /* ---- who said it */
 
+/* As the leaf says that the message was made with; false: nothing that we know. */
+static bool pseudonym_of(struct bytes sender_leaf, uint8_t ret_pseudonym[PSEUDONYM_BYTES])
+{
+    struct wire_reader r = wire_reader_of(sender_leaf);
+    struct leaf_node node;
+    struct leaf_credential credential;
+    leaf_node_read(&r, &node);
+    if (!err_is_ok(wire_reader_check(&r)) || node.credential.type != LEAF_CREDENTIAL_TYPE ||
+        !err_is_ok(leaf_credential_parse(node.credential.body, &credential)))
+        return false;
+    memcpy(ret_pseudonym, credential.pseudonym, PSEUDONYM_BYTES);
+    return true;
+}
+
 /* The row of the sender, if it speaks of the leaf that sent; a leaf may have been replaced since.
  */
 static const struct roster_leaf *sender_of(const struct open_chat *chat, uint32_t leaf,
                                            struct bytes sender_leaf)
 {
     const struct roster_leaf *l = roster_find(chat->roster, leaf);
-    struct wire_reader r = wire_reader_of(sender_leaf);
-    struct leaf_node node;
-    struct leaf_credential credential;
+    uint8_t pseudonym[PSEUDONYM_BYTES];
     if (l == NULL || sender_leaf.len == 0)
         return l;
-    leaf_node_read(&r, &node);
-    if (!err_is_ok(wire_reader_check(&r)) || node.credential.type != LEAF_CREDENTIAL_TYPE ||
-        !err_is_ok(leaf_credential_parse(node.credential.body, &credential)) ||
-        memcmp(credential.pseudonym, l->pseudonym, PSEUDONYM_BYTES) != 0)
-        return NULL;
-    return l;
+    return pseudonym_of(sender_leaf, pseudonym) &&
+                   memcmp(pseudonym, l->pseudonym, sizeof pseudonym) == 0
+               ? l
+               : NULL;
 }
 
 static void fill_sender(const struct roster_leaf *l, struct message_row *row)
@@ -239,11 +250,20 @@ struct err receive_message(struct core *c, struct db_txn *t, struct open_chat *c
         mls_received_clear(&received); /* handshake messages are public here */
         return told_lost(c, t, chat, ERR(MLS_CONTENT_SENDER));
     }
+    if (err.code == ERR_CRYPTO_TAG && epoch == group_epoch(chat->group))
+        return head_forked(c, t, chat);
     if (!err_is_ok(err))
         return is_ours(err) ? err : told_lost(c, t, chat, err);
     const struct roster_leaf *l = sender_of(chat, received.sender.index, received.sender_leaf);
-    err = take_plaintext(c, t, chat, received.sender.index, l, received.application_data,
-                         item->accepted_s, false);
+    uint8_t pseudonym[PSEUDONYM_BYTES];
+    struct head_from from = {.epoch = received.epoch};
+    struct bytes content;
+    if (pseudonym_of(received.sender_leaf, pseudonym))
+        from.pseudonym = pseudonym;
+    err = head_take(c, t, chat, &from, received.application_data, &content);
+    if (err_is_ok(err))
+        err =
+            take_plaintext(c, t, chat, received.sender.index, l, content, item->accepted_s, false);
     mls_received_clear(&received);
     return err_is_ok(err) ? chat_save(c, t, chat) : err;
 }

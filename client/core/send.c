@@ -5,6 +5,8 @@
  *                    uint64 epoch; opaque request<V>; }
  */
 #include "client/core/event.h"
+#include "client/core/head.h"
+#include "client/core/log_gate.h"
 #include "client/core/receive.h"
 #include "client/core/roster.h"
 #include "wire/writer.h"
@@ -75,6 +77,7 @@ struct err send_ready(struct core *c, struct db_txn *t, struct open_chat *chat)
     }
     if (roster_unverified(chat->roster) > 0)
         return ERR(CLIENT_UNVERIFIED);
+    TRY(log_may_send(c, t, chat));
     return roster_pending(chat->roster) > 0 ? ERR(NOT_FOUND) : ERR_OK;
 }
 
@@ -131,9 +134,11 @@ static struct err pack_request(const struct task *task, const struct open_chat *
 static struct err encrypt(struct core *c, struct db_txn *t, struct task *task,
                           struct open_chat *chat, struct send_body *body)
 {
-    struct buf message = BUF_INIT, packed = BUF_INIT;
-    struct err err =
-        group_protect(chat->group, &chat->client, body->content, bytes_of(NULL, 0), &message);
+    struct buf plain = BUF_INIT, message = BUF_INIT, packed = BUF_INIT;
+    struct err err = head_wrap(c, t, chat, task->lane, body->content, &plain);
+    if (err_is_ok(err))
+        err = group_protect(chat->group, &chat->client, buf_view(&plain), bytes_of(NULL, 0),
+                            &message);
     if (err_is_ok(err))
         err = pack_request(task, chat, &message, &packed);
     if (err_is_ok(err)) {
@@ -144,6 +149,7 @@ static struct err encrypt(struct core *c, struct db_txn *t, struct task *task,
     }
     if (err_is_ok(err))
         err = chat_save(c, t, chat);
+    buf_clear(&plain);
     buf_clear(&message);
     buf_clear(&packed);
     return err;
@@ -172,7 +178,8 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
             *ret_next = TASK_NEXT_WAIT;
             return ERR_OK;
         }
-        if (err.code == ERR_CLIENT_UNVERIFIED || err.code == ERR_CLIENT_CHAT_STATE)
+        if (err.code == ERR_CLIENT_UNVERIFIED || err.code == ERR_CLIENT_LOG ||
+            err.code == ERR_CLIENT_CHAT_STATE)
             return fail(c, task, err, ret_next);
         TRY(err);
         TRY(encrypt(c, t, task, chat, &body));
@@ -220,6 +227,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     switch (group_answer_of(answer, &epoch)) {
     case GROUP_ANSWER_OK:
         *ret_next = TASK_NEXT_DONE;
+        TRY(head_sent(c, t, chat, task->lane, body.epoch, body.content));
         return body.message == 0
                    ? ERR_OK
                    : message_set_state(

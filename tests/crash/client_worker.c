@@ -146,7 +146,8 @@ static void on_event(struct hearth_account *account, void *arg)
             if (op != NULL)
                 hearth_op_detach(op);
         }
-        if (event.kind == HEARTH_EVENT_UNVERIFIED || event.kind == HEARTH_EVENT_LOSS)
+        if (event.kind == HEARTH_EVENT_UNVERIFIED || event.kind == HEARTH_EVENT_LOSS ||
+            event.kind == HEARTH_EVENT_WITHHELD)
             tell_fault(account, &event);
         if (event.kind == HEARTH_EVENT_CHAT_BROKEN)
             printf("resync\n");

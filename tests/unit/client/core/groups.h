@@ -24,7 +24,8 @@ struct world {
     struct person *who[WORLD_PEOPLE];
     size_t count;
     /* events seen, by person and kind */
-    unsigned seen[WORLD_PEOPLE][HEARTH_EVENT_OPERATION + 1];
+    unsigned seen[WORLD_PEOPLE][HEARTH_EVENT_WITHHELD + 1];
+    bool dishonest; /* the homeserver; else a WITHHELD event is a fault of the client's */
 };
 static struct world w;
 
@@ -79,6 +80,9 @@ static void take_events(struct person *p)
         if (getenv("GROUPS_LOUD") != NULL)
             print_message("%s: event %d %s (%u)\n", p->name, (int)event.kind,
                           event.text != NULL ? event.text : "", (unsigned)event.message);
+        if (event.kind == HEARTH_EVENT_WITHHELD && !w.dishonest)
+            fail_msg("%s: %u withheld by an honest homeserver: %s", p->name,
+                     (unsigned)event.message, event.text);
     }
     p->kill_at = kill_at;
     p->steps = steps;
