@@ -235,8 +235,12 @@ static void on_contact(void *arg)
         struct domain *d = c->domains[i];
         if (d != NULL &&
             bytes_equal(bytes_of(d->name, d->name_len), bytes_of(contact->domain, contact->len))) {
-            d->forgiven = true;
-            drain_step(d);
+            uint64_t now_us = courier_now_us(c);
+            if (d->forgiven_us == 0 || now_us >= d->forgiven_us + COURIER_CONTACT_US) {
+                d->forgiven_us = now_us;
+                d->forgiven = true;
+                drain_step(d);
+            }
             break;
         }
     }

@@ -63,7 +63,7 @@ CHECKED struct err courier_new(struct front_env *env, const struct courier_optio
                                struct courier **ret_courier);
 void courier_wake(struct courier *courier); /* from any thread: there are new rows */
 /* From any thread: the domain has spoken to us in a way that proves it (a signed call). What waits
- * for it is due now. */
+ * for it is due now; once a second at most. */
 void courier_contact(struct courier *courier, struct bytes domain);
 /* On the loop: starts nothing any more. The memory goes when the last thing under way has come
  * back, that is when the stores are closed and the loop has run what was posted. NULL is fine. */

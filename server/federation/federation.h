@@ -8,6 +8,8 @@
  * credentials, whose root is pinned at first sight; kept until the statement ends; fetched anew
  * when a signature fails, KEYS_AGAIN_S apart.
  *
+ * Owns federation.db: pins and keys of peers (kept.c).
+ *
  * Threads: connections live on the loop that is given; calls come on any. One lock.
  */
 #ifndef SERVER_FEDERATION_H
@@ -20,7 +22,8 @@
 struct federation;
 
 struct federation_options {
-    struct hearth_loop *loop; /* the courier's */
+    struct store_options store; /* path, mode, files; schema is set here */
+    struct hearth_loop *loop;   /* the courier's */
     struct queue *queue;
     struct federation_settings settings; /* read before federation_open returns */
     const char *ca_file;                 /* roots for certificates of peers; NULL: the system's */
@@ -79,7 +82,11 @@ void federation_check(struct front_env *env, const struct federation_options *op
 /* After the courier's end, on its loop: ends all that is under way; done of each batch comes before
  * the loop has run what is posted now. Nothing is begun any more. */
 void federation_stop(struct federation *f);
-/* When stores and front are gone, and the loop has run what was posted to it. NULL is fine. */
+/* One run of the expiries, as other services have it; and for backup and stats. */
+bool federation_expire(struct federation *f);
+struct store *federation_store(struct federation *f);
+/* When the queue's store and the front are gone, and the loop has run what was posted to it. NULL
+ * is fine. */
 void federation_close(struct federation *f);
 
 #endif

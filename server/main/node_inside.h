@@ -65,6 +65,9 @@ struct err node_confine_begin(struct node *n);
 struct err node_confine_files(struct node *n, char why[NODE_WHY_BYTES]);
 struct err node_confine_calls(struct node *n);
 
+/* node.c: of a database in the data folder; borrows path. */
+struct store_options node_store_at(const struct node *n, const char *name,
+                                   char path[FOLDER_PATH_MAX]);
 /* node.c: limits with long windows, into the data folder. */
 void node_save_limits(struct node *node);
 /* ERR_KEEPER_GONE, or why the first of the stores that have stopped has; OK: all run. */

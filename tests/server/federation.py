@@ -125,7 +125,10 @@ def main():
         assert steps["keys"][0] == "ok" and steps["signature"][0] == "fail", steps
         # and under another authority nothing is believed at all
         a.stop()
-        a.change("ca = ../hearth-dev-ca.pem", "ca = tls/certificate.pem")
+        elsewhere = os.path.join(scratch, "elsewhere")
+        os.mkdir(elsewhere)
+        Home(elsewhere, "d.test", 1, [])
+        a.change("ca = ../hearth-dev-ca.pem", "ca = ../elsewhere/hearth-dev-ca.pem")
         assert a.check(b, code=1)["tls"][0] == "fail"
         print("ok")
     finally:

@@ -529,7 +529,7 @@ def backup_verify_restore():
         replaced = os.path.join(h.folder, "db", "auth.db-replaced")
         assert os.path.exists(replaced)
         # what an earlier restore left is asked about before anything is touched
-        for name in ("delivery", "queue", "attachment", "kt"):
+        for name in ("delivery", "queue", "attachment", "federation", "kt"):
             os.remove(os.path.join(h.folder, "db", f"{name}.db-replaced"))
         assert "auth.db-replaced is there" in h.run("restore", backup, code=1).stderr
         assert [one for one in os.listdir(os.path.dirname(replaced)) if "replaced" in one] == ["auth.db-replaced"]
