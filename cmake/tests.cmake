@@ -260,6 +260,7 @@ endforeach()
 # The real hearthd, as an operator runs it, and clients in other languages.
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)
+hearth_test(server_federation COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/federation.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 hearth_test(golden_hearthd COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/hearthd.sh $<TARGET_FILE:hearthd>)
 hearth_program(queue_listen_bench SOURCES tests/bench/queue_listen_bench.c USES server_queue test_server net
   test_support LIBS lib::cmocka)
