@@ -32,6 +32,8 @@ arguments.add_argument("--seed", type=int, default=random.randrange(1 << 32))
 options = arguments.parse_args()
 BIN = os.path.abspath(options.bin)
 HEALED_S, WRITE_EVERY_S, TRIES = 30, 0.05, 3
+# what is looked at is not the limiter: people here write more than (origin, queue) may for long
+LIMITS = "\n[limits]\nPEER_QUEUE = 60000\nSEND_LEAF = 60000\n"
 LONG = 4 if options.seconds else 1  # parts last longer then
 
 
@@ -44,8 +46,8 @@ class World:
         self.net, self.servers = net, {}
         for name in "abc":
             first = next(iter(self.servers.values()), None)
-            self.servers[name] = Homeserver(BIN, f"{name}.test", beside=first, listen=f"{net.address(name)}:7443",
-                                            inside=net.inside(name))
+            self.servers[name] = Homeserver(BIN, f"{name}.test", LIMITS, beside=first,
+                                            listen=f"{net.address(name)}:7443", inside=net.inside(name))
         federate(*self.servers.values())
         self.people, self.groups, self.writing, self.idle = [], [], False, None
 
