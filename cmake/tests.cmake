@@ -233,6 +233,7 @@ hearth_unit_tests(server_queue server/queue test_queue mls_kit)
 file(GLOB land_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/land/*.c)
 add_library(test_land STATIC EXCLUDE_FROM_ALL ${land_sources})
 target_link_libraries(test_land PUBLIC server_federation server_courier server_info test_queue net test_support)
+target_link_options(test_land INTERFACE -Wl,--wrap=token_directory_write)
 hearth_unit_tests(server_federation server/federation test_land)
 hearth_program(front_bench SOURCES tests/bench/front_bench.c USES server_front test_rpc test_server)
 # A delivery service with front, keeper, courier and real members; its queue services are models.
@@ -329,6 +330,8 @@ hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_cor
 if(NOT HEARTH_SANITIZE OR HEARTH_SANITIZE STREQUAL "address")
   hearth_test(flow_session COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/session.py ${CMAKE_BINARY_DIR}/bin SECONDS 400
     LABELS flow)
+  hearth_test(flow_two_homeservers COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/two_homeservers.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 300 LABELS flow)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(crash_clients COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/crash/clients.py ${CMAKE_BINARY_DIR}/bin
