@@ -139,6 +139,13 @@ CHECKED struct err log_alarm(struct core *c, struct db_txn *t, const struct hear
 CHECKED struct err log_evidence_put(struct db_txn *t, struct bytes file, uint64_t *ret_number);
 CHECKED struct err log_evidence_get(struct db_txn *t, uint64_t number, struct buf *file);
 
+/* All that is watched is looked at now. */
+CHECKED struct err log_watch_now(struct core *c, struct db_txn *t);
+/* A person decides to go on with a homeserver: its log is met anew. ERR_NOT_FOUND. */
+CHECKED struct err log_accept(struct core *c, struct db_txn *t, const char *domain);
+/* ... with a contact, whose keys he has compared. */
+CHECKED struct err log_accept_user(struct core *c, struct db_txn *t, struct bytes user_id);
+
 /* ---- what files of this matter share */
 
 /* A search was verified: compares with what we hold, tells people, wakes who waits. */

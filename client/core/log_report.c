@@ -216,6 +216,7 @@ struct err log_alarm(struct core *c, struct db_txn *t, const struct hearth_id *c
         .kind = HEARTH_EVENT_LOG, .message = evidence, .result = HEARTH_UNVERIFIED, .text = text};
     if (contact != NULL)
         event.contact = *contact;
+    c->log_alarms++;
     return event_tell(c, t, &event);
 }
 
@@ -272,4 +273,58 @@ struct err log_report(struct core *c, struct db_txn *t, struct log *log, struct 
                            (unsigned long long)number)
                : log_alarm(c, t, NULL, 0, "log of %s: %s", log->domain,
                            trouble->what != NULL ? trouble->what : err_text(trouble->why));
+}
+
+/* ---- a person decides */
+
+struct forgiving {
+    struct core *core;
+    struct db_txn *t;
+};
+
+static struct err forget(void *arg, struct log_label *l)
+{
+    const struct forgiving *f = arg;
+    uint8_t roles = l->roles;
+    struct log_label *fresh;
+    TRY(log_label_new(l->domain, buf_view(&l->label), &fresh));
+    fresh->roles = roles;
+    struct err err = log_label_put(f->t, fresh);
+    log_label_free(fresh);
+    if (err_is_ok(err) && roles != 0)
+        err = log_search(f->core, f->t, l->domain, buf_view(&l->label), roles, NULL);
+    return err;
+}
+
+struct err log_accept(struct core *c, struct db_txn *t, const char *domain)
+{
+    struct forgiving f = {c, t};
+    struct log log;
+    TRY(log_get(t, domain, &log));
+    bool there = log.state != LOG_UNKNOWN;
+    log_clear(&log);
+    if (!there)
+        return ERR(NOT_FOUND);
+    TRY(db_drop(t, DB_LOG, bytes_str(domain)));
+    return log_label_each(t, domain, forget, &f);
+}
+
+struct err log_accept_user(struct core *c, struct db_txn *t, struct bytes user_id)
+{
+    char domain[DOMAIN_MAX_BYTES + 1];
+    struct buf label = BUF_INIT;
+    struct log_label *l = NULL;
+    (void)c;
+    buf_append_byte(&label, LABEL_USER);
+    buf_append_bytes(&label, user_id);
+    struct err err = buf_check(&label);
+    if (err_is_ok(err) && log_label_domain(buf_view(&label), domain))
+        err = log_label_get(t, domain, buf_view(&label), &l);
+    if (err_is_ok(err) && l != NULL && l->bad) {
+        l->bad = false;
+        err = log_label_put(t, l);
+    }
+    log_label_free(l);
+    buf_clear(&label);
+    return err.code == ERR_NOT_FOUND ? ERR_OK : err;
 }
