@@ -16,9 +16,9 @@ struct half {
     struct bytes note;
     uint64_t size;
     struct search_response response;
-    bool has_entry, has_tree;
-    const struct kt_known *known;
-    struct evidence_tree tree;
+    bool has_entry;
+    struct evidence_tree trees[2]; /* at the newest entry, at the distinguished one */
+    size_t tree_count;
 };
 
 struct court {
@@ -55,10 +55,11 @@ static void add_response(struct court *court, struct bytes in, const struct kt_k
     if (half != NULL && half->size > 1) {
         half->response = *r;
         half->has_entry = true;
-        half->known = known;
         if (known != NULL) {
-            evidence_tree_of_search(&half->response, known, half->size, &half->tree);
-            half->has_tree = true;
+            evidence_tree_of_search(&half->response, known, half->size, &half->trees[0]);
+            half->tree_count = 1;
+            if (err_is_ok(evidence_tree_of_dist(&half->response, known, &half->trees[1])))
+                half->tree_count = 2;
         }
     }
     free(r);
@@ -86,7 +87,8 @@ static void add_tree(struct court *court, const struct contact_response *r,
         return;
     half->response.has_dist = true;
     half->response.dist = r->dist;
-    half->has_tree = err_is_ok(evidence_tree_of_contacts(r, &contact, 1, &half->tree));
+    if (err_is_ok(evidence_tree_of_contacts(r, &contact, 1, &half->trees[0])))
+        half->tree_count = 1;
 }
 
 /* Whichever answer it is that failed: of a search, or of monitoring. */
@@ -158,9 +160,14 @@ static bool convicts(struct court *court, const struct half *a, const struct hal
         return true;
     if (convicts_by_entries(court, a, b))
         return true;
-    return a->has_tree && b->has_tree &&
-           (err_is_ok(evidence_rewritten(&court->file, court->config, &a->tree, &b->tree)) ||
-            err_is_ok(evidence_rewritten(&court->file, court->config, &b->tree, &a->tree)));
+    for (size_t i = 0; i < a->tree_count; i++)
+        for (size_t j = 0; j < b->tree_count; j++)
+            if (err_is_ok(
+                    evidence_rewritten(&court->file, court->config, &a->trees[i], &b->trees[j])) ||
+                err_is_ok(
+                    evidence_rewritten(&court->file, court->config, &b->trees[j], &a->trees[i])))
+                return true;
+    return false;
 }
 
 static void hold_court(struct court *court)

@@ -136,6 +136,88 @@ def forked_log():
         convicts(alice)
 
 
+@attack
+def unsigned_client():
+    """The same without saying that it is a reset: a set that no key of bob's signed."""
+    with Operator() as server:
+        server.does("extra-client", "unsigned")
+        bob = Person(BIN, server, "bob")
+        bob.run("account", "create", "--invite", server.invite(), "--homeserver", server.where, "--ca", server.ca,
+                code=None)
+        alarmed(bob, says="BAD")
+
+
+@attack
+def replaced_commitment():
+    """What bob's set was committed to is replaced after he was told that it is in the log."""
+    with Operator() as server:
+        bob = person(server, "bob")
+        quiet(bob)
+        server.does("replace")
+        alarmed(bob)
+        convicts(bob)
+
+
+def second_device(server, owner):
+    phone = Person(BIN, server, owner.name + "-phone")
+    link = phone.start("device", "link", "--domain", "a.test", "--device", "phone", "--homeserver", server.where, "--ca",
+                       server.ca)
+    code = None
+    for line in link.stdout:
+        if line.startswith("code"):
+            code = line.split()[1]
+            break
+    owner.run("device", "add", code, "--yes", code=None)
+    link.communicate(timeout=60)
+    return phone
+
+
+@attack
+def dropped_revocation():
+    """Bob removes a device, and the log goes on naming it."""
+    with Operator() as server:
+        bob = person(server, "bob")
+        second_device(server, bob)
+        quiet(bob)
+        server.does("drop")
+        bob.run("device", "remove", "phone", "--yes", code=None)
+        alarmed(bob, says="BAD")
+
+
+@attack
+def skipped_version():
+    """Bob's next set enters the log under a number too far, so that nobody finds it."""
+    with Operator() as server:
+        bob = person(server, "bob")
+        second_device(server, bob)
+        quiet(bob)
+        server.does("skip")
+        bob.run("device", "remove", "phone", "--yes", code=None)
+        alarmed(bob)
+
+
+@attack
+def key_of_his_own():
+    """GetKeys gives one user another sealing key than the log shows to everybody."""
+    with Operator() as server:
+        server.does("sealing-key")
+        alice = Person(BIN, server, "alice")
+        alice.run("account", "create", "--invite", server.invite(), "--homeserver", server.where, "--ca", server.ca,
+                  code=None)
+        alarmed(alice)
+
+
+@attack
+def token_key_of_his_own():
+    """GetKeys gives one user another token key than the log shows to everybody."""
+    with Operator() as server:
+        server.does("token-key")
+        alice = Person(BIN, server, "alice")
+        alice.run("account", "create", "--invite", server.invite(), "--homeserver", server.where, "--ca", server.ca,
+                  code=None)
+        alarmed(alice)
+
+
 def main():
     wanted = sys.argv[2:]
     for test in ATTACKS:
