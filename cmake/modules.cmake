@@ -54,7 +54,7 @@ hearth_module(server_keeper server/keeper USES base wire crypto pass seal server
 hearth_module(server_front server/front
   USES base wire crypto pass seal store rpc pb generated_messages generated_hearth server_keeper)
 hearth_module(server_info server/info
-  USES base wire crypto pass seal store rpc pb generated_hearth server_keeper server_front)
+  USES base wire crypto pass seal store rpc pb generated_messages generated_hearth server_keeper server_front)
 hearth_module(server_auth server/auth
   USES base wire crypto pass seal store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_queue server/queue

@@ -104,6 +104,7 @@ struct asking {
     struct hearth_client_call *call;              /* NULL: ended, or not begun */
     const Hearth__V1__ConnectionPackage *package; /* while an offer is made for it */
     struct buf sealed;
+    struct buf tokens; /* what it is paid with */
     bool offered, stored;
     bool later;     /* the log has not answered yet */
     bool stopped;   /* the task is gone */
@@ -113,6 +114,7 @@ struct asking {
 static void asking_free(struct asking *a)
 {
     buf_clear(&a->sealed);
+    buf_clear(&a->tokens);
     free(a);
 }
 
@@ -283,7 +285,8 @@ static struct err open_stream(struct asking *a)
 {
     Hearth__V1__ConnectRequest in = HEARTH__V1__CONNECT_REQUEST__INIT;
     Hearth__V1__FetchConnectionPackage fetch = HEARTH__V1__FETCH_CONNECTION_PACKAGE__INIT;
-    const struct api_to to = {.domain = a->domain};
+    const struct api_to to = {.domain = a->domain, .tokens = buf_view(&a->tokens)};
+    TRY(buf_check(&a->tokens));
     TRY(prepare_asking(a));
     TRY(api_open(a->core->api, &to, api_endpoint("Auth", "Connect"), &events, a, &a->call));
     fetch.handle_hash = pb_of(bytes_of(a->hash, sizeof a->hash));
@@ -304,6 +307,7 @@ static void stream(struct core *c, struct task *task, void **ret_handle)
     a->core = c;
     a->task = task->number;
     a->contact = task->subject;
+    buf_append_bytes(&a->tokens, buf_view(&task->payment.tokens));
     a->err = open_stream(a);
     if (err_is_ok(a->err)) {
         *ret_handle = a;
@@ -329,10 +333,14 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
 {
     struct contact contact = {0};
     struct open_chat *chat;
-    (void)call;
+    struct bytes local, domain;
     TRY(contact_get(c, t, &task->subject, &contact));
     struct err err = chat_open(c, t, &contact.chat, &chat);
     bool gone = contact.state != HEARTH_CONTACT_ASKED;
+    if (err_is_ok(err) && !gone)
+        err = handle_split(contact.handle, &local, &domain);
+    if (err_is_ok(err) && !gone)
+        err = task_call_stream(call, domain, "Auth", "Connect");
     contact_clear(&contact);
     TRY(err);
     if (gone) { /* accepted, refused or given up meanwhile, by what an attempt had left */

@@ -9,6 +9,7 @@
 #include "client/core/publish.h"
 #include "client/core/queue.h"
 #include "client/core/register_inside.h"
+#include "client/core/token.h"
 #include "hearth/v1/auth.pb-c.h"
 #include "hearth/v1/info.pb-c.h"
 #include "hearth/v1/queue.pb-c.h"
@@ -216,6 +217,7 @@ static struct err take_user(struct core *c, struct db_txn *t, struct task *task,
     TRY(account_take_credential(c, t, &c->account, core_in(in->credential),
                                 core_in(in->signing_credential)));
     task->state = REGISTER_QUEUE;
+    TRY(token_plan(c, t)); /* the first ones, at once: the queue may cost some */
     return account_write(&c->account, t);
 }
 

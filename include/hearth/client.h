@@ -122,6 +122,15 @@ void hearth_account_info(struct hearth_account *account, struct hearth_account_i
 #pragma GCC diagnostic pop
 #endif
 
+/* Tokens pay for calls of a homeserver that wants them: fetched ahead, and nobody can tell who
+ * fetched which. The stock, of classes delivery, queue, transparency, auth and attachments. */
+enum { HEARTH_TOKEN_CLASSES = 5 };
+struct hearth_tokens {
+    bool required; /* our homeserver has asked for some */
+    uint32_t now[HEARTH_TOKEN_CLASSES], tomorrow[HEARTH_TOKEN_CLASSES];
+};
+void hearth_account_tokens(struct hearth_account *account, struct hearth_tokens *ret_tokens);
+
 /* ---- operations */
 
 /* Blocks until the operation has ended or timeout_ms are over (0: no limit); frees it. On time-out
@@ -488,6 +497,7 @@ struct hearth_costs {
     uint64_t exchanges;     /* KEM operations */
     uint64_t bytes_out, bytes_in; /* of request and response messages */
     uint64_t commits;             /* durable steps of the file */
+    uint64_t group;               /* operations of tokens in their group */
 };
 void hearth_account_costs(struct hearth_account *account, struct hearth_costs *ret_costs);
 

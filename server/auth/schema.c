@@ -1,7 +1,7 @@
 #include "server/auth/schema.h"
 
+#include "server/front/charge.h"
 #include "server/front/once.h"
-#include "server/front/spent.h"
 
 /* Keys are PRF values under AUTH_IDS, so that rows lie in no order of time; `sealed` is under
  * AUTH_ROWS. What a user is tied to by its own row (name, key set, profile) is inside the seal.
@@ -68,6 +68,7 @@ static const struct store_migration migrations[] = {
         "CREATE INDEX token_request_period ON token_request (period);"},
     {4, ONCE_SQL_2},
     {5, SPENT_SQL},
+    {6, CREDITS_SQL},
 };
 
 static const struct stmt_row statements[] = {
@@ -227,7 +228,7 @@ static const struct stmt_row statements[] = {
                           " (SELECT COUNT(*) FROM handle), (SELECT COUNT(*) FROM invitation),"
                           " (SELECT COUNT(*) FROM offer), (SELECT COUNT(*) FROM report),"
                           " (SELECT COUNT(*) FROM revoked)"},
-    SPENT_STATEMENTS,
+    PURSE_STATEMENTS,
     ONCE_STATEMENTS,
 };
 

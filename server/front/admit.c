@@ -15,6 +15,8 @@ static void on_end(struct hearth_call *call, enum hearth_code code, void *self)
         atomic_fetch_sub(p->large, 1);
     uint64_t now_us = clock_monotonic_us(front->env->clock);
     call_metrics_ended(p->metrics, code, now_us - p->begun_us);
+    if (code == HEARTH_OK && p->heard_us != 0)
+        price_note_call(front, hearth_call_endpoint(call), now_us - p->heard_us, now_us);
     metrics_change(front->metrics, METRIC_CALLS, -1);
     load_call_ended(p->at);
 }
@@ -183,6 +185,7 @@ static enum hearth_code on_message(struct hearth_call *call, const uint8_t *byte
     if (number > 0)
         return HEARTH_OK;
     load_heard(p);
+    p->heard_us = clock_monotonic_us(p->front->env->clock);
     return admit(p, bytes, len);
 }
 

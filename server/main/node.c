@@ -86,7 +86,8 @@ static void wake_courier(void *self)
 static struct err open_services(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
-    const struct store_options log = store_at(n, "db/kt.db", path);
+    char log_file[NODE_LOG_FILE_BYTES];
+    const struct store_options log = store_at(n, node_log_file(n, log_file), path);
     TRY(node_open_log(n, &log, why));
     const struct auth_options auth = {.store = store_at(n, "db/auth.db", path),
                                       .mode = node_auth_mode(&n->config),
@@ -105,7 +106,6 @@ static struct err open_services(struct node *n, char *why)
     const struct relay_options relay = {0};
     TRY(relay_open(&n->env, &relay, &n->relay));
     const struct info_options info = {.registration = node_registration(&n->config),
-                                      .tokens_required = n->config.registration_user_invitations,
                                       .revocations = append_revocations,
                                       .revocations_self = n->auth,
                                       .previous = append_previous,
@@ -162,6 +162,7 @@ static struct err open_all(struct node *n, char *why)
     };
     TRY(front_new(&n->env, &front, &n->front));
     TRY(node_set_limits(n, &n->config, why));
+    front_set_tokens(n->front, node_tokens(&n->config));
     load_limits(n);
     n->back = hearth_loop_new(NULL);
     if (n->back == NULL)

@@ -209,6 +209,7 @@ static ProtobufCMessage *copy_of(const ProtobufCMessage *message)
 static void note(struct qworld *w, const struct hearth_status *status)
 {
     hearth_status_clear(&w->last);
+    w->wanted = tokens_wanted(status);
     w->last.code = status->code;
     if (status->message != NULL)
         w->last.message = strdup(status->message);
@@ -239,7 +240,8 @@ static const struct hearth_endpoint *endpoint_of(const char *method)
 enum hearth_code qworld_call(struct qworld *w, struct caller *who, const char *method,
                              const ProtobufCMessage *in, ProtobufCMessage **out)
 {
-    struct hearth_call_options options = {0};
+    struct hearth_call_options options = {.metadata = w->metadata,
+                                          .metadata_count = w->metadata_count};
     struct call c = {.w = w};
     if (who != NULL)
         options.signer = qworld_signer(who);
