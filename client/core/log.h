@@ -105,6 +105,14 @@ CHECKED struct err log_says_of(struct core *c, struct db_txn *t, const char *dom
 CHECKED struct err log_contact(struct core *c, struct db_txn *t, struct bytes user_id,
                                bool changed);
 
+/* ---- a homeserver's own keys (log_keys.c) */
+
+/* GetKeys answered: SystemKeys (seal/system_keys.h), one after the other. They are searched for. */
+CHECKED struct err log_keys_claim(struct core *c, struct db_txn *t, const char *domain,
+                                  struct bytes keys);
+/* May they be used? ERR_CLIENT_LOG_LATER: being asked; ERR_CLIENT_LOG: the log shows others. */
+CHECKED struct err log_keys_gate(struct db_txn *t, const char *domain);
+
 /* ---- our own labels */
 
 /* After registering, opening, and each own change: searches for our client set and handles. */

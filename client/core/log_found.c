@@ -199,6 +199,8 @@ static struct err found_contact_set(struct core *c, struct db_txn *t, const stru
 struct err log_found(struct core *c, struct db_txn *t, const struct log *log, struct log_label *l,
                      bool news)
 {
+    if (log->state == LOG_UNLOGGED || l->label.data[0] == LABEL_SYSTEM)
+        TRY(log_keys_found(c, t, log));
     if (log->state == LOG_HELD) {
         bool handle = l->label.data[0] == LABEL_HANDLE, user = l->label.data[0] == LABEL_USER;
         if ((l->roles & LOG_OWN) && user)

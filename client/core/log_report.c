@@ -313,6 +313,7 @@ struct err log_accept(struct core *c, struct db_txn *t, const char *domain)
     if (!there)
         return ERR(NOT_FOUND);
     TRY(db_drop(t, DB_LOG, bytes_str(domain)));
+    TRY(log_keys_accept(t, domain));
     return log_label_each(t, domain, forget, &f);
 }
 
