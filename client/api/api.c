@@ -126,14 +126,15 @@ struct err api_start(struct api *api, const struct api_to *to,
                      api_done *done, void *arg, struct api_call **ret_call)
 {
     struct api_channel *channel;
-    TRY(channel_for(api, to, &channel));
+    TRY(channel_for(api, to, endpoint, &channel));
     struct api_call *c = calloc(1, sizeof *c);
     if (c == NULL)
         return ERR(NO_MEMORY);
     c->done = done;
     c->arg = arg;
     signing_init(api, to, &c->signing);
-    struct hearth_call_options options = api_call_options(to, &c->signing);
+    struct api_headers headers;
+    struct hearth_call_options options = api_call_options(to, &c->signing, &headers);
     c->call = hearth_channel_start(channel->channel, endpoint, &options, in, on_done, c);
     if (c->call == NULL) {
         free(c);
@@ -212,14 +213,15 @@ struct err api_open(struct api *api, const struct api_to *to,
                                                      .on_writable = stream_writable,
                                                      .on_done = stream_done};
     struct api_channel *channel;
-    TRY(channel_for(api, to, &channel));
+    TRY(channel_for(api, to, endpoint, &channel));
     struct api_stream *s = calloc(1, sizeof *s);
     if (s == NULL)
         return ERR(NO_MEMORY);
     s->events = events;
     s->arg = arg;
     signing_init(api, to, &s->signing);
-    struct hearth_call_options options = api_call_options(to, &s->signing);
+    struct api_headers headers;
+    struct hearth_call_options options = api_call_options(to, &s->signing, &headers);
     options.deadline_ms = to->deadline_ms; /* a stream has none unless it is said */
     struct hearth_client_call *call =
         hearth_channel_open(channel->channel, endpoint, &options, &ours, s);

@@ -1,8 +1,11 @@
 /* Calls to homeservers: which connection, whose signature.
  *
  * A connection is shared by calls of one purpose only (ME5: one pseudonym or one anonymous purpose
- * per connection): the account, the queue, each chat, each handle, and anonymous calls each have
- * their own to a domain, closed after a minute of silence. Channels are found by (domain, purpose).
+ * per connection): the account, the queue, each chat, each handle, and anonymous calls of each
+ * method have their own to a domain, closed after a minute of silence.
+ *
+ * A signed call without a purpose is refused: on the connection of the anonymous ones it would tell
+ * who makes those.
  *
  * Everything runs on one loop; completions come from it.
  */
@@ -15,6 +18,8 @@
 #include "seal/request_auth.h"
 
 struct api;
+
+enum { API_TOKEN_BYTES = 101, API_TOKENS_MOST = 32 };
 
 struct api_options {
     struct hearth_loop *loop;
@@ -61,10 +66,13 @@ struct api_to {
     const uint8_t *purpose;
     struct api_caller caller;
     uint32_t deadline_ms; /* 0: 20,000; of a stream: none */
+    struct bytes tokens;  /* API_TOKEN_BYTES each, at most API_TOKENS_MOST: hearth-token-bin; the
+                             same with each attempt. Copied */
 };
 
 /* A unary call. done runs once, from the loop, unless an error is returned (ERR_DOMAIN,
- * ERR_NO_MEMORY) or the call is cancelled. out lives until it returns. */
+ * ERR_NO_MEMORY; ERR_ARGUMENT: signed and anonymous, or too many tokens) or the call is cancelled.
+ * out lives until it returns. */
 typedef void api_done(const struct hearth_status *status, const ProtobufCMessage *out, void *arg);
 struct api_call; /* ends with done or api_cancel */
 CHECKED struct err api_start(struct api *api, const struct api_to *to,

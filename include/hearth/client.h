@@ -122,6 +122,15 @@ void hearth_account_info(struct hearth_account *account, struct hearth_account_i
 #pragma GCC diagnostic pop
 #endif
 
+/* Tokens pay for calls of a homeserver that wants them: fetched ahead, and nobody can tell who
+ * fetched which. The stock, of classes delivery, queue, transparency, auth and attachments. */
+enum { HEARTH_TOKEN_CLASSES = 5 };
+struct hearth_tokens {
+    bool required; /* our homeserver has asked for some */
+    uint32_t now[HEARTH_TOKEN_CLASSES], tomorrow[HEARTH_TOKEN_CLASSES];
+};
+void hearth_account_tokens(struct hearth_account *account, struct hearth_tokens *ret_tokens);
+
 /* ---- operations */
 
 /* Blocks until the operation has ended or timeout_ms are over (0: no limit); frees it. On time-out
@@ -396,6 +405,8 @@ enum hearth_event_kind {
     HEARTH_EVENT_OPERATION = 14,  /* an operation whose handle is gone has ended: text, result */
     HEARTH_EVENT_WITHHELD = 15,   /* chat: so many messages (number) did not come, or members were
                                      shown different ones, by what members say to each other; text */
+    HEARTH_EVENT_LOG = 16, /* contact or none: the verifiable log does not hold, text says what;
+                              message: number of the evidence file, 0: there can be none */
 };
 /* Durable, numbered densely; the same event again has the same number. */
 struct hearth_event {
@@ -426,6 +437,7 @@ struct hearth_costs {
     uint64_t exchanges;     /* KEM operations */
     uint64_t bytes_out, bytes_in; /* of request and response messages */
     uint64_t commits;             /* durable steps of the file */
+    uint64_t group;               /* operations of tokens in their group */
 };
 void hearth_account_costs(struct hearth_account *account, struct hearth_costs *ret_costs);
 

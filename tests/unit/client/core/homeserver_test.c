@@ -109,7 +109,8 @@ static void test_every_bit_counts(void **state)
         bool counts = k == got->n_keys || use == HEARTH__V1__KEY_USE__KEY_USE_AS_ROOT ||
                       use == HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING ||
                       use == HEARTH__V1__KEY_USE__KEY_USE_QUEUE_SEALING ||
-                      use == HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER;
+                      use == HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER ||
+                      use == HEARTH__V1__KEY_USE__KEY_USE_TOKENS;
         for (size_t at = 0; at < data->len; at += 5) {
             data->data[at] ^= 1;
             struct err err = core_step(alice->core, take, NULL);
