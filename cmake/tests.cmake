@@ -352,6 +352,11 @@ hearth_test(crash_spent COMMAND spent_crash --cycles 150 SECONDS 300 LABELS cras
 hearth_test(crash_spent_control COMMAND spent_crash --cycles 150 --control SECONDS 300 LABELS crash)
 hearth_program(charge_bench SOURCES tests/bench/charge_bench.c USES server_front test_support)
 target_include_directories(charge_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# A heavy user against light ones at the writer.
+hearth_program(fair SOURCES tests/load/fair.c USES store test_support)
+hearth_test(load_fair COMMAND fair SECONDS 60)
+hearth_test(load_fair_control COMMAND fair --control SECONDS 60)
+set_tests_properties(load_fair load_fair_control PROPERTIES RUN_SERIAL TRUE) # it measures
 # The client library's reference, and the program in the README.
 hearth_test(golden_client_reference COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/client_reference.py)
 hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readme.py)
