@@ -234,6 +234,7 @@ hearth_unit_tests(server_queue server/queue test_queue mls_kit)
 file(GLOB land_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/land/*.c)
 add_library(test_land STATIC EXCLUDE_FROM_ALL ${land_sources})
 target_link_libraries(test_land PUBLIC server_federation server_courier server_info test_queue net test_support)
+target_link_options(test_land INTERFACE -Wl,--wrap=token_directory_write)
 hearth_unit_tests(server_federation server/federation test_land)
 hearth_program(front_bench SOURCES tests/bench/front_bench.c USES server_front test_rpc test_server)
 # A delivery service with front, keeper, courier and real members; its queue services are models.
@@ -330,6 +331,8 @@ hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_cor
 if(NOT HEARTH_SANITIZE OR HEARTH_SANITIZE STREQUAL "address")
   hearth_test(flow_session COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/session.py ${CMAKE_BINARY_DIR}/bin SECONDS 400
     LABELS flow)
+  hearth_test(flow_two_homeservers COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/two_homeservers.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 300 LABELS flow)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(crash_clients COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/crash/clients.py ${CMAKE_BINARY_DIR}/bin
@@ -348,6 +351,14 @@ hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readm
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(package COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/package/check.py ${CMAKE_BINARY_DIR} SECONDS 300)
 endif()
+# An operator who cheats, for the tests of what clients notice: hearthd, with functions wrapped by the linker.
+hearth_program(hearthd_malicious SOURCES server/hearthd.c tests/malicious/malice.c tests/malicious/connect.c
+  tests/malicious/keys.c tests/malicious/log.c tests/malicious/tree.c USES server_main)
+target_include_directories(hearthd_malicious PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+foreach(wrapped hearth_auth_connect_write hearth_server_add_info front_new transparency_open transparency_close
+    transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_version_put kt_version_get)
+  target_link_options(hearthd_malicious PRIVATE -Wl,--wrap=${wrapped})
+endforeach()
 # An operator's own changes to an honest server, and clients that don't look (DoS15).
 target_link_options(unit_client_core_withheld_test PRIVATE -Wl,--wrap=queue_append -Wl,--wrap=head_take)
 # tests/tokens: does a homeserver learn from tokens who makes anonymous calls?

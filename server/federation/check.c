@@ -177,11 +177,11 @@ static bool step_signature(struct walk *w, Hearth__V1__ProbeResponse **ret_out)
             hearth_status_clear(&status);
             return say(w, FEDERATION_GOOD, "signature", "it took our signature");
         }
-        if (status.code != HEARTH_UNAVAILABLE)
+        if (status.code != HEARTH_ABORTED)
             break;
         (void)usleep(BACK_US);
     }
-    if (status.code == HEARTH_UNAVAILABLE)
+    if (status.code == HEARTH_ABORTED)
         (void)say(w, FEDERATION_DOUBT, "dial back",
                   "it can't fetch our keys: can %s reach us, by [federation] peer or DNS?",
                   w->domain);

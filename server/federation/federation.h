@@ -25,6 +25,9 @@ struct federation_options {
     struct federation_settings settings; /* read before federation_open returns */
     const char *ca_file;                 /* roots for certificates of peers; NULL: the system's */
     const char *dns_servers;             /* tests; NULL: the host's */
+    /* tests: where a domain is that is not configured, instead of the DNS; NULL: nowhere */
+    const char *(*locate)(void *self, const char *domain);
+    void *locate_self;
     /* A peer has proved to be there: from any thread. */
     void (*contact)(void *self, struct bytes domain);
     void *contact_self;

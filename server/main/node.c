@@ -86,7 +86,8 @@ static void wake_courier(void *self)
 static struct err open_services(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
-    const struct store_options log = store_at(n, "db/kt.db", path);
+    char log_file[NODE_LOG_FILE_BYTES];
+    const struct store_options log = store_at(n, node_log_file(n, log_file), path);
     TRY(node_open_log(n, &log, why));
     const struct auth_options auth = {.store = store_at(n, "db/auth.db", path),
                                       .mode = node_auth_mode(&n->config),

@@ -71,6 +71,9 @@ void node_save_limits(struct node *node);
 struct err node_health(struct node *node);
 /* node_log.c: the verifiable log, before the auth service, which it serves. why as of node_open().
  */
+enum { NODE_LOG_FILE_BYTES = 24 };
+/* Its database, below the data folder. */
+const char *node_log_file(const struct node *n, char room[NODE_LOG_FILE_BYTES]);
 struct err node_open_log(struct node *n, const struct store_options *store,
                          char why[NODE_WHY_BYTES]);
 struct err node_start_log(struct node *n);

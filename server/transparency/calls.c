@@ -76,6 +76,12 @@ static ProtobufCBinaryData answer_of(const struct job *job)
 static struct err prove_checkpoint(struct job *job, const struct kt_source *source)
 {
     uint64_t size;
+    const struct kt_log_at *at = source->self;
+    if (job->in.len > 0) {
+        struct err err = kt_log_check_outside(at->log, at->txn, job->in);
+        transparency_judge(job->t, err);
+        TRY(err);
+    }
     return source->checkpoint(source->self, &job->answer, &size);
 }
 
@@ -91,10 +97,10 @@ static enum hearth_code get_checkpoint(struct hearth_call *call,
                                        Hearth__V1__GetCheckpointResponse *out, void *self)
 {
     struct job *job = job_new(self, call);
-    (void)in;
     (void)out;
     if (job == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    job->in = bytes_of(in->known.data, in->known.len);
     job->prove = prove_checkpoint;
     job->reply = reply_checkpoint;
     return job_run(job, 1);

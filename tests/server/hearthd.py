@@ -534,6 +534,56 @@ def backup_verify_restore():
         assert done.returncode == 1 and "PERMISSION_DENIED" in done.stderr, done.stderr
 
 
+def held(h):
+    return json.loads(h.run("status", "--json").stdout)["log_held"] == 1
+
+
+@test
+def a_restored_log_signs_nothing_twice():
+    with Homeserver() as h:
+        backup = os.path.join(h.folder, "backups", "old")
+        h.run("backup", backup)
+        done = register(h, h.invite)  # the log grows
+        if done.returncode == 77:
+            return done.stdout
+        assert done.returncode == 0 and not held(h), done.stderr
+        h.stop()
+        newer = os.path.join(h.folder, "run", "log-head-1")
+        assert open(newer).read().startswith("a.test/kt/1\n")
+        h.run("restore", backup)
+        h.start()
+        assert held(h)
+        refused = register(h, h.invite)
+        assert refused.returncode == 1 and "UNAVAILABLE" in refused.stderr + refused.stdout or "DATA_LOSS" in refused.stderr, \
+            refused.stderr
+        h.stop()
+        # nothing of what was signed is lost: the databases from before come back
+        for name in ("kt", "auth"):
+            path = os.path.join(h.folder, "db", f"{name}.db")
+            os.remove(path)
+            os.rename(path + "-replaced", path)
+        h.start()
+        assert not held(h) and not os.path.exists(os.path.join(h.folder, "run", "log-restored"))
+        assert register(h, h.run("admin", "invite").stdout.strip()).returncode == 0
+        h.stop()
+        # another machine knows of no checkpoint: it asks first
+        for name in os.listdir(os.path.join(h.folder, "db")):
+            os.remove(os.path.join(h.folder, "db", name))
+        os.remove(newer)
+        h.run("restore", backup)
+        h.start()
+        assert held(h)
+        h.stop()
+        # lost for good: another log, which all that is in auth.db enters
+        with open(os.path.join(h.folder, "hearthd.conf"), "a") as conf:
+            conf.write("\n[transparency]\nnumber = 2\n")
+        os.remove(os.path.join(h.folder, "run", "log-restored"))
+        h.start()
+        assert not held(h)
+        assert register(h, h.run("admin", "invite").stdout.strip()).returncode == 0
+        assert os.path.exists(os.path.join(h.folder, "db", "kt-2.db"))
+
+
 def run_example(command, environment):
     with Homeserver() as h:
         done = subprocess.run([*command, f"127.0.0.1:{h.port}", h.ca, h.invite], capture_output=True, text=True, timeout=60,

@@ -140,7 +140,7 @@ static struct err publish(void *self, const struct info_value *values, size_t co
 
 static void open_log(struct house *h)
 {
-    assert_ok(kt_keys_open(&h->env, 0, &h->kt_keys));
+    assert_ok(kt_keys_open(&h->env, 1, 0, &h->kt_keys));
     const struct transparency_options options = {
         .store = files(h, "kt.db"), .log = &h->kt_keys.log, .every_ms = TRANSPARENCY_AT_ONCE};
     assert_ok(transparency_open(&h->env, &options, &h->transparency));

@@ -9,6 +9,7 @@
 #ifndef TESTS_SUPPORT_LAND_H
 #define TESTS_SUPPORT_LAND_H
 
+#include "net/pipe.h"
 #include "server/federation/federation.h"
 #include "server/federation/inside.h"
 #include "server/info/info.h"
@@ -27,6 +28,7 @@ struct land_home {
     struct federation_settings settings;
     char peer_texts[LAND_HOMES][32];
     const char *peers[LAND_HOMES];
+    bool found;            /* peers are not configured, but found as if by DNS */
     bool limits;           /* as shipped; else off */
     uint32_t backlog_rows; /* 0: as shipped */
     struct front_env env;
@@ -47,6 +49,12 @@ struct land_home {
     unsigned lives;
     /* what the courier hands over goes through here */
     struct courier_route route;
+    /* controls: what the courier hands over is changed on its way. numbered: each attempt has new
+     * sequence numbers, so that repeats can't be told; backwards: a batch goes last row first. */
+    bool numbered, backwards;
+    uint64_t number;
+    struct land_stale *stale; /* a batch that was handed over before, to come again late */
+    struct vfs_saved *backup; /* of the outbox */
     unsigned batches;
 };
 
@@ -84,7 +92,18 @@ void land_home_kill(struct land_home *h, bool power);
 void land_settle(struct land *l);
 void land_run_ms(struct land *l, uint64_t ms);
 /* The way from one home to another, or back; existing connections break. */
+/* So many steps of the loop and the stores, in the middle of things. */
+void land_steps(struct land *l, unsigned steps);
 void land_cut(struct land *l, size_t from, size_t to, enum pipe_way way, bool cut);
+/* Inside: keeps a copy of a batch. */
+void land_keep(struct land_home *h, struct bytes domain, const struct courier_batch_row *rows,
+               size_t count);
+void land_stale_free(struct land_stale *stale);
+/* The batch that was kept goes out once more; the one of now is kept. */
+void land_replay(struct land_home *h);
+/* The outbox as it was at the backup: the home is down. What it sent since may be missing. */
+void land_backup(struct land_home *h);
+void land_restore(struct land_home *h);
 void land_set(struct land_home *h); /* h->settings */
 
 struct qclient *land_client(struct land_home *h);
@@ -101,5 +120,7 @@ void land_fetch(struct land *l);
 /* Every queue has, of each reference, what was sent there: in order, each once. Returns how many
  * deliveries were compared; partly: some may be missing (of those that are `gone`, always). */
 size_t land_check(struct land *l, bool partly);
+/* The same, but says how much is wrong rather than failing the test: for controls. */
+size_t land_faults(struct land *l, bool partly, size_t *ret_compared);
 
 #endif
