@@ -344,6 +344,12 @@ hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency 
 hearth_program(kt_crash SOURCES tests/crash/kt_crash.c USES server_transparency test_support)
 hearth_test(crash_kt COMMAND kt_crash --cycles 200 SECONDS 300 LABELS crash)
 hearth_test(crash_kt_control COMMAND kt_crash --cycles 200 --control SECONDS 300 LABELS crash)
+# kill -9 while tokens are spent: once each, with their effect.
+hearth_program(spent_crash SOURCES tests/crash/spent_crash.c USES server_front test_support)
+hearth_test(crash_spent COMMAND spent_crash --cycles 150 SECONDS 300 LABELS crash)
+hearth_test(crash_spent_control COMMAND spent_crash --cycles 150 --control SECONDS 300 LABELS crash)
+hearth_program(charge_bench SOURCES tests/bench/charge_bench.c USES server_front test_support)
+target_include_directories(charge_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # The client library's reference, and the program in the README.
 hearth_test(golden_client_reference COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/client_reference.py)
 hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readme.py)

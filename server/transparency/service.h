@@ -17,6 +17,7 @@ struct transparency {
     struct store *store;
     atomic_uint refs;       /* one, and one for each who waits in append.c */
     atomic_uint held;       /* enum err_code: why nothing is signed any more */
+    uint8_t spent_key[PASS_SPENT_KEY_BYTES];
     pthread_mutex_t ticks;  /* one at a time */
     pthread_mutex_t lock;   /* guards what follows */
     struct append *waiting; /* taken in, not in a signed epoch yet */

@@ -27,6 +27,7 @@ struct err transparency_open(struct front_env *env, const struct transparency_op
         t->options.every_ms = 0;
     if (t->options.heartbeat_ms == 0)
         t->options.heartbeat_ms = HEARTBEAT_MS;
+    purse_key(options->log->ids_key, t->spent_key);
     struct store_options store = options->store;
     store.schema = &kt_schema;
     if (store.cache_kib == 0)
@@ -83,6 +84,29 @@ void transparency_close(struct transparency *t)
 struct store *transparency_store(struct transparency *t)
 {
     return t->store;
+}
+
+/* ---- tokens */
+
+enum { EXPIRE_MOST = 256 };
+
+struct expiry {
+    const struct transparency *t;
+    bool more;
+};
+
+static struct err run_expire(struct store_txn *txn, void *arg)
+{
+    struct expiry *e = arg;
+    const struct purse purse = purse_at(KT_PURSE, e->t->spent_key);
+    return purse_expire(txn, &purse, front_limits(e->t->env->front),
+                        clock_unix_ms(e->t->env->clock) / 1000, EXPIRE_MOST, &e->more);
+}
+
+bool transparency_expire(struct transparency *t)
+{
+    struct expiry e = {.t = t};
+    return err_is_ok(store_call(t->store, run_expire, &e)) && e.more;
 }
 
 /* ---- epochs */

@@ -280,7 +280,7 @@ def user_invitations_cost_tokens():
     """Off: nobody's. On: nothing without tokens, of which GetKeys has the keys; an operator may make them free."""
     create = b"\x0a\x12\x0a\x10" + bytes(16) + b"\x10\x01"  # idempotency { id }, count 1
     on = "[registration]\nuser_invitations = yes\n"
-    for more, codes, tokens in (("", 0, 0), (on, 0, 1), (on + "[limits]\nPRICE_HIGH = 0\n", 1, 1)):
+    for more, codes, tokens in (("", 0, 0), (on + "[tokens]\nmode = on\n", 0, 1), (on + "[limits]\nPRICE_HIGH = 0\n", 1, 0)):
         with Homeserver(more=more) as h:
             assert dict(ask(h, "/hearth.v1.Info/GetServerInfo")).get(7, 0) == tokens
             keys = [dict(fields(value)) for number, value in ask(h, "/hearth.v1.Info/GetKeys") if number == 1]
@@ -329,6 +329,10 @@ def what_a_reload_changes():
         reload("", True)
         done = register(h, h.invite)
         assert done.returncode in (0, 77), done.stderr
+
+        for mode, required in (("on", 1), ("off", 0)):
+            reload(f"[tokens]\nmode = {mode}\n")
+            assert dict(ask(h, "/hearth.v1.Info/GetServerInfo")).get(7, 0) == required, mode
 
         said = reload("[storage]\nfree_mib = 1048576\n")
         assert "changed        storage.free_mib" in said and status("store_auth_low_disk") == 1, said
