@@ -69,6 +69,7 @@ file(WRITE ${CMAKE_BINARY_DIR}/arrows.txt "${arrows}\n")
 hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/includes.py ${CMAKE_BINARY_DIR}/arrows.txt)
 hearth_test(arch_mls_rules COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/mls_rules.py)
 hearth_test(arch_guarantees COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/guarantees.py)
+hearth_test(arch_threat_model COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/threat_model.py)
 
 # Programs that tests and measurements run against.
 hearth_program(bench_server SOURCES tests/bench/bench_server.c USES generated_bench net)
