@@ -14,6 +14,7 @@ static void job_free(struct queue_job *job)
         job->clear(job);
     arena_clear(&job->arena);
     buf_clear(&job->answer);
+    bytes_wipe(job, sizeof *job); /* ME4 */
     free(job);
     queue_unref(q);
 }
