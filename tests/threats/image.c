@@ -13,7 +13,7 @@
 #include "threats/load.h"
 #include "threats/threats.h"
 
-enum { CANARIES = 256, PIECE_BYTES = 1 << 20, QUIET_MS = 6000, TALK_MS = 1500 };
+enum { CANARIES = 256, PIECE_BYTES = 1 << 20, QUIET_MS = 5500, TALK_MS = 1500 };
 
 struct canary {
     const char *what;
@@ -240,7 +240,7 @@ int image_run(struct hearthd *server)
     if (!search_processes(server))
         fail_msg("the memory of hearthd can't be read");
     seen = seen_and_forget("ME4");
-    failed |= judge("ME4", "hearthd and its keeper after 6 s of quiet", seen == 0, seen);
+    failed |= judge("ME4", "hearthd and its keeper after 5 s of quiet", seen == 0, seen);
     hearthd_kill(server);
     search_folder(server->folder);
     seen = seen_and_forget("ME3");
