@@ -54,7 +54,7 @@ hearth_module(server_keeper server/keeper USES base wire crypto pass seal server
 hearth_module(server_front server/front
   USES base wire crypto pass seal store rpc pb generated_messages generated_hearth server_keeper)
 hearth_module(server_info server/info
-  USES base wire crypto pass seal store rpc pb generated_hearth server_keeper server_front)
+  USES base wire crypto pass seal store rpc pb generated_messages generated_hearth server_keeper server_front)
 hearth_module(server_auth server/auth
   USES base wire crypto pass seal store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_queue server/queue
@@ -65,6 +65,8 @@ hearth_module(server_relay server/relay
   USES base wire crypto seal rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_courier server/courier
   USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front server_queue)
+hearth_module(server_federation server/federation
+  USES base wire crypto seal store rpc net pb generated_hearth server_keeper server_front server_queue server_courier)
 hearth_module(server_delivery server/delivery
   USES base wire crypto seal mls_codec mls_public store rpc pb generated_hearth server_keeper server_front
   server_queue server_courier)
@@ -74,7 +76,7 @@ hearth_module(server_admin server/admin
   USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front)
 hearth_module(server_main server/main LIBS lib::inih lib::curl
   USES base wire crypto seal tlog store rpc net pb generated_hearth server_confine server_keeper server_front server_info server_auth
-  server_queue server_attachment server_relay server_courier server_delivery server_transparency server_admin)
+  server_queue server_attachment server_relay server_courier server_federation server_delivery server_transparency server_admin)
 
 hearth_program(hearthd SOURCES server/hearthd.c USES server_main)
 
@@ -88,6 +90,6 @@ hearth_generated(generated_golden ROOT generated/tests FOLDERS golden google/pro
 hearth_module(client_db client/db USES base wire crypto seal store)
 hearth_module(client_api client/api USES base wire crypto seal rpc net pb generated_hearth)
 hearth_module(client_core client/core
-  USES base wire crypto seal mls_codec mls_public mls_member rpc net pb generated_hearth client_db client_api LIBS lib::jansson)
+  USES base wire crypto seal tlog mls_codec mls_public mls_member pass rpc net pb generated_hearth client_db client_api LIBS lib::jansson)
 hearth_module(client_cli client/cli USES base client_core LIBS lib::jansson lib::edit lib::qrencode)
 hearth_program(hearth SOURCES client/hearth.c USES client_cli)

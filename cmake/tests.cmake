@@ -191,13 +191,16 @@ hearth_unit_tests(server_main server/main)
 file(GLOB server_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/server/*.c)
 add_library(test_server STATIC EXCLUDE_FROM_ALL ${server_support_sources})
 target_link_libraries(test_server PUBLIC seal net test_support)
-hearth_unit_tests(server_front server/front test_rpc test_server)
+# tests/support/tokens: tokens without the rpc that gives them out.
+add_library(test_tokens STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/support/tokens/tokens.c)
+target_link_libraries(test_tokens PUBLIC pass server_keeper generated_hearth test_support)
+hearth_unit_tests(server_front server/front test_rpc test_server test_tokens)
 hearth_program(blob_bench SOURCES tests/bench/blob_bench.c USES store)
 target_include_directories(blob_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # tests/support/auth: the authentication service in a world of its own, and its clients.
 file(GLOB auth_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/auth/*.c)
 add_library(test_auth STATIC EXCLUDE_FROM_ALL ${auth_support_sources})
-target_link_libraries(test_auth PUBLIC server_auth server_keeper test_server net test_support)
+target_link_libraries(test_auth PUBLIC server_auth server_keeper test_server test_tokens net test_support)
 hearth_unit_tests(server_auth server/auth test_auth)
 target_link_options(unit_server_auth_handle_test PRIVATE -Wl,--wrap=listeners_wake
   -Wl,--wrap=listeners_put -Wl,--wrap=hearth_loop_post)
@@ -207,7 +210,7 @@ add_library(test_courier STATIC EXCLUDE_FROM_ALL ${courier_support_sources})
 target_link_libraries(test_courier PUBLIC hearth_flags server_courier net test_support)
 hearth_unit_tests(server_courier server/courier test_courier)
 set_tests_properties(unit_server_courier_crash_test PROPERTIES TIMEOUT 300) # hundreds of lives
-hearth_unit_tests(server_attachment server/attachment net)
+hearth_unit_tests(server_attachment server/attachment test_tokens net)
 # A world for each write of an upload, and a crash there.
 set_tests_properties(unit_server_attachment_durable_test PROPERTIES TIMEOUT 300)
 # The metrics page and the table of limits as their readers see them.
@@ -224,13 +227,19 @@ hearth_fuzz(keeper_frame USES server_keeper)
 # The queue service alone, with clients that sign, open and check.
 file(GLOB queue_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/queue/*.c)
 add_library(test_queue STATIC EXCLUDE_FROM_ALL ${queue_support_sources})
-target_link_libraries(test_queue PUBLIC server_queue test_server net test_support)
+target_link_libraries(test_queue PUBLIC server_queue test_server test_tokens net test_support)
 hearth_unit_tests(server_queue server/queue test_queue mls_kit)
+# tests/support/land: several homeservers in one process, for what they say to each other.
+file(GLOB land_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/land/*.c)
+add_library(test_land STATIC EXCLUDE_FROM_ALL ${land_sources})
+target_link_libraries(test_land PUBLIC server_federation server_courier server_info test_queue net test_support)
+target_link_options(test_land INTERFACE -Wl,--wrap=token_directory_write)
+hearth_unit_tests(server_federation server/federation test_land)
 hearth_program(front_bench SOURCES tests/bench/front_bench.c USES server_front test_rpc test_server)
 # A delivery service with front, keeper, courier and real members; its queue services are models.
 file(GLOB delivery_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/delivery/*.c)
 add_library(test_delivery STATIC EXCLUDE_FROM_ALL ${delivery_support_sources})
-target_link_libraries(test_delivery PUBLIC hearth_flags server_delivery mls_member net test_support)
+target_link_libraries(test_delivery PUBLIC hearth_flags server_delivery mls_member test_tokens net test_support)
 hearth_unit_tests(server_delivery server/delivery test_delivery mls_kit)
 hearth_unit_tests(server_relay server/relay test_server)
 hearth_unit_tests(server_confine server/confine)
@@ -239,7 +248,7 @@ hearth_unit_tests(server_info server/info net)
 # tests/support/house: the whole server in one process, and its clients. tests/flow: worlds of these.
 file(GLOB house_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/house/*.c)
 add_library(test_house STATIC EXCLUDE_FROM_ALL ${house_sources})
-target_link_libraries(test_house PUBLIC hearth_flags server_info server_transparency server_relay server_attachment server_auth server_delivery server_courier
+target_link_libraries(test_house PUBLIC hearth_flags server_federation server_info server_transparency server_relay server_attachment server_auth server_delivery server_courier
   server_queue server_front server_keeper net mls_member test_server test_support)
 file(GLOB flow_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/flow/*_test.c)
 foreach(source IN LISTS flow_sources)
@@ -321,6 +330,8 @@ hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_cor
 if(NOT HEARTH_SANITIZE OR HEARTH_SANITIZE STREQUAL "address")
   hearth_test(flow_session COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/session.py ${CMAKE_BINARY_DIR}/bin SECONDS 400
     LABELS flow)
+  hearth_test(flow_two_homeservers COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/two_homeservers.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 300 LABELS flow)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(crash_clients COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/crash/clients.py ${CMAKE_BINARY_DIR}/bin
@@ -332,6 +343,12 @@ hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency 
 hearth_program(kt_crash SOURCES tests/crash/kt_crash.c USES server_transparency test_support)
 hearth_test(crash_kt COMMAND kt_crash --cycles 200 SECONDS 300 LABELS crash)
 hearth_test(crash_kt_control COMMAND kt_crash --cycles 200 --control SECONDS 300 LABELS crash)
+# kill -9 while tokens are spent: once each, with their effect.
+hearth_program(spent_crash SOURCES tests/crash/spent_crash.c USES server_front test_support)
+hearth_test(crash_spent COMMAND spent_crash --cycles 150 SECONDS 300 LABELS crash)
+hearth_test(crash_spent_control COMMAND spent_crash --cycles 150 --control SECONDS 300 LABELS crash)
+hearth_program(charge_bench SOURCES tests/bench/charge_bench.c USES server_front test_support)
+target_include_directories(charge_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # The client library's reference, and the program in the README.
 hearth_test(golden_client_reference COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/client_reference.py)
 hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readme.py)
@@ -339,6 +356,14 @@ hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readm
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(package COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/package/check.py ${CMAKE_BINARY_DIR} SECONDS 300)
 endif()
+# An operator who cheats, for the tests of what clients notice: hearthd, with functions wrapped by the linker.
+hearth_program(hearthd_malicious SOURCES server/hearthd.c tests/malicious/malice.c tests/malicious/connect.c
+  tests/malicious/keys.c tests/malicious/log.c tests/malicious/tree.c USES server_main)
+target_include_directories(hearthd_malicious PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+foreach(wrapped hearth_auth_connect_write hearth_server_add_info front_new transparency_open transparency_close
+    transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_version_put kt_version_get)
+  target_link_options(hearthd_malicious PRIVATE -Wl,--wrap=${wrapped})
+endforeach()
 # An operator's own changes to an honest server, and clients that don't look (DoS15).
 target_link_options(unit_client_core_withheld_test PRIVATE -Wl,--wrap=queue_append -Wl,--wrap=head_take)
 # Attacks on the real hearthd beside honest people, each with a control; longer in tests/long.sh.
@@ -352,3 +377,7 @@ foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 ME3ME4)
   hearth_test(threats_${id} COMMAND threats $<TARGET_FILE:hearthd> $<TARGET_FILE:hearth> ${id} ${threat_options}
     SECONDS 60 LABELS flow)
 endforeach()
+# tests/tokens: does a homeserver learn from tokens who makes anonymous calls?
+hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
+target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+hearth_test(tokens_unlinkability COMMAND token_unlinkability)

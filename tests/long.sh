@@ -16,6 +16,8 @@ echo "mls seed $seed"
 for peer in ts-mls core-crypto; do
     python3 tests/interop/mls_live.py --bin "$bin" --peer "$peer" --ops 500 --members 20 || [ $? = 77 ] || status=1
 done
+# who spent a token: full batches
+for seed in 1 2 3 4 5; do "$bin/token_unlinkability" --batch 100 --calls 20 --seed "$((seed * 1000))" || status=1; done
 # every allocation and every file operation of the whole server's main scenario, each failing once
 HEARTH_POINTS=0,1 timeout "$seconds" "$bin/flow_failure_test" || status=1
 # worlds from a hundred thousand seeds, with kills and power cuts; kill -9 to the real program

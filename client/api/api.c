@@ -54,6 +54,7 @@ struct err api_new(const struct api_options *options, struct api **ret_api)
     api->rng = options->rng;
     api->ca_file = copy_of(options->ca_file, &err);
     api->user_agent = copy_of(options->user_agent, &err);
+    api->dns_servers = copy_of(options->dns_servers, &err);
     if (err_is_ok(err))
         err = targets_read(api, options->homeservers);
     if (!err_is_ok(err)) {
@@ -80,6 +81,7 @@ void api_free(struct api *api)
     targets_clear(api);
     free(api->ca_file);
     free(api->user_agent);
+    free(api->dns_servers);
     free(api);
 }
 
@@ -124,14 +126,15 @@ struct err api_start(struct api *api, const struct api_to *to,
                      api_done *done, void *arg, struct api_call **ret_call)
 {
     struct api_channel *channel;
-    TRY(channel_for(api, to, &channel));
+    TRY(channel_for(api, to, endpoint, &channel));
     struct api_call *c = calloc(1, sizeof *c);
     if (c == NULL)
         return ERR(NO_MEMORY);
     c->done = done;
     c->arg = arg;
     signing_init(api, to, &c->signing);
-    struct hearth_call_options options = api_call_options(to, &c->signing);
+    struct api_headers headers;
+    struct hearth_call_options options = api_call_options(to, &c->signing, &headers);
     c->call = hearth_channel_start(channel->channel, endpoint, &options, in, on_done, c);
     if (c->call == NULL) {
         free(c);
@@ -210,14 +213,15 @@ struct err api_open(struct api *api, const struct api_to *to,
                                                      .on_writable = stream_writable,
                                                      .on_done = stream_done};
     struct api_channel *channel;
-    TRY(channel_for(api, to, &channel));
+    TRY(channel_for(api, to, endpoint, &channel));
     struct api_stream *s = calloc(1, sizeof *s);
     if (s == NULL)
         return ERR(NO_MEMORY);
     s->events = events;
     s->arg = arg;
     signing_init(api, to, &s->signing);
-    struct hearth_call_options options = api_call_options(to, &s->signing);
+    struct api_headers headers;
+    struct hearth_call_options options = api_call_options(to, &s->signing, &headers);
     options.deadline_ms = to->deadline_ms; /* a stream has none unless it is said */
     struct hearth_client_call *call =
         hearth_channel_open(channel->channel, endpoint, &options, &ours, s);

@@ -1,8 +1,11 @@
 /* Calls to homeservers: which connection, whose signature.
  *
  * A connection is shared by calls of one purpose only (ME5: one pseudonym or one anonymous purpose
- * per connection): the account, the queue, each chat, each handle, and anonymous calls each have
- * their own to a domain, closed after a minute of silence. Channels are found by (domain, purpose).
+ * per connection): the account, the queue, each chat, each handle, and anonymous calls of each
+ * method have their own to a domain, closed after a minute of silence.
+ *
+ * A signed call without a purpose is refused: on the connection of the anonymous ones it would tell
+ * who makes those.
  *
  * Everything runs on one loop; completions come from it.
  */
@@ -16,6 +19,8 @@
 
 struct api;
 
+enum { API_TOKEN_BYTES = 101, API_TOKENS_MOST = 32 };
+
 struct api_options {
     struct hearth_loop *loop;
     const struct clock *clock;
@@ -24,8 +29,13 @@ struct api_options {
     const char *homeservers; /* "a.test=127.0.0.1:7443,b.test=pipe:b"; others by DNS; targets that
                                 begin with "pipe:" go without TLS (tests) */
     const char *user_agent;
+    const char *dns_servers; /* NULL: the host's */
 };
-/* ERR_ARGUMENT for a list that can't be read. Everything is copied but loop, clock and rng. Names
+/* A domain that the list does not have: where the SRV records of _hearth._tcp.DOMAIN lead, or,
+ * where there are none, the domain itself at port 443; TLS checks the domain's own name in either
+ * case.
+ *
+ * ERR_ARGUMENT for a list that can't be read. Everything is copied but loop, clock and rng. Names
  * of development (`*.test`, `localhost`) are called only where the list has them: nobody out there
  * makes us knock at our own machine. */
 CHECKED struct err api_new(const struct api_options *options, struct api **ret_api);
@@ -56,10 +66,13 @@ struct api_to {
     const uint8_t *purpose;
     struct api_caller caller;
     uint32_t deadline_ms; /* 0: 20,000; of a stream: none */
+    struct bytes tokens;  /* API_TOKEN_BYTES each, at most API_TOKENS_MOST: hearth-token-bin; the
+                             same with each attempt. Copied */
 };
 
 /* A unary call. done runs once, from the loop, unless an error is returned (ERR_DOMAIN,
- * ERR_NO_MEMORY) or the call is cancelled. out lives until it returns. */
+ * ERR_NO_MEMORY; ERR_ARGUMENT: signed and anonymous, or too many tokens) or the call is cancelled.
+ * out lives until it returns. */
 typedef void api_done(const struct hearth_status *status, const ProtobufCMessage *out, void *arg);
 struct api_call; /* ends with done or api_cancel */
 CHECKED struct err api_start(struct api *api, const struct api_to *to,

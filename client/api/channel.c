@@ -5,21 +5,29 @@
 #include "client/api/inside.h"
 
 enum { IDLE_MS = 60000, CONNECT_MS = 10000, BACKOFF_MIN_MS = 500, BACKOFF_MAX_MS = 5000 };
+enum { SERVICE_BYTES = DOMAIN_MAX_BYTES + 16 };
 
-static bool fits(const struct api_channel *c, const struct api_to *to)
+static bool fits(const struct api_channel *c, const struct api_to *to,
+                 const struct hearth_endpoint *endpoint)
 {
-    return c->anonymous == (to->purpose == NULL) && strcmp(c->domain, to->domain) == 0 &&
-           (c->anonymous || memcmp(c->purpose, to->purpose, API_PURPOSE_BYTES) == 0);
+    if (strcmp(c->domain, to->domain) != 0 || (c->anonymous != NULL) != (to->purpose == NULL))
+        return false;
+    return to->purpose == NULL ? strcmp(c->anonymous, endpoint->path) == 0
+                               : memcmp(c->purpose, to->purpose, API_PURPOSE_BYTES) == 0;
 }
 
-/* The target of a domain: as listed, else the domain itself at the port of HTTPS. */
-static struct err target_of(struct api *api, const char *domain, char *text, size_t len)
+/* The target of a domain: as listed, else by DNS: its SRV records, else itself at the port of
+ * HTTPS. ret_service: the name to ask for, empty for a listed one. */
+static struct err target_of(struct api *api, const char *domain, char *text, size_t len,
+                            char ret_service[SERVICE_BYTES])
 {
+    ret_service[0] = '\0';
     for (const struct api_target *t = api->targets; t != NULL; t = t->next)
         if (strcmp(t->domain, domain) == 0)
             return snprintf(text, len, "%s", t->target) < (int)len ? ERR_OK : ERR(ARGUMENT);
     TRY(domain_check(bytes_str(domain), false));
     (void)snprintf(text, len, "%s:443", domain);
+    (void)snprintf(ret_service, SERVICE_BYTES, "_hearth._tcp.%s", domain);
     return ERR_OK;
 }
 
@@ -45,16 +53,18 @@ static void make_room(struct api *api)
 }
 
 static struct err channel_make(struct api *api, const struct api_to *to,
+                               const struct hearth_endpoint *endpoint,
                                struct api_channel **ret_channel)
 {
-    char target[1024];
-    TRY(target_of(api, to->domain, target, sizeof target));
+    char target[1024], service[SERVICE_BYTES];
+    TRY(target_of(api, to->domain, target, sizeof target, service));
     struct api_channel *c = calloc(1, sizeof *c);
     if (c == NULL)
         return ERR(NO_MEMORY);
     (void)snprintf(c->domain, sizeof c->domain, "%s", to->domain);
-    c->anonymous = to->purpose == NULL;
-    if (!c->anonymous)
+    if (to->purpose == NULL)
+        c->anonymous = endpoint->path;
+    else
         memcpy(c->purpose, to->purpose, API_PURPOSE_BYTES);
     struct hearth_tls_options tls = {.ca_file = api->ca_file, .server_name = c->domain};
     struct hearth_channel_options options = {
@@ -66,6 +76,8 @@ static struct err channel_make(struct api *api, const struct api_to *to,
         .backoff_min_ms = BACKOFF_MIN_MS,
         .backoff_max_ms = BACKOFF_MAX_MS,
         .idle_ms = IDLE_MS,
+        .dns_servers = api->dns_servers,
+        .service = service[0] != '\0' ? service : NULL,
     };
     c->channel = hearth_channel_new(target, &options);
     if (c->channel == NULL) {
@@ -77,21 +89,25 @@ static struct err channel_make(struct api *api, const struct api_to *to,
     return ERR_OK;
 }
 
-struct err channel_for(struct api *api, const struct api_to *to, struct api_channel **ret_channel)
+struct err channel_for(struct api *api, const struct api_to *to,
+                       const struct hearth_endpoint *endpoint, struct api_channel **ret_channel)
 {
     struct api_channel *found = NULL;
     if (api->silent)
         return ERR(RPC_CLOSED);
+    if ((to->purpose == NULL && to->caller.kind != 0) || to->tokens.len % API_TOKEN_BYTES != 0 ||
+        to->tokens.len > (size_t)API_TOKENS_MOST * API_TOKEN_BYTES)
+        return ERR(ARGUMENT);
     TRY(domain_check(bytes_str(to->domain), true));
     for (struct api_channel **at = &api->channels; *at != NULL; at = &(*at)->next) {
-        if (fits(*at, to)) {
+        if (fits(*at, to, endpoint)) {
             found = *at;
             *at = found->next;
             break;
         }
     }
     if (found == NULL)
-        TRY(channel_make(api, to, &found));
+        TRY(channel_make(api, to, endpoint, &found));
     found->next = api->channels;
     api->channels = found;
     *ret_channel = found;

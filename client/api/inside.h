@@ -16,7 +16,7 @@ struct api_target {
 struct api_channel {
     struct api_channel *next; /* most recently used first */
     char domain[DOMAIN_MAX_BYTES + 1];
-    bool anonymous;
+    const char *anonymous; /* the method's path; NULL: of the purpose */
     uint8_t purpose[API_PURPOSE_BYTES];
     struct hearth_channel *channel;
     unsigned calls; /* under way */
@@ -26,7 +26,7 @@ struct api {
     struct hearth_loop *loop;
     const struct clock *clock;
     const struct rng *rng;
-    char *ca_file, *user_agent;
+    char *ca_file, *user_agent, *dns_servers;
     bool silent;
     struct api_target *targets;
     struct api_channel *channels;
@@ -40,6 +40,7 @@ CHECKED struct err targets_read(struct api *api, const char *list);
 void targets_clear(struct api *api);
 /* channel.c: moves the channel to the front, or makes it. ERR_DOMAIN. */
 CHECKED struct err channel_for(struct api *api, const struct api_to *to,
+                               const struct hearth_endpoint *endpoint,
                                struct api_channel **ret_channel);
 void channels_clear(struct api *api);
 
@@ -51,6 +52,12 @@ struct api_signing {
     char audience[DOMAIN_MAX_BYTES + 1];
 };
 struct hearth_signer api_signer(struct api_signing *signing);
-struct hearth_call_options api_call_options(const struct api_to *to, struct api_signing *signing);
+/* Headers of a call, which are copied when it starts; borrows to. */
+struct api_headers {
+    struct hearth_metadata list[1 + API_TOKENS_MOST];
+    size_t count;
+};
+struct hearth_call_options api_call_options(const struct api_to *to, struct api_signing *signing,
+                                            struct api_headers *headers);
 
 #endif

@@ -42,15 +42,24 @@ struct hearth_signer api_signer(struct api_signing *signing)
     return (struct hearth_signer){.sign = sign, .self = signing};
 }
 
-/* The version of the protocol that this library speaks (protocol.md 4). */
-struct hearth_call_options api_call_options(const struct api_to *to, struct api_signing *signing)
+/* The version of the protocol that this library speaks (protocol.md 4), and what pays the call. */
+static void write_headers(const struct api_to *to, struct api_headers *headers)
 {
-    static const struct hearth_metadata version = {
-        .name = "hearth-version", .value = "1", .len = 1};
+    headers->list[0] = (struct hearth_metadata){.name = "hearth-version", .value = "1", .len = 1};
+    headers->count = 1;
+    for (size_t at = 0; at < to->tokens.len; at += API_TOKEN_BYTES)
+        headers->list[headers->count++] = (struct hearth_metadata){
+            .name = "hearth-token-bin", .value = to->tokens.data + at, .len = API_TOKEN_BYTES};
+}
+
+struct hearth_call_options api_call_options(const struct api_to *to, struct api_signing *signing,
+                                            struct api_headers *headers)
+{
+    write_headers(to, headers);
     return (struct hearth_call_options){
         .deadline_ms = to->deadline_ms != 0 ? to->deadline_ms : DEADLINE_MS,
-        .metadata = &version,
-        .metadata_count = 1,
+        .metadata = headers->list,
+        .metadata_count = headers->count,
         .signer = api_signer(signing),
     };
 }

@@ -18,18 +18,39 @@ static bool add_handle(const char *handle, void *arg)
     return json_array_append_new(arg, json_string(handle)) == 0;
 }
 
+/* Of classes delivery, queue, transparency, auth, attachments. */
+static const char *token_text(const uint32_t counts[HEARTH_TOKEN_CLASSES], char text[80])
+{
+    (void)snprintf(text, 80, "%u+%u+%u+%u+%u", (unsigned)counts[0], (unsigned)counts[1],
+                   (unsigned)counts[2], (unsigned)counts[3], (unsigned)counts[4]);
+    return text;
+}
+
+static json_t *token_json(const struct cli *cli)
+{
+    struct hearth_tokens tokens;
+    json_t *now = json_array(), *tomorrow = json_array();
+    hearth_account_tokens(cli->account, &tokens);
+    for (size_t i = 0; i < HEARTH_TOKEN_CLASSES; i++) {
+        (void)json_array_append_new(now, json_integer((json_int_t)tokens.now[i]));
+        (void)json_array_append_new(tomorrow, json_integer((json_int_t)tokens.tomorrow[i]));
+    }
+    return json_pack("{s:b, s:o, s:o}", "required", tokens.required ? 1 : 0, "now", now, "tomorrow",
+                     tomorrow);
+}
+
 static json_t *account_json(const struct cli *cli, const struct hearth_account_info *info)
 {
     char user[33], device[33];
     json_t *handles = json_array();
     (void)hearth_handle_each(cli->account, add_handle, handles);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:I, s:i, s:o}", "domain", info->domain,
-                     "device", info->device, "name", info->name, "user_id",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:I, s:i, s:o, s:o}", "domain",
+                     info->domain, "device", info->device, "name", info->name, "user_id",
                      hex_text(info->user_id, 16, user), "device_id",
                      hex_text(info->device_id, 16, device), "credential_until_s",
                      (json_int_t)info->credential_until_s, "key_packages",
                      (int)info->key_packages_left, "received", (json_int_t)info->queue_sequence,
-                     "tasks", (int)info->tasks, "handles", handles);
+                     "tasks", (int)info->tasks, "handles", handles, "tokens", token_json(cli));
 }
 
 int command_account_create(struct cli *cli)
@@ -74,7 +95,10 @@ int command_account_show(struct cli *cli)
 {
     struct hearth_account_info info = {0};
     char text[33], until[32];
+    struct hearth_tokens tokens;
+    char now[80], then[80];
     hearth_account_info(cli->account, &info);
+    hearth_account_tokens(cli->account, &tokens);
     line(cli, "account", "on %s%s%s", info.domain, info.name[0] != '\0' ? ", shown as " : "",
          info.name);
     line(cli, "user", "%s", hex_text(info.user_id, 16, text));
@@ -83,6 +107,9 @@ int command_account_show(struct cli *cli)
     line(cli, "until", "%s, when the credential is renewed",
          clock_text(info.credential_until_s, until));
     line(cli, "received", "%llu items", (unsigned long long)info.queue_sequence);
+    if (tokens.required)
+        line(cli, "tokens", "%s now, %s for tomorrow", token_text(tokens.now, now),
+             token_text(tokens.tomorrow, then));
     if (info.tasks > 0)
         line(cli, "waiting", "%u operations are under way", (unsigned)info.tasks);
     object(cli, cli->json ? account_json(cli, &info) : NULL);

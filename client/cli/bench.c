@@ -105,16 +105,17 @@ static void report(struct bench *b, const char *what, const struct hearth_costs 
     double exchanged = (double)(after->exchanges - before->exchanges) / n;
     double commits = (double)(after->commits - before->commits) / n;
     double out = (double)(after->bytes_out - before->bytes_out) / n,
-           in = (double)(after->bytes_in - before->bytes_in) / n;
+           in = (double)(after->bytes_in - before->bytes_in) / n,
+           group = (double)(after->group - before->group) / n;
     if (!b->cli->json)
-        (void)printf("%-28s %6.2f %7.2f %8.2f %8.2f %8.2f %8.0f %8.0f %8.2f ms\n", what, calls,
-                     made, verified, exchanged, commits, out, in, seconds * 1000 / n);
-    object(b->cli, b->cli->json
-                       ? json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "what", what,
-                                   "calls", calls, "signatures", made, "verifications", verified,
-                                   "exchanges", exchanged, "commits", commits, "bytes_out", out,
-                                   "bytes_in", in, "ms", seconds * 1000 / n)
-                       : NULL);
+        (void)printf("%-28s %6.2f %7.2f %8.2f %8.2f %8.2f %8.2f %8.0f %8.0f %8.2f ms\n", what,
+                     calls, made, verified, exchanged, group, commits, out, in, seconds * 1000 / n);
+    object(b->cli, b->cli->json ? json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+                                            "what", what, "calls", calls, "signatures", made,
+                                            "verifications", verified, "exchanges", exchanged,
+                                            "group", group, "commits", commits, "bytes_out", out,
+                                            "bytes_in", in, "ms", seconds * 1000 / n)
+                                : NULL);
 }
 
 static int measure_send(struct bench *b)
@@ -183,8 +184,8 @@ static int run(struct bench *b)
     if (code != EXIT_DONE)
         return code;
     if (!b->cli->json)
-        (void)printf("%-28s %6s %7s %8s %8s %8s %8s %8s %8s\n", "a message", "calls", "signs",
-                     "verifies", "exchanges", "commits", "B out", "B in", "time");
+        (void)printf("%-28s %6s %7s %8s %8s %8s %8s %8s %8s %8s\n", "a message", "calls", "signs",
+                     "verifies", "exchanges", "tokens", "commits", "B out", "B in", "time");
     code = measure_send(b);
     if (code == EXIT_DONE)
         code = measure_fetch(b);

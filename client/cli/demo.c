@@ -1,5 +1,6 @@
-/* demo: two people, three groups of devices, one homeserver, on the real programs over real TLS
- * sockets of this machine. Each step says what it proves; the exit code is 0 only if all held. */
+/* demo: three people on two homeservers, one of them with two devices, on the real programs over
+ * real TLS sockets of this machine. Each step says what it proves; the exit code is 0 only if all
+ * held. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@ enum { STEP_SECONDS = 30, SAID_MAX = 40, LINE_MAX_BYTES = 256, KILL_MESSAGES = 2
 struct demo {
     const struct cli *cli;
     struct demo_place place;
-    struct demo_server a; /* a.test */
+    struct demo_server a, b; /* a.test: alice, carol; b.test: bob */
+    char where[2 * sizeof(((struct demo_server *)0)->where)]; /* both */
     char invites[3][DEMO_INVITATION_MAX];
     pid_t helper;
     struct demo_output out;
@@ -95,39 +97,44 @@ static bool says(const struct demo *d, const char *text)
 
 /* ---- the steps */
 
-static bool homeserver(struct demo *d)
+static bool homeservers(struct demo *d)
 {
-    heading(d, "A homeserver");
+    heading(d, "Two homeservers");
     begin(d);
     if (!told(d, server_make(&d->a, &d->place, "a.test", d->invites[0], &d->out),
               "one command makes a.test: keys, certificate, databases, an invitation"))
         return false;
     begin(d);
-    if (!told(d, server_start(&d->a),
-              "it runs, keys in a process of their own, both confined by seccomp and Landlock"))
+    bool good = server_make(&d->b, &d->place, "b.test", d->invites[1], &d->out) &&
+                server_federate(&d->a, &d->b) && server_federate(&d->b, &d->a);
+    if (!told(d, good,
+              "and b.test; a line in hearthd.conf lets each exchange messages with the other"))
+        return false;
+    (void)snprintf(d->where, sizeof d->where, "%s,%s", d->a.where, d->b.where);
+    begin(d);
+    if (!told(d, server_start(&d->a) && server_start(&d->b),
+              "they run, keys in processes of their own, all confined by seccomp and Landlock"))
         return false;
     begin(d);
-    return told(d,
-                server_invite(&d->a, d->invites[1], &d->out) &&
-                    server_invite(&d->a, d->invites[2], &d->out),
-                "the operator invites two more, over a socket that only he reaches");
+    return told(d, server_invite(&d->a, d->invites[2], &d->out),
+                "the operator invites one more, over a socket that only he reaches");
 }
 
 static bool people(struct demo *d)
 {
     static const char *const names[] = {"alice", "bob", "carol"};
     bool good = true;
-    heading(d, "Three people");
+    heading(d, "Three people: alice and carol at a.test, bob at b.test");
     begin(d);
     for (int i = 0; i < 3 && good; i++)
         good =
             hearth(d, names[i], "account", "create", "--invite", d->invites[i], "--handle",
-                   names[i], "--device", "laptop", "--homeserver", d->a.where, "--ca", d->place.ca);
+                   names[i], "--device", "laptop", "--homeserver", d->where, "--ca", d->place.ca);
     if (!told(d, good, "accounts by invitation, whose code pins the homeserver's root key"))
         return false;
     begin(d);
     bool refused = !hearth(d, "mallory", "account", "create", "--invite", d->invites[0],
-                           "--homeserver", d->a.where, "--ca", d->place.ca);
+                           "--homeserver", d->where, "--ca", d->place.ca);
     return told(d, refused && d->out.code > 0,
                 "an invitation is good for one account: a second use is refused");
 }
@@ -143,8 +150,8 @@ static bool contacts(struct demo *d)
 {
     heading(d, "Contacts");
     begin(d);
-    if (!told(d, connect_with(d, "bob", "bob@a.test"),
-              "alice finds bob by his handle, which the server knows by its hash only; he accepts"))
+    if (!told(d, connect_with(d, "bob", "bob@b.test"),
+              "alice finds bob of b.test by his handle, of which it knows a hash only; he accepts"))
         return false;
     begin(d);
     if (!told(d, connect_with(d, "carol", "carol@a.test"), "and carol"))
@@ -152,14 +159,14 @@ static bool contacts(struct demo *d)
     char digits[128] = "", other[128] = "?";
     begin(d);
     bool good = hearth(d, "bob", "sync") && hearth(d, "alice", "sync") &&
-                hearth(d, "alice", "verify", "bob@a.test");
+                hearth(d, "alice", "verify", "bob@b.test");
     (void)snprintf(digits, sizeof digits, "%.100s", d->out.text);
     good = good && hearth(d, "bob", "verify", "alice@a.test");
     (void)snprintf(other, sizeof other, "%.100s", d->out.text);
     if (!told(d, good && strcmp(digits, other) == 0, "both see the same safety number"))
         return false;
     begin(d);
-    good = !hearth(d, "alice", "verify", "bob@a.test", "00000 00000") &&
+    good = !hearth(d, "alice", "verify", "bob@b.test", "00000 00000") &&
            d->out.code == EXIT_UNVERIFIED;
     return told(d, good, "a number that differs ends with exit code 3");
 }
@@ -168,7 +175,7 @@ static bool talk(struct demo *d)
 {
     heading(d, "Talking, end to end encrypted");
     begin(d);
-    bool good = hearth(d, "alice", "send", "bob@a.test", "hello over the fence") &&
+    bool good = hearth(d, "alice", "send", "bob@b.test", "hello over the fence") &&
                 hearth(d, "bob", "listen", "--count", "1") && says(d, "hello over the fence") &&
                 hearth(d, "bob", "send", "alice@a.test", "hello back, pomegranate") &&
                 hearth(d, "alice", "listen", "--count", "1") && says(d, "pomegranate");
@@ -176,10 +183,10 @@ static bool talk(struct demo *d)
         return false;
     begin(d);
     good = hearth(d, "alice", "group", "create", "garden") &&
-           hearth(d, "alice", "group", "add", "garden", "bob@a.test", "carol@a.test") &&
+           hearth(d, "alice", "group", "add", "garden", "bob@b.test", "carol@a.test") &&
            hearth(d, "bob", "wait", "joined", "garden") &&
            hearth(d, "carol", "wait", "joined", "garden");
-    if (!told(d, good, "a group of three: one MLS commit adds two people"))
+    if (!told(d, good, "a group of three on two homeservers: one MLS commit adds two people"))
         return false;
     begin(d);
     good = hearth(d, "carol", "send", "garden", "tulips tomorrow") &&
@@ -198,7 +205,7 @@ static bool file_step(struct demo *d)
     for (int i = 0; file != NULL && i < 40000; i++)
         (void)fprintf(file, "line %d of a letter\n", i);
     bool good = file != NULL && fclose(file) == 0 &&
-                hearth(d, "alice", "file", "send", "bob@a.test", from) &&
+                hearth(d, "alice", "file", "send", "bob@b.test", from) &&
                 hearth(d, "bob", "--json", "listen", "--count", "1");
     const char *number = good ? strstr(d->out.text, "\"number\":") : NULL;
     char digits[24] = "";
@@ -210,7 +217,8 @@ static bool file_step(struct demo *d)
     return told(d, good, "a file of 800 KB goes as a sealed blob, and comes out the same");
 }
 
-/* Bob writes while the homeserver is killed and started again; alice has each line once. */
+/* Alice writes while the homeservers are killed and started again in turn; bob has each line once.
+ */
 static bool killed(struct demo *d)
 {
     heading(d, "kill -9 in mid-conversation");
@@ -221,16 +229,17 @@ static bool killed(struct demo *d)
         char text[32];
         (void)snprintf(text, sizeof text, "line %d of %d", i, KILL_MESSAGES);
         if (i % 5 == 3) {
-            server_end(&d->a, SIGKILL);
-            good = hearth_start(d, "alice.out", "alice", "send", "bob@a.test", text,
+            struct demo_server *victim = i % 10 == 3 ? &d->a : &d->b;
+            server_end(victim, SIGKILL);
+            good = hearth_start(d, "alice.out", "alice", "send", "bob@b.test", text,
                                 NULL); /* into the void */
             (void)usleep(300000);
-            good = good && server_start(&d->a);
+            good = good && server_start(victim);
             for (double until = demo_now_s() + 30; demo_alive(d->helper) && demo_now_s() < until;)
                 (void)usleep(10000);
             d->helper = -1;
         } else {
-            good = hearth(d, "alice", "send", "bob@a.test", text);
+            good = hearth(d, "alice", "send", "bob@b.test", text);
         }
     }
     char last[32], file[DEMO_PATH_MAX + 16];
@@ -245,9 +254,8 @@ static bool killed(struct demo *d)
         const char *once = strstr(d->out.text, text);
         good = once != NULL && strstr(once + 1, text) == NULL;
     }
-    return told(
-        d, good,
-        "the homeserver is killed four times; of twenty lines none is lost, none comes twice");
+    return told(d, good,
+                "each homeserver is killed twice; of twenty lines none is lost, none comes twice");
 }
 
 static bool devices(struct demo *d)
@@ -261,8 +269,8 @@ static bool devices(struct demo *d)
     begin(d);
     const char *words[] = {d->place.hearth, "--home",    d->place.home, "-p",     "bobs-phone",
                            "--no-input",    "--timeout", "40",          "device", "link",
-                           "--domain",      "a.test",    "--device",    "phone",  "--homeserver",
-                           d->a.where,      "--ca",      d->place.ca,   NULL};
+                           "--domain",      "b.test",    "--device",    "phone",  "--homeserver",
+                           d->where,        "--ca",      d->place.ca,   NULL};
     d->helper = demo_start(words, file);
     bool good = d->helper > 0 && demo_wait_for(file, "code ", 20);
     FILE *in = good ? fopen(file, "r") : NULL;
@@ -283,41 +291,47 @@ static bool devices(struct demo *d)
     return told(d, good, "and reads what alice writes to the group");
 }
 
+static bool sees(const char *folder)
+{
+    return demo_tree_holds(folder, "pomegranate", 11) || demo_tree_holds(folder, "garden", 6) ||
+           demo_tree_holds(folder, "bob@", 4);
+}
+
 static bool blind(struct demo *d)
 {
-    heading(d, "What the homeserver can see");
+    heading(d, "What the homeservers can see");
     begin(d);
-    bool seen = demo_tree_holds(d->a.folder, "pomegranate", 11) ||
-                demo_tree_holds(d->a.folder, "garden", 6) ||
-                demo_tree_holds(d->a.folder, "bob@", 4);
-    bool control = hearth(d, "alice", "history", "bob@a.test") && says(d, "pomegranate");
-    return told(d, !seen && control, "no file of its holds a message, a group's name or a handle");
+    bool seen = sees(d->a.folder) || sees(d->b.folder);
+    bool control = hearth(d, "alice", "history", "bob@b.test") && says(d, "pomegranate");
+    return told(d, !seen && control,
+                "no file of theirs holds a message, a group's name or a handle");
 }
 
 static void finish_demo(struct demo *d)
 {
     demo_end(&d->helper, SIGTERM);
     if (d->cli->keep && d->a.pid > 0 && !d->failed) {
-        (void)printf("\nit goes on: %s (pid %d), people in %s\n", d->a.where, (int)d->a.pid,
-                     d->place.home);
+        (void)printf("\nthey go on: %s (pid %d, pid %d), people in %s\n", d->where, (int)d->a.pid,
+                     (int)d->b.pid, d->place.home);
         return;
     }
     server_end(&d->a, SIGTERM);
+    server_end(&d->b, SIGTERM);
     if (d->failed && !d->cli->json)
-        (void)fprintf(stderr, "the homeserver's log: %s\n", d->a.log);
+        (void)fprintf(stderr, "the homeservers' logs: %s, %s\n", d->a.log, d->b.log);
     else
         place_remove(&d->place);
 }
 
 int command_demo(struct cli *cli)
 {
-    static bool (*const steps[])(struct demo *) = {homeserver, people, contacts, talk,
-                                                   file_step,  killed, devices,  blind};
+    static bool (*const steps[])(struct demo *) = {homeservers, people, contacts, talk,
+                                                   file_step,   killed, devices,  blind};
     struct demo *d = calloc(1, sizeof *d);
     if (d == NULL)
         return EXIT_FAILED;
     d->cli = cli;
-    d->helper = d->a.pid = -1;
+    d->helper = d->a.pid = d->b.pid = -1;
     d->began = demo_now_s();
     if (!place_make(&d->place)) {
         free(d);

@@ -67,6 +67,17 @@ bool server_make(struct demo_server *server, const struct demo_place *place, con
             demo_word_after(out->text, "invite", ret_invitation, DEMO_INVITATION_MAX));
 }
 
+bool server_federate(const struct demo_server *server, const struct demo_server *other)
+{
+    char path[sizeof server->folder + 16];
+    (void)snprintf(path, sizeof path, "%s/hearthd.conf", server->folder);
+    FILE *conf = fopen(path, "a");
+    if (conf == NULL)
+        return false;
+    int written = fprintf(conf, "\n[federation]\nmode = allow\npeer = %s\n", other->where);
+    return fclose(conf) == 0 && written > 0;
+}
+
 bool server_start(struct demo_server *server)
 {
     const char *words[] = {server->place->hearthd, "--dir", server->folder, "run", NULL};

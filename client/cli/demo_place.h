@@ -31,6 +31,8 @@ void place_remove(const struct demo_place *place);
 /* Makes one: keys, certificate, databases. ret_invitation may be NULL. */
 bool server_make(struct demo_server *server, const struct demo_place *place, const char *domain,
                  char ret_invitation[DEMO_INVITATION_MAX], struct demo_output *out);
+/* Lets it exchange messages with the other: lines in its hearthd.conf. Before it is started. */
+bool server_federate(const struct demo_server *server, const struct demo_server *other);
 /* Until it says that it is ready. */
 bool server_start(struct demo_server *server);
 void server_end(struct demo_server *server, int signal);

@@ -43,7 +43,8 @@ static bool open_account(const struct hearth_account_options *given, bool create
                 .rng = &rng_system,
                 .ca_file = o.ca_file,
                 .homeservers = o.homeservers,
-                .user_agent = o.user_agent},
+                .user_agent = o.user_agent,
+                .dns_servers = o.dns_servers},
         .loop = o.loop != NULL ? o.loop : (a != NULL ? a->loop : NULL),
     };
     if (err_is_ok(err))

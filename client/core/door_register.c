@@ -10,6 +10,7 @@
 #include "client/core/register.h"
 #include "client/core/renew.h"
 #include "client/core/task.h"
+#include "client/core/token.h"
 #include "client/core/unregister.h"
 #include "crypto/count.h"
 
@@ -208,6 +209,34 @@ void hearth_account_info(struct hearth_account *a, struct hearth_account_info *r
     }
 }
 
+static struct err look_tokens(struct core *c, struct db_txn *t, void *arg)
+{
+    struct hearth_tokens *tokens = arg;
+    struct token_facts facts;
+    TRY(token_facts_get(t, c->account.domain, &facts));
+    tokens->required = facts.on;
+    token_facts_clear(&facts);
+    for (uint8_t i = 0; i < HEARTH_TOKEN_CLASSES; i++) {
+        struct token_pile pile;
+        TRY(token_count(c, t, c->account.domain, (uint8_t)(i + 1), &tokens->now[i]));
+        struct err err =
+            token_pile_get(t, c->account.domain, (uint8_t)(i + 1), token_day(c) + 1, &pile);
+        if (err_is_ok(err))
+            tokens->tomorrow[i] = (uint32_t)(pile.end - pile.next);
+        else if (err.code != ERR_NOT_FOUND)
+            return err;
+    }
+    return ERR_OK;
+}
+
+void hearth_account_tokens(struct hearth_account *a, struct hearth_tokens *ret_tokens)
+{
+    struct hearth_tokens tokens = {.required = false};
+    *ret_tokens = tokens;
+    if (a->core->account.registered && door_look(a, look_tokens, &tokens))
+        *ret_tokens = tokens;
+}
+
 void hearth_account_costs(struct hearth_account *a, struct hearth_costs *ret_costs)
 {
     const struct api_costs *costs = api_costs(a->core->api);
@@ -219,5 +248,6 @@ void hearth_account_costs(struct hearth_account *a, struct hearth_costs *ret_cos
         .verifications = crypto_count.verifications,
         .exchanges = crypto_count.exchanges,
         .commits = db_commits(a->core->db),
+        .group = crypto_count.group,
     };
 }

@@ -87,6 +87,7 @@ struct download {
     struct core *core;
     uint64_t task;
     struct buf task_body;
+    struct buf tokens; /* what it is paid with */
     struct body body;
     int fd;
     struct hearth_client_call *call;
@@ -103,6 +104,7 @@ static void download_free(struct download *d)
     if (d->fd >= 0)
         close(d->fd);
     buf_clear(&d->task_body);
+    buf_clear(&d->tokens);
     bytes_wipe(d, sizeof *d);
     free(d);
 }
@@ -230,7 +232,8 @@ static struct err download_open(struct download *d)
     TRY(body_read(buf_view(&d->task_body), &d->body));
     TRY(domain_check(keys->domain, true));
     memcpy(domain, keys->domain.data, keys->domain.len);
-    const struct api_to to = {.domain = domain, .deadline_ms = 15 * 60 * 1000};
+    const struct api_to to = {
+        .domain = domain, .deadline_ms = 15 * 60 * 1000, .tokens = buf_view(&d->tokens)};
     d->blob_bytes = file_blob_bytes(keys->bytes);
     hash_init(&d->hash, &hash_sha256);
     d->fd = open(d->body.part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -257,7 +260,10 @@ static void stream(struct core *c, struct task *task, void **ret_handle)
         d->task = number;
         d->fd = -1;
         buf_append_bytes(&d->task_body, buf_view(&task->body));
+        buf_append_bytes(&d->tokens, buf_view(&task->payment.tokens));
         err = buf_check(&d->task_body);
+        if (err_is_ok(err))
+            err = buf_check(&d->tokens);
         if (err_is_ok(err))
             err = download_open(d);
         if (err_is_ok(err)) {
@@ -282,9 +288,11 @@ static void stream_stop(struct core *c, void *handle)
 static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
-    (void)c, (void)t, (void)task, (void)call;
+    struct body body;
+    (void)c, (void)t;
     *ret_next = TASK_NEXT_STREAM;
-    return ERR_OK;
+    TRY(body_read(buf_view(&task->body), &body));
+    return task_call_stream(call, body.keys.domain, "Attachment", "Download");
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,

@@ -267,14 +267,14 @@ static void on_done(struct hearth_client_call *call, const struct hearth_status 
 static const struct hearth_stream_events events = {
     .on_message = on_message, .on_writable = on_writable, .on_done = on_done};
 
-static struct err upload_open(struct upload *u, struct bytes body)
+static struct err upload_open(struct upload *u, const struct task *task)
 {
     Hearth__V1__UploadRequest in = HEARTH__V1__UPLOAD_REQUEST__INIT;
     Hearth__V1__UploadHead head = HEARTH__V1__UPLOAD_HEAD__INIT;
     Hearth__V1__Idempotency idempotency = HEARTH__V1__IDEMPOTENCY__INIT;
     uint8_t id[16];
     const struct api_to to = {.domain = u->core->account.domain, .deadline_ms = 15 * 60 * 1000};
-    TRY(body_read(body, &u->body));
+    TRY(body_read(buf_view(&task->body), &u->body));
     TRY(open_file(u->body.path, &u->fd, &u->file_bytes));
     TRY(rng_fill(u->core->rng, u->key, sizeof u->key));
     TRY(rng_fill(u->core->rng, id, sizeof id));
@@ -286,6 +286,7 @@ static struct err upload_open(struct upload *u, struct bytes body)
     idempotency.id = (ProtobufCBinaryData){sizeof id, id};
     head.idempotency = &idempotency;
     head.bytes_in_all = u->blob_bytes;
+    head.tokens = core_out(buf_view(&task->payment.tokens)); /* more than headers could hold */
     in.step_case = HEARTH__V1__UPLOAD_REQUEST__STEP_HEAD;
     in.head = &head;
     if (hearth_client_call_write(u->call, &in.base) > 0)
@@ -303,7 +304,7 @@ static void stream(struct core *c, struct task *task, void **ret_handle)
         u->core = c;
         u->task = number;
         u->fd = -1;
-        err = upload_open(u, buf_view(&task->body));
+        err = upload_open(u, task);
         if (err_is_ok(err)) {
             *ret_handle = u;
             return;
@@ -391,12 +392,11 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
     struct buf keys = BUF_INIT;
-    (void)call;
     struct err err = row_of(t, task->number, &keys);
     buf_clear(&keys);
     if (err.code == ERR_NOT_FOUND) {
         *ret_next = TASK_NEXT_STREAM;
-        return ERR_OK;
+        return task_call_stream(call, bytes_str(c->account.domain), "Attachment", "Upload");
     }
     TRY(err);
     *ret_next = TASK_NEXT_DONE; /* uploaded in an earlier life */

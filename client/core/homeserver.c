@@ -116,6 +116,12 @@ struct err homeserver_get(struct core *c, struct db_txn *t, const char *domain,
     return ERR_OK;
 }
 
+bool homeserver_is_stale(const struct core *c, const struct homeserver *h)
+{
+    uint64_t now = core_now_ms(c);
+    return h->fetched_ms != 0 && (now < h->fetched_ms || now - h->fetched_ms >= FRESH_MS);
+}
+
 struct err homeserver_want(struct core *c, struct db_txn *t, const char *domain)
 {
     struct homeserver h;
@@ -123,8 +129,7 @@ struct err homeserver_want(struct core *c, struct db_txn *t, const char *domain)
     bool there = false;
     TRY(domain_check(bytes_str(domain), true));
     TRY(homeserver_row(t, domain, &h));
-    uint64_t now = core_now_ms(c);
-    bool fresh = h.fetched_ms != 0 && now >= h.fetched_ms && now - h.fetched_ms < FRESH_MS;
+    bool fresh = h.fetched_ms != 0 && !homeserver_is_stale(c, &h);
     bool failed = just_failed(c, &h);
     homeserver_clear(&h);
     if (fresh || failed)
@@ -167,7 +172,7 @@ struct err homeserver_unpin(struct db_txn *t, const char *domain)
 
 /* ---- credentials of its clients */
 
-static bool is_revoked(const struct homeserver *h, struct bytes credential)
+bool homeserver_has_revoked(const struct homeserver *h, struct bytes credential)
 {
     const struct revocations list = {.list = buf_view(&h->revocations)};
     uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
@@ -197,7 +202,7 @@ static struct err verify(const struct core *c, const struct homeserver *h,
     TRY(find_signing(h, client->signer, &signing));
     TRY(credential_parse(buf_view(&h->root), &root));
     TRY(credential_chain_verify(&root, &signing, client, core_now_ms(c) / 1000));
-    if (is_revoked(h, client->whole) || is_revoked(h, signing.whole))
+    if (homeserver_has_revoked(h, client->whole) || homeserver_has_revoked(h, signing.whole))
         return ERR(CREDENTIAL_REVOKED);
     return ERR_OK;
 }

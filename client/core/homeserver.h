@@ -27,6 +27,9 @@ CHECKED struct err homeserver_get(struct core *c, struct db_txn *t, const char *
  * what did not verify after a minute. Afterwards, also in vain, every chat's roster is tried again
  * and all waiting tasks are woken. */
 CHECKED struct err homeserver_want(struct core *c, struct db_txn *t, const char *domain);
+/* Daily: wants the keys of our own domain, and of those that contacts, chats and their members are
+ * of (revocations must be heard of). */
+CHECKED struct err homeservers_upkeep(struct core *c, struct db_txn *t);
 /* Sets the pin, or its begin of at least 16 bytes (an invitation's), before the first contact.
  * ERR_CREDENTIAL when another is known, ERR_ARGUMENT. */
 CHECKED struct err homeserver_pin(struct core *c, struct db_txn *t, const char *domain,

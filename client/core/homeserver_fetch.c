@@ -8,6 +8,7 @@
 #include "client/core/event.h"
 #include "client/core/homeserver_inside.h"
 #include "client/core/task.h"
+#include "client/core/token.h"
 #include "hearth/v1/info.pb-c.h"
 #include "seal/server_key.h"
 #include "wire/reader.h"
@@ -87,6 +88,44 @@ static struct err take_key(struct taking *k, Hearth__V1__KeyUse use, struct byte
     return ERR_OK;
 }
 
+/* The directory of token keys, behind a statement about its hash:
+ *
+ *     struct { opaque statement<V>; opaque directory<V>; } */
+static struct err read_tokens(struct taking *k, struct bytes bytes, struct bytes *ret_directory)
+{
+    struct wire_reader r = wire_reader_of(bytes);
+    struct server_key key;
+    struct digest hash;
+    struct bytes statement = wire_read_vector(&r), directory = wire_read_vector(&r);
+    TRY(wire_reader_end(&r));
+    struct err err = ERR(CREDENTIAL);
+    for (size_t i = 0; i < k->signing_count && !err_is_ok(err); i++)
+        err = server_key_read(statement, &k->signings[i], &key);
+    TRY(err);
+    hash_once(&hash_sha256, directory, &hash);
+    if (key.use != HEARTH__V1__KEY_USE__KEY_USE_TOKENS || key.algorithm != SERVER_KEY_SHA256 ||
+        !bytes_equal(key.domain, bytes_str(k->domain)) ||
+        !bytes_equal(key.public_key, bytes_of(hash.data, 32)))
+        return ERR(CREDENTIAL);
+    if (k->now < key.not_before || k->now > key.not_after)
+        return ERR(CREDENTIAL_TIME);
+    *ret_directory = directory;
+    return ERR_OK;
+}
+
+static struct err take_tokens(struct core *c, struct db_txn *t, struct taking *k,
+                              const Hearth__V1__GetKeysResponse *in)
+{
+    for (size_t i = 0; i < in->n_keys; i++) {
+        struct bytes directory;
+        if (in->keys[i]->use != HEARTH__V1__KEY_USE__KEY_USE_TOKENS)
+            continue;
+        TRY(read_tokens(k, core_in(in->keys[i]->key), &directory));
+        return token_directory_take(c, t, k->domain, directory);
+    }
+    return ERR_OK; /* it has none */
+}
+
 /* A list with a smaller number than ours is an old one, and ours stays. */
 static struct err take_revocations(struct taking *k, struct bytes bytes)
 {
@@ -155,16 +194,21 @@ struct err homeserver_take(struct core *c, struct db_txn *t, const char *domain,
         h.failed_ms = 0;
         err = homeserver_put(t, domain, &h);
     }
+    if (err_is_ok(err))
+        err = take_tokens(c, t, &k, (const Hearth__V1__GetKeysResponse *)(const void *)out);
     homeserver_clear(&h);
     return err;
 }
 
-/* ---- the task; its body is the domain */
+/* ---- the task; its body is the domain. First its keys, then whether calls cost tokens. */
+
+enum fetch_state { FETCH_KEYS, FETCH_INFO };
 
 static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
-    Hearth__V1__GetKeysRequest in = HEARTH__V1__GET_KEYS_REQUEST__INIT;
+    Hearth__V1__GetKeysRequest keys = HEARTH__V1__GET_KEYS_REQUEST__INIT;
+    Hearth__V1__GetServerInfoRequest info = HEARTH__V1__GET_SERVER_INFO_REQUEST__INIT;
     (void)c;
     (void)t;
     if (task->body.len > DOMAIN_MAX_BYTES)
@@ -172,7 +216,9 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     memcpy(call->domain, task->body.data, task->body.len);
     call->anonymous = true;
     *ret_next = TASK_NEXT_CALL;
-    return task_call_request(call, "Info", "GetKeys", &in.base);
+    if (task->state == FETCH_INFO)
+        return task_call_request(call, "Info", "GetServerInfo", &info.base);
+    return task_call_request(call, "Info", "GetKeys", &keys.base);
 }
 
 /* Somebody shows other keys than he should: people must hear of it. */
@@ -192,10 +238,36 @@ static struct err did_not_verify(struct core *c, struct db_txn *t, const char *d
     return event_tell(c, t, &event);
 }
 
+/* ret_revoked: its revocation list is another one than before. */
+static struct err take(struct core *c, struct db_txn *t, const char *domain,
+                       const ProtobufCMessage *out, bool *ret_revoked)
+{
+    struct homeserver h;
+    TRY(homeserver_row(t, domain, &h));
+    uint64_t before = h.revocations_number;
+    homeserver_clear(&h);
+    TRY(homeserver_take(c, t, domain, out));
+    TRY(homeserver_row(t, domain, &h));
+    *ret_revoked = h.revocations_number != before;
+    homeserver_clear(&h);
+    return ERR_OK;
+}
+
 static bool is_ours(struct err err)
 {
     enum err_class class = err_class_of(err);
     return class == ERR_CLASS_OURS || class == ERR_CLASS_LATER;
+}
+
+/* What it says of prices is no more than a hint: refusals tell as well. */
+static struct err take_info(struct core *c, struct db_txn *t, const char *domain,
+                            const ProtobufCMessage *out)
+{
+    const Hearth__V1__GetServerInfoResponse *in = (const void *)out;
+    if (in == NULL)
+        return ERR_OK;
+    TRY(token_facts_set(t, domain, in->tokens_required));
+    return token_plan(c, t);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
@@ -203,22 +275,30 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
 {
     char domain[DOMAIN_MAX_BYTES + 1] = "";
     memcpy(domain, task->body.data, task->body.len);
+    bool revoked = false;
     struct err err;
+    *ret_next = TASK_NEXT_DONE;
+    if (task->state == FETCH_INFO)
+        return take_info(c, t, domain, answer->out);
     if (answer->out == NULL) {
         struct hearth_error error;
         core_error_of_status(answer->status, &error);
         task_fail(c, task, &error);
         err = ERR(CREDENTIAL);
     } else {
-        err = homeserver_take(c, t, domain, answer->out);
+        err = take(c, t, domain, answer->out, &revoked);
         if (!err_is_ok(err) && is_ours(err))
             return err;
         if (!err_is_ok(err))
             task_fail_err(c, task, err);
     }
-    *ret_next = err_is_ok(err) ? TASK_NEXT_DONE : TASK_NEXT_FAILED;
-    if (!err_is_ok(err))
+    *ret_next = err_is_ok(err) ? TASK_NEXT_AGAIN : TASK_NEXT_FAILED;
+    if (err_is_ok(err))
+        task->state = FETCH_INFO;
+    else
         TRY(did_not_verify(c, t, domain, err));
+    if (revoked)
+        TRY(homeserver_revoked(c, t, domain));
     return homeserver_news(c, t);
 }
 

@@ -9,7 +9,13 @@ CHECKED struct err homeserver_row(struct db_txn *t, const char *domain, struct h
 CHECKED struct err homeserver_put(struct db_txn *t, const char *domain, const struct homeserver *h);
 /* The lane in which the keys of a domain are fetched. */
 void homeserver_lane(const char *domain, uint8_t ret_lane[16]);
+/* Was it fetched once, longer ago than a day? */
+bool homeserver_is_stale(const struct core *c, const struct homeserver *h);
+/* Is this ClientCredential on its list? */
+bool homeserver_has_revoked(const struct homeserver *h, struct bytes credential);
 /* homeserver_news.c: every chat's roster is tried again. */
 CHECKED struct err homeserver_news(struct core *c, struct db_txn *t);
+/* Another revocation list came: leaves whose credential is on it now are unverified. */
+CHECKED struct err homeserver_revoked(struct core *c, struct db_txn *t, const char *domain);
 
 #endif

@@ -263,7 +263,12 @@ static void soon(void *arg)
 
 static struct err open_stream(struct linking *l)
 {
-    const struct api_to to = {.domain = l->domain, .caller = l->caller, .deadline_ms = LINK_MS};
+    uint8_t purpose[16]; /* the old device signs: not among anonymous calls */
+    core_purpose("queue", bytes_of(NULL, 0), purpose);
+    const struct api_to to = {.domain = l->domain,
+                              .purpose = l->is_new ? NULL : purpose,
+                              .caller = l->caller,
+                              .deadline_ms = LINK_MS};
     TRY(api_open(l->core->api, &to,
                  api_endpoint("Relay", l->is_new ? "ProvisionClient" : "LinkClient"), &events, l,
                  &l->call));

@@ -5,9 +5,11 @@
 
 #include "client/core/handle.h"
 #include "client/core/homeserver.h"
+#include "client/core/log.h"
 #include "client/core/publish.h"
 #include "client/core/queue.h"
 #include "client/core/register_inside.h"
+#include "client/core/token.h"
 #include "hearth/v1/auth.pb-c.h"
 #include "hearth/v1/info.pb-c.h"
 #include "hearth/v1/queue.pb-c.h"
@@ -98,6 +100,7 @@ static struct err leave_tasks(struct core *c, struct db_txn *t, struct task *tas
     char local[64];
     TRY(register_body_read(buf_view(&task->body), &body));
     TRY(key_package_publish(c, t));
+    TRY(log_own(c, t));
     if (body.handle.len > 0 && body.handle.len < sizeof local) {
         (void)snprintf(local, sizeof local, "%.*s", (int)body.handle.len,
                        (const char *)body.handle.data);
@@ -214,6 +217,7 @@ static struct err take_user(struct core *c, struct db_txn *t, struct task *task,
     TRY(account_take_credential(c, t, &c->account, core_in(in->credential),
                                 core_in(in->signing_credential)));
     task->state = REGISTER_QUEUE;
+    TRY(token_plan(c, t)); /* the first ones, at once: the queue may cost some */
     return account_write(&c->account, t);
 }
 

@@ -3,8 +3,10 @@
 
 #include "client/core/handle.h"
 #include "client/core/homeserver.h"
+#include "client/core/log.h"
 #include "client/core/register.h"
 #include "client/core/task.h"
+#include "client/core/token.h"
 #include "hearth/v1/auth.pb-c.h"
 #include "seal/credential_chain.h"
 
@@ -74,9 +76,11 @@ struct err upkeep_run(struct core *c, struct db_txn *t)
 {
     if (!c->account.registered)
         return ERR_OK;
-    TRY(homeserver_want(c, t, c->account.domain));
+    TRY(homeservers_upkeep(c, t));
     TRY(look_at_credential(c, t));
     TRY(handle_upkeep(c, t));
+    TRY(token_plan(c, t));
+    TRY(log_upkeep(c, t));
     return renew_key_packages(c, t);
 }
 

@@ -7,6 +7,7 @@
 #include "client/core/contact.h"
 #include "client/core/event.h"
 #include "client/core/homeserver.h"
+#include "client/core/log_gate.h"
 #include "crypto/hash.h"
 #include "seal/key_set.h"
 
@@ -68,12 +69,14 @@ static struct err check_owner(struct core *c, struct db_txn *t,
         return check_key_set(buf_view(&c->account.key_set), client);
     }
     struct err err = contact_by_user(c, t, user, &identity->contact);
+    struct bytes uuid = bytes_of(client->id.client, UUID_BYTES);
     if (err.code == ERR_NOT_FOUND)
-        return ERR_OK;
+        return log_check_member(c, t, user, uuid, client->public_key);
     TRY(err);
     struct contact contact = {0};
     TRY(contact_get(c, t, &identity->contact, &contact));
-    err = check_key_set(buf_view(&contact.key_set), client);
+    err = contact.key_set.len > 0 ? check_key_set(buf_view(&contact.key_set), client)
+                                  : log_check_member(c, t, user, uuid, client->public_key);
     contact_clear(&contact);
     return err;
 }
@@ -159,6 +162,22 @@ static struct err unwrap(const struct chat *chat, const struct roster_leaf *l,
     struct err err = identity_key_unwrap(chat->identity_key, l->pseudonym, wrapped, ret_key);
     for (size_t i = 0; i < chat->identity_before_count && !err_is_ok(err); i++)
         err = identity_key_unwrap(chat->identity_before[i], l->pseudonym, wrapped, ret_key);
+    return err;
+}
+
+struct err roster_credential(const struct open_chat *chat, const struct roster_leaf *l,
+                             struct buf *scratch, struct bytes *ret_client_credential)
+{
+    struct leaf_node node;
+    struct leaf_credential credential;
+    uint8_t key[IDENTITY_KEY_BYTES];
+    if (!public_group_leaf(group_public(chat->group), l->leaf, &node))
+        return ERR(NOT_FOUND);
+    TRY(leaf_credential_parse(node.credential.body, &credential));
+    TRY(unwrap(&chat->chat, l, key));
+    struct err err =
+        leaf_credential_open(&credential, key, node.signature_key, scratch, ret_client_credential);
+    bytes_wipe(key, sizeof key);
     return err;
 }
 

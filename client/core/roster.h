@@ -63,6 +63,10 @@ CHECKED struct err roster_identify(struct core *c, struct db_txn *t, struct byte
                                    const uint8_t identity_key[IDENTITY_KEY_BYTES],
                                    char ret_domain[DOMAIN_MAX_BYTES + 1],
                                    struct roster_identity *ret_identity);
+/* The ClientCredential in a leaf's identity, which was verified when it came. Views into scratch.
+ * Errors of identity_key_unwrap and leaf_credential_open. */
+CHECKED struct err roster_credential(const struct open_chat *chat, const struct roster_leaf *leaf,
+                                     struct buf *scratch, struct bytes *ret_client_credential);
 const struct roster_leaf *roster_find(const struct roster *r, uint32_t leaf);
 size_t roster_unverified(const struct roster *r);
 size_t roster_pending(const struct roster *r);

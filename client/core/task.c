@@ -163,6 +163,17 @@ struct err task_call_request(struct task_call *call, const char *service, const 
     return ERR_OK;
 }
 
+struct err task_call_stream(struct task_call *call, struct bytes domain, const char *service,
+                            const char *method)
+{
+    TRY(domain_check(domain, true));
+    memcpy(call->domain, domain.data, domain.len);
+    call->domain[domain.len] = '\0';
+    call->anonymous = true;
+    call->endpoint = api_endpoint(service, method);
+    return call->endpoint != NULL ? ERR_OK : ERR(INTERNAL);
+}
+
 /* ---- kinds */
 
 const struct task_steps *task_steps_of(const struct tasks *tasks, uint32_t kind)

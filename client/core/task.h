@@ -27,6 +27,15 @@ enum task_kind {
 #undef TASK
 };
 
+/* What the call at hand costs, once the homeserver has said so. */
+struct task_payment {
+    uint8_t class;         /* 0: nothing */
+    uint8_t refusals;      /* of tokens that were brought */
+    uint32_t wanted;       /* so many tokens */
+    uint8_t call_hash[16]; /* whose they are, once they are taken */
+    struct buf tokens;     /* ShortTokens, one behind the other */
+};
+
 struct task {
     uint64_t number;
     enum task_kind kind;
@@ -40,6 +49,7 @@ struct task {
     uint64_t made_ms;
     bool asked;      /* by a verb: its end is an event, when nobody waits for it any more */
     struct buf body; /* the kind's own */
+    struct task_payment payment; /* the engine's (token_pay.h); all zeros as a rule */
 };
 
 enum task_next {
@@ -63,7 +73,12 @@ struct task_call {
     struct sig_key caller_key; /* a copy */
     struct buf request;        /* packed */
     uint32_t deadline_ms;
+    struct buf tokens; /* the engine's: what it is paid with */
 };
+/* For TASK_NEXT_STREAM: what the stream will be, so that it can be paid: steps->stream finds the
+ * tokens in task->payment. Without it a stream is never paid. */
+CHECKED struct err task_call_stream(struct task_call *call, struct bytes domain,
+                                    const char *service, const char *method);
 /* Packs. */
 CHECKED struct err task_call_request(struct task_call *call, const char *service,
                                      const char *method, const ProtobufCMessage *in);

@@ -195,6 +195,7 @@ void task_call_free(struct task_call *call)
     buf_clear(&call->caller_id);
     sig_key_clear(&call->caller_key);
     buf_clear(&call->request);
+    buf_clear(&call->tokens);
     bytes_wipe(call, sizeof *call);
     free(call);
 }

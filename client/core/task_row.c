@@ -2,18 +2,22 @@
  *
  *     struct { uint8 version = 1; uint64 number; uint32 kind; uint32 state; opaque lane[16];
  *              opaque subject[16]; opaque idempotency[16]; uint32 tries; uint64 not_before_ms;
- *              uint64 made_ms; uint8 asked; opaque body<V>; }
+ *              uint64 made_ms; uint8 asked; opaque body<V>; uint8 pay_class; uint8 pay_refusals;
+ *              uint32 pay_wanted; opaque pay_call[16]; opaque pay_tokens<V>; }
+ *
+ * Version 1, which is read, ends with the body.
  */
 #include "client/core/task_inside.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-enum { ROW_VERSION = 1 };
+enum { ROW_BEFORE_PAYMENT = 1, ROW_VERSION = 2 };
 static const char counter[] = "task number"; /* DB_SETTING: uint64, the last one used */
 
 void task_clear(struct task *task)
 {
     buf_clear(&task->body);
+    buf_clear(&task->payment.tokens);
     bytes_wipe(task, sizeof *task);
 }
 
@@ -31,6 +35,12 @@ void task_write(struct buf *b, const struct task *task)
     wire_write_u64(b, task->made_ms);
     wire_write_u8(b, task->asked ? 1 : 0);
     wire_write_vector(b, buf_view(&task->body));
+    const struct task_payment *p = &task->payment;
+    wire_write_u8(b, p->class);
+    wire_write_u8(b, p->refusals);
+    wire_write_u32(b, p->wanted);
+    wire_write_fixed(b, bytes_of(p->call_hash, sizeof p->call_hash));
+    wire_write_vector(b, buf_view(&p->tokens));
 }
 
 static void read_fixed(struct wire_reader *r, uint8_t *out, size_t len)
@@ -40,11 +50,21 @@ static void read_fixed(struct wire_reader *r, uint8_t *out, size_t len)
         memcpy(out, view.data, len);
 }
 
+static void read_payment(struct wire_reader *r, struct task_payment *p)
+{
+    p->class = wire_read_u8(r);
+    p->refusals = wire_read_u8(r);
+    p->wanted = wire_read_u32(r);
+    read_fixed(r, p->call_hash, sizeof p->call_hash);
+    buf_append_bytes(&p->tokens, wire_read_vector(r));
+}
+
 struct err task_read(struct bytes in, struct task *ret_task)
 {
     struct wire_reader r = wire_reader_of(in);
     struct task task = {0};
-    if (wire_read_u8(&r) != ROW_VERSION)
+    uint8_t version = wire_read_u8(&r);
+    if (version != ROW_VERSION && version != ROW_BEFORE_PAYMENT)
         wire_reader_fail(&r, ERR_WIRE_VALUE);
     task.number = wire_read_u64(&r);
     task.kind = (enum task_kind)wire_read_u32(&r);
@@ -57,11 +77,17 @@ struct err task_read(struct bytes in, struct task *ret_task)
     task.made_ms = wire_read_u64(&r);
     task.asked = wire_read_u8(&r) != 0;
     struct bytes body = wire_read_vector(&r);
-    if (!err_is_ok(wire_reader_end(&r)))
+    if (version == ROW_VERSION)
+        read_payment(&r, &task.payment);
+    if (!err_is_ok(wire_reader_end(&r))) {
+        task_clear(&task);
         return ERR(STORE_CORRUPT);
+    }
     task.body.limit = TASK_BODY_MAX_BYTES;
     buf_append_bytes(&task.body, body);
     struct err err = buf_check(&task.body);
+    if (err_is_ok(err))
+        err = buf_check(&task.payment.tokens);
     if (!err_is_ok(err)) {
         task_clear(&task);
         return err;

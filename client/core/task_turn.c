@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "client/core/task_inside.h"
+#include "client/core/token_pay.h"
 
 enum {
     DELAY_FIRST_MS = 1000,
@@ -53,6 +54,25 @@ static struct err end(struct core *c, struct db_txn *t, struct turn *turn,
     return task_end_event(c, t, &turn->task, &turn->error);
 }
 
+static struct err prepare(struct core *c, struct db_txn *t, struct turn *turn,
+                          const struct task_steps *steps)
+{
+    TRY(steps->prepare(c, t, &turn->task, turn->call, &turn->next));
+    if (turn->next != TASK_NEXT_CALL && turn->next != TASK_NEXT_STREAM)
+        return ERR_OK;
+    return token_pay(c, t, &turn->task, turn->call, &turn->next);
+}
+
+static struct err settle(struct core *c, struct db_txn *t, struct turn *turn,
+                         const struct task_steps *steps)
+{
+    if (token_demanded(&turn->task, turn->answer->status)) {
+        turn->next = TASK_NEXT_AGAIN;
+        return ERR_OK;
+    }
+    return steps->settle(c, t, &turn->task, turn->answer, &turn->next);
+}
+
 static struct err ask(struct core *c, struct db_txn *t, struct turn *turn,
                       const struct task_steps *steps)
 {
@@ -62,9 +82,7 @@ static struct err ask(struct core *c, struct db_txn *t, struct turn *turn,
     }
     turn->task.not_before_ms = 0;
     c->tasks->failing = (struct hearth_error){0};
-    struct err err = turn->answer == NULL
-                         ? steps->prepare(c, t, &turn->task, turn->call, &turn->next)
-                         : steps->settle(c, t, &turn->task, turn->answer, &turn->next);
+    struct err err = turn->answer == NULL ? prepare(c, t, turn, steps) : settle(c, t, turn, steps);
     turn->error = c->tasks->failing;
     return err;
 }
@@ -148,6 +166,7 @@ static void start_call(struct task_entry *e, struct task_call *call)
                    .id = buf_view(&call->caller_id),
                    .key = &call->caller_key},
         .deadline_ms = call->deadline_ms,
+        .tokens = buf_view(&call->tokens),
     };
     ProtobufCMessage *in = protobuf_c_message_unpack(call->endpoint->request, NULL,
                                                      call->request.len, call->request.data);

@@ -86,9 +86,11 @@ struct hearth_account_options {
     struct hearth_loop *loop; /* event-driven use on a loop of rpc.h; or */
     struct event_base *base;  /* on libevent's; neither: driven by the waiting functions */
     const char *ca_file;      /* PEM roots for the homeservers' TLS; NULL: the system's */
-    const char *homeservers;  /* where domains are, for those not found by DNS:
+    const char *homeservers;  /* where domains are, for those not found by DNS (SRV records of
+                                 _hearth._tcp.DOMAIN, else the domain itself at port 443):
                                  "a.test=127.0.0.1:7443,..." */
     const char *user_agent;
+    const char *dns_servers; /* "192.0.2.1:53,..."; NULL: those of the machine */
 };
 
 /* A new file. Nothing is registered yet: hearth_register or hearth_link follows. */
@@ -119,6 +121,15 @@ void hearth_account_info(struct hearth_account *account, struct hearth_account_i
 #ifdef __cplusplus
 #pragma GCC diagnostic pop
 #endif
+
+/* Tokens pay for calls of a homeserver that wants them: fetched ahead, and nobody can tell who
+ * fetched which. The stock, of classes delivery, queue, transparency, auth and attachments. */
+enum { HEARTH_TOKEN_CLASSES = 5 };
+struct hearth_tokens {
+    bool required; /* our homeserver has asked for some */
+    uint32_t now[HEARTH_TOKEN_CLASSES], tomorrow[HEARTH_TOKEN_CLASSES];
+};
+void hearth_account_tokens(struct hearth_account *account, struct hearth_tokens *ret_tokens);
 
 /* ---- operations */
 
@@ -394,6 +405,8 @@ enum hearth_event_kind {
     HEARTH_EVENT_OPERATION = 14,  /* an operation whose handle is gone has ended: text, result */
     HEARTH_EVENT_WITHHELD = 15,   /* chat: so many messages (number) did not come, or members were
                                      shown different ones, by what members say to each other; text */
+    HEARTH_EVENT_LOG = 16, /* contact or none: the verifiable log does not hold, text says what;
+                              message: number of the evidence file, 0: there can be none */
 };
 /* Durable, numbered densely; the same event again has the same number. */
 struct hearth_event {
@@ -424,6 +437,7 @@ struct hearth_costs {
     uint64_t exchanges;     /* KEM operations */
     uint64_t bytes_out, bytes_in; /* of request and response messages */
     uint64_t commits;             /* durable steps of the file */
+    uint64_t group;               /* operations of tokens in their group */
 };
 void hearth_account_costs(struct hearth_account *account, struct hearth_costs *ret_costs);
 

@@ -11,6 +11,7 @@ struct crypto_count {
     uint64_t signatures;    /* made */
     uint64_t verifications; /* of signatures */
     uint64_t exchanges;     /* KEM operations: encapsulated and decapsulated */
+    uint64_t group;         /* operations of tokens in ristretto255: multiplied, hashed to it */
 };
 
 extern _Thread_local struct crypto_count crypto_count;

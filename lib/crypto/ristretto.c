@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include "crypto/count.h"
+
 _Static_assert(crypto_core_ristretto255_BYTES == RISTRETTO_BYTES, "element");
 _Static_assert(crypto_core_ristretto255_SCALARBYTES == RISTRETTO_BYTES, "scalar");
 
@@ -48,6 +50,7 @@ static void expand(struct bytes tag, struct bytes_list input, uint8_t ret_wide[W
 
 void ristretto_hash_to_group(struct bytes_list input, uint8_t ret_element[RISTRETTO_BYTES])
 {
+    crypto_count.group++;
     uint8_t wide[WIDE_BYTES];
     expand(bytes_str("HashToGroup-"), input, wide);
     (void)crypto_core_ristretto255_from_hash(ret_element, wide); /* has no failure */
@@ -72,6 +75,7 @@ struct err ristretto_mul(const uint8_t scalar[RISTRETTO_BYTES],
                          const uint8_t element[RISTRETTO_BYTES],
                          uint8_t ret_product[RISTRETTO_BYTES])
 {
+    crypto_count.group++;
     uint8_t product[RISTRETTO_BYTES];
     if (crypto_scalarmult_ristretto255(product, scalar, element) != 0) {
         if (crypto_core_ristretto255_is_valid_point(element) == 0)
@@ -85,6 +89,7 @@ struct err ristretto_mul(const uint8_t scalar[RISTRETTO_BYTES],
 
 void ristretto_mul_base(const uint8_t scalar[RISTRETTO_BYTES], uint8_t ret_product[RISTRETTO_BYTES])
 {
+    crypto_count.group++;
     if (crypto_scalarmult_ristretto255_base(ret_product, scalar) != 0)
         memset(ret_product, 0, RISTRETTO_BYTES); /* zero times the generator */
 }

@@ -326,6 +326,8 @@ static void free_channel(struct hearth_channel *channel)
     free(channel->tls_error);
     free(channel->host);
     free(channel->dns_servers);
+    free(channel->service);
+    free(channel->services);
     pthread_cond_destroy(&channel->moved);
     pthread_mutex_destroy(&channel->lock);
     free(channel);

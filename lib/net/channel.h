@@ -3,8 +3,9 @@
  *
  *   IDLE -> CONNECTING -> READY -> IDLE (idle, GOAWAY) | BACKOFF -> CONNECTING ...
  *
- * CONNECTING is: asking for the target's addresses, each time anew, then trying one after the
- * other. Only when none is left the attempt has failed.
+ * CONNECTING is: asking for the SRV records (where there is a service), for the addresses of the
+ * first of them or of the target, each time anew, then trying one after the other, then those of
+ * the next record. Only when none is left the attempt has failed.
  */
 #ifndef NET_CHANNEL_H
 #define NET_CHANNEL_H
@@ -39,6 +40,9 @@ struct hearth_channel {
     char *host; /* to be resolved; NULL: the addresses are fixed */
     char *dns_servers;
     uint16_t port;
+    char *service;                    /* SRV name to be asked first; NULL: none */
+    struct resolve_service *services; /* what it led to, of this attempt */
+    size_t service_count, next_service;
     struct resolve *resolving;
     struct address addresses[RESOLVE_ADDRESSES_MOST];
     size_t address_count, next_address;
@@ -72,8 +76,14 @@ CHECKED struct err channel_set_up(struct hearth_channel *channel, const char *ta
                                   const struct hearth_channel_options *options);
 /* channel_link.c: the connection's side */
 void channel_connect(struct hearth_channel *channel);
-/* From the addresses: the next that can be dialed, or the attempt has failed for this reason. */
+/* From the addresses: the next that can be dialed, or the next service, or the attempt has failed
+ * for this reason. */
 void channel_dial_next(struct hearth_channel *channel, const char *why);
+void channel_attempt_failed(struct hearth_channel *channel, const char *why);
+/* channel_resolve.c: asks for what is to be dialed; channel_dial_next follows. */
+void channel_resolve(struct hearth_channel *channel);
+/* The addresses of the next service; false: there is none. */
+bool channel_resolve_next(struct hearth_channel *channel);
 void channel_close_links(struct hearth_channel *channel);
 /* A connection attempt failed or the connection was lost: what waits and will not wait for ready
  * fails. */

@@ -77,7 +77,7 @@ static void back_off(struct hearth_channel *channel)
         channel->state = CHANNEL_IDLE;
 }
 
-static void attempt_failed(struct hearth_channel *channel, const char *why)
+void channel_attempt_failed(struct hearth_channel *channel, const char *why)
 {
     channel->failures++;
     back_off(channel);
@@ -128,7 +128,7 @@ static void lost(struct hearth_channel *channel, struct channel_link *link, cons
     if (link->core.greeted && channel->failures == 0)
         channel->failures = 1;
     else
-        attempt_failed(channel, why);
+        channel_attempt_failed(channel, why);
 }
 
 /* ---- what the transport says ---- */
@@ -221,7 +221,8 @@ static int dial(const struct address *address, const char **ret_why)
 static uint32_t connect_ms(const struct hearth_channel *channel)
 {
     uint32_t ms = channel->options.connect_timeout_ms;
-    bool last = channel->next_address == channel->address_count;
+    bool last = channel->next_address == channel->address_count &&
+                channel->next_service == channel->service_count;
     return last || ms < NOT_LAST_MS ? ms : NOT_LAST_MS;
 }
 
@@ -299,10 +300,10 @@ void channel_dial_next(struct hearth_channel *channel, const char *why)
         if (link == NULL)
             (void)snprintf(text, sizeof text, "%s: %s", channel->target, dial_why);
     }
-    if (link == NULL)
-        attempt_failed(channel, text);
-    else
+    if (link != NULL)
         take_link(channel, link);
+    else if (!channel_resolve_next(channel))
+        channel_attempt_failed(channel, text);
 }
 
 static void connect_pipe(struct hearth_channel *channel)
@@ -319,41 +320,23 @@ static void connect_pipe(struct hearth_channel *channel)
     }
     (void)snprintf(text, sizeof text, "%s: %s", channel->target,
                    err.code == ERR_RPC_CLOSED ? "nobody listens" : "out of memory");
-    attempt_failed(channel, text);
-}
-
-static void on_addresses(struct err err, const struct address *at, size_t count, void *arg)
-{
-    struct hearth_channel *channel = arg;
-    char text[160];
-    channel->resolving = NULL;
-    memcpy(channel->addresses, at, count * sizeof *at);
-    channel->address_count = count;
-    (void)snprintf(text, sizeof text, "%s: %s", channel->target, err_text(err));
-    channel_dial_next(channel, text);
+    channel_attempt_failed(channel, text);
 }
 
 void channel_connect(struct hearth_channel *channel)
 {
     channel->next_address = 0;
     if (channel->tls_error != NULL) {
-        attempt_failed(channel, channel->tls_error);
+        channel_attempt_failed(channel, channel->tls_error);
         return;
     }
     if (channel->pipe_name != NULL) {
         connect_pipe(channel);
         return;
     }
-    if (channel->host == NULL) {
-        channel_dial_next(channel, "no address");
-        return;
-    }
-    channel->address_count = 0;
+    channel->service_count = channel->next_service = 0;
     channel->state = CHANNEL_CONNECTING;
-    struct err err = resolve_start(channel->loop, channel->dns_servers, channel->host,
-                                   channel->port, on_addresses, channel, &channel->resolving);
-    if (!err_is_ok(err))
-        attempt_failed(channel, err_text(err));
+    channel_resolve(channel);
 }
 
 void channel_close_links(struct hearth_channel *channel)

@@ -83,6 +83,10 @@ struct err channel_set_up(struct hearth_channel *channel, const char *target,
     channel->dns_servers = servers != NULL ? strdup(servers) : NULL;
     if (servers != NULL && channel->dns_servers == NULL)
         return ERR(NO_MEMORY);
+    const char *service = options != NULL && !is_pipe ? options->service : NULL;
+    channel->service = service != NULL ? strdup(service) : NULL;
+    if (service != NULL && channel->service == NULL)
+        return ERR(NO_MEMORY);
     channel->target = strdup(target);
     /* The path of a Unix socket is no authority: a slash there makes the request malformed. */
     const char *authority = strncmp(target, "unix:", 5) == 0 ? "localhost" : target;

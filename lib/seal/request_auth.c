@@ -1,6 +1,7 @@
 #include "seal/request_auth.h"
 
 #include "crypto/labelled.h"
+#include "seal/credential_chain.h"
 #include "seal/names.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
@@ -83,18 +84,26 @@ static struct err tbs_write(const struct request_auth *auth, struct bytes path,
     return buf_check(&b);
 }
 
-struct err request_auth_sign(struct buf *b, const struct request_auth *auth, struct bytes path,
-                             const uint8_t body_hash[REQUEST_BODY_HASH_BYTES],
-                             const struct sig_key *key)
+struct err request_auth_sign_by(struct buf *b, const struct request_auth *auth, struct bytes path,
+                                const uint8_t body_hash[REQUEST_BODY_HASH_BYTES],
+                                const struct credential_signer *signer)
 {
     uint8_t room[TBS_MAX_BYTES];
     struct bytes tbs;
     struct signature signature;
     TRY(tbs_write(auth, path, body_hash, room, &tbs));
-    TRY(labelled_sign(key, LABEL_HEARTH, bytes_str("Request"), tbs, &signature));
+    TRY(signer->sign(signer->self, bytes_str("Request"), tbs, &signature));
     common_write(b, auth);
     wire_write_vector(b, signature_view(&signature));
     return buf_check(b);
+}
+
+struct err request_auth_sign(struct buf *b, const struct request_auth *auth, struct bytes path,
+                             const uint8_t body_hash[REQUEST_BODY_HASH_BYTES],
+                             const struct sig_key *key)
+{
+    const struct credential_signer signer = credential_signer_of(key);
+    return request_auth_sign_by(b, auth, path, body_hash, &signer);
 }
 
 struct err request_auth_verify(const struct request_auth *auth, struct bytes path,

@@ -14,6 +14,8 @@
 
 #include "crypto/sig.h"
 
+struct credential_signer; /* seal/credential_chain.h */
+
 #define REQUEST_AUTH_METADATA "hearth-auth-bin"
 
 enum {
@@ -53,6 +55,11 @@ CHECKED struct err request_auth_sign(struct buf *b, const struct request_auth *a
                                      struct bytes path,
                                      const uint8_t body_hash[REQUEST_BODY_HASH_BYTES],
                                      const struct sig_key *key);
+/* The same with a key that lies elsewhere (the keeper). */
+CHECKED struct err request_auth_sign_by(struct buf *b, const struct request_auth *auth,
+                                        struct bytes path,
+                                        const uint8_t body_hash[REQUEST_BODY_HASH_BYTES],
+                                        const struct credential_signer *signer);
 /* Errors: those of sig_verify. */
 CHECKED struct err request_auth_verify(const struct request_auth *auth, struct bytes path,
                                        const uint8_t body_hash[REQUEST_BODY_HASH_BYTES],

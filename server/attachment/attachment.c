@@ -156,9 +156,47 @@ void attachment_sweep(struct attachment *a)
         submit_sweep(a);
 }
 
+/* ---- paying */
+
+void attachment_charge(struct attachment *a, struct hearth_call *call, const uint8_t *row_id,
+                       struct charge *ret_charge)
+{
+    uint8_t account[AT_REST_ID_BYTES];
+    charge_begin(a->env->front, call, PASS_ATTACHMENT, ret_charge);
+    at_rest_prf(a->ids_key, BYTES_LIST(bytes_str("credits"), bytes_of(row_id, AT_REST_ID_BYTES)),
+                account);
+    charge_account(ret_charge, account, true);
+    charge_allowance(ret_charge);
+}
+
+static void ref(void *service)
+{
+    atomic_fetch_add(&((struct attachment *)service)->refs, 1);
+}
+
+static void unref(void *service)
+{
+    attachment_unref(service);
+}
+
+static struct err submit(void *service, bool write, struct inbox *inbox,
+                         const struct store_work *work)
+{
+    struct attachment *a = service;
+    if (a->closed)
+        return ERR(STORE_STOPPED);
+    return write ? store_submit(a->store, inbox, work) : store_read(a->store, inbox, work);
+}
+
+struct charge_till attachment_till(struct attachment *a)
+{
+    return (struct charge_till){attachment_purse(a), a, ref, unref, submit};
+}
+
 /* ---- expiry */
 
 struct expiry {
+    struct attachment *a;
     uint32_t today;
     bool more;
 };
@@ -169,13 +207,17 @@ static struct err run_expire(struct store_txn *txn, void *arg)
     bool more_rows, more_blocks;
     TRY(rows_expire(txn, e->today, &more_rows));
     TRY(rows_sweep(txn, &more_blocks));
-    e->more = more_rows || more_blocks;
+    const struct purse purse = attachment_purse(e->a);
+    bool more = false;
+    TRY(purse_expire(txn, &purse, front_limits(e->a->env->front),
+                     (uint64_t)e->today * DAY_MS / 1000, ROWS_EXPIRE_MOST, &more));
+    e->more = more_rows || more_blocks || more;
     return ERR_OK;
 }
 
 bool attachment_expire(struct attachment *a)
 {
-    struct expiry e = {.today = attachment_today(a)};
+    struct expiry e = {.a = a, .today = attachment_today(a)};
     /* what goes wrong now is tried again by the next run */
     return !a->control && err_is_ok(store_call(a->store, run_expire, &e)) && e.more;
 }
@@ -211,6 +253,7 @@ struct err attachment_open(struct front_env *env, const struct attachment_option
     struct err err = keeper_storage_key(env->keeper, KEEPER_ATTACHMENT_ROWS, a->rows_key);
     if (err_is_ok(err))
         err = keeper_storage_key(env->keeper, KEEPER_ATTACHMENT_IDS, a->ids_key);
+    purse_key(a->ids_key, a->spent_key);
     if (err_is_ok(err))
         err = store_open(&store, NULL, &a->store);
     if (err_is_ok(err) && !a->control)

@@ -166,6 +166,24 @@ static struct err submit(struct download *d)
     return ERR_OK;
 }
 
+static enum hearth_code begin(struct download *d)
+{
+    struct hearth_call *call = d->call;
+    hearth_call_on_writable(call, on_writable, d);
+    enum hearth_code code = pay(d);
+    if (code != HEARTH_OK)
+        return code;
+    struct err err = submit(d);
+    return err_is_ok(err) ? HEARTH_LATER : front_fail(call, err);
+}
+
+/* With tokens; blocks are paid for apart, for they are bandwidth. */
+static void paid(struct hearth_call *call, void *arg)
+{
+    if (call != NULL) /* else release() has seen to it */
+        (void)begin(arg);
+}
+
 enum hearth_code attachment_download(struct hearth_call *call,
                                      const Hearth__V1__DownloadRequest *in, void *self)
 {
@@ -193,10 +211,8 @@ enum hearth_code attachment_download(struct hearth_call *call,
     attachment_hash(ATTACHMENT_DOWNLOAD, in->attachment_id.data, in->capability.data, d->hash);
     attachment_block_key(a, in->attachment_id.data, in->capability.data, d->key);
     hearth_call_set_state(call, d, release);
-    hearth_call_on_writable(call, on_writable, d);
-    enum hearth_code code = pay(d);
-    if (code != HEARTH_OK)
-        return code;
-    err = submit(d);
-    return err_is_ok(err) ? HEARTH_LATER : front_fail(call, err);
+    struct charge charge;
+    attachment_charge(a, call, d->row_id, &charge);
+    const struct charge_till till = attachment_till(a);
+    return charge_owes(&charge) ? charge_call(call, &till, &charge, paid, d) : begin(d);
 }

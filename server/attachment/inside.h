@@ -25,7 +25,18 @@ struct attachment {
     bool sweep_more;           /* of the sweep's thread */
     uint8_t rows_key[KEEPER_KEY_BYTES];
     uint8_t ids_key[KEEPER_KEY_BYTES];
+    uint8_t spent_key[PASS_SPENT_KEY_BYTES];
 };
+
+static inline struct purse attachment_purse(const struct attachment *a)
+{
+    return purse_at(ROWS_PURSE, a->spent_key);
+}
+/* Who has a blob's capability pays with whole tokens once the blob's allowance is used up. */
+void attachment_charge(struct attachment *a, struct hearth_call *call, const uint8_t *row_id,
+                       struct charge *ret_charge);
+/* For charge_call(). */
+struct charge_till attachment_till(struct attachment *a);
 
 void attachment_unref(struct attachment *a);
 /* One more of the call's source, and a reference; ERR_FRONT_OVERLOAD. */

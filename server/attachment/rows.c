@@ -19,8 +19,10 @@ enum {
     DROP_DOOMED,
     RELEASE,
     TOTAL,
-    STATEMENTS
+    OWN_STATEMENTS,
+    STATEMENTS = ROWS_PURSE + PURSE_STATEMENT_COUNT
 };
+_Static_assert(OWN_STATEMENTS == (int)ROWS_PURSE, "PURSE_STATEMENTS come last");
 
 static const struct stmt_row statements[] = {
     [RESERVE] = {"attachment_reserve", "UPDATE total SET bytes = bytes + $1, last = last + 1"
@@ -52,6 +54,7 @@ static const struct stmt_row statements[] = {
     [DROP_DOOMED] = {"attachment_drop_doomed", "DELETE FROM doomed WHERE number = $1"},
     [RELEASE] = {"attachment_release", "UPDATE total SET bytes = bytes - $1"},
     [TOTAL] = {"attachment_total", "SELECT bytes FROM total"},
+    PURSE_STATEMENTS,
 };
 
 static const struct store_migration migrations[] = {
@@ -67,6 +70,7 @@ static const struct store_migration migrations[] = {
         " last INTEGER NOT NULL);"
         "INSERT INTO total (one, bytes, last) VALUES (1, 0, 0);"},
     {2, "ALTER TABLE attachment ADD COLUMN content BLOB;"},
+    {3, PURSE_SQL},
 };
 
 const struct store_schema attachment_schema = {migrations, sizeof migrations / sizeof *migrations,

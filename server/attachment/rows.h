@@ -9,6 +9,7 @@
 #ifndef SERVER_ATTACHMENT_ROWS_H
 #define SERVER_ATTACHMENT_ROWS_H
 
+#include "server/front/charge.h"
 #include "store/store.h"
 
 enum {
@@ -17,6 +18,7 @@ enum {
     ROWS_PLACES = 1 << 16,  /* blocks of one blob at most */
     ROWS_SWEEP_BLOCKS = 32, /* removed by one transaction */
     ROWS_EXPIRE_MOST = 64,
+    ROWS_PURSE = 18, /* index of PURSE_STATEMENTS */
 };
 
 extern const struct store_schema attachment_schema;

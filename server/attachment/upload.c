@@ -31,6 +31,7 @@ struct upload {
     bool stored;         /* there are rows */
     bool whole;          /* and they are all there */
     bool answered;
+    struct charge charge; /* paid with the first block */
 };
 
 static void upload_free(struct upload *u)
@@ -39,6 +40,7 @@ static void upload_free(struct upload *u)
     unsigned bin = u->bin;
     buf_clear(&u->plain);
     buf_clear(&u->sealed);
+    charge_clear(&u->charge);
     bytes_wipe(u, sizeof *u);
     free(u);
     attachment_end(a, &a->uploads, bin);
@@ -114,6 +116,9 @@ static struct err upload_new(struct attachment *a, struct hearth_call *call,
     u->put.expires_day = u->put.today + (uint32_t)limit_value(limits, LIMIT_ATTACHMENT_DAYS);
     u->put.room = a->control ? INT64_MAX : limit_value(limits, LIMIT_ATTACHMENTS_BYTES) * MIB;
     attachment_row_id(a, u->id, u->put.id);
+    charge_begin(a->env->front, call, PASS_ATTACHMENT, &u->charge);
+    charge_by_size(&u->charge, call, head->bytes_in_all,
+                   bytes_of(head->tokens.data, head->tokens.len));
     attachment_hash(ATTACHMENT_DOWNLOAD, u->id, u->download, u->put.download);
     attachment_hash(ATTACHMENT_DELETE, u->id, u->remove, u->put.remove);
     *ret_upload = u;
@@ -126,12 +131,13 @@ static struct err run_look(struct store_txn *txn, void *arg)
 {
     struct upload *u = arg;
     struct rows_blob blob;
+    const struct purse purse = attachment_purse(u->a);
     struct err err = rows_find(txn, u->put.id, &blob);
     if (err.code == ERR_NOT_FOUND)
-        return ERR_OK;
+        return charge_check(txn, &purse, &u->charge);
     TRY(err);
     if (blob.state == ROWS_OPEN || blob.expires_day < u->put.today)
-        return ERR_OK; /* the transaction of the first block sees to it */
+        return charge_check(txn, &purse, &u->charge); /* that of the first block sees to the rest */
     if (blob.state == ROWS_DELETED)
         return ERR(NOT_FOUND);
     if (blob.bytes != u->put.bytes_in_all)
@@ -146,7 +152,7 @@ static void look_done(void *arg, struct err result)
 {
     struct upload *u = arg;
     if (u->call != NULL && !err_is_ok(result))
-        front_fail(u->call, result);
+        charge_fail(u->call, &u->charge, result);
     u->busy = false;
     if (u->call == NULL)
         upload_end(u);
@@ -197,6 +203,9 @@ static enum hearth_code on_head(struct attachment *a, struct hearth_call *call,
 static struct err run_put(struct store_txn *txn, void *arg)
 {
     struct upload *u = arg;
+    const struct purse purse = attachment_purse(u->a);
+    if (u->put.first)
+        TRY(charge_take(txn, &purse, &u->charge));
     return rows_put(txn, &u->put);
 }
 
@@ -235,7 +244,7 @@ static void put_done(void *arg, struct err result)
     buf_reset_unwiped(&u->sealed);
     /* busy until nothing here can end the call any more */
     if (u->call != NULL && !err_is_ok(result))
-        front_fail(u->call, result);
+        charge_fail(u->call, &u->charge, result);
     else if (u->call != NULL && u->whole)
         answer(u);
     u->busy = false;

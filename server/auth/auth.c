@@ -60,6 +60,8 @@ struct err auth_open(struct front_env *env, const struct auth_options *options,
         err = ERR_OK; /* S2: it opens, and no rotation goes without the row */
     if (err_is_ok(err))
         err = revocations_refresh(auth);
+    if (err_is_ok(err))
+        err = auth_enter_log(auth);
     if (!err_is_ok(err)) {
         auth_close(auth);
         return err;

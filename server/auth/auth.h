@@ -24,8 +24,7 @@ enum auth_mode {
 };
 enum { AUTH_INVITATION_BYTES = 16, AUTH_INVITATIONS_MOST = 1000, AUTH_SIGNING_MOST = 32 };
 
-/* Where key sets are logged (transparency.md): absent until the log lands, and receipts are then
- * empty. */
+/* Where key sets are logged (transparency.md). Without one, receipts are empty. */
 struct auth_receipt {
     struct bytes checkpoint, proof;
 };
@@ -38,6 +37,9 @@ struct auth_log {
                    void (*done)(void *arg, struct err result, const struct auth_receipt *receipt),
                    void *arg);
     void *self;
+    /* Borrowed. At the first start with a log of this name every KeySet there is goes into it, in
+     * the version it has. Empty: they do not. */
+    struct bytes origin;
 };
 
 struct auth_options {

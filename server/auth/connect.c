@@ -139,6 +139,7 @@ static enum hearth_code begin_fetch(struct auth *auth, struct hearth_call *call,
     f->job.then = then_fetch;
     f->job.reply = reply_fetch;
     f->job.clear = clear_fetch;
+    charge_begin(auth->env->front, call, PASS_AUTH, &f->job.charge);
     hearth_call_pause(call);
     return auth_job_write(&f->job, 2);
 }

@@ -42,9 +42,11 @@ static struct err expire_all_rows(struct store_txn *txn, struct run *run)
         run->revoked = true;
         TRY(stmt_run(stmt_use(txn, REVOKED_COUNT_UP), NULL));
     }
-    const struct spent spent = {AUTH_SPENT, run->auth->tokens_key};
-    TRY(spent_expire(txn, &spent, run->now_s, ROWS_MOST, &changes));
-    run->more |= changes == ROWS_MOST;
+    const struct purse purse = auth_purse(run->auth);
+    bool more = false;
+    TRY(purse_expire(txn, &purse, front_limits(run->auth->env->front), run->now_s, ROWS_MOST,
+                     &more));
+    run->more |= more;
     TRY(once_expire(txn, AUTH_ONCE, run->now_s, ROWS_MOST, &changes));
     run->more |= changes == ROWS_MOST;
     return ERR_OK;

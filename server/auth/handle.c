@@ -119,6 +119,8 @@ AUTH_HANDLER(create_handle, CreateHandle)
     h->job.reply = reply_created;
     h->hash = auth_in(in->handle_hash);
     h->key_set = auth_in(in->key_set);
+    /* anybody can make a handle key: whole tokens */
+    charge_begin(auth->env->front, call, PASS_AUTH, &h->job.charge);
     struct err err = prepare_create(h);
     return err_is_ok(err) ? auth_job_write(&h->job, 4) : auth_job_fail(&h->job, err);
 }
@@ -158,6 +160,8 @@ AUTH_HANDLER(refresh_handle, RefreshHandle)
     h->job.effect = refresh;
     h->job.reply = reply_refreshed;
     struct err err = handle_caller(auth, call, auth_in(in->handle_hash), h->id);
+    if (err_is_ok(err))
+        auth_charge(&h->job, call, "handle credits", bytes_of(h->id, AUTH_ID_BYTES), false);
     return err_is_ok(err) ? auth_job_write(&h->job, 1) : auth_job_fail(&h->job, err);
 }
 
@@ -259,5 +263,7 @@ AUTH_HANDLER(check_handle, CheckHandle)
     h->job.effect = check;
     h->job.reply = reply_checked;
     handle_id(auth, auth_in(in->handle_hash), h->id);
+    charge_begin(auth->env->front, call, PASS_AUTH, &h->job.charge);
+    charge_source(&h->job.charge, front_caller(call)->source);
     return auth_job_read(&h->job);
 }

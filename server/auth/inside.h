@@ -15,12 +15,11 @@
 #include "seal/names.h"
 #include "server/auth/auth.h"
 #include "server/auth/schema.h"
+#include "server/front/charge.h"
 #include "server/front/once.h"
-#include "server/front/pay.h"
 
 enum {
-    AUTH_ID_BYTES = 16,                         /* of every id at rest */
-    AUTH_TOKEN_KEYS = 3 * (PASS_CLASS_END - 1), /* three days' */
+    AUTH_ID_BYTES = 16, /* of every id at rest */
 };
 
 struct auth_listeners;
@@ -47,7 +46,6 @@ struct auth {
         struct buf list;
         uint64_t number;
     } revoked;
-    struct pass_issuer_key token_keys[AUTH_TOKEN_KEYS]; /* by pass_key_slot; class 0: none yet */
     struct auth_listeners *listeners;
 };
 
@@ -103,6 +101,12 @@ CHECKED struct err label_version(struct store_txn *txn, const struct auth *auth,
 CHECKED struct err label_advance(struct store_txn *txn, const struct auth *auth,
                                  const struct key_set *set, struct bytes key_set);
 
+/* Waits for the log. */
+CHECKED struct err label_wait(struct store_txn *txn, const struct auth *auth,
+                              const struct key_set *set, struct bytes key_set);
+/* enter_log.c: what is older than the log waits for it. Waits. */
+CHECKED struct err auth_enter_log(struct auth *auth);
+
 /* ---- keys.c: the keys that callers sign with */
 
 struct caller_key {
@@ -140,6 +144,9 @@ struct auth_job {
     bool keeps; /* the answer is kept under once_id */
     uint8_t once_id[ONCE_ID_BYTES];
     uint8_t body_hash[REQUEST_BODY_HASH_BYTES];
+    struct charge charge; /* paid in the transaction of the effect, also of one that reads */
+    bool charged;         /* looked at */
+    uint32_t cost;
     struct buf scope;
     struct buf answer;
     struct bytes logs; /* the key set that the log is asked to take */
@@ -184,6 +191,10 @@ void auth_log_then_reply(struct auth_job *job, struct bytes key_set, bool commit
 void auth_job_end(struct auth_job *job);
 /* Takes one of the caller's bucket, or ends the call and says how. */
 enum hearth_code auth_take_principal(struct hearth_call *call, enum limit limit);
+/* The row's price, paid by who is known as `id` of a sort (what): with credits or, whole, with
+ * tokens; before the job is submitted. */
+void auth_charge(struct auth_job *job, struct hearth_call *call, const char *what, struct bytes id,
+                 bool whole);
 void auth_receipt_out(const struct auth_receipt *receipt, Hearth__V1__LogReceipt *ret_receipt);
 
 static inline ProtobufCBinaryData auth_out(struct bytes view)
@@ -356,12 +367,12 @@ CHECKED struct err auth_add_keys(struct auth *auth);
 CHECKED struct err invitation_store(struct store_txn *txn, const struct auth *auth,
                                     const uint8_t *codes, uint32_t count, uint64_t expires_hour);
 
-/* ---- token_keys.c, token_grant.c: tokens */
+static inline struct purse auth_purse(const struct auth *auth)
+{
+    return purse_at(AUTH_SPENT, auth->tokens_key);
+}
 
-/* The key of a class and period, which the keeper is asked for once. ERR_PASS_KEY: not one of three
- * days. Wipe the copy. From any thread. */
-CHECKED struct err auth_token_key(struct auth *auth, uint8_t class, uint32_t period,
-                                  struct pass_issuer_key *ret_key);
+/* ---- token_grant.c: tokens */
 
 struct token_order {
     uint8_t class;

@@ -22,27 +22,8 @@ struct err invitation_store(struct store_txn *txn, const struct auth *auth, cons
 enum { CODES_MOST = 16 };
 struct create_job {
     struct auth_job job;
-    struct payment payment;
-    struct err read; /* what reading the payment came to */
     uint32_t count;
 };
-
-static struct err key_of(void *self, uint8_t class, uint32_t period,
-                         struct pass_issuer_key *ret_key)
-{
-    return auth_token_key(self, class, period, ret_key);
-}
-
-static struct err check_payment(struct store_txn *txn, struct auth_job *job)
-{
-    const struct spent spent = {AUTH_SPENT, job->auth->tokens_key};
-    const struct create_job *c = (struct create_job *)job;
-    TRY(auth_job_find_kept(txn, job, &job->repeated));
-    if (job->repeated) /* it has paid, with tokens that may be worth nothing by now */
-        return ERR_OK;
-    TRY(c->read);
-    return payment_check(txn, &spent, &c->payment, key_of, job->auth);
-}
 
 static struct err create(struct store_txn *txn, struct auth_job *job)
 {
@@ -50,8 +31,6 @@ static struct err create(struct store_txn *txn, struct auth_job *job)
     uint64_t hour = auth_hour(job->now_s) + auth_limit(job->auth, LIMIT_INVITATION_DAYS) * 24;
     uint8_t codes[CODES_MOST * AUTH_INVITATION_BYTES];
     size_t len = (size_t)c->count * AUTH_INVITATION_BYTES;
-    const struct spent spent = {AUTH_SPENT, job->auth->tokens_key};
-    TRY(payment_mark(txn, &spent, &c->payment));
     struct err err = rng_fill(job->auth->env->rng, codes, len);
     if (err_is_ok(err))
         err = invitation_store(txn, job->auth, codes, c->count, hour);
@@ -76,20 +55,6 @@ static void reply_created(struct auth_job *job)
     hearth_auth_create_invitations_reply(job->call, &out);
 }
 
-/* The tokens are good as far as reading tells: now they are spent, with the effect. */
-static void checked(struct auth_job *job)
-{
-    struct create_job *c = (struct create_job *)job;
-    job->then = NULL;
-    if (job->repeated) {
-        auth_job_reply(job, job->reply);
-        return;
-    }
-    job->keeps = true;
-    job->effect = create;
-    (void)auth_job_write(job, c->count + 1);
-}
-
 AUTH_HANDLER(create_invitations, CreateInvitations)
 {
     struct auth *auth = self;
@@ -100,14 +65,11 @@ AUTH_HANDLER(create_invitations, CreateInvitations)
     if (c == NULL)
         return front_fail(call, ERR(NO_MEMORY));
     in = (const void *)c->job.in;
-    c->job.effect = check_payment;
-    c->job.then = checked;
-    c->job.keeps = false; /* what reads keeps nothing; checked() does */
+    c->job.effect = create;
     c->job.reply = reply_created;
     c->count = in->count < CODES_MOST ? in->count : CODES_MOST; /* the row's rule says so too */
-    c->read = payment_read(call, PASS_AUTH, auth_limit(auth, LIMIT_PRICE_HIGH),
-                           front_caller(call)->body_hash, c->job.now_s, &c->payment);
-    return auth_job_read(&c->job);
+    charge_begin_always(auth->env->front, call, PASS_AUTH, &c->job.charge);
+    return auth_job_write(&c->job, c->count + 1);
 }
 
 /* ---- CheckInvitation */

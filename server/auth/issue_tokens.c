@@ -50,7 +50,7 @@ static struct err prepare(struct issue_job *i, const Hearth__V1__IssueTokensRequ
     if (!pass_issuable(in->period, i->job.now_s))
         return ERR(PASS_KEY);
     TRY(pass_request_parse(auth_in(in->request), &i->request));
-    TRY(auth_token_key(auth, (uint8_t)in->token_class, in->period, &i->key));
+    TRY(front_token_key(auth->env->front, (uint8_t)in->token_class, in->period, &i->key));
     if (i->request.key_tag != pass_issuer_key_tag(&i->key))
         return ERR(PASS_KEY);
     i->order.class = (uint8_t)in->token_class;

@@ -96,6 +96,7 @@ void auth_job_end(struct auth_job *job)
         hearth_call_on_cancel(job->call, NULL, NULL);
     if (job->clear != NULL)
         job->clear(job);
+    charge_clear(&job->charge);
     buf_clear(&job->scope);
     buf_clear(&job->answer);
     arena_clear(&job->arena);
@@ -105,10 +106,11 @@ void auth_job_end(struct auth_job *job)
 }
 
 /* Refused registrations are told what would help, whatever was wrong. */
-static enum hearth_code refuse(struct auth *auth, struct hearth_call *call, struct err err)
+static enum hearth_code refuse(const struct auth_job *job, struct hearth_call *call, struct err err)
 {
+    struct auth *auth = job->auth;
     if (err.code != ERR_AUTH_PERMIT || auth_mode(auth) != AUTH_OPEN)
-        return front_fail(call, err);
+        return charge_fail(call, &job->charge, err);
     Hearth__V1__ProofOfWorkRequired detail;
     hearth__v1__proof_of_work_required__init(&detail);
     detail.bits = puzzle_bits(auth);
@@ -122,7 +124,7 @@ enum hearth_code auth_job_fail(struct auth_job *job, struct err err)
     if (call != NULL) {
         hearth_call_on_cancel(call, NULL, NULL);
         job->call = NULL;
-        code = refuse(job->auth, call, err);
+        code = refuse(job, call, err);
     }
     auth_job_end(job);
     return code;
@@ -160,12 +162,16 @@ struct err auth_job_find_kept(struct store_txn *txn, struct auth_job *job, bool 
 static struct err run(struct store_txn *txn, void *arg)
 {
     struct auth_job *job = arg;
-    if (!job->keeps)
+    const struct purse purse = auth_purse(job->auth);
+    if (!job->keeps) {
+        TRY(charge_take(txn, &purse, &job->charge));
         return job->effect(txn, job);
+    }
     const struct once once = once_of(job);
     TRY(auth_job_find_kept(txn, job, &job->repeated));
     if (job->repeated)
         return ERR_OK;
+    TRY(charge_take(txn, &purse, &job->charge));
     TRY(job->effect(txn, job));
     TRY(buf_check(&job->answer));
     return once_keep(txn, &once, job->auth->env->rng, buf_view(&job->answer), job->now_s);
@@ -174,15 +180,21 @@ static struct err run(struct store_txn *txn, void *arg)
 static void done(void *arg, struct err result)
 {
     struct auth_job *job = arg;
-    if (!err_is_ok(result))
+    if (!err_is_ok(result)) {
         (void)auth_job_fail(job, result);
-    else if (job->then != NULL)
+        return;
+    }
+    charge_clear(&job->charge); /* what else the job does is paid */
+    job->charged = false;
+    if (job->then != NULL)
         job->then(job);
     else
         auth_job_reply(job, job->reply);
 }
 
-static enum hearth_code submit(struct auth_job *job, bool write, uint32_t cost)
+static enum hearth_code submit(struct auth_job *job, bool write, uint32_t cost,
+                               struct err (*step)(struct store_txn *txn, void *arg),
+                               void (*then)(void *arg, struct err result))
 {
     struct inbox *inbox = NULL;
     if (job->call == NULL)
@@ -197,8 +209,8 @@ static enum hearth_code submit(struct auth_job *job, bool write, uint32_t cost)
             .principal = job->principal,
             .cost = cost,
             .frees = job->frees,
-            .run = run,
-            .done = done,
+            .run = step,
+            .done = then,
             .arg = job,
         };
         err = write ? auth_write(job->auth, inbox, &work) : auth_read(job->auth, inbox, &work);
@@ -206,14 +218,56 @@ static enum hearth_code submit(struct auth_job *job, bool write, uint32_t cost)
     return err_is_ok(err) ? HEARTH_LATER : auth_job_fail(job, err);
 }
 
-enum hearth_code auth_job_write(struct auth_job *job, uint32_t cost)
+void auth_charge(struct auth_job *job, struct hearth_call *call, const char *what, struct bytes id,
+                 bool whole)
 {
-    return submit(job, true, cost);
+    uint8_t account[AUTH_ID_BYTES];
+    charge_begin(job->auth->env->front, call, PASS_AUTH, &job->charge);
+    auth_id(job->auth, what, id, account);
+    charge_account(&job->charge, account, whole);
 }
 
+/* ---- paying first: is it paid, as far as reading tells? Then it is written, with the effect */
+
+static struct err run_charge(struct store_txn *txn, void *arg)
+{
+    struct auth_job *job = arg;
+    const struct purse purse = auth_purse(job->auth);
+    if (job->keeps)
+        TRY(auth_job_find_kept(txn, job, &job->repeated));
+    /* who has an answer has paid, with tokens that may be worth nothing by now */
+    return job->repeated ? ERR_OK : charge_check(txn, &purse, &job->charge);
+}
+
+static void charge_done(void *arg, struct err result)
+{
+    struct auth_job *job = arg;
+    if (!err_is_ok(result) || job->repeated) {
+        done(job, result);
+        return;
+    }
+    job->charged = true;
+    (void)submit(job, true, job->cost, run, done);
+}
+
+static bool pays_first(const struct auth_job *job)
+{
+    return charge_brings(&job->charge) && !job->charged;
+}
+
+enum hearth_code auth_job_write(struct auth_job *job, uint32_t cost)
+{
+    job->cost = cost;
+    return pays_first(job) ? submit(job, false, 1, run_charge, charge_done)
+                           : submit(job, true, cost, run, done);
+}
+
+/* One that only reads has no answer to find again: what it costs is known at once, and where the
+ * allowance doesn't cover it it is a write. */
 enum hearth_code auth_job_read(struct auth_job *job)
 {
-    return submit(job, false, 1);
+    charge_allowance(&job->charge);
+    return charge_owes(&job->charge) ? auth_job_write(job, 1) : submit(job, false, 1, run, done);
 }
 
 enum hearth_code auth_take_principal(struct hearth_call *call, enum limit limit)

@@ -146,7 +146,7 @@ static void find_key(void *self, struct front_pending *pending, enum request_cal
 
 struct err auth_add_keys(struct auth *auth)
 {
-    const struct front_key_source source = {find_key, auth};
+    const struct front_key_source source = {.find = find_key, .self = auth};
     TRY(front_add_keys(auth->env->front, REQUEST_CLIENT, source));
     return front_add_keys(auth->env->front, REQUEST_HANDLE, source);
 }

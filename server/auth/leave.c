@@ -64,6 +64,8 @@ static void looked(struct auth_job *job)
         job->principal = front_caller(job->call)->principal;
         buf_clear(&job->answer);
         job->repeated = false; /* the transaction looks again */
+        auth_charge(job, job->call, "handle credits", bytes_of(leave->caller.id, AUTH_ID_BYTES),
+                    false);
         (void)auth_job_write(job, leave->cost);
     }
 }

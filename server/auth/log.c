@@ -15,16 +15,17 @@ struct err label_version(struct store_txn *txn, const struct auth *auth, struct 
     return stmt_first(s, auth_map_u64, ret_version);
 }
 
-static struct err put_waiting(struct store_txn *txn, const struct auth *auth,
-                              const uint8_t id[AUTH_ID_BYTES], uint64_t version,
-                              struct bytes key_set)
+struct err label_wait(struct store_txn *txn, const struct auth *auth, const struct key_set *set,
+                      struct bytes key_set)
 {
+    uint8_t id[AUTH_ID_BYTES];
     struct buf sealed = BUF_INIT;
-    struct err err = auth_seal(auth, "waiting", bytes_of(id, AUTH_ID_BYTES), key_set, &sealed);
+    auth_id(auth, "label", set->label, id);
+    struct err err = auth_seal(auth, "waiting", bytes_of(id, sizeof id), key_set, &sealed);
     if (err_is_ok(err)) {
         struct stmt *s = stmt_use(txn, WAITING_PUT);
-        stmt_bind_blob(s, 1, bytes_of(id, AUTH_ID_BYTES));
-        stmt_bind_u64(s, 2, version);
+        stmt_bind_blob(s, 1, bytes_of(id, sizeof id));
+        stmt_bind_u64(s, 2, set->version);
         stmt_bind_blob(s, 3, buf_view(&sealed));
         err = stmt_run(s, NULL);
     }
@@ -41,7 +42,7 @@ struct err label_advance(struct store_txn *txn, const struct auth *auth, const s
     stmt_bind_blob(s, 1, bytes_of(id, sizeof id));
     stmt_bind_u64(s, 2, set->version);
     TRY(stmt_run(s, NULL));
-    return auth->options.log == NULL ? ERR_OK : put_waiting(txn, auth, id, set->version, key_set);
+    return auth->options.log == NULL ? ERR_OK : label_wait(txn, auth, set, key_set);
 }
 
 /* ---- the log has it */
@@ -123,7 +124,7 @@ void auth_receipt_out(const struct auth_receipt *receipt, Hearth__V1__LogReceipt
 
 /* ---- what a crash left waiting */
 
-enum { RESUME_MOST = 16 };
+enum { RESUME_MOST = 128 }; /* as the statement has it */
 
 struct waiting {
     struct auth *auth;
@@ -173,7 +174,12 @@ static void waiting_logged(void *arg, struct err result, const struct auth_recei
     struct waiting *row = arg;
     struct key_set set;
     (void)receipt;
-    if (err_is_ok(result) && err_is_ok(key_set_parse(buf_view(&row->key_set), &set)))
+    /* What the log has otherwise it will never take: that is known from the log alone, and found by
+     * the label's owner. */
+    bool over = err_is_ok(result) || result.code == ERR_AUTH_LABEL_VERSION;
+    if (result.code == ERR_AUTH_LABEL_VERSION)
+        front_log(row->auth->env->front, "level=error event=key_set_not_logged");
+    if (over && err_is_ok(key_set_parse(buf_view(&row->key_set), &set)))
         drop_waiting(row->auth, set.label, set.version);
     waiting_free(row);
 }

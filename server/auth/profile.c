@@ -161,5 +161,6 @@ AUTH_HANDLER(get_profile, GetProfile)
     p->job.effect = find;
     p->job.reply = reply_found;
     p->index = auth_in(in->index);
+    auth_charge(&p->job, call, "profile credits", p->index, true);
     return auth_job_read(&p->job);
 }

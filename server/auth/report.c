@@ -75,6 +75,9 @@ AUTH_HANDLER(report_abuse, ReportAbuse)
     r->job.reply = reply;
     r->report = auth_in(in->report);
     struct err err = client_caller(auth, call, &r->caller);
+    if (err_is_ok(err))
+        auth_charge(&r->job, call, "user credits", bytes_of(r->caller.user_id, AUTH_ID_BYTES),
+                    false);
     return err_is_ok(err) ? auth_job_write(&r->job, 2) : auth_job_fail(&r->job, err);
 }
 

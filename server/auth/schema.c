@@ -1,13 +1,14 @@
 #include "server/auth/schema.h"
 
+#include "server/front/charge.h"
 #include "server/front/once.h"
-#include "server/front/spent.h"
 
 /* Keys are PRF values under AUTH_IDS, so that rows lie in no order of time; `sealed` is under
  * AUTH_ROWS. What a user is tied to by its own row (name, key set, profile) is inside the seal.
  * Handles, packages and offers know no user, nor do invitations, puzzles and reports (P4).
  *
- * label: last version of every key set label there ever was, as the log commits to it. waiting: key
+ * label: last version of every key set label there ever was, as the log commits to it; and of each
+ * log that all were given to, its origin (enter_log.c). waiting: key
  * sets that the log has not said to have, under the same id. user.unused_
  * hour: when it was made while no client of it has called, then 0. client.seen_month: 0 until the
  * first call. profile.shown: 0 staged, 1 fetched by index. handle.next_offer: the last number
@@ -67,6 +68,7 @@ static const struct store_migration migrations[] = {
         "CREATE INDEX token_request_period ON token_request (period);"},
     {4, ONCE_SQL_2},
     {5, SPENT_SQL},
+    {6, CREDITS_SQL},
 };
 
 static const struct stmt_row statements[] = {
@@ -78,7 +80,9 @@ static const struct stmt_row statements[] = {
                                     " VALUES ($1, $2, $3) ON CONFLICT (id, version) DO NOTHING"},
     [WAITING_DROP] = {"waiting_drop", "DELETE FROM waiting WHERE id = $1 AND version = $2"},
     [WAITING_LIST] = {"waiting_list", "SELECT sealed, id FROM waiting ORDER BY id, version"
-                                      " LIMIT 16"},
+                                      " LIMIT 128"},
+    [USERS_FROM] = {"users_from", "SELECT id FROM user WHERE id > $1 ORDER BY id LIMIT $2"},
+    [HANDLES_FROM] = {"handles_from", "SELECT id FROM handle WHERE id > $1 ORDER BY id LIMIT $2"},
 
     [USER_FIND] = {"user_find", "SELECT sealed FROM user WHERE id = $1"},
     [USER_INSERT] = {"user_insert", "INSERT INTO user (id, sealed, unused_hour)"
@@ -224,7 +228,7 @@ static const struct stmt_row statements[] = {
                           " (SELECT COUNT(*) FROM handle), (SELECT COUNT(*) FROM invitation),"
                           " (SELECT COUNT(*) FROM offer), (SELECT COUNT(*) FROM report),"
                           " (SELECT COUNT(*) FROM revoked)"},
-    SPENT_STATEMENTS,
+    PURSE_STATEMENTS,
     ONCE_STATEMENTS,
 };
 

@@ -2,6 +2,7 @@
 #ifndef SERVER_AUTH_SCHEMA_H
 #define SERVER_AUTH_SCHEMA_H
 
+#include "server/front/charge.h"
 #include "server/front/spent.h"
 #include "store/store.h"
 
@@ -11,6 +12,8 @@ enum auth_statement {
     WAITING_PUT,
     WAITING_DROP,
     WAITING_LIST,
+    USERS_FROM,
+    HANDLES_FROM,
     USER_FIND,
     USER_INSERT,
     USER_UPDATE,
@@ -80,8 +83,8 @@ enum auth_statement {
     TOKEN_REQUEST_PUT,
     TOKEN_REQUEST_EXPIRE,
     COUNTS,
-    AUTH_SPENT,                                     /* SPENT_STATEMENTS begin here */
-    AUTH_ONCE = AUTH_SPENT + SPENT_STATEMENT_COUNT, /* ONCE_STATEMENTS begin here */
+    AUTH_SPENT,                                     /* PURSE_STATEMENTS begin here */
+    AUTH_ONCE = AUTH_SPENT + PURSE_STATEMENT_COUNT, /* ONCE_STATEMENTS begin here */
 };
 
 extern const struct store_schema auth_schema;

@@ -87,8 +87,9 @@ struct err request_take_leaf(struct request *r, enum limit limit, uint32_t cost)
 void access_bequeath(struct request *r)
 {
     static const enum limit of_leaf[] = {
-        LIMIT_COMMITS_LEAF, LIMIT_COMMITS_REPORTED, LIMIT_INVALID_COMMITS, LIMIT_LEAF_UPDATES,
-        LIMIT_RESYNC_LEAF,  LIMIT_SEND_LEAF,        LIMIT_SEND_LEAF_KIB,   LIMIT_WELCOMES,
+        LIMIT_COMMITS_LEAF,  LIMIT_COMMITS_REPORTED, LIMIT_INVALID_COMMITS,
+        LIMIT_LEAF_UPDATES,  LIMIT_RESYNC_LEAF,      LIMIT_SEND_LEAF,
+        LIMIT_SEND_LEAF_KIB, LIMIT_WELCOMES,         LIMIT_CREDITS_FREE,
     };
     struct limits *limits = front_limits(r->d->env.front);
     for (size_t n = 0; n < r->heir_count; n++) {

@@ -142,6 +142,7 @@ static struct err name_heirs(struct request *r, const struct commit_ok *ok)
     if (r->heirs == NULL)
         return ERR(NO_MEMORY);
     if (!bytes_equal(old->pseudonym, ok->own.pseudonym)) {
+        r->renamed = true;
         delivery_pseudonym_id(r->d, r->group_id, ok->own.pseudonym, r->heirs[r->heir_count++]);
         for (uint32_t i = 0; i < r->state.fact_count; i++) {
             if (bytes_equal(r->state.facts[i].committer, old->pseudonym))

@@ -37,6 +37,7 @@ static struct err take_keys(struct delivery *d)
     struct keeper *keeper = d->env.keeper;
     TRY(keeper_storage_key(keeper, KEEPER_DELIVERY_ROWS, d->rows_key));
     TRY(keeper_storage_key(keeper, KEEPER_DELIVERY_IDS, d->ids_key));
+    purse_key(d->ids_key, d->spent_key);
     TRY(keeper_storage_key(keeper, KEEPER_ONCE_DELIVERY, d->once_key));
     return keeper_storage_key(keeper, KEEPER_RESERVATION, d->reservation_key);
 }

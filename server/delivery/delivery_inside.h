@@ -8,6 +8,7 @@
 #include "seal/fan_out.h"
 #include "seal/names.h"
 #include "server/delivery/delivery.h"
+#include "server/front/charge.h"
 #include "server/front/once.h"
 
 /* Indices of statements; rows in schema.c. */
@@ -40,7 +41,8 @@ enum delivery_statement {
     PAUSE_EXPIRE,
     DELIVERY_COUNT,
     DELIVERY_ONCE,
-    DELIVERY_OUTBOX = DELIVERY_ONCE + ONCE_STATEMENT_COUNT,
+    DELIVERY_PURSE = DELIVERY_ONCE + ONCE_STATEMENT_COUNT,
+    DELIVERY_OUTBOX = DELIVERY_PURSE + PURSE_STATEMENT_COUNT,
     DELIVERY_STATEMENTS = DELIVERY_OUTBOX + OUTBOX_STATEMENT_COUNT,
 };
 extern const struct store_schema delivery_schema;
@@ -58,6 +60,7 @@ struct delivery {
     uint8_t ids_key[KEEPER_KEY_BYTES];
     uint8_t once_key[KEEPER_KEY_BYTES];
     uint8_t reservation_key[KEEPER_KEY_BYTES];
+    uint8_t spent_key[PASS_SPENT_KEY_BYTES];
 };
 struct delivery *delivery_ref(struct delivery *d);
 void delivery_unref(struct delivery *d);
@@ -80,6 +83,10 @@ static inline uint32_t month_of(uint64_t now_s)
 static inline uint64_t delivery_limit(const struct delivery *d, enum limit limit)
 {
     return limit_value(front_limits(d->env.front), limit);
+}
+static inline struct purse delivery_purse(const struct delivery *d)
+{
+    return purse_at(DELIVERY_PURSE, d->spent_key);
 }
 static inline bool delivery_off(const struct delivery *d, enum delivery_control control)
 {

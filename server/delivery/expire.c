@@ -36,6 +36,10 @@ static struct err run(struct store_txn *txn, void *arg)
     TRY(once_expire(txn, DELIVERY_ONCE, e->now_s, EXPIRE_AT_ONCE, &deleted));
     if (deleted == EXPIRE_AT_ONCE)
         e->more = true;
+    const struct purse purse = delivery_purse(e->d);
+    bool more = false;
+    TRY(purse_expire(txn, &purse, front_limits(e->d->env.front), e->now_s, EXPIRE_AT_ONCE, &more));
+    e->more |= more;
     return ERR_OK;
 }
 

@@ -24,6 +24,7 @@ static void attempt_clear(struct request *r)
     r->upkeep = r->repeated = r->has_past = r->rotated = false;
     r->paused_until_hour = 0;
     r->past_gone_count = 0;
+    r->renamed = false;
     r->heirs = NULL;
     r->heir_count = 0;
     r->out = NULL;
@@ -33,6 +34,7 @@ static void attempt_clear(struct request *r)
 void request_free(struct request *r)
 {
     attempt_clear(r);
+    charge_clear(&r->charge);
     arena_clear(&r->work);
     arena_clear(&r->arena);
     delivery_unref(r->d);
@@ -91,7 +93,7 @@ static void fail(struct request *r, struct err err)
         detail.seconds = r->retry_after_s;
         (void)front_fail_detail(call, err, &detail.base);
     } else {
-        (void)front_fail(call, err);
+        (void)charge_fail(call, &r->charge, err);
     }
 }
 
@@ -186,6 +188,16 @@ static struct err effect(struct request *r, struct store_txn *txn)
     }
 }
 
+/* T1: what is left goes with whoever goes on under another name. */
+static struct err pay(struct request *r, struct store_txn *txn)
+{
+    const struct purse purse = delivery_purse(r->d);
+    TRY(charge_take(txn, &purse, &r->charge));
+    if (r->heir_count == 0 || !r->renamed || r->charge.front == NULL)
+        return ERR_OK;
+    return credits_move(txn, purse.credits, r->pseudonym_id, r->heirs[0], r->now_s);
+}
+
 /* G2: state, fan-out rows and answer in one. */
 static struct err run_write(struct store_txn *txn, void *arg)
 {
@@ -207,6 +219,7 @@ static struct err run_write(struct store_txn *txn, void *arg)
             return ERR_OK;
         }
     }
+    TRY(pay(r, txn));
     TRY(effect(r, txn));
     if (r->has_past)
         TRY(past_tree_keep(txn, r->d, r->group_id, &r->past, r->now_s));
@@ -291,7 +304,7 @@ static void checked(void *arg, struct err result)
     if (!err_is_ok(result)) {
         count_invalid(r, result);
         end(r, result);
-    } else if (r->row->changes || r->effect != REQUEST_KEEPS) {
+    } else if (r->row->changes || r->effect != REQUEST_KEEPS || charge_owes(&r->charge)) {
         access_bequeath(r);
         write_now(r);
     } else {
@@ -303,7 +316,8 @@ static void checked(void *arg, struct err result)
 static struct err run_check(struct store_txn *txn, void *arg)
 {
     struct request *r = arg;
-    (void)txn;
+    const struct purse purse = delivery_purse(r->d);
+    TRY(charge_check(txn, &purse, &r->charge));
     return r->row->check(r);
 }
 
@@ -354,7 +368,9 @@ static void opened(void *arg, struct err result)
         end(r, result);
         return;
     }
-    if (r->row->light) {
+    charge_account(&r->charge, r->pseudonym_id, r->row->caller == 0);
+    charge_allowance(&r->charge); /* once, however many attempts there are */
+    if (r->row->light && !charge_owes(&r->charge)) {
         checked(r, r->row->check(r));
         return;
     }

@@ -56,6 +56,7 @@ struct request {
     unsigned tries;
     bool state_keys_paid;  /* once, however many attempts there are */
     bool verified;         /* once; the nonce is used up by then */
+    struct charge charge;  /* paid in the transaction of the effect */
     struct public_key key; /* that verifies the call, or verified it */
     const struct sig_alg *alg;
     struct err result; /* of the job that is under way */
@@ -92,6 +93,7 @@ struct request {
      * they have spent what it has (access_bequeath). In `work`. */
     uint8_t (*heirs)[ROW_ID_BYTES];
     size_t heir_count;
+    bool renamed;                           /* the first of them is the caller itself */
     uint8_t new_state_key[STATE_KEY_BYTES]; /* after a removal */
     bool rotated;
 };

@@ -82,6 +82,7 @@ enum hearth_code request_start(struct delivery *d, const struct request_row *row
     r->row = row;
     r->d = delivery_ref(d);
     r->loop = hearth_call_loop(call);
+    charge_begin(d->env.front, call, PASS_DELIVERY, &r->charge);
     struct err err = prepare(r, front_caller(call), in);
     if (err_is_ok(err))
         err = front_inbox(d->env.front, r->loop, &r->inbox);

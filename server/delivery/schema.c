@@ -38,7 +38,7 @@ static const char delivery_v2[] =
     "CREATE INDEX past_joins_expiry ON past_joins (expires_day);";
 
 static const struct store_migration delivery_migrations[] = {
-    {1, delivery_v1}, {2, delivery_v2}, {3, ONCE_SQL_2}};
+    {1, delivery_v1}, {2, delivery_v2}, {3, ONCE_SQL_2}, {4, PURSE_SQL}};
 
 static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
     [GROUP_LOCK] = {"group_lock", "SELECT version, lock, id FROM groups"
@@ -106,6 +106,7 @@ static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
          " (SELECT COUNT(*) FROM notices), (SELECT COUNT(*) FROM pauses),"
          " (SELECT COUNT(*) FROM once), (SELECT COUNT(*) FROM outbox_row)"},
     [DELIVERY_ONCE] = ONCE_STATEMENTS,
+    PURSE_STATEMENTS,
     OUTBOX_STATEMENTS,
 };
 

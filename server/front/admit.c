@@ -15,6 +15,8 @@ static void on_end(struct hearth_call *call, enum hearth_code code, void *self)
         atomic_fetch_sub(p->large, 1);
     uint64_t now_us = clock_monotonic_us(front->env->clock);
     call_metrics_ended(p->metrics, code, now_us - p->begun_us);
+    if (code == HEARTH_OK && p->heard_us != 0)
+        price_note_call(front, hearth_call_endpoint(call), now_us - p->heard_us, now_us);
     metrics_change(front->metrics, METRIC_CALLS, -1);
     load_call_ended(p->at);
 }
@@ -89,6 +91,13 @@ enum hearth_code front_admit_verified(struct hearth_call *call)
     return p->front->options.control ? HEARTH_OK : admit_signed(p);
 }
 
+static void tell_failed(const struct admission *p)
+{
+    const struct front_key_source *source = &p->front->sources[p->auth.kind];
+    if (source->failed != NULL)
+        source->failed(source->self, p->auth.kind, p->auth.id);
+}
+
 static enum hearth_code decide(struct admission *p, const struct sig_alg *alg,
                                struct bytes public_key)
 {
@@ -101,6 +110,8 @@ static enum hearth_code decide(struct admission *p, const struct sig_alg *alg,
         return admit_signed(p);
     if (err.code != ERR_FRONT_UNAUTHENTICATED)
         return front_fail(p->call, err);
+    if (public_key.len > 0 && !p->wrong)
+        tell_failed(p);
     return refuse(p);
 }
 
@@ -174,6 +185,7 @@ static enum hearth_code on_message(struct hearth_call *call, const uint8_t *byte
     if (number > 0)
         return HEARTH_OK;
     load_heard(p);
+    p->heard_us = clock_monotonic_us(p->front->env->clock);
     return admit(p, bytes, len);
 }
 

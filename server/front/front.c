@@ -83,6 +83,7 @@ struct err front_new(struct front_env *env, const struct front_options *options,
         return ERR(NO_MEMORY);
     }
     front->env = env;
+    token_keys_init(&front->token_keys);
     if (options != NULL)
         front->options = *options;
     if (front->options.prefix_bits_v4 == 0)
@@ -135,6 +136,7 @@ void front_free(struct front *front)
     limits_free(front->limits);
     metrics_free(front->metrics);
     hmac_clear(&front->prf);
+    token_keys_clear(&front->token_keys);
     (void)pthread_mutex_destroy(&front->lock);
     free(front);
 }
@@ -158,6 +160,25 @@ struct err front_add_keys(struct front *front, enum request_caller kind,
         return ERR(WRONG_STATE);
     front->sources[kind] = source;
     return ERR_OK;
+}
+
+/* ---- tokens ---- */
+
+void front_set_tokens(struct front *front, bool on)
+{
+    atomic_store(&front->tokens, on);
+}
+
+bool front_tokens(const struct front *front)
+{
+    return atomic_load(&front->tokens);
+}
+
+struct err front_token_key(struct front *front, uint8_t class, uint32_t period,
+                           struct pass_issuer_key *ret_key)
+{
+    return token_keys_get(&front->token_keys, front->env->keeper, bytes_str(front->env->domain),
+                          class, period, ret_key);
 }
 
 /* ---- who ---- */

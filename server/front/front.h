@@ -36,6 +36,7 @@
 #include "store/store.h"
 
 struct front;
+struct pass_issuer_key;
 
 /* What every service is given; borrowed, outlives all. */
 struct front_env {
@@ -106,6 +107,8 @@ struct front_pending;
 struct front_key_source {
     void (*find)(void *self, struct front_pending *pending, enum request_caller kind,
                  struct bytes id);
+    /* or NULL: a signature did not hold under the key that find gave. On the call's loop. */
+    void (*failed)(void *self, enum request_caller kind, struct bytes id);
     void *self;
 };
 CHECKED struct err front_add_keys(struct front *front, enum request_caller kind,
@@ -137,6 +140,19 @@ struct limits *front_limits(struct front *front);
  * 1); if (code != HEARTH_OK) return code; On the call's loop. */
 enum hearth_code front_limit(struct hearth_call *call, enum limit limit, struct bytes principal,
                              uint32_t cost);
+
+/* ---- tokens (charge.h) */
+
+/* The operator's switch: do calls cost tokens? From any thread. */
+void front_set_tokens(struct front *front, bool on);
+bool front_tokens(const struct front *front);
+/* By how much prices have risen, for everybody: 1 to PRICE_FACTOR. */
+uint32_t front_price_factor(struct front *front);
+/* The price of a cost class (hearth.Cost) now. */
+uint32_t front_price(struct front *front, uint8_t cost);
+/* A private token key of three days; ERR_PASS_KEY and the keeper's. Wipe the copy. */
+CHECKED struct err front_token_key(struct front *front, uint8_t class, uint32_t period,
+                                   struct pass_issuer_key *ret_key);
 
 /* ---- loops and stores */
 

@@ -8,6 +8,8 @@
 #include "hearth/options.pb-c.h"
 #include "server/front/front.h"
 #include "server/front/nonce_table.h"
+#include "server/front/price.h"
+#include "server/front/token_keys.h"
 
 enum {
     FRONT_LOOPS = 256,
@@ -69,6 +71,10 @@ struct front {
     uint64_t log_second;
     unsigned log_lines;
     _Atomic uint64_t memory_bytes, memory_us; /* of the last look */
+    struct token_keys token_keys;
+    _Atomic bool tokens;
+    _Atomic uint64_t price;               /* price_now.c */
+    _Atomic uint64_t call_us, call_at_us; /* what small calls take; when the last one ended */
 };
 
 /* A look-up under way. It outlives its call: the service that looks up always answers. */
@@ -91,6 +97,7 @@ struct admission {
     struct call_metrics *metrics;
     const char *path;
     uint64_t begun_us;
+    uint64_t heard_us;        /* first message; 0: none yet */
     struct request_auth auth; /* views of the headers */
     uint64_t claimed;         /* principal of the caller it claims to be */
     bool has_auth, auth_ok;   /* present; parsed */
@@ -109,6 +116,10 @@ void front_set_known(struct front *front, uint64_t principal);
 /* source.c: the prefix of an address as bytes, at most FRONT_SOURCE_BYTES; returns how many. */
 size_t source_of(const char *peer, uint32_t bits_v4, uint32_t bits_v6,
                  uint8_t ret_source[FRONT_SOURCE_BYTES]);
+
+/* price_now.c: a call has ended that took so long since its message came. */
+void price_note_call(struct front *front, const struct hearth_endpoint *endpoint, uint64_t took_us,
+                     uint64_t now_us);
 
 /* load.c: samples the loop while it has calls. */
 void load_call_begun(struct front_loop *at);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "crypto/hash.h"
+#include "hearth/options.pb-c.h"
 #include "hearth/v1/info_rpc.h"
 #include "seal/server_key.h"
 #include "server/info/inside.h"
@@ -61,6 +62,17 @@ static bool add_limits(const struct info *info, struct hearth_call *call,
     return true;
 }
 
+static void fill_prices(struct front *front, Hearth__V1__TokenPrices *prices)
+{
+    hearth__v1__token_prices__init(prices);
+    prices->low = front_price(front, HEARTH__COST__COST_LOW);
+    prices->mid = front_price(front, HEARTH__COST__COST_MID);
+    prices->high = front_price(front, HEARTH__COST__COST_HIGH);
+    prices->block = front_price(front, HEARTH__COST__COST_BY_SIZE);
+    prices->credits_per_token = (uint32_t)limit_value(front_limits(front), LIMIT_CREDITS_PER_TOKEN);
+    prices->factor = front_price_factor(front);
+}
+
 static enum hearth_code get_server_info(struct hearth_call *call,
                                         const Hearth__V1__GetServerInfoRequest *in,
                                         Hearth__V1__GetServerInfoResponse *out, void *self)
@@ -81,7 +93,11 @@ static enum hearth_code get_server_info(struct hearth_call *call,
     (void)pthread_mutex_lock(&info->lock);
     out->registration = (Hearth__V1__RegistrationPolicy)info->options.registration;
     (void)pthread_mutex_unlock(&info->lock);
-    out->tokens_required = info->options.tokens_required;
+    out->tokens_required = front_tokens(info->env->front);
+    out->prices = hearth_call_alloc(call, sizeof *out->prices);
+    if (out->prices == NULL)
+        return front_fail(call, ERR(NO_MEMORY));
+    fill_prices(info->env->front, out->prices);
     return HEARTH_OK;
 }
 

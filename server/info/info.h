@@ -34,7 +34,6 @@ struct info_value {
 /* The zero value is good. Copied. */
 struct info_options {
     enum info_registration registration;
-    bool tokens_required;
     /* Appends the signed list of revoked credentials, from memory: runs on any loop. NULL: none. */
     struct err (*revocations)(void *self, struct buf *b);
     void *revocations_self;

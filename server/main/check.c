@@ -137,10 +137,10 @@ int command_check(const struct invocation *in)
     static struct config config;
     struct folder folder;
     struct findings f = {0, 0};
-    if (in->argc > 0) {
-        (void)command_fail(NULL, "check DOMAIN comes with federation");
-        return EXIT_USAGE;
-    }
+    if (in->argc > 1)
+        return command_fail("hearthd check DOMAIN", "one domain at a time"), EXIT_USAGE;
+    if (in->argc == 1)
+        return command_check_peer(in);
     if (command_open(in, &folder, &config).code != ERR_NONE)
         return EXIT_FAILED;
     say(&f, GOOD, "settings", NULL, "%s/hearthd.conf", folder.root);

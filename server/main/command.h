@@ -51,4 +51,7 @@ CHECKED struct err command_open(const struct invocation *in, struct folder *ret_
 #include "server/main/command.def"
 #undef COMMAND
 
+/* check DOMAIN, a command of its own in all but name. */
+int command_check_peer(const struct invocation *in);
+
 #endif

@@ -59,6 +59,11 @@ static void fill_config(const struct invocation *in, struct config *config)
         set_list(&config->server_listen, &local, 1);
     if (in->peer_count > 0)
         set_list(&config->federation_peer, in->peers, in->peer_count);
+    if (in->dev) /* the CA that make_certificate() puts there */
+        (void)snprintf(config->federation_ca, sizeof config->federation_ca, "%s",
+                       "../hearth-dev-ca.pem");
+    if (in->dev && in->peer_count > 0)
+        (void)snprintf(config->federation_mode, sizeof config->federation_mode, "open");
 }
 
 static int write_config(const struct folder *folder, const struct config *config)

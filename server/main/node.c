@@ -86,7 +86,8 @@ static void wake_courier(void *self)
 static struct err open_services(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
-    const struct store_options log = store_at(n, "db/kt.db", path);
+    char log_file[NODE_LOG_FILE_BYTES];
+    const struct store_options log = store_at(n, node_log_file(n, log_file), path);
     TRY(node_open_log(n, &log, why));
     const struct auth_options auth = {.store = store_at(n, "db/auth.db", path),
                                       .mode = node_auth_mode(&n->config),
@@ -105,7 +106,6 @@ static struct err open_services(struct node *n, char *why)
     const struct relay_options relay = {0};
     TRY(relay_open(&n->env, &relay, &n->relay));
     const struct info_options info = {.registration = node_registration(&n->config),
-                                      .tokens_required = n->config.registration_user_invitations,
                                       .revocations = append_revocations,
                                       .revocations_self = n->auth,
                                       .previous = append_previous,
@@ -122,6 +122,7 @@ static struct err open_courier(struct node *n)
         .outbox = delivery_outbox(n->delivery),
         .queue = n->queue,
         .loop = n->back,
+        .peers = federation_route(n->federation),
         .refused = delivery_refused,
         .refused_self = n->delivery,
     };
@@ -161,6 +162,7 @@ static struct err open_all(struct node *n, char *why)
     };
     TRY(front_new(&n->env, &front, &n->front));
     TRY(node_set_limits(n, &n->config, why));
+    front_set_tokens(n->front, node_tokens(&n->config));
     load_limits(n);
     n->back = hearth_loop_new(NULL);
     if (n->back == NULL)
@@ -168,6 +170,7 @@ static struct err open_all(struct node *n, char *why)
     const struct notifier_options push = node_push(&n->config);
     TRY(notifier_new(&push, n->env.clock, &n->notifier));
     TRY(open_services(n, why));
+    TRY(node_open_federation(n, why));
     return open_courier(n);
 }
 
@@ -238,7 +241,8 @@ static struct err add_services(struct node *n)
     TRY(delivery_add(n->delivery, n->server));
     TRY(attachment_add(n->attachment, n->server));
     TRY(transparency_add(n->transparency, n->server));
-    return relay_add(n->relay, n->server);
+    TRY(relay_add(n->relay, n->server));
+    return federation_add(n->federation, n->server);
 }
 
 static struct err listen_all(struct node *n, char *why)
@@ -376,6 +380,8 @@ static void stop_back(void *arg)
     struct node *n = arg;
     courier_free(n->courier);
     n->courier = NULL;
+    if (n->federation != NULL)
+        federation_stop(n->federation);
     page_server_free(n->page);
     n->page = NULL;
     hearth_loop_stop(n->back);
@@ -391,8 +397,11 @@ void node_close(struct node *n)
         hearth_server_free(n->server);
     if (n->back_started && hearth_loop_post(n->back, stop_back, n))
         (void)pthread_join(n->back_thread, NULL);
-    else if (n->courier != NULL)
+    else {
         courier_free(n->courier);
+        if (n->federation != NULL)
+            federation_stop(n->federation);
+    }
     if (n->info != NULL)
         info_close(n->info);
     if (n->relay != NULL)
@@ -415,6 +424,7 @@ void node_close(struct node *n)
         loop_turn_now(n->back);
     if (n->front != NULL)
         front_free(n->front);
+    federation_close(n->federation);
     if (n->back != NULL)
         hearth_loop_free(n->back);
     if (n->env.keeper != NULL)

@@ -126,6 +126,8 @@ struct err node_confine_files(struct node *n, char why[NODE_WHY_BYTES])
     TRY(list_own(&l, n, FOLDER_RUN, WORKS | LANDLOCK_SOCKETS));
     list_certificate(&l, n, n->config.tls_certificate);
     list_certificate(&l, n, n->config.tls_key);
+    if (n->config.federation_ca[0] != '\0')
+        list_certificate(&l, n, n->config.federation_ca);
     return privileges_files(l.places, l.count, node_log, n);
 }
 

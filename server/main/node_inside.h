@@ -11,6 +11,7 @@
 #include "server/auth/auth.h"
 #include "server/courier/courier.h"
 #include "server/delivery/delivery.h"
+#include "server/federation/federation.h"
 #include "server/front/front.h"
 #include "server/info/info.h"
 #include "server/main/config.h"
@@ -37,6 +38,7 @@ struct node {
     struct attachment *attachment;
     struct relay *relay;
     struct info *info;
+    struct federation *federation;
     struct kt_keys kt_keys;
     struct transparency *transparency; /* NULL again once it is closed */
     struct auth_log auth_log;
@@ -69,6 +71,9 @@ void node_save_limits(struct node *node);
 struct err node_health(struct node *node);
 /* node_log.c: the verifiable log, before the auth service, which it serves. why as of node_open().
  */
+enum { NODE_LOG_FILE_BYTES = 24 };
+/* Its database, below the data folder. */
+const char *node_log_file(const struct node *n, char room[NODE_LOG_FILE_BYTES]);
 struct err node_open_log(struct node *n, const struct store_options *store,
                          char why[NODE_WHY_BYTES]);
 struct err node_start_log(struct node *n);
@@ -101,7 +106,21 @@ void node_peers(void *node, void (*say)(void *to, const char *domain, size_t len
 /* node_reload.c: what settings mean to the services. */
 enum { NODE_MIB = 1024 * 1024 };
 enum auth_mode node_auth_mode(const struct config *config);
+bool node_tokens(const struct config *config);
 enum info_registration node_registration(const struct config *config);
+/* node_federation.c */
+/* Of [federation]; borrows config, texts and path. path empty: the system's authorities. */
+struct federation_texts {
+    const char *peers[CONFIG_LIST_MAX], *allow[CONFIG_LIST_MAX], *block[CONFIG_LIST_MAX];
+    char ca[FOLDER_PATH_MAX];
+};
+struct err node_federation_options(const struct folder *folder, const struct config *config,
+                                   struct federation_texts *texts,
+                                   struct federation_options *ret_options);
+struct err node_open_federation(struct node *node, char why[NODE_WHY_BYTES]);
+/* All that a reload changes of it, or nothing and why. */
+struct err node_set_federation(struct node *node, const struct config *config,
+                               char why[NODE_WHY_BYTES]);
 struct notifier_options node_push(const struct config *config); /* borrows */
 struct err node_set_limits(struct node *node, const struct config *config,
                            char why[NODE_WHY_BYTES]);

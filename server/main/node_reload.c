@@ -13,6 +13,11 @@ enum auth_mode node_auth_mode(const struct config *config)
     return strcmp(config->registration_mode, "closed") == 0 ? AUTH_CLOSED : AUTH_INVITE;
 }
 
+bool node_tokens(const struct config *config)
+{
+    return strcmp(config->tokens_mode, "on") == 0;
+}
+
 enum info_registration node_registration(const struct config *config)
 {
     const enum auth_mode mode = node_auth_mode(config);
@@ -77,6 +82,7 @@ static void tell_services(struct node *n)
     struct store *const stores[] = {auth_store(n->auth), queue_store(n->queue),
                                     delivery_store(n->delivery), attachment_store(n->attachment),
                                     transparency_store(n->transparency)};
+    front_set_tokens(n->front, node_tokens(config));
     auth_set_mode(n->auth, node_auth_mode(config));
     info_set_registration(n->info, node_registration(config));
     notifier_change(n->notifier, &push);
@@ -114,6 +120,8 @@ struct err node_reload(void *node, void (*say)(void *to, bool restart, const cha
         (void)snprintf(ret_why, NODE_WHY_BYTES, "%s", hearth_server_error(n->server));
         err = ERR(TLS_FILES);
     }
+    if (err.code == ERR_NONE)
+        err = node_set_federation(n, &fresh, ret_why);
     if (err.code == ERR_NONE)
         err = node_set_limits(n, &fresh, ret_why); /* all or none */
     if (err.code == ERR_NONE) {

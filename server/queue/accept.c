@@ -4,7 +4,7 @@
 #include "server/queue/desk.h"
 #include "server/queue/job.h"
 
-static void accept_free(struct accept *a)
+void accept_drop_pushes(struct accept *a)
 {
     while (a->pushes != NULL) {
         struct accept_push *push = a->pushes;
@@ -12,6 +12,11 @@ static void accept_free(struct accept *a)
         bytes_wipe(push, sizeof *push);
         free(push);
     }
+}
+
+static void accept_free(struct accept *a)
+{
+    accept_drop_pushes(a);
     struct queue *q = a->q;
     free(a->rows);
     free(a->outcomes);
@@ -147,6 +152,7 @@ struct err queue_accept(struct queue *q, struct bytes origin, const struct queue
     }
     queue_prf(q, "origin", origin, bytes_of(NULL, 0), a->origin);
     a->principal = queue_principal(q, "origin", origin);
+    a->foreign = !bytes_equal(origin, bytes_str(q->env->domain));
     struct store_work work = {.principal = a->principal,
                               .cost = (uint32_t)(count < STORE_COST_MAX ? count : STORE_COST_MAX),
                               .run = run_check,

@@ -37,6 +37,8 @@ struct accept {
     void *arg;
     uint8_t origin[QUEUE_PRF_BYTES];
     uint64_t principal;
+    bool foreign;  /* of another homeserver: PEER_QUEUE */
+    bool vouching; /* nothing is going to be appended */
     uint64_t now_s;
     size_t count;
     struct accept_row *rows;      /* after the check: by client, then in the caller's order */
@@ -48,6 +50,8 @@ struct accept {
 /* In a read: opens the references, finds the clients, verifies what was not verified before. Rows
  * that can't be appended have their outcome then. */
 CHECKED struct err accept_check(struct store_txn *txn, struct accept *a);
+/* Wipes and frees a->pushes. */
+void accept_drop_pushes(struct accept *a);
 /* In a write: appends rows [chunk_from, chunk_to). */
 CHECKED struct err accept_append(struct store_txn *txn, struct accept *a);
 

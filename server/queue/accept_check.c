@@ -1,5 +1,6 @@
 /* The part of accepting that needs no write: it runs on the reader threads, so that HPKE and
  * Ed25519 don't hold up the one writer. */
+#include "server/front/limit.h"
 #include "server/queue/accept.h"
 
 /* The client of a reference, kept while the next reference names the same. */
@@ -22,7 +23,8 @@ static void print_of(const struct queue *q, const struct queue_ref *ref,
 static struct accept_push *push_of(struct accept *a, const struct queue_client *client,
                                    const struct queue_ref *ref)
 {
-    if (a->q->options.notify == NULL || !ref->has_push_token_key || client->push_token_len == 0 ||
+    if (a->vouching || a->q->options.notify == NULL || !ref->has_push_token_key ||
+        client->push_token_len == 0 ||
         client->policy == HEARTH__V1__NOTIFICATION_POLICY__NOTIFICATION_POLICY_NONE)
         return NULL;
     struct accept_push *push = calloc(1, sizeof *push);
@@ -123,6 +125,33 @@ static struct err check_rows(struct store_txn *txn, struct accept *a, const stru
     return err;
 }
 
+/* DoS16: one origin's rows for one queue. What came before costs nothing; what is put off holds
+ * back all behind it for that queue, so that nothing overtakes. Rows are in the order of their
+ * clients.
+ */
+static void limit_origin(struct accept *a)
+{
+    uint64_t client = 0;
+    bool later = false;
+    for (size_t i = 0; i < a->count; i++) {
+        struct accept_row *row = &a->rows[i];
+        if (row->outcome != 0)
+            continue;
+        if (row->client != client)
+            later = false;
+        client = row->client;
+        if (row->tag.used && row->in->sequence <= row->tag.last)
+            continue;
+        uint8_t principal[QUEUE_PRF_BYTES + sizeof client];
+        memcpy(principal, a->origin, QUEUE_PRF_BYTES);
+        memcpy(principal + QUEUE_PRF_BYTES, &client, sizeof client);
+        later = later || !err_is_ok(limit_take(a->q->limits, LIMIT_PEER_QUEUE,
+                                               bytes_of(principal, sizeof principal), 1, NULL));
+        if (later)
+            row->outcome = QUEUE_LATER;
+    }
+}
+
 struct err accept_check(struct store_txn *txn, struct accept *a)
 {
     struct opening o = {.sealed = calloc(a->count, sizeof *o.sealed),
@@ -139,6 +168,8 @@ struct err accept_check(struct store_txn *txn, struct accept *a)
      * (ME1, ME3), and it is the order of the keys in the tables. */
     if (err_is_ok(err))
         qsort(a->rows, a->count, sizeof *a->rows, by_client);
+    if (err_is_ok(err) && a->foreign)
+        limit_origin(a);
 out:
     opening_clear(&o, a->count);
     return err;

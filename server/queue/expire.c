@@ -195,6 +195,10 @@ static struct err run(struct store_txn *txn, void *arg)
     struct expiry *e = arg;
     uint64_t once = 0, taken = 0;
     TRY(once_expire(txn, SQL_ONCE, e->now_s, ROWS_A_RUN, &once));
+    const struct purse purse = queue_purse(e->q);
+    bool more = false;
+    TRY(purse_expire(txn, &purse, e->q->limits, e->now_s, ROWS_A_RUN, &more));
+    e->more |= more;
     struct stmt *s = stmt_use(txn, SQL_TAKEN_OLD);
     stmt_bind_u64(s, 1, e->today);
     stmt_bind_u64(s, 2, ROWS_A_RUN);

@@ -189,6 +189,9 @@ enum hearth_code queue_get_packages(struct hearth_call *call,
     struct fetch *f = queue_job_new(q, call, sizeof *f, &code);
     if (f == NULL)
         return code;
+    uint8_t account[QUEUE_PRF_BYTES]; /* of this contact with this owner */
+    queue_prf(q, "contact credits", bytes_of(who, sizeof who), bytes_of(NULL, 0), account);
+    charge_account(&f->job.charge, account, false);
     memcpy(f->owner, in->queue_user_id.data, sizeof f->owner);
     memcpy(f->token, in->contact_token.data, sizeof f->token);
     f->job.id = in->idempotency;

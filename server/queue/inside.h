@@ -21,6 +21,7 @@ struct queue {
     uint8_t rows_key[KEEPER_KEY_BYTES]; /* seals what rows hold */
     uint8_t ids_key[KEEPER_KEY_BYTES];  /* makes ids of rows */
     uint8_t once_key[KEEPER_KEY_BYTES];
+    uint8_t spent_key[PASS_SPENT_KEY_BYTES];
     struct desks *desks;
     atomic_bool sweeping;
     uint64_t expire_at;           /* where the walk of queue_expire() is */
@@ -38,6 +39,11 @@ static inline uint64_t queue_now_s(const struct queue *q)
 /* The same for expiry (S3): a wall clock that jumps ahead while we run makes nothing expire early;
  * time passes as the monotonic clock says, and an hour faster at most. */
 uint64_t queue_expiry_now_s(const struct queue *q);
+
+static inline struct purse queue_purse(const struct queue *q)
+{
+    return purse_at(SQL_PURSE, q->spent_key);
+}
 
 /* store_submit and store_read; STORE_STOPPED once closed. */
 CHECKED struct err queue_write(struct queue *q, struct inbox *inbox, const struct store_work *work);

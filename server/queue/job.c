@@ -12,6 +12,7 @@ static void job_free(struct queue_job *job)
     struct queue *q = job->q;
     if (job->clear != NULL)
         job->clear(job);
+    charge_clear(&job->charge);
     arena_clear(&job->arena);
     buf_clear(&job->answer);
     bytes_wipe(job, job->size); /* ME4 */
@@ -55,6 +56,7 @@ void *queue_job_new(struct queue *q, struct hearth_call *call, size_t size,
     job->now_s = queue_now_s(q);
     arena_init(&job->arena, QUEUE_JOB_ARENA_BYTES);
     set_caller(job);
+    charge_begin(q->env->front, call, PASS_QUEUE, &job->charge);
     return job;
 }
 
@@ -76,18 +78,25 @@ struct err queue_job_answer(struct queue_job *job, const ProtobufCMessage *messa
 
 /* ---- on the store's thread */
 
+static struct once once_of(const struct queue_job *job)
+{
+    return (struct once){.statements = SQL_ONCE,
+                         .key = job->q->once_key,
+                         .scope = bytes_of(job->scope, job->scope_len),
+                         .id = job->once_id,
+                         .body_hash = job->body_hash};
+}
+
 static struct err run_write(struct store_txn *txn, struct queue_job *job)
 {
-    struct once once = {.statements = SQL_ONCE,
-                        .key = job->q->once_key,
-                        .scope = bytes_of(job->scope, job->scope_len),
-                        .id = job->once_id,
-                        .body_hash = job->body_hash};
+    struct once once = once_of(job);
     if (job->id == NULL)
         return job->effect(txn, job);
     TRY(once_find(txn, &once, &job->answer, &job->repeated));
     if (job->repeated)
         return ERR_OK;
+    const struct purse purse = queue_purse(job->q);
+    TRY(charge_take(txn, &purse, &job->charge));
     TRY(job->effect(txn, job));
     return once_keep(txn, &once, job->q->env->rng, buf_view(&job->answer), job->now_s);
 }
@@ -98,11 +107,20 @@ static struct err run(struct store_txn *txn, void *arg)
     return job->read ? job->effect(txn, job) : run_write(txn, job);
 }
 
+/* What is dear to find out before the writer's turn. Who has had an answer pays nothing for it. */
 static struct err run_check(struct store_txn *txn, void *arg)
 {
     struct queue_job *job = arg;
-    (void)txn;
-    return job->check(job);
+    if (charge_brings(&job->charge)) {
+        const struct purse purse = queue_purse(job->q);
+        struct once once = once_of(job);
+        if (job->id != NULL)
+            TRY(once_find(txn, &once, &job->answer, &job->repeated));
+        if (job->repeated)
+            return ERR_OK;
+        TRY(charge_check(txn, &purse, &job->charge));
+    }
+    return job->check != NULL ? job->check(job) : ERR_OK;
 }
 
 /* ---- on the loop */
@@ -134,7 +152,7 @@ static void end(struct queue_job *job, struct err result)
         if (err_is_ok(result))
             result = reply(job);
         if (!err_is_ok(result))
-            (void)front_fail(job->call, result);
+            (void)charge_fail(job->call, &job->charge, result);
     }
     job_free(job);
 }
@@ -159,6 +177,10 @@ static void check_done(void *arg, struct err result)
 {
     struct queue_job *job = arg;
     struct inbox *inbox = NULL;
+    if (err_is_ok(result) && job->repeated) {
+        end(job, result);
+        return;
+    }
     if (err_is_ok(result) && job->call == NULL)
         result = ERR(CANCELLED); /* nothing has happened yet */
     if (err_is_ok(result))
@@ -183,7 +205,8 @@ enum hearth_code queue_job_run(struct queue_job *job)
     hearth_call_on_cancel(job->call, on_cancel, job);
     struct store_work check = {
         .principal = job->principal, .cost = 1, .run = run_check, .done = check_done, .arg = job};
-    err = job->check != NULL ? queue_read(job->q, inbox, &check) : submit(job, inbox);
+    bool dear = job->check != NULL || charge_brings(&job->charge);
+    err = dear ? queue_read(job->q, inbox, &check) : submit(job, inbox);
     if (!err_is_ok(err))
         return queue_job_fail(job, err);
     return HEARTH_LATER;

@@ -30,9 +30,10 @@ struct queue_job {
     uint8_t once_id[ONCE_ID_BYTES], body_hash[REQUEST_BODY_HASH_BYTES];
     uint8_t scope[1 + QUEUE_ID_BYTES + QUEUE_PATH_BYTES]; /* kind, id if any, path */
     size_t scope_len;
-    struct arena arena; /* for what is copied from the request */
-    struct buf answer;  /* the response, serialised */
-    bool repeated;      /* the answer is an earlier one's; there was no effect */
+    struct charge charge; /* paid in the transaction of the effect; charge_account() is the rpc's */
+    struct arena arena;   /* for what is copied from the request */
+    struct buf answer;    /* the response, serialised */
+    bool repeated;        /* the answer is an earlier one's; there was no effect */
     struct err (*check)(
         struct queue_job *job); /* or NULL: dear checks, in a read before the write */
     struct err (*effect)(struct store_txn *txn, struct queue_job *job);

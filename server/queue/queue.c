@@ -26,6 +26,7 @@ static struct err load_keys(struct queue *q)
     struct keeper *keeper = q->env->keeper;
     TRY(keeper_storage_key(keeper, KEEPER_QUEUE_ROWS, q->rows_key));
     TRY(keeper_storage_key(keeper, KEEPER_QUEUE_IDS, q->ids_key));
+    purse_key(q->ids_key, q->spent_key);
     return keeper_storage_key(keeper, KEEPER_ONCE_QUEUE, q->once_key);
 }
 

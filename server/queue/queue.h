@@ -62,4 +62,12 @@ CHECKED struct err queue_accept(struct queue *queue, struct bytes origin,
                                              const enum queue_outcome *outcomes),
                                 void *arg);
 
+/* Does this reference name a queue of ours, by its client's own hand, and was not used by another
+ * origin? Then one of our users wants to hear from whoever has it. done comes on inbox's loop,
+ * exactly once unless an error is returned: ERR_OK; ERR_NOT_FOUND: it does not; ERR_LIMIT
+ * (VOUCHED); the store's. Nothing is written. sealed_ref and origin are copied. */
+CHECKED struct err queue_vouch(struct queue *queue, struct bytes origin, struct bytes sealed_ref,
+                               struct inbox *inbox, void (*done)(void *arg, struct err result),
+                               void *arg);
+
 #endif

@@ -18,6 +18,7 @@ static const struct store_migration migrations[] = {
         "WITHOUT ROWID;"
         "CREATE TABLE queue_dead (client INTEGER PRIMARY KEY);" ONCE_SQL},
     {2, ONCE_SQL_2},
+    {3, PURSE_SQL},
 };
 
 static const struct stmt_row statements[SQL_COUNT] = {
@@ -98,6 +99,7 @@ static const struct stmt_row statements[SQL_COUNT] = {
     [SQL_DEAD_NEXT] = {"dead_next", "SELECT client FROM queue_dead ORDER BY client LIMIT 1"},
     [SQL_DEAD_DELETE] = {"dead_delete", "DELETE FROM queue_dead WHERE client = $1"},
     [SQL_ONCE] = ONCE_STATEMENTS,
+    PURSE_STATEMENTS,
 };
 
 const struct store_schema queue_schema = {migrations, sizeof migrations / sizeof *migrations,

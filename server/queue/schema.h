@@ -19,6 +19,7 @@
 #ifndef SERVER_QUEUE_SCHEMA_H
 #define SERVER_QUEUE_SCHEMA_H
 
+#include "server/front/charge.h"
 #include "server/front/once.h"
 #include "store/store.h"
 
@@ -68,7 +69,8 @@ enum queue_statement {
     SQL_DEAD_NEXT,
     SQL_DEAD_DELETE,
     SQL_ONCE, /* ONCE_STATEMENT_COUNT rows */
-    SQL_COUNT = SQL_ONCE + ONCE_STATEMENT_COUNT
+    SQL_PURSE = SQL_ONCE + ONCE_STATEMENT_COUNT,
+    SQL_COUNT = SQL_PURSE + PURSE_STATEMENT_COUNT
 };
 
 extern const struct store_schema queue_schema;

@@ -102,10 +102,13 @@ struct epoch {
     struct store_txn *txn;
     uint64_t number;
     struct taken *taken;
-    struct prefix_leaf *leaves;
     size_t count;
     size_t bytes;
+    struct prefix_leaf *leaves; /* of what was taken, and of versions from before the log */
+    size_t leaf_count;
 };
+
+enum { LEAVES_MOST = KT_EPOCH_MOST + KT_LOST_MOST };
 
 static void epoch_clear(struct epoch *e)
 {
@@ -138,7 +141,7 @@ static struct err take_one(struct stmt *row, void *arg)
 static struct err take(struct epoch *e)
 {
     e->taken = calloc(KT_EPOCH_MOST, sizeof *e->taken);
-    e->leaves = calloc(KT_EPOCH_MOST, sizeof *e->leaves);
+    e->leaves = calloc(LEAVES_MOST, sizeof *e->leaves);
     if (e->taken == NULL || e->leaves == NULL)
         return ERR(NO_MEMORY);
     struct stmt *s = stmt_use(e->txn, QUEUE_TAKE);
@@ -146,37 +149,57 @@ static struct err take(struct epoch *e)
     return stmt_each(s, take_one, e);
 }
 
-static struct err drop(struct store_txn *txn, unsigned statement, const struct taken *t)
+static struct err drop(struct store_txn *txn, unsigned statement,
+                       const uint8_t id[AT_REST_ID_BYTES], uint32_t version)
 {
     struct stmt *s = stmt_use(txn, statement);
-    stmt_bind_blob(s, 1, bytes_of(t->id, AT_REST_ID_BYTES));
-    stmt_bind_u64(s, 2, t->version);
+    stmt_bind_blob(s, 1, bytes_of(id, AT_REST_ID_BYTES));
+    stmt_bind_u64(s, 2, version);
     return stmt_run(s, NULL);
 }
 
-/* A waiting row becomes a version: index, opening, commitment, and the proofs of what stands above
- * it in its ladder. */
-static struct err add_version(struct epoch *e, const struct taken *t, struct bytes label,
-                              struct bytes value, struct prefix_leaf *ret_leaf)
+/* A new version: index, opening, commitment, and its leaf. */
+static struct err add_version(struct epoch *e, const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                              struct bytes label, struct bytes value)
 {
     struct kt_version row = {.pair = {.exists = false}};
     bool kept;
-    TRY(kt_proof_get(e->log, e->txn, label, t->id, t->version, &row.pair, &kept));
+    if (e->leaf_count == LEAVES_MOST)
+        return ERR(TLOG_STORE);
+    TRY(kt_proof_get(e->log, e->txn, label, id, version, &row.pair, &kept));
     TRY(rng_fill(e->log->rng, row.opening, OPENING_BYTES));
     row.pair.exists = true;
     row.pair.epoch = e->number;
-    tlog_commit(row.opening, label, t->version, value, &row.pair.commitment);
+    tlog_commit(row.opening, label, version, value, &row.pair.commitment);
     buf_append_bytes(&row.value, value);
     struct err err = buf_check(&row.value);
     if (err_is_ok(err))
-        err = kt_version_put(e->log, e->txn, t->id, t->version, &row);
+        err = kt_version_put(e->log, e->txn, id, version, &row);
     buf_clear(&row.value);
     TRY(err);
     if (kept)
-        TRY(drop(e->txn, PROOF_DROP, t));
-    TRY(drop(e->txn, QUEUE_DROP, t));
-    memcpy(ret_leaf->index, row.pair.index, INDEX_BYTES);
-    memcpy(ret_leaf->commitment, row.pair.commitment.data, HASH_VALUE_BYTES);
+        TRY(drop(e->txn, PROOF_DROP, id, version));
+    struct prefix_leaf *leaf = &e->leaves[e->leaf_count++];
+    memcpy(leaf->index, row.pair.index, INDEX_BYTES);
+    memcpy(leaf->commitment, row.pair.commitment.data, HASH_VALUE_BYTES);
+    return ERR_OK;
+}
+
+/* A waiting row becomes a version, with the proofs of what stands above it in its ladder. Versions
+ * of its label from before the log become empty ones; where there is no room for them it goes on
+ * waiting. */
+static struct err add_waiting(struct epoch *e, size_t i, struct bytes label, struct bytes value)
+{
+    const struct taken *t = &e->taken[i];
+    uint32_t greatest;
+    TRY(kt_version_greatest(e->log, e->txn, t->id, UINT64_MAX, &greatest));
+    uint32_t first = greatest == LADDER_NONE ? 0 : t->version;
+    if (LEAVES_MOST - e->leaf_count < t->version - first + e->count - i)
+        return ERR_OK;
+    for (uint32_t lost = first; lost < t->version; lost++)
+        TRY(add_version(e, t->id, lost, label, bytes_of(NULL, 0)));
+    TRY(add_version(e, t->id, t->version, label, value));
+    TRY(drop(e->txn, QUEUE_DROP, t->id, t->version));
     return kt_proofs_keep(e->log, e->txn, label, t->id, t->version);
 }
 
@@ -191,7 +214,7 @@ static struct err add_taken(struct epoch *e, size_t i)
         struct bytes value = tlog_read_vector32(&r, TLOG_VALUE_MAX_BYTES);
         err = wire_reader_end(&r);
         if (err_is_ok(err))
-            err = add_version(e, t, label, value, &e->leaves[i]);
+            err = add_waiting(e, i, label, value);
     }
     buf_clear(&plain);
     return err;
@@ -205,7 +228,7 @@ static struct err append(struct epoch *e, uint64_t ms, bool distinguished)
     struct log_store hashes = kt_hashes(e->txn);
     struct log_entry entry = {.timestamp = ms};
     struct hash_value leaf;
-    TRY(prefix_insert(&nodes, e->leaves, e->count, &entry.prefix_root));
+    TRY(prefix_insert(&nodes, e->leaves, e->leaf_count, &entry.prefix_root));
     log_entry_hash(&entry, &leaf);
     TRY(log_append(&hashes, e->number, &leaf));
     struct stmt *s = stmt_use(e->txn, EPOCH_PUT);
@@ -284,6 +307,8 @@ struct err kt_log_sign(const struct kt_log *log, struct store_txn *txn)
         return err;
     struct buf note = BUF_INIT;
     err = make_note(log, &c, &note);
+    if (err_is_ok(err) && log->keep != NULL)
+        err = log->keep(log->keep_self, buf_view(&note));
     if (err_is_ok(err)) {
         s = stmt_use(txn, CHECKPOINT_PUT);
         stmt_bind_u64(s, 1, c.size);

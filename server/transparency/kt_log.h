@@ -21,6 +21,7 @@
 
 enum {
     KT_EPOCH_MOST = 4096, /* new versions in one epoch */
+    KT_LOST_MOST = 255,   /* versions of a label from before the log */
     /* Page cache of a connection: an epoch touches pages all over the tree, and the upper levels of
      * 10^6 pairs with their paths are about so much. */
     KT_CACHE_KIB = 65536,
@@ -36,6 +37,10 @@ struct kt_log {
     /* Ed25519 over a checkpoint's text, as it is: the keeper's, by config.signature_key. */
     CHECKED struct err (*sign)(void *self, struct bytes text, struct signature *ret_signature);
     void *sign_self;
+    /* Told of each signed checkpoint before anybody else; what it can't keep is not signed. Signing
+     * again after a crash in between makes the same note. NULL: nobody. */
+    CHECKED struct err (*keep)(void *self, struct bytes note);
+    void *keep_self;
 };
 
 /* In a write transaction after the store is open: leaf 0 of a new log, or the check that leaf 0 of
@@ -50,7 +55,9 @@ CHECKED struct err kt_log_check_outside(const struct kt_log *log, struct store_t
 
 /* Version `version` of a label for one of the next epochs. Repeats are harmless: ret_epoch is the
  * epoch that has it, 0: it waits. ERR_AUTH_LABEL_VERSION when it is not the next, or is there with
- * another value. ERR_ARGUMENT, ERR_WIRE_LIMIT for its form. Write transaction. */
+ * another value. A label that the log does not know may begin with any version up to KT_LOST_MOST:
+ * those before it were made before the log, and are put in with it, as empty values. ERR_ARGUMENT,
+ * ERR_WIRE_LIMIT for its form. Write transaction. */
 CHECKED struct err kt_log_offer(const struct kt_log *log, struct store_txn *txn, struct bytes label,
                                 uint32_t version, struct bytes value, uint64_t *ret_epoch);
 /* Is this very version in an epoch, signed or not? ERR_NOT_FOUND; ERR_AUTH_LABEL_VERSION: with

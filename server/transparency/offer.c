@@ -62,7 +62,8 @@ struct err kt_log_has(const struct kt_log *log, struct store_txn *txn, struct by
     return check_logged(log, txn, id, version, value, &epoch);
 }
 
-/* It follows what is in the log, or what waits. */
+/* It follows what is in the log, or what waits; or the label's versions before are older than the
+ * log. */
 static struct err check_next(const struct kt_log *log, struct store_txn *txn,
                              const uint8_t id[AT_REST_ID_BYTES], uint32_t version)
 {
@@ -78,7 +79,14 @@ static struct err check_next(const struct kt_log *log, struct store_txn *txn,
     stmt_bind_blob(s, 1, bytes_of(id, AT_REST_ID_BYTES));
     stmt_bind_u64(s, 2, version - 1);
     TRY(stmt_step(s, &row));
-    return row ? ERR_OK : ERR(AUTH_LABEL_VERSION);
+    if (row)
+        return ERR_OK;
+    if (greatest != LADDER_NONE || version > KT_LOST_MOST)
+        return ERR(AUTH_LABEL_VERSION);
+    s = stmt_use(txn, QUEUE_LABEL);
+    stmt_bind_blob(s, 1, bytes_of(id, AT_REST_ID_BYTES));
+    TRY(stmt_step(s, &row));
+    return row ? ERR(AUTH_LABEL_VERSION) : ERR_OK;
 }
 
 static struct err put_waiting(const struct kt_log *log, struct store_txn *txn, struct bytes label,

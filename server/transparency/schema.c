@@ -21,6 +21,7 @@ static const struct store_migration migrations[] = {
         " PRIMARY KEY (label, version));"
         "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, root BLOB NOT NULL,"
         " note BLOB NOT NULL);"},
+    {2, PURSE_SQL},
 };
 
 static const struct stmt_row statements[] = {
@@ -60,6 +61,7 @@ static const struct stmt_row statements[] = {
                     " (SELECT min(o.version) FROM queue o WHERE o.label = q.label)"
                     " ORDER BY q.label LIMIT $1"},
     [QUEUE_DROP] = {"queue_drop", "DELETE FROM queue WHERE label = $1 AND version = $2"},
+    [QUEUE_LABEL] = {"queue_label", "SELECT version FROM queue WHERE label = $1 LIMIT 1"},
     [QUEUE_ANY] = {"queue_any", "SELECT version FROM queue LIMIT 1"},
 
     [CHECKPOINT_GET] = {"checkpoint_get", "SELECT root FROM checkpoint WHERE size = $1"},
@@ -67,6 +69,7 @@ static const struct stmt_row statements[] = {
                                                 " ORDER BY size DESC LIMIT 1"},
     [CHECKPOINT_PUT] = {"checkpoint_put", "INSERT INTO checkpoint (size, root, note)"
                                           " VALUES ($1, $2, $3)"},
+    PURSE_STATEMENTS,
 };
 _Static_assert(sizeof statements / sizeof *statements == KT_STATEMENT_COUNT, "statements");
 

@@ -2,6 +2,7 @@
 #ifndef SERVER_TRANSPARENCY_SCHEMA_H
 #define SERVER_TRANSPARENCY_SCHEMA_H
 
+#include "server/front/charge.h"
 #include "store/store.h"
 
 enum kt_statement {
@@ -25,10 +26,12 @@ enum kt_statement {
     QUEUE_TAKE,
     QUEUE_DROP,
     QUEUE_ANY,
+    QUEUE_LABEL,
     CHECKPOINT_GET,
     CHECKPOINT_NEWEST,
     CHECKPOINT_PUT,
-    KT_STATEMENT_COUNT
+    KT_PURSE, /* PURSE_STATEMENTS begin here */
+    KT_STATEMENT_COUNT = KT_PURSE + PURSE_STATEMENT_COUNT
 };
 
 extern const struct store_schema kt_schema;

@@ -1,4 +1,4 @@
-"""A homeserver and people with the real programs, on this machine's loopback, each in a folder of its own."""
+"""Homeservers and people with the real programs, on this machine's loopback, each in a folder of its own."""
 import json
 import os
 import pty
@@ -22,19 +22,24 @@ def free_port():
 
 
 class Homeserver:
-    """with Homeserver(bin) as h: h.where, h.ca, h.invite(); kill() and start() as often as wanted, at one port."""
+    """with Homeserver(bin) as h: h.where, h.ca, h.invite(); end() and start() as often as wanted, at one port.
 
-    def __init__(self, bin_folder, domain="a.test", conf=""):
+    beside: another one, in whose folder this one is made (one development CA for both); federate() comes next."""
+
+    def __init__(self, bin_folder, domain="a.test", conf="", beside=None):
         self.hearthd = os.path.join(bin_folder, "hearthd")
-        self.scratch = tempfile.TemporaryDirectory(prefix="hearth-client-")
+        self.beside = beside
+        self.scratch = beside.scratch if beside else tempfile.TemporaryDirectory(prefix="hearth-client-")
         self.folder = os.path.join(self.scratch.name, domain)
         self.ca = os.path.join(self.scratch.name, "hearth-dev-ca.pem")
         self.domain, self.port, self.process = domain, free_port(), None
         self.where = f"{domain}=127.0.0.1:{self.port}"
         self.run("--dev", "--domain", domain, "--listen", f"127.0.0.1:{self.port}", "init")
-        if conf:
-            with open(os.path.join(self.folder, "hearthd.conf"), "a") as out:
-                out.write(conf)
+        self.configure(conf)
+
+    def configure(self, text):
+        with open(os.path.join(self.folder, "hearthd.conf"), "a") as out:
+            out.write(text)
 
     def run(self, *words):
         done = subprocess.run([self.hearthd, "--dir", self.folder, *words], capture_output=True, text=True, timeout=60)
@@ -46,7 +51,7 @@ class Homeserver:
         return self.run("admin", "invite").split()[0]
 
     def start(self):
-        self.log = open(os.path.join(self.scratch.name, "log"), "a")
+        self.log = open(os.path.join(self.scratch.name, f"log-{self.domain}"), "a")
         self.process = subprocess.Popen([self.hearthd, "--dir", self.folder, "run"], stdout=subprocess.PIPE,
                                         stderr=self.log, text=True)
         line = self.process.stdout.readline()
@@ -66,7 +71,17 @@ class Homeserver:
 
     def __exit__(self, *_):
         self.end()
-        self.scratch.cleanup()
+        if not self.beside:
+            self.scratch.cleanup()
+
+
+def federate(*servers):
+    """Each exchanges messages with each, and clients are told where all of them are. Before they start."""
+    places = {s: s.where for s in servers}
+    for server in servers:
+        server.configure("\n[federation]\nmode = allow\n" +
+                         "".join(f"peer = {place}\n" for s, place in places.items() if s is not server))
+        server.where = ",".join(places.values())
 
 
 class Person:
@@ -77,6 +92,7 @@ class Person:
         self.server, self.name = server, name
         self.home = os.path.join(server.scratch.name, "home")
         self.folder = os.path.join(self.home, name)
+        self.handle = f"{name}@{server.domain}"
 
     def words(self, *words):
         return [self.hearth, "--home", self.home, "-p", self.name, "--timeout", "30", *words]
@@ -129,11 +145,12 @@ class Person:
     def create(self, handle=None, device="laptop"):
         return self.run("account", "create", "--invite", self.server.invite(), *(["--handle", handle] if handle else []),
                         "--device", device, "--homeserver", self.server.where, "--ca", self.server.ca,
-                        says=[r"account +on a\.test", *([rf"handle +{handle}@a\.test"] if handle else [])])
+                        says=[rf"account +on {self.server.domain}",
+                              *([rf"handle +{handle}@{self.server.domain}"] if handle else [])])
 
 
 def connect(asker, asked):
-    asker.run("contact", "add", f"{asked.name}@a.test", says="asked")
-    asked.run("wait", "contact", says=f"{asker.name}@a.test wants to connect")
-    asked.run("contact", "accept", f"{asker.name}@a.test", says="accepted")
-    asker.run("wait", "accepted", says=f"{asked.name}@a.test is a contact now")
+    asker.run("contact", "add", asked.handle, says="asked")
+    asked.run("wait", "contact", says=f"{asker.handle} wants to connect")
+    asked.run("contact", "accept", asker.handle, says="accepted")
+    asker.run("wait", "accepted", says=f"{asked.handle} is a contact now")

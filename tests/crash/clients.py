@@ -2,14 +2,15 @@
 """Clients and their homeserver killed at random while they work: in the end all members of each group agree, and no
 message is lost or shown twice.
 
-usage: clients.py BIN_FOLDER [--clients 20] [--groups 5] [--seconds 60] [--seed N]
+usage: clients.py BIN_FOLDER [--clients 20] [--groups 5] [--seconds 60] [--seed N] [--servers 1]
 
 Each client is a process (client_worker) that is killed with SIGKILL and started again on the same file; the homeserver
-likewise. The oracle: a message whose sending was acknowledged, or only begun (begun is durable), is in the history of
+likewise, or each of several, over which clients and groups are spread then. The oracle: a message whose sending was acknowledged, or only begun (begun is durable), is in the history of
 the sender and of everyone who is in the group from its first message to the end, exactly once. After the last kill
 everything has to come to rest: no operation under way, the same epoch and members at all, nobody unverified.
 """
 import argparse
+import contextlib
 import json
 import os
 import queue
@@ -21,7 +22,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "client"))
-from stage import Failed, Homeserver  # noqa: E402
+from stage import Failed, Homeserver, federate  # noqa: E402
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("bin")
@@ -29,6 +30,7 @@ arguments.add_argument("--clients", type=int, default=20)
 arguments.add_argument("--groups", type=int, default=5)
 arguments.add_argument("--seconds", type=float, default=60)
 arguments.add_argument("--seed", type=int, default=None)
+arguments.add_argument("--servers", type=int, default=1)
 arguments.add_argument("--least-kills", type=int, default=10, help="during unacknowledged work")
 options = arguments.parse_args()
 BIN = os.path.abspath(options.bin)
@@ -38,7 +40,7 @@ choose = random.Random(seed)
 
 class Worker:
     def __init__(self, server, name):
-        self.server, self.name = server, name
+        self.server, self.name, self.handle = server, name, f"{name}@{server.domain}"
         self.folder = os.path.join(server.scratch.name, name)
         os.makedirs(self.folder)
         self.number, self.begun, self.ended, self.states, self.faults = 0, {}, {}, queue.Queue(), []
@@ -117,10 +119,10 @@ class Worker:
         return bool(working)
 
 
-def set_up(server):
-    people = [Worker(server, f"person{i}") for i in range(options.clients)]
+def set_up(servers):
+    people = [Worker(servers[i % len(servers)], f"person{i}") for i in range(options.clients)]
     for p in people:
-        result = p.wait(p.say("register", server.invite(), p.name))
+        result = p.wait(p.say("register", p.server.invite(), p.name))
         if not result.startswith("0 "):
             raise Failed(f"{p.name} could not register: {result}")
     core = {}  # group: those who are never removed
@@ -130,7 +132,7 @@ def set_up(server):
         core[f"g{g}"] = [founder, *members]
     for founder in {c[0] for c in core.values()}:
         others = [p for p in people if p is not founder]
-        asked = [founder.say("ask", f"{p.name}@a.test") for p in others]
+        asked = [founder.say("ask", p.handle) for p in others]
         for number in asked:
             result = founder.wait(number, 120)
             if not result.startswith("0 ") and "CONTACT" not in result:
@@ -149,7 +151,7 @@ def set_up(server):
         for number in [founder.say("create", name)]:
             founder.wait(number)
         for p in members[1:]:
-            result = founder.wait(founder.say("add", name, f"{p.name}@a.test"))
+            result = founder.wait(founder.say("add", name, p.handle))
             if not result.startswith("0 "):
                 raise Failed(f"{founder.name} could not add {p.name}: {result}")
     until = time.time() + 60
@@ -174,10 +176,10 @@ def act(people, core, sent, count):
     else:  # somebody else comes or goes
         other = choose.choice([p for p in people if p not in core[name]] or [founder])
         if other is not founder:
-            founder.say("add" if kind < 0.92 else "remove", name, f"{other.name}@a.test")
+            founder.say("add" if kind < 0.92 else "remove", name, other.handle)
 
 
-def play(server, people, core):
+def play(servers, people, core):
     sent, kills, working_kills, server_kills, count = [], 0, 0, 0, 0
     until = time.time() + options.seconds
     while time.time() < until:
@@ -192,6 +194,7 @@ def play(server, people, core):
         elif chance < 0.045:
             server_kills += 1
             working = any(p.under_way() for p in people)
+            server = choose.choice(servers)
             server.end(signal.SIGKILL)
             working_kills += working
             server.start()
@@ -257,10 +260,17 @@ def judge_at_last(people, core, sent, states):
 
 
 def main():
-    with Homeserver(BIN) as server:
-        people, core = set_up(server)
-        print(f"seed {seed}: {len(people)} clients, {len(core)} groups of 6 and visitors", flush=True)
-        sent, kills, working, server_kills = play(server, people, core)
+    servers = [Homeserver(BIN)]
+    for i in range(1, options.servers):
+        servers.append(Homeserver(BIN, f"{'abcdefgh'[i]}.test", beside=servers[0]))
+    if len(servers) > 1:
+        federate(*servers)
+    with contextlib.ExitStack() as stack:
+        for server in servers:
+            stack.enter_context(server)
+        people, core = set_up(servers)
+        print(f"seed {seed}: {len(people)} clients of {len(servers)} homeservers, {len(core)} groups of 6 and visitors", flush=True)
+        sent, kills, working, server_kills = play(servers, people, core)
         states = at_rest(people, core)
         wanted = judge_at_last(people, core, sent, states)
         faults = [f"{p.name}: {f}" for p in people for f in p.faults]

@@ -333,3 +333,59 @@ size_t vfs_size(struct vfs_fault *v, const char *name)
     (void)unlock(v, 0);
     return len;
 }
+
+/* ---- backups */
+
+struct vfs_saved {
+    struct vfs_saved *next;
+    char *name;
+    uint8_t *data;
+    size_t len;
+};
+
+struct vfs_saved *vfs_save(struct vfs_fault *v, const char *prefix)
+{
+    struct vfs_saved *first = NULL;
+    (void)lock(v);
+    for (struct vfs_node *n = v->nodes; n != NULL; n = n->next) {
+        if (!n->now.exists || strncmp(n->name, prefix, strlen(prefix)) != 0)
+            continue;
+        struct vfs_saved *one = calloc(1, sizeof *one);
+        if (one == NULL || (one->name = strdup(n->name)) == NULL ||
+            (one->data = malloc(n->now.len + 1)) == NULL)
+            abort();
+        memcpy(one->data, n->now.data, n->now.len);
+        one->len = n->now.len;
+        one->next = first;
+        first = one;
+    }
+    (void)unlock(v, 0);
+    return first;
+}
+
+void vfs_load(struct vfs_fault *v, const struct vfs_saved *saved, const char *prefix)
+{
+    (void)lock(v);
+    for (struct vfs_node *n = v->nodes; n != NULL; n = n->next)
+        if (n->now.exists && strncmp(n->name, prefix, strlen(prefix)) == 0)
+            vfs_node_delete(n);
+    for (; saved != NULL; saved = saved->next) {
+        struct vfs_node *n = vfs_node_find(v, saved->name, true);
+        n->now.exists = true;
+        vfs_node_truncate(n, 0);
+        vfs_node_write(n, saved->data, saved->len, 0);
+        vfs_node_sync(n);
+    }
+    (void)unlock(v, 0);
+}
+
+void vfs_saved_free(struct vfs_saved *saved)
+{
+    while (saved != NULL) {
+        struct vfs_saved *next = saved->next;
+        free(saved->name);
+        free(saved->data);
+        free(saved);
+        saved = next;
+    }
+}

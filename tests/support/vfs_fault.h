@@ -45,6 +45,13 @@ void vfs_power_on(struct vfs_fault *v, uint64_t seed);
 /* On again with everything that was written: what kill -9 leaves. All files are closed. */
 void vfs_restart(struct vfs_fault *v);
 
+/* A copy of every file whose name begins so, as programs see it: what a backup of that moment is.
+ * Loading it puts those files in their place, synced; all files are closed then. */
+struct vfs_saved;
+struct vfs_saved *vfs_save(struct vfs_fault *v, const char *prefix);
+void vfs_load(struct vfs_fault *v, const struct vfs_saved *saved, const char *prefix);
+void vfs_saved_free(struct vfs_saved *saved);
+
 /* Does any file, as programs see it, contain this? */
 bool vfs_contains(struct vfs_fault *v, struct bytes what);
 /* The same of files whose names do not begin so. */

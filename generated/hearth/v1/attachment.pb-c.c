@@ -373,7 +373,7 @@ const ProtobufCMessageDescriptor hearth__v1__upload_request__descriptor =
   (ProtobufCMessageInit) hearth__v1__upload_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__upload_head__field_descriptors[2] =
+static const ProtobufCFieldDescriptor hearth__v1__upload_head__field_descriptors[3] =
 {
   {
     "bytes_in_all",
@@ -399,15 +399,28 @@ static const ProtobufCFieldDescriptor hearth__v1__upload_head__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tokens",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__UploadHead, tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__upload_head__field_indices_by_name[] = {
   0,   /* field[0] = bytes_in_all */
   1,   /* field[1] = idempotency */
+  2,   /* field[2] = tokens */
 };
 static const ProtobufCIntRange hearth__v1__upload_head__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor hearth__v1__upload_head__descriptor =
 {
@@ -417,7 +430,7 @@ const ProtobufCMessageDescriptor hearth__v1__upload_head__descriptor =
   "Hearth__V1__UploadHead",
   "hearth.v1",
   sizeof(Hearth__V1__UploadHead),
-  2,
+  3,
   hearth__v1__upload_head__field_descriptors,
   hearth__v1__upload_head__field_indices_by_name,
   1,  hearth__v1__upload_head__number_ranges,

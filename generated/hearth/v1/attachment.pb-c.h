@@ -76,10 +76,14 @@ struct  Hearth__V1__UploadHead
    * answer, and takes the place of one that is still under way.
    */
   Hearth__V1__Idempotency *idempotency;
+  /*
+   * Where uploads cost tokens: one for each started 64 KiB, at most 640, of 101 bytes, one behind the other.
+   */
+  ProtobufCBinaryData tokens;
 };
 #define HEARTH__V1__UPLOAD_HEAD__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__upload_head__descriptor) \
-    , 0, NULL }
+    , 0, NULL, {0,NULL} }
 
 
 /*

@@ -457,6 +457,51 @@ void   hearth__v1__unknown_token_key__free_unpacked
   assert(message->base.descriptor == &hearth__v1__unknown_token_key__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   hearth__v1__tokens_required__init
+                     (Hearth__V1__TokensRequired         *message)
+{
+  static const Hearth__V1__TokensRequired init_value = HEARTH__V1__TOKENS_REQUIRED__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__tokens_required__get_packed_size
+                     (const Hearth__V1__TokensRequired *message)
+{
+  assert(message->base.descriptor == &hearth__v1__tokens_required__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__tokens_required__pack
+                     (const Hearth__V1__TokensRequired *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__tokens_required__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__tokens_required__pack_to_buffer
+                     (const Hearth__V1__TokensRequired *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__tokens_required__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__TokensRequired *
+       hearth__v1__tokens_required__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__TokensRequired *)
+     protobuf_c_message_unpack (&hearth__v1__tokens_required__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__tokens_required__free_unpacked
+                     (Hearth__V1__TokensRequired *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__tokens_required__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   hearth__v1__proof_of_work_required__init
                      (Hearth__V1__ProofOfWorkRequired         *message)
 {
@@ -1029,6 +1074,70 @@ const ProtobufCMessageDescriptor hearth__v1__unknown_token_key__descriptor =
   hearth__v1__unknown_token_key__field_indices_by_name,
   1,  hearth__v1__unknown_token_key__number_ranges,
   (ProtobufCMessageInit) hearth__v1__unknown_token_key__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__tokens_required__field_descriptors[3] =
+{
+  {
+    "token_class",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__TokensRequired, token_class),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tokens",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__TokensRequired, tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "factor",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__TokensRequired, factor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__tokens_required__field_indices_by_name[] = {
+  2,   /* field[2] = factor */
+  0,   /* field[0] = token_class */
+  1,   /* field[1] = tokens */
+};
+static const ProtobufCIntRange hearth__v1__tokens_required__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor hearth__v1__tokens_required__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.TokensRequired",
+  "TokensRequired",
+  "Hearth__V1__TokensRequired",
+  "hearth.v1",
+  sizeof(Hearth__V1__TokensRequired),
+  3,
+  hearth__v1__tokens_required__field_descriptors,
+  hearth__v1__tokens_required__field_indices_by_name,
+  1,  hearth__v1__tokens_required__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__tokens_required__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor hearth__v1__proof_of_work_required__field_descriptors[1] =

@@ -26,6 +26,7 @@ typedef struct Hearth__V1__TooLarge Hearth__V1__TooLarge;
 typedef struct Hearth__V1__QuotaExceeded Hearth__V1__QuotaExceeded;
 typedef struct Hearth__V1__VersionUnsupported Hearth__V1__VersionUnsupported;
 typedef struct Hearth__V1__UnknownTokenKey Hearth__V1__UnknownTokenKey;
+typedef struct Hearth__V1__TokensRequired Hearth__V1__TokensRequired;
 typedef struct Hearth__V1__ProofOfWorkRequired Hearth__V1__ProofOfWorkRequired;
 typedef struct Hearth__V1__NotFederated Hearth__V1__NotFederated;
 
@@ -252,6 +253,30 @@ struct  Hearth__V1__UnknownTokenKey
 
 
 /*
+ * Detail of UNAUTHENTICATED: the call costs tokens (metadata hearth-token-bin), and what came does not pay it.
+ */
+struct  Hearth__V1__TokensRequired
+{
+  ProtobufCMessage base;
+  /*
+   * 1 delivery, 2 queue, 3 transparency, 4 auth, 5 attachments.
+   */
+  uint32_t token_class;
+  /*
+   * Bring so many: exactly, where a call is paid with whole tokens; at least, where they become credits.
+   */
+  uint32_t tokens;
+  /*
+   * Prices are so many times the usual now, for everybody.
+   */
+  uint32_t factor;
+};
+#define HEARTH__V1__TOKENS_REQUIRED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__tokens_required__descriptor) \
+    , 0, 0, 0 }
+
+
+/*
  * Detail of PERMISSION_DENIED: registration needs a solved puzzle.
  */
 struct  Hearth__V1__ProofOfWorkRequired
@@ -473,6 +498,25 @@ Hearth__V1__UnknownTokenKey *
 void   hearth__v1__unknown_token_key__free_unpacked
                      (Hearth__V1__UnknownTokenKey *message,
                       ProtobufCAllocator *allocator);
+/* Hearth__V1__TokensRequired methods */
+void   hearth__v1__tokens_required__init
+                     (Hearth__V1__TokensRequired         *message);
+size_t hearth__v1__tokens_required__get_packed_size
+                     (const Hearth__V1__TokensRequired   *message);
+size_t hearth__v1__tokens_required__pack
+                     (const Hearth__V1__TokensRequired   *message,
+                      uint8_t             *out);
+size_t hearth__v1__tokens_required__pack_to_buffer
+                     (const Hearth__V1__TokensRequired   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__TokensRequired *
+       hearth__v1__tokens_required__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__tokens_required__free_unpacked
+                     (Hearth__V1__TokensRequired *message,
+                      ProtobufCAllocator *allocator);
 /* Hearth__V1__ProofOfWorkRequired methods */
 void   hearth__v1__proof_of_work_required__init
                      (Hearth__V1__ProofOfWorkRequired         *message);
@@ -543,6 +587,9 @@ typedef void (*Hearth__V1__VersionUnsupported_Closure)
 typedef void (*Hearth__V1__UnknownTokenKey_Closure)
                  (const Hearth__V1__UnknownTokenKey *message,
                   void *closure_data);
+typedef void (*Hearth__V1__TokensRequired_Closure)
+                 (const Hearth__V1__TokensRequired *message,
+                  void *closure_data);
 typedef void (*Hearth__V1__ProofOfWorkRequired_Closure)
                  (const Hearth__V1__ProofOfWorkRequired *message,
                   void *closure_data);
@@ -566,6 +613,7 @@ extern const ProtobufCMessageDescriptor hearth__v1__too_large__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__quota_exceeded__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__version_unsupported__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__unknown_token_key__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__tokens_required__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__proof_of_work_required__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__not_federated__descriptor;
 

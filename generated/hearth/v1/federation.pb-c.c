@@ -187,6 +187,96 @@ void   hearth__v1__deliver_response__free_unpacked
   assert(message->base.descriptor == &hearth__v1__deliver_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   hearth__v1__probe_request__init
+                     (Hearth__V1__ProbeRequest         *message)
+{
+  static const Hearth__V1__ProbeRequest init_value = HEARTH__V1__PROBE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__probe_request__get_packed_size
+                     (const Hearth__V1__ProbeRequest *message)
+{
+  assert(message->base.descriptor == &hearth__v1__probe_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__probe_request__pack
+                     (const Hearth__V1__ProbeRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__probe_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__probe_request__pack_to_buffer
+                     (const Hearth__V1__ProbeRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__probe_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__ProbeRequest *
+       hearth__v1__probe_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__ProbeRequest *)
+     protobuf_c_message_unpack (&hearth__v1__probe_request__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__probe_request__free_unpacked
+                     (Hearth__V1__ProbeRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__probe_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__probe_response__init
+                     (Hearth__V1__ProbeResponse         *message)
+{
+  static const Hearth__V1__ProbeResponse init_value = HEARTH__V1__PROBE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__probe_response__get_packed_size
+                     (const Hearth__V1__ProbeResponse *message)
+{
+  assert(message->base.descriptor == &hearth__v1__probe_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__probe_response__pack
+                     (const Hearth__V1__ProbeResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__probe_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__probe_response__pack_to_buffer
+                     (const Hearth__V1__ProbeResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__probe_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__ProbeResponse *
+       hearth__v1__probe_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__ProbeResponse *)
+     protobuf_c_message_unpack (&hearth__v1__probe_response__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__probe_response__free_unpacked
+                     (Hearth__V1__ProbeResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__probe_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor hearth__v1__deliver_request__field_descriptors[3] =
 {
   {
@@ -302,7 +392,7 @@ const ProtobufCMessageDescriptor hearth__v1__deliver_payload__descriptor =
   (ProtobufCMessageInit) hearth__v1__deliver_payload__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__deliver_row__field_descriptors[5] =
+static const ProtobufCFieldDescriptor hearth__v1__deliver_row__field_descriptors[6] =
 {
   {
     "sealed_reference",
@@ -364,8 +454,21 @@ static const ProtobufCFieldDescriptor hearth__v1__deliver_row__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "control",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__DeliverRow, control),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__deliver_row__field_indices_by_name[] = {
+  5,   /* field[5] = control */
   3,   /* field[3] = notify */
   1,   /* field[1] = payload */
   4,   /* field[4] = quiet */
@@ -375,7 +478,7 @@ static const unsigned hearth__v1__deliver_row__field_indices_by_name[] = {
 static const ProtobufCIntRange hearth__v1__deliver_row__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor hearth__v1__deliver_row__descriptor =
 {
@@ -385,7 +488,7 @@ const ProtobufCMessageDescriptor hearth__v1__deliver_row__descriptor =
   "Hearth__V1__DeliverRow",
   "hearth.v1",
   sizeof(Hearth__V1__DeliverRow),
-  5,
+  6,
   hearth__v1__deliver_row__field_descriptors,
   hearth__v1__deliver_row__field_indices_by_name,
   1,  hearth__v1__deliver_row__number_ranges,
@@ -441,6 +544,108 @@ const ProtobufCMessageDescriptor hearth__v1__deliver_response__descriptor =
   hearth__v1__deliver_response__field_indices_by_name,
   1,  hearth__v1__deliver_response__number_ranges,
   (ProtobufCMessageInit) hearth__v1__deliver_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__probe_request__field_descriptors[1] =
+{
+  {
+    "dial_back",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ProbeRequest, dial_back),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__probe_request__field_indices_by_name[] = {
+  0,   /* field[0] = dial_back */
+};
+static const ProtobufCIntRange hearth__v1__probe_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__probe_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.ProbeRequest",
+  "ProbeRequest",
+  "Hearth__V1__ProbeRequest",
+  "hearth.v1",
+  sizeof(Hearth__V1__ProbeRequest),
+  1,
+  hearth__v1__probe_request__field_descriptors,
+  hearth__v1__probe_request__field_indices_by_name,
+  1,  hearth__v1__probe_request__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__probe_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__probe_response__field_descriptors[3] =
+{
+  {
+    "time_ms",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ProbeResponse, time_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dials",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ProbeResponse, dials),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dial_error",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ProbeResponse, dial_error),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__probe_response__field_indices_by_name[] = {
+  2,   /* field[2] = dial_error */
+  1,   /* field[1] = dials */
+  0,   /* field[0] = time_ms */
+};
+static const ProtobufCIntRange hearth__v1__probe_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor hearth__v1__probe_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.ProbeResponse",
+  "ProbeResponse",
+  "Hearth__V1__ProbeResponse",
+  "hearth.v1",
+  sizeof(Hearth__V1__ProbeResponse),
+  3,
+  hearth__v1__probe_response__field_descriptors,
+  hearth__v1__probe_response__field_indices_by_name,
+  1,  hearth__v1__probe_response__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__probe_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue hearth__v1__deliver_outcome__enum_values_by_number[5] =

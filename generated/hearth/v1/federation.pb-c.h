@@ -20,6 +20,8 @@ typedef struct Hearth__V1__DeliverRequest Hearth__V1__DeliverRequest;
 typedef struct Hearth__V1__DeliverPayload Hearth__V1__DeliverPayload;
 typedef struct Hearth__V1__DeliverRow Hearth__V1__DeliverRow;
 typedef struct Hearth__V1__DeliverResponse Hearth__V1__DeliverResponse;
+typedef struct Hearth__V1__ProbeRequest Hearth__V1__ProbeRequest;
+typedef struct Hearth__V1__ProbeResponse Hearth__V1__ProbeResponse;
 
 
 /* --- enums --- */
@@ -125,10 +127,14 @@ struct  Hearth__V1__DeliverRow
    * The recipient must not be woken, whatever its queue's policy: so it chose for this group.
    */
   protobuf_c_boolean quiet;
+  /*
+   * A commit or Welcome: may use the last tenth of a queue.
+   */
+  protobuf_c_boolean control;
 };
 #define HEARTH__V1__DELIVER_ROW__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__deliver_row__descriptor) \
-    , {0,NULL}, 0, 0, 0, 0 }
+    , {0,NULL}, 0, 0, 0, 0, 0 }
 
 
 /*
@@ -150,6 +156,46 @@ struct  Hearth__V1__DeliverResponse
 #define HEARTH__V1__DELIVER_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__deliver_response__descriptor) \
     , 0,NULL, 0 }
+
+
+/*
+ * Asks whether it works.
+ */
+struct  Hearth__V1__ProbeRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Fetch the caller's keys anew, as a first delivery to it would need them: seen in a later answer.
+   */
+  protobuf_c_boolean dial_back;
+};
+#define HEARTH__V1__PROBE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__probe_request__descriptor) \
+    , 0 }
+
+
+/*
+ * It works, in this direction.
+ */
+struct  Hearth__V1__ProbeResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The clock, ms since 1970.
+   */
+  uint64_t time_ms;
+  /*
+   * How often it tried to fetch the caller's keys since it started.
+   */
+  uint32_t dials;
+  /*
+   * Why the last of these failed; empty: it did not.
+   */
+  char *dial_error;
+};
+#define HEARTH__V1__PROBE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__probe_response__descriptor) \
+    , 0, 0, (char *)protobuf_c_empty_string }
 
 
 /* Hearth__V1__DeliverRequest methods */
@@ -228,6 +274,44 @@ Hearth__V1__DeliverResponse *
 void   hearth__v1__deliver_response__free_unpacked
                      (Hearth__V1__DeliverResponse *message,
                       ProtobufCAllocator *allocator);
+/* Hearth__V1__ProbeRequest methods */
+void   hearth__v1__probe_request__init
+                     (Hearth__V1__ProbeRequest         *message);
+size_t hearth__v1__probe_request__get_packed_size
+                     (const Hearth__V1__ProbeRequest   *message);
+size_t hearth__v1__probe_request__pack
+                     (const Hearth__V1__ProbeRequest   *message,
+                      uint8_t             *out);
+size_t hearth__v1__probe_request__pack_to_buffer
+                     (const Hearth__V1__ProbeRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__ProbeRequest *
+       hearth__v1__probe_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__probe_request__free_unpacked
+                     (Hearth__V1__ProbeRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__ProbeResponse methods */
+void   hearth__v1__probe_response__init
+                     (Hearth__V1__ProbeResponse         *message);
+size_t hearth__v1__probe_response__get_packed_size
+                     (const Hearth__V1__ProbeResponse   *message);
+size_t hearth__v1__probe_response__pack
+                     (const Hearth__V1__ProbeResponse   *message,
+                      uint8_t             *out);
+size_t hearth__v1__probe_response__pack_to_buffer
+                     (const Hearth__V1__ProbeResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__ProbeResponse *
+       hearth__v1__probe_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__probe_response__free_unpacked
+                     (Hearth__V1__ProbeResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Hearth__V1__DeliverRequest_Closure)
@@ -242,6 +326,12 @@ typedef void (*Hearth__V1__DeliverRow_Closure)
 typedef void (*Hearth__V1__DeliverResponse_Closure)
                  (const Hearth__V1__DeliverResponse *message,
                   void *closure_data);
+typedef void (*Hearth__V1__ProbeRequest_Closure)
+                 (const Hearth__V1__ProbeRequest *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__ProbeResponse_Closure)
+                 (const Hearth__V1__ProbeResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -253,6 +343,8 @@ extern const ProtobufCMessageDescriptor hearth__v1__deliver_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__deliver_payload__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__deliver_row__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__deliver_response__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__probe_request__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__probe_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

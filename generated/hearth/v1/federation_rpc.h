@@ -34,6 +34,11 @@ struct hearth_federation_service {
      */
     enum hearth_code (*deliver)(struct hearth_call *call, const Hearth__V1__DeliverRequest *in, Hearth__V1__DeliverResponse *out,
         void *self);
+    /*
+     * Does it work? For operators (`hearthd check DOMAIN`): whoever gets an answer has been found, known and allowed.
+     */
+    enum hearth_code (*probe)(struct hearth_call *call, const Hearth__V1__ProbeRequest *in, Hearth__V1__ProbeResponse *out,
+        void *self);
 };
 
 extern const struct hearth_service hearth_federation_descriptor;
@@ -56,6 +61,22 @@ typedef void hearth_federation_deliver_done(const struct hearth_status *status, 
 struct hearth_client_call *hearth_federation_deliver_start(struct hearth_channel *channel,
     const struct hearth_call_options *options, const Hearth__V1__DeliverRequest *in,
     hearth_federation_deliver_done *on_done, void *arg);
+
+/* /hearth.v1.Federation/Probe
+ * Does it work? For operators (`hearthd check DOMAIN`): whoever gets an answer has been found, known and allowed.
+ */
+/* Server: answers after HEARTH_LATER. */
+void hearth_federation_probe_reply(struct hearth_call *call, const Hearth__V1__ProbeResponse *out);
+/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
+ * and status may be NULL. */
+enum hearth_code hearth_federation_probe(struct hearth_channel *channel, const struct hearth_call_options *options,
+    const Hearth__V1__ProbeRequest *in, Hearth__V1__ProbeResponse **ret_out, struct hearth_status *status);
+/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
+ * status, until its return. NULL: out of memory, and on_done will not run. */
+typedef void hearth_federation_probe_done(const struct hearth_status *status, const Hearth__V1__ProbeResponse *out, void *arg);
+struct hearth_client_call *hearth_federation_probe_start(struct hearth_channel *channel,
+    const struct hearth_call_options *options, const Hearth__V1__ProbeRequest *in,
+    hearth_federation_probe_done *on_done, void *arg);
 
 #ifdef __cplusplus
 }

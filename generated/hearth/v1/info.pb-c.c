@@ -142,6 +142,51 @@ void   hearth__v1__get_server_info_response__free_unpacked
   assert(message->base.descriptor == &hearth__v1__get_server_info_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   hearth__v1__token_prices__init
+                     (Hearth__V1__TokenPrices         *message)
+{
+  static const Hearth__V1__TokenPrices init_value = HEARTH__V1__TOKEN_PRICES__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__token_prices__get_packed_size
+                     (const Hearth__V1__TokenPrices *message)
+{
+  assert(message->base.descriptor == &hearth__v1__token_prices__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__token_prices__pack
+                     (const Hearth__V1__TokenPrices *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__token_prices__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__token_prices__pack_to_buffer
+                     (const Hearth__V1__TokenPrices *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__token_prices__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__TokenPrices *
+       hearth__v1__token_prices__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__TokenPrices *)
+     protobuf_c_message_unpack (&hearth__v1__token_prices__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__token_prices__free_unpacked
+                     (Hearth__V1__TokenPrices *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__token_prices__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   hearth__v1__get_keys_request__init
                      (Hearth__V1__GetKeysRequest         *message)
 {
@@ -346,7 +391,7 @@ const ProtobufCMessageDescriptor hearth__v1__limit__descriptor =
   (ProtobufCMessageInit) hearth__v1__limit__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__get_server_info_response__field_descriptors[7] =
+static const ProtobufCFieldDescriptor hearth__v1__get_server_info_response__field_descriptors[8] =
 {
   {
     "domain",
@@ -432,6 +477,18 @@ static const ProtobufCFieldDescriptor hearth__v1__get_server_info_response__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "prices",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetServerInfoResponse, prices),
+    &hearth__v1__token_prices__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__get_server_info_response__field_indices_by_name[] = {
   0,   /* field[0] = domain */
@@ -439,13 +496,14 @@ static const unsigned hearth__v1__get_server_info_response__field_indices_by_nam
   3,   /* field[3] = mls_suites */
   2,   /* field[2] = newest_version */
   1,   /* field[1] = oldest_version */
+  7,   /* field[7] = prices */
   4,   /* field[4] = registration */
   6,   /* field[6] = tokens_required */
 };
 static const ProtobufCIntRange hearth__v1__get_server_info_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor hearth__v1__get_server_info_response__descriptor =
 {
@@ -455,11 +513,114 @@ const ProtobufCMessageDescriptor hearth__v1__get_server_info_response__descripto
   "Hearth__V1__GetServerInfoResponse",
   "hearth.v1",
   sizeof(Hearth__V1__GetServerInfoResponse),
-  7,
+  8,
   hearth__v1__get_server_info_response__field_descriptors,
   hearth__v1__get_server_info_response__field_indices_by_name,
   1,  hearth__v1__get_server_info_response__number_ranges,
   (ProtobufCMessageInit) hearth__v1__get_server_info_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__token_prices__field_descriptors[6] =
+{
+  {
+    "low",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__TokenPrices, low),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "mid",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__TokenPrices, mid),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "high",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__TokenPrices, high),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "block",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__TokenPrices, block),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "credits_per_token",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__TokenPrices, credits_per_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "factor",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__TokenPrices, factor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__token_prices__field_indices_by_name[] = {
+  3,   /* field[3] = block */
+  4,   /* field[4] = credits_per_token */
+  5,   /* field[5] = factor */
+  2,   /* field[2] = high */
+  0,   /* field[0] = low */
+  1,   /* field[1] = mid */
+};
+static const ProtobufCIntRange hearth__v1__token_prices__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor hearth__v1__token_prices__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.TokenPrices",
+  "TokenPrices",
+  "Hearth__V1__TokenPrices",
+  "hearth.v1",
+  sizeof(Hearth__V1__TokenPrices),
+  6,
+  hearth__v1__token_prices__field_descriptors,
+  hearth__v1__token_prices__field_indices_by_name,
+  1,  hearth__v1__token_prices__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__token_prices__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define hearth__v1__get_keys_request__field_descriptors NULL

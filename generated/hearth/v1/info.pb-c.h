@@ -20,6 +20,7 @@ PROTOBUF_C__BEGIN_DECLS
 typedef struct Hearth__V1__GetServerInfoRequest Hearth__V1__GetServerInfoRequest;
 typedef struct Hearth__V1__Limit Hearth__V1__Limit;
 typedef struct Hearth__V1__GetServerInfoResponse Hearth__V1__GetServerInfoResponse;
+typedef struct Hearth__V1__TokenPrices Hearth__V1__TokenPrices;
 typedef struct Hearth__V1__GetKeysRequest Hearth__V1__GetKeysRequest;
 typedef struct Hearth__V1__ServerKey Hearth__V1__ServerKey;
 typedef struct Hearth__V1__GetKeysResponse Hearth__V1__GetKeysResponse;
@@ -164,10 +165,51 @@ struct  Hearth__V1__GetServerInfoResponse
    * Calls cost tokens.
    */
   protobuf_c_boolean tokens_required;
+  /*
+   * What they cost now.
+   */
+  Hearth__V1__TokenPrices *prices;
 };
 #define HEARTH__V1__GET_SERVER_INFO_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_server_info_response__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, 0, 0,NULL, HEARTH__V1__REGISTRATION_POLICY__REGISTRATION_POLICY_UNSPECIFIED, 0,NULL, 0 }
+    , (char *)protobuf_c_empty_string, 0, 0, 0,NULL, HEARTH__V1__REGISTRATION_POLICY__REGISTRATION_POLICY_UNSPECIFIED, 0,NULL, 0, NULL }
+
+
+/*
+ * Prices of the cost classes (docs/endpoints.txt) as they are now, in whole tokens, or in credits for callers with a
+ * pseudonym of their own.
+ */
+struct  Hearth__V1__TokenPrices
+{
+  ProtobufCMessage base;
+  /*
+   * Of cost low.
+   */
+  uint32_t low;
+  /*
+   * Of cost mid.
+   */
+  uint32_t mid;
+  /*
+   * Of cost high.
+   */
+  uint32_t high;
+  /*
+   * Of cost by-size, for each 64 KiB begun.
+   */
+  uint32_t block;
+  /*
+   * Credits that a pseudonym gets for a token.
+   */
+  uint32_t credits_per_token;
+  /*
+   * So many times the usual: they rise for everybody alike while the server is overloaded.
+   */
+  uint32_t factor;
+};
+#define HEARTH__V1__TOKEN_PRICES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__token_prices__descriptor) \
+    , 0, 0, 0, 0, 0, 0 }
 
 
 /*
@@ -289,6 +331,25 @@ Hearth__V1__GetServerInfoResponse *
 void   hearth__v1__get_server_info_response__free_unpacked
                      (Hearth__V1__GetServerInfoResponse *message,
                       ProtobufCAllocator *allocator);
+/* Hearth__V1__TokenPrices methods */
+void   hearth__v1__token_prices__init
+                     (Hearth__V1__TokenPrices         *message);
+size_t hearth__v1__token_prices__get_packed_size
+                     (const Hearth__V1__TokenPrices   *message);
+size_t hearth__v1__token_prices__pack
+                     (const Hearth__V1__TokenPrices   *message,
+                      uint8_t             *out);
+size_t hearth__v1__token_prices__pack_to_buffer
+                     (const Hearth__V1__TokenPrices   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__TokenPrices *
+       hearth__v1__token_prices__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__token_prices__free_unpacked
+                     (Hearth__V1__TokenPrices *message,
+                      ProtobufCAllocator *allocator);
 /* Hearth__V1__GetKeysRequest methods */
 void   hearth__v1__get_keys_request__init
                      (Hearth__V1__GetKeysRequest         *message);
@@ -357,6 +418,9 @@ typedef void (*Hearth__V1__Limit_Closure)
 typedef void (*Hearth__V1__GetServerInfoResponse_Closure)
                  (const Hearth__V1__GetServerInfoResponse *message,
                   void *closure_data);
+typedef void (*Hearth__V1__TokenPrices_Closure)
+                 (const Hearth__V1__TokenPrices *message,
+                  void *closure_data);
 typedef void (*Hearth__V1__GetKeysRequest_Closure)
                  (const Hearth__V1__GetKeysRequest *message,
                   void *closure_data);
@@ -377,6 +441,7 @@ extern const ProtobufCEnumDescriptor    hearth__v1__key_use__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__get_server_info_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__limit__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__get_server_info_response__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__token_prices__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__get_keys_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__server_key__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__get_keys_response__descriptor;

@@ -374,7 +374,9 @@ void auth_stream_open(struct auth_world *w, struct caller *who, const char *meth
     static const struct hearth_stream_events events = {.on_message = on_message,
                                                        .on_done = on_stream_done};
     *s = (struct auth_stream){.world = w};
-    const struct hearth_call_options options = {.signer = signer_of(w, who, &s->signing)};
+    const struct hearth_call_options options = {.signer = signer_of(w, who, &s->signing),
+                                                .metadata = w->metadata,
+                                                .metadata_count = w->metadata_count};
     const struct hearth_endpoint *endpoint = endpoint_of(method);
     enter_code(w);
     s->endpoint = endpoint;

@@ -302,7 +302,7 @@ struct dcall {
     enum hearth_code code;
     char message[200];
     uint64_t wrong_epoch;
-    uint32_t retry_s;
+    uint32_t retry_s, wanted;
     ProtobufCMessage *out;
 };
 static struct dcall calls[CALLS_AT_ONCE];
@@ -319,6 +319,7 @@ static void on_done(const struct hearth_status *status, const ProtobufCMessage *
         (void *)hearth_status_find(status, &hearth__v1__wrong_epoch__descriptor);
     Hearth__V1__RetryAfter *retry =
         (void *)hearth_status_find(status, &hearth__v1__retry_after__descriptor);
+    c->wanted = tokens_wanted(status);
     if (epoch != NULL)
         c->wrong_epoch = epoch->current_epoch;
     if (retry != NULL)
@@ -387,7 +388,10 @@ void dw_begin(struct dworld *w, const char *name, const struct dsigner *signer,
     if (signer != NULL)
         c->signer = *signer;
     c->signer.w = w;
-    struct hearth_call_options options = {.signer = {sign, &c->signer}, .no_retry = true};
+    struct hearth_call_options options = {.signer = {sign, &c->signer},
+                                          .no_retry = true,
+                                          .metadata = w->metadata,
+                                          .metadata_count = w->metadata_count};
     if (w->recording != NULL)
         record(w->recording, endpoint_of(name), signer, in);
     assert_non_null(hearth_channel_start(w->channel, endpoint_of(name), &options, in, on_done, c));
@@ -411,6 +415,7 @@ enum hearth_code dw_wait(struct dworld *w)
     w->code = c->code;
     w->wrong_epoch = c->wrong_epoch;
     w->retry_s = c->retry_s;
+    w->wanted = c->wanted;
     memcpy(w->message, c->message, sizeof w->message);
     return c->code;
 }

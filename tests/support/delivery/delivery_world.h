@@ -19,6 +19,7 @@
 #include "server/courier/courier.h"
 #include "server/delivery/delivery.h"
 #include "support/test.h"
+#include "support/tokens/tokens.h"
 
 #define DW_DOMAIN "a.test"
 #define DW_PEER   "c.test" /* whose queues the courier's peer route reaches */
@@ -93,11 +94,15 @@ struct dworld {
     struct bytes reservation;
     /* dw_restart: while nobody has the files open */
     void (*between)(struct dworld *w);
+    /* sent with each call: tokens */
+    const struct hearth_metadata *metadata;
+    size_t metadata_count;
     /* of the last call */
     enum hearth_code code;
     char message[200];
     uint64_t wrong_epoch; /* of its detail; 0: none */
     uint32_t retry_s;
+    uint32_t wanted;       /* tokens, of its detail; 0: none */
     ProtobufCMessage *out; /* NULL unless OK */
 };
 

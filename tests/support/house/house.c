@@ -7,22 +7,45 @@
 #include "support/failing.h"
 #include "support/house/visit.h"
 
+static void init_rest(struct house *h)
+{
+    h->vfs = vfs_fault_new(h->name);
+    assert_ok(keeper_open(NULL, bytes_str(h->domain), &h->clock, &h->rng, &h->keeper));
+    h->env = (struct front_env){.domain = h->domain,
+                                .development = true,
+                                .clock = &h->clock,
+                                .rng = &h->rng,
+                                .keeper = h->keeper};
+}
+
 void house_init(struct house *h, uint64_t seed)
 {
-    *h = (struct house){.fake = {.now_us = 1000000, .unix_base_ms = 1800000000000},
+    *h = (struct house){.domain = HOUSE_DOMAIN,
+                        .name = "house",
+                        .first = h,
+                        .fake = {.now_us = 1000000, .unix_base_ms = 1800000000000},
                         .kill_in_steps = -1};
     h->clock = clock_of_fake(&h->fake);
     rng_seeded_init(&h->seeded, seed);
     h->rng = rng_of_seeded(&h->seeded);
     h->loop = loop_new_stepped(&h->fake, &h->rng);
     assert_non_null(h->loop);
-    h->vfs = vfs_fault_new(HOUSE_FILES);
-    assert_ok(keeper_open(NULL, bytes_str(HOUSE_DOMAIN), &h->clock, &h->rng, &h->keeper));
-    h->env = (struct front_env){.domain = HOUSE_DOMAIN,
-                                .development = true,
-                                .clock = &h->clock,
-                                .rng = &h->rng,
-                                .keeper = h->keeper};
+    init_rest(h);
+}
+
+void house_init_beside(struct house *h, struct house *first, const char *domain, const char *name)
+{
+    *h = (struct house){.domain = domain,
+                        .first = first,
+                        .neighbour = first->neighbour,
+                        .clock = first->clock,
+                        .rng = first->rng,
+                        .loop = first->loop,
+                        .kill_in_steps = -1};
+    (void)snprintf(h->name, sizeof h->name, "%s", name);
+    rng_seeded_init(&h->seeded, rng_seeded_next(&first->seeded));
+    first->neighbour = h;
+    init_rest(h);
 }
 
 static uint64_t free_bytes(void *self)
@@ -34,7 +57,7 @@ static uint64_t free_bytes(void *self)
 static struct store_options files(struct house *h, const char *path)
 {
     return (struct store_options){.path = path,
-                                  .files = HOUSE_FILES,
+                                  .files = h->name,
                                   .clock = &h->clock,
                                   .mode = STORE_INLINE,
                                   .no_check = true,
@@ -117,11 +140,11 @@ static struct err publish(void *self, const struct info_value *values, size_t co
 
 static void open_log(struct house *h)
 {
-    assert_ok(kt_keys_open(&h->env, 0, &h->kt_keys));
+    assert_ok(kt_keys_open(&h->env, 1, 0, &h->kt_keys));
     const struct transparency_options options = {
         .store = files(h, "kt.db"), .log = &h->kt_keys.log, .every_ms = TRANSPARENCY_AT_ONCE};
     assert_ok(transparency_open(&h->env, &options, &h->transparency));
-    h->auth_log = (struct auth_log){append, h};
+    h->auth_log = (struct auth_log){append, h, kt_config_origin(&h->kt_keys.log.config)};
 }
 
 /* Heartbeats and windows are looked for when something waits, and when time moves. */
@@ -130,6 +153,28 @@ static bool tick(struct house *h)
     uint64_t epoch = 0;
     (void)err_is_ok(transparency_tick(h->transparency, &epoch)); /* a store that is down: later */
     return epoch != 0;
+}
+
+static void contact(void *self, struct bytes domain)
+{
+    struct house *h = self;
+    if (h->courier != NULL)
+        courier_contact(h->courier, domain);
+}
+
+static void open_federation(struct house *h)
+{
+    char why[FEDERATION_WHY_BYTES];
+    const struct federation_options options = {
+        .loop = h->loop,
+        .queue = h->queue,
+        .settings = {.mode = h->peer != NULL ? FEDERATION_ALLOW : FEDERATION_OFF,
+                     .development = true,
+                     .peers = &h->peer,
+                     .peer_count = h->peer != NULL},
+        .contact = contact,
+        .contact_self = h};
+    assert_ok(federation_open(&h->env, &options, why, &h->federation));
 }
 
 static void open_services(struct house *h)
@@ -155,9 +200,11 @@ static void open_services(struct house *h)
                                       .publish_self = h};
     assert_ok(info_open(&h->env, &info, &h->info));
     assert_ok(relay_open(&h->env, NULL, &h->relay));
+    open_federation(h);
     const struct courier_options courier = {.store = delivery_store(h->delivery),
                                             .outbox = delivery_outbox(h->delivery),
                                             .queue = h->queue,
+                                            .peers = federation_route(h->federation),
                                             .loop = h->loop,
                                             .refused = delivery_refused,
                                             .refused_self = h->delivery};
@@ -169,11 +216,16 @@ void house_open(struct house *h)
     assert_ok(front_new(&h->env, &h->front_options, &h->front));
     if (!h->limits)
         limits_switch_off(front_limits(h->front));
+    if (h->tokens) {
+        front_set_tokens(h->front, true);
+        assert_ok(limits_set(front_limits(h->front), "CREDITS_FREE", HOUSE_CREDITS_FREE));
+        assert_ok(limits_set(front_limits(h->front), "FREE_PREFIX", HOUSE_CREDITS_FREE));
+    }
     open_services(h);
-    const struct hearth_interceptor interceptor = front_interceptor(h->front);
+    const struct hearth_interceptor interceptors[] = {h->watch, front_interceptor(h->front)};
     const struct hearth_server_options options = {
-        .interceptors = &interceptor,
-        .interceptor_count = 1,
+        .interceptors = interceptors,
+        .interceptor_count = 2,
         .limits = {.accepts_per_s = 1000, .accepts_burst = 1000}};
     h->server = hearth_server_new(&options);
     assert_non_null(h->server);
@@ -184,7 +236,10 @@ void house_open(struct house *h)
     assert_ok(info_add(h->info, h->server));
     assert_ok(relay_add(h->relay, h->server));
     assert_ok(transparency_add(h->transparency, h->server));
-    assert_true(hearth_server_listen(h->server, "pipe:house", NULL));
+    assert_ok(federation_add(h->federation, h->server));
+    char address[32];
+    (void)snprintf(address, sizeof address, "pipe:%s", h->name);
+    assert_true(hearth_server_listen(h->server, address, NULL));
     assert_true(hearth_server_start_on(h->server, h->loop));
     auth_log_resume(h->auth, h->loop);
     h->lives++;
@@ -259,8 +314,10 @@ static void close_all(struct house *h)
 {
     struct courier *courier = h->courier;
     hearth_server_free(h->server);
+    h->server = NULL;  /* closed */
     h->courier = NULL; /* nobody wakes it any more */
     courier_free(courier);
+    federation_stop(h->federation);
     info_close(h->info);
     attachment_close(h->attachment);
     struct transparency *log = h->transparency;
@@ -269,11 +326,13 @@ static void close_all(struct house *h)
     auth_close(h->auth);
     delivery_close(h->delivery);
     queue_close(h->queue);
+    h->queue = NULL;
     while (loop_step(h->loop))
         ;
     relay_close(h->relay);
     kt_keys_clear(&h->kt_keys);
     front_free(h->front);
+    federation_close(h->federation);
 }
 
 void house_shut(struct house *h)
@@ -304,7 +363,8 @@ void house_close(struct house *h)
 {
     h->kill_in_steps = -1;
     house_shut(h);
-    hearth_loop_free(h->loop);
+    if (h->first == h)
+        hearth_loop_free(h->loop);
     keeper_close(h->keeper);
     vfs_fault_free(h->vfs);
 }
@@ -320,12 +380,9 @@ static bool has_stopped(struct house *h)
     return false;
 }
 
-bool house_step(struct house *h)
+/* One of several. */
+static bool step_one(struct house *h)
 {
-    if (h->outside) {
-        loop_turn(h->loop);
-        return true;
-    }
     if (h->kill_in_steps == 0 || vfs_is_off(h->vfs) || has_stopped(h)) {
         h->kill_in_steps = -1;
         house_kill(h);
@@ -335,6 +392,18 @@ bool house_step(struct house *h)
     if (h->kill_in_steps > 0)
         h->kill_in_steps--;
     return work(h);
+}
+
+bool house_step(struct house *h)
+{
+    if (h->outside) {
+        loop_turn(h->loop);
+        return true;
+    }
+    bool did = false;
+    for (struct house *each = h->first; each != NULL; each = each->neighbour)
+        did |= each->server != NULL && step_one(each);
+    return did;
 }
 
 void house_settle(struct house *h)
@@ -355,7 +424,9 @@ void house_run_ms(struct house *h, uint64_t ms)
         return;
     }
     for (;;) {
-        (void)tick(h);
+        for (struct house *each = h->first; each != NULL; each = each->neighbour)
+            if (each->transparency != NULL)
+                (void)tick(each);
         house_settle(h);
         uint64_t due_us = timers_next_due_us(&h->loop->env.timers);
         if (due_us > until_us)

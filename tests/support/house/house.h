@@ -11,6 +11,9 @@
  * middle of those, after so many steps of the loop and the stores, or changes of the files; the
  * next life then begins at once. So it does when a store has stopped (S1): the process ends then,
  * and the operator's supervisor starts it again.
+ *
+ * Several homeservers: house_init_beside() shares loop, clock and random numbers with the first,
+ * whose settle and run then move all of them. They are opened and killed each by itself.
  */
 #ifndef TESTS_SUPPORT_HOUSE_H
 #define TESTS_SUPPORT_HOUSE_H
@@ -23,6 +26,7 @@
 #include "server/auth/auth.h"
 #include "server/courier/courier.h"
 #include "server/delivery/delivery.h"
+#include "server/federation/federation.h"
 #include "server/info/info.h"
 #include "server/queue/queue.h"
 #include "server/relay/relay.h"
@@ -33,9 +37,14 @@
 
 #define HOUSE_DOMAIN "a.test"
 #define HOUSE_FILES  "house"
-enum { HOUSE_GUESTS = 2048, HOUSE_PUSHED = 16 };
+enum { HOUSE_GUESTS = 2048, HOUSE_PUSHED = 16, HOUSE_CREDITS_FREE = 4 };
 
 struct house {
+    const char *domain;
+    char name[16];           /* of its file layer and its pipe */
+    struct house *first;     /* ourselves, or the one whose loop, clock and numbers we use */
+    struct house *neighbour; /* the next one, as seen from the first; NULL: the last */
+    const char *peer;        /* "b.test=pipe:other@house": with whom it federates; NULL: nobody */
     struct clock_fake fake;
     struct clock clock;
     struct rng_seeded seeded;
@@ -54,11 +63,14 @@ struct house {
     struct auth_log auth_log;
     struct info *info;
     struct relay *relay;
+    struct federation *federation;
     struct courier *courier;
     struct hearth_server *server;
     /* may be changed before house_open */
-    bool limits; /* buckets as shipped; else off */
-    bool push;   /* residents have push tokens; pushes are counted by their numbers */
+    bool limits;                     /* buckets as shipped; else off */
+    bool tokens;                     /* calls cost tokens, after next to nothing for nothing */
+    struct hearth_interceptor watch; /* sees calls before the front does */
+    bool push; /* residents have push tokens; pushes are counted by their numbers */
     unsigned pushed[HOUSE_PUSHED];
     struct front_options front_options;
     uint32_t delivery_control;
@@ -85,6 +97,9 @@ struct house {
 };
 
 void house_init(struct house *h, uint64_t seed);
+/* Another homeserver, "pipe:NAME", on the same loop. Closed before the first. domain is borrowed.
+ */
+void house_init_beside(struct house *h, struct house *first, const char *domain, const char *name);
 /* In the place of the three above: residents of a hearthd that serves at address
  * ("127.0.0.1:7443"), whose certificate ca_file signed. Kills are not ours to make then;
  * house_leave() at the end. */

@@ -18,6 +18,11 @@ void people_init(struct people *p, uint64_t seed)
     *p = (struct people){.town = town_new(seed)};
 }
 
+void people_init_two(struct people *p, uint64_t seed)
+{
+    *p = (struct people){.town = town_new_two(seed), .two = true};
+}
+
 void people_close(struct people *p)
 {
     for (size_t i = 0; i < p->count; i++)
@@ -69,13 +74,17 @@ static void open_core(struct person *p, bool create)
 
 struct person *person_new(struct people *people, const char *name)
 {
+    return person_new_at(people, name, TOWN_DOMAIN);
+}
+
+struct person *person_new_at(struct people *people, const char *name, const char *domain)
+{
     assert_true(people->count < PEOPLE_MOST);
     struct person *p = &people->all[people->count];
-    *p = (struct person){.people = people};
+    *p = (struct person){.people = people, .domain = domain};
     (void)snprintf(p->name, sizeof p->name, "%s", name);
     (void)snprintf(p->files, sizeof p->files, "person-%zu", people->count);
-    (void)snprintf(p->target, sizeof p->target, TOWN_DOMAIN "=pipe:house@10.0.1.%zu",
-                   ++people->count);
+    town_target(people->town, ++people->count, p->target, sizeof p->target);
     p->vfs = vfs_fault_new(p->files);
     open_core(p, true);
     return p;
@@ -215,7 +224,7 @@ static struct err register_run(struct core *c, struct db_txn *t, void *arg)
 void person_register(struct person *p, const char *handle)
 {
     char invitation[TOWN_INVITATION_BYTES];
-    town_invite(p->people->town, invitation);
+    town_invite(p->people->town, p->domain, invitation);
     struct registering r = {
         .wish = {.invitation = invitation, .handle = handle, .device = p->name, .name = p->name}};
     person_step(p, register_run, &r);

@@ -26,8 +26,9 @@ struct people;
 struct person {
     struct people *people;
     char name[32];
-    char files[32];   /* name of the file layer */
-    char target[128]; /* where the homeservers are */
+    char files[32];     /* name of the file layer */
+    char target[128];   /* where the homeservers are */
+    const char *domain; /* where he registers */
     struct vfs_fault *vfs;
     struct core *core; /* NULL: not running */
     struct hearth_account account;
@@ -40,16 +41,20 @@ struct person {
 
 struct people {
     struct town *town;
+    bool two; /* homeservers: what one takes for the other goes on a little later */
     struct person all[PEOPLE_MOST];
     size_t count;
 };
 
 void people_init(struct people *p, uint64_t seed);
+/* With the homeserver of TOWN_OTHER beside that of TOWN_DOMAIN. */
+void people_init_two(struct people *p, uint64_t seed);
 void people_close(struct people *p);
 void people_run_ms(struct people *p, uint64_t ms);
 
 /* With an empty account, running. */
 struct person *person_new(struct people *p, const char *name);
+struct person *person_new_at(struct people *p, const char *name, const char *domain);
 /* The newest person goes for good: his place is free. */
 void people_leave(struct person *p);
 /* Ends properly, or as kill -9 would; and the same file again. */

@@ -5,8 +5,8 @@
 void qclient_make(struct qworld *w, struct qclient *c)
 {
     *c = (struct qclient){.w = w};
-    caller_init(&c->user, REQUEST_QUEUE_USER, bytes_of(NULL, 0), QWORLD_DOMAIN, &w->clock, &w->rng);
-    caller_init(&c->client, REQUEST_QUEUE_CLIENT, bytes_of(NULL, 0), QWORLD_DOMAIN, &w->clock,
+    caller_init(&c->user, REQUEST_QUEUE_USER, bytes_of(NULL, 0), w->env.domain, &w->clock, &w->rng);
+    caller_init(&c->client, REQUEST_QUEUE_CLIENT, bytes_of(NULL, 0), w->env.domain, &w->clock,
                 &w->rng);
     assert_ok(rng_fill(&w->rng, c->contact_key, sizeof c->contact_key));
     assert_ok(kem_generate(seal_hpke->kem, &w->rng, &c->queue_private, &c->queue_public));

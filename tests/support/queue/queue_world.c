@@ -209,6 +209,7 @@ static ProtobufCMessage *copy_of(const ProtobufCMessage *message)
 static void note(struct qworld *w, const struct hearth_status *status)
 {
     hearth_status_clear(&w->last);
+    w->wanted = tokens_wanted(status);
     w->last.code = status->code;
     if (status->message != NULL)
         w->last.message = strdup(status->message);
@@ -239,7 +240,8 @@ static const struct hearth_endpoint *endpoint_of(const char *method)
 enum hearth_code qworld_call(struct qworld *w, struct caller *who, const char *method,
                              const ProtobufCMessage *in, ProtobufCMessage **out)
 {
-    struct hearth_call_options options = {0};
+    struct hearth_call_options options = {.metadata = w->metadata,
+                                          .metadata_count = w->metadata_count};
     struct call c = {.w = w};
     if (who != NULL)
         options.signer = qworld_signer(who);
@@ -278,7 +280,7 @@ void qref_make(struct qref *r, struct qclient *owner)
     memcpy(ref.tag, r->tag, sizeof ref.tag);
     memcpy(ref.queue_client_id, owner->client.id.data, QUEUE_ID_BYTES);
     assert_ok(keeper_queue_key(w->env.keeper, &service));
-    assert_ok(sealed_ref_seal(&b, &w->rng, public_key_view(&service), bytes_str(QWORLD_DOMAIN),
+    assert_ok(sealed_ref_seal(&b, &w->rng, public_key_view(&service), bytes_str(w->env.domain),
                               &ref, &owner->client.key));
     assert_true(b.len <= sizeof r->sealed);
     memcpy(r->sealed, b.data, b.len);

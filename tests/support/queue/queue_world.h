@@ -13,6 +13,7 @@
 #include "server/queue/inside.h"
 #include "support/server/caller.h"
 #include "support/test.h"
+#include "support/tokens/tokens.h"
 #include "support/vfs_fault.h"
 
 #define QWORLD_DOMAIN "a.test"
@@ -33,7 +34,10 @@ struct qworld {
     struct hearth_channel *channel;
     struct inbox *inbox; /* the courier's */
     struct vfs_fault *vfs;
-    bool limits;               /* as shipped; else those in the way of tests are raised */
+    bool limits; /* as shipped; else those in the way of tests are raised */
+    const struct hearth_metadata *metadata; /* sent with each call: tokens */
+    size_t metadata_count;
+    uint32_t wanted;           /* tokens, as the last call's detail says; 0: none */
     struct hearth_status last; /* of the last call that ended */
     unsigned pushes;           /* by the notifier */
     struct bytes pushed_token; /* copy of the last, in pushed */

@@ -4,10 +4,16 @@
 
 #include "seal/credential_chain.h"
 #include "seal/invitation.h"
+#include "seal/request_auth.h"
+#include "server/front/pay.h"
 #include "support/house/house.h"
 
 struct town {
     struct house house;
+    struct house other; /* of TOWN_OTHER; server NULL: there is none */
+    bool apart;
+    void (*saw)(void *self, const struct town_call *call);
+    void *saw_self;
 };
 
 struct town *town_new(uint64_t seed)
@@ -19,9 +25,58 @@ struct town *town_new(uint64_t seed)
     return town;
 }
 
+static struct house *house_of(struct town *town, struct bytes domain)
+{
+    return bytes_equal(domain, bytes_str(TOWN_OTHER)) ? &town->other : &town->house;
+}
+
+/* ---- two of them */
+
+/* Homeservers call each other as "pipe:NAME@house" and "pipe:NAME@other", clients from addresses.
+ */
+static void choose(void *self, const char *name, struct pipe_faults *faults)
+{
+    const struct town *town = self;
+    *faults = (struct pipe_faults){0};
+    if (town->apart && (strstr(name, "@house") != NULL || strstr(name, "@other") != NULL))
+        faults->cut_after[PIPE_TO_SERVER] = 1;
+}
+
+struct town *town_new_two(uint64_t seed)
+{
+    struct town *town = calloc(1, sizeof *town);
+    assert_non_null(town);
+    house_init(&town->house, seed);
+    house_init_beside(&town->other, &town->house, TOWN_OTHER, "other");
+    town->house.peer = TOWN_OTHER "=pipe:other@house";
+    town->other.peer = TOWN_DOMAIN "=pipe:house@other";
+    town->house.loop->pipes.choose = choose;
+    town->house.loop->pipes.choose_self = town;
+    house_open(&town->house);
+    house_open(&town->other);
+    return town;
+}
+
+void town_part(struct town *town, bool apart)
+{
+    town->apart = apart;
+    pipe_cut_all(town->house.loop); /* clients connect again */
+}
+
+void town_target(const struct town *town, size_t client, char *ret_text, size_t size)
+{
+    int len = snprintf(ret_text, size, TOWN_DOMAIN "=pipe:house@10.0.1.%zu%s", client,
+                       town->other.domain == NULL ? "" : "," TOWN_OTHER "=pipe:other@10.0.1.");
+    assert_true(len > 0 && (size_t)len < size);
+    if (town->other.domain != NULL)
+        (void)snprintf(ret_text + len, size - (size_t)len, "%zu", client);
+}
+
 void town_free(struct town *town)
 {
     house_settle(&town->house);
+    if (town->other.server != NULL)
+        house_close(&town->other);
     house_close(&town->house);
     free(town);
 }
@@ -66,14 +121,16 @@ bool town_wait(struct town *town, uint64_t most_ms)
     return due;
 }
 
-void town_invite(struct town *town, char ret_text[TOWN_INVITATION_BYTES])
+void town_invite(struct town *town, const char *domain, char ret_text[TOWN_INVITATION_BYTES])
 {
+    struct house *h = house_of(town, bytes_str(domain));
     struct buf code = BUF_INIT, root = BUF_INIT;
-    struct invitation invitation = {.domain = HOUSE_DOMAIN};
+    struct invitation invitation = {.domain = {0}};
     uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
     char text[INVITATION_TEXT_MAX_BYTES];
-    assert_ok(auth_invite(town->house.auth, 1, 7, &code));
-    assert_ok(keeper_credential(town->house.keeper, KEEPER_AS_ROOT, &root));
+    (void)snprintf(invitation.domain, sizeof invitation.domain, "%s", domain);
+    assert_ok(auth_invite(h->auth, 1, 7, &code));
+    assert_ok(keeper_credential(h->keeper, KEEPER_AS_ROOT, &root));
     credential_fingerprint(buf_view(&root), fingerprint);
     assert_int_equal(code.len, INVITATION_CODE_BYTES);
     memcpy(invitation.code, code.data, sizeof invitation.code);
@@ -84,10 +141,21 @@ void town_invite(struct town *town, char ret_text[TOWN_INVITATION_BYTES])
     buf_clear(&root);
 }
 
-void town_kill_server(struct town *town)
+void town_kill_server(struct town *town, const char *domain)
 {
-    house_kill(&town->house);
-    house_open(&town->house);
+    struct house *h = house_of(town, bytes_str(domain));
+    house_kill(h);
+    house_open(h);
+}
+
+void town_stop_server(struct town *town, const char *domain)
+{
+    house_kill(house_of(town, bytes_str(domain)));
+}
+
+void town_start_server(struct town *town, const char *domain)
+{
+    house_open(house_of(town, bytes_str(domain)));
 }
 
 void town_control_delivery(struct town *town, uint32_t control)
@@ -119,22 +187,64 @@ uint64_t town_handles(struct town *town)
     return counts_of(town).handles;
 }
 
+void town_remove_user(struct town *town, const char *domain, const uint8_t uuid[16])
+{
+    struct house *h = house_of(town, bytes_str(domain));
+    assert_ok(auth_user_remove(h->auth, uuid));
+    assert_ok(info_refresh(h->info));
+}
+
 void town_open_registration(struct town *town, uint32_t puzzle_bits)
 {
     auth_set_mode(town->house.auth, AUTH_OPEN);
     assert_ok(limits_set(front_limits(town->house.front), "PUZZLE_BITS_LEAST", puzzle_bits));
 }
 
-void town_rotate_signing(struct town *town)
+void town_tokens(struct town *town)
 {
-    assert_ok(auth_rotate(town->house.auth));
-    assert_ok(info_refresh(town->house.info));
+    house_kill(&town->house);
+    town->house.tokens = town->house.limits = true;
+    house_open(&town->house);
+}
+
+uint64_t town_connection_of(const struct hearth_call *call); /* watch.c */
+
+static enum hearth_code on_headers(struct hearth_call *call, void *self)
+{
+    struct town *town = self;
+    const uint8_t *value;
+    size_t len;
+    struct town_call saw = {.path = hearth_call_endpoint(call)->path,
+                            .connection = town_connection_of(call)};
+    saw.named = hearth_call_metadata(call, REQUEST_AUTH_METADATA, 0, &value, &len);
+    while (saw.tokens < 32 && hearth_call_metadata(call, PAY_METADATA, saw.tokens, &value, &len))
+        saw.values[saw.tokens++] = value;
+    town->saw(town->saw_self, &saw);
+    return HEARTH_OK;
+}
+
+void town_watch(struct town *town, void (*saw)(void *self, const struct town_call *call),
+                void *self)
+{
+    town->saw = saw;
+    town->saw_self = self;
+    house_kill(&town->house);
+    town->house.watch = (struct hearth_interceptor){.on_headers = on_headers, .self = town};
+    house_open(&town->house);
+}
+
+void town_rotate_signing(struct town *town, const char *domain)
+{
+    struct house *h = house_of(town, bytes_str(domain));
+    assert_ok(auth_rotate(h->auth));
+    assert_ok(info_refresh(h->info));
 }
 
 void town_sleep_days(struct town *town, uint32_t days)
 {
     town->house.fake.now_us += (uint64_t)days * 24 * 3600 * 1000000;
-    assert_ok(info_refresh(town->house.info)); /* a daily job of hearthd's */
+    for (struct house *h = &town->house; h != NULL; h = h->neighbour)
+        assert_ok(info_refresh(h->info)); /* a daily job of hearthd's */
     house_settle(&town->house);
 }
 

@@ -8,12 +8,21 @@
 #include "base/rng.h"
 
 #define TOWN_DOMAIN "a.test"
+#define TOWN_OTHER  "b.test"
 enum { TOWN_INVITATION_BYTES = 400 };
 
 struct town;
 struct hearth_loop;
 
 struct town *town_new(uint64_t seed);
+/* The homeserver of TOWN_OTHER, too; both deliver to each other. All else here is about TOWN_DOMAIN
+ * where it names no domain. */
+struct town *town_new_two(uint64_t seed);
+/* Nothing goes from homeserver to homeserver; or again. Clients reach both all the time
+ * (connections that there are break). */
+void town_part(struct town *town, bool apart);
+/* Where a client with this number finds the homeservers (api_options.homeservers). */
+void town_target(const struct town *town, size_t client, char *ret_text, size_t size);
 void town_free(struct town *town);
 struct hearth_loop *town_loop(struct town *town);
 const struct clock *town_clock(struct town *town);
@@ -25,9 +34,12 @@ bool town_step(struct town *town);
 /* Time moves to when something is due, at most by so much. False: by all of it. */
 bool town_wait(struct town *town, uint64_t most_ms);
 /* A fresh invitation as text, pin included. */
-void town_invite(struct town *town, char ret_text[TOWN_INVITATION_BYTES]);
+void town_invite(struct town *town, const char *domain, char ret_text[TOWN_INVITATION_BYTES]);
 /* The server is killed, and starts again. */
-void town_kill_server(struct town *town);
+void town_kill_server(struct town *town, const char *domain);
+/* It is down from now on, and again here. */
+void town_stop_server(struct town *town, const char *domain);
+void town_start_server(struct town *town, const char *domain);
 /* ... in the middle of things, after so many steps of its; below 0: never. */
 void town_kill_in_steps(struct town *town, long steps);
 /* ... and another life in which it leaves something undone (enum delivery_control). */
@@ -35,10 +47,26 @@ void town_control_delivery(struct town *town, uint32_t control);
 /* How many there are. */
 uint64_t town_users(struct town *town);
 uint64_t town_handles(struct town *town);
+/* The operator deletes this user. */
+void town_remove_user(struct town *town, const char *domain, const uint8_t uuid[16]);
 /* Registration without invitation, by a puzzle of so many bits. */
 void town_open_registration(struct town *town, uint32_t puzzle_bits);
+/* Begins another life, in which calls cost tokens and all limits are on; nobody may be there yet.
+ */
+void town_tokens(struct town *town);
+/* Each call as it arrives, from now on: on which connection, signed or not, with how many tokens.
+ * Begins another life. */
+struct town_call {
+    uint64_t connection;
+    const char *path;
+    bool named;
+    size_t tokens;
+    const uint8_t *values[32]; /* of hearth-token-bin, borrowed */
+};
+void town_watch(struct town *town, void (*saw)(void *self, const struct town_call *call),
+                void *self);
 /* Another key signs credentials from now on. */
-void town_rotate_signing(struct town *town);
+void town_rotate_signing(struct town *town, const char *domain);
 /* Time passes at a stroke: what was due meanwhile is due now. */
 void town_sleep_days(struct town *town, uint32_t days);
 uint64_t town_now_us(struct town *town);

@@ -20,7 +20,8 @@ static struct {
     struct sig_key key;
     /* what the server saw */
     unsigned calls, fail_first;
-    struct buf auths[8]; /* of each call */
+    struct buf auths[8];  /* of each call */
+    struct buf tokens[8]; /* hearth-token-bin, one behind the other */
     char version[8];
     struct buf body; /* first request message */
     enum hearth_code done[8];
@@ -39,6 +40,8 @@ static enum hearth_code on_message(struct hearth_call *call, const uint8_t *byte
     buf_append(&w.body, bytes, len);
     if (hearth_call_metadata(call, REQUEST_AUTH_METADATA, 0, &value, &value_len))
         buf_append(&w.auths[w.calls], value, value_len);
+    for (size_t i = 0; hearth_call_metadata(call, "hearth-token-bin", i, &value, &value_len); i++)
+        buf_append(&w.tokens[w.calls], value, value_len);
     if (hearth_call_metadata(call, "hearth-version", 0, &value, &value_len))
         (void)snprintf(w.version, sizeof w.version, "%.*s", (int)value_len, (const char *)value);
     return w.calls++ < w.fail_first ? HEARTH_UNAVAILABLE : HEARTH_OK;
@@ -101,6 +104,8 @@ static int end(void **state)
     sig_key_clear(&w.key);
     for (size_t i = 0; i < 8; i++)
         buf_clear(&w.auths[i]);
+    for (size_t i = 0; i < 8; i++)
+        buf_clear(&w.tokens[i]);
     buf_clear(&w.body);
     return 0;
 }
@@ -190,6 +195,47 @@ static void test_each_attempt_has_its_own_nonce(void **state)
     assert_memory_not_equal(a.nonce, b.nonce, REQUEST_NONCE_BYTES);
 }
 
+/* Tokens go with each attempt, the same ones; more than headers hold, or part of one, do not. */
+static void test_tokens(void **state)
+{
+    (void)state;
+    uint8_t tokens[(API_TOKENS_MOST + 1) * API_TOKEN_BYTES];
+    struct api_call *c;
+    for (size_t i = 0; i < sizeof tokens; i++)
+        tokens[i] = (uint8_t)(i * 7 + i / API_TOKEN_BYTES);
+    struct api_to to = {.domain = "a.test"};
+    call(&to);
+    assert_int_equal(w.tokens[0].len, 0);
+    to.tokens = bytes_of(tokens, 3 * (size_t)API_TOKEN_BYTES);
+    w.fail_first = w.calls + 1;
+    call(&to);
+    assert_int_equal(w.calls, 3);
+    test_assert_bytes(buf_view(&w.tokens[1]), to.tokens);
+    test_assert_bytes(buf_view(&w.tokens[2]), to.tokens);
+    to.tokens = bytes_of(tokens, API_TOKENS_MOST * (size_t)API_TOKEN_BYTES);
+    call(&to);
+    test_assert_bytes(buf_view(&w.tokens[3]), to.tokens);
+    to.tokens = bytes_of(tokens, sizeof tokens);
+    assert_err(start(&to, &c), ARGUMENT);
+    to.tokens = bytes_of(tokens, 100);
+    assert_err(start(&to, &c), ARGUMENT);
+}
+
+/* Who signs has a connection of his own. */
+static void test_signed_is_not_anonymous(void **state)
+{
+    (void)state;
+    uint8_t id[16] = {5}, purpose[16] = {1};
+    struct api_call *c;
+    struct api_to to = {
+        .domain = "a.test",
+        .caller = {.kind = REQUEST_QUEUE_CLIENT, .id = bytes_of(id, sizeof id), .key = &w.key}};
+    assert_err(start(&to, &c), ARGUMENT);
+    to.purpose = purpose;
+    call(&to);
+    assert_int_equal(w.done[0], HEARTH_OK);
+}
+
 /* ME5: calls of one purpose share a connection, and nothing else does. */
 static void test_connections_by_purpose(void **state)
 {
@@ -204,9 +250,17 @@ static void test_connections_by_purpose(void **state)
     call(&(struct api_to){.domain = "a.test"});
     call(&(struct api_to){.domain = "a.test"});
     assert_int_equal(pipes->connections, 3);
+    /* anonymous calls of another method do not say that they are of the same client */
+    Hearth__V1__GetKeysRequest keys = HEARTH__V1__GET_KEYS_REQUEST__INIT;
+    const struct api_to anonymous = {.domain = "a.test"};
+    struct api_call *other;
+    assert_ok(api_start(w.api, &anonymous, api_endpoint("Info", "GetKeys"), &keys.base, on_done,
+                        NULL, &other));
+    run_ms(100);
+    assert_int_equal(pipes->connections, 4);
     run_ms(61000); /* idle ones are closed, and made anew */
     call(&(struct api_to){.domain = "a.test", .purpose = one});
-    assert_int_equal(pipes->connections, 4);
+    assert_int_equal(pipes->connections, 5);
     /* as many purposes as one likes */
     for (unsigned i = 0; i < 300; i++) {
         uint8_t many[16] = {9, (uint8_t)i, (uint8_t)(i >> 8)};
@@ -315,6 +369,8 @@ int main(void)
         TEST(test_endpoints),
         TEST(test_unsigned_and_signed),
         TEST(test_each_attempt_has_its_own_nonce),
+        TEST(test_tokens),
+        TEST(test_signed_is_not_anonymous),
         TEST(test_connections_by_purpose),
         TEST(test_domains),
         TEST(test_cancelled_is_not_told),

@@ -1,4 +1,4 @@
-/* People who become friends: asked, accepted, refused, removed, across kills. */
+/* People who become friends: asked, accepted, refused, removed. */
 #include <stdio.h>
 
 #include "client/core/chat.h"
@@ -18,40 +18,6 @@ static void test_accepted(void **state)
     talk(&p, "hello");
     assert_null(hearth_send(&p.alice->account, &p.alice_chat, "caf\xe9")); /* no UTF-8 */
     people_close(&p.all);
-}
-
-/* Killed with each committed step of asking, of accepting, and of hearing the answer. */
-static void kill_everywhere(uint64_t seed, bool kill_alice, bool kill_bob, unsigned from)
-{
-    static struct pair p;
-    unsigned lives = 0;
-    for (unsigned at = from; at < from + 4; at++) {
-        pair_init(&p, seed + at);
-        if (kill_alice)
-            person_kill_at(p.alice, at);
-        if (kill_bob)
-            person_kill_at(p.bob, at);
-        befriend(&p);
-        talk(&p, "still here");
-        assert_int_equal(person_count_events(p.bob, HEARTH_EVENT_CONTACT_ASKS), 0); /* not twice */
-        lives += p.alice->lives + p.bob->lives;
-        people_close(&p.all);
-    }
-    print_message("%u lives\n", lives);
-}
-
-static void test_asker_killed(void **state)
-{
-    (void)state;
-    for (unsigned from = 1; from < 24; from += 4)
-        kill_everywhere(100, true, false, from);
-}
-
-static void test_asked_killed(void **state)
-{
-    (void)state;
-    for (unsigned from = 1; from < 24; from += 4)
-        kill_everywhere(200, false, true, from);
 }
 
 static void test_removed(void **state)
@@ -302,11 +268,10 @@ static void test_ask_each_other(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepted),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_nobody),       cmocka_unit_test(test_rubbish),
-        cmocka_unit_test(test_removed),      cmocka_unit_test(test_profile),
-        cmocka_unit_test(test_safety),       cmocka_unit_test(test_asker_killed),
-        cmocka_unit_test(test_asked_killed), cmocka_unit_test(test_ask_each_other),
+        cmocka_unit_test(test_accepted), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_nobody),   cmocka_unit_test(test_rubbish),
+        cmocka_unit_test(test_removed),  cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_safety),   cmocka_unit_test(test_ask_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

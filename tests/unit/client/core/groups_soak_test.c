@@ -60,7 +60,7 @@ static void one_operation(struct soak *s)
         person_kill_at(p, 1 + below(s, 8));
         s->kills++;
     } else {
-        town_kill_server(w.people.town);
+        town_kill_server(w.people.town, TOWN_DOMAIN);
         s->server_kills++;
     }
 }

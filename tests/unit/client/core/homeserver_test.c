@@ -109,7 +109,8 @@ static void test_every_bit_counts(void **state)
         bool counts = k == got->n_keys || use == HEARTH__V1__KEY_USE__KEY_USE_AS_ROOT ||
                       use == HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING ||
                       use == HEARTH__V1__KEY_USE__KEY_USE_QUEUE_SEALING ||
-                      use == HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER;
+                      use == HEARTH__V1__KEY_USE__KEY_USE_EXTERNAL_SENDER ||
+                      use == HEARTH__V1__KEY_USE__KEY_USE_TOKENS;
         for (size_t at = 0; at < data->len; at += 5) {
             data->data[at] ^= 1;
             struct err err = core_step(alice->core, take, NULL);
@@ -218,7 +219,7 @@ static void test_clients_are_verified(void **state)
         copy.data[at] ^= 1;
     }
     /* signed by a key that came after ours were fetched: not known yet, which is no fault */
-    town_rotate_signing(all.town);
+    town_rotate_signing(all.town, TOWN_DOMAIN);
     struct person *carol = person_new(&all, "carol");
     person_register(carol, NULL);
     buf_clear(&copy);

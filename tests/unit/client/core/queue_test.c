@@ -147,7 +147,7 @@ static void test_listening_goes_on(void **state)
     assert_ok(queue_listen(alice->core));
     assert_ok(queue_listen(alice->core));
     people_run_ms(&all, 1000);
-    town_kill_server(all.town);
+    town_kill_server(all.town, TOWN_DOMAIN);
     people_run_ms(&all, 10000);
     for (unsigned i = 0; i <= KEY_PACKAGES_PUBLISHED; i++)
         (void)ask(bob, alice);

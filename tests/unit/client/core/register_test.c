@@ -122,7 +122,7 @@ static void test_wrong_root(void **state)
     char text[TOWN_INVITATION_BYTES], other[TOWN_INVITATION_BYTES];
     people_init(&all, 1);
     struct person *alice = person_new(&all, "alice");
-    town_invite(all.town, text);
+    town_invite(all.town, TOWN_DOMAIN, text);
     /* the last letters are of the root's fingerprint */
     (void)snprintf(other, sizeof other, "%s", text);
     char *last = other + strlen(other) - 4;
@@ -155,7 +155,7 @@ static void test_handle_taken(void **state)
     people_init(&all, 1);
     struct person *alice = person_new(&all, "alice"), *bob = person_new(&all, "bob");
     person_register(alice, "alice");
-    town_invite(all.town, text);
+    town_invite(all.town, TOWN_DOMAIN, text);
     const struct register_wish wish = {.invitation = text, .handle = "alice"};
     assert_int_equal(try_to(bob, &wish), HEARTH_FAILED);
     assert_string_equal(bob->error.name, "HANDLE");
@@ -178,7 +178,7 @@ static void test_renewed(void **state)
     town_sleep_days(all.town, 40);
     people_run_ms(&all, 5000);
     assert_true(account_credential_end(&alice->core->account) == end); /* not yet */
-    town_rotate_signing(all.town);
+    town_rotate_signing(all.town, TOWN_DOMAIN);
     town_sleep_days(all.town, 25);
     people_run_ms(&all, 5000);
     person_settle(alice);

@@ -132,6 +132,77 @@ static void a_name_is_looked_up_again_after_failure(void **state)
     test_dns_stop(&dns);
 }
 
+/* ---- services */
+
+enum { SERVICE_ROWS = 8 };
+
+/* The first record's machine answers nothing, the second is ours; the target itself is elsewhere.
+ */
+static void a_service_goes_before_the_target(void **state)
+{
+    (void)state;
+    struct test_dns dns;
+    struct hearth_server *server = start_server(0);
+    uint16_t port = (uint16_t)hearth_server_port(server, 0);
+    const struct test_dns_row rows[SERVICE_ROWS] = {
+        {.name = "example.test", .type = DNS_A, .text = "127.0.0.9"},
+        {.name = "_hearth._tcp.example.test",
+         .type = DNS_SRV,
+         .text = "gone.test",
+         .priority = 1,
+         .port = port},
+        {.name = "_hearth._tcp.example.test",
+         .type = DNS_SRV,
+         .text = "old.test",
+         .priority = 2,
+         .port = port},
+        {.name = "_hearth._tcp.example.test",
+         .type = DNS_SRV,
+         .text = "server.test",
+         .priority = 3,
+         .port = port},
+        {.name = "old.test", .type = DNS_A, .text = "127.0.0.8"},
+        {.name = "server.test", .type = DNS_A, .text = "127.0.0.1"},
+    };
+    test_dns_start(&dns, rows);
+    struct hearth_channel_options options = {.dns_servers = dns.servers,
+                                             .service = "_hearth._tcp.example.test"};
+    struct hearth_channel *channel = open_channel("example.test", port, &options);
+    assert_int_equal(call(channel, "hello", NULL), HEARTH_OK);
+    hearth_channel_free(channel);
+    hearth_server_free(server);
+    test_dns_stop(&dns);
+}
+
+/* No records: the target. Nobody can say: not the target, which may be another machine. */
+static void a_target_without_service(void **state)
+{
+    (void)state;
+    struct test_dns dns;
+    test_dns_start(&dns, three);
+    struct hearth_server *server = start_server(0);
+    struct hearth_channel_options options = {.dns_servers = dns.servers,
+                                             .backoff_min_ms = 10,
+                                             .backoff_max_ms = 20,
+                                             .service = "_hearth._tcp.server.test"};
+    struct hearth_channel *channel =
+        open_channel("server.test", hearth_server_port(server, 0), &options);
+    assert_int_equal(call(channel, "hello", NULL), HEARTH_OK);
+    hearth_channel_free(channel);
+    atomic_store(&dns.fail_code, 2);
+    char target[32];
+    (void)snprintf(target, sizeof target, "127.0.0.1:%u", hearth_server_port(server, 0));
+    channel = hearth_channel_new(target, &options);
+    assert_int_equal(call(channel, "hello", NULL), HEARTH_UNAVAILABLE);
+    hearth_channel_free(channel);
+    channel = hearth_channel_new(target, &options); /* given up while the question is open */
+    channel_connect(channel);
+    assert_non_null(channel->resolving);
+    hearth_channel_free(channel);
+    hearth_server_free(server);
+    test_dns_stop(&dns);
+}
+
 static void a_name_that_nobody_knows(void **state)
 {
     (void)state;
@@ -330,6 +401,8 @@ int main(void)
         cmocka_unit_test(addresses_are_tried_in_turn),
         cmocka_unit_test(a_name_is_looked_up_again_after_failure),
         cmocka_unit_test(a_name_that_nobody_knows),
+        cmocka_unit_test(a_service_goes_before_the_target),
+        cmocka_unit_test(a_target_without_service),
         cmocka_unit_test(a_silent_address_gives_way),
         cmocka_unit_test(an_unused_connection_is_closed),
         cmocka_unit_test(a_deadline_set_from_a_foreign_event),

@@ -9,6 +9,7 @@
 #include "server/attachment/attachment.h"
 #include "server/attachment/rows.h"
 #include "support/test.h"
+#include "support/tokens/tokens.h"
 
 #define DAY_US (UINT64_C(24) * 3600 * 1000000)
 
@@ -26,6 +27,10 @@ struct blob_world {
     struct hearth_server *server;
     struct hearth_channel *channel;
     uint64_t uploads; /* so many idempotency ids were given */
+    /* tokens: in heads of uploads, and with other calls */
+    struct bytes tokens;
+    const struct hearth_metadata *metadata;
+    size_t metadata_count;
 };
 
 /* Opens the service, as a start of the program would. */
@@ -145,6 +150,8 @@ struct sender {
     enum hearth_code code;
     char message[120];
     uint32_t retry_after_s;
+    uint32_t wanted; /* tokens; 0: it does not say */
+    struct bytes tokens;
     uint8_t id[ATTACHMENT_ID_BYTES];
     uint8_t download[ATTACHMENT_CAPABILITY_BYTES], remove[ATTACHMENT_CAPABILITY_BYTES];
     uint32_t expires_day;
@@ -158,6 +165,7 @@ static inline void sender_note(struct sender *s, const struct hearth_status *sta
     s->done = true;
     s->call = NULL;
     s->code = status->code;
+    s->wanted = tokens_wanted(status);
     (void)snprintf(s->message, sizeof s->message, "%s",
                    status->message != NULL ? status->message : "");
     Hearth__V1__RetryAfter *retry =
@@ -228,6 +236,7 @@ static inline void sender_head(struct sender *s, uint64_t bytes)
     once.id = (ProtobufCBinaryData){sizeof s->once_id, s->once_id};
     head.idempotency = &once;
     head.bytes_in_all = bytes;
+    head.tokens = (ProtobufCBinaryData){s->tokens.len, (uint8_t *)(uintptr_t)s->tokens.data};
     in.step_case = HEARTH__V1__UPLOAD_REQUEST__STEP_HEAD;
     in.head = &head;
     if (s->call != NULL)
@@ -246,7 +255,7 @@ static inline void sender_start_again(struct blob_world *w, struct sender *s, co
         memcpy(once_id, repeats->once_id, sizeof once_id);
     static const struct hearth_attachment_upload_events events = {
         .on_message = sender_message, .on_writable = sender_writable, .on_done = sender_done};
-    *s = (struct sender){.left = data, .chunk = chunk};
+    *s = (struct sender){.left = data, .chunk = chunk, .tokens = w->tokens};
     memcpy(s->once_id, once_id, sizeof once_id);
     s->call = hearth_attachment_upload_start(w->channel, NULL, &events, s); /* or NULL */
     if (head != NULL)
@@ -333,7 +342,9 @@ static inline void reader_start(struct blob_world *w, struct reader_end *r, cons
     in.capability = (ProtobufCBinaryData){32, copies + 16};
     in.offset = offset;
     *r = (struct reader_end){0};
-    r->call = hearth_attachment_download_start(w->channel, NULL, &in, &events, r); /* or NULL */
+    const struct hearth_call_options options = {.metadata = w->metadata,
+                                                .metadata_count = w->metadata_count};
+    r->call = hearth_attachment_download_start(w->channel, &options, &in, &events, r); /* or NULL */
 }
 
 /* What comes is in r->got, for the caller to clear. */
@@ -371,7 +382,8 @@ static inline struct hearth_client_call *delete_start(struct blob_world *w, cons
                                                       struct sender *s)
 {
     Hearth__V1__DeleteRequest in;
-    struct hearth_call_options options = {.no_retry = true};
+    struct hearth_call_options options = {
+        .no_retry = true, .metadata = w->metadata, .metadata_count = w->metadata_count};
     uint8_t copies[48];
     memcpy(copies, id, 16);
     memcpy(copies + 16, capability, 32);

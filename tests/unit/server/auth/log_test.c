@@ -43,7 +43,7 @@ static void answer(struct err result)
     auth_world_settle(&w);
 }
 
-static const struct auth_log door = {append, &the_log};
+static const struct auth_log door = {append, &the_log, {NULL, 0}};
 
 static void answers_wait_for_the_log(void **state)
 {
@@ -166,9 +166,77 @@ static void a_crash_before_the_log_has_it(void **state)
     auth_world_end(&w);
 }
 
+/* A log that takes everything at once. */
+static unsigned taken_users, taken_handles;
+
+static void take(void *self, struct bytes label, uint32_t version, struct bytes key_set,
+                 struct hearth_loop *loop,
+                 void (*done)(void *arg, struct err result, const struct auth_receipt *receipt),
+                 void *arg)
+{
+    static const struct auth_receipt receipt;
+    (void)self;
+    (void)loop;
+    assert_int_equal(version, 0);
+    assert_true(key_set.len > 0);
+    taken_users += label.data[0] == KEY_SET_LABEL_USER;
+    taken_handles += label.data[0] == KEY_SET_LABEL_HANDLE;
+    done(arg, ERR_OK, &receipt);
+}
+
+static void resume(void)
+{
+    for (int i = 0; i < 8; i++) {
+        auth_log_resume(w.auth, w.loop);
+        auth_world_settle(&w);
+    }
+}
+
+/* Users and handles that were made without a log enter the first one there is, once; and again one
+ * of another name. */
+static void what_is_older_than_the_log(void **state)
+{
+    (void)state;
+    enum { HANDLES = 150 }; /* more than a piece */
+    struct auth_log first = {take, NULL, bytes_str("a.test/kt/1")};
+    struct auth_log second = {take, NULL, bytes_str("a.test/kt/2")};
+    static struct owner owners[HANDLES];
+    struct person p;
+    auth_world_init(&w);
+    auth_world_use_vfs(&w, "older");
+    auth_world_start(&w, false);
+    person_init(&p, &w);
+    assert_int_equal(person_register(&p), HEARTH_OK);
+    for (size_t i = 0; i < HANDLES; i++) {
+        uint8_t id[16] = {0x40, (uint8_t)i};
+        owner_init(&owners[i], &w, (uint8_t)i);
+        assert_int_equal(owner_create(&owners[i], id, false), HEARTH_OK);
+    }
+    const uint8_t last[16] = {0x41};
+    assert_int_equal(owner_delete(&owners[0], last), HEARTH_OK);
+    w.options.log = &first;
+    auth_world_restart(&w, false);
+    assert_int_equal(taken_users + taken_handles, 0);
+    resume();
+    assert_int_equal(taken_users, 1);
+    assert_int_equal(taken_handles, HANDLES - 1);
+    auth_world_restart(&w, true);
+    resume();
+    assert_int_equal(taken_users + taken_handles, HANDLES);
+    w.options.log = &second;
+    auth_world_restart(&w, false);
+    resume();
+    assert_int_equal(taken_users + taken_handles, 2 * HANDLES);
+    for (size_t i = 0; i < HANDLES; i++)
+        owner_clear(&owners[i]);
+    person_clear(&p);
+    auth_world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(answers_wait_for_the_log),
-                                       cmocka_unit_test(a_crash_before_the_log_has_it)};
+                                       cmocka_unit_test(a_crash_before_the_log_has_it),
+                                       cmocka_unit_test(what_is_older_than_the_log)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,7 +94,7 @@ static enum hearth_code buy_with(struct bought *b, struct caller *who)
     enum hearth_code code = ask(who, buf_view(&b->request), class, period, &response, &b->left);
     if (code == HEARTH_OK) {
         struct pass_issuer_key key;
-        assert_ok(auth_token_key(w.auth, class, period, &key));
+        assert_ok(front_token_key(w.front, class, period, &key));
         assert_ok(pass_order_finish(&b->order, buf_view(&response), b->coins));
         const struct pass_short last = {class, period, b->coins[b->order.count - 1].nonce,
                                         b->coins[b->order.count - 1].authenticator};
@@ -123,7 +123,7 @@ static void good_tokens(void **state)
     assert_int_equal(buy_with(&b, &p.devices[0].caller), HEARTH_OK);
     assert_int_equal(b.left, 59);
     struct pass_issuer_key key;
-    assert_ok(auth_token_key(w.auth, PASS_DELIVERY, today(), &key));
+    assert_ok(front_token_key(w.front, PASS_DELIVERY, today(), &key));
     for (size_t i = 0; i < 5; i++) {
         const struct pass_short token = {PASS_DELIVERY, today(), b.coins[i].nonce,
                                          b.coins[i].authenticator};

@@ -289,7 +289,7 @@ static void keys_that_come_in_the_body(void **state)
     verify_key = caller_public_key(alice);
     assert_int_equal(bed_code(alice), HEARTH_UNAUTHENTICATED); /* no source of keys */
     assert_ok(
-        front_add_keys(bed.front, REQUEST_HANDLE, (struct front_key_source){find_later, NULL}));
+        front_add_keys(bed.front, REQUEST_HANDLE, (struct front_key_source){.find = find_later}));
     assert_int_equal(bed_code(alice), HEARTH_OK);
     alice->faults.wrong_key = true;
     assert_int_equal(bed_code(alice), HEARTH_UNAUTHENTICATED);

@@ -110,7 +110,7 @@ static inline void bed_make(void)
     for (int i = 0; i < BEDS_CALLERS; i++)
         caller_init(&bed.callers[i], REQUEST_QUEUE_CLIENT, bytes_of(ids[i], 16), DOMAIN, &bed.clock,
                     &bed.w.rng);
-    struct front_key_source source = {bed.find != NULL ? bed.find : find_key, NULL};
+    struct front_key_source source = {.find = bed.find != NULL ? bed.find : find_key};
     assert_ok(front_add_keys(bed.front, REQUEST_QUEUE_CLIENT, source));
     assert_err(front_add_keys(bed.front, REQUEST_QUEUE_CLIENT, source), WRONG_STATE);
     bed.interceptor = front_interceptor(bed.front);

@@ -138,8 +138,9 @@ static void test_facts(void **state)
     struct outcome o = {0};
     Hearth__V1__GetServerInfoRequest in;
     hearth__v1__get_server_info_request__init(&in);
-    begin(
-        &(struct info_options){.registration = INFO_REGISTRATION_INVITE, .tokens_required = true});
+    begin(&(struct info_options){.registration = INFO_REGISTRATION_INVITE});
+    front_set_tokens(w.front, true);
+    assert_ok(limits_set(front_limits(w.front), "PRICE_MID", 5));
     assert_ok(limits_set(front_limits(w.front), "GROUP_MEMBERS", 77));
     assert_non_null(hearth_info_get_server_info_start(w.channel, NULL, &in, info_done, &o));
     while (loop_step(w.loop))
@@ -155,6 +156,12 @@ static void test_facts(void **state)
     assert_int_equal(out->registration,
                      HEARTH__V1__REGISTRATION_POLICY__REGISTRATION_POLICY_INVITE);
     assert_true(out->tokens_required);
+    assert_int_equal(out->prices->low, 1);
+    assert_int_equal(out->prices->mid, 5);
+    assert_int_equal(out->prices->high, 16);
+    assert_int_equal(out->prices->block, 1);
+    assert_int_equal(out->prices->credits_per_token, 60);
+    assert_int_equal(out->prices->factor, 1);
     assert_int_equal(limit_named(out, "GROUP_MEMBERS"), 77); /* the operator's value */
     assert_int_equal(limit_named(out, "ATTACHMENT_BYTES"), 104857600);
     assert_int_equal(limit_named(out, "REGISTER_ALL"), UINT64_MAX); /* not a client's business */

@@ -219,7 +219,6 @@ static void test_offers(void **state)
     (void)state;
     uint64_t at = 0;
     assert_ok(store_call(store, run_start, NULL));
-    assert_err(offer(BOB, 1, "b1", &at), AUTH_LABEL_VERSION); /* there is no 0 */
     assert_ok(offer(BOB, 0, "b0", &at));
     assert_ok(offer(BOB, 0, "b0", &at));
     assert_err(offer(BOB, 0, "other", &at), AUTH_LABEL_VERSION);
@@ -238,6 +237,33 @@ static void test_offers(void **state)
     assert_ok(offer(BOB, 2, "b2", &at));
     assert_err(offer(bytes_of(NULL, 0), 0, "x", &at), ARGUMENT);
     assert_err(offer(BOB, UINT32_MAX, "x", &at), ARGUMENT);
+}
+
+/* A label that is older than the log begins with the version it has; those before are empty. */
+static void test_older_than_log(void **state)
+{
+    (void)state;
+    struct kt_result result;
+    uint64_t at = 0;
+    assert_ok(store_call(store, run_start, NULL));
+    assert_err(offer(BOB, KT_LOST_MOST + 1, "much", &at), AUTH_LABEL_VERSION);
+    assert_ok(offer(BOB, 6, "b6", &at));
+    assert_err(offer(BOB, 5, "b5", &at), AUTH_LABEL_VERSION); /* it has begun */
+    assert_ok(offer(BOB, 7, "b7", &at));
+    assert_ok(offer(CAROL, 0, "c0", &at));
+    assert_err(offer(CAROL, 2, "c2", &at), AUTH_LABEL_VERSION);
+    assert_int_equal(epoch(), 1);
+    assert_ok(search(BOB, NULL, &result));
+    assert_int_equal(result.known.version, 6);
+    test_assert_bytes(result.value, bytes_str("b6"));
+    assert_ok(search(CAROL, NULL, &result));
+    assert_int_equal(epoch(), 2);
+    assert_ok(search(BOB, NULL, &result));
+    assert_int_equal(result.known.version, 7);
+    assert_ok(offer(BOB, 6, "b6", &at));
+    assert_int_equal(at, 1);
+    assert_err(offer(BOB, 5, "b5", &at), AUTH_LABEL_VERSION);
+    buf_clear(&answer);
 }
 
 /* The client's own checks are the judge: of every label after every epoch. */
@@ -551,6 +577,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_start),
         TEST(test_offers),
+        TEST(test_older_than_log),
         TEST(test_life),
         TEST(test_updates_and_monitoring),
         TEST(test_not_signed_yet),

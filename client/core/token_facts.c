@@ -1,0 +1,132 @@
+/* Whether a homeserver takes tokens, and by which keys.
+ *
+ *     struct { uint8 version = 1; uint8 on; uint64 seen_s; opaque directory<V>; }
+ *
+ * While there is no log in which the directory can be looked up, the first sight of a key counts:
+ * it was asked for on a connection that says nothing of who asks, days before it is used, and it
+ * stays the same.
+ */
+#include "client/core/token.h"
+#include "pass/key_rules.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
+
+enum { ROW_VERSION = 1, WINDOW_S = 24 * 3600 };
+
+void token_facts_clear(struct token_facts *f)
+{
+    buf_clear(&f->directory);
+    *f = (struct token_facts){0};
+}
+
+struct err token_facts_put(struct db_txn *t, const char *domain, const struct token_facts *facts)
+{
+    struct buf b = BUF_INIT;
+    wire_write_u8(&b, ROW_VERSION);
+    wire_write_u8(&b, facts->on ? 1 : 0);
+    wire_write_u64(&b, facts->seen_s);
+    wire_write_vector(&b, buf_view(&facts->directory));
+    struct err err = buf_check(&b);
+    if (err_is_ok(err))
+        err = db_put(t, DB_TOKEN_FACTS, bytes_str(domain), buf_view(&b));
+    buf_clear(&b);
+    return err;
+}
+
+static struct err read_row(struct bytes in, struct token_facts *f)
+{
+    struct wire_reader r = wire_reader_of(in);
+    if (wire_read_u8(&r) != ROW_VERSION)
+        wire_reader_fail(&r, ERR_WIRE_VALUE);
+    f->on = wire_read_u8(&r) != 0;
+    f->seen_s = wire_read_u64(&r);
+    buf_append_bytes(&f->directory, wire_read_vector(&r));
+    return err_is_ok(wire_reader_end(&r)) ? buf_check(&f->directory) : ERR(STORE_CORRUPT);
+}
+
+struct err token_facts_get(struct db_txn *t, const char *domain, struct token_facts *ret_facts)
+{
+    struct buf value = BUF_INIT;
+    struct token_facts f = {0};
+    struct err err = db_get(t, DB_TOKEN_FACTS, bytes_str(domain), &value);
+    if (err_is_ok(err))
+        err = read_row(buf_view(&value), &f);
+    else if (err.code == ERR_NOT_FOUND)
+        err = ERR_OK;
+    buf_clear(&value);
+    if (!err_is_ok(err)) {
+        token_facts_clear(&f);
+        return err;
+    }
+    *ret_facts = f;
+    return ERR_OK;
+}
+
+/* Every key that both have is the same. */
+static struct err compare(const struct pass_directory *before, const struct pass_directory *now)
+{
+    struct wire_reader r = wire_reader_of(before->keys);
+    struct pass_directory_key old, new;
+    while (pass_directory_next(&r, &old))
+        if (pass_directory_find(now, old.token_type, old.class, old.period, &new) &&
+            !bytes_equal(old.public_key, new.public_key))
+            return ERR(PASS_KEY_UNKNOWN);
+    return ERR_OK;
+}
+
+struct err token_directory_take(struct core *c, struct db_txn *t, const char *domain,
+                                struct bytes directory)
+{
+    struct pass_directory before, now;
+    struct token_facts facts;
+    TRY(pass_directory_parse(directory, &now));
+    if (!bytes_equal(now.issuer, bytes_str(domain)))
+        return ERR(PASS_KEY_UNKNOWN);
+    TRY(token_facts_get(t, domain, &facts));
+    struct err err = ERR_OK;
+    if (facts.directory.len > 0) {
+        err = pass_directory_parse(buf_view(&facts.directory), &before);
+        if (err_is_ok(err))
+            err = compare(&before, &now);
+    }
+    if (err_is_ok(err)) {
+        facts.seen_s = core_now_ms(c) / 1000;
+        buf_clear(&facts.directory);
+        buf_append_bytes(&facts.directory, directory);
+        err = buf_check(&facts.directory);
+    }
+    if (err_is_ok(err))
+        err = token_facts_put(t, domain, &facts);
+    token_facts_clear(&facts);
+    return err;
+}
+
+struct err token_facts_set(struct db_txn *t, const char *domain, bool on)
+{
+    struct token_facts facts;
+    TRY(token_facts_get(t, domain, &facts));
+    struct err err = ERR_OK;
+    if (facts.on != on) {
+        facts.on = on;
+        err = token_facts_put(t, domain, &facts);
+    }
+    token_facts_clear(&facts);
+    return err;
+}
+
+struct err token_key(struct db_txn *t, const char *domain, uint8_t class, uint32_t period,
+                     struct pass_public_key *ret_key)
+{
+    struct token_facts facts;
+    struct pass_directory directory;
+    TRY(token_facts_get(t, domain, &facts));
+    /* that of a log whose first epoch this was: nobody has seen more */
+    const struct pass_sighting sighting = {
+        .epoch_s = facts.seen_s, .first_s = facts.seen_s, .window_s = WINDOW_S};
+    struct err err = pass_directory_parse(buf_view(&facts.directory), &directory);
+    if (err_is_ok(err))
+        err =
+            pass_token_key_accept(&directory, &sighting, bytes_str(domain), class, period, ret_key);
+    token_facts_clear(&facts);
+    return err;
+}

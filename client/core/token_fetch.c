@@ -1,0 +1,288 @@
+/* TASK_TOKENS: one batch of one class and period.
+ *
+ *     struct { uint8 version = 1; uint8 class; uint32 period; uint32 count; uint64 when_ms;
+ *              opaque order<V>; } body
+ *     struct { opaque public_key[32]; opaque nonces[32 * count]; opaque blinds[32 * count];
+ *              opaque blinded[32 * count]; } order            empty: not made yet
+ *
+ * The order is written before it is sent, so that a repeat after a kill is the same request, which
+ * is charged once; it goes with the task's row.
+ */
+#include "client/core/event.h"
+#include "client/core/homeserver.h"
+#include "client/core/task.h"
+#include "client/core/token.h"
+#include "hearth/v1/auth.pb-c.h"
+#include "pass/redeem.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
+
+enum { BODY_VERSION = 1, COUNT_LEAST = 4, ELEMENT = VOPRF_ELEMENT_BYTES };
+
+struct fetch {
+    uint8_t class;
+    uint32_t period, count;
+    uint64_t when_ms;
+    struct bytes order; /* view into the body */
+};
+
+static void lane_of(const char *domain, uint8_t class, uint32_t period, uint8_t ret_lane[16])
+{
+    const uint8_t which[] = {class, (uint8_t)(period >> 24), (uint8_t)(period >> 16),
+                             (uint8_t)(period >> 8), (uint8_t)period};
+    struct digest d;
+    hash_list(&hash_sha256,
+              BYTES_LIST(bytes_str("Hearth 1 token lane"), bytes_of(which, sizeof which),
+                         bytes_str(domain)),
+              &d);
+    memcpy(ret_lane, d.data, 16);
+}
+
+static void body_write(struct buf *b, const struct fetch *f)
+{
+    wire_write_u8(b, BODY_VERSION);
+    wire_write_u8(b, f->class);
+    wire_write_u32(b, f->period);
+    wire_write_u32(b, f->count);
+    wire_write_u64(b, f->when_ms);
+    wire_write_vector(b, f->order);
+}
+
+static struct err body_read(struct bytes in, struct fetch *ret_fetch)
+{
+    struct wire_reader r = wire_reader_of(in);
+    struct fetch f;
+    if (wire_read_u8(&r) != BODY_VERSION)
+        wire_reader_fail(&r, ERR_WIRE_VALUE);
+    f.class = wire_read_u8(&r);
+    f.period = wire_read_u32(&r);
+    f.count = wire_read_u32(&r);
+    f.when_ms = wire_read_u64(&r);
+    f.order = wire_read_vector(&r);
+    if (!err_is_ok(wire_reader_end(&r)) || f.count == 0 || f.count > PASS_BATCH_MAX ||
+        (f.order.len != 0 && f.order.len != ELEMENT + 3 * (size_t)ELEMENT * f.count))
+        return ERR(STORE_CORRUPT);
+    *ret_fetch = f;
+    return ERR_OK;
+}
+
+/* f->order may point into the body. */
+static struct err body_set(struct task *task, const struct fetch *f)
+{
+    struct buf b = BUF_INIT;
+    body_write(&b, f);
+    struct err err = buf_check(&b);
+    if (!err_is_ok(err)) {
+        buf_clear(&b);
+        return err;
+    }
+    buf_clear(&task->body);
+    task->body = b;
+    return ERR_OK;
+}
+
+struct err token_fetching(struct core *c, struct db_txn *t, uint8_t class, uint32_t period,
+                          bool *ret_there)
+{
+    uint8_t lane[16];
+    lane_of(c->account.domain, class, period, lane);
+    return task_in_lane(c, t, lane, TASK_TOKENS, ret_there);
+}
+
+struct err token_fetch_add(struct core *c, struct db_txn *t, uint8_t class, uint32_t period,
+                           uint32_t count, uint64_t when_ms)
+{
+    uint8_t lane[16];
+    struct buf body = BUF_INIT;
+    const struct fetch f = {.class = class, .period = period, .count = count, .when_ms = when_ms};
+    lane_of(c->account.domain, class, period, lane);
+    body_write(&body, &f);
+    struct err err = buf_check(&body);
+    if (err_is_ok(err))
+        err = task_add(c, t, TASK_TOKENS, lane, NULL, buf_view(&body), NULL);
+    buf_clear(&body);
+    return err;
+}
+
+/* ---- the order at rest */
+
+static void order_write(struct buf *b, const struct pass_order *o)
+{
+    wire_write_fixed(b, bytes_of(o->key.public_key, ELEMENT));
+    wire_write_fixed(b, bytes_of(o->nonces, o->count * ELEMENT));
+    wire_write_fixed(b, bytes_of(o->blinds, o->count * ELEMENT));
+    wire_write_fixed(b, bytes_of(o->blinded, o->count * ELEMENT));
+}
+
+static struct err order_read(const char *domain, const struct fetch *f, struct pass_order *ret)
+{
+    const uint8_t *at = f->order.data + ELEMENT;
+    const size_t part = (size_t)ELEMENT * f->count;
+    TRY(pass_public_key_init(bytes_str(domain), f->class, f->period, f->order.data, &ret->key));
+    ret->count = f->count;
+    memcpy(ret->nonces, at, part);
+    memcpy(ret->blinds, at + part, part);
+    memcpy(ret->blinded, at + 2 * part, part);
+    return ERR_OK;
+}
+
+static struct err order_make(struct core *c, struct db_txn *t, struct task *task, struct fetch *f)
+{
+    struct pass_public_key key;
+    struct pass_order order;
+    struct buf b = BUF_INIT;
+    TRY(token_key(t, c->account.domain, f->class, f->period, &key));
+    TRY(pass_order_init(&key, f->count, c->rng, &order));
+    order_write(&b, &order);
+    pass_order_clear(&order);
+    f->order = buf_view(&b);
+    struct err err = buf_check(&b);
+    if (err_is_ok(err))
+        err = body_set(task, f);
+    buf_clear(&b);
+    TRY(err);
+    return body_read(buf_view(&task->body), f);
+}
+
+static struct err ask(struct core *c, const struct fetch *f, struct task_call *call)
+{
+    Hearth__V1__IssueTokensRequest in = HEARTH__V1__ISSUE_TOKENS_REQUEST__INIT;
+    struct pass_order order;
+    struct buf request = BUF_INIT;
+    struct err err = order_read(c->account.domain, f, &order);
+    if (err_is_ok(err)) {
+        pass_order_write(&order, &request);
+        err = buf_check(&request);
+    }
+    pass_order_clear(&order);
+    if (err_is_ok(err)) {
+        in.token_class = f->class;
+        in.period = f->period;
+        in.request = core_out(buf_view(&request));
+        err = task_call_request(call, "Auth", "IssueTokens", &in.base);
+    }
+    buf_clear(&request);
+    TRY(err);
+    return call_as_client(&c->account, call);
+}
+
+/* ---- steps */
+
+/* Over, well or not: what comes next is planned. */
+static struct err over(struct core *c, struct db_txn *t, enum task_next *ret_next)
+{
+    *ret_next = TASK_NEXT_DONE;
+    task_wake(c, NULL);
+    return token_plan(c, t);
+}
+
+static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
+                          struct task_call *call, enum task_next *ret_next)
+{
+    const uint64_t now = core_now_ms(c);
+    struct fetch f;
+    TRY(body_read(buf_view(&task->body), &f));
+    if (f.when_ms > now) {
+        task->not_before_ms = f.when_ms;
+        *ret_next = TASK_NEXT_WAIT;
+        return ERR_OK;
+    }
+    if (f.period < token_day(c)) /* slept over it */
+        return over(c, t, ret_next);
+    if (!pass_issuable(f.period, now / 1000)) {
+        *ret_next = TASK_NEXT_WAIT; /* our midnight comes a little later */
+        task->not_before_ms = now + (uint64_t)TOKEN_SKEW_S * 1000;
+        return ERR_OK;
+    }
+    if (f.order.len == 0) {
+        struct err err = order_make(c, t, task, &f);
+        if (err.code == ERR_PASS_KEY || err.code == ERR_WIRE_SHORT) { /* an old directory */
+            TRY(homeserver_want(c, t, c->account.domain));
+            return over(c, t, ret_next);
+        }
+        TRY(err);
+    }
+    *ret_next = TASK_NEXT_CALL;
+    return ask(c, &f, call);
+}
+
+/* Today's have to rest. */
+static struct err ready_at(struct core *c, const struct fetch *f, uint64_t *ret_ready_ms)
+{
+    uint64_t rest_ms;
+    *ret_ready_ms = 0;
+    if (f->period > token_day(c))
+        return ERR_OK;
+    TRY(token_rest_ms(c->rng, &rest_ms));
+    *ret_ready_ms = core_now_ms(c) + rest_ms;
+    return ERR_OK;
+}
+
+static struct err take(struct core *c, struct db_txn *t, const struct fetch *f,
+                       const Hearth__V1__IssueTokensResponse *in)
+{
+    struct pass_order order;
+    struct pass_coin coins[PASS_BATCH_MAX];
+    uint64_t ready_ms;
+    TRY(ready_at(c, f, &ready_ms));
+    struct err err = order_read(c->account.domain, f, &order);
+    if (err_is_ok(err))
+        err = pass_order_finish(&order, core_in(in->response), coins);
+    if (err_is_ok(err))
+        err = token_pile_add(t, c->account.domain, &order.key, coins, f->count, ready_ms,
+                             in->allowance_left);
+    pass_order_clear(&order);
+    bytes_wipe(coins, sizeof coins);
+    return err;
+}
+
+/* Less, until it is what we may have; in the end nothing. */
+static struct err fewer(struct core *c, struct db_txn *t, struct task *task, struct fetch *f,
+                        enum task_next *ret_next)
+{
+    f->count = f->count > TOKEN_GRANT ? TOKEN_GRANT : f->count / 2;
+    if (f->count >= COUNT_LEAST) {
+        f->order = bytes_of(NULL, 0);
+        *ret_next = TASK_NEXT_AGAIN;
+        TRY(task_renew(c, task));
+        return body_set(task, f);
+    }
+    struct pass_public_key key;
+    TRY(token_key(t, c->account.domain, f->class, f->period, &key));
+    TRY(token_pile_add(t, c->account.domain, &key, NULL, 0, 0, 0));
+    return over(c, t, ret_next);
+}
+
+static struct err settle(struct core *c, struct db_txn *t, struct task *task,
+                         const struct task_answer *answer, enum task_next *ret_next)
+{
+    struct fetch f;
+    TRY(body_read(buf_view(&task->body), &f));
+    if (answer->out != NULL) {
+        TRY(take(c, t, &f, (const void *)answer->out));
+        return over(c, t, ret_next);
+    }
+    if (answer->status->code == HEARTH_RESOURCE_EXHAUSTED)
+        return fewer(c, t, task, &f, ret_next);
+    struct hearth_error error;
+    core_error_of_status(answer->status, &error);
+    task_fail(c, task, &error);
+    *ret_next = TASK_NEXT_FAILED;
+    return ERR_OK;
+}
+
+/* What the homeserver sent does not verify: people must hear of it. */
+static struct err failed(struct core *c, struct db_txn *t, struct task *task,
+                         const struct hearth_error *error)
+{
+    (void)task;
+    task_wake(c, NULL);
+    if (error->result != HEARTH_UNVERIFIED)
+        return ERR_OK;
+    struct hearth_event event = {
+        .kind = HEARTH_EVENT_UNVERIFIED, .result = HEARTH_UNVERIFIED, .text = error->text};
+    return event_tell(c, t, &event);
+}
+
+const struct task_steps task_steps_TOKENS = {
+    .prepare = prepare, .settle = settle, .failed = failed};

@@ -1,0 +1,64 @@
+/* What one homeserver may send us, and what becomes of who sends rubbish (DoS16). */
+#include "server/federation/inside.h"
+
+enum { MINUTE_US = 60000000, BAN_MOST_MINUTES = 24 * 60, BANS_FORGOTTEN_H = 24 };
+
+uint32_t peer_banned_s(const struct peer *peer)
+{
+    uint64_t now_us = federation_now_us(peer->federation);
+    return peer->banned_until_us > now_us
+               ? (uint32_t)((peer->banned_until_us - now_us + 999999) / 1000000)
+               : 0;
+}
+
+static void ban(struct peer *peer)
+{
+    struct federation *f = peer->federation;
+    uint64_t minutes = limit_value(front_limits(f->env->front), LIMIT_BAN_MINUTES);
+    federation_lock(f);
+    uint64_t now_us = federation_now_us(f);
+    /* who has behaved for a day begins anew */
+    if (now_us > peer->banned_until_us + (uint64_t)BANS_FORGOTTEN_H * 60 * MINUTE_US)
+        peer->bans = 0;
+    minutes <<= peer->bans < 11 ? peer->bans : 11;
+    minutes = minutes < BAN_MOST_MINUTES ? minutes : BAN_MOST_MINUTES;
+    peer->banned_until_us = now_us + minutes * MINUTE_US;
+    peer->bans++;
+    federation_unlock(f);
+    front_log(f->env->front, "level=warn event=peer_banned");
+}
+
+void peer_refused(struct peer *peer, size_t rows)
+{
+    struct limits *limits = front_limits(peer->federation->env->front);
+    struct bytes domain = bytes_str(peer->domain);
+    for (; rows > 0; rows--) {
+        if (limit_take(limits, LIMIT_PEER_INVALID, domain, 1, NULL).code == ERR_LIMIT) {
+            ban(peer);
+            return;
+        }
+    }
+}
+
+static bool is_new(struct peer *peer)
+{
+    struct federation *f = peer->federation;
+    uint64_t hours = limit_value(front_limits(f->env->front), LIMIT_NEW_PEER_HOURS);
+    federation_lock(f);
+    uint64_t now_us = federation_now_us(f);
+    if (peer->new_until_us == 0)
+        peer->new_until_us = now_us + hours * 60 * MINUTE_US;
+    bool new = now_us < peer->new_until_us && !policy_names(f->policy, bytes_str(peer->domain));
+    federation_unlock(f);
+    return new;
+}
+
+enum hearth_code peer_charge(struct peer *peer, struct hearth_call *call, size_t bytes)
+{
+    struct bytes domain = bytes_str(peer->domain);
+    uint32_t kib = (uint32_t)(bytes / 1024 + 1);
+    enum hearth_code code = front_limit(call, LIMIT_PEER_CALLS, domain, 1);
+    if (code == HEARTH_OK && is_new(peer))
+        code = front_limit(call, LIMIT_NEW_PEERS_KIB, bytes_str("new"), kib);
+    return code == HEARTH_OK ? front_limit(call, LIMIT_PEER_KIB, domain, kib) : code;
+}

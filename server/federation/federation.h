@@ -1,0 +1,65 @@
+/* Federation's door (protocol.md 8): other homeservers found, known, called and answered. Serves
+ * hearth.v1.Federation; is the courier's way to peers. Opens no connection that the policy does not
+ * admit, and none because a stranger asks for it: a homeserver that we do not know yet is looked up
+ * only when its batch has a reference that one of our queues made, or when our own outbox has
+ * something for it. Relays nothing: what it takes goes into our own queues.
+ *
+ * A peer's key: fetched by GetKeys over TLS with the name of its domain checked, verified by its
+ * credentials, whose root is pinned at first sight; kept until the statement ends; fetched anew
+ * when a signature fails, KEYS_AGAIN_S apart.
+ *
+ * Threads: connections live on the loop that is given; calls come on any. One lock.
+ */
+#ifndef SERVER_FEDERATION_H
+#define SERVER_FEDERATION_H
+
+#include "server/courier/courier.h"
+#include "server/federation/policy.h"
+#include "server/front/front.h"
+
+struct federation;
+
+struct federation_options {
+    struct hearth_loop *loop; /* the courier's */
+    struct queue *queue;
+    struct federation_settings settings; /* read before federation_open returns */
+    const char *ca_file;                 /* roots for certificates of peers; NULL: the system's */
+    const char *dns_servers;             /* tests; NULL: the host's */
+    /* tests: where a domain is that is not configured, instead of the DNS; NULL: nowhere */
+    const char *(*locate)(void *self, const char *domain);
+    void *locate_self;
+    /* A peer has proved to be there: from any thread. */
+    void (*contact)(void *self, struct bytes domain);
+    void *contact_self;
+};
+
+enum { FEDERATION_WHY_BYTES = 160 };
+
+/* Borrows env; texts are copied. ERR_ARGUMENT: settings that can't be read, with why. */
+CHECKED struct err federation_open(struct front_env *env, const struct federation_options *options,
+                                   char ret_why[FEDERATION_WHY_BYTES],
+                                   struct federation **ret_federation);
+/* Adds hearth.v1.Federation to the server and its key source to the front. */
+CHECKED struct err federation_add(struct federation *f, struct hearth_server *server);
+/* For courier_options.peers. */
+struct courier_route federation_route(struct federation *f);
+/* New settings, from any thread; on failure the old ones stay. Connections to domains that are not
+ * admitted any more go when they are next looked at. */
+CHECKED struct err federation_set(struct federation *f, const struct federation_settings *settings,
+                                  char ret_why[FEDERATION_WHY_BYTES]);
+/* Walks the way to a domain step by step, as deliveries would go, and asks it to come back; for a
+ * person (`hearthd check DOMAIN`). Needs no running federation: options.loop, queue and contact are
+ * not used. Blocks, 40 s at most. say is called for each step; step: "policy", "found", ... */
+enum federation_finding { FEDERATION_GOOD, FEDERATION_DOUBT, FEDERATION_FAULT };
+void federation_check(struct front_env *env, const struct federation_options *options,
+                      const char *domain,
+                      void (*say)(void *to, enum federation_finding finding, const char *step,
+                                  const char *text),
+                      void *to);
+/* After the courier's end, on its loop: ends all that is under way; done of each batch comes before
+ * the loop has run what is posted now. Nothing is begun any more. */
+void federation_stop(struct federation *f);
+/* When stores and front are gone, and the loop has run what was posted to it. NULL is fine. */
+void federation_close(struct federation *f);
+
+#endif

@@ -1,0 +1,152 @@
+/* What the files of server/federation share.
+ *
+ * struct peer is in two halves: what any thread may read or write under the lock, and what belongs
+ * to the loop. Peers are never freed while something holds them (peer_get/peer_put); those that
+ * nobody holds go when there are too many, the longest unused first.
+ */
+#ifndef SERVER_FEDERATION_INSIDE_H
+#define SERVER_FEDERATION_INSIDE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "hearth/v1/federation_rpc.h"
+#include "hearth/v1/info_rpc.h"
+#include "net/resolve.h"
+#include "seal/credential_chain.h"
+#include "seal/names.h"
+#include "server/federation/federation.h"
+
+enum {
+    PEERS_MOST = 4096,
+    PEER_SLOTS = 1024,
+    PEER_WHY_BYTES = 120,
+    KEYS_AGAIN_S = 60, /* between two fetches of one peer's keys that succeed */
+    KEYS_RETRY_S = 2,  /* after the first that failed, doubled with each more ... */
+    KEYS_RETRY_MOST_S = 600,
+    CALL_MS = 30000, /* deadline of a batch */
+    KEYS_MS = 10000,
+};
+
+/* Who signs, and for whom; borrowed. */
+struct signing {
+    const struct front_env *env;
+    const char *audience; /* a domain */
+};
+struct hearth_signer signer_of(struct signing *signing); /* sign.c; lives as long as the calls */
+
+struct peer {
+    struct peer *next; /* in its slot */
+    struct federation *federation;
+    char domain[DOMAIN_MAX_BYTES + 1];
+    struct signing signing;
+    /* under the lock */
+    unsigned refs;
+    uint64_t used_us;
+    bool known;            /* has proved who it is, or our outbox has something for it */
+    struct public_key key; /* len 0: none */
+    uint64_t key_from_s, key_until_s;
+    uint8_t pin[CREDENTIAL_FINGERPRINT_BYTES]; /* of its root */
+    bool pinned;
+    bool fetching; /* posted to the loop, or under way there */
+    uint32_t fetch_failures, fetches;
+    uint64_t fetch_again_us;        /* not before */
+    bool receiving;                 /* a batch of its is being taken */
+    char why[PEER_WHY_BYTES];       /* the last batch to it failed; "": it did not */
+    char fetch_why[PEER_WHY_BYTES]; /* so did the last fetch of its keys */
+    uint64_t new_until_us;          /* heard first so long ago; 0: never heard */
+    uint64_t banned_until_us;
+    uint32_t bans;
+    uint64_t reached_us, heard_us; /* answered us; proved itself to us. 0: never */
+    /* on the loop */
+    struct hearth_channel *channel;
+    struct resolve *resolve;
+    unsigned tries;        /* which of several targets */
+    struct reach *waiting; /* for the channel */
+    char target[POLICY_TARGET_MAX_BYTES];
+};
+
+/* Wants a channel; embedded in who waits. ready is called once on the loop, inside peer_reach() or
+ * later. */
+struct reach {
+    struct reach *next;
+    void (*ready)(struct reach *reach, struct peer *peer, struct err result);
+};
+
+struct federation {
+    struct front_env *env;
+    struct federation_options options;
+    char *ca_file, *dns_servers;
+    pthread_mutex_t lock;
+    struct policy *policy; /* under the lock */
+    struct peer *slots[PEER_SLOTS];
+    size_t peer_count;
+    bool stopped; /* of the loop */
+};
+
+static inline uint64_t federation_now_us(const struct federation *f)
+{
+    return clock_monotonic_us(f->env->clock);
+}
+void federation_lock(struct federation *f);
+void federation_unlock(struct federation *f);
+
+/* peers.c. All under the lock. NULL: there is none (find), or no room or memory (get). get holds
+ * the peer; only for domains that the policy admits. */
+struct peer *peer_find(struct federation *f, struct bytes domain);
+struct peer *peer_get(struct federation *f, struct bytes domain);
+void peer_put(struct peer *peer);
+void peers_clear(struct federation *f);
+/* A text for people: printable, cut. */
+void peer_say(char why[PEER_WHY_BYTES], const char *what, const char *text);
+
+/* find.c, on the loop. */
+void peer_reach(struct peer *peer, struct reach *reach);
+/* The channel did not work: the next attempt looks the domain up again. One that is not the peer's
+ * any more, or NULL, is fine. */
+void peer_unreach(struct peer *peer, struct hearth_channel *channel);
+/* What is waiting is told ERR_CANCELLED. */
+void peer_end(struct peer *peer);
+
+/* What an answer to GetKeys says, once it is verified. */
+struct told_keys {
+    uint8_t root[CREDENTIAL_FINGERPRINT_BYTES];
+    struct public_key key;
+    uint64_t from_s, until_s;
+};
+/* keys.c. ERR_CREDENTIAL and the like: it is not signed by the domain's own root. */
+CHECKED struct err keys_verify(const Hearth__V1__GetKeysResponse *in, struct bytes domain,
+                               uint64_t now_s, struct told_keys *ret_told);
+/* keys.c. Under the lock, any thread: fetches the peer's keys soon, unless that was done or tried
+ * too lately. */
+void peer_want_keys(struct peer *peer);
+/* Under the lock: a key that is good now. */
+bool peer_has_key(const struct peer *peer);
+
+/* send.c */
+struct err send_batch(void *federation, struct bytes domain, const struct courier_batch_row *rows,
+                      size_t count, struct inbox *inbox,
+                      void (*done)(void *arg, struct err result,
+                                   const enum queue_outcome *outcomes),
+                      void *arg);
+
+/* bans.c: DoS16. Under the lock: until when it is banned, in seconds from now; 0: it is not. */
+uint32_t peer_banned_s(const struct peer *peer);
+/* Not under the lock. So many of a batch's rows were refused. */
+void peer_refused(struct peer *peer, size_t rows);
+/* Charges a call with so many bytes. HEARTH_OK, or the call has ended with that. */
+enum hearth_code peer_charge(struct peer *peer, struct hearth_call *call, size_t bytes);
+
+/* stranger.c: a call of who is not known. Returns what the handler returns. */
+enum hearth_code stranger_deliver(struct federation *f, struct hearth_call *call,
+                                  const Hearth__V1__DeliverRequest *in);
+
+/* receive.c */
+enum hearth_code receive_deliver(struct hearth_call *call, const Hearth__V1__DeliverRequest *in,
+                                 Hearth__V1__DeliverResponse *out, void *federation);
+enum hearth_code receive_probe(struct hearth_call *call, const Hearth__V1__ProbeRequest *in,
+                               Hearth__V1__ProbeResponse *out, void *federation);
+/* known.c: the front's key source. */
+struct front_key_source known_source(struct federation *f);
+
+#endif

@@ -1,0 +1,146 @@
+/* A peer's federation key: GetKeys, over TLS to its domain, verified up to the root that was pinned
+ * at first sight. */
+#include <stdlib.h>
+
+#include "seal/server_key.h"
+#include "server/federation/inside.h"
+
+enum { KEYS_ROWS_MOST = 64 };
+
+struct fetch {
+    struct reach reach; /* first */
+    struct peer *peer;  /* held */
+    struct hearth_channel *channel;
+};
+
+static struct bytes row(const Hearth__V1__GetKeysResponse *in, Hearth__V1__KeyUse use)
+{
+    for (size_t i = 0; i < in->n_keys && i < KEYS_ROWS_MOST; i++)
+        if (in->keys[i]->use == use)
+            return bytes_of(in->keys[i]->key.data, in->keys[i]->key.len);
+    return bytes_of(NULL, 0);
+}
+
+/* The first row of each use is the current one (info.proto). */
+struct err keys_verify(const Hearth__V1__GetKeysResponse *in, struct bytes domain, uint64_t now_s,
+                       struct told_keys *ret_told)
+{
+    struct credential root, signing;
+    struct server_key key;
+    TRY(credential_parse(row(in, HEARTH__V1__KEY_USE__KEY_USE_AS_ROOT), &root));
+    TRY(credential_parse(row(in, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING), &signing));
+    if (root.kind != CREDENTIAL_AS_ROOT || !bytes_equal(root.subject, domain))
+        return ERR(CREDENTIAL);
+    TRY(credential_verify(&root, NULL));
+    TRY(credential_chain_verify(&root, &signing, NULL, now_s));
+    TRY(server_key_read(row(in, HEARTH__V1__KEY_USE__KEY_USE_FEDERATION), &signing, &key));
+    if (key.use != HEARTH__V1__KEY_USE__KEY_USE_FEDERATION || !bytes_equal(key.domain, domain) ||
+        key.algorithm != SERVER_KEY_ED25519 || key.public_key.len != 32)
+        return ERR(CREDENTIAL);
+    if (now_s < key.not_before || now_s > key.not_after)
+        return ERR(CREDENTIAL_TIME);
+    credential_fingerprint(root.whole, ret_told->root);
+    memcpy(ret_told->key.data, key.public_key.data, 32);
+    ret_told->key.len = 32;
+    ret_told->from_s = key.not_before;
+    ret_told->until_s = key.not_after;
+    return ERR_OK;
+}
+
+static struct err take(struct peer *peer, const Hearth__V1__GetKeysResponse *in)
+{
+    struct federation *f = peer->federation;
+    struct told_keys told;
+    TRY(keys_verify(in, bytes_str(peer->domain), clock_unix_ms(f->env->clock) / 1000, &told));
+    federation_lock(f);
+    bool same = !peer->pinned || memcmp(peer->pin, told.root, sizeof peer->pin) == 0;
+    if (same) {
+        memcpy(peer->pin, told.root, sizeof peer->pin);
+        peer->pinned = peer->known = true;
+        peer->key = told.key;
+        peer->key_from_s = told.from_s;
+        peer->key_until_s = told.until_s;
+    }
+    federation_unlock(f);
+    return same ? ERR_OK : ERR(CREDENTIAL); /* another root than before is somebody else */
+}
+
+static void end(struct fetch *fetch, struct err err, const char *text)
+{
+    struct peer *peer = fetch->peer;
+    struct federation *f = peer->federation;
+    federation_lock(f);
+    peer->fetching = false;
+    peer->fetches++;
+    uint64_t wait_s = KEYS_AGAIN_S;
+    if (err_is_ok(err)) {
+        peer->fetch_failures = 0;
+        peer->fetch_why[0] = '\0';
+    } else {
+        uint32_t doublings = peer->fetch_failures < 10 ? peer->fetch_failures : 10;
+        peer->fetch_failures++;
+        wait_s = (uint64_t)KEYS_RETRY_S << doublings;
+        wait_s = wait_s < KEYS_RETRY_MOST_S ? wait_s : KEYS_RETRY_MOST_S;
+        peer_say(peer->fetch_why, err_text(err), text);
+    }
+    peer->fetch_again_us = federation_now_us(f) + wait_s * 1000000;
+    peer_put(peer);
+    federation_unlock(f);
+    free(fetch);
+}
+
+static void on_keys(const struct hearth_status *status, const Hearth__V1__GetKeysResponse *out,
+                    void *arg)
+{
+    struct fetch *fetch = arg;
+    if (out != NULL) {
+        end(fetch, take(fetch->peer, out), NULL);
+        return;
+    }
+    if (!fetch->peer->federation->stopped)
+        peer_unreach(fetch->peer, fetch->channel);
+    end(fetch, ERR(FEDERATION_PEER), status->message);
+}
+
+static void ready(struct reach *reach, struct peer *peer, struct err result)
+{
+    struct fetch *fetch = (struct fetch *)(void *)reach;
+    const Hearth__V1__GetKeysRequest in = HEARTH__V1__GET_KEYS_REQUEST__INIT;
+    const struct hearth_call_options options = {.deadline_ms = KEYS_MS, .no_retry = true};
+    fetch->channel = peer->channel;
+    if (err_is_ok(result) &&
+        hearth_info_get_keys_start(peer->channel, &options, &in, on_keys, fetch) == NULL)
+        result = ERR(NO_MEMORY);
+    if (!err_is_ok(result))
+        end(fetch, result, NULL);
+}
+
+static void on_loop(void *arg)
+{
+    struct fetch *fetch = arg;
+    peer_reach(fetch->peer, &fetch->reach);
+}
+
+void peer_want_keys(struct peer *peer)
+{
+    struct federation *f = peer->federation;
+    if (peer->fetching || federation_now_us(f) < peer->fetch_again_us)
+        return;
+    struct fetch *fetch = calloc(1, sizeof *fetch);
+    if (fetch == NULL)
+        return;
+    fetch->reach.ready = ready;
+    fetch->peer = peer;
+    if (!hearth_loop_post(f->options.loop, on_loop, fetch)) {
+        free(fetch);
+        return;
+    }
+    peer->refs++;
+    peer->fetching = true;
+}
+
+bool peer_has_key(const struct peer *peer)
+{
+    uint64_t now_s = clock_unix_ms(peer->federation->env->clock) / 1000;
+    return peer->key.len > 0 && now_s <= peer->key_until_s;
+}

@@ -1,0 +1,56 @@
+/* hearthd check DOMAIN: the way to another homeserver, as this one would go it; beside a running
+ * server or without. */
+#include <stdio.h>
+
+#include "seal/names.h"
+#include "server/main/command.h"
+#include "server/main/node_inside.h"
+
+struct said {
+    unsigned doubts, faults;
+};
+
+static void say(void *to, enum federation_finding finding, const char *step, const char *text)
+{
+    static const char *const words[] = {"ok", "warn", "fail"};
+    struct said *said = to;
+    said->doubts += finding == FEDERATION_DOUBT;
+    said->faults += finding == FEDERATION_FAULT;
+    printf("%-5s %-12s %s\n", words[finding], step, text);
+    (void)fflush(stdout);
+}
+
+static int walk(const struct folder *folder, const struct config *config, const char *domain)
+{
+    char path[FOLDER_PATH_MAX];
+    struct federation_texts texts;
+    struct federation_options options;
+    struct said said = {0, 0};
+    struct front_env env = {.domain = config->server_domain,
+                            .development = config->server_development,
+                            .clock = &clock_system,
+                            .rng = &rng_system};
+    if (!folder_keyring(folder, config->keeper_keys, path) ||
+        node_federation_options(folder, config, &texts, &options).code != ERR_NONE)
+        return command_fail(NULL, "the path of the folder is too long");
+    struct err err = keeper_open(path, bytes_str(env.domain), env.clock, env.rng, &env.keeper);
+    if (err.code != ERR_NONE)
+        return command_fail("hearthd check", "%s: %s", path, err_text(err));
+    federation_check(&env, &options, domain, say, &said);
+    keeper_close(env.keeper);
+    printf("%u warnings, %u faults\n", said.doubts, said.faults);
+    return said.faults > 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+int command_check_peer(const struct invocation *in)
+{
+    static struct config config;
+    struct folder folder;
+    if (command_open(in, &folder, &config).code != ERR_NONE)
+        return EXIT_FAILED;
+    if (domain_check(bytes_str(in->argv[0]), config.server_development).code != ERR_NONE) {
+        (void)command_fail("hearthd check example.org", "\"%s\" is not a domain name", in->argv[0]);
+        return EXIT_USAGE;
+    }
+    return walk(&folder, &config, in->argv[0]);
+}

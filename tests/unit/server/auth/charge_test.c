@@ -1,0 +1,172 @@
+/* What calls to the authentication service cost (tokens.md): whole tokens for handles and first
+ * contact, credits for who has a handle or a user already, an allowance for all that is cheap. */
+#include "server/auth/inside.h"
+#include "support/auth/person.h"
+#include "support/tokens/tokens.h"
+
+static struct auth_world w;
+static struct owner o;
+static struct tokens purse;
+static const uint8_t id1[16] = {1}, id2[16] = {2};
+
+static void set(const char *name, uint64_t value)
+{
+    assert_ok(limits_set(front_limits(w.front), name, value));
+}
+
+static void scarce(void)
+{
+    set("CREDITS_FREE", 2);
+    set("FREE_PREFIX", 2);
+    set("CREDITS_PER_TOKEN", 20);
+    set("PRICE_HIGH", 16);
+    front_set_tokens(w.front, true);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    auth_world_init(&w);
+    auth_world_use_vfs(&w, "charge");
+    auth_world_start(&w, false);
+    owner_init(&o, &w, 0xa1);
+    tokens_draw(&purse, w.keeper, AUTH_WORLD_DOMAIN, PASS_AUTH, clock_unix_ms(&w.clock) / 1000, 100,
+                &w.rng);
+    scarce();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    owner_clear(&o);
+    auth_world_end(&w);
+    return 0;
+}
+
+static void bring(size_t from, size_t count)
+{
+    w.metadata = purse.metadata + from;
+    w.metadata_count = count;
+}
+
+static enum hearth_code refresh(void)
+{
+    Hearth__V1__RefreshHandleRequest in = HEARTH__V1__REFRESH_HANDLE_REQUEST__INIT;
+    in.handle_hash = auth_data(bytes_of(o.hash, sizeof o.hash));
+    return auth_world_call(&w, &o.caller, "RefreshHandle", &in.base, NULL);
+}
+
+static enum hearth_code check(void)
+{
+    Hearth__V1__CheckHandleRequest in = HEARTH__V1__CHECK_HANDLE_REQUEST__INIT;
+    in.handle_hash = auth_data(bytes_of(o.hash, sizeof o.hash));
+    return auth_world_call(&w, NULL, "CheckHandle", &in.base, NULL);
+}
+
+/* Anybody can make a handle key: an account would be anybody's to have. */
+static void a_handle_costs_whole_tokens(void **state)
+{
+    (void)state;
+    assert_int_equal(owner_create(&o, id1, false), HEARTH_UNAUTHENTICATED);
+    bring(0, 15);
+    assert_int_equal(owner_create(&o, id1, false), HEARTH_UNAUTHENTICATED);
+    bring(0, 17);
+    assert_int_equal(owner_create(&o, id1, false), HEARTH_UNAUTHENTICATED);
+    bring(0, 16);
+    assert_int_equal(owner_create(&o, id1, false), HEARTH_OK);
+    assert_int_equal(owner_create(&o, id1, false), HEARTH_OK); /* G4 */
+    bring(0, 0);
+    assert_int_equal(owner_create(&o, id1, false), HEARTH_OK);
+    struct owner other;
+    owner_init(&other, &w, 0xa2);
+    bring(15, 16); /* one of them spent */
+    assert_int_equal(owner_create(&other, id2, false), HEARTH_UNAUTHENTICATED);
+    bring(16, 16);
+    assert_int_equal(owner_create(&other, id2, false), HEARTH_OK);
+    owner_clear(&other);
+}
+
+/* Then it has an account of its own: a token is twenty credits, and what is left is kept. */
+static void a_handle_pays_with_credits(void **state)
+{
+    (void)state;
+    bring(0, 16);
+    assert_int_equal(owner_create(&o, id1, false), HEARTH_OK);
+    bring(0, 0);
+    assert_int_equal(refresh(), HEARTH_UNAUTHENTICATED); /* 16 */
+    bring(16, 1);
+    assert_int_equal(refresh(), HEARTH_OK);
+    bring(0, 0);
+    auth_world_restart(&w, true);
+    scarce();
+    assert_int_equal(refresh(), HEARTH_UNAUTHENTICATED); /* four are left */
+    set("PRICE_HIGH", 4);
+    assert_int_equal(refresh(), HEARTH_OK);
+    assert_int_equal(refresh(), HEARTH_UNAUTHENTICATED);
+    bring(17, 1);
+    assert_int_equal(owner_delete(&o, id2), HEARTH_OK);
+}
+
+static void cheap_unsigned_calls_have_an_allowance(void **state)
+{
+    (void)state;
+    assert_int_equal(check(), HEARTH_OK);
+    assert_int_equal(check(), HEARTH_OK);
+    assert_int_equal(check(), HEARTH_UNAUTHENTICATED);
+    bring(0, 1);
+    assert_int_equal(check(), HEARTH_OK);
+    for (int i = 0; i < 3; i++) /* the same question for the same token: its answer may be lost */
+        assert_int_equal(check(), HEARTH_OK);
+    assert_int_equal(check(), HEARTH_UNAUTHENTICATED); /* but it is no subscription */
+    bring(1, 1);
+    assert_int_equal(check(), HEARTH_OK);
+}
+
+static void first_contact_costs_whole_tokens(void **state)
+{
+    (void)state;
+    struct auth_stream s;
+    bring(0, 16);
+    assert_int_equal(owner_create(&o, id1, false), HEARTH_OK);
+    assert_int_equal(owner_publish(&o, 2, true), HEARTH_OK);
+    bring(16, 15);
+    owner_fetch(&o, &s);
+    assert_true(s.done);
+    assert_int_equal(s.code, HEARTH_UNAUTHENTICATED);
+    auth_stream_close(&s);
+    bring(16, 16);
+    owner_fetch(&o, &s);
+    assert_non_null(fetched(&s));
+    stream_offer(&s, bytes_str("0123456789012345678901234567890123456789"));
+    assert_int_equal(s.code, HEARTH_OK);
+    auth_stream_close(&s);
+    owner_fetch(&o, &s); /* T1: a second one takes others */
+    assert_true(s.done);
+    assert_int_equal(s.code, HEARTH_UNAUTHENTICATED);
+    auth_stream_close(&s);
+}
+
+static void off_means_off(void **state)
+{
+    (void)state;
+    front_set_tokens(w.front, false);
+    assert_int_equal(owner_create(&o, id1, false), HEARTH_OK);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(check(), HEARTH_OK);
+    set("HANDLE_CHECKS", 1); /* the other limits hold */
+    assert_int_equal(check(), HEARTH_RESOURCE_EXHAUSTED);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_handle_costs_whole_tokens),
+        TEST(a_handle_pays_with_credits),
+        TEST(cheap_unsigned_calls_have_an_allowance),
+        TEST(first_contact_costs_whole_tokens),
+        TEST(off_means_off),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

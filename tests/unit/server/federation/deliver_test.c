@@ -1,0 +1,206 @@
+/* What one homeserver sends arrives in queues of another, signed, in order, once. */
+#include "support/land/land.h"
+
+static struct land land;
+
+static struct land_home *home(size_t i)
+{
+    return &land.homes[i];
+}
+
+static void put(struct land_ref *r)
+{
+    assert_true(land_put(&land, &r, 1, false, 1, 100));
+}
+
+static void put_many(struct land_ref *r, int count)
+{
+    for (int i = 0; i < count; i++)
+        put(r);
+}
+
+/* a.test and b.test, and a reference to b's client for a. */
+static struct land_ref *begin(uint64_t seed)
+{
+    land_init(&land, seed, 2);
+    land_open(&land);
+    return land_reference(&land, 0, land_client(home(1)));
+}
+
+/* The least: a message from a.test to a queue of b.test. The first attempt finds that b.test has to
+ * fetch our keys; the second one goes through. */
+static void a_message_arrives(void **state)
+{
+    (void)state;
+    struct land_ref *r = begin(1);
+    put(r);
+    land_run_ms(&land, 10);
+    assert_int_equal(land_check(&land, true), 0);
+    land_run_ms(&land, 2000);
+    assert_int_equal(land_check(&land, false), 1);
+    assert_int_equal(land_waiting(home(0)), 0);
+    put_many(r, 50);
+    land_run_ms(&land, 10); /* no more waiting: the key is known */
+    assert_int_equal(land_check(&land, false), 51);
+    land_close(&land);
+}
+
+/* The answer is lost again and again: what is sent again is known by its number. */
+static size_t with_lost_answers(bool numbered, size_t *ret_faults)
+{
+    size_t came;
+    struct land_ref *r = begin(2);
+    home(0)->numbered = numbered;
+    put(r);
+    land_run_ms(&land, 2000);
+    land_cut(&land, 0, 1, PIPE_TO_CLIENT, true);
+    put_many(r, 20);
+    land_run_ms(&land, 60000);
+    (void)land_faults(&land, true, &came);
+    assert_true(came >= 21); /* it is the answers that are lost */
+    land_cut(&land, 0, 1, PIPE_TO_CLIENT, false);
+    put_many(r, 20);
+    land_run_ms(&land, 120000);
+    assert_int_equal(land_waiting(home(0)), 0);
+    *ret_faults = land_faults(&land, false, &came);
+    land_close(&land);
+    return came;
+}
+
+static void lost_answers_double_nothing(void **state)
+{
+    size_t faults;
+    (void)state;
+    assert_int_equal(with_lost_answers(false, &faults), 41);
+    assert_int_equal(faults, 0);
+}
+
+static void control_without_numbers_they_do(void **state)
+{
+    size_t faults;
+    (void)state;
+    (void)with_lost_answers(true, &faults);
+    assert_true(faults > 0);
+}
+
+/* Rows of one reference go in order; what comes behind a later one is taken for a repeat. */
+static void control_order_is_what_the_cursor_needs(void **state)
+{
+    size_t came;
+    (void)state;
+    struct land_ref *r = begin(3);
+    home(0)->backwards = true;
+    put_many(r, 5);
+    land_run_ms(&land, 5000);
+    assert_int_equal(land_waiting(home(0)), 0);
+    assert_true(land_faults(&land, false, &came) > 0);
+    land_close(&land);
+}
+
+/* A new key signs; the receiver fetches it when the old one does not hold any more. */
+static void a_key_is_rotated(void **state)
+{
+    (void)state;
+    struct land_ref *r = begin(4);
+    put(r);
+    land_run_ms(&land, 2000);
+    land_run_ms(&land, KEYS_AGAIN_S * 1000);
+    unsigned dials = land.dials[1][0];
+    assert_ok(keeper_rotate(home(0)->env.keeper, KEEPER_FEDERATION));
+    assert_ok(info_refresh(home(0)->info));
+    put(r);
+    land_run_ms(&land, 3000);
+    assert_int_equal(land_check(&land, false), 2);
+    assert_true(land.dials[1][0] <= dials + 1);
+    land_close(&land);
+}
+
+/* Another root under the same name is somebody else: nothing of his is taken. */
+static void another_root_is_refused(void **state)
+{
+    (void)state;
+    struct land_ref *r = begin(5);
+    put(r);
+    land_run_ms(&land, 2000);
+    assert_int_equal(land_check(&land, false), 1);
+    land_home_kill(home(0), false);
+    keeper_close(home(0)->env.keeper);
+    assert_ok(keeper_open(NULL, bytes_str("a.test"), &land.clock, &land.rng, &home(0)->env.keeper));
+    land_home_open(home(0));
+    put(r);
+    land_run_ms(&land, 3600000);
+    assert_int_equal(land_check(&land, true), 1);
+    assert_int_equal(land_waiting(home(0)), 1);
+    land_close(&land);
+}
+
+/* A peer that is not there does not keep others waiting; when it is back it gets everything, and
+ * its first word ends the waiting. */
+static void a_dead_peer_delays_nobody(void **state)
+{
+    (void)state;
+    land_init(&land, 6, 3);
+    land_open(&land);
+    struct land_ref *dead = land_reference(&land, 0, land_client(home(1)));
+    struct land_ref *live = land_reference(&land, 0, land_client(home(2)));
+    struct land_ref *back = land_reference(&land, 1, land_client(home(0)));
+    put(dead), put(live), put(back);
+    land_run_ms(&land, 3000);
+    assert_int_equal(land_check(&land, false), 3);
+    land_home_kill(home(1), false);
+    for (int i = 0; i < 100; i++) {
+        put(dead), put(live);
+        land_run_ms(&land, 5000);
+        size_t came;
+        (void)land_faults(&land, true, &came);
+        assert_int_equal(came, (size_t)(3 + 1 + i));
+    }
+    land_home_open(home(1));
+    land_run_ms(&land, 1000);
+    put(back); /* contact; its keys are fetched first */
+    land_run_ms(&land, 5000);
+    assert_int_equal(land_check(&land, false), 2 * 101 + 2);
+    land_close(&land);
+}
+
+/* Gone for good, or not ours: said once, and reported. */
+static void what_can_not_be_delivered_is_reported(void **state)
+{
+    (void)state;
+    struct land_ref *r = begin(7);
+    struct qclient *second = land_client(home(1));
+    struct land_ref *gone = land_reference(&land, 0, second);
+    struct land_ref *elsewhere = land_reference(&land, 0, land_client(home(0)));
+    put(r), put(gone);
+    land_run_ms(&land, 2000);
+    (void)land_check(&land, false);
+    assert_int_equal(qclient_delete(second, &second->user), HEARTH_OK);
+    home(1)->client_count--; /* fetches no more */
+    gone->gone = true;
+    elsewhere->home =
+        1; /* b.test is asked to take what is for a queue of a.test: it relays nothing */
+    elsewhere->gone = true;
+    put(gone), put(elsewhere), put(r);
+    land_run_ms(&land, 5000);
+    assert_int_equal(land_reports(home(0), QUEUE_GONE), 1);
+    assert_int_equal(land_reports(home(0), QUEUE_REFUSED), 1);
+    assert_int_equal(land_waiting(home(0)), 0);
+    qclient_free(second);
+    (void)land_check(&land, true);
+    land_close(&land);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_message_arrives),
+        cmocka_unit_test(lost_answers_double_nothing),
+        cmocka_unit_test(control_without_numbers_they_do),
+        cmocka_unit_test(control_order_is_what_the_cursor_needs),
+        cmocka_unit_test(a_key_is_rotated),
+        cmocka_unit_test(another_root_is_refused),
+        cmocka_unit_test(a_dead_peer_delays_nobody),
+        cmocka_unit_test(what_can_not_be_delivered_is_reported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

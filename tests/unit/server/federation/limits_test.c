@@ -1,0 +1,185 @@
+/* DoS16: what one homeserver can do to another, with the limits as shipped and, as controls, off.
+ * And no reflection: who is not known makes us call nobody. */
+#include "support/land/land.h"
+
+static struct land land;
+
+static struct land_home *home(size_t i)
+{
+    return &land.homes[i];
+}
+
+static bool put(struct land_ref *r)
+{
+    return land_put(&land, &r, 1, false, 1, 100);
+}
+
+/* c.test knows nobody, and finds domains as if by DNS. */
+static void begin(uint64_t seed, bool limits)
+{
+    land_init(&land, seed, 3);
+    for (size_t i = 0; i < 3; i++)
+        home(i)->limits = limits;
+    home(1)->found = true;
+    land_open(&land);
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(limits_set(front_limits(home(i)->front), "CREATE_QUEUE_PREFIX", 1000));
+        assert_ok(limits_set(front_limits(home(i)->front), "ANONYMOUS_PREFIX", 10000));
+    }
+}
+
+/* A reference that one of our users gave away opens the door to a homeserver that is new here. */
+static void a_reference_introduces(void **state)
+{
+    (void)state;
+    begin(1, true);
+    struct land_ref *r = land_reference(&land, 0, land_client(home(1)));
+    assert_true(put(r));
+    land_run_ms(&land, 5000);
+    assert_int_equal(land_check(&land, false), 1);
+    assert_int_equal(land.dials[1][0], 1);
+    land_close(&land);
+}
+
+/* Without one, or with one that is not ours or that another uses, nobody is called. */
+static void strangers_make_us_call_nobody(void **state)
+{
+    (void)state;
+    begin(2, true);
+    struct qclient *c = land_client(home(1));
+    struct land_ref *taken = land_reference(&land, 0, c);
+    assert_true(put(taken));
+    land_run_ms(&land, 5000);
+    struct land_ref *stolen = land_reference(&land, 2, c);
+    stolen->ref = taken->ref;
+    assert_true(put(stolen));
+    land_run_ms(&land, 60000);
+    struct land_ref *foreign = land_reference(&land, 2, land_client(home(2)));
+    foreign->home = 1;
+    for (int i = 0; i < 20; i++)
+        assert_true(put(foreign));
+    land_run_ms(&land, 60000);
+    assert_int_equal(land.dials[1][2], 0);
+    assert_int_equal(land_waiting(home(2)), 21);
+    assert_true(home(2)->batches > 3); /* it did try */
+    land_close(&land);
+}
+
+/* One reference can't name any number of domains: its owner's contact could have us call them all.
+ */
+static void one_reference_introduces_few(void **state)
+{
+    (void)state;
+    begin(3, true);
+    struct land_ref *r = land_reference(&land, 2, land_client(home(1)));
+    home(1)->settings.mode = FEDERATION_OPEN;
+    land_cut(&land, 1, 2, PIPE_TO_SERVER, true); /* what is fetched never comes */
+    assert_true(put(r));
+    land_run_ms(&land, 600000);
+    assert_true(land.dials[1][2] >= 1 && land.dials[1][2] <= 8);
+    land_close(&land);
+}
+
+/* One queue gets 60 rows of an origin at once, then one a second; nothing is lost, and another
+ * queue of the same origin does not wait for it. */
+static uint64_t flood_one_queue(bool limits)
+{
+    begin(4, limits);
+    struct land_ref *flooded = land_reference(&land, 0, land_client(home(2)));
+    struct land_ref *other = land_reference(&land, 0, land_client(home(2)));
+    assert_true(put(flooded));
+    land_run_ms(&land, 3000);
+    for (int i = 0; i < 300; i++)
+        assert_true(put(flooded));
+    assert_true(put(other));
+    land_run_ms(&land, 1000);
+    size_t came;
+    assert_int_equal(land_faults(&land, true, &came), 0);
+    assert_true(other->ref.owner->ratchet.sequence > 1);
+    uint64_t waiting = land_waiting(home(0));
+    land_run_ms(&land, 7200000);
+    assert_int_equal(land_check(&land, false), 302);
+    land_close(&land);
+    return waiting;
+}
+
+static void one_queue_is_not_flooded(void **state)
+{
+    (void)state;
+    assert_true(flood_one_queue(true) >= 230);
+}
+
+static void control_it_is_without_limits(void **state)
+{
+    (void)state;
+    assert_int_equal(flood_one_queue(false), 0);
+}
+
+/* Rows that are refused get a homeserver banned; the ban ends, the next one is longer. */
+static void rubbish_is_banned(void **state)
+{
+    (void)state;
+    begin(5, true);
+    struct land_ref *good = land_reference(&land, 0, land_client(home(2)));
+    struct land_ref *bad = land_reference(&land, 0, land_client(home(0)));
+    bad->home = 2; /* of no queue there */
+    bad->gone = true;
+    assert_true(put(good));
+    land_run_ms(&land, 3000);
+    for (int i = 0; i < 300; i++)
+        assert_true(put(bad));
+    land_run_ms(&land, 5000);
+    assert_true(put(good));
+    land_run_ms(&land, 5 * 60000);
+    assert_int_equal(land_waiting(home(0)), 45); /* banned: what is good waits, too */
+    land_run_ms(&land, 30 * 60000);
+    assert_int_equal(land_waiting(home(0)), 0);
+    assert_int_equal(land_check(&land, false), 2);
+    assert_true(land_reports(home(0), QUEUE_REFUSED) >= 100);
+    land_close(&land);
+}
+
+/* What the operator says holds from now on, in both directions, and costs no connection. */
+static void policy_changes_while_it_runs(void **state)
+{
+    static const char *const block[] = {"a.test"};
+    (void)state;
+    begin(6, true);
+    struct land_ref *to = land_reference(&land, 0, land_client(home(2)));
+    struct land_ref *from = land_reference(&land, 2, land_client(home(0)));
+    assert_true(put(to) && put(from));
+    land_run_ms(&land, 3000);
+    assert_int_equal(land_check(&land, false), 2);
+    home(2)->settings.block = block;
+    home(2)->settings.block_count = 1;
+    land_set(home(2));
+    unsigned dials = land.dials[2][0];
+    assert_true(put(to) && put(from));
+    land_run_ms(&land, 60000);
+    size_t came;
+    assert_int_equal(land_faults(&land, true, &came), 0);
+    assert_int_equal(came, 2);
+    assert_int_equal(land.dials[2][0], dials);
+    assert_int_equal(land_reports(home(2), QUEUE_REFUSED), 1); /* ours are refused at once */
+    from->gone = true;
+    assert_int_equal(land_waiting(home(0)), 1); /* theirs wait: it may change again */
+    home(2)->settings.block_count = 0;
+    land_set(home(2));
+    land_run_ms(&land, 200000);
+    assert_int_equal(land_check(&land, false), 3);
+    land_close(&land);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reference_introduces),
+        cmocka_unit_test(strangers_make_us_call_nobody),
+        cmocka_unit_test(one_reference_introduces_few),
+        cmocka_unit_test(one_queue_is_not_flooded),
+        cmocka_unit_test(control_it_is_without_limits),
+        cmocka_unit_test(rubbish_is_banned),
+        cmocka_unit_test(policy_changes_while_it_runs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
