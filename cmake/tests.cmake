@@ -375,6 +375,17 @@ foreach(wrapped hearth_auth_connect_write hearth_server_add_info front_new trans
 endforeach()
 # An operator's own changes to an honest server, and clients that don't look (DoS15).
 target_link_options(unit_client_core_withheld_test PRIVATE -Wl,--wrap=queue_append -Wl,--wrap=head_take)
+# Attacks on the real hearthd beside honest people, each with a control; longer in tests/long.sh.
+file(GLOB threat_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/threats/*.c)
+hearth_program(threats SOURCES ${threat_sources} USES test_house LIBS lib::cmocka)
+target_include_directories(threats PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+if(HEARTH_SANITIZE)
+  set(threat_options --unhurried)
+endif()
+foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 ME3ME4)
+  hearth_test(threats_${id} COMMAND threats $<TARGET_FILE:hearthd> $<TARGET_FILE:hearth> ${id} ${threat_options}
+    SECONDS 60 LABELS flow)
+endforeach()
 # tests/tokens: does a homeserver learn from tokens who makes anonymous calls?
 hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
 target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
