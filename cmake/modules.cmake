@@ -90,6 +90,6 @@ hearth_generated(generated_golden ROOT generated/tests FOLDERS golden google/pro
 hearth_module(client_db client/db USES base wire crypto seal store)
 hearth_module(client_api client/api USES base wire crypto seal rpc net pb generated_hearth)
 hearth_module(client_core client/core
-  USES base wire crypto seal mls_codec mls_public mls_member pass rpc net pb generated_hearth client_db client_api LIBS lib::jansson)
+  USES base wire crypto seal tlog mls_codec mls_public mls_member pass rpc net pb generated_hearth client_db client_api LIBS lib::jansson)
 hearth_module(client_cli client/cli USES base client_core LIBS lib::jansson lib::edit lib::qrencode)
 hearth_program(hearth SOURCES client/hearth.c USES client_cli)

@@ -233,6 +233,7 @@ hearth_unit_tests(server_queue server/queue test_queue mls_kit)
 file(GLOB land_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/land/*.c)
 add_library(test_land STATIC EXCLUDE_FROM_ALL ${land_sources})
 target_link_libraries(test_land PUBLIC server_federation server_courier server_info test_queue net test_support)
+target_link_options(test_land INTERFACE -Wl,--wrap=token_directory_write)
 hearth_unit_tests(server_federation server/federation test_land)
 hearth_program(front_bench SOURCES tests/bench/front_bench.c USES server_front test_rpc test_server)
 # A delivery service with front, keeper, courier and real members; its queue services are models.
@@ -259,6 +260,7 @@ endforeach()
 # The real hearthd, as an operator runs it, and clients in other languages.
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)
+hearth_test(server_federation COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/federation.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 hearth_test(golden_hearthd COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/hearthd.sh $<TARGET_FILE:hearthd>)
 hearth_program(queue_listen_bench SOURCES tests/bench/queue_listen_bench.c USES server_queue test_server net
   test_support LIBS lib::cmocka)
@@ -344,6 +346,12 @@ hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency 
 hearth_program(kt_crash SOURCES tests/crash/kt_crash.c USES server_transparency test_support)
 hearth_test(crash_kt COMMAND kt_crash --cycles 200 SECONDS 300 LABELS crash)
 hearth_test(crash_kt_control COMMAND kt_crash --cycles 200 --control SECONDS 300 LABELS crash)
+# kill -9 while tokens are spent: once each, with their effect.
+hearth_program(spent_crash SOURCES tests/crash/spent_crash.c USES server_front test_support)
+hearth_test(crash_spent COMMAND spent_crash --cycles 150 SECONDS 300 LABELS crash)
+hearth_test(crash_spent_control COMMAND spent_crash --cycles 150 --control SECONDS 300 LABELS crash)
+hearth_program(charge_bench SOURCES tests/bench/charge_bench.c USES server_front test_support)
+target_include_directories(charge_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 # The client library's reference, and the program in the README.
 hearth_test(golden_client_reference COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/client_reference.py)
 hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readme.py)
@@ -351,6 +359,14 @@ hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readm
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(package COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/package/check.py ${CMAKE_BINARY_DIR} SECONDS 300)
 endif()
+# An operator who cheats, for the tests of what clients notice: hearthd, with functions wrapped by the linker.
+hearth_program(hearthd_malicious SOURCES server/hearthd.c tests/malicious/malice.c tests/malicious/connect.c
+  tests/malicious/keys.c tests/malicious/log.c tests/malicious/tree.c USES server_main)
+target_include_directories(hearthd_malicious PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+foreach(wrapped hearth_auth_connect_write hearth_server_add_info front_new transparency_open transparency_close
+    transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_version_put kt_version_get)
+  target_link_options(hearthd_malicious PRIVATE -Wl,--wrap=${wrapped})
+endforeach()
 # An operator's own changes to an honest server, and clients that don't look (DoS15).
 target_link_options(unit_client_core_withheld_test PRIVATE -Wl,--wrap=queue_append -Wl,--wrap=head_take)
 # tests/tokens: does a homeserver learn from tokens who makes anonymous calls?

@@ -126,7 +126,7 @@ struct err api_start(struct api *api, const struct api_to *to,
                      api_done *done, void *arg, struct api_call **ret_call)
 {
     struct api_channel *channel;
-    TRY(channel_for(api, to, &channel));
+    TRY(channel_for(api, to, endpoint, &channel));
     struct api_call *c = calloc(1, sizeof *c);
     if (c == NULL)
         return ERR(NO_MEMORY);
@@ -213,7 +213,7 @@ struct err api_open(struct api *api, const struct api_to *to,
                                                      .on_writable = stream_writable,
                                                      .on_done = stream_done};
     struct api_channel *channel;
-    TRY(channel_for(api, to, &channel));
+    TRY(channel_for(api, to, endpoint, &channel));
     struct api_stream *s = calloc(1, sizeof *s);
     if (s == NULL)
         return ERR(NO_MEMORY);

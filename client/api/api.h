@@ -1,8 +1,8 @@
 /* Calls to homeservers: which connection, whose signature.
  *
  * A connection is shared by calls of one purpose only (ME5: one pseudonym or one anonymous purpose
- * per connection): the account, the queue, each chat, each handle, and anonymous calls each have
- * their own to a domain, closed after a minute of silence. Channels are found by (domain, purpose).
+ * per connection): the account, the queue, each chat, each handle, and anonymous calls of each
+ * method have their own to a domain, closed after a minute of silence.
  *
  * A signed call without a purpose is refused: on the connection of the anonymous ones it would tell
  * who makes those.

@@ -7,10 +7,13 @@
 enum { IDLE_MS = 60000, CONNECT_MS = 10000, BACKOFF_MIN_MS = 500, BACKOFF_MAX_MS = 5000 };
 enum { SERVICE_BYTES = DOMAIN_MAX_BYTES + 16 };
 
-static bool fits(const struct api_channel *c, const struct api_to *to)
+static bool fits(const struct api_channel *c, const struct api_to *to,
+                 const struct hearth_endpoint *endpoint)
 {
-    return c->anonymous == (to->purpose == NULL) && strcmp(c->domain, to->domain) == 0 &&
-           (c->anonymous || memcmp(c->purpose, to->purpose, API_PURPOSE_BYTES) == 0);
+    if (strcmp(c->domain, to->domain) != 0 || (c->anonymous != NULL) != (to->purpose == NULL))
+        return false;
+    return to->purpose == NULL ? strcmp(c->anonymous, endpoint->path) == 0
+                               : memcmp(c->purpose, to->purpose, API_PURPOSE_BYTES) == 0;
 }
 
 /* The target of a domain: as listed, else by DNS: its SRV records, else itself at the port of
@@ -50,6 +53,7 @@ static void make_room(struct api *api)
 }
 
 static struct err channel_make(struct api *api, const struct api_to *to,
+                               const struct hearth_endpoint *endpoint,
                                struct api_channel **ret_channel)
 {
     char target[1024], service[SERVICE_BYTES];
@@ -58,8 +62,9 @@ static struct err channel_make(struct api *api, const struct api_to *to,
     if (c == NULL)
         return ERR(NO_MEMORY);
     (void)snprintf(c->domain, sizeof c->domain, "%s", to->domain);
-    c->anonymous = to->purpose == NULL;
-    if (!c->anonymous)
+    if (to->purpose == NULL)
+        c->anonymous = endpoint->path;
+    else
         memcpy(c->purpose, to->purpose, API_PURPOSE_BYTES);
     struct hearth_tls_options tls = {.ca_file = api->ca_file, .server_name = c->domain};
     struct hearth_channel_options options = {
@@ -84,7 +89,8 @@ static struct err channel_make(struct api *api, const struct api_to *to,
     return ERR_OK;
 }
 
-struct err channel_for(struct api *api, const struct api_to *to, struct api_channel **ret_channel)
+struct err channel_for(struct api *api, const struct api_to *to,
+                       const struct hearth_endpoint *endpoint, struct api_channel **ret_channel)
 {
     struct api_channel *found = NULL;
     if (api->silent)
@@ -94,14 +100,14 @@ struct err channel_for(struct api *api, const struct api_to *to, struct api_chan
         return ERR(ARGUMENT);
     TRY(domain_check(bytes_str(to->domain), true));
     for (struct api_channel **at = &api->channels; *at != NULL; at = &(*at)->next) {
-        if (fits(*at, to)) {
+        if (fits(*at, to, endpoint)) {
             found = *at;
             *at = found->next;
             break;
         }
     }
     if (found == NULL)
-        TRY(channel_make(api, to, &found));
+        TRY(channel_make(api, to, endpoint, &found));
     found->next = api->channels;
     api->channels = found;
     *ret_channel = found;

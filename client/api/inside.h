@@ -16,7 +16,7 @@ struct api_target {
 struct api_channel {
     struct api_channel *next; /* most recently used first */
     char domain[DOMAIN_MAX_BYTES + 1];
-    bool anonymous;
+    const char *anonymous; /* the method's path; NULL: of the purpose */
     uint8_t purpose[API_PURPOSE_BYTES];
     struct hearth_channel *channel;
     unsigned calls; /* under way */
@@ -40,6 +40,7 @@ CHECKED struct err targets_read(struct api *api, const char *list);
 void targets_clear(struct api *api);
 /* channel.c: moves the channel to the front, or makes it. ERR_DOMAIN. */
 CHECKED struct err channel_for(struct api *api, const struct api_to *to,
+                               const struct hearth_endpoint *endpoint,
                                struct api_channel **ret_channel);
 void channels_clear(struct api *api);
 

@@ -6,9 +6,10 @@
 
 static const char *kind_text(enum hearth_event_kind kind)
 {
-    static const char *const names[] = {
-        "",        "message", "state",  "asks", "accepted",   "refused", "contact",   "joined",
-        "changed", "over",    "broken", "loss", "unverified", "device",  "operation", "withheld"};
+    static const char *const names[] = {"",         "message", "state",      "asks",    "accepted",
+                                        "refused",  "contact", "joined",     "changed", "over",
+                                        "broken",   "loss",    "unverified", "device",  "operation",
+                                        "withheld", "log"};
     return (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : "event";
 }
 

@@ -6,12 +6,20 @@
 #include <stdlib.h>
 
 #include "client/core/devices.h"
+#include "client/core/log.h"
 #include "client/core/mutual.h"
 #include "client/core/offer.h"
 #include "client/core/task.h"
 #include "seal/connection_offer.h"
+#include "wire/reader.h"
 
-enum { WAIT_MS = 30 * 1000, GIVE_UP_MS = 14 * 86400 * 1000ULL };
+enum {
+    LOG_PATIENCE_MS = 10 * 60 * 1000,
+    SOON_MS = 2000,
+    YOUNG_MS = 60 * 1000,
+    WAIT_MS = 30 * 1000,
+    GIVE_UP_MS = 14 * 86400 * 1000ULL
+};
 
 /* ---- an offer comes */
 
@@ -151,6 +159,39 @@ static struct err store(struct core *c, struct db_txn *t, const struct task *tas
                                 : contact_event(c, t, HEARTH_EVENT_CONTACT_ASKS, contact, "");
 }
 
+/* The newest of the KeySets in an offer. */
+static struct err newest_of(struct bytes key_sets, struct bytes *ret_newest)
+{
+    struct wire_reader r = wire_reader_of(key_sets);
+    *ret_newest = bytes_of(NULL, 0);
+    while (wire_reader_more(&r))
+        *ret_newest = wire_read_vector(&r);
+    return wire_reader_end(&r);
+}
+
+/* ERR_NOT_FOUND: not answered yet. last: whoever is not in the log by now will not be. */
+static struct err ask_log(struct core *c, struct db_txn *t, const struct offer_facts *facts,
+                          bool last)
+{
+    char domain[DOMAIN_MAX_BYTES + 1];
+    struct bytes newest;
+    struct buf label = BUF_INIT;
+    enum log_says says = LOG_SAYS_OTHER;
+    TRY(newest_of(facts->key_sets, &newest));
+    buf_append_byte(&label, LABEL_USER);
+    buf_append_bytes(&label, facts->user_id);
+    struct err err = buf_check(&label);
+    if (err_is_ok(err) && log_label_domain(buf_view(&label), domain))
+        err = log_says_of(c, t, domain, newest, LOG_CONTACT, LOG_FRESH_MS, &says);
+    buf_clear(&label);
+    TRY(err);
+    if (says == LOG_SAYS_LATER || (says == LOG_SAYS_BEHIND && !last))
+        return ERR(NOT_FOUND);
+    if (says != LOG_SAYS_OTHER && says != LOG_SAYS_BEHIND)
+        return ERR_OK;
+    return ERR(CLIENT_LOG);
+}
+
 static struct err judge(struct core *c, struct db_txn *t, const struct task *task,
                         enum task_next *ret_next)
 {
@@ -161,6 +202,8 @@ static struct err judge(struct core *c, struct db_txn *t, const struct task *tas
     struct count count = {0};
     TRY(asks_read(buf_view(&task->body), &asks));
     struct err err = offer_judge(c, t, &asks, &facts, &friendship);
+    if (err_is_ok(err))
+        err = ask_log(c, t, &facts, core_now_ms(c) > task->made_ms + LOG_PATIENCE_MS);
     if (err.code == ERR_NOT_FOUND) {
         *ret_next = TASK_NEXT_WAIT;
         return ERR_OK;
@@ -185,7 +228,9 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     (void)call;
     TRY(judge(c, t, task, ret_next));
     if (*ret_next == TASK_NEXT_WAIT) {
-        task->not_before_ms = core_now_ms(c) + WAIT_MS;
+        /* a wake that a crash swallowed must not cost much */
+        bool young = core_now_ms(c) < task->made_ms + YOUNG_MS;
+        task->not_before_ms = core_now_ms(c) + (young ? SOON_MS : WAIT_MS);
         if (core_now_ms(c) > task->made_ms + GIVE_UP_MS)
             return ERR(CLIENT_UNVERIFIED); /* nobody answers for that domain */
     }
@@ -204,7 +249,11 @@ static struct err failed(struct core *c, struct db_txn *t, struct task *task,
                          const struct hearth_error *error)
 {
     static const struct contact nobody;
-    (void)task, (void)error;
+    (void)task;
+    if (strcmp(error->name, "CLIENT_LOG") == 0)
+        return log_alarm(c, t, NULL, 0,
+                         "a request for a connection came from somebody whose keys are not those "
+                         "that the log of his homeserver shows: it was dropped");
     return contact_event(c, t, HEARTH_EVENT_UNVERIFIED, &nobody,
                          "a request for a connection that does not verify was dropped");
 }

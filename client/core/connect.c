@@ -11,10 +11,13 @@
 #include "client/core/chat.h"
 #include "client/core/devices.h"
 #include "client/core/group.h"
+#include "client/core/log.h"
 #include "client/core/offer.h"
 #include "client/core/task.h"
 #include "hearth/v1/auth_rpc.h"
 #include "wire/writer.h"
+
+enum { LOG_LOOK_MS = 2000, LOG_PATIENCE_MS = 10 * 60 * 1000 };
 
 /* ---- the verb */
 
@@ -89,6 +92,7 @@ struct err contact_ask(struct core *c, struct db_txn *t, const char *handle,
 struct verdict {
     ProtobufCMessage base; /* never looked at */
     struct err err;
+    bool later; /* the log is being asked: once more then */
 };
 
 struct asking {
@@ -102,6 +106,7 @@ struct asking {
     struct buf sealed;
     struct buf tokens; /* what it is paid with */
     bool offered, stored;
+    bool later;     /* the log has not answered yet */
     bool stopped;   /* the task is gone */
     struct err err; /* ours, or what did not verify */
 };
@@ -119,7 +124,8 @@ static void asking_end(struct asking *a, const struct hearth_status *status)
     struct verdict verdict = {.err = a->err};
     struct core *c = a->core;
     uint64_t task = a->task;
-    bool stored = a->stored, judged = !err_is_ok(a->err), stopped = a->stopped;
+    bool stored = a->stored, judged = !err_is_ok(a->err) || a->later, stopped = a->stopped;
+    verdict.later = a->later;
     asking_free(a);
     if (stopped)
         return;
@@ -156,14 +162,31 @@ static struct err offer_for(struct core *c, struct db_txn *t, struct asking *a,
     return err;
 }
 
+/* The handle's key is the one that everybody is shown (MitM2). */
+static struct err ask_log(struct core *c, struct db_txn *t, const struct asking *a, bool *ret_later)
+{
+    enum log_says says;
+    struct bytes set = bytes_of(a->package->key_set.data, a->package->key_set.len);
+    TRY(log_says_of(c, t, a->domain, set, 0, LOG_FRESH_MS, &says));
+    *ret_later = says == LOG_SAYS_LATER || says == LOG_SAYS_BEHIND;
+    if (says != LOG_SAYS_OTHER && says != LOG_SAYS_NEWER)
+        return ERR_OK;
+    return ERR(CLIENT_LOG);
+}
+
 static struct err make_offer(struct core *c, struct db_txn *t, void *arg)
 {
     struct asking *a = arg;
     struct connection_package package;
     struct contact contact = {0};
+    bool later;
     TRY(offer_check_package(a->hash, bytes_of(a->package->package.data, a->package->package.len),
                             bytes_of(a->package->key_set.data, a->package->key_set.len),
                             core_now_ms(c) / 1000, &package));
+    TRY(ask_log(c, t, a, &later));
+    a->later = later;
+    if (later)
+        return ERR_OK;
     TRY(contact_get(c, t, &a->contact, &contact));
     struct err err = contact.state == HEARTH_CONTACT_ASKED ? offer_for(c, t, a, &package, &contact)
                                                            : ERR(CLIENT_CONTACT);
@@ -204,7 +227,7 @@ static void on_message(struct hearth_client_call *call, const ProtobufCMessage *
     a->package = in->package;
     a->err = core_step(a->core, make_offer, a);
     a->package = NULL;
-    if (err_is_ok(a->err))
+    if (err_is_ok(a->err) && !a->later)
         write_offer(a);
     else
         hearth_client_call_cancel(call);
@@ -330,10 +353,22 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     return ERR_OK;
 }
 
+/* Woken when the log has answered. */
+static struct err wait_for_log(struct core *c, struct task *task, enum task_next *ret_next)
+{
+    uint64_t now = core_now_ms(c);
+    *ret_next = TASK_NEXT_WAIT;
+    task->not_before_ms = now + LOG_LOOK_MS;
+    if (now > task->made_ms + LOG_PATIENCE_MS) {
+        task_fail_err(c, task, ERR(CLIENT_LOG));
+        *ret_next = TASK_NEXT_FAILED;
+    }
+    return ERR_OK;
+}
+
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
-    (void)t;
     *ret_next = TASK_NEXT_FAILED;
     if (answer->status->code != HEARTH_OK) {
         struct hearth_error error;
@@ -341,12 +376,19 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
         task_fail(c, task, &error);
         return ERR_OK;
     }
-    struct err err = ((const struct verdict *)(const void *)answer->out)->err;
+    const struct verdict *verdict = (const void *)answer->out;
+    struct err err = verdict->err;
+    if (err_is_ok(err) && verdict->later)
+        return wait_for_log(c, task, ret_next);
     if (err_is_ok(err))
         *ret_next = TASK_NEXT_DONE;
     else
         task_fail_err(c, task, err);
-    return ERR_OK;
+    return err.code == ERR_CLIENT_LOG
+               ? log_alarm(c, t, &task->subject, 0,
+                           "the homeserver hands out another key for this handle than its log "
+                           "shows to everybody")
+               : ERR_OK;
 }
 
 /* Nobody has the offer, or nobody who could be believed: nothing of it stays. */

@@ -11,6 +11,7 @@
 #include "client/core/device_add.h"
 #include "client/core/device_set.h"
 #include "client/core/devices.h"
+#include "client/core/log.h"
 #include "client/core/task.h"
 #include "hearth/v1/auth_rpc.h"
 #include "hearth/v1/queue_rpc.h"
@@ -56,7 +57,8 @@ struct err device_remove_begin(struct core *c, struct db_txn *t, const struct he
     struct task draft = {0};
     if (memcmp(device->bytes, c->account.client_uuid, UUID_BYTES) == 0)
         return ERR(CLIENT_DEVICE);
-    struct err err = device_set_tbs(c, NULL, device->bytes, &tbs); /* is it one of ours? */
+    static const uint8_t any[32];
+    struct err err = device_set_tbs(c, NULL, device->bytes, any, &tbs); /* is it one of ours? */
     buf_clear(&tbs);
     if (err_is_ok(err))
         err = body_set(&draft, device->bytes, bytes_of(NULL, 0));
@@ -68,10 +70,12 @@ struct err device_remove_begin(struct core *c, struct db_txn *t, const struct he
 
 /* ---- prepare */
 
-static struct err make_set(struct core *c, struct task *task)
+static struct err make_set(struct core *c, struct db_txn *t, struct task *task)
 {
     struct buf tbs = BUF_INIT, key_set = BUF_INIT;
-    struct err err = device_set_tbs(c, NULL, task->subject.bytes, &tbs);
+    uint8_t before[HASH_VALUE_BYTES];
+    TRY(log_commitment_before(c, t, buf_view(&c->account.key_set), before));
+    struct err err = device_set_tbs(c, NULL, task->subject.bytes, before, &tbs);
     if (err_is_ok(err))
         err = device_set_join(c, buf_view(&tbs), NULL, bytes_of(NULL, 0), &key_set);
     if (err_is_ok(err))
@@ -81,14 +85,15 @@ static struct err make_set(struct core *c, struct task *task)
     return err;
 }
 
-static struct err ask_set(struct core *c, struct task *task, struct task_call *call)
+static struct err ask_set(struct core *c, struct db_txn *t, struct task *task,
+                          struct task_call *call)
 {
     struct body body;
     Hearth__V1__RemoveClientRequest in = HEARTH__V1__REMOVE_CLIENT_REQUEST__INIT;
     Hearth__V1__Idempotency id = HEARTH__V1__IDEMPOTENCY__INIT;
     TRY(body_read(task, &body));
     if (body.key_set.len == 0) {
-        TRY(make_set(c, task));
+        TRY(make_set(c, t, task));
         TRY(body_read(task, &body));
     }
     id.id = core_out(bytes_of(task->idempotency, sizeof task->idempotency));
@@ -147,7 +152,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     *ret_next = TASK_NEXT_CALL;
     switch ((enum state)task->state) {
     case SET:
-        return ask_set(c, task, call);
+        return ask_set(c, t, task, call);
     case QUEUE:
         return ask_queue(c, t, task, call, ret_next);
     case CHATS:

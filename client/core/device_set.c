@@ -46,9 +46,8 @@ static struct err take_out(struct key_set *set, const uint8_t *removed)
 }
 
 struct err device_set_tbs(const struct core *c, const struct device_key *added,
-                          const uint8_t *removed, struct buf *tbs)
+                          const uint8_t *removed, const uint8_t before[32], struct buf *tbs)
 {
-    struct digest before;
     struct key_set *set = malloc(sizeof *set);
     if (set == NULL)
         return ERR(NO_MEMORY);
@@ -56,9 +55,8 @@ struct err device_set_tbs(const struct core *c, const struct device_key *added,
     if (err_is_ok(err))
         err = added != NULL ? add(set, added, core_now_ms(c)) : take_out(set, removed);
     if (err_is_ok(err)) {
-        hash_once(&hash_sha256, buf_view(&c->account.key_set), &before);
         set->version++;
-        set->prev_commitment = bytes_of(before.data, 32);
+        set->prev_commitment = bytes_of(before, 32);
         set->created_ms = core_now_ms(c);
         set->reset = false;
         err = key_set_tbs_make(tbs, set);

@@ -9,11 +9,12 @@ struct device_key {
     struct bytes public_key; /* Ed25519 */
 };
 /* What is to be signed: the account's set with one added, or (added NULL) without one. Appends.
- * prev_commitment is SHA-256 of the version before, until the log tells the commitments that its
- * proofs are about. ERR_CLIENT_DEVICE: added is in, removed is not or is the last; ERR_WIRE_LIMIT.
+ * before: the log's commitment of the account's set (log_commitment_before). ERR_CLIENT_DEVICE:
+ * added is in, removed is not or is the last; ERR_WIRE_LIMIT.
  */
 CHECKED struct err device_set_tbs(const struct core *c, const struct device_key *added,
-                                  const uint8_t *removed, struct buf *tbs);
+                                  const uint8_t *removed, const uint8_t before[32],
+                                  struct buf *tbs);
 /* New device: is that what we were told we'd sign? Names `user_id`, us with our key, and has other
  * clients. ERR_CLIENT_LINK. */
 CHECKED struct err device_set_check(struct bytes tbs, struct bytes user_id,

@@ -1,6 +1,8 @@
 /* Devices of one user: the chain of KeySets, names, and what is told. */
 #include "client/core/devices.h"
 
+#include "client/core/log.h"
+
 #include <stdlib.h>
 
 #include "client/core/event.h"
@@ -37,7 +39,7 @@ struct err devices_tell(struct core *c, struct db_txn *t, enum device_news what,
     }
     buf_clear(&news);
     bool cant = err.code == ERR_CLIENT_CHAT_STATE || err.code == ERR_CLIENT_UNVERIFIED ||
-                err.code == ERR_NOT_FOUND;
+                err.code == ERR_CLIENT_LOG || err.code == ERR_NOT_FOUND;
     return cant ? ERR_OK : err;
 }
 
@@ -158,6 +160,7 @@ struct err own_key_set_next(struct core *c, struct db_txn *t, struct bytes key_s
     static const struct hearth_event event = {.kind = HEARTH_EVENT_DEVICE, .text = ""};
     struct buf chain = BUF_INIT;
     TRY(take_key_set(c, t, key_set));
+    TRY(log_own(c, t));
     struct err err = own_key_sets_write(c, t, &chain);
     if (err_is_ok(err))
         err = devices_tell(c, t, NEWS_KEY_SETS, buf_view(&chain));

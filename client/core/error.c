@@ -35,6 +35,12 @@ static enum hearth_result result_of(struct err err)
     case ERR_TLOG_VERSION:
     case ERR_TLOG_COMMITMENT:
     case ERR_TLOG_UNEXPECTED:
+    case ERR_TLOG_DISTINGUISHED:
+    case ERR_TLOG_PREFIX_PROOF:
+    case ERR_TLOG_TIME:
+    case ERR_TLOG_STEPS:
+    case ERR_CLIENT_LOG:
+    case ERR_CLIENT_UNVERIFIED:
         return HEARTH_UNVERIFIED;
     default:
         return HEARTH_FAILED;

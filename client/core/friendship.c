@@ -37,7 +37,7 @@ static struct err send_content(struct core *c, struct db_txn *t, const struct he
     struct err err = group_send(c, t, chat, &content, 0, &task);
     /* a chat that is over or has somebody unknown in it hears nothing: that is no fault here */
     bool cant = err.code == ERR_CLIENT_CHAT_STATE || err.code == ERR_CLIENT_UNVERIFIED ||
-                err.code == ERR_NOT_FOUND;
+                err.code == ERR_CLIENT_LOG || err.code == ERR_NOT_FOUND;
     return cant ? ERR_OK : err;
 }
 

@@ -5,6 +5,7 @@
 
 #include "client/core/event.h"
 #include "client/core/handle_inside.h"
+#include "client/core/log.h"
 #include "client/core/queue.h"
 #include "hearth/v1/auth.pb-c.h"
 
@@ -54,7 +55,7 @@ static struct err next_version(struct core *c, struct db_txn *t, struct task *ta
 {
     body->version++;
     buf_clear(&row->key_set);
-    TRY(handle_key_set(c, row, body->version, true, false, &row->key_set));
+    TRY(handle_key_set(c, t, row, body->version, true, false, &row->key_set));
     TRY(handle_put(t, row));
     TRY(handle_body_set(task, body));
     return task_renew(c, task);
@@ -67,7 +68,7 @@ static struct err created(struct core *c, struct db_txn *t, struct task *task,
     task->state = ADD_PACKAGES;
     TRY(handle_put(t, row));
     queue_handles_changed(c);
-    return ERR_OK;
+    return log_own(c, t);
 }
 
 static struct err refuse(struct core *c, struct task *task, const struct hearth_status *status,
@@ -187,7 +188,7 @@ static struct err remove_prepare(struct core *c, struct db_txn *t, struct task *
         uint32_t version = 0;
         err = handle_version(&row, &version);
         if (err_is_ok(err))
-            err = handle_key_set(c, &row, version + 1, false, true, &body.request);
+            err = handle_key_set(c, t, &row, version + 1, false, true, &body.request);
         if (err_is_ok(err))
             err = handle_body_set(task, &body);
     }

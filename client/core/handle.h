@@ -50,6 +50,12 @@ CHECKED struct err handle_each(struct core *c, struct db_txn *t,
 
 /* ---- for others */
 
+/* log_found.c. The KeySet of a handle of ours, and its text of HANDLE_TEXT_MAX_BYTES + 1.
+ * ERR_NOT_FOUND. */
+CHECKED struct err handle_own_set(struct core *c, struct db_txn *t,
+                                  const uint8_t hash[HANDLE_HASH_BYTES], struct buf *ret_key_set,
+                                  char *ret_text);
+
 /* register.c. busy: is a task of this handle left? ours: it is ours. */
 CHECKED struct err handle_state(struct core *c, struct db_txn *t, struct bytes local,
                                 bool *ret_busy, bool *ret_ours);

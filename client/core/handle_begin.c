@@ -7,11 +7,12 @@
 
 enum { DAY_MS = 24 * 3600 * 1000 };
 
-static struct err make_row(struct core *c, const char *local, struct handle_row *row)
+static struct err make_row(struct core *c, struct db_txn *t, const char *local,
+                           struct handle_row *row)
 {
     (void)snprintf(row->local, sizeof row->local, "%s", local);
     TRY(sig_key_generate(&sig_ed25519, c->rng, &row->key));
-    return handle_key_set(c, row, 0, false, false, &row->key_set);
+    return handle_key_set(c, t, row, 0, false, false, &row->key_set);
 }
 
 struct err handle_add_begin(struct core *c, struct db_txn *t, const char *local, uint64_t *ret_task)
@@ -28,7 +29,7 @@ struct err handle_add_begin(struct core *c, struct db_txn *t, const char *local,
     }
     if (err.code != ERR_NOT_FOUND)
         return err;
-    err = make_row(c, local, &row);
+    err = make_row(c, t, local, &row);
     if (err_is_ok(err))
         err = handle_put(t, &row);
     if (err_is_ok(err))

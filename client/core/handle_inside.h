@@ -24,8 +24,8 @@ CHECKED struct err handle_call(const struct core *c, const struct handle_row *ro
                                struct task_call *call);
 /* KeySets of the label: version with one key, or (over) empty. reset: of a label that others had.
  */
-CHECKED struct err handle_key_set(struct core *c, const struct handle_row *row, uint32_t version,
-                                  bool reset, bool over, struct buf *b);
+CHECKED struct err handle_key_set(struct core *c, struct db_txn *t, const struct handle_row *row,
+                                  uint32_t version, bool reset, bool over, struct buf *b);
 
 CHECKED struct err handle_version(const struct handle_row *row, uint32_t *ret_version);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "client/core/handle_inside.h"
+#include "client/core/log.h"
 #include "seal/key_set.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
@@ -153,6 +154,21 @@ struct err handle_own(struct core *c, struct db_txn *t, char ret_handle[HANDLE_T
     return ERR_OK;
 }
 
+struct err handle_own_set(struct core *c, struct db_txn *t, const uint8_t hash[HANDLE_HASH_BYTES],
+                          struct buf *ret_key_set, char *ret_text)
+{
+    struct handle_row row;
+    TRY(handle_get(t, hash, &row));
+    struct err err = row.state == HANDLE_OURS ? ERR_OK : ERR(NOT_FOUND);
+    handle_text(c, &row, ret_text);
+    if (err_is_ok(err)) {
+        buf_append_bytes(ret_key_set, buf_view(&row.key_set));
+        err = buf_check(ret_key_set);
+    }
+    handle_row_clear(&row);
+    return err;
+}
+
 /* ---- calls and KeySets */
 
 void handle_lane(const uint8_t hash[HANDLE_HASH_BYTES], uint8_t ret_lane[16])
@@ -172,21 +188,21 @@ struct err handle_call(const struct core *c, const struct handle_row *row, struc
     return sig_key_init(&sig_ed25519, secret_view(&row->key.private_key), &call->caller_key);
 }
 
-struct err handle_key_set(struct core *c, const struct handle_row *row, uint32_t version,
-                          bool reset, bool over, struct buf *b)
+struct err handle_key_set(struct core *c, struct db_txn *t, const struct handle_row *row,
+                          uint32_t version, bool reset, bool over, struct buf *b)
 {
     static const uint8_t client[16] = "handle";
     uint8_t label[1 + HANDLE_HASH_BYTES] = {KEY_SET_LABEL_HANDLE};
-    struct digest before = {.len = 0};
+    uint8_t before[HASH_VALUE_BYTES] = {0};
     const struct sig_key *key = &row->key;
     const struct bytes id = bytes_of(client, sizeof client);
     memcpy(label + 1, row->hash, HANDLE_HASH_BYTES);
-    if (version > 0) /* of a label that others had we do not know what was before */
-        hash_once(&hash_sha256, reset ? bytes_of(NULL, 0) : buf_view(&row->key_set), &before);
+    if (version > 0 && !reset) /* of a label that others had we do not know what was before */
+        TRY(log_commitment_before(c, t, buf_view(&row->key_set), before));
     struct key_set set = {
         .version = version, .created_ms = core_now_ms(c), .reset = reset, .client_count = !over};
     set.label = bytes_of(label, sizeof label);
-    set.prev_commitment = digest_view(&before);
+    set.prev_commitment = bytes_of(before, version > 0 ? sizeof before : 0);
     set.clients[0] = (struct client_key){
         .client_id = id,
         .sig_scheme = sig_ed25519.scheme,

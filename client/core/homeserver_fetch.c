@@ -200,12 +200,15 @@ struct err homeserver_take(struct core *c, struct db_txn *t, const char *domain,
     return err;
 }
 
-/* ---- the task; its body is the domain */
+/* ---- the task; its body is the domain. First its keys, then whether calls cost tokens. */
+
+enum fetch_state { FETCH_KEYS, FETCH_INFO };
 
 static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
-    Hearth__V1__GetKeysRequest in = HEARTH__V1__GET_KEYS_REQUEST__INIT;
+    Hearth__V1__GetKeysRequest keys = HEARTH__V1__GET_KEYS_REQUEST__INIT;
+    Hearth__V1__GetServerInfoRequest info = HEARTH__V1__GET_SERVER_INFO_REQUEST__INIT;
     (void)c;
     (void)t;
     if (task->body.len > DOMAIN_MAX_BYTES)
@@ -213,7 +216,9 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     memcpy(call->domain, task->body.data, task->body.len);
     call->anonymous = true;
     *ret_next = TASK_NEXT_CALL;
-    return task_call_request(call, "Info", "GetKeys", &in.base);
+    if (task->state == FETCH_INFO)
+        return task_call_request(call, "Info", "GetServerInfo", &info.base);
+    return task_call_request(call, "Info", "GetKeys", &keys.base);
 }
 
 /* Somebody shows other keys than he should: people must hear of it. */
@@ -254,6 +259,17 @@ static bool is_ours(struct err err)
     return class == ERR_CLASS_OURS || class == ERR_CLASS_LATER;
 }
 
+/* What it says of prices is no more than a hint: refusals tell as well. */
+static struct err take_info(struct core *c, struct db_txn *t, const char *domain,
+                            const ProtobufCMessage *out)
+{
+    const Hearth__V1__GetServerInfoResponse *in = (const void *)out;
+    if (in == NULL)
+        return ERR_OK;
+    TRY(token_facts_set(t, domain, in->tokens_required));
+    return token_plan(c, t);
+}
+
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
@@ -261,6 +277,9 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     memcpy(domain, task->body.data, task->body.len);
     bool revoked = false;
     struct err err;
+    *ret_next = TASK_NEXT_DONE;
+    if (task->state == FETCH_INFO)
+        return take_info(c, t, domain, answer->out);
     if (answer->out == NULL) {
         struct hearth_error error;
         core_error_of_status(answer->status, &error);
@@ -273,11 +292,11 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
         if (!err_is_ok(err))
             task_fail_err(c, task, err);
     }
-    *ret_next = err_is_ok(err) ? TASK_NEXT_DONE : TASK_NEXT_FAILED;
-    if (!err_is_ok(err))
-        TRY(did_not_verify(c, t, domain, err));
+    *ret_next = err_is_ok(err) ? TASK_NEXT_AGAIN : TASK_NEXT_FAILED;
+    if (err_is_ok(err))
+        task->state = FETCH_INFO;
     else
-        TRY(token_plan(c, t));
+        TRY(did_not_verify(c, t, domain, err));
     if (revoked)
         TRY(homeserver_revoked(c, t, domain));
     return homeserver_news(c, t);

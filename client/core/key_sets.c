@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "client/core/contact.h"
+#include "client/core/log.h"
 #include "seal/key_set.h"
 #include "wire/reader.h"
 
@@ -104,6 +105,7 @@ struct err contact_key_sets(struct core *c, struct db_txn *t, struct contact *co
         return ERR_OK;
     contact->compared = contact->compared && says != KEY_SETS_RESET;
     contact->changed = contact->changed || says == KEY_SETS_RESET;
+    TRY(log_contact(c, t, buf_view(&contact->user_id), contact->changed));
     return contact_event(c, t, HEARTH_EVENT_CONTACT_CHANGED, contact,
                          says == KEY_SETS_RESET ? "keys were replaced without authority of the "
                                                   "ones before"

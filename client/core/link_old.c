@@ -6,6 +6,7 @@
 #include "client/core/enrol.h"
 #include "client/core/homeserver.h"
 #include "client/core/link_inside.h"
+#include "client/core/log.h"
 #include "seal/credential_chain.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
@@ -37,6 +38,11 @@ struct err link_old_begins(struct linking *l)
 
 /* ---- REQUEST */
 
+static struct err look_before(struct core *c, struct db_txn *t, void *arg)
+{
+    return log_commitment_before(c, t, buf_view(&c->account.key_set), arg);
+}
+
 static struct err take_request(struct linking *l, struct bytes name, struct bytes request)
 {
     struct credential_request r;
@@ -57,7 +63,9 @@ static struct err take_request(struct linking *l, struct bytes name, struct byte
     TRY(buf_check(&l->new_key));
     TRY(buf_check(&l->request));
     const struct device_key added = {l->new_uuid, buf_view(&l->new_key)};
-    return device_set_tbs(c, &added, NULL, &l->tbs);
+    uint8_t before[HASH_VALUE_BYTES];
+    TRY(core_step(l->core, look_before, before));
+    return device_set_tbs(c, &added, NULL, before, &l->tbs);
 }
 
 static struct err hear_request(struct linking *l, struct bytes body)

@@ -5,6 +5,7 @@
 
 #include "client/core/handle.h"
 #include "client/core/homeserver.h"
+#include "client/core/log.h"
 #include "client/core/publish.h"
 #include "client/core/queue.h"
 #include "client/core/register_inside.h"
@@ -99,6 +100,7 @@ static struct err leave_tasks(struct core *c, struct db_txn *t, struct task *tas
     char local[64];
     TRY(register_body_read(buf_view(&task->body), &body));
     TRY(key_package_publish(c, t));
+    TRY(log_own(c, t));
     if (body.handle.len > 0 && body.handle.len < sizeof local) {
         (void)snprintf(local, sizeof local, "%.*s", (int)body.handle.len,
                        (const char *)body.handle.data);

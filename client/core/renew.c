@@ -3,6 +3,7 @@
 
 #include "client/core/handle.h"
 #include "client/core/homeserver.h"
+#include "client/core/log.h"
 #include "client/core/register.h"
 #include "client/core/task.h"
 #include "client/core/token.h"
@@ -79,6 +80,7 @@ struct err upkeep_run(struct core *c, struct db_txn *t)
     TRY(look_at_credential(c, t));
     TRY(handle_upkeep(c, t));
     TRY(token_plan(c, t));
+    TRY(log_upkeep(c, t));
     return renew_key_packages(c, t);
 }
 

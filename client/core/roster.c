@@ -7,6 +7,7 @@
 #include "client/core/contact.h"
 #include "client/core/event.h"
 #include "client/core/homeserver.h"
+#include "client/core/log_gate.h"
 #include "crypto/hash.h"
 #include "seal/key_set.h"
 
@@ -68,12 +69,14 @@ static struct err check_owner(struct core *c, struct db_txn *t,
         return check_key_set(buf_view(&c->account.key_set), client);
     }
     struct err err = contact_by_user(c, t, user, &identity->contact);
+    struct bytes uuid = bytes_of(client->id.client, UUID_BYTES);
     if (err.code == ERR_NOT_FOUND)
-        return ERR_OK;
+        return log_check_member(c, t, user, uuid, client->public_key);
     TRY(err);
     struct contact contact = {0};
     TRY(contact_get(c, t, &identity->contact, &contact));
-    err = check_key_set(buf_view(&contact.key_set), client);
+    err = contact.key_set.len > 0 ? check_key_set(buf_view(&contact.key_set), client)
+                                  : log_check_member(c, t, user, uuid, client->public_key);
     contact_clear(&contact);
     return err;
 }

@@ -6,6 +6,7 @@
  */
 #include "client/core/event.h"
 #include "client/core/head.h"
+#include "client/core/log_gate.h"
 #include "client/core/receive.h"
 #include "client/core/roster.h"
 #include "wire/writer.h"
@@ -76,6 +77,7 @@ struct err send_ready(struct core *c, struct db_txn *t, struct open_chat *chat)
     }
     if (roster_unverified(chat->roster) > 0)
         return ERR(CLIENT_UNVERIFIED);
+    TRY(log_may_send(c, t, chat));
     return roster_pending(chat->roster) > 0 ? ERR(NOT_FOUND) : ERR_OK;
 }
 
@@ -176,7 +178,8 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
             *ret_next = TASK_NEXT_WAIT;
             return ERR_OK;
         }
-        if (err.code == ERR_CLIENT_UNVERIFIED || err.code == ERR_CLIENT_CHAT_STATE)
+        if (err.code == ERR_CLIENT_UNVERIFIED || err.code == ERR_CLIENT_LOG ||
+            err.code == ERR_CLIENT_CHAT_STATE)
             return fail(c, task, err, ret_next);
         TRY(err);
         TRY(encrypt(c, t, task, chat, &body));

@@ -270,7 +270,8 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
             *ret_next = TASK_NEXT_WAIT;
             return ERR_OK;
         }
-        if (err.code == ERR_CLIENT_UNVERIFIED || err.code == ERR_CLIENT_CHAT_STATE)
+        if (err.code == ERR_CLIENT_UNVERIFIED || err.code == ERR_CLIENT_LOG ||
+            err.code == ERR_CLIENT_CHAT_STATE)
             return fail(c, task, err, ret_next);
         TRY(err);
         if (!next_leaf(chat, &body))

@@ -95,7 +95,7 @@ static struct err shortage(struct core *c, struct db_txn *t, struct task *task, 
         return ERR_OK;
     }
     if (!there)
-        TRY(token_want(c, t, p->class, left < PASS_BATCH_MAX ? left : PASS_BATCH_MAX));
+        TRY(token_want(c, t, p->class, left < TOKEN_GRANT ? left : TOKEN_GRANT));
     TRY(token_plan(c, t));
     *next = TASK_NEXT_WAIT;
     task->not_before_ms = core_now_ms(c) + PATIENCE_MS;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "client/core/handle.h"
+#include "client/core/log.h"
 #include "client/core/queue.h"
 #include "client/core/task.h"
 #include "hearth/v1/auth.pb-c.h"
@@ -85,27 +86,28 @@ static struct err ask_queue(struct core *c, struct task *task, struct task_call 
 }
 
 /* The last KeySet: nobody is in it. */
-static struct err last_key_set(struct core *c, struct buf *b)
+static struct err last_key_set(struct core *c, struct db_txn *t, struct buf *b)
 {
     const struct account *a = &c->account;
     struct key_set before;
-    struct digest hash;
+    uint8_t commitment[HASH_VALUE_BYTES];
     const struct sig_key *key = &a->client_key;
     const struct bytes id = bytes_of(a->client_uuid, sizeof a->client_uuid);
     TRY(key_set_parse(buf_view(&a->key_set), &before));
-    hash_once(&hash_sha256, buf_view(&a->key_set), &hash);
+    TRY(log_commitment_before(c, t, buf_view(&a->key_set), commitment));
     struct key_set set = {.version = before.version + 1, .created_ms = core_now_ms(c)};
     set.label = before.label;
-    set.prev_commitment = digest_view(&hash);
+    set.prev_commitment = bytes_of(commitment, sizeof commitment);
     return key_set_make(b, &set, &key, &id, 1);
 }
 
-static struct err ask_user(struct core *c, struct task *task, struct task_call *call)
+static struct err ask_user(struct core *c, struct db_txn *t, struct task *task,
+                           struct task_call *call)
 {
     Hearth__V1__DeleteUserRequest in = HEARTH__V1__DELETE_USER_REQUEST__INIT;
     Hearth__V1__Idempotency id = HEARTH__V1__IDEMPOTENCY__INIT;
     if (task->body.len == 0)
-        TRY(last_key_set(c, &task->body));
+        TRY(last_key_set(c, t, &task->body));
     TRY(call_as_client(&c->account, call));
     id.id = core_out(bytes_of(task->idempotency, sizeof task->idempotency));
     in.idempotency = &id;
@@ -125,7 +127,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     case UNREGISTER_QUEUE:
         return ask_queue(c, task, call);
     case UNREGISTER_USER:
-        return ask_user(c, task, call);
+        return ask_user(c, t, task, call);
     default:
         return ERR(INTERNAL);
     }

@@ -44,13 +44,16 @@ enum db_kind {
     DB_PART = 17,          /* core/receive: pieces of large items, id chat id */
     DB_SETTING = 18,       /* core: small things, id a name */
     DB_HEAD = 19,          /* core/head: what was said in a chat, id chat id */
+    DB_LOG = 20,           /* core/log: what was seen of a homeserver's log, id domain */
+    DB_LOG_LABEL = 21,     /* core/log: a label in it, id opaque domain<V> || label */
     DB_TOKEN_FACTS = 30,   /* core/token: prices and keys, id domain */
     DB_TOKEN_PILE = 31,    /* core/token: id domain, class, period mod 4 */
     /* lists */
-    DB_MESSAGE = 101, /* core/message: owner chat id */
-    DB_EVENT = 102,   /* core/event: owner empty */
-    DB_HELD = 103,    /* core/receive: items of a chat that wait, owner chat id */
-    DB_TOKEN = 110,   /* core/token: owner as of DB_TOKEN_PILE */
+    DB_MESSAGE = 101,      /* core/message: owner chat id */
+    DB_EVENT = 102,        /* core/event: owner empty */
+    DB_HELD = 103,         /* core/receive: items of a chat that wait, owner chat id */
+    DB_LOG_EVIDENCE = 104, /* core/log: evidence files (tlog/evidence.h), owner empty */
+    DB_TOKEN = 110,        /* core/token: owner as of DB_TOKEN_PILE */
 };
 
 struct db_options {

@@ -405,6 +405,8 @@ enum hearth_event_kind {
     HEARTH_EVENT_OPERATION = 14,  /* an operation whose handle is gone has ended: text, result */
     HEARTH_EVENT_WITHHELD = 15,   /* chat: so many messages (number) did not come, or members were
                                      shown different ones, by what members say to each other; text */
+    HEARTH_EVENT_LOG = 16, /* contact or none: the verifiable log does not hold, text says what;
+                              message: number of the evidence file, 0: there can be none */
 };
 /* Durable, numbered densely; the same event again has the same number. */
 struct hearth_event {

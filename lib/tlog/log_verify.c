@@ -32,6 +32,23 @@ struct err log_verify_inclusion(uint64_t index, uint64_t size, const struct hash
     return sn == 0 && hash_value_equal(&r, root) ? ERR_OK : ERR(TLOG_INCLUSION);
 }
 
+void log_root_up_to(uint64_t index, uint64_t size, const struct hash_value *leaf,
+                    const struct hash_run *proof, struct hash_value *ret_root)
+{
+    uint64_t fn = index, sn = size - 1;
+    struct hash_value r = *leaf;
+    for (size_t i = 0; i < proof->count; i++, fn >>= 1, sn >>= 1) {
+        if (!(fn & 1) && fn != sn)
+            continue; /* to the right: later than the leaf */
+        join(hash_run_at(proof, i), r.data, &r);
+        while (!(fn & 1) && fn != 0) {
+            fn >>= 1;
+            sn >>= 1;
+        }
+    }
+    *ret_root = r;
+}
+
 /* RFC 9162 2.1.4.2 from step 2 on, old < size. */
 static bool consistent(uint64_t old, uint64_t size, const struct hash_value *old_root,
                        const struct hash_value *root, const struct hash_run *proof)

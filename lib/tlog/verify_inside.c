@@ -112,7 +112,7 @@ static struct err key_set_check(const struct kt_query *query, const struct kt_kn
         return ERR(KEY_SET);
     if (set.version > 0) {
         const struct hash_value *before = commitment_before(query, known);
-        if (before != NULL && set.prev_commitment.len > 0 &&
+        if (before != NULL && !set.reset && set.prev_commitment.len > 0 &&
             !bytes_equal(set.prev_commitment, hash_value_view(before)))
             return ERR(KEY_SET);
     } else {

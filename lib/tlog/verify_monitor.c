@@ -79,7 +79,7 @@ static struct err check_steps(struct kt_view *next, const struct kt_own *own,
         if (!follows(&next->config, at, &step.dist))
             return ERR(TLOG_STEPS);
         TRY(check_step(own, &step));
-        TRY(kt_view_add_dist(next, step.dist.index, &step.dist.entry));
+        TRY(kt_view_see_dist(next, &step.dist));
         *at = (struct kt_dist){.index = step.dist.index, .entry = step.dist.entry};
     }
     return ERR_OK;
@@ -151,7 +151,7 @@ struct err kt_verify_contacts(struct kt_view *view, const struct kt_contact *con
         if (response.dist.index < contacts[i].known->epoch)
             return ERR(TLOG_DISTINGUISHED);
     }
-    TRY(kt_view_add_dist(&next, response.dist.index, &response.dist.entry));
+    TRY(kt_view_see_dist(&next, &response.dist));
     TRY(lookups_check(&response.proof, lookups, lookup_count, &response.dist.entry.prefix_root,
                       ERR_TLOG_VERSION, ERR_TLOG_VERSION));
     *view = next;

@@ -51,7 +51,7 @@ static struct err check_dist(struct search *s, uint8_t flags)
         TRY(dist_entry_verify(dist, config, s->next.size, &s->next.root));
         if (newest != NULL && dist->index < newest->index)
             return ERR(TLOG_DISTINGUISHED);
-        TRY(kt_view_add_dist(&s->next, dist->index, &dist->entry));
+        TRY(kt_view_see_dist(&s->next, dist));
         s->dist = *kt_view_newest_dist(&s->next);
     } else if ((flags & SEARCH_HOLDS_DIST) && newest != NULL) {
         s->dist = *newest;

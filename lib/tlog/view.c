@@ -123,6 +123,24 @@ struct err kt_view_add_dist(struct kt_view *next, uint64_t index, const struct l
     return ERR_OK;
 }
 
+struct err kt_view_see_dist(struct kt_view *next, const struct dist_entry *dist)
+{
+    struct hash_value leaf, root;
+    TRY(kt_view_add_dist(next, dist->index, &dist->entry));
+    log_entry_hash(&dist->entry, &leaf);
+    log_root_up_to(dist->index, next->size, &leaf, &dist->incl_entry, &root);
+    for (size_t i = 0; i < next->dist_count; i++) {
+        struct kt_dist *held = &next->dists[i];
+        if (held->index != dist->index)
+            continue;
+        if (held->has_log_root && !hash_value_equal(&held->log_root, &root))
+            return ERR(TLOG_FORK);
+        held->has_log_root = true;
+        held->log_root = root;
+    }
+    return ERR_OK;
+}
+
 /* ---- comparing */
 
 struct err kt_view_dist_note(struct kt_view *view, struct bytes in)

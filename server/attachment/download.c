@@ -180,8 +180,8 @@ static enum hearth_code begin(struct download *d)
 /* With tokens; blocks are paid for apart, for they are bandwidth. */
 static void paid(struct hearth_call *call, void *arg)
 {
-    (void)call;
-    (void)begin(arg);
+    if (call != NULL) /* else release() has seen to it */
+        (void)begin(arg);
 }
 
 enum hearth_code attachment_download(struct hearth_call *call,

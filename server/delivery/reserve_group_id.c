@@ -28,6 +28,8 @@ static struct err reserve(struct delivery *d, struct hearth_call *call,
 static void paid(struct hearth_call *call, void *arg)
 {
     struct delivery *d = arg;
+    if (call == NULL)
+        return;
     Hearth__V1__ReserveGroupIdResponse out;
     hearth__v1__reserve_group_id_response__init(&out);
     struct err err = reserve(d, call, &out);

@@ -110,9 +110,10 @@ struct charge_till {
     struct err (*submit)(void *service, bool write, struct inbox *inbox,
                          const struct store_work *work);
 };
-/* Checks and takes, then calls then(call, arg) on the call's loop, which answers or goes on; where
- * it isn't paid the call ends. For charges that charge_owes(); takes the charge. Returns what the
- * handler returns. The call's handler on_cancel is used meanwhile. */
+/* Checks and takes, then calls then(call, arg) on the call's loop, which answers or goes on. Where
+ * it isn't paid, or nobody waits any more, the call has ended and then(NULL, arg) is called, so
+ * that arg can go: once in any case. For charges that charge_owes(); takes the charge. Returns what
+ * the handler returns. The call's handler on_cancel is used meanwhile. */
 enum hearth_code charge_call(struct hearth_call *call, const struct charge_till *till,
                              struct charge *charge,
                              void (*then)(struct hearth_call *call, void *arg), void *arg);

@@ -16,13 +16,13 @@ struct paying {
 static void end(struct paying *p, struct err result)
 {
     struct hearth_call *call = p->call;
-    if (call != NULL) {
+    if (call != NULL)
         hearth_call_on_cancel(call, NULL, NULL);
-        if (err_is_ok(result))
-            p->then(call, p->arg);
-        else
-            (void)charge_fail(call, &p->charge, result);
+    if (call != NULL && !err_is_ok(result)) {
+        (void)charge_fail(call, &p->charge, result);
+        call = NULL;
     }
+    p->then(call, p->arg);
     charge_clear(&p->charge);
     p->till.unref(p->till.service);
     free(p);

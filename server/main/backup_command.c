@@ -8,6 +8,7 @@
 #include "hearth/v1/admin_rpc.h"
 #include "server/main/admin_client.h"
 #include "server/main/backup.h"
+#include "server/main/log_head.h"
 #include "server/main/node.h"
 
 static const char *one_folder(const struct invocation *in, const char *command)
@@ -87,12 +88,17 @@ int command_restore(const struct invocation *in)
         return EXIT_FAILED;
     if (command_lock(&folder, "hearthd admin drain", "a homeserver runs") != EXIT_DONE)
         return EXIT_FAILED;
-    struct err err = backup_restore(path, config.server_domain, &folder, why);
+    /* first, or a crash in between would leave a log that does not know */
+    struct err err = log_restored_mark(&folder);
+    if (err.code == ERR_NONE)
+        err = backup_restore(path, config.server_domain, &folder, why);
     if (err.code != ERR_NONE) {
         (void)command_fail(NULL, "%s", why[0] != '\0' ? why : err_text(err));
         return err.code == ERR_STORE_CORRUPT ? EXIT_UNVERIFIED : EXIT_FAILED;
     }
-    printf("done    the databases before are beside these, named NAME-replaced\nnext    hearthd "
+    printf("note    the log of keys is held against the newest checkpoint that this machine has\n"
+           "        signed; a smaller one signs nothing (docs/operating.md)\n"
+           "done    the databases before are beside these, named NAME-replaced\nnext    hearthd "
            "run --dir %s\n",
            in->dir);
     return EXIT_DONE;

@@ -1,8 +1,10 @@
 /* The verifiable log in a running homeserver: opened, fed by the auth service, ended. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "seal/system_keys.h"
+#include "server/main/log_head.h"
 #include "server/main/node_inside.h"
 
 enum { DEVELOPMENT_EPOCH_MS = 200 };
@@ -70,11 +72,57 @@ struct err node_publish_keys(void *node, const struct info_value *values, size_t
 
 /* ---- start and end */
 
+static struct err keep_head(void *self, struct bytes note)
+{
+    const struct node *n = self;
+    char name[LOG_HEAD_MAX_BYTES];
+    log_head_name(n->config.transparency_number, name);
+    return log_head_write(&n->folder, name, note);
+}
+
+/* Is what we have the newest there is? A log that is not must not go on; the rest of the homeserver
+ * may, so this is no reason not to start. */
+static struct err check_head(struct node *n)
+{
+    struct buf note = BUF_INIT;
+    char name[LOG_HEAD_MAX_BYTES];
+    const bool restored = log_restored_is(&n->folder);
+    log_head_name(n->config.transparency_number, name);
+    struct err err = log_head_read(&n->folder, name, &note);
+    if (err_is_ok(err)) {
+        err = transparency_check_outside(n->transparency, buf_view(&note));
+        if (err_is_ok(err) && restored)
+            err = log_restored_clear(&n->folder);
+    } else if (err.code == ERR_NOT_FOUND) {
+        err = ERR_OK;
+        if (restored)
+            transparency_hold(n->transparency);
+    }
+    buf_clear(&note);
+    struct err held = transparency_held(n->transparency);
+    if (!err_is_ok(held))
+        log_failed(n, "log_held", held);
+    return err_is_ok(held) ? err : ERR_OK;
+}
+
+const char *node_log_file(const struct node *n, char room[NODE_LOG_FILE_BYTES])
+{
+    const uint64_t number = n->config.transparency_number;
+    if (number == 1)
+        (void)snprintf(room, NODE_LOG_FILE_BYTES, "db/kt.db");
+    else
+        (void)snprintf(room, NODE_LOG_FILE_BYTES, "db/kt-%" PRIu64 ".db", number % 100000);
+    return room;
+}
+
 struct err node_open_log(struct node *n, const struct store_options *store,
                          char why[NODE_WHY_BYTES])
 {
     const struct config *config = &n->config;
-    TRY(kt_keys_open(&n->env, config->transparency_window_s * 1000, &n->kt_keys));
+    TRY(kt_keys_open(&n->env, config->transparency_number, config->transparency_window_s * 1000,
+                     &n->kt_keys));
+    n->kt_keys.log.keep = keep_head;
+    n->kt_keys.log.keep_self = n;
     const struct transparency_options options = {
         .store = *store,
         .log = &n->kt_keys.log,
@@ -89,6 +137,8 @@ struct err node_open_log(struct node *n, const struct store_options *store,
                        store->path);
     else if (err.code != ERR_NONE)
         (void)snprintf(why, NODE_WHY_BYTES, "%.300s: %s", store->path, err_text(err));
+    if (err.code == ERR_NONE)
+        err = check_head(n);
     n->auth_log = (struct auth_log){append, n, kt_config_origin(&n->kt_keys.log.config)};
     return err;
 }

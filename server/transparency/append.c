@@ -73,8 +73,8 @@ static void receipt_done(void *arg, struct err result)
         tell(a, result);
     else if (closing)
         tell(a, ERR(STORE_STOPPED));
-    else if (atomic_load(&t->forked))
-        tell(a, ERR(TLOG_FORK));
+    else if (!err_is_ok(transparency_held(t)))
+        tell(a, transparency_held(t));
     else if (offer_it)
         offer(a);
     else if (again)

@@ -16,6 +16,7 @@ struct job {
     void (*reply)(struct job *job);
     struct buf answer;
     struct log_proof proof;
+    uint32_t cost; /* rows read, about */
 };
 
 static struct err run(struct store_txn *txn, void *arg)
@@ -47,14 +48,13 @@ static struct job *job_new(struct transparency *t, struct hearth_call *call)
     return job;
 }
 
-/* cost: rows read, about. */
-static enum hearth_code job_run(struct job *job, uint32_t cost)
+static enum hearth_code submit(struct job *job)
 {
     struct hearth_call *call = job->call;
     struct inbox *inbox = NULL;
     struct err err = front_inbox(job->t->env->front, hearth_call_loop(call), &inbox);
     const struct store_work work = {.principal = front_caller(call)->principal,
-                                    .cost = cost,
+                                    .cost = job->cost,
                                     .run = run,
                                     .done = done,
                                     .arg = job};
@@ -64,6 +64,50 @@ static enum hearth_code job_run(struct job *job, uint32_t cost)
         return HEARTH_LATER;
     free(job);
     return front_fail(call, err);
+}
+
+/* ---- what it costs: a token beyond the allowance of the source; who asks is nobody's to know */
+
+static void ref(void *service)
+{
+    transparency_ref(service);
+}
+
+static void unref(void *service)
+{
+    transparency_unref(service);
+}
+
+static struct err till_submit(void *service, bool write, struct inbox *inbox,
+                              const struct store_work *work)
+{
+    struct transparency *t = service;
+    (void)pthread_mutex_lock(&t->lock);
+    bool closing = t->closing;
+    (void)pthread_mutex_unlock(&t->lock);
+    if (closing)
+        return ERR(STORE_STOPPED);
+    return write ? store_submit(t->store, inbox, work) : store_read(t->store, inbox, work);
+}
+
+static void paid(struct hearth_call *call, void *arg)
+{
+    if (call != NULL)
+        (void)submit(arg);
+    else
+        free(arg);
+}
+
+/* cost: rows read, about. */
+static enum hearth_code job_run(struct job *job, uint32_t cost)
+{
+    struct transparency *t = job->t;
+    struct charge charge;
+    const struct charge_till till = {purse_at(KT_PURSE, t->spent_key), t, ref, unref, till_submit};
+    job->cost = cost;
+    charge_begin(t->env->front, job->call, PASS_TRANSPARENCY, &charge);
+    charge_source(&charge, front_caller(job->call)->source);
+    return charge_owes(&charge) ? charge_call(job->call, &till, &charge, paid, job) : submit(job);
 }
 
 static ProtobufCBinaryData answer_of(const struct job *job)
@@ -76,6 +120,12 @@ static ProtobufCBinaryData answer_of(const struct job *job)
 static struct err prove_checkpoint(struct job *job, const struct kt_source *source)
 {
     uint64_t size;
+    const struct kt_log_at *at = source->self;
+    if (job->in.len > 0) {
+        struct err err = kt_log_check_outside(at->log, at->txn, job->in);
+        transparency_judge(job->t, err);
+        TRY(err);
+    }
     return source->checkpoint(source->self, &job->answer, &size);
 }
 
@@ -91,10 +141,10 @@ static enum hearth_code get_checkpoint(struct hearth_call *call,
                                        Hearth__V1__GetCheckpointResponse *out, void *self)
 {
     struct job *job = job_new(self, call);
-    (void)in;
     (void)out;
     if (job == NULL)
         return front_fail(call, ERR(NO_MEMORY));
+    job->in = bytes_of(in->known.data, in->known.len);
     job->prove = prove_checkpoint;
     job->reply = reply_checkpoint;
     return job_run(job, 1);

@@ -307,6 +307,8 @@ struct err kt_log_sign(const struct kt_log *log, struct store_txn *txn)
         return err;
     struct buf note = BUF_INIT;
     err = make_note(log, &c, &note);
+    if (err_is_ok(err) && log->keep != NULL)
+        err = log->keep(log->keep_self, buf_view(&note));
     if (err_is_ok(err)) {
         s = stmt_use(txn, CHECKPOINT_PUT);
         stmt_bind_u64(s, 1, c.size);

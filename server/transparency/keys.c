@@ -1,5 +1,6 @@
 #include "server/transparency/keys.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 static struct err sign(void *self, struct bytes text, struct signature *ret_signature)
@@ -7,13 +8,14 @@ static struct err sign(void *self, struct bytes text, struct signature *ret_sign
     return keeper_sign(self, KEEPER_LOG, false, bytes_of(NULL, 0), text, ret_signature);
 }
 
-static struct err configure(const struct front_env *env, uint64_t window_ms, struct kt_keys *keys)
+static struct err configure(const struct front_env *env, uint64_t number, uint64_t window_ms,
+                            struct kt_keys *keys)
 {
     struct kt_config *c = &keys->log.config;
     struct public_key log_key;
     uint8_t secret[KEEPER_KEY_BYTES];
     char origin[KT_ORIGIN_MAX_BYTES + 1];
-    int len = snprintf(origin, sizeof origin, "%s/kt/1", env->domain);
+    int len = snprintf(origin, sizeof origin, "%s/kt/%" PRIu64, env->domain, number);
     if (len < 0 || (size_t)len >= sizeof origin)
         return ERR(DOMAIN);
     c->mode = KT_MODE_CONTACT;
@@ -34,11 +36,12 @@ static struct err configure(const struct front_env *env, uint64_t window_ms, str
     return ERR_OK;
 }
 
-struct err kt_keys_open(const struct front_env *env, uint64_t window_ms, struct kt_keys *ret_keys)
+struct err kt_keys_open(const struct front_env *env, uint64_t number, uint64_t window_ms,
+                        struct kt_keys *ret_keys)
 {
     struct kt_keys *keys = ret_keys;
     memset(keys, 0, sizeof *keys);
-    struct err err = configure(env, window_ms, keys);
+    struct err err = configure(env, number, window_ms, keys);
     if (err_is_ok(err))
         err = keeper_storage_key(env->keeper, KEEPER_LOG_ROWS, keys->log.rows_key);
     if (err_is_ok(err))

@@ -1,6 +1,6 @@
 /* The log's keys and configuration, from the keeper: what makes the log of a domain. Origin is
- * DOMAIN/kt/1. Signatures are the keeper's (KEEPER_LOG); the VRF's secret and the rows' keys are in
- * this process, as other storage keys are.
+ * DOMAIN/kt/NUMBER: another number begins another log. Signatures are the keeper's (KEEPER_LOG);
+ * the VRF's secret and the rows' keys are in this process, as other storage keys are.
  *
  * Everything here is in leaf 0: a keeper with another log key or VRF secret, or another window,
  * makes another log, and transparency_open() says so (ERR_WRONG_STATE).
@@ -22,8 +22,9 @@ enum {
     KT_WINDOW_MS = 21600000, /* reasonable monitoring window: 6 h */
 };
 
-/* window_ms 0: KT_WINDOW_MS. env is borrowed. ERR_DOMAIN for a domain too long for an origin. */
-CHECKED struct err kt_keys_open(const struct front_env *env, uint64_t window_ms,
+/* number from 1; window_ms 0: KT_WINDOW_MS. env is borrowed. ERR_DOMAIN for a domain too long for
+ * an origin. */
+CHECKED struct err kt_keys_open(const struct front_env *env, uint64_t number, uint64_t window_ms,
                                 struct kt_keys *ret_keys);
 void kt_keys_clear(struct kt_keys *keys);
 

@@ -37,6 +37,10 @@ struct kt_log {
     /* Ed25519 over a checkpoint's text, as it is: the keeper's, by config.signature_key. */
     CHECKED struct err (*sign)(void *self, struct bytes text, struct signature *ret_signature);
     void *sign_self;
+    /* Told of each signed checkpoint before anybody else; what it can't keep is not signed. Signing
+     * again after a crash in between makes the same note. NULL: nobody. */
+    CHECKED struct err (*keep)(void *self, struct bytes note);
+    void *keep_self;
 };
 
 /* In a write transaction after the store is open: leaf 0 of a new log, or the check that leaf 0 of

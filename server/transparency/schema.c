@@ -21,6 +21,7 @@ static const struct store_migration migrations[] = {
         " PRIMARY KEY (label, version));"
         "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, root BLOB NOT NULL,"
         " note BLOB NOT NULL);"},
+    {2, PURSE_SQL},
 };
 
 static const struct stmt_row statements[] = {
@@ -68,6 +69,7 @@ static const struct stmt_row statements[] = {
                                                 " ORDER BY size DESC LIMIT 1"},
     [CHECKPOINT_PUT] = {"checkpoint_put", "INSERT INTO checkpoint (size, root, note)"
                                           " VALUES ($1, $2, $3)"},
+    PURSE_STATEMENTS,
 };
 _Static_assert(sizeof statements / sizeof *statements == KT_STATEMENT_COUNT, "statements");
 

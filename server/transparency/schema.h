@@ -2,6 +2,7 @@
 #ifndef SERVER_TRANSPARENCY_SCHEMA_H
 #define SERVER_TRANSPARENCY_SCHEMA_H
 
+#include "server/front/charge.h"
 #include "store/store.h"
 
 enum kt_statement {
@@ -29,7 +30,8 @@ enum kt_statement {
     CHECKPOINT_GET,
     CHECKPOINT_NEWEST,
     CHECKPOINT_PUT,
-    KT_STATEMENT_COUNT
+    KT_PURSE, /* PURSE_STATEMENTS begin here */
+    KT_STATEMENT_COUNT = KT_PURSE + PURSE_STATEMENT_COUNT
 };
 
 extern const struct store_schema kt_schema;

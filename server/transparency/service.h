@@ -16,7 +16,8 @@ struct transparency {
     struct transparency_options options;
     struct store *store;
     atomic_uint refs;       /* one, and one for each who waits in append.c */
-    atomic_bool forked;     /* nothing is signed any more */
+    atomic_uint held;       /* enum err_code: why nothing is signed any more */
+    uint8_t spent_key[PASS_SPENT_KEY_BYTES];
     pthread_mutex_t ticks;  /* one at a time */
     pthread_mutex_t lock;   /* guards what follows */
     struct append *waiting; /* taken in, not in a signed epoch yet */
@@ -34,6 +35,8 @@ struct transparency {
 
 void transparency_ref(struct transparency *t);
 void transparency_unref(struct transparency *t);
+/* Of what looking at an outside checkpoint came to. */
+void transparency_judge(struct transparency *t, struct err err);
 /* A tick that closes an epoch even if the last one is young. */
 CHECKED struct err transparency_tick_now(struct transparency *t, uint64_t *ret_epoch);
 /* append.c: after a signature, and at the end, asks for the receipts of all who wait. */

@@ -27,6 +27,7 @@ struct err transparency_open(struct front_env *env, const struct transparency_op
         t->options.every_ms = 0;
     if (t->options.heartbeat_ms == 0)
         t->options.heartbeat_ms = HEARTBEAT_MS;
+    purse_key(options->log->ids_key, t->spent_key);
     struct store_options store = options->store;
     store.schema = &kt_schema;
     if (store.cache_kib == 0)
@@ -85,6 +86,29 @@ struct store *transparency_store(struct transparency *t)
     return t->store;
 }
 
+/* ---- tokens */
+
+enum { EXPIRE_MOST = 256 };
+
+struct expiry {
+    const struct transparency *t;
+    bool more;
+};
+
+static struct err run_expire(struct store_txn *txn, void *arg)
+{
+    struct expiry *e = arg;
+    const struct purse purse = purse_at(KT_PURSE, e->t->spent_key);
+    return purse_expire(txn, &purse, front_limits(e->t->env->front),
+                        clock_unix_ms(e->t->env->clock) / 1000, EXPIRE_MOST, &e->more);
+}
+
+bool transparency_expire(struct transparency *t)
+{
+    struct expiry e = {.t = t};
+    return err_is_ok(store_call(t->store, run_expire, &e)) && e.more;
+}
+
 /* ---- epochs */
 
 struct outside {
@@ -102,9 +126,31 @@ struct err transparency_check_outside(struct transparency *t, struct bytes note)
 {
     struct outside o = {t, note};
     struct err err = store_call_read(t->store, run_outside, &o);
-    if (err.code == ERR_TLOG_SHRUNK || err.code == ERR_TLOG_FORK)
-        atomic_store(&t->forked, true);
+    transparency_judge(t, err);
     return err;
+}
+
+/* The first reason stays. */
+static void hold(struct transparency *t, enum err_code why)
+{
+    unsigned none = ERR_NONE;
+    (void)atomic_compare_exchange_strong(&t->held, &none, (unsigned)why);
+}
+
+void transparency_judge(struct transparency *t, struct err err)
+{
+    if (err.code == ERR_TLOG_SHRUNK || err.code == ERR_TLOG_FORK)
+        hold(t, err.code);
+}
+
+void transparency_hold(struct transparency *t)
+{
+    hold(t, ERR_TLOG_HELD);
+}
+
+struct err transparency_held(const struct transparency *t)
+{
+    return (struct err){(enum err_code)atomic_load(&t->held)};
 }
 
 struct tick {
@@ -147,8 +193,7 @@ static struct err run_sign(struct store_txn *txn, void *arg)
 static struct err tick_once(struct transparency *t, bool now, uint64_t *ret_epoch)
 {
     struct tick tick = {.t = t, .now_ms = clock_unix_ms(t->env->clock), .now = now};
-    if (atomic_load(&t->forked))
-        return ERR(TLOG_FORK);
+    TRY(transparency_held(t));
     TRY(store_call_read(t->store, run_look, &tick));
     if (!tick.due) {
         *ret_epoch = 0;
@@ -157,8 +202,7 @@ static struct err tick_once(struct transparency *t, bool now, uint64_t *ret_epoc
     TRY(store_call(t->store, run_close, &tick));
     /* also when nothing was due: what a crash or a keeper that was gone left unsigned */
     struct err err = store_call(t->store, run_sign, &tick);
-    if (err.code == ERR_TLOG_FORK)
-        atomic_store(&t->forked, true);
+    transparency_judge(t, err);
     TRY(err);
     append_wake(t);
     *ret_epoch = tick.epoch;

@@ -44,12 +44,21 @@ CHECKED struct err transparency_start(struct transparency *t,
 
 /* A checkpoint of this log that somebody outside holds: before the first tick, of each witness and
  * peer that can be reached. ERR_TLOG_SHRUNK (a restored backup), ERR_TLOG_FORK: nothing is signed
- * from then on. Waits. */
+ * from then on, and what is to be taken in fails with that. Whoever asks for a checkpoint may show
+ * one, too. Waits. */
 CHECKED struct err transparency_check_outside(struct transparency *t, struct bytes note);
 
+/* Nothing is signed from now on (ERR_TLOG_HELD), since others may have a newer log than this. */
+void transparency_hold(struct transparency *t);
+/* ERR_OK, or why nothing is signed. */
+struct err transparency_held(const struct transparency *t);
+/* One run of the expiries: tokens spent on days that are over. A bounded piece of work, waited for;
+ * true: there is more. The log itself never forgets. */
+bool transparency_expire(struct transparency *t);
+
 /* Closes an epoch when one is due, commits, signs, and tells those whose versions it has. Waits;
- * not on a thread of the store. ERR_TLOG_FORK, once said, is said ever after:
- * the log must not go on. ret_epoch: its number, 0: none was due. */
+ * not on a thread of the store. ERR_TLOG_FORK and what else holds the log are said ever after.
+ * ret_epoch: its number, 0: none was due. */
 CHECKED struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch);
 
 /* Has anything been taken in since this was asked last? Then a tick may find it due. For owners

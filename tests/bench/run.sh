@@ -8,7 +8,7 @@ for program in crypto_bench mls_bench member_bench store_bench tlog_bench; do
     echo "## $program"
     "$bin/$program"
 done
-for program in front_bench keeper_bench queue_bench queue_listen_bench delivery_bench outbox_bench blob_bench kt_bench; do
+for program in front_bench keeper_bench queue_bench queue_listen_bench delivery_bench outbox_bench blob_bench kt_bench charge_bench; do
     [ -x "$bin/$program" ] || continue
     echo "## $program"
     "$bin/$program"

@@ -280,7 +280,7 @@ def user_invitations_cost_tokens():
     """Off: nobody's. On: nothing without tokens, of which GetKeys has the keys; an operator may make them free."""
     create = b"\x0a\x12\x0a\x10" + bytes(16) + b"\x10\x01"  # idempotency { id }, count 1
     on = "[registration]\nuser_invitations = yes\n"
-    for more, codes, tokens in (("", 0, 0), (on, 0, 1), (on + "[limits]\nPRICE_HIGH = 0\n", 1, 1)):
+    for more, codes, tokens in (("", 0, 0), (on + "[tokens]\nmode = on\n", 0, 1), (on + "[limits]\nPRICE_HIGH = 0\n", 1, 0)):
         with Homeserver(more=more) as h:
             assert dict(ask(h, "/hearth.v1.Info/GetServerInfo")).get(7, 0) == tokens
             keys = [dict(fields(value)) for number, value in ask(h, "/hearth.v1.Info/GetKeys") if number == 1]
@@ -329,6 +329,10 @@ def what_a_reload_changes():
         reload("", True)
         done = register(h, h.invite)
         assert done.returncode in (0, 77), done.stderr
+
+        for mode, required in (("on", 1), ("off", 0)):
+            reload(f"[tokens]\nmode = {mode}\n")
+            assert dict(ask(h, "/hearth.v1.Info/GetServerInfo")).get(7, 0) == required, mode
 
         said = reload("[storage]\nfree_mib = 1048576\n")
         assert "changed        storage.free_mib" in said and status("store_auth_low_disk") == 1, said
@@ -404,7 +408,12 @@ def the_operator_and_users():
         assert "off" in h.run("admin", "peer", "list").stdout
         h.run("admin", "reload")
         peers = h.run("admin", "peer")
-        assert peers.stdout == "mode  allow\npeer  b.test\npeer  c.test\n" and "nothing" in peers.stderr, peers
+        assert peers.stdout == "mode  allow\npeer  b.test  unused\npeer  c.test  unused\n", peers
+        assert "named" in h.run("admin", "peer", "show", "b.test").stdout
+        assert "nothing that waits" in h.run("admin", "peer", "why", "b.test").stdout
+        assert "not found" in h.run("admin", "peer", "drop", "b.test", code=1).stderr
+        h.run("admin", "peer", "retry", "b.test")
+        assert "nothing was ever" in h.run("admin", "peer", "show", "d.test", code=1).stderr
         h.run("admin", "peer", "block", code=2)
 
         more = h.run("admin", "invite").stdout.strip()
@@ -520,7 +529,7 @@ def backup_verify_restore():
         replaced = os.path.join(h.folder, "db", "auth.db-replaced")
         assert os.path.exists(replaced)
         # what an earlier restore left is asked about before anything is touched
-        for name in ("delivery", "queue", "attachment", "kt"):
+        for name in ("delivery", "queue", "attachment", "federation", "kt"):
             os.remove(os.path.join(h.folder, "db", f"{name}.db-replaced"))
         assert "auth.db-replaced is there" in h.run("restore", backup, code=1).stderr
         assert [one for one in os.listdir(os.path.dirname(replaced)) if "replaced" in one] == ["auth.db-replaced"]
@@ -532,6 +541,56 @@ def backup_verify_restore():
         assert done.returncode == 0, done.stdout + done.stderr
         done = register(h, used)  # not in it
         assert done.returncode == 1 and "PERMISSION_DENIED" in done.stderr, done.stderr
+
+
+def held(h):
+    return json.loads(h.run("status", "--json").stdout)["log_held"] == 1
+
+
+@test
+def a_restored_log_signs_nothing_twice():
+    with Homeserver() as h:
+        backup = os.path.join(h.folder, "backups", "old")
+        h.run("backup", backup)
+        done = register(h, h.invite)  # the log grows
+        if done.returncode == 77:
+            return done.stdout
+        assert done.returncode == 0 and not held(h), done.stderr
+        h.stop()
+        newer = os.path.join(h.folder, "run", "log-head-1")
+        assert open(newer).read().startswith("a.test/kt/1\n")
+        h.run("restore", backup)
+        h.start()
+        assert held(h)
+        refused = register(h, h.invite)
+        assert refused.returncode == 1 and "UNAVAILABLE" in refused.stderr + refused.stdout or "DATA_LOSS" in refused.stderr, \
+            refused.stderr
+        h.stop()
+        # nothing of what was signed is lost: the databases from before come back
+        for name in ("kt", "auth"):
+            path = os.path.join(h.folder, "db", f"{name}.db")
+            os.remove(path)
+            os.rename(path + "-replaced", path)
+        h.start()
+        assert not held(h) and not os.path.exists(os.path.join(h.folder, "run", "log-restored"))
+        assert register(h, h.run("admin", "invite").stdout.strip()).returncode == 0
+        h.stop()
+        # another machine knows of no checkpoint: it asks first
+        for name in os.listdir(os.path.join(h.folder, "db")):
+            os.remove(os.path.join(h.folder, "db", name))
+        os.remove(newer)
+        h.run("restore", backup)
+        h.start()
+        assert held(h)
+        h.stop()
+        # lost for good: another log, which all that is in auth.db enters
+        with open(os.path.join(h.folder, "hearthd.conf"), "a") as conf:
+            conf.write("\n[transparency]\nnumber = 2\n")
+        os.remove(os.path.join(h.folder, "run", "log-restored"))
+        h.start()
+        assert not held(h)
+        assert register(h, h.run("admin", "invite").stdout.strip()).returncode == 0
+        assert os.path.exists(os.path.join(h.folder, "db", "kt-2.db"))
 
 
 def run_example(command, environment):

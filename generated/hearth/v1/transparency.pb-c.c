@@ -637,9 +637,29 @@ void   hearth__v1__add_cosignature_response__free_unpacked
   assert(message->base.descriptor == &hearth__v1__add_cosignature_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-#define hearth__v1__get_checkpoint_request__field_descriptors NULL
-#define hearth__v1__get_checkpoint_request__field_indices_by_name NULL
-#define hearth__v1__get_checkpoint_request__number_ranges NULL
+static const ProtobufCFieldDescriptor hearth__v1__get_checkpoint_request__field_descriptors[1] =
+{
+  {
+    "known",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetCheckpointRequest, known),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__get_checkpoint_request__field_indices_by_name[] = {
+  0,   /* field[0] = known */
+};
+static const ProtobufCIntRange hearth__v1__get_checkpoint_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
 const ProtobufCMessageDescriptor hearth__v1__get_checkpoint_request__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
@@ -648,10 +668,10 @@ const ProtobufCMessageDescriptor hearth__v1__get_checkpoint_request__descriptor 
   "Hearth__V1__GetCheckpointRequest",
   "hearth.v1",
   sizeof(Hearth__V1__GetCheckpointRequest),
-  0,
+  1,
   hearth__v1__get_checkpoint_request__field_descriptors,
   hearth__v1__get_checkpoint_request__field_indices_by_name,
-  0,  hearth__v1__get_checkpoint_request__number_ranges,
+  1,  hearth__v1__get_checkpoint_request__number_ranges,
   (ProtobufCMessageInit) hearth__v1__get_checkpoint_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -44,10 +44,15 @@ typedef struct Hearth__V1__AddCosignatureResponse Hearth__V1__AddCosignatureResp
 struct  Hearth__V1__GetCheckpointRequest
 {
   ProtobufCMessage base;
+  /*
+   * A checkpoint of this log that the caller has; may be empty. A log that has not come so far, or has another root of
+   * that size, fails the call and signs nothing any more.
+   */
+  ProtobufCBinaryData known;
 };
 #define HEARTH__V1__GET_CHECKPOINT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_checkpoint_request__descriptor) \
-     }
+    , {0,NULL} }
 
 
 /*

@@ -20,6 +20,8 @@ extern "C" {
  * depth: how many messages may lie within each other, this one included. */
 bool hearth__v1__add_cosignature_request__check(const Hearth__V1__AddCosignatureRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
+bool hearth__v1__get_checkpoint_request__check(const Hearth__V1__GetCheckpointRequest *message, unsigned depth,
+    struct hearth_broken_rule *ret_broken);
 bool hearth__v1__get_consistency_request__check(const Hearth__V1__GetConsistencyRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__get_tile_request__check(const Hearth__V1__GetTileRequest *message, unsigned depth,

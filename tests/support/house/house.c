@@ -140,7 +140,7 @@ static struct err publish(void *self, const struct info_value *values, size_t co
 
 static void open_log(struct house *h)
 {
-    assert_ok(kt_keys_open(&h->env, 0, &h->kt_keys));
+    assert_ok(kt_keys_open(&h->env, 1, 0, &h->kt_keys));
     const struct transparency_options options = {
         .store = files(h, "kt.db"), .log = &h->kt_keys.log, .every_ms = TRANSPARENCY_AT_ONCE};
     assert_ok(transparency_open(&h->env, &options, &h->transparency));
@@ -216,11 +216,16 @@ void house_open(struct house *h)
     assert_ok(front_new(&h->env, &h->front_options, &h->front));
     if (!h->limits)
         limits_switch_off(front_limits(h->front));
+    if (h->tokens) {
+        front_set_tokens(h->front, true);
+        assert_ok(limits_set(front_limits(h->front), "CREDITS_FREE", HOUSE_CREDITS_FREE));
+        assert_ok(limits_set(front_limits(h->front), "FREE_PREFIX", HOUSE_CREDITS_FREE));
+    }
     open_services(h);
-    const struct hearth_interceptor interceptor = front_interceptor(h->front);
+    const struct hearth_interceptor interceptors[] = {h->watch, front_interceptor(h->front)};
     const struct hearth_server_options options = {
-        .interceptors = &interceptor,
-        .interceptor_count = 1,
+        .interceptors = interceptors,
+        .interceptor_count = 2,
         .limits = {.accepts_per_s = 1000, .accepts_burst = 1000}};
     h->server = hearth_server_new(&options);
     assert_non_null(h->server);

@@ -37,7 +37,7 @@
 
 #define HOUSE_DOMAIN "a.test"
 #define HOUSE_FILES  "house"
-enum { HOUSE_GUESTS = 2048, HOUSE_PUSHED = 16 };
+enum { HOUSE_GUESTS = 2048, HOUSE_PUSHED = 16, HOUSE_CREDITS_FREE = 4 };
 
 struct house {
     const char *domain;
@@ -67,8 +67,10 @@ struct house {
     struct courier *courier;
     struct hearth_server *server;
     /* may be changed before house_open */
-    bool limits; /* buckets as shipped; else off */
-    bool push;   /* residents have push tokens; pushes are counted by their numbers */
+    bool limits;                     /* buckets as shipped; else off */
+    bool tokens;                     /* calls cost tokens, after next to nothing for nothing */
+    struct hearth_interceptor watch; /* sees calls before the front does */
+    bool push; /* residents have push tokens; pushes are counted by their numbers */
     unsigned pushed[HOUSE_PUSHED];
     struct front_options front_options;
     uint32_t delivery_control;

@@ -4,12 +4,16 @@
 
 #include "seal/credential_chain.h"
 #include "seal/invitation.h"
+#include "seal/request_auth.h"
+#include "server/front/pay.h"
 #include "support/house/house.h"
 
 struct town {
     struct house house;
     struct house other; /* of TOWN_OTHER; server NULL: there is none */
     bool apart;
+    void (*saw)(void *self, const struct town_call *call);
+    void *saw_self;
 };
 
 struct town *town_new(uint64_t seed)
@@ -194,6 +198,39 @@ void town_open_registration(struct town *town, uint32_t puzzle_bits)
 {
     auth_set_mode(town->house.auth, AUTH_OPEN);
     assert_ok(limits_set(front_limits(town->house.front), "PUZZLE_BITS_LEAST", puzzle_bits));
+}
+
+void town_tokens(struct town *town)
+{
+    house_kill(&town->house);
+    town->house.tokens = town->house.limits = true;
+    house_open(&town->house);
+}
+
+uint64_t town_connection_of(const struct hearth_call *call); /* watch.c */
+
+static enum hearth_code on_headers(struct hearth_call *call, void *self)
+{
+    struct town *town = self;
+    const uint8_t *value;
+    size_t len;
+    struct town_call saw = {.path = hearth_call_endpoint(call)->path,
+                            .connection = town_connection_of(call)};
+    saw.named = hearth_call_metadata(call, REQUEST_AUTH_METADATA, 0, &value, &len);
+    while (saw.tokens < 32 && hearth_call_metadata(call, PAY_METADATA, saw.tokens, &value, &len))
+        saw.values[saw.tokens++] = value;
+    town->saw(town->saw_self, &saw);
+    return HEARTH_OK;
+}
+
+void town_watch(struct town *town, void (*saw)(void *self, const struct town_call *call),
+                void *self)
+{
+    town->saw = saw;
+    town->saw_self = self;
+    house_kill(&town->house);
+    town->house.watch = (struct hearth_interceptor){.on_headers = on_headers, .self = town};
+    house_open(&town->house);
 }
 
 void town_rotate_signing(struct town *town, const char *domain)

@@ -51,6 +51,20 @@ uint64_t town_handles(struct town *town);
 void town_remove_user(struct town *town, const char *domain, const uint8_t uuid[16]);
 /* Registration without invitation, by a puzzle of so many bits. */
 void town_open_registration(struct town *town, uint32_t puzzle_bits);
+/* Begins another life, in which calls cost tokens and all limits are on; nobody may be there yet.
+ */
+void town_tokens(struct town *town);
+/* Each call as it arrives, from now on: on which connection, signed or not, with how many tokens.
+ * Begins another life. */
+struct town_call {
+    uint64_t connection;
+    const char *path;
+    bool named;
+    size_t tokens;
+    const uint8_t *values[32]; /* of hearth-token-bin, borrowed */
+};
+void town_watch(struct town *town, void (*saw)(void *self, const struct town_call *call),
+                void *self);
 /* Another key signs credentials from now on. */
 void town_rotate_signing(struct town *town, const char *domain);
 /* Time passes at a stroke: what was due meanwhile is due now. */

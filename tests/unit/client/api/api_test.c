@@ -250,9 +250,17 @@ static void test_connections_by_purpose(void **state)
     call(&(struct api_to){.domain = "a.test"});
     call(&(struct api_to){.domain = "a.test"});
     assert_int_equal(pipes->connections, 3);
+    /* anonymous calls of another method do not say that they are of the same client */
+    Hearth__V1__GetKeysRequest keys = HEARTH__V1__GET_KEYS_REQUEST__INIT;
+    const struct api_to anonymous = {.domain = "a.test"};
+    struct api_call *other;
+    assert_ok(api_start(w.api, &anonymous, api_endpoint("Info", "GetKeys"), &keys.base, on_done,
+                        NULL, &other));
+    run_ms(100);
+    assert_int_equal(pipes->connections, 4);
     run_ms(61000); /* idle ones are closed, and made anew */
     call(&(struct api_to){.domain = "a.test", .purpose = one});
-    assert_int_equal(pipes->connections, 4);
+    assert_int_equal(pipes->connections, 5);
     /* as many purposes as one likes */
     for (unsigned i = 0; i < 300; i++) {
         uint8_t many[16] = {9, (uint8_t)i, (uint8_t)(i >> 8)};

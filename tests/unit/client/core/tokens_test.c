@@ -65,9 +65,11 @@ static struct err turn_on(struct core *c, struct db_txn *t, void *arg)
     return token_plan(c, t);
 }
 
-static struct person *begin(struct people *all, uint64_t seed)
+static struct person *begin(struct people *all, uint64_t seed, bool on)
 {
     people_init(all, seed);
+    if (on)
+        town_tokens(all->town);
     struct person *alice = person_new(all, "alice");
     person_register(alice, NULL);
     person_settle(alice);
@@ -91,7 +93,7 @@ static void test_grant(void **state)
 {
     static struct people all;
     (void)state;
-    struct person *alice = begin(&all, 1);
+    struct person *alice = begin(&all, 1, false);
     assert_int_equal(tasks_of_kind(alice->core, TASK_TOKENS), 0);
     assert_int_equal(count_of(alice, PASS_DELIVERY), 0);
     person_step(alice, turn_on, NULL);
@@ -129,7 +131,7 @@ static void test_days(void **state)
     static struct people all;
     uint64_t at[PASS_CLASS_END] = {0};
     (void)state;
-    struct person *alice = begin(&all, 2);
+    struct person *alice = begin(&all, 2, true);
     person_step(alice, turn_on, NULL);
     person_settle(alice);
     const uint32_t today = token_day(alice->core);
@@ -197,7 +199,7 @@ static void test_kills(void **state)
     for (unsigned at = 1; at <= 16; at++) {
         static struct people all;
         struct buf seen = BUF_INIT;
-        struct person *alice = begin(&all, 50 + at);
+        struct person *alice = begin(&all, 50 + at, false);
         person_kill_at(alice, at);
         (void)core_step(alice->core, turn_on, NULL).code;
         person_alive(alice);
@@ -255,7 +257,7 @@ static void test_special_key(void **state)
     struct forged f = {0};
     struct pass_directory parsed;
     (void)state;
-    struct person *alice = begin(&all, 3);
+    struct person *alice = begin(&all, 3, false);
     person_step(alice, copy_directory, &f);
     assert_ok(pass_directory_parse(buf_view(&f.directory), &parsed));
     assert_true(parsed.count >= 15);

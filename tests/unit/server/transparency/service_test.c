@@ -46,7 +46,7 @@ static struct err sign(void *self, struct bytes text, struct signature *ret_sign
 static void begin_log(void)
 {
     struct buf config = BUF_INIT;
-    assert_ok(kt_keys_open(&w.env, WINDOW_MS, &w.keys));
+    assert_ok(kt_keys_open(&w.env, 1, WINDOW_MS, &w.keys));
     w.real_sign = w.keys.log.sign;
     w.keys.log.sign = sign;
     kt_config_write(&config, &w.keys.log.config);
@@ -313,7 +313,7 @@ static void test_append_and_search(void **state)
     const struct kt_own own = {BOB, NULL, 0};
     assert_int_equal(tick_after(0), 1);
     bring(BOB, 0, "bob's", &bob);
-    bring(CAROL, 1, "no", &carol);
+    bring(CAROL, KT_LOST_MOST + 1, "no", &carol);
     assert_int_equal(bob.times, 0);
     assert_int_equal(carol.times, 1);
     assert_err(carol.result, AUTH_LABEL_VERSION);
@@ -468,9 +468,20 @@ static void test_tiles_and_consistency(void **state)
 }
 
 /* What somebody outside holds is larger: nothing is signed any more. */
-static void test_smaller_than_outside(void **state)
+static enum hearth_code show(struct bytes note)
 {
-    (void)state;
+    Hearth__V1__GetCheckpointRequest in = HEARTH__V1__GET_CHECKPOINT_REQUEST__INIT;
+    struct got got = {.done = false};
+    in.known = (ProtobufCBinaryData){note.len, (uint8_t *)(uintptr_t)note.data};
+    assert_non_null(
+        hearth_transparency_get_checkpoint_start(w.channel, NULL, &in, on_checkpoint, &got));
+    ended(&got);
+    buf_clear(&got.bytes);
+    return got.code;
+}
+
+static void smaller_than_outside(bool by_caller)
+{
     struct buf text = BUF_INIT, note = BUF_INIT;
     struct note_key key;
     struct got got;
@@ -478,18 +489,77 @@ static void test_smaller_than_outside(void **state)
     assert_int_equal(tick_after(0), 1);
     assert_int_equal(checkpoint(&got), HEARTH_OK);
     assert_ok(transparency_check_outside(w.t, buf_view(&got.bytes)));
+    assert_int_equal(show(buf_view(&got.bytes)), HEARTH_OK); /* our own newest */
+    buf_clear(&got.bytes);
     const struct checkpoint c = {.origin = kt_config_origin(&w.keys.log.config), .size = 77};
     assert_ok(kt_config_log_key(&w.keys.log.config, &key));
     checkpoint_write(&text, &c);
     struct signature signature;
     assert_ok(w.real_sign(w.keeper, buf_view(&text), &signature));
     assert_ok(note_write(&note, buf_view(&text), &key, signature_view(&signature)));
-    assert_err(transparency_check_outside(w.t, buf_view(&note)), TLOG_SHRUNK);
+    if (!by_caller) {
+        assert_err(transparency_check_outside(w.t, buf_view(&note)), TLOG_SHRUNK);
+    } else { /* anybody may show it, and only a signed one counts */
+        note.data[note.len - 9] ^= 1;
+        assert_int_not_equal(show(buf_view(&note)), HEARTH_OK);
+        assert_ok(transparency_held(w.t));
+        note.data[note.len - 9] ^= 1;
+        assert_int_not_equal(show(buf_view(&note)), HEARTH_OK);
+    }
+    assert_err(transparency_held(w.t), TLOG_SHRUNK);
     w.fake.now_us += UINT64_C(1000000000);
-    assert_err(transparency_tick(w.t, &epoch), TLOG_FORK);
+    assert_err(transparency_tick(w.t, &epoch), TLOG_SHRUNK);
+    assert_int_equal(checkpoint(&got), HEARTH_OK); /* what there is goes on being served */
+    struct told told;
+    bring(BOB, 0, "b0", &told);
+    assert_int_equal(told.times, 1);
+    assert_err(told.result, TLOG_SHRUNK);
+    told_clear(&told);
     buf_clear(&text);
     buf_clear(&note);
     buf_clear(&got.bytes);
+}
+
+static void test_smaller_than_outside(void **state)
+{
+    (void)state;
+    smaller_than_outside(false);
+}
+
+static void test_a_caller_shows_a_newer_one(void **state)
+{
+    (void)state;
+    smaller_than_outside(true);
+}
+
+static void test_what_is_published(void **state)
+{
+    (void)state;
+    const struct bytes system = bytes_of((const uint8_t[]){0, 'a'}, 2);
+    struct transparency_value values[] = {
+        {system, bytes_str("first")},
+        {bytes_of((const uint8_t[]){0, 'b'}, 2), bytes_str("its own")}};
+    struct kt_result result;
+    uint64_t epoch;
+    assert_ok(transparency_publish(w.t, values, 2));
+    assert_ok(transparency_publish(w.t, values, 2)); /* nothing new */
+    assert_ok(search(system, &result));
+    assert_int_equal(result.known.version, 0);
+    values[0].value = bytes_str("second"); /* at once, however young the last epoch is */
+    assert_ok(transparency_publish(w.t, values, 2));
+    assert_ok(search(system, &result));
+    assert_int_equal(result.known.version, 1);
+    values[0].value = bytes_str("first"); /* an old value is a new version */
+    assert_ok(transparency_publish(w.t, values, 1));
+    assert_ok(search(system, &result));
+    assert_int_equal(result.known.version, 2);
+    assert_ok(search(values[1].label, &result));
+    assert_int_equal(result.known.version, 0);
+    transparency_hold(w.t);
+    assert_ok(transparency_publish(w.t, values, 1)); /* it is there */
+    values[0].value = bytes_str("third");
+    assert_err(transparency_publish(w.t, values, 1), TLOG_HELD);
+    assert_err(transparency_tick(w.t, &epoch), TLOG_HELD);
 }
 
 int main(void)
@@ -503,6 +573,8 @@ int main(void)
         TEST(test_monitoring),
         TEST(test_tiles_and_consistency),
         TEST(test_smaller_than_outside),
+        TEST(test_a_caller_shows_a_newer_one),
+        TEST(test_what_is_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

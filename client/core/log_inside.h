@@ -1,0 +1,17 @@
+/* What the files of the log share among themselves. */
+#ifndef CLIENT_CORE_LOG_INSIDE_H
+#define CLIENT_CORE_LOG_INSIDE_H
+
+#include "client/core/log.h"
+
+/* Takes over what a search showed of an own label. */
+void log_own_learn(struct log_label *label);
+/* Something is marked bad, distrusted or changed: log_may_send looks closely from now on. */
+CHECKED struct err log_troubled(struct core *c, struct db_txn *t);
+/* TASK_LOG_WATCH of the homeserver, if there is none: what is due each window. */
+CHECKED struct err log_watch_begin(struct core *c, struct db_txn *t, const struct log *log);
+/* It looks again at that time, or before. */
+CHECKED struct err log_watch_at(struct core *c, struct db_txn *t, const char *domain,
+                                uint64_t at_ms);
+
+#endif

@@ -1,0 +1,328 @@
+/* TASK_LOG_MONITOR: what owners and contacts check once a window (transparency.md 9): of each own
+ * label, that no distinguished entry has a version that we did not make; of each version that was
+ * not yet at a distinguished entry when it was found, that it is still there.
+ *
+ *     body    struct { opaque domain<V>; opaque label<V>; }    label: being asked about; or empty
+ *     state   answers in a row that failed
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/core/log_inside.h"
+#include "client/core/task.h"
+#include "hearth/v1/transparency.pb-c.h"
+
+struct monitoring {
+    struct log log;
+    struct log_label *label; /* NULL: nothing is due */
+    bool owner;
+};
+
+static void monitoring_end(struct monitoring *m)
+{
+    log_clear(&m->log);
+    log_label_free(m->label);
+}
+
+/* ---- what is due */
+
+static bool owner_due(const struct log_label *l, const struct kt_dist *newest)
+{
+    return (l->roles & LOG_OWN) && l->known.exists && l->watched.index != 0 &&
+           l->watched.index < newest->index;
+}
+
+static bool contact_due(const struct log_label *l, const struct kt_dist *newest)
+{
+    return l->known.exists && l->known.pending && l->known.epoch <= newest->index;
+}
+
+struct choosing {
+    const struct kt_dist *newest;
+    struct buf label;
+    bool found;
+};
+
+static struct err choose(void *arg, struct log_label *l)
+{
+    struct choosing *choosing = arg;
+    if (l->bad || (!owner_due(l, choosing->newest) && !contact_due(l, choosing->newest)))
+        return ERR_OK;
+    buf_append_bytes(&choosing->label, buf_view(&l->label));
+    TRY(buf_check(&choosing->label));
+    choosing->found = true;
+    return ERR(CANCELLED);
+}
+
+static struct err next_label(struct db_txn *t, const struct log *log, struct buf *ret_label)
+{
+    struct choosing choosing = {.newest = kt_view_newest_dist(&log->view)};
+    if (choosing.newest == NULL || log->distrusted)
+        return ERR_OK;
+    struct err err = log_label_each(t, log->domain, choose, &choosing);
+    if (err_is_ok(err) && choosing.found) {
+        buf_clear(ret_label);
+        *ret_label = choosing.label;
+        return ERR_OK;
+    }
+    buf_clear(&choosing.label);
+    return err;
+}
+
+static struct err body_read(const struct task *task, char ret_domain[DOMAIN_MAX_BYTES + 1],
+                            struct bytes *ret_label)
+{
+    struct wire_reader r = wire_reader_of(buf_view(&task->body));
+    struct bytes domain = wire_read_vector(&r);
+    *ret_label = wire_read_vector(&r);
+    TRY(wire_reader_end(&r));
+    if (domain.len > DOMAIN_MAX_BYTES)
+        return ERR(STORE_CORRUPT);
+    (void)snprintf(ret_domain, DOMAIN_MAX_BYTES + 1, "%.*s", (int)domain.len,
+                   (const char *)domain.data);
+    return ERR_OK;
+}
+
+static struct err body_set(struct task *task, const char *domain, struct bytes label)
+{
+    struct buf b = BUF_INIT;
+    wire_write_vector(&b, bytes_str(domain));
+    wire_write_vector(&b, label);
+    struct err err = buf_check(&b);
+    if (!err_is_ok(err)) {
+        buf_clear(&b);
+        return err;
+    }
+    buf_clear(&task->body);
+    task->body = b;
+    return ERR_OK;
+}
+
+static struct err begin(struct db_txn *t, const struct task *task, struct monitoring *m)
+{
+    char domain[DOMAIN_MAX_BYTES + 1];
+    struct bytes label;
+    *m = (struct monitoring){0};
+    TRY(body_read(task, domain, &label));
+    TRY(log_get(t, domain, &m->log));
+    struct err err = ERR_OK;
+    if (label.len > 0 && m->log.state == LOG_HELD)
+        err = log_label_get(t, domain, label, &m->label);
+    if (err.code == ERR_NOT_FOUND)
+        err = ERR_OK;
+    const struct kt_dist *newest = kt_view_newest_dist(&m->log.view);
+    if (err_is_ok(err) && m->label != NULL)
+        m->owner = newest != NULL && owner_due(m->label, newest);
+    if (!err_is_ok(err))
+        monitoring_end(m);
+    return err;
+}
+
+/* ---- asking */
+
+static struct kt_own own_of(const struct log_label *l)
+{
+    return (struct kt_own){buf_view(&l->label), l->own, l->own_count};
+}
+
+static struct kt_contact contact_of(const struct log_label *l)
+{
+    return (struct kt_contact){buf_view(&l->label), &l->known, l->opening};
+}
+
+static struct err ask(const struct monitoring *m, struct task_call *call)
+{
+    Hearth__V1__MonitorRequest in = HEARTH__V1__MONITOR_REQUEST__INIT;
+    struct buf request = BUF_INIT;
+    struct kt_own own = own_of(m->label);
+    struct kt_contact contact = contact_of(m->label);
+    struct err err = m->owner ? kt_owner_request(&request, &m->log.view, &own, &m->label->watched)
+                              : kt_contact_request(&request, &m->log.view, &contact, 1);
+    in.monitor = core_out(buf_view(&request));
+    (void)snprintf(call->domain, sizeof call->domain, "%s", m->log.domain);
+    call->anonymous = true;
+    if (err_is_ok(err))
+        err = task_call_request(call, "Transparency", "Monitor", &in.base);
+    buf_clear(&request);
+    return err;
+}
+
+static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
+                          struct task_call *call, enum task_next *ret_next)
+{
+    char domain[DOMAIN_MAX_BYTES + 1];
+    struct bytes label;
+    struct log log;
+    struct buf next = BUF_INIT;
+    struct monitoring m;
+    (void)c;
+    TRY(body_read(task, domain, &label));
+    if (label.len == 0) {
+        TRY(log_get(t, domain, &log));
+        struct err err = next_label(t, &log, &next);
+        if (err_is_ok(err) && next.len > 0)
+            err = body_set(task, domain, buf_view(&next));
+        *ret_next = TASK_NEXT_DONE;
+        log_clear(&log);
+        bool more = next.len > 0;
+        buf_clear(&next);
+        TRY(err);
+        if (!more)
+            return ERR_OK;
+    }
+    TRY(begin(t, task, &m));
+    *ret_next = m.label != NULL ? TASK_NEXT_CALL : TASK_NEXT_DONE;
+    struct err err = m.label != NULL ? ask(&m, call) : ERR_OK;
+    monitoring_end(&m);
+    return err;
+}
+
+/* ---- verifying */
+
+/* A change of another device's lies somewhere between what we watched and where we found it: it is
+ * tried at each entry shown. That every entry has what the owner made by then, and nothing else, is
+ * what this still proves. */
+static struct err verify_shifted(struct monitoring *m, struct kt_view *view, struct bytes response,
+                                 struct err first, struct kt_dist *ret_to)
+{
+    static struct kt_lookup lookups[LOG_OWN_MAX]; /* one thread */
+    struct log_label *l = m->label;
+    struct owner_response parsed;
+    struct kt_own own = {buf_view(&l->label), lookups, l->own_count};
+    struct kt_lookup *newest = NULL;
+    TRY(owner_response_parse(response, &parsed));
+    memcpy(lookups, l->own, sizeof lookups);
+    for (size_t i = 0; i < l->own_count; i++)
+        if (lookups[i].present && lookups[i].epoch > l->watched.index &&
+            (newest == NULL || lookups[i].version > newest->version))
+            newest = &lookups[i];
+    struct wire_reader r = parsed.steps;
+    for (size_t i = 0; i < parsed.step_count && newest != NULL; i++) {
+        FILLED_LATER struct owner_step step;
+        owner_step_read(&r, &step);
+        TRY(wire_reader_check(&r));
+        newest->epoch = step.dist.index;
+        if (err_is_ok(kt_verify_owner(view, &own, &l->watched, response, ret_to))) {
+            memcpy(l->own, lookups, sizeof lookups);
+            return ERR_OK;
+        }
+    }
+    return first;
+}
+
+static struct err verify_owner(struct monitoring *m, struct bytes response)
+{
+    struct kt_own own = own_of(m->label);
+    struct kt_dist to;
+    struct kt_view view = m->log.view;
+    uint64_t newest = kt_view_newest_dist(&view)->index;
+    struct err err = kt_verify_owner(&view, &own, &m->label->watched, response, &to);
+    if (err.code == ERR_TLOG_UNEXPECTED || err.code == ERR_TLOG_VERSION ||
+        err.code == ERR_TLOG_PREFIX_PROOF)
+        err = verify_shifted(m, &view, response, err, &to);
+    TRY(err);
+    if (to.index <= m->label->watched.index && newest > m->label->watched.index)
+        return ERR(TLOG_STEPS); /* we know of a newer one */
+    m->label->watched = to;
+    m->log.view = view;
+    return ERR_OK;
+}
+
+static struct err verify_contact(struct monitoring *m, struct bytes response)
+{
+    struct kt_contact contact = contact_of(m->label);
+    uint64_t index;
+    TRY(kt_verify_contacts(&m->log.view, &contact, 1, response, &index));
+    m->label->known.pending = false;
+    m->label->known.dist_index = index;
+    return ERR_OK;
+}
+
+static struct err put(struct db_txn *t, struct task *task, const struct monitoring *m)
+{
+    TRY(log_put(t, &m->log));
+    TRY(log_label_put(t, m->label));
+    task->state = 0;
+    return body_set(task, m->log.domain, bytes_of(NULL, 0));
+}
+
+/* A search afresh finds out what is there instead (log_ask.c); until then it is not asked again. */
+static struct err doubt(struct core *c, struct db_txn *t, const struct monitoring *m,
+                        struct bytes response, struct err why)
+{
+    uint8_t lane[16];
+    struct buf body = BUF_INIT;
+    log_lane(m->log.domain, lane);
+    wire_write_vector(&body, bytes_str(m->log.domain));
+    wire_write_vector(&body, buf_view(&m->label->label));
+    wire_write_vector(&body, response.len <= LOG_RESPONSE_KEPT_BYTES ? response : bytes_of("?", 1));
+    wire_write_u32(&body, (uint32_t)why.code);
+    struct err err = buf_check(&body);
+    if (err_is_ok(err))
+        err = task_add(c, t, TASK_LOG, lane, NULL, buf_view(&body), NULL);
+    buf_clear(&body);
+    return err;
+}
+
+static struct err settle_with(struct core *c, struct db_txn *t, struct task *task,
+                              struct monitoring *m, const struct task_answer *answer,
+                              enum task_next *ret_next)
+{
+    const Hearth__V1__MonitorResponse *in = (const void *)answer->out;
+    *ret_next = TASK_NEXT_DONE; /* refused: in the next window again */
+    if (in == NULL)
+        return ERR_OK;
+    struct bytes response = core_in(in->monitor);
+    struct err err = m->owner ? verify_owner(m, response) : verify_contact(m, response);
+    enum err_class class = err_class_of(err);
+    if (!err_is_ok(err) && class != ERR_CLASS_PEER && class != ERR_CLASS_CALLER)
+        return err;
+    if (err_is_ok(err)) {
+        *ret_next = TASK_NEXT_AGAIN;
+        return put(t, task, m);
+    }
+    if (task->state++ == 0) {
+        *ret_next = TASK_NEXT_AGAIN;
+        return ERR_OK;
+    }
+    return doubt(c, t, m, response, err);
+}
+
+static struct err settle(struct core *c, struct db_txn *t, struct task *task,
+                         const struct task_answer *answer, enum task_next *ret_next)
+{
+    struct monitoring m;
+    TRY(begin(t, task, &m));
+    *ret_next = TASK_NEXT_DONE;
+    struct err err = m.label != NULL ? settle_with(c, t, task, &m, answer, ret_next) : ERR_OK;
+    monitoring_end(&m);
+    return err;
+}
+
+const struct task_steps task_steps_LOG_MONITOR = {.prepare = prepare, .settle = settle};
+
+/* ---- what we know of an own label */
+
+static struct kt_lookup *own_find(struct log_label *l, uint32_t version)
+{
+    for (size_t i = 0; i < l->own_count; i++)
+        if (l->own[i].version == version)
+            return &l->own[i];
+    return NULL;
+}
+
+void log_own_learn(struct log_label *l)
+{
+    const struct kt_known *known = &l->known;
+    for (size_t i = 0; i < known->count; i++) {
+        struct kt_lookup lookup = known->lookups[i];
+        struct kt_lookup *held = own_find(l, lookup.version);
+        /* where exactly it was added is not shown: at the latest here */
+        lookup.epoch =
+            known->pending && lookup.version == known->version ? known->epoch : known->dist_index;
+        if (held == NULL && l->own_count < LOG_OWN_MAX)
+            l->own[l->own_count++] = lookup;
+        else if (held != NULL && !held->present && lookup.present)
+            *held = lookup;
+    }
+}

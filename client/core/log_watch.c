@@ -1,0 +1,228 @@
+/* What is due once a window: TASK_LOG_WATCH waits for it, in a lane of its own for each homeserver,
+ * and leaves searches for what we monitor and a TASK_LOG_MONITOR behind them.
+ *
+ *     body of LOG_WATCH    opaque domain<V>
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/core/log_inside.h"
+#include "client/core/task.h"
+
+enum { OVERDUE_LOOK_MS = 3600 * 1000 };
+
+static void watch_lane(const char *domain, uint8_t ret_lane[16])
+{
+    struct digest d;
+    hash_list(&hash_sha256, BYTES_LIST(bytes_str("Hearth 1 log watch"), bytes_str(domain)), &d);
+    memcpy(ret_lane, d.data, 16);
+}
+
+static struct err read_domain(const struct task *task, char ret_domain[DOMAIN_MAX_BYTES + 1])
+{
+    struct wire_reader r = wire_reader_of(buf_view(&task->body));
+    struct bytes domain = wire_read_vector(&r);
+    TRY(wire_reader_end(&r));
+    if (domain.len > DOMAIN_MAX_BYTES)
+        return ERR(STORE_CORRUPT);
+    (void)snprintf(ret_domain, DOMAIN_MAX_BYTES + 1, "%.*s", (int)domain.len,
+                   (const char *)domain.data);
+    return ERR_OK;
+}
+
+static void early_id(const char *domain, struct buf *b)
+{
+    buf_append_bytes(b, bytes_str("log-early"));
+    buf_append_bytes(b, bytes_str(domain));
+}
+
+struct err log_watch_begin(struct core *c, struct db_txn *t, const struct log *log)
+{
+    uint8_t lane[16];
+    bool there = false;
+    struct buf body = BUF_INIT;
+    if (log->state != LOG_HELD)
+        return ERR_OK;
+    watch_lane(log->domain, lane);
+    TRY(task_in_lane(c, t, lane, TASK_LOG_WATCH, &there));
+    if (there)
+        return ERR_OK;
+    wire_write_vector(&body, bytes_str(log->domain));
+    struct err err = buf_check(&body);
+    if (err_is_ok(err))
+        err = task_add(c, t, TASK_LOG_WATCH, lane, NULL, buf_view(&body), NULL);
+    buf_clear(&body);
+    return err;
+}
+
+struct err log_watch_at(struct core *c, struct db_txn *t, const char *domain, uint64_t at_ms)
+{
+    uint8_t lane[16];
+    struct buf id = BUF_INIT, value = BUF_INIT;
+    early_id(domain, &id);
+    wire_write_u64(&value, at_ms);
+    struct err err = buf_check(&id);
+    if (err_is_ok(err))
+        err = buf_check(&value);
+    if (err_is_ok(err))
+        err = db_put(t, DB_SETTING, buf_view(&id), buf_view(&value));
+    buf_clear(&id);
+    buf_clear(&value);
+    watch_lane(domain, lane);
+    task_wake(c, lane);
+    return err;
+}
+
+/* 0: nobody asked for a look before its time. */
+static struct err early_get(struct db_txn *t, const char *domain, uint64_t *ret_ms)
+{
+    struct buf id = BUF_INIT, value = BUF_INIT;
+    early_id(domain, &id);
+    *ret_ms = 0;
+    struct err err = buf_check(&id);
+    if (err_is_ok(err))
+        err = db_get(t, DB_SETTING, buf_view(&id), &value);
+    if (err_is_ok(err)) {
+        struct wire_reader r = wire_reader_of(buf_view(&value));
+        *ret_ms = wire_read_u64(&r);
+    } else if (err.code == ERR_NOT_FOUND) {
+        err = ERR_OK;
+    }
+    buf_clear(&id);
+    buf_clear(&value);
+    return err;
+}
+
+static struct err early_drop(struct db_txn *t, const char *domain)
+{
+    struct buf id = BUF_INIT;
+    early_id(domain, &id);
+    struct err err = buf_check(&id);
+    if (err_is_ok(err))
+        err = db_drop(t, DB_SETTING, buf_view(&id));
+    buf_clear(&id);
+    return err;
+}
+
+/* ---- what is looked at */
+
+struct look {
+    struct core *core;
+    struct db_txn *t;
+    bool behind_only, any_own, any_pending;
+};
+
+static struct err look_at(void *arg, struct log_label *l)
+{
+    struct look *look = arg;
+    bool watched = (l->roles & (LOG_OWN | LOG_SYSTEM)) != 0;
+    look->any_own |= (l->roles & LOG_OWN) != 0;
+    look->any_pending |= l->known.exists && l->known.pending;
+    if (l->behind_ms == 0 && (look->behind_only || !watched))
+        return ERR_OK;
+    return log_search(look->core, look->t, l->domain, buf_view(&l->label), l->roles, NULL);
+}
+
+static struct err leave_monitor(struct core *c, struct db_txn *t, const char *domain)
+{
+    uint8_t lane[16];
+    bool there = false;
+    struct buf body = BUF_INIT;
+    log_lane(domain, lane);
+    TRY(task_in_lane(c, t, lane, TASK_LOG_MONITOR, &there));
+    if (there)
+        return ERR_OK;
+    wire_write_vector(&body, bytes_str(domain));
+    wire_write_vector(&body, bytes_of(NULL, 0));
+    struct err err = buf_check(&body);
+    if (err_is_ok(err))
+        err = task_add(c, t, TASK_LOG_MONITOR, lane, NULL, buf_view(&body), NULL);
+    buf_clear(&body);
+    return err;
+}
+
+static struct err look_around(struct core *c, struct db_txn *t, struct log *log, bool behind_only)
+{
+    struct look look = {.core = c, .t = t, .behind_only = behind_only};
+    TRY(early_drop(t, log->domain));
+    TRY(log_label_each(t, log->domain, look_at, &look));
+    if (behind_only)
+        return ERR_OK;
+    if (look.any_own || look.any_pending)
+        TRY(leave_monitor(c, t, log->domain));
+    log->watched_ms = core_now_ms(c);
+    return log_put(t, log);
+}
+
+/* In the window after the one of the last look, at a time of our own within its first eighth: not
+ * everybody at once. */
+static uint64_t next_look(const struct core *c, const struct log *log)
+{
+    uint64_t window_ms = log->view.config.window_ms,
+             begin = kt_window(&log->view.config, log->watched_ms) + 1;
+    uint64_t spread = window_ms / 8 > 0 ? window_ms / 8 : 1;
+    uint64_t own = 0;
+    for (size_t i = 0; i < 8; i++)
+        own = own << 8 | (c->account.client_id.len > i
+                              ? c->account.client_id.data[c->account.client_id.len - 1 - i]
+                              : 0);
+    return begin * window_ms + own % spread;
+}
+
+static struct err overdue(struct core *c, struct db_txn *t, struct log *log)
+{
+    bool is = kt_view_overdue(&log->view, core_now_ms(c));
+    if (is == log->overdue)
+        return ERR_OK;
+    log->overdue = is;
+    TRY(log_put(t, log));
+    return is ? log_alarm(
+                    c, t, NULL, 0,
+                    "the log of %s has not moved on for longer than its window: what it shows "
+                    "may be old",
+                    log->domain)
+              : ERR_OK;
+}
+
+static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
+                          struct task_call *call, enum task_next *ret_next)
+{
+    char domain[DOMAIN_MAX_BYTES + 1];
+    struct log log;
+    uint64_t early, now = core_now_ms(c);
+    (void)call;
+    TRY(read_domain(task, domain));
+    TRY(log_get(t, domain, &log));
+    *ret_next = TASK_NEXT_WAIT;
+    struct err err = early_get(t, domain, &early);
+    if (err_is_ok(err) && log.state != LOG_HELD) {
+        *ret_next = TASK_NEXT_DONE;
+    } else if (err_is_ok(err)) {
+        if (log.watched_ms == 0) { /* just met: all was searched for now */
+            log.watched_ms = now;
+            err = log_put(t, &log);
+        }
+        bool window = now >= next_look(c, &log);
+        if (err_is_ok(err) && (window || (early != 0 && now >= early))) {
+            err = look_around(c, t, &log, !window);
+            early = 0;
+        }
+        if (err_is_ok(err) && now > log.watched_ms + OVERDUE_LOOK_MS)
+            err = overdue(c, t, &log);
+        task->not_before_ms = next_look(c, &log);
+        if (early != 0 && early < task->not_before_ms)
+            task->not_before_ms = early;
+    }
+    log_clear(&log);
+    return err;
+}
+
+static struct err settle(struct core *c, struct db_txn *t, struct task *task,
+                         const struct task_answer *answer, enum task_next *ret_next)
+{
+    (void)c, (void)t, (void)task, (void)answer;
+    *ret_next = TASK_NEXT_AGAIN;
+    return ERR_OK;
+}
+
+const struct task_steps task_steps_LOG_WATCH = {.prepare = prepare, .settle = settle};

@@ -1,0 +1,129 @@
+/* token-key, sealing-key: what GetKeys hands out, signed as it must be. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/hash.h"
+#include "hearth/v1/info_rpc.h"
+#include "malicious/malice.h"
+#include "seal/server_key.h"
+#include "server/front/front.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
+
+bool __real_hearth_server_add_info(struct hearth_server *server,
+                                   const struct hearth_info_service *impl, void *self);
+bool __wrap_hearth_server_add_info(struct hearth_server *server,
+                                   const struct hearth_info_service *impl, void *self);
+struct err __real_front_new(struct front_env *env, const struct front_options *options,
+                            struct front **ret_front);
+struct err __wrap_front_new(struct front_env *env, const struct front_options *options,
+                            struct front **ret_front);
+
+static struct front_env *the_env;
+static const struct hearth_info_service *honest;
+static struct hearth_info_service dishonest;
+
+struct err __wrap_front_new(struct front_env *env, const struct front_options *options,
+                            struct front **ret_front)
+{
+    the_env = env;
+    return __real_front_new(env, options, ret_front);
+}
+
+static struct err sign(void *self, struct bytes label, struct bytes content,
+                       struct signature *ret_signature)
+{
+    (void)self;
+    return keeper_sign(the_env->keeper, KEEPER_AS_SIGNING, false, label, content, ret_signature);
+}
+
+/* The statement again, about another key. */
+static struct err restate(struct bytes statement, struct bytes key, struct buf *b)
+{
+    const struct credential_signer signer = {sign, NULL};
+    struct wire_reader r = wire_reader_of(statement);
+    struct server_key fields = {0};
+    struct credential signing;
+    struct buf credential = BUF_INIT;
+    (void)wire_read_u8(&r);
+    fields.use = wire_read_u8(&r);
+    fields.algorithm = wire_read_u16(&r);
+    fields.not_before = wire_read_u64(&r);
+    fields.not_after = wire_read_u64(&r);
+    fields.domain = wire_read_vector(&r);
+    fields.public_key = key;
+    struct err err = keeper_credential(the_env->keeper, KEEPER_AS_SIGNING, &credential);
+    if (err_is_ok(err))
+        err = credential_parse(buf_view(&credential), &signing);
+    if (err_is_ok(err))
+        err = server_key_make(b, &fields, &signing, &signer);
+    buf_clear(&credential);
+    return err;
+}
+
+static struct err swap_sealing(struct bytes row, struct buf *b)
+{
+    static const uint8_t key[32] = {9};
+    return restate(row, bytes_of(key, sizeof key), b);
+}
+
+/* One bit of the last key of the directory; its hash is stated anew. */
+static struct err swap_token(struct bytes row, struct buf *b)
+{
+    struct wire_reader r = wire_reader_of(row);
+    struct bytes statement = wire_read_vector(&r), directory = wire_read_vector(&r);
+    struct buf other = BUF_INIT, said = BUF_INIT;
+    struct digest digest;
+    buf_append_bytes(&other, directory);
+    struct err err = buf_check(&other);
+    if (err_is_ok(err)) {
+        other.data[other.len - 5] ^= 1;
+        hash_once(&hash_sha256, buf_view(&other), &digest);
+        err = restate(statement, digest_view(&digest), &said);
+    }
+    if (err_is_ok(err)) {
+        wire_write_vector(b, buf_view(&said));
+        wire_write_vector(b, buf_view(&other));
+        err = buf_check(b);
+    }
+    buf_clear(&other);
+    buf_clear(&said);
+    return err;
+}
+
+static void swap(struct hearth_call *call, Hearth__V1__GetKeysResponse *out, Hearth__V1__KeyUse use,
+                 struct err (*change)(struct bytes row, struct buf *b))
+{
+    for (size_t i = 0; i < out->n_keys; i++) {
+        struct buf b = BUF_INIT;
+        Hearth__V1__ServerKey *row = out->keys[i];
+        if (row->use != use || !err_is_ok(change(bytes_of(row->key.data, row->key.len), &b)))
+            continue;
+        uint8_t *copy = hearth_call_alloc(call, b.len);
+        if (copy != NULL) {
+            memcpy(copy, b.data, b.len);
+            row->key = (ProtobufCBinaryData){b.len, copy};
+        }
+        buf_clear(&b);
+    }
+}
+
+static enum hearth_code get_keys(struct hearth_call *call, const Hearth__V1__GetKeysRequest *in,
+                                 Hearth__V1__GetKeysResponse *out, void *self)
+{
+    enum hearth_code code = honest->get_keys(call, in, out, self);
+    if (code == HEARTH_OK && malice_on("token-key"))
+        swap(call, out, HEARTH__V1__KEY_USE__KEY_USE_TOKENS, swap_token);
+    if (code == HEARTH_OK && malice_on("sealing-key"))
+        swap(call, out, HEARTH__V1__KEY_USE__KEY_USE_QUEUE_SEALING, swap_sealing);
+    return code;
+}
+
+bool __wrap_hearth_server_add_info(struct hearth_server *server,
+                                   const struct hearth_info_service *impl, void *self)
+{
+    honest = impl;
+    dishonest = *impl;
+    dishonest.get_keys = get_keys;
+    return __real_hearth_server_add_info(server, &dishonest, self);
+}
