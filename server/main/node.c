@@ -315,10 +315,10 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
     if (err.code == ERR_NONE && pthread_create(&n->back_thread, NULL, run_back, n->back) != 0)
         err = ERR(NO_MEMORY);
     n->back_started = err.code == ERR_NONE;
-    if (err.code == ERR_NONE && !hearth_server_start(n->server))
-        err = fault(ret_why, ERR(IO), "%s", hearth_server_error(n->server));
     if (err.code == ERR_NONE)
         err = node_start_log(n);
+    if (err.code == ERR_NONE && !hearth_server_start(n->server))
+        err = fault(ret_why, ERR(IO), "%s", hearth_server_error(n->server));
     if (err.code == ERR_NONE)
         err = jobs_start(n, &n->jobs);
     const struct admin_verbs verbs = node_verbs(n);

@@ -42,6 +42,7 @@ struct node {
     struct kt_keys kt_keys;
     struct transparency *transparency; /* NULL again once it is closed */
     struct auth_log auth_log;
+    bool publishes; /* it serves: what it hands out goes into the log first */
     struct courier *courier;
     struct hearth_server *server;
     struct hearth_loop *back; /* the courier's */
@@ -79,6 +80,8 @@ enum { NODE_LOG_FILE_BYTES = 24 };
 const char *node_log_file(const struct node *n, char room[NODE_LOG_FILE_BYTES]);
 struct err node_open_log(struct node *n, const struct store_options *store,
                          char why[NODE_WHY_BYTES]);
+/* Before anybody is served: our own keys enter the log, and it closes epochs from now on. Before
+ * that nothing is signed: who only makes invitations or migrates begins no log. */
 struct err node_start_log(struct node *n);
 /* For info_options. */
 struct err node_publish_keys(void *node, const struct info_value *values, size_t count);

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -158,7 +159,7 @@ def earlier_layouts_come_forward():
         image = open(keys, "rb").read()
         open(limits, "wb").write(b"earlier")
         for name in ("run", "backups"):
-            os.rmdir(os.path.join(h.folder, name))
+            shutil.rmtree(os.path.join(h.folder, name))
         assert "hearthd migrate" in h.run("check").stdout  # a warning, no fault
         if command == "migrate":
             h.run("migrate")
