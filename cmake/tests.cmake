@@ -371,3 +371,4 @@ target_link_options(unit_client_core_withheld_test PRIVATE -Wl,--wrap=queue_appe
 hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
 target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(tokens_unlinkability COMMAND token_unlinkability)
+target_link_options(unit_client_core_tokens_test PRIVATE -Wl,--wrap=pass_order_finish)
