@@ -112,6 +112,11 @@ int find_member(const struct cli *cli, const struct hearth_id *chat, const char 
 /* ---- suggest.c: the word of the list nearest to what was typed, or NULL. */
 const char *suggest(const char *typed, const char *const *words, size_t count);
 
+/* ---- kt.c */
+/* After a command that had the account open: files of evidence into the profile, and the exit code
+ * where a log raised an alarm meanwhile. */
+int kt_aftermath(struct cli *cli, int code);
+
 /* ---- events.c */
 /* Prints an event with what it is about. */
 void event_print(const struct cli *cli, const struct hearth_event *event);

@@ -53,8 +53,10 @@ static void append(void *self, struct bytes label, uint32_t version, struct byte
 struct err node_publish_keys(void *node, const struct info_value *values, size_t count)
 {
     struct node *n = node;
-    struct transparency_value out[TRANSPARENCY_VALUES_MOST];
+    struct transparency_value out[TRANSPARENCY_VALUES_MOST] = {{{0}}};
     struct buf labels[TRANSPARENCY_VALUES_MOST] = {[0] = BUF_INIT};
+    if (!n->publishes)
+        return ERR_OK;
     struct err err = count <= TRANSPARENCY_VALUES_MOST ? ERR_OK : ERR(TOO_LARGE);
     for (size_t i = 0; i < count && err_is_ok(err); i++) {
         system_label_write(&labels[i], values[i].name);
@@ -157,6 +159,10 @@ void node_resume_log(void *node)
 
 struct err node_start_log(struct node *n)
 {
+    n->publishes = true;
+    struct err err = info_refresh(n->info); /* what can't be logged is said in the log of events */
+    if (!err_is_ok(err) && err_is_ok(transparency_held(n->transparency)))
+        return err;
     TRY(transparency_start(n->transparency, failed, n));
     return hearth_loop_post(n->back, node_resume_log, n) ? ERR_OK : ERR(NO_MEMORY);
 }

@@ -27,6 +27,7 @@ static const struct store_migration migrations[] = {
 static const struct stmt_row statements[] = {
     [HASH_GET] = {"hash_get", "SELECT hash FROM hash WHERE level = $1 AND n = $2"},
     [HASH_PUT] = {"hash_put", "INSERT INTO hash (level, n, hash) VALUES ($1, $2, $3)"},
+    [HASH_CLEAR] = {"hash_clear", "DELETE FROM hash"},
 
     [NODE_GET] = {"node_get", "SELECT kind, body FROM node WHERE pos = $1 AND born <= $2"
                               " ORDER BY born DESC LIMIT 1"},

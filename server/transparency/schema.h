@@ -8,6 +8,7 @@
 enum kt_statement {
     HASH_GET,
     HASH_PUT,
+    HASH_CLEAR,
     NODE_GET,
     NODE_PUT,
     EPOCH_GET,
