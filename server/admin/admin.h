@@ -57,6 +57,8 @@ struct admin_verbs {
                               void *to);
     struct err (*report_read)(void *self, uint64_t number, struct buf *b, uint64_t *ret_day);
     struct err (*report_drop)(void *self, uint64_t number);
+    /* Appends the newest checkpoint of the log with its cosignatures. ERR_NOT_FOUND. */
+    struct err (*log_head)(void *self, struct buf *note, uint64_t *ret_size, uint64_t *ret_time_s);
     /* Calls say for each domain of the configuration; writes the mode in force. */
     void (*peers)(void *self, void (*say)(void *to, const char *domain, size_t len), void *to,
                   char ret_mode[ADMIN_MODE_BYTES]);

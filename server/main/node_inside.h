@@ -40,7 +40,8 @@ struct node {
     struct info *info;
     struct federation *federation;
     struct kt_keys kt_keys;
-    struct transparency *transparency; /* NULL again once it is closed */
+    struct note_key witnesses[CONFIG_LIST_MAX]; /* names in config */
+    struct transparency *transparency;          /* NULL again once it is closed */
     struct auth_log auth_log;
     bool publishes; /* it serves: what it hands out goes into the log first */
     struct courier *courier;
@@ -106,6 +107,8 @@ struct err node_report_read(void *node, uint64_t number, struct buf *b, uint64_t
 struct err node_report_drop(void *node, uint64_t number);
 void node_peers(void *node, void (*say)(void *to, const char *domain, size_t len), void *to,
                 char ret_mode[ADMIN_MODE_BYTES]);
+/* node_log.c */
+struct err node_log_head(void *node, struct buf *note, uint64_t *ret_size, uint64_t *ret_time_s);
 /* node_reload.c: what settings mean to the services. */
 enum { NODE_MIB = 1024 * 1024 };
 enum auth_mode node_auth_mode(const struct config *config);

@@ -215,5 +215,6 @@ struct admin_verbs node_verbs(struct node *node)
         .report_read = node_report_read,
         .report_drop = node_report_drop,
         .peers = node_peers,
+        .log_head = node_log_head,
     };
 }
