@@ -37,5 +37,6 @@ ADMIN_HANDLER(get_report, GetReport);
 ADMIN_HANDLER(drop_report, DropReport);
 ADMIN_HANDLER(list_peers, ListPeers);
 ADMIN_HANDLER(get_log_head, GetLogHead);
+ADMIN_HANDLER(set_peer, SetPeer);
 
 #endif

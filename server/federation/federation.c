@@ -47,6 +47,8 @@ struct err federation_open(struct front_env *env, const struct federation_option
         err = copy_text(options->dns_servers, &f->dns_servers);
     if (err_is_ok(err))
         err = read_settings(&options->settings, ret_why, &f->policy);
+    if (err_is_ok(err))
+        err = kept_open(f, &options->store);
     if (!err_is_ok(err)) {
         federation_close(f);
         return err;
@@ -94,6 +96,7 @@ void federation_close(struct federation *f)
 {
     if (f == NULL)
         return;
+    kept_close(f);
     peers_clear(f);
     policy_free(f->policy);
     free(f->ca_file);

@@ -409,7 +409,12 @@ def the_operator_and_users():
         assert "off" in h.run("admin", "peer", "list").stdout
         h.run("admin", "reload")
         peers = h.run("admin", "peer")
-        assert peers.stdout == "mode  allow\npeer  b.test\npeer  c.test\n" and "nothing" in peers.stderr, peers
+        assert peers.stdout == "mode  allow\npeer  b.test  unused\npeer  c.test  unused\n", peers
+        assert "named" in h.run("admin", "peer", "show", "b.test").stdout
+        assert "nothing that waits" in h.run("admin", "peer", "why", "b.test").stdout
+        assert "not found" in h.run("admin", "peer", "drop", "b.test", code=1).stderr
+        h.run("admin", "peer", "retry", "b.test")
+        assert "nothing was ever" in h.run("admin", "peer", "show", "d.test", code=1).stderr
         h.run("admin", "peer", "block", code=2)
 
         more = h.run("admin", "invite").stdout.strip()
@@ -525,7 +530,7 @@ def backup_verify_restore():
         replaced = os.path.join(h.folder, "db", "auth.db-replaced")
         assert os.path.exists(replaced)
         # what an earlier restore left is asked about before anything is touched
-        for name in ("delivery", "queue", "attachment", "kt"):
+        for name in ("delivery", "queue", "attachment", "federation", "kt"):
             os.remove(os.path.join(h.folder, "db", f"{name}.db-replaced"))
         assert "auth.db-replaced is there" in h.run("restore", backup, code=1).stderr
         assert [one for one in os.listdir(os.path.dirname(replaced)) if "replaced" in one] == ["auth.db-replaced"]
