@@ -126,7 +126,7 @@ static struct err deliver(void *self, struct bytes domain, const struct courier_
     struct land_home *h = self;
     struct courier_batch_row *ours = (struct courier_batch_row *)(uintptr_t)rows;
     h->batches++;
-    if (h->stale == NULL)
+    if (h->stale == NULL && !h->no_stale)
         land_keep(h, domain, rows, count);
     for (size_t i = 0; i < count && h->numbered; i++)
         ours[i].sequence = ++h->number;
@@ -299,6 +299,12 @@ void land_set(struct land_home *h)
     char why[FEDERATION_WHY_BYTES];
     const struct federation_settings settings = settings_of(h);
     assert_ok(federation_set(h->federation, &settings, why));
+}
+
+bool land_home_stopped(const struct land_home *h)
+{
+    return !err_is_ok(store_health(h->store)) || !err_is_ok(store_health(queue_store(h->queue))) ||
+           !err_is_ok(store_health(federation_store(h->federation)));
 }
 
 void land_backup(struct land_home *h)
