@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 #include "net/server.h"
-#include "pass/key_rules.h"
+#include "pass/directory.h"
+#include "server/info/token_directory.h"
 
 /* Greetings of HTTP/2 pass, the answer does not. */
 enum { ANSWER_LOST_BYTES = 90 };
@@ -22,9 +23,11 @@ static const struct store_schema schema = {migrations, 1, statements,
 
 /* Lands give out no tokens: deriving 60 keys at each start would be most of what a world costs. The
  * linker puts it in the place of server/info/token_directory.c's. */
-struct err __wrap_token_directory_write(const struct front_env *env, struct buf *b);
-struct err __wrap_token_directory_write(const struct front_env *env, struct buf *b)
+__typeof__(token_directory_write) __wrap_token_directory_write;
+struct err __wrap_token_directory_write(const struct front_env *env,
+                                        const struct info_options *options, struct buf *b)
 {
+    (void)options;
     return pass_directory_write(b, bytes_str(env->domain), NULL, 0);
 }
 
