@@ -225,6 +225,7 @@ void land_home_open(struct land_home *h)
     h->world.queue = h->queue;
     h->world.loop = h->land->loop;
     open_client_channel(h);
+    federation_hello(h->federation);
     h->up = true;
     h->lives++;
 }
