@@ -360,6 +360,8 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
         err = node_confine_calls(n);
     n->started_us = clock_monotonic_us(n->env.clock);
     courier_wake(n->courier);
+    if (err.code == ERR_NONE)
+        federation_hello(n->federation);
     if (err.code != ERR_NONE && ret_why[0] == '\0')
         (void)fault(ret_why, err, "%s", err_text(err));
     return err;
