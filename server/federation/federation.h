@@ -44,6 +44,8 @@ CHECKED struct err federation_open(struct front_env *env, const struct federatio
                                    struct federation **ret_federation);
 /* Adds hearth.v1.Federation to the server and its key source to the front. */
 CHECKED struct err federation_add(struct federation *f, struct hearth_server *server);
+/* For delivery_options.admits: does the policy let us speak with that domain? From any thread. */
+bool federation_admits(struct federation *f, struct bytes domain);
 /* For courier_options.peers. */
 struct courier_route federation_route(struct federation *f);
 /* New settings, from any thread; on failure the old ones stay. Connections to domains that are not

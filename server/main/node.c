@@ -83,6 +83,12 @@ static void wake_courier(void *self)
     courier_wake(n->courier);
 }
 
+static bool admits(void *self, struct bytes domain)
+{
+    struct node *n = self;
+    return federation_admits(n->federation, domain);
+}
+
 static struct err open_services(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
@@ -98,8 +104,11 @@ static struct err open_services(struct node *n, char *why)
                                         .notify = notifier_notify,
                                         .notify_self = n->notifier};
     TRY(say_database(why, queue_open(&n->env, &queue, &n->queue), path));
-    const struct delivery_options delivery = {
-        .store = node_store_at(n, "db/delivery.db", path), .wake = wake_courier, .wake_self = n};
+    const struct delivery_options delivery = {.store = node_store_at(n, "db/delivery.db", path),
+                                              .wake = wake_courier,
+                                              .wake_self = n,
+                                              .admits = admits,
+                                              .admits_self = n};
     TRY(say_database(why, delivery_open(&n->env, &delivery, &n->delivery), path));
     const struct attachment_options attachment = {.store =
                                                       node_store_at(n, "db/attachment.db", path)};

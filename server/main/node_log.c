@@ -53,7 +53,7 @@ static void append(void *self, struct bytes label, uint32_t version, struct byte
 struct err node_publish_keys(void *node, const struct info_value *values, size_t count)
 {
     struct node *n = node;
-    struct transparency_value out[TRANSPARENCY_VALUES_MOST] = {{{0}}};
+    struct transparency_value out[TRANSPARENCY_VALUES_MOST] = {[0] = {.label = {NULL, 0}}};
     struct buf labels[TRANSPARENCY_VALUES_MOST] = {[0] = BUF_INIT};
     if (!n->publishes)
         return ERR_OK;
