@@ -77,6 +77,25 @@ static struct err append_previous(void *self, struct buf *b)
     return auth_previous_signing(self, b);
 }
 
+static size_t voucher_keys(void *self, struct info_voucher_key ret_keys[INFO_VOUCHER_KEYS_MOST])
+{
+    struct auth_voucher_key keys[AUTH_VOUCHER_KEYS_MOST];
+    size_t count = auth_voucher_keys(self, keys);
+    for (size_t i = 0; i < count; i++) {
+        ret_keys[i].class = keys[i].class;
+        ret_keys[i].week = keys[i].week;
+        memcpy(ret_keys[i].spki, keys[i].spki, sizeof ret_keys[i].spki);
+    }
+    return count;
+}
+
+static struct err find_voucher_key(void *self, struct bytes domain, uint8_t class, uint32_t week,
+                                   uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES])
+{
+    struct node *n = self;
+    return federation_voucher_key(n->federation, domain, class, week, ret_spki);
+}
+
 static void wake_courier(void *self)
 {
     struct node *n = self;
@@ -98,6 +117,8 @@ static struct err open_services(struct node *n, char *why)
     const struct auth_options auth = {.store = node_store_at(n, "db/auth.db", path),
                                       .mode = node_auth_mode(&n->config),
                                       .log = &n->auth_log,
+                                      .voucher_key = find_voucher_key,
+                                      .voucher_self = n,
                                       .user_invitations = n->config.registration_user_invitations};
     TRY(say_database(why, auth_open(&n->env, &auth, &n->auth), path));
     const struct queue_options queue = {.store = node_store_at(n, "db/queue.db", path),
@@ -120,6 +141,8 @@ static struct err open_services(struct node *n, char *why)
                                       .revocations_self = n->auth,
                                       .previous = append_previous,
                                       .previous_self = n->auth,
+                                      .vouchers = voucher_keys,
+                                      .vouchers_self = n->auth,
                                       .publish = node_publish_keys,
                                       .publish_self = n};
     return info_open(&n->env, &info, &n->info);
