@@ -178,6 +178,7 @@ static void open_federation(struct house *h)
 {
     char why[FEDERATION_WHY_BYTES];
     const struct federation_options options = {
+        .store = files(h, "federation.db"),
         .loop = h->loop,
         .queue = h->queue,
         .settings = {.mode = h->peer != NULL ? FEDERATION_ALLOW : FEDERATION_OFF,
@@ -315,6 +316,7 @@ static bool work(struct house *h)
     did |= store_turn(auth_store(h->auth));
     did |= store_turn(attachment_store(h->attachment));
     did |= store_turn(transparency_store(h->transparency));
+    did |= store_turn(federation_store(h->federation));
     if (transparency_woken(h->transparency))
         did |= tick(h);
     if (h->failing)
@@ -383,9 +385,12 @@ void house_close(struct house *h)
 
 static bool has_stopped(struct house *h)
 {
-    struct store *stores[] = {queue_store(h->queue), delivery_store(h->delivery),
-                              auth_store(h->auth), attachment_store(h->attachment),
-                              transparency_store(h->transparency)};
+    struct store *stores[] = {queue_store(h->queue),
+                              delivery_store(h->delivery),
+                              auth_store(h->auth),
+                              attachment_store(h->attachment),
+                              transparency_store(h->transparency),
+                              federation_store(h->federation)};
     for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
         if (!err_is_ok(store_health(stores[i])))
             return true;
