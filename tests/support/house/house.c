@@ -123,6 +123,17 @@ static void append(void *self, struct bytes label, uint32_t version, struct byte
     transparency_append(h->transparency, label, version, key_set, loop, appended, a);
 }
 
+static void commitment(void *self, struct bytes label, uint32_t version, struct hearth_loop *loop,
+                       void (*done)(void *arg, struct err result, struct bytes commitment),
+                       void *arg)
+{
+    struct house *h = self;
+    if (h->transparency == NULL)
+        done(arg, ERR(STORE_STOPPED), bytes_of(NULL, 0));
+    else
+        transparency_commitment(h->transparency, label, version, loop, done, arg);
+}
+
 static struct err publish(void *self, const struct info_value *values, size_t count)
 {
     const struct house *h = self;
@@ -144,7 +155,8 @@ static void open_log(struct house *h)
     const struct transparency_options options = {
         .store = files(h, "kt.db"), .log = &h->kt_keys.log, .every_ms = TRANSPARENCY_AT_ONCE};
     assert_ok(transparency_open(&h->env, &options, &h->transparency));
-    h->auth_log = (struct auth_log){append, h, kt_config_origin(&h->kt_keys.log.config)};
+    h->auth_log = (struct auth_log){append, h->chains ? commitment : NULL, h,
+                                    kt_config_origin(&h->kt_keys.log.config)};
 }
 
 /* Heartbeats and windows are looked for when something waits, and when time moves. */
@@ -313,6 +325,7 @@ static bool work(struct house *h)
     did |= store_turn(attachment_store(h->attachment));
     did |= store_turn(federation_store(h->federation));
     did |= store_turn(transparency_store(h->transparency));
+    did |= store_turn(federation_store(h->federation));
     if (transparency_woken(h->transparency))
         did |= tick(h);
     if (h->failing)
