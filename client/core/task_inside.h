@@ -95,4 +95,7 @@ static inline uint64_t task_now_us(const struct core *c)
     return clock_monotonic_us(c->clock);
 }
 
+/* Waits for the next window of a log (core/log.h), for which nobody else waits. */
+bool task_only_watches(const struct task_entry *e);
+
 #endif

@@ -7,6 +7,7 @@
 enum {
     DELAY_FIRST_MS = 1000,
     DELAY_MOST_MS = 60 * 1000,
+    LOG_LOOK_MS = 2000,
     FAULTS_MOST = 5 /* steps that fail for no reason that could pass */
 };
 
@@ -138,6 +139,11 @@ static void turn_failed(struct task_entry *e, struct err err)
 {
     struct core *c = e->core;
     e->run = RUN_READY;
+    if (err.code == ERR_CLIENT_LOG_LATER) { /* nobody's fault; woken by the log's answer */
+        e->waiting = true;
+        e->due_us = task_now_us(c) + (uint64_t)LOG_LOOK_MS * 1000;
+        return;
+    }
     e->faults++;
     if (!err_retry(err) && (is_theirs(err) || e->faults >= FAULTS_MOST)) {
         struct turn turn = {.entry = e, .fail = true};
