@@ -109,6 +109,9 @@ static struct err shortage(struct core *c, struct db_txn *t, struct task *task,
     if (!there)
         TRY(token_want(c, t, p->class, left < TOKEN_GRANT ? left : TOKEN_GRANT));
     TRY(token_plan(c, t));
+    if (p->class == PASS_TRANSPARENCY)
+        task->payment.class =
+            0; /* tokens may wait for what this call asks: it tries without, too */
     *next = TASK_NEXT_WAIT;
     task->not_before_ms = core_now_ms(c) + PATIENCE_MS;
     return ERR_OK;
