@@ -65,6 +65,14 @@ struct err federation_add(struct federation *f, struct hearth_server *server)
     return hearth_server_add_federation(server, &service, f) ? ERR_OK : ERR(NO_MEMORY);
 }
 
+bool federation_admits(struct federation *f, struct bytes domain)
+{
+    federation_lock(f);
+    bool admits = policy_admits(f->policy, domain);
+    federation_unlock(f);
+    return admits;
+}
+
 struct courier_route federation_route(struct federation *f)
 {
     return (struct courier_route){.deliver = send_batch, .self = f};

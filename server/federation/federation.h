@@ -15,6 +15,7 @@
 #ifndef SERVER_FEDERATION_H
 #define SERVER_FEDERATION_H
 
+#include "crypto/blind_rsa.h"
 #include "server/courier/courier.h"
 #include "server/federation/policy.h"
 #include "server/front/front.h"
@@ -44,6 +45,8 @@ CHECKED struct err federation_open(struct front_env *env, const struct federatio
                                    struct federation **ret_federation);
 /* Adds hearth.v1.Federation to the server and its key source to the front. */
 CHECKED struct err federation_add(struct federation *f, struct hearth_server *server);
+/* For delivery_options.admits: does the policy let us speak with that domain? From any thread. */
+bool federation_admits(struct federation *f, struct bytes domain);
 /* For courier_options.peers. */
 struct courier_route federation_route(struct federation *f);
 /* New settings, from any thread; on failure the old ones stay. Connections to domains that are not
@@ -79,6 +82,12 @@ void federation_check(struct front_env *env, const struct federation_options *op
                       void (*say)(void *to, enum federation_finding finding, const char *step,
                                   const char *text),
                       void *to);
+/* For auth_options.voucher_key, self is the federation: the key of a domain's vouchers, out of its
+ * directory of token keys. Does not wait: ERR_FEDERATION_KEYS while the keys are fetched, also of
+ * who was not known (LIMIT_STRANGERS); ERR_FEDERATION_REFUSED by the policy; ERR_PASS_KEY: it has
+ * none such. From any thread. */
+CHECKED struct err federation_voucher_key(void *federation, struct bytes domain, uint8_t class,
+                                          uint32_t week, uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES]);
 /* After the courier's end, on its loop: ends all that is under way; done of each batch comes before
  * the loop has run what is posted now. Nothing is begun any more. */
 void federation_stop(struct federation *f);

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "crypto/blind_rsa.h"
 #include "hearth/v1/federation_rpc.h"
 #include "hearth/v1/info_rpc.h"
 #include "net/resolve.h"
@@ -35,6 +36,17 @@ struct signing {
 };
 struct hearth_signer signer_of(struct signing *signing); /* sign.c; lives as long as the calls */
 
+/* A peer's keys for vouchers. */
+enum { VOUCHER_KEYS_MOST = 15 };
+struct voucher_keys {
+    size_t count;
+    struct {
+        uint8_t class;
+        uint32_t week;
+        uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
+    } keys[VOUCHER_KEYS_MOST];
+};
+
 struct peer {
     struct peer *next; /* in its slot */
     struct federation *federation;
@@ -48,7 +60,8 @@ struct peer {
     uint64_t key_from_s, key_until_s;
     uint8_t pin[CREDENTIAL_FINGERPRINT_BYTES]; /* of its root */
     bool pinned;
-    bool fetching; /* posted to the loop, or under way there */
+    struct voucher_keys *vouchers; /* owned; NULL: it has none */
+    bool fetching;                 /* posted to the loop, or under way there */
     uint32_t fetch_failures, fetches;
     uint64_t fetch_again_us;        /* not before */
     bool receiving;                 /* a batch of its is being taken */
@@ -120,6 +133,7 @@ struct told_keys {
     uint8_t root[CREDENTIAL_FINGERPRINT_BYTES];
     struct public_key key;
     uint64_t from_s, until_s;
+    struct voucher_keys vouchers;
 };
 /* keys.c. ERR_CREDENTIAL and the like: it is not signed by the domain's own root. */
 CHECKED struct err keys_verify(const Hearth__V1__GetKeysResponse *in, struct bytes domain,
@@ -144,6 +158,10 @@ void peer_refused(struct peer *peer, size_t rows);
 /* Charges a call with so many bytes. HEARTH_OK, or the call has ended with that. */
 enum hearth_code peer_charge(struct peer *peer, struct hearth_call *call, size_t bytes);
 
+/* stranger.c. Fetches the keys of a domain that we may not know: ERR_FEDERATION_KEYS, and come
+ * again. why: what LIMIT_STRANGERS is taken for, each apart. */
+CHECKED struct err federation_introduce(struct federation *f, struct bytes domain,
+                                        struct bytes why);
 /* stranger.c: a call of who is not known. Returns what the handler returns. */
 enum hearth_code stranger_deliver(struct federation *f, struct hearth_call *call,
                                   const Hearth__V1__DeliverRequest *in);

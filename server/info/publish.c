@@ -55,7 +55,7 @@ static struct err write_value(const struct keys *keys, const char *name, struct 
 
 struct err keys_publish(const struct keys *keys, const struct info_options *options)
 {
-    struct info_value values[LABELS_MOST] = {{0}};
+    struct info_value values[LABELS_MOST] = {[0] = {.name = NULL}};
     struct buf bytes[LABELS_MOST] = {[0] = BUF_INIT};
     struct err err = ERR_OK;
     size_t count = 0;

@@ -117,6 +117,15 @@ int admin_report(const struct invocation *in, struct hearth_channel *channel)
     return EXIT_USAGE;
 }
 
+/* Lines after the log's own. */
+static size_t cosignatures(ProtobufCBinaryData note)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i + 1 < note.len; i++)
+        lines += note.data[i] == '\n' && note.data[i + 1] == 0xe2; /* the dash of a signature */
+    return lines > 0 ? lines - 1 : 0;
+}
+
 int admin_log(const struct invocation *in, struct hearth_channel *channel)
 {
     Hearth__V1__GetLogHeadRequest request = HEARTH__V1__GET_LOG_HEAD_REQUEST__INIT;
@@ -129,9 +138,13 @@ int admin_log(const struct invocation *in, struct hearth_channel *channel)
     }
     if (code != HEARTH_OK)
         return admin_client_fail(in, &status);
-    printf(in->json ? "{\"size\":%" PRIu64 ",\"time_s\":%" PRIu64 "}\n"
-                    : "size  %" PRIu64 "\ntime  %" PRIu64 "\n",
-           answer->size, answer->time_s);
+    if (in->json)
+        printf("{\"size\":%" PRIu64 ",\"time_s\":%" PRIu64 ",\"cosignatures\":%zu}\n", answer->size,
+               answer->time_s, cosignatures(answer->checkpoint));
+    else
+        printf("size          %" PRIu64 "\ntime          %" PRIu64 "\ncosignatures  %zu\n\n%.*s",
+               answer->size, answer->time_s, cosignatures(answer->checkpoint),
+               (int)answer->checkpoint.len, (const char *)answer->checkpoint.data);
     protobuf_c_message_free_unpacked(&answer->base, NULL);
     hearth_status_clear(&status);
     return EXIT_DONE;

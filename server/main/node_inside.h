@@ -40,7 +40,8 @@ struct node {
     struct info *info;
     struct federation *federation;
     struct kt_keys kt_keys;
-    struct transparency *transparency; /* NULL again once it is closed */
+    struct note_key witnesses[CONFIG_LIST_MAX]; /* names in config */
+    struct transparency *transparency;          /* NULL again once it is closed */
     struct auth_log auth_log;
     bool publishes; /* it serves: what it hands out goes into the log first */
     struct courier *courier;
@@ -111,6 +112,8 @@ struct err node_report_drop(void *node, uint64_t number);
 void node_peers(void *node, struct bytes domain,
                 void (*say)(void *to, const struct admin_peer *peer), void *to,
                 char ret_mode[ADMIN_MODE_BYTES]);
+/* node_log.c */
+struct err node_log_head(void *node, struct buf *note, uint64_t *ret_size, uint64_t *ret_time_s);
 struct err node_peer_retry(void *node, struct bytes domain);
 struct err node_peer_drop(void *node, struct bytes domain);
 /* node_reload.c: what settings mean to the services. */

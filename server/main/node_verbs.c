@@ -217,6 +217,7 @@ struct admin_verbs node_verbs(struct node *node)
         .report_read = node_report_read,
         .report_drop = node_report_drop,
         .peers = node_peers,
+        .log_head = node_log_head,
         .peer_retry = node_peer_retry,
         .peer_drop = node_peer_drop,
     };

@@ -544,6 +544,20 @@ def backup_verify_restore():
         assert done.returncode == 1 and "PERMISSION_DENIED" in done.stderr, done.stderr
 
 
+@test
+def the_operator_sees_the_log():
+    witness = "\n[transparency]\nwitness = not a key\n"
+    assert "witness = not a key" in Homeserver(more=witness).run("run", code=1).stderr
+    with Homeserver() as h:
+        head = json.loads(h.run("admin", "--json", "log").stdout)
+        assert head["size"] >= 2 and head["cosignatures"] == 0 and abs(head["time_s"] - time.time()) < 60, head
+        said = h.run("admin", "log").stdout
+        assert re.search(r"^a\.test/kt/1$", said, re.M) and re.search(r"^\u2014 a\.test/kt/1 ", said, re.M), said
+        done = register(h, h.invite)
+        if done.returncode == 0:
+            assert json.loads(h.run("admin", "--json", "log").stdout)["size"] > head["size"]
+
+
 def held(h):
     return json.loads(h.run("status", "--json").stdout)["log_held"] == 1
 
