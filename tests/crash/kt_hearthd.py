@@ -78,7 +78,7 @@ class Seen:
 
 def channel(server):
     credentials = grpc.ssl_channel_credentials(open(server.ca, "rb").read())
-    return grpc.secure_channel(f"127.0.0.1:{server.port}", credentials, (("grpc.ssl_target_name_override", server.domain),))
+    return grpc.secure_channel(server.listen, credentials, (("grpc.ssl_target_name_override", server.domain),))
 
 
 def call(on, path, body):
