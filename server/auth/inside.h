@@ -9,6 +9,7 @@
 #include "crypto/sig.h"
 #include "hearth/v1/auth_rpc.h"
 #include "pass/key_schedule.h"
+#include "pass/voucher.h"
 #include "seal/at_rest.h"
 #include "seal/credential_chain.h"
 #include "seal/key_set.h"
@@ -20,6 +21,7 @@
 
 enum {
     AUTH_ID_BYTES = 16, /* of every id at rest */
+    VOUCHER_KEYS = 3 * (PASS_CLASS_END - 1),
 };
 
 struct auth_listeners;
@@ -47,6 +49,13 @@ struct auth {
         uint64_t number;
     } revoked;
     struct auth_listeners *listeners;
+    struct voucher_key {
+        uint8_t class; /* 0: none */
+        uint32_t week;
+        uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
+        struct buf pkcs8;         /* secret */
+    } voucher_keys[VOUCHER_KEYS]; /* by class and week mod 3 */
+    bool vouchers_changed;        /* since auth_vouchers_changed() was asked */
 };
 
 static inline enum auth_mode auth_mode(const struct auth *auth)
@@ -389,6 +398,21 @@ CHECKED struct err token_grant_take(struct store_txn *txn, const struct auth *au
                                     const struct token_order *order, uint64_t now_s,
                                     uint32_t *ret_left);
 
+/* token_grant_take() for vouchers: count is charged to an allowance of its own. */
+enum { TOKEN_ORDER_VOUCHERS = 0x10 }; /* added to the class */
+
+/* ---- voucher_keys.c: what our users' vouchers are signed with */
+
+CHECKED struct err voucher_keys_load(struct auth *auth);
+void voucher_keys_clear(struct auth *auth);
+/* One that is missing, this week's or the next's, is made: tenths of a second. true: there was one
+ * to make. */
+bool voucher_keys_make(struct auth *auth);
+/* The key of a class whose id ends in this byte, of this week or the next. ERR_PASS_KEY. Clear it.
+ */
+CHECKED struct err voucher_key_get(struct auth *auth, uint8_t class, uint8_t tag, uint64_t now_s,
+                                   struct blind_rsa_key *ret_key);
+
 /* ---- handlers, one file each */
 
 #define AUTH_HANDLER(name, Type)                                                                  \
@@ -405,6 +429,8 @@ AUTH_HANDLER(stage_profile, StageProfile);
 AUTH_HANDLER(commit_profile, CommitProfile);
 AUTH_HANDLER(get_profile, GetProfile);
 AUTH_HANDLER(issue_tokens, IssueTokens);
+AUTH_HANDLER(issue_vouchers, IssueVouchers);
+AUTH_HANDLER(exchange_voucher, ExchangeVoucher);
 AUTH_HANDLER(create_invitations, CreateInvitations);
 AUTH_HANDLER(check_invitation, CheckInvitation);
 AUTH_HANDLER(create_handle, CreateHandle);

@@ -189,10 +189,11 @@ static void search_folder(const char *path)
     }
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         char name[512];
-        if (entry->d_name[0] == '.' || strlen(path) + strlen(entry->d_name) + 2 > sizeof name)
+        if (entry->d_name[0] == '.')
             continue;
-        (void)snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-        search_folder(name);
+        int len = snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        if (len > 0 && (size_t)len < sizeof name)
+            search_folder(name);
     }
     (void)closedir(dir);
 }
