@@ -5,7 +5,7 @@
 #include "wire/writer.h"
 
 static struct sig_key root_key, key, other_key;
-static struct buf root = BUF_INIT, signing = BUF_INIT, other = BUF_INIT;
+static struct buf root, signing, other;
 static const uint8_t hash[32] = {7, 8, 9};
 
 static struct receipt fields_of(void)
