@@ -394,6 +394,7 @@ endforeach()
 hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
 target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(tokens_unlinkability COMMAND token_unlinkability)
+target_link_options(unit_client_core_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=send_check)
 target_link_options(unit_client_core_tokens_test PRIVATE -Wl,--wrap=pass_order_finish)
 # kill -9 to a real hearthd while it closes epochs and signs them.
 if(NOT HEARTH_SANITIZE)
@@ -402,3 +403,4 @@ if(NOT HEARTH_SANITIZE)
   hearth_test(crash_kt_hearthd_control COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/crash/kt_hearthd.py
     ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --control SECONDS 200 LABELS crash)
 endif()
+target_link_options(unit_client_core_faults_test PRIVATE -Wl,--wrap=group_process -Wl,--wrap=group_join_external)
