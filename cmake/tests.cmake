@@ -69,6 +69,7 @@ file(WRITE ${CMAKE_BINARY_DIR}/arrows.txt "${arrows}\n")
 hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/includes.py ${CMAKE_BINARY_DIR}/arrows.txt)
 hearth_test(arch_mls_rules COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/mls_rules.py)
 hearth_test(arch_guarantees COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/guarantees.py)
+hearth_test(arch_threat_model COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/threat_model.py)
 
 # Programs that tests and measurements run against.
 hearth_program(bench_server SOURCES tests/bench/bench_server.c USES generated_bench net)
@@ -260,6 +261,7 @@ endforeach()
 # The real hearthd, as an operator runs it, and clients in other languages.
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)
+hearth_test(server_federation COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/federation.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 hearth_test(golden_hearthd COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/hearthd.sh $<TARGET_FILE:hearthd>)
 hearth_program(queue_listen_bench SOURCES tests/bench/queue_listen_bench.c USES server_queue test_server net
   test_support LIBS lib::cmocka)
@@ -336,6 +338,8 @@ endif()
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(crash_clients COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/crash/clients.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 600 LABELS crash)
+  hearth_test(federation_partition COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/partition.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 400 LABELS flow)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
 endif()
 hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency test_support)
@@ -371,7 +375,26 @@ foreach(wrapped hearth_auth_connect_write hearth_server_add_info front_new trans
 endforeach()
 # An operator's own changes to an honest server, and clients that don't look (DoS15).
 target_link_options(unit_client_core_withheld_test PRIVATE -Wl,--wrap=queue_append -Wl,--wrap=head_take)
+# Attacks on the real hearthd beside honest people, each with a control; longer in tests/long.sh.
+file(GLOB threat_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/threats/*.c)
+hearth_program(threats SOURCES ${threat_sources} USES test_house LIBS lib::cmocka)
+target_include_directories(threats PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+if(HEARTH_SANITIZE)
+  set(threat_options --unhurried)
+endif()
+foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 ME3ME4)
+  hearth_test(threats_${id} COMMAND threats $<TARGET_FILE:hearthd> $<TARGET_FILE:hearth> ${id} ${threat_options}
+    SECONDS 60 LABELS flow)
+endforeach()
 # tests/tokens: does a homeserver learn from tokens who makes anonymous calls?
 hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
 target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(tokens_unlinkability COMMAND token_unlinkability)
+target_link_options(unit_client_core_tokens_test PRIVATE -Wl,--wrap=pass_order_finish)
+# kill -9 to a real hearthd while it closes epochs and signs them.
+if(NOT HEARTH_SANITIZE)
+  hearth_test(crash_kt_hearthd COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/crash/kt_hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
+    SECONDS 200 LABELS crash)
+  hearth_test(crash_kt_hearthd_control COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/crash/kt_hearthd.py
+    ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --control SECONDS 200 LABELS crash)
+endif()

@@ -25,5 +25,9 @@ HEARTH_SEEDS=1000,100000 timeout "$seconds" "$bin/flow_random_test" || [ $? = 12
 "$bin/hearthd_crash" "$bin/hearthd" --cycles "$((seconds * 3))" || status=1
 # people killed at random while they work
 python3 tests/crash/clients.py "$bin" --seconds "$seconds" --least-kills 100 || status=1
+# three homeservers in network namespaces while the network between them fails
+python3 tests/federation/partition.py "$bin" --seconds "$seconds" || [ $? = 77 ] || status=1
+# the same people as above, spread over two homeservers
+python3 tests/crash/clients.py "$bin" --servers 2 --seconds "$seconds" --least-kills 100 || status=1
 timeout "$seconds" "$bin/store_crash" --cycles 100000 || [ $? = 124 ] || status=1
 exit $status

@@ -38,7 +38,7 @@ struct cli {
     const char *invite, *domain, *root_pin, *handle, *device, *name, *picture, *to, *chat, *qr;
     uint64_t count;      /* --count; 0: not said */
     uint32_t timeout_ms; /* --timeout in seconds [60, listening: none] */
-    bool timeout_said, json, no_input, yes, keep, man;
+    bool timeout_said, json, no_input, yes, keep, tokens, man;
     int argc; /* what is left after the command's words */
     char **argv;
     /* the profile, once it is open */
@@ -111,6 +111,11 @@ int find_member(const struct cli *cli, const struct hearth_id *chat, const char 
 
 /* ---- suggest.c: the word of the list nearest to what was typed, or NULL. */
 const char *suggest(const char *typed, const char *const *words, size_t count);
+
+/* ---- kt.c */
+/* After a command that had the account open: files of evidence into the profile, and the exit code
+ * where a log raised an alarm meanwhile. */
+int kt_aftermath(struct cli *cli, int code);
 
 /* ---- events.c */
 /* Prints an event with what it is about. */

@@ -82,6 +82,8 @@ static int run(struct cli *cli, const struct command *command)
     code = command->run(cli);
     if (cli->account != NULL)
         (void)hearth_account_settle(cli->account, SETTLE_MS);
+    if (cli->account != NULL)
+        code = kt_aftermath(cli, code);
     hearth_account_close(cli->account);
     if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == EXIT_DONE)
         return fail_said(cli, EXIT_FAILED, NULL, "what there was to say could not be written");

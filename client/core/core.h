@@ -43,6 +43,7 @@ struct core {
     struct hearth_error trouble; /* why the last call had no answer; none after one that had */
     /* set by steps, done after their commit */
     bool kick_tasks, tell_events;
+    uint32_t log_alarms; /* since it was opened (core/log.h) */
     bool in_step;
     struct hearth_timer *soon; /* does both, and ends operations, from the loop */
     struct hearth_op *ops;     /* core/op.h */

@@ -238,7 +238,7 @@ static struct err take_keys(struct core *c, struct db_txn *t, struct task *task,
     struct wire_reader r = wire_reader_of(buf_view(&task->body));
     struct bytes credential = wire_read_vector(&r), signing = wire_read_vector(&r);
     TRY(wire_reader_end(&r));
-    struct err err = homeserver_get(c, t, c->account.domain, &h);
+    struct err err = homeserver_get_unlogged(c, t, c->account.domain, &h);
     homeserver_clear(&h);
     if (err.code == ERR_NOT_FOUND) {
         *ret_next = TASK_NEXT_WAIT;

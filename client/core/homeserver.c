@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "client/core/homeserver_inside.h"
+#include "client/core/log.h"
 #include "client/core/task.h"
 #include "seal/credential_chain.h"
 #include "wire/reader.h"
@@ -104,6 +105,20 @@ static bool just_failed(const struct core *c, const struct homeserver *h)
 
 struct err homeserver_get(struct core *c, struct db_txn *t, const char *domain,
                           struct homeserver *ret)
+{
+    struct homeserver h;
+    TRY(homeserver_get_unlogged(c, t, domain, &h));
+    struct err err = log_keys_gate(t, domain);
+    if (!err_is_ok(err)) {
+        homeserver_clear(&h);
+        return err;
+    }
+    *ret = h;
+    return ERR_OK;
+}
+
+struct err homeserver_get_unlogged(struct core *c, struct db_txn *t, const char *domain,
+                                   struct homeserver *ret)
 {
     struct homeserver h;
     TRY(homeserver_row(t, domain, &h));
@@ -220,8 +235,11 @@ struct err homeserver_verify_client(struct core *c, struct db_txn *t, struct byt
     TRY(client_id_parse(client.subject, &id));
     (void)snprintf(domain, sizeof domain, "%.*s", (int)id.user.domain.len,
                    (const char *)id.user.domain.data);
-    TRY(homeserver_get(c, t, domain, &h));
-    struct err err = verify(c, &h, &client);
+    struct err err = homeserver_get(c, t, domain, &h);
+    if (err.code == ERR_CLIENT_LOG_LATER) /* like keys that are still being fetched */
+        return ERR(NOT_FOUND);
+    TRY(err);
+    err = verify(c, &h, &client);
     homeserver_clear(&h);
     TRY(err);
     *ret_client = (struct verified_client){.id = id,

@@ -20,9 +20,14 @@ struct homeserver {
 };
 void homeserver_clear(struct homeserver *h);
 /* ERR_NOT_FOUND: not fetched yet; homeserver_want then. ERR_CREDENTIAL: what was fetched less than
- * a minute ago did not verify, and there is nothing from before. */
+ * a minute ago did not verify, and there is nothing from before. ERR_CLIENT_LOG_LATER: its log is
+ * being asked whether these are the keys that everybody gets (log.h); ERR_CLIENT_LOG: no. */
 CHECKED struct err homeserver_get(struct core *c, struct db_txn *t, const char *domain,
                                   struct homeserver *ret);
+/* The same before the log was asked about its keys: for our own credential, which chains to the
+ * root that an invitation pinned. */
+CHECKED struct err homeserver_get_unlogged(struct core *c, struct db_txn *t, const char *domain,
+                                           struct homeserver *ret);
 /* Leaves a task that fetches and verifies, unless there is one; older than a day is fetched anew,
  * what did not verify after a minute. Afterwards, also in vain, every chat's roster is tried again
  * and all waiting tasks are woken. */

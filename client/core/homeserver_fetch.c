@@ -7,10 +7,12 @@
 
 #include "client/core/event.h"
 #include "client/core/homeserver_inside.h"
+#include "client/core/log.h"
 #include "client/core/task.h"
 #include "client/core/token.h"
 #include "hearth/v1/info.pb-c.h"
 #include "seal/server_key.h"
+#include "seal/system_keys.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -180,6 +182,49 @@ static struct err take_all(struct taking *k, const Hearth__V1__GetKeysResponse *
     return take_revocations(k, core_in(in->revocations));
 }
 
+/* What the log is asked about. The answer was verified: only keys of uses that we don't look at may
+ * not be readable. */
+static void claim_one(const struct taking *k, unsigned use, struct bytes bytes, struct buf *b)
+{
+    struct system_key claim = {.use = (uint8_t)use};
+    uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
+    struct server_key key;
+    struct bytes statement = bytes;
+    struct wire_reader r = wire_reader_of(bytes);
+    if (system_label_of(use) == NULL)
+        return;
+    if (use == HEARTH__V1__KEY_USE__KEY_USE_AS_ROOT ||
+        use == HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING) {
+        credential_fingerprint(bytes, fingerprint);
+        claim.key = bytes_of(fingerprint, sizeof fingerprint);
+        system_key_write(b, &claim);
+        return;
+    }
+    if (use == HEARTH__V1__KEY_USE__KEY_USE_TOKENS)
+        statement = wire_read_vector(&r);
+    struct err err = ERR(CREDENTIAL);
+    for (size_t i = 0; i < k->signing_count && !err_is_ok(err); i++)
+        err = server_key_read(statement, &k->signings[i], &key);
+    if (!err_is_ok(err))
+        return;
+    claim.algorithm = key.algorithm;
+    claim.key = key.public_key;
+    system_key_write(b, &claim);
+}
+
+static struct err claim(struct core *c, struct db_txn *t, const struct taking *k,
+                        const Hearth__V1__GetKeysResponse *in)
+{
+    struct buf claims = BUF_INIT;
+    for (size_t i = 0; i < in->n_keys && i < SYSTEM_KEYS_MOST; i++)
+        claim_one(k, in->keys[i]->use, core_in(in->keys[i]->key), &claims);
+    struct err err = buf_check(&claims);
+    if (err_is_ok(err))
+        err = log_keys_claim(c, t, k->domain, buf_view(&claims));
+    buf_clear(&claims);
+    return err;
+}
+
 struct err homeserver_take(struct core *c, struct db_txn *t, const char *domain,
                            const ProtobufCMessage *out)
 {
@@ -194,6 +239,8 @@ struct err homeserver_take(struct core *c, struct db_txn *t, const char *domain,
         h.failed_ms = 0;
         err = homeserver_put(t, domain, &h);
     }
+    if (err_is_ok(err))
+        err = claim(c, t, &k, (const Hearth__V1__GetKeysResponse *)(const void *)out);
     if (err_is_ok(err))
         err = take_tokens(c, t, &k, (const Hearth__V1__GetKeysResponse *)(const void *)out);
     homeserver_clear(&h);

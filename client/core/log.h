@@ -105,6 +105,14 @@ CHECKED struct err log_says_of(struct core *c, struct db_txn *t, const char *dom
 CHECKED struct err log_contact(struct core *c, struct db_txn *t, struct bytes user_id,
                                bool changed);
 
+/* ---- a homeserver's own keys (log_keys.c) */
+
+/* GetKeys answered: SystemKeys (seal/system_keys.h), one after the other. They are searched for. */
+CHECKED struct err log_keys_claim(struct core *c, struct db_txn *t, const char *domain,
+                                  struct bytes keys);
+/* May they be used? ERR_CLIENT_LOG_LATER: being asked; ERR_CLIENT_LOG: the log shows others. */
+CHECKED struct err log_keys_gate(struct db_txn *t, const char *domain);
+
 /* ---- our own labels */
 
 /* After registering, opening, and each own change: searches for our client set and handles. */
@@ -138,6 +146,13 @@ CHECKED struct err log_alarm(struct core *c, struct db_txn *t, const struct hear
 /* Evidence files (DB_LOG_EVIDENCE), numbered from 1. Appends to file. ERR_NOT_FOUND. */
 CHECKED struct err log_evidence_put(struct db_txn *t, struct bytes file, uint64_t *ret_number);
 CHECKED struct err log_evidence_get(struct db_txn *t, uint64_t number, struct buf *file);
+
+/* All that is watched is looked at now. */
+CHECKED struct err log_watch_now(struct core *c, struct db_txn *t);
+/* A person decides to go on with a homeserver: its log is met anew. ERR_NOT_FOUND. */
+CHECKED struct err log_accept(struct core *c, struct db_txn *t, const char *domain);
+/* ... with a contact, whose keys he has compared. */
+CHECKED struct err log_accept_user(struct core *c, struct db_txn *t, struct bytes user_id);
 
 /* ---- what files of this matter share */
 

@@ -249,9 +249,10 @@ static struct err take_result(struct core *c, struct asking *a, struct bytes res
     l->commitment = result->commitment;
     l->checked_ms = core_now_ms(c);
     TRY(keep(&l->value, result->value));
-    if (response.len <= LOG_RESPONSE_KEPT_BYTES)
+    /* a repeat that shows less is no better proof than what is kept */
+    bool shows = *ret_news || parsed.has_at_dist || parsed.at_entry.count == l->known.count;
+    if (shows && response.len <= LOG_RESPONSE_KEPT_BYTES)
         return keep(&l->response, response);
-    buf_clear(&l->response);
     return ERR_OK;
 }
 

@@ -50,18 +50,24 @@ static struct err mark_bad(struct core *c, struct db_txn *t, struct log_label *l
     return log_alarm(c, t, contact, 0, "%s: %s", who, what);
 }
 
-/* Not there yet. */
-static struct err wait_for_it(struct core *c, struct db_txn *t, struct log_label *l,
-                              const struct hearth_id *contact, const char *who)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-    uint64_t now = core_now_ms(c);
-    if (l->behind_ms != 0 && now >= l->behind_ms && now - l->behind_ms > BEHIND_MS)
+    return a < b ? a : b;
+}
+
+/* Not there yet. */
+static struct err wait_for_it(struct core *c, struct db_txn *t, const struct log *log,
+                              struct log_label *l, const struct hearth_id *contact, const char *who)
+{
+    uint64_t now = core_now_ms(c), window_ms = log->view.config.window_ms;
+    if (l->behind_ms != 0 && now >= l->behind_ms &&
+        now - l->behind_ms > least(BEHIND_MS, 2 * window_ms))
         return mark_bad(c, t, l, contact, who,
                         "keys that are in use are not in the homeserver's log");
     if (l->behind_ms == 0)
         l->behind_ms = now;
     TRY(log_label_put(t, l));
-    return log_watch_at(c, t, l->domain, now + BEHIND_RETRY_MS);
+    return log_watch_at(c, t, l->domain, now + least(BEHIND_RETRY_MS, window_ms));
 }
 
 static struct err settled(struct db_txn *t, struct log_label *l)
@@ -104,7 +110,8 @@ static struct err own_next(struct core *c, struct db_txn *t, struct log_label *l
                           "the log shows a set of devices of yours that none of your devices made");
 }
 
-static struct err found_own_set(struct core *c, struct db_txn *t, struct log_label *l)
+static struct err found_own_set(struct core *c, struct db_txn *t, const struct log *log,
+                                struct log_label *l)
 {
     enum standing standing;
     TRY(stand(l, buf_view(&c->account.key_set), &standing));
@@ -114,16 +121,17 @@ static struct err found_own_set(struct core *c, struct db_txn *t, struct log_lab
     case OTHER:
         return mark_bad(c, t, l, NULL, l->domain, "the log shows other devices of yours");
     case BEHIND:
-        return wait_for_it(c, t, l, NULL, "your devices");
+        return wait_for_it(c, t, log, l, NULL, "your devices");
     case NEXT:
         return own_next(c, t, l);
     case GAP: /* several changes by other devices, who tell us */
     default:
-        return wait_for_it(c, t, l, NULL, "your devices");
+        return wait_for_it(c, t, log, l, NULL, "your devices");
     }
 }
 
-static struct err found_own_handle(struct core *c, struct db_txn *t, struct log_label *l)
+static struct err found_own_handle(struct core *c, struct db_txn *t, const struct log *log,
+                                   struct log_label *l)
 {
     struct buf held = BUF_INIT;
     char text[HANDLE_TEXT_MAX_BYTES + 1];
@@ -138,7 +146,7 @@ static struct err found_own_handle(struct core *c, struct db_txn *t, struct log_
     if (standing == SAME)
         return settled(t, l);
     return standing == BEHIND
-               ? wait_for_it(c, t, l, NULL, text)
+               ? wait_for_it(c, t, log, l, NULL, text)
                : mark_bad(c, t, l, NULL, text, "the log shows another key of this handle of yours");
 }
 
@@ -160,7 +168,8 @@ static struct err take_next(struct core *c, struct db_txn *t, struct log_label *
     return err_is_ok(err) ? settled(t, l) : err;
 }
 
-static struct err found_contact_set(struct core *c, struct db_txn *t, struct log_label *l)
+static struct err found_contact_set(struct core *c, struct db_txn *t, const struct log *log,
+                                    struct log_label *l)
 {
     struct hearth_id id;
     struct contact contact = {0};
@@ -180,7 +189,7 @@ static struct err found_contact_set(struct core *c, struct db_txn *t, struct log
     else if (err_is_ok(err) && standing == NEXT)
         err = take_next(c, t, l, &contact);
     else if (err_is_ok(err))
-        err = wait_for_it(c, t, l, &id, name);
+        err = wait_for_it(c, t, log, l, &id, name);
     contact_clear(&contact);
     return err;
 }
@@ -190,14 +199,16 @@ static struct err found_contact_set(struct core *c, struct db_txn *t, struct log
 struct err log_found(struct core *c, struct db_txn *t, const struct log *log, struct log_label *l,
                      bool news)
 {
+    if (log->state == LOG_UNLOGGED || l->label.data[0] == LABEL_SYSTEM)
+        TRY(log_keys_found(c, t, log));
     if (log->state == LOG_HELD) {
         bool handle = l->label.data[0] == LABEL_HANDLE, user = l->label.data[0] == LABEL_USER;
         if ((l->roles & LOG_OWN) && user)
-            TRY(found_own_set(c, t, l));
+            TRY(found_own_set(c, t, log, l));
         else if ((l->roles & LOG_OWN) && handle)
-            TRY(found_own_handle(c, t, l));
+            TRY(found_own_handle(c, t, log, l));
         else if (user)
-            TRY(found_contact_set(c, t, l));
+            TRY(found_contact_set(c, t, log, l));
         TRY(log_watch_begin(c, t, log));
     }
     if (news && (l->roles & LOG_CONTACT))

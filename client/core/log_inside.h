@@ -6,6 +6,10 @@
 
 /* Takes over what a search showed of an own label. */
 void log_own_learn(struct log_label *label);
+/* A label of the homeserver's was found, or it has no log. */
+CHECKED struct err log_keys_found(struct core *c, struct db_txn *t, const struct log *log);
+/* A person says that they are to be used. */
+CHECKED struct err log_keys_accept(struct db_txn *t, const char *domain);
 /* Something is marked bad, distrusted or changed: log_may_send looks closely from now on. */
 CHECKED struct err log_troubled(struct core *c, struct db_txn *t);
 /* TASK_LOG_WATCH of the homeserver, if there is none: what is due each window. */

@@ -1,5 +1,6 @@
 /* Alarms, and evidence: whatever of what was kept contradicts what came is put together to a file
  * that convicts (tlog/evidence.h). The halves are few, so each is held against each. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,9 +17,9 @@ struct half {
     struct bytes note;
     uint64_t size;
     struct search_response response;
-    bool has_entry, has_tree;
-    const struct kt_known *known;
-    struct evidence_tree tree;
+    bool has_entry;
+    struct evidence_tree trees[2]; /* at the newest entry, at the distinguished one */
+    size_t tree_count;
 };
 
 struct court {
@@ -55,10 +56,11 @@ static void add_response(struct court *court, struct bytes in, const struct kt_k
     if (half != NULL && half->size > 1) {
         half->response = *r;
         half->has_entry = true;
-        half->known = known;
         if (known != NULL) {
-            evidence_tree_of_search(&half->response, known, half->size, &half->tree);
-            half->has_tree = true;
+            evidence_tree_of_search(&half->response, known, half->size, &half->trees[0]);
+            half->tree_count = 1;
+            if (err_is_ok(evidence_tree_of_dist(&half->response, known, &half->trees[1])))
+                half->tree_count = 2;
         }
     }
     free(r);
@@ -86,7 +88,8 @@ static void add_tree(struct court *court, const struct contact_response *r,
         return;
     half->response.has_dist = true;
     half->response.dist = r->dist;
-    half->has_tree = err_is_ok(evidence_tree_of_contacts(r, &contact, 1, &half->tree));
+    if (err_is_ok(evidence_tree_of_contacts(r, &contact, 1, &half->trees[0])))
+        half->tree_count = 1;
 }
 
 /* Whichever answer it is that failed: of a search, or of monitoring. */
@@ -158,9 +161,14 @@ static bool convicts(struct court *court, const struct half *a, const struct hal
         return true;
     if (convicts_by_entries(court, a, b))
         return true;
-    return a->has_tree && b->has_tree &&
-           (err_is_ok(evidence_rewritten(&court->file, court->config, &a->tree, &b->tree)) ||
-            err_is_ok(evidence_rewritten(&court->file, court->config, &b->tree, &a->tree)));
+    for (size_t i = 0; i < a->tree_count; i++)
+        for (size_t j = 0; j < b->tree_count; j++)
+            if (err_is_ok(
+                    evidence_rewritten(&court->file, court->config, &a->trees[i], &b->trees[j])) ||
+                err_is_ok(
+                    evidence_rewritten(&court->file, court->config, &b->trees[j], &a->trees[i])))
+                return true;
+    return false;
 }
 
 static void hold_court(struct court *court)
@@ -216,6 +224,7 @@ struct err log_alarm(struct core *c, struct db_txn *t, const struct hearth_id *c
         .kind = HEARTH_EVENT_LOG, .message = evidence, .result = HEARTH_UNVERIFIED, .text = text};
     if (contact != NULL)
         event.contact = *contact;
+    c->log_alarms++;
     return event_tell(c, t, &event);
 }
 
@@ -272,4 +281,59 @@ struct err log_report(struct core *c, struct db_txn *t, struct log *log, struct 
                            (unsigned long long)number)
                : log_alarm(c, t, NULL, 0, "log of %s: %s", log->domain,
                            trouble->what != NULL ? trouble->what : err_text(trouble->why));
+}
+
+/* ---- a person decides */
+
+struct forgiving {
+    struct core *core;
+    struct db_txn *t;
+};
+
+static struct err forget(void *arg, struct log_label *l)
+{
+    const struct forgiving *f = arg;
+    uint8_t roles = l->roles;
+    struct log_label *fresh;
+    TRY(log_label_new(l->domain, buf_view(&l->label), &fresh));
+    fresh->roles = roles;
+    struct err err = log_label_put(f->t, fresh);
+    log_label_free(fresh);
+    if (err_is_ok(err) && roles != 0)
+        err = log_search(f->core, f->t, l->domain, buf_view(&l->label), roles, NULL);
+    return err;
+}
+
+struct err log_accept(struct core *c, struct db_txn *t, const char *domain)
+{
+    struct forgiving f = {c, t};
+    struct log log;
+    TRY(log_get(t, domain, &log));
+    bool there = log.state != LOG_UNKNOWN;
+    log_clear(&log);
+    if (!there)
+        return ERR(NOT_FOUND);
+    TRY(db_drop(t, DB_LOG, bytes_str(domain)));
+    TRY(log_keys_accept(t, domain));
+    return log_label_each(t, domain, forget, &f);
+}
+
+struct err log_accept_user(struct core *c, struct db_txn *t, struct bytes user_id)
+{
+    char domain[DOMAIN_MAX_BYTES + 1];
+    struct buf label = BUF_INIT;
+    struct log_label *l = NULL;
+    (void)c;
+    buf_append_byte(&label, LABEL_USER);
+    buf_append_bytes(&label, user_id);
+    struct err err = buf_check(&label);
+    if (err_is_ok(err) && log_label_domain(buf_view(&label), domain))
+        err = log_label_get(t, domain, buf_view(&label), &l);
+    if (err_is_ok(err) && l != NULL && l->bad) {
+        l->bad = false;
+        err = log_label_put(t, l);
+    }
+    log_label_free(l);
+    buf_clear(&label);
+    return err.code == ERR_NOT_FOUND ? ERR_OK : err;
 }

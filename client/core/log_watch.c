@@ -154,6 +154,29 @@ static struct err look_around(struct core *c, struct db_txn *t, struct log *log,
     return log_put(t, log);
 }
 
+struct everywhere {
+    struct core *core;
+    struct db_txn *t;
+};
+
+static struct err look_now(void *arg, const struct log *log)
+{
+    const struct everywhere *e = arg;
+    struct log copy;
+    if (log->state != LOG_HELD)
+        return ERR_OK;
+    TRY(log_get(e->t, log->domain, &copy));
+    struct err err = look_around(e->core, e->t, &copy, false);
+    log_clear(&copy);
+    return err;
+}
+
+struct err log_watch_now(struct core *c, struct db_txn *t)
+{
+    struct everywhere e = {c, t};
+    return log_each(c, t, look_now, &e);
+}
+
 /* In the window after the one of the last look, at a time of our own within its first eighth: not
  * everybody at once. */
 static uint64_t next_look(const struct core *c, const struct log *log)

@@ -266,6 +266,8 @@ struct err offer_judge(struct core *c, struct db_txn *t, const struct asks *asks
         memcpy(domain, sender.user.domain.data, sender.user.domain.len);
         domain[sender.user.domain.len] = 0;
         err = homeserver_get(c, t, domain, &h);
+        if (err.code == ERR_CLIENT_LOG_LATER)
+            err = ERR(NOT_FOUND);
         if (err_is_ok(err)) /* revocations, too */
             err = homeserver_verify_client(c, t, offer.client_credential, &client);
         if (err.code == ERR_NOT_FOUND) {

@@ -124,7 +124,7 @@ struct err account_take_credential(struct core *c, struct db_txn *t, struct acco
 {
     struct credential root, middle, ours = {0};
     struct homeserver h;
-    TRY(homeserver_get(c, t, a->domain, &h));
+    TRY(homeserver_get_unlogged(c, t, a->domain, &h));
     struct err err = credential_parse(buf_view(&h.root), &root);
     if (err_is_ok(err))
         err = credential_parse(signing, &middle);

@@ -5,6 +5,7 @@
 
 #include "client/core/contact.h"
 #include "client/core/devices.h"
+#include "client/core/log.h"
 #include "crypto/hash.h"
 #include "seal/key_set.h"
 #include "wire/reader.h"
@@ -142,6 +143,8 @@ struct err safety_set_compared(struct core *c, struct db_txn *t, const struct he
     contact.compared = compared;
     contact.changed = contact.changed && !compared; /* seen, and found good */
     struct err err = contact_put(c, t, &contact);
+    if (err_is_ok(err) && compared)
+        err = log_accept_user(c, t, buf_view(&contact.user_id));
     contact_clear(&contact);
     TRY(err);
     memcpy(news, id->bytes, sizeof id->bytes);

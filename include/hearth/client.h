@@ -380,6 +380,66 @@ enum hearth_result hearth_safety_compare(struct hearth_account *account,
 bool hearth_contact_set_compared(struct hearth_account *account, const struct hearth_id *contact,
                                  bool compared);
 
+/* ---- the verifiable log */
+
+/* Each homeserver publishes a log of all keys that it hands out. What comes from a homeserver is
+ * held against its log before it is used; an alarm is HEARTH_EVENT_LOG. */
+enum hearth_log_state {
+    HEARTH_LOG_UNKNOWN = 0,  /* not asked yet */
+    HEARTH_LOG_UNLOGGED = 1, /* it has none, and never showed one: its word alone counts */
+    HEARTH_LOG_HELD = 2,
+};
+struct hearth_log {
+    const char *domain;
+    enum hearth_log_state state;
+    bool distrusted; /* what it signed can't all be true, or it denies what it had: nothing is sent
+                        to its users until hearth_log_accept */
+    bool overdue;    /* it stands still for longer than it may */
+    /* HEARTH_LOG_HELD: the newest checkpoint that was verified */
+    const char *origin;
+    uint64_t entries; /* leaf 0, the configuration, among them */
+    uint8_t root[32];
+    uint64_t newest_ms, checked_ms, watched_ms, window_ms;
+    uint64_t window, window_entry; /* the newest window, and the entry that it begins with */
+    const char *checkpoint;        /* signed note (C2SP tlog-checkpoint) */
+};
+bool hearth_log_each(struct hearth_account *account,
+                     bool (*fn)(const struct hearth_log *log, void *arg), void *arg);
+/* What is known of a label: a client set, the key of a handle, keys of a homeserver. */
+struct hearth_log_label {
+    const char *domain;
+    const char *name; /* "your devices", a handle, or what it is otherwise */
+    bool own, exists;
+    bool pending; /* too new to be proved against withdrawal: in the next window */
+    bool bad;     /* the log speaks against it */
+    uint32_t version;
+    uint8_t commitment[32];
+    uint64_t entry;      /* of the log, where it was found */
+    uint64_t watched;    /* own: monitored up to this entry */
+    uint64_t checked_ms; /* 0: not yet */
+};
+bool hearth_log_label_each(struct hearth_account *account,
+                           bool (*fn)(const struct hearth_log_label *label, void *arg), void *arg);
+/* Looks at all that is watched each window now; hearth_account_settle waits for it. */
+bool hearth_log_monitor(struct hearth_account *account);
+/* A person has seen the alarms of a homeserver and goes on: its log is met anew. False: no such
+ * homeserver. */
+bool hearth_log_accept(struct hearth_account *account, const char *domain);
+/* Alarms since the account was opened. */
+uint32_t hearth_log_alarms(struct hearth_account *account);
+/* Evidence files, numbered from 1. False: none of that number. The view lives until fn returns. */
+bool hearth_log_evidence(struct hearth_account *account, uint64_t number,
+                         void (*fn)(const void *file, size_t len, void *arg), void *arg);
+/* What a file proves, whoever made it; needs no account. HEARTH_UNVERIFIED: nothing. */
+struct hearth_log_verdict {
+    char origin[256];
+    char text[200];         /* a sentence: what was signed that can't be true */
+    uint8_t key[32];        /* that signed it: is it the homeserver's that you know? */
+    uint64_t first, second; /* entries or sizes that contradict each other */
+};
+enum hearth_result hearth_log_audit(const void *file, size_t len,
+                                    struct hearth_log_verdict *ret_verdict);
+
 /* ---- receiving */
 
 /* Fetches and processes what waits: one batch after the other until nothing is left. */

@@ -339,6 +339,28 @@ void evidence_tree_of_search(const struct search_response *s, const struct kt_kn
     ret_tree->proof.count = count;
 }
 
+struct err evidence_tree_of_dist(const struct search_response *s, const struct kt_known *known,
+                                 struct evidence_tree *ret_tree)
+{
+    struct ladder_walk walk;
+    if (!s->has_dist || !s->has_at_dist || s->at_dist.count > LADDER_MAX)
+        return ERR(TLOG_LADDER);
+    ret_tree->at =
+        (struct evidence_sighting){s->checkpoint, s->dist.index, s->dist.entry, s->dist.incl_entry};
+    ret_tree->proof = s->at_dist;
+    ladder_walk_begin(&walk);
+    for (size_t i = 0; i < s->at_dist.count; i++) {
+        const struct kt_lookup *lookup = kt_known_find(known, (uint32_t)walk.version);
+        bool present = s->at_dist.results[i].type == PREFIX_INCLUSION;
+        if (walk.done || lookup == NULL)
+            return ERR(TLOG_LADDER);
+        ret_tree->lookups[i] =
+            (struct prefix_lookup){lookup->index, present ? &lookup->commitment : NULL};
+        ladder_walk_step(&walk, present);
+    }
+    return ERR_OK;
+}
+
 struct err evidence_tree_of_contacts(const struct contact_response *s,
                                      const struct kt_contact *contacts, size_t count,
                                      struct evidence_tree *ret_tree)

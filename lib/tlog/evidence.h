@@ -50,6 +50,10 @@ struct evidence_tree {
  * both. */
 void evidence_tree_of_search(const struct search_response *response, const struct kt_known *known,
                              uint64_t size, struct evidence_tree *ret_tree);
+/* ... and of the tree at its distinguished entry; ERR_TLOG_LADDER when it shows none. */
+CHECKED struct err evidence_tree_of_dist(const struct search_response *response,
+                                         const struct kt_known *known,
+                                         struct evidence_tree *ret_tree);
 /* What a contact check showed, good or bad, of the tree at its distinguished entry: what is shown
  * present is taken to have the commitment known. ERR_TLOG_LADDER when it did not answer what was
  * asked. */

@@ -67,7 +67,7 @@ struct peer {
     bool receiving;                 /* a batch of its is being taken */
     char why[PEER_WHY_BYTES];       /* the last batch to it failed; "": it did not */
     char fetch_why[PEER_WHY_BYTES]; /* so did the last fetch of its keys */
-    uint64_t new_until_us;          /* heard first so long ago; 0: never heard */
+    uint64_t since_s;               /* its keys were seen first; 0: never yet */
     uint64_t banned_until_us;
     uint32_t bans;
     uint64_t reached_us, heard_us; /* answered us; proved itself to us. 0: never */
@@ -92,6 +92,8 @@ struct federation {
     char *ca_file, *dns_servers;
     pthread_mutex_t lock;
     struct policy *policy; /* under the lock */
+    struct store *store;   /* NULL once stopped */
+    uint8_t rows_key[KEEPER_KEY_BYTES], ids_key[KEEPER_KEY_BYTES];
     struct peer *slots[PEER_SLOTS];
     size_t peer_count;
     bool stopped; /* of the loop */
@@ -112,6 +114,11 @@ void peer_put(struct peer *peer);
 void peers_clear(struct federation *f);
 /* A text for people: printable, cut. */
 void peer_say(char why[PEER_WHY_BYTES], const char *what, const char *text);
+
+/* kept.c: what outlives the process. save: under the lock; it is tried, and no more. */
+CHECKED struct err kept_open(struct federation *f, const struct store_options *options);
+void kept_save(const struct peer *peer);
+void kept_close(struct federation *f);
 
 /* find.c, on the loop. */
 void peer_reach(struct peer *peer, struct reach *reach);

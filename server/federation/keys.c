@@ -116,6 +116,9 @@ static struct err take(struct peer *peer, const Hearth__V1__GetKeysResponse *in)
         peer->key = told.key;
         peer->key_from_s = told.from_s;
         peer->key_until_s = told.until_s;
+        if (peer->since_s == 0)
+            peer->since_s = clock_unix_ms(f->env->clock) / 1000;
+        kept_save(peer);
         keep_vouchers(peer, &told.vouchers);
     }
     federation_unlock(f);

@@ -212,6 +212,7 @@ static struct admission *end_look_up(struct front_pending *pending)
     struct admission *p = pending->admission;
     if (p != NULL)
         p->pending = NULL;
+    bytes_wipe(pending, sizeof *pending); /* ME4 */
     free(pending);
     return p;
 }

@@ -39,6 +39,11 @@ static bool job_transparency(struct node *n)
     return transparency_expire(n->transparency);
 }
 
+static bool job_federation(struct node *n)
+{
+    return federation_expire(n->federation);
+}
+
 /* The statements about our keys are good for INFO_KEY_DAYS. */
 static bool job_info(struct node *n)
 {

@@ -51,8 +51,8 @@ static struct err open_keeper(struct node *n, char *why)
                : fault(why, err, "%s: %s", path, what != NULL ? what : err_text(err));
 }
 
-static struct store_options store_at(const struct node *n, const char *name,
-                                     char path[FOLDER_PATH_MAX])
+struct store_options node_store_at(const struct node *n, const char *name,
+                                   char path[FOLDER_PATH_MAX])
 {
     (void)folder_path(&n->folder, name, path);
     return (struct store_options){
@@ -102,27 +102,37 @@ static void wake_courier(void *self)
     courier_wake(n->courier);
 }
 
+static bool admits(void *self, struct bytes domain)
+{
+    struct node *n = self;
+    return federation_admits(n->federation, domain);
+}
+
 static struct err open_services(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
     char log_file[NODE_LOG_FILE_BYTES];
-    const struct store_options log = store_at(n, node_log_file(n, log_file), path);
+    const struct store_options log = node_store_at(n, node_log_file(n, log_file), path);
     TRY(node_open_log(n, &log, why));
-    const struct auth_options auth = {.store = store_at(n, "db/auth.db", path),
+    const struct auth_options auth = {.store = node_store_at(n, "db/auth.db", path),
                                       .mode = node_auth_mode(&n->config),
                                       .log = &n->auth_log,
                                       .voucher_key = find_voucher_key,
                                       .voucher_self = n,
                                       .user_invitations = n->config.registration_user_invitations};
     TRY(say_database(why, auth_open(&n->env, &auth, &n->auth), path));
-    const struct queue_options queue = {.store = store_at(n, "db/queue.db", path),
+    const struct queue_options queue = {.store = node_store_at(n, "db/queue.db", path),
                                         .notify = notifier_notify,
                                         .notify_self = n->notifier};
     TRY(say_database(why, queue_open(&n->env, &queue, &n->queue), path));
-    const struct delivery_options delivery = {
-        .store = store_at(n, "db/delivery.db", path), .wake = wake_courier, .wake_self = n};
+    const struct delivery_options delivery = {.store = node_store_at(n, "db/delivery.db", path),
+                                              .wake = wake_courier,
+                                              .wake_self = n,
+                                              .admits = admits,
+                                              .admits_self = n};
     TRY(say_database(why, delivery_open(&n->env, &delivery, &n->delivery), path));
-    const struct attachment_options attachment = {.store = store_at(n, "db/attachment.db", path)};
+    const struct attachment_options attachment = {.store =
+                                                      node_store_at(n, "db/attachment.db", path)};
     TRY(say_database(why, attachment_open(&n->env, &attachment, &n->attachment), path));
     const struct relay_options relay = {0};
     TRY(relay_open(&n->env, &relay, &n->relay));
@@ -337,10 +347,10 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
     if (err.code == ERR_NONE && pthread_create(&n->back_thread, NULL, run_back, n->back) != 0)
         err = ERR(NO_MEMORY);
     n->back_started = err.code == ERR_NONE;
-    if (err.code == ERR_NONE && !hearth_server_start(n->server))
-        err = fault(ret_why, ERR(IO), "%s", hearth_server_error(n->server));
     if (err.code == ERR_NONE)
         err = node_start_log(n);
+    if (err.code == ERR_NONE && !hearth_server_start(n->server))
+        err = fault(ret_why, ERR(IO), "%s", hearth_server_error(n->server));
     if (err.code == ERR_NONE)
         err = jobs_start(n, &n->jobs);
     const struct admin_verbs verbs = node_verbs(n);
@@ -369,6 +379,7 @@ struct err node_health(struct node *n)
     TRY(store_health(queue_store(n->queue)));
     TRY(store_health(auth_store(n->auth)));
     TRY(store_health(transparency_store(n->transparency)));
+    TRY(store_health(federation_store(n->federation)));
     return store_health(attachment_store(n->attachment));
 }
 

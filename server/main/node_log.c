@@ -53,8 +53,10 @@ static void append(void *self, struct bytes label, uint32_t version, struct byte
 struct err node_publish_keys(void *node, const struct info_value *values, size_t count)
 {
     struct node *n = node;
-    struct transparency_value out[TRANSPARENCY_VALUES_MOST];
+    struct transparency_value out[TRANSPARENCY_VALUES_MOST] = {{.value = {NULL, 0}}};
     struct buf labels[TRANSPARENCY_VALUES_MOST] = {[0] = BUF_INIT};
+    if (!n->publishes)
+        return ERR_OK;
     struct err err = count <= TRANSPARENCY_VALUES_MOST ? ERR_OK : ERR(TOO_LARGE);
     for (size_t i = 0; i < count && err_is_ok(err); i++) {
         system_label_write(&labels[i], values[i].name);
@@ -115,12 +117,39 @@ const char *node_log_file(const struct node *n, char room[NODE_LOG_FILE_BYTES])
     return room;
 }
 
+static struct err read_witnesses(struct node *n, char why[NODE_WHY_BYTES])
+{
+    const struct config_list *list = &n->config.transparency_witness;
+    for (size_t i = 0; i < list->count; i++) {
+        struct note_key *key = &n->witnesses[i];
+        struct err err = note_key_parse(bytes_str(list->values[i]), key);
+        if (err.code == ERR_NONE && key->type != NOTE_COSIGNATURE)
+            err = ERR(TLOG_NOTE);
+        if (err.code != ERR_NONE) {
+            (void)snprintf(why, NODE_WHY_BYTES, "[transparency] witness = %.200s: %s",
+                           list->values[i], err_text(err));
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
+struct err node_log_head(void *node, struct buf *note, uint64_t *ret_size, uint64_t *ret_time_s)
+{
+    struct node *n = node;
+    uint64_t ms = 0;
+    TRY(transparency_head(n->transparency, note, ret_size, &ms));
+    *ret_time_s = ms / 1000;
+    return ERR_OK;
+}
+
 struct err node_open_log(struct node *n, const struct store_options *store,
                          char why[NODE_WHY_BYTES])
 {
     const struct config *config = &n->config;
     TRY(kt_keys_open(&n->env, config->transparency_number, config->transparency_window_s * 1000,
                      &n->kt_keys));
+    TRY(read_witnesses(n, why));
     n->kt_keys.log.keep = keep_head;
     n->kt_keys.log.keep_self = n;
     const struct transparency_options options = {
@@ -129,6 +158,8 @@ struct err node_open_log(struct node *n, const struct store_options *store,
         .every_ms = config->transparency_epoch_ms > 0 ? (uint32_t)config->transparency_epoch_ms
                     : config->server_development      ? DEVELOPMENT_EPOCH_MS
                                                       : 0,
+        .witnesses = n->witnesses,
+        .witness_count = config->transparency_witness.count,
     };
     struct err err = transparency_open(&n->env, &options, &n->transparency);
     if (err.code == ERR_WRONG_STATE)
@@ -157,6 +188,10 @@ void node_resume_log(void *node)
 
 struct err node_start_log(struct node *n)
 {
+    n->publishes = true;
+    struct err err = info_refresh(n->info); /* what can't be logged is said in the log of events */
+    if (!err_is_ok(err) && err_is_ok(transparency_held(n->transparency)))
+        return err;
     TRY(transparency_start(n->transparency, failed, n));
     return hearth_loop_post(n->back, node_resume_log, n) ? ERR_OK : ERR(NO_MEMORY);
 }

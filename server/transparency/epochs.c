@@ -54,7 +54,12 @@ struct err kt_log_start(const struct kt_log *log, struct store_txn *txn)
     if (err.code == ERR_TLOG_STORE && newest.epoch == 0)
         return log_append(&hashes, 0, &leaf);
     TRY(err);
-    return hash_value_equal(&leaf, &stored) ? ERR_OK : ERR(WRONG_STATE);
+    if (hash_value_equal(&leaf, &stored))
+        return ERR_OK;
+    if (newest.epoch > 0)
+        return ERR(WRONG_STATE);
+    TRY(stmt_run(stmt_use(txn, HASH_CLEAR), NULL)); /* nothing stands on it yet */
+    return log_append(&hashes, 0, &leaf);
 }
 
 struct err kt_log_check_outside(const struct kt_log *log, struct store_txn *txn, struct bytes note)

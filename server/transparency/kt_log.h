@@ -43,8 +43,9 @@ struct kt_log {
     void *keep_self;
 };
 
-/* In a write transaction after the store is open: leaf 0 of a new log, or the check that leaf 0 of
- * this one is the configuration (ERR_WRONG_STATE: it was changed, which makes it another log). */
+/* In a write transaction after the store is open: leaf 0 of a log without epochs, or the check that
+ * leaf 0 of this one is the configuration (ERR_WRONG_STATE: it was changed, which makes it another
+ * log). */
 CHECKED struct err kt_log_start(const struct kt_log *log, struct store_txn *txn);
 /* A checkpoint of this log that witnesses or peers hold. ERR_TLOG_SHRUNK: it is larger than ours;
  * ERR_TLOG_FORK: we have another root of its size. Neither may go on signing. */

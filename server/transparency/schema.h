@@ -8,6 +8,7 @@
 enum kt_statement {
     HASH_GET,
     HASH_PUT,
+    HASH_CLEAR,
     NODE_GET,
     NODE_PUT,
     EPOCH_GET,
@@ -30,6 +31,9 @@ enum kt_statement {
     CHECKPOINT_GET,
     CHECKPOINT_NEWEST,
     CHECKPOINT_PUT,
+    CHECKPOINT_NOTE,
+    COSIGNATURE_LIST,
+    COSIGNATURE_PUT,
     KT_PURSE, /* PURSE_STATEMENTS begin here */
     KT_STATEMENT_COUNT = KT_PURSE + PURSE_STATEMENT_COUNT
 };

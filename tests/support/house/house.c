@@ -126,7 +126,7 @@ static void append(void *self, struct bytes label, uint32_t version, struct byte
 static struct err publish(void *self, const struct info_value *values, size_t count)
 {
     const struct house *h = self;
-    struct transparency_value out[TRANSPARENCY_VALUES_MOST];
+    struct transparency_value out[TRANSPARENCY_VALUES_MOST] = {{.value = {NULL, 0}}};
     struct buf labels[TRANSPARENCY_VALUES_MOST] = {[0] = BUF_INIT};
     for (size_t i = 0; i < count; i++) {
         system_label_write(&labels[i], values[i].name);

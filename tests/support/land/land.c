@@ -184,7 +184,8 @@ static void open_courier(struct land_home *h)
     char why[FEDERATION_WHY_BYTES];
     o.schema = &schema;
     assert_ok(store_open(&o, &bad, &h->store));
-    const struct federation_options federation = {.loop = h->land->loop,
+    const struct federation_options federation = {.store = files(h, "federation.db"),
+                                                  .loop = h->land->loop,
                                                   .queue = h->queue,
                                                   .settings = settings_of(h),
                                                   .locate = locate,
@@ -258,6 +259,7 @@ static bool turn(struct land_home *h)
         return false;
     bool did = store_turn(h->store);
     did |= store_turn(queue_store(h->queue));
+    did |= store_turn(federation_store(h->federation));
     return did;
 }
 

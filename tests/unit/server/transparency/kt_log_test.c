@@ -196,6 +196,10 @@ static void test_start(void **state)
     uint64_t at;
     assert_ok(store_call(store, run_start, NULL));
     assert_ok(store_call(store, run_start, NULL));
+    kt.config.window_ms++; /* while there is no epoch, the configuration may change */
+    assert_ok(store_call(store, run_start, NULL));
+    kt.config.window_ms--;
+    assert_ok(store_call(store, run_start, NULL));
     assert_err(search(BOB, NULL, &result), NOT_FOUND); /* nothing is signed */
     assert_ok(offer(BOB, 0, "b0", &at));
     assert_int_equal(at, 0);

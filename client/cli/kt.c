@@ -1,0 +1,267 @@
+/* kt head|show|monitor|audit|export|accept: the verifiable log. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cli/cli.h"
+
+enum { EVIDENCE_MAX_BYTES = 1 << 20, SETTLE_MS = 20000 };
+
+/* ---- head */
+
+static const char *state_text(const struct hearth_log *log)
+{
+    return log->distrusted                     ? "DISTRUSTED"
+           : log->state == HEARTH_LOG_HELD     ? "logged"
+           : log->state == HEARTH_LOG_UNLOGGED ? "unlogged"
+                                               : "not asked";
+}
+
+static void print_held(const struct cli *cli, const struct hearth_log *log)
+{
+    char root[65], checked[32], newest[32];
+    (void)hex_text(log->root, sizeof log->root, root);
+    line(cli, state_text(log), "%s: %llu entries, the newest of %s, checked %s%s", log->domain,
+         (unsigned long long)log->entries, clock_text(log->newest_ms / 1000, newest),
+         clock_text(log->checked_ms / 1000, checked), log->overdue ? ", OVERDUE" : "");
+    line(cli, "root", "%s", root);
+    line(cli, "window", "%llu, of %llu minutes, begins with entry %llu",
+         (unsigned long long)log->window, (unsigned long long)log->window_ms / 60000,
+         (unsigned long long)log->window_entry);
+}
+
+static bool print_log(const struct hearth_log *log, void *arg)
+{
+    const struct cli *cli = arg;
+    char root[65];
+    if (log->state == HEARTH_LOG_HELD)
+        print_held(cli, log);
+    else
+        line(cli, state_text(log), "%s: %s", log->domain,
+             log->state == HEARTH_LOG_UNLOGGED
+                 ? "it publishes no log of its keys; compare safety numbers"
+                 : "nothing was asked of its log yet");
+    object(cli,
+           cli->json
+               ? json_pack("{s:s, s:s, s:b, s:b, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s}", "domain",
+                           log->domain, "state",
+                           log->state == HEARTH_LOG_HELD       ? "logged"
+                           : log->state == HEARTH_LOG_UNLOGGED ? "unlogged"
+                                                               : "unknown",
+                           "distrusted", log->distrusted, "overdue", log->overdue, "origin",
+                           log->origin, "entries", (json_int_t)log->entries, "root",
+                           hex_text(log->root, sizeof log->root, root), "newest_ms",
+                           (json_int_t)log->newest_ms, "checked_ms", (json_int_t)log->checked_ms,
+                           "window", (json_int_t)log->window, "window_entry",
+                           (json_int_t)log->window_entry, "checkpoint", log->checkpoint)
+               : NULL);
+    return true;
+}
+
+int command_kt_head(struct cli *cli)
+{
+    return hearth_log_each(cli->account, print_log, cli) ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* ---- show */
+
+struct showing {
+    const struct cli *cli;
+    const char *only; /* a name; NULL: all */
+    unsigned shown, bad;
+};
+
+static bool show_label(const struct hearth_log_label *label, void *arg)
+{
+    struct showing *s = arg;
+    char commitment[65], checked[32];
+    if (s->only != NULL && strcmp(s->only, label->name) != 0)
+        return true;
+    s->shown++;
+    s->bad += label->bad;
+    (void)hex_text(label->commitment, sizeof label->commitment, commitment);
+    if (label->checked_ms == 0)
+        line(s->cli, "asked", "%s", label->name);
+    else if (!label->exists)
+        line(s->cli, "absent", "%s: not in the log, checked %s", label->name,
+             clock_text(label->checked_ms / 1000, checked));
+    else
+        line(s->cli, label->bad ? "BAD" : "good",
+             "%s: version %u at entry %llu%s, commitment %.16s", label->name, label->version,
+             (unsigned long long)label->entry,
+             label->pending ? " (to be checked again in the next window)" : "", commitment);
+    object(s->cli,
+           s->cli->json
+               ? json_pack("{s:o, s:s, s:b, s:b, s:b, s:b, s:i, s:s, s:I, s:I, s:I}", "name",
+                           json_text(label->name), "domain", label->domain, "own", label->own,
+                           "exists", label->exists, "pending", label->pending, "bad", label->bad,
+                           "version", (int)label->version, "commitment", commitment, "entry",
+                           (json_int_t)label->entry, "watched", (json_int_t)label->watched,
+                           "checked_ms", (json_int_t)label->checked_ms)
+               : NULL);
+    return true;
+}
+
+int command_kt_show(struct cli *cli)
+{
+    struct showing s = {.cli = cli, .only = cli->argc > 0 ? cli->argv[0] : NULL};
+    if (!hearth_log_label_each(cli->account, show_label, &s))
+        return EXIT_FAILED;
+    if (s.only != NULL && s.shown == 0)
+        return fail_said(cli, EXIT_NOT_THERE, "hearth kt show lists all",
+                         "nothing of that name was looked up");
+    return s.bad > 0 ? EXIT_UNVERIFIED : EXIT_DONE;
+}
+
+/* ---- monitor */
+
+static bool count_distrusted(const struct hearth_log *log, void *arg)
+{
+    unsigned *count = arg;
+    *count += log->distrusted || log->overdue;
+    return true;
+}
+
+int command_kt_monitor(struct cli *cli)
+{
+    struct showing s = {.cli = cli};
+    unsigned distrusted = 0;
+    if (!hearth_log_monitor(cli->account))
+        return EXIT_FAILED;
+    if (!hearth_account_settle(cli->account, cli->timeout_ms > 0 ? cli->timeout_ms : SETTLE_MS))
+        return fail_said(cli, EXIT_TIMED_OUT, "is the homeserver up, and the network?",
+                         "the log has not answered");
+    if (!hearth_log_label_each(cli->account, show_label, &s) ||
+        !hearth_log_each(cli->account, count_distrusted, &distrusted))
+        return EXIT_FAILED;
+    return s.bad + distrusted > 0 ? EXIT_UNVERIFIED : EXIT_DONE;
+}
+
+/* ---- evidence */
+
+struct writing {
+    const char *path;
+    bool written;
+};
+
+static void write_file(const void *file, size_t len, void *arg)
+{
+    struct writing *w = arg;
+    FILE *out = fopen(w->path, "wbx");
+    if (out == NULL)
+        return;
+    bool good = fwrite(file, 1, len, out) == len;
+    good = fclose(out) == 0 && good;
+    w->written = good;
+    if (!good)
+        (void)unlink(w->path);
+}
+
+/* Each that there is not yet, into the folder. Number of the last; 0: none. */
+static uint64_t write_all(const struct cli *cli, const char *folder, unsigned *ret_written)
+{
+    char path[CLI_PATH_MAX + 64];
+    uint64_t number = 1;
+    for (*ret_written = 0;; number++) {
+        struct writing w = {.path = path};
+        (void)snprintf(path, sizeof path, "%s/evidence-%llu.ktl", folder,
+                       (unsigned long long)number);
+        if (!hearth_log_evidence(cli->account, number, write_file, &w))
+            return number - 1;
+        if (w.written) {
+            (*ret_written)++;
+            (void)fprintf(stderr, "evidence  %s; hearth kt audit says what it proves\n", path);
+        }
+    }
+}
+
+static bool write_checkpoint(const struct hearth_log *log, void *arg)
+{
+    char path[CLI_PATH_MAX + 320];
+    const char *folder = arg;
+    if (log->state != HEARTH_LOG_HELD)
+        return true;
+    (void)snprintf(path, sizeof path, "%s/%s.checkpoint", folder, log->domain);
+    FILE *out = fopen(path, "w");
+    if (out == NULL)
+        return false;
+    (void)fputs(log->checkpoint, out);
+    return fclose(out) == 0;
+}
+
+int command_kt_export(struct cli *cli)
+{
+    unsigned written;
+    const char *folder = cli->argv[0];
+    if (access(folder, W_OK) != 0)
+        return fail_said(cli, EXIT_NOT_THERE, "make it first", "can't write to the folder %s",
+                         folder);
+    uint64_t last = write_all(cli, folder, &written);
+    if (!hearth_log_each(cli->account, write_checkpoint, (void *)(uintptr_t)folder))
+        return EXIT_FAILED;
+    line(cli, "exported", "the checkpoint of each homeserver, and %llu pieces of evidence, to %s",
+         (unsigned long long)last, folder);
+    object(cli, cli->json ? json_pack("{s:I, s:s}", "evidence", (json_int_t)last, "folder", folder)
+                          : NULL);
+    return EXIT_DONE;
+}
+
+int command_kt_audit(struct cli *cli)
+{
+    struct hearth_log_verdict verdict;
+    char key[65];
+    FILE *in = fopen(cli->argv[0], "rb");
+    uint8_t *file = malloc(EVIDENCE_MAX_BYTES + 1);
+    size_t len = in != NULL && file != NULL ? fread(file, 1, EVIDENCE_MAX_BYTES + 1, in) : 0;
+    if (in != NULL)
+        (void)fclose(in);
+    if (len == 0) {
+        free(file);
+        return fail_said(cli, EXIT_NOT_THERE, NULL, "can't read %s", cli->argv[0]);
+    }
+    enum hearth_result result = hearth_log_audit(file, len, &verdict);
+    free(file);
+    if (result != HEARTH_DONE)
+        return fail_said(cli, EXIT_UNVERIFIED, NULL, "%s proves nothing: %s", cli->argv[0],
+                         verdict.text);
+    (void)hex_text(verdict.key, sizeof verdict.key, key);
+    line(cli, "proved", "the operator of %s signed what can't be true: %s", verdict.origin,
+         verdict.text);
+    line(cli, "entries", "%llu and %llu", (unsigned long long)verdict.first,
+         (unsigned long long)verdict.second);
+    line(cli, "key", "%s", key);
+    object(cli, cli->json
+                    ? json_pack("{s:b, s:s, s:s, s:s, s:I, s:I}", "proved", 1, "origin",
+                                verdict.origin, "text", verdict.text, "key", key, "first",
+                                (json_int_t)verdict.first, "second", (json_int_t)verdict.second)
+                    : NULL);
+    return EXIT_DONE;
+}
+
+/* ---- going on all the same */
+
+int command_kt_accept(struct cli *cli)
+{
+    if (!confirmed(cli, "Go on with this homeserver, whose log does not hold?"))
+        return EXIT_USAGE;
+    if (!hearth_log_accept(cli->account, cli->argv[0]))
+        return fail_said(cli, EXIT_NOT_THERE, "hearth kt head lists them",
+                         "no homeserver \"%s\" is known", cli->argv[0]);
+    line(cli, "accepted", "the log of %s is met anew", cli->argv[0]);
+    object(cli, cli->json ? json_pack("{s:s}", "accepted", cli->argv[0]) : NULL);
+    return EXIT_DONE;
+}
+
+/* ---- after every command */
+
+int kt_aftermath(struct cli *cli, int code)
+{
+    unsigned written;
+    if (hearth_log_alarms(cli->account) == 0)
+        return code;
+    (void)write_all(cli, cli->folder, &written);
+    (void)fprintf(stderr, "alarm     a homeserver's log does not hold: hearth kt head, hearth kt "
+                          "show, hearth listen\n");
+    return code == EXIT_DONE ? EXIT_UNVERIFIED : code;
+}
