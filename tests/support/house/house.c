@@ -166,6 +166,7 @@ static void open_federation(struct house *h)
 {
     char why[FEDERATION_WHY_BYTES];
     const struct federation_options options = {
+        .store = files(h, "federation.db"),
         .loop = h->loop,
         .queue = h->queue,
         .settings = {.mode = h->peer != NULL ? FEDERATION_ALLOW : FEDERATION_OFF,
