@@ -221,7 +221,8 @@ def at_rest(people, core):
         if not busy and not differing:
             return states
         if time.time() > until:
-            raise Failed(f"did not come to rest (seed {seed}): busy {busy}, differing {differing}")
+            raise Failed(f"did not come to rest (seed {seed}): busy {busy}, differing {differing}, "
+                         f"faults {[f'{p.name}: {f}' for p in people for f in p.faults][:10]}")
         time.sleep(0.5)
 
 
