@@ -64,11 +64,25 @@ static void kill_somebody(void)
         land_home_open(h);
 }
 
+/* The disk fails once while something is under way: that store stops, and so does the home. */
+static void fail_a_disk(struct land_home *h)
+{
+    if (!h->up)
+        return;
+    vfs_fail(h->vfs, draw(2) == 0 ? VFS_WRITE : VFS_SYNC, VFS_ERROR, (long)draw(12), 1);
+    land_run_ms(&land, 500 + draw(3000));
+    (void)vfs_failed(h->vfs);
+    if (land_home_stopped(h)) {
+        land_home_kill(h, draw(2) == 0);
+        land_home_open(h);
+    }
+}
+
 static void something_happens(void)
 {
     struct land_home *h = any_home();
     size_t from = draw(HOMES), to = draw(HOMES);
-    switch (draw(24)) {
+    switch (draw(26)) {
     case 0:
     case 1:
         land_cut(&land, from, to, (enum pipe_way)draw(2), true);
@@ -107,6 +121,12 @@ static void something_happens(void)
     case 12:
         land_fetch(&land);
         break;
+    case 13:
+    case 14:
+        send_some();
+        fail_a_disk(h);
+        fail_a_disk(any_home());
+        break;
     default:
         send_some();
     }
@@ -141,6 +161,8 @@ static size_t live(uint64_t seed, enum control control, size_t *ret_compared)
         land.homes[i].backwards = control == NO_ORDER;
     }
     land_open(&land);
+    for (size_t i = 0; i < HOMES && land.homes[i].limits; i++)
+        assert_ok(limits_set(front_limits(land.homes[i].front), "PEER_QUEUE", 3));
     populate();
     for (int i = 0; i < STEPS; i++) {
         something_happens();
