@@ -4,6 +4,7 @@
 
 #include "net/server.h"
 #include "pass/directory.h"
+#include "pass/key_rules.h"
 #include "server/info/token_directory.h"
 
 /* Greetings of HTTP/2 pass, the answer does not. */
