@@ -174,6 +174,12 @@ static void contact(void *self, struct bytes domain)
         courier_contact(h->courier, domain);
 }
 
+static bool admits(void *self, struct bytes domain)
+{
+    struct house *h = self;
+    return federation_admits(h->federation, domain);
+}
+
 static void open_federation(struct house *h)
 {
     char why[FEDERATION_WHY_BYTES];
@@ -198,7 +204,9 @@ static void open_services(struct house *h)
     const struct delivery_options delivery = {.store = files(h, "delivery.db"),
                                               .wake = wake_courier,
                                               .wake_self = h,
-                                              .control = h->delivery_control};
+                                              .control = h->delivery_control,
+                                              .admits = h->peer != NULL ? admits : NULL,
+                                              .admits_self = h};
     const struct auth_options auth = {.store = files(h, "auth.db"), .log = &h->auth_log};
     const struct attachment_options attachment = {.store = files(h, "attachment.db")};
     assert_ok(queue_open(&h->env, &queue, &h->queue));
@@ -315,6 +323,7 @@ static bool work(struct house *h)
     did |= store_turn(delivery_store(h->delivery));
     did |= store_turn(auth_store(h->auth));
     did |= store_turn(attachment_store(h->attachment));
+    did |= store_turn(federation_store(h->federation));
     did |= store_turn(transparency_store(h->transparency));
     did |= store_turn(federation_store(h->federation));
     if (transparency_woken(h->transparency))
