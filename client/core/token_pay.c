@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "client/core/token.h"
+#include "hearth/options.pb-c.h"
 #include "hearth/v1/common.pb-c.h"
 
 enum { PATIENCE_MS = 60 * 1000, FREE_AGAIN_MS = 10 * 60 * 1000 };
@@ -62,8 +63,8 @@ bool token_demanded(struct task *task, const struct hearth_status *status)
 
 /* ---- paying */
 
-/* No tokens, and none to come today. What a pseudonym gets for nothing grows again, so its call is
- * made again without any; for all others it is over. */
+/* No tokens, and none to come today. What pseudonyms and cheap calls get for nothing grows again,
+ * so these are made again without any; for all others it is over. */
 static void do_without(struct core *c, struct task *task, const struct task_call *call,
                        const char *cause, const char *hint, enum task_next *next)
 {
@@ -72,7 +73,8 @@ static void do_without(struct core *c, struct task *task, const struct task_call
     (void)snprintf(error.text, sizeof error.text, "this call costs tokens, and there are none");
     (void)snprintf(error.cause, sizeof error.cause, "%s", cause);
     (void)snprintf(error.hint, sizeof error.hint, "%s", hint);
-    if (call->caller == 0 || ++p->refusals > TOKEN_FREE_TRIES) {
+    const bool something_free = call->caller != 0 || call->endpoint->cost == HEARTH__COST__COST_LOW;
+    if (!something_free || ++p->refusals > TOKEN_FREE_TRIES) {
         task_fail(c, task, &error);
         *next = TASK_NEXT_FAILED;
         return;

@@ -12,7 +12,8 @@
 
 enum {
     TOKEN_REFUSALS_MOST = 3, /* of tokens, for one call */
-    TOKEN_FREE_TRIES = 24,   /* of a call by a pseudonym when there are no tokens: four hours */
+    TOKEN_FREE_TRIES =
+        24, /* of a call that has a free allowance, when there are no tokens: four hours */
 };
 
 /* After a task was prepared: fills call->tokens, or lets it wait until there are tokens (NEXT_WAIT)
