@@ -124,6 +124,14 @@ CHECKED struct err log_upkeep(struct core *c, struct db_txn *t);
 CHECKED struct err log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,
                                          uint8_t ret_commitment[HASH_VALUE_BYTES]);
 
+/* ---- heads inside groups (log_heads.c) */
+
+/* Says in a chat what we were shown of the logs that concern it; in all chats. */
+CHECKED struct err log_heads_say(struct core *c, struct db_txn *t, const struct hearth_id *chat);
+CHECKED struct err log_heads_say_all(struct core *c, struct db_txn *t);
+/* A member says so. */
+CHECKED struct err log_heads_hear(struct core *c, struct db_txn *t, struct bytes body);
+
 /* ---- what goes wrong */
 
 /* An error that the log answered with: event, evidence where there can be any. Marks what is not to

@@ -216,6 +216,35 @@ def token_key_of_his_own():
         alarmed(alice)
 
 
+def two_logs(*words):
+    """Alice is shown one log, bob the other; connected, they tell each other what they saw."""
+    with Operator(*words) as server:
+        alice = person(server, "alice")
+        server.does("other")
+        bob = person(server, "bob")
+        server.does()
+        alice.run("contact", "add", "bob@a.test", code=0)
+        server.does("other")
+        bob.run("wait", "contact", code=0)
+        bob.run("contact", "accept", "alice@a.test", code=0)
+        server.does()
+        alarmed(alice, "sync")
+        alice.run("kt", "head", says="DISTRUSTED", code=None)
+        convicts(alice)
+
+
+@attack
+def forked_for_two():
+    """A log for alice and one for bob, from the first entry on: what they say in their chat convicts the operator."""
+    two_logs()
+
+
+@attack
+def vrf_key_of_his_own():
+    """The same with a VRF key for bob alone, in a leaf 0 of his own."""
+    two_logs("vrf")
+
+
 def main():
     wanted = sys.argv[2:]
     for test in ATTACKS:
