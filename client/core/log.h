@@ -31,6 +31,7 @@ struct log {
     uint64_t asked_ms;   /* UNLOGGED: when it said so; HELD: the newest answer that verified */
     bool distrusted;     /* until a person decides */
     bool overdue;        /* people were told that it stands still */
+    uint64_t doubted_ms; /* a member spoke against it without proof; 0: never */
     uint64_t watched_ms; /* the monitoring of a window ended then; 0: never */
     struct kt_view view; /* HELD */
     struct log_seen seen[LOG_SEEN_MAX]; /* oldest first */

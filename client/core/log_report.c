@@ -202,10 +202,21 @@ struct err log_report_view(struct core *c, struct db_txn *t, struct log *log, st
     buf_clear(&court->file);
     free(court);
     TRY(err);
+    if (number == 0) { /* anybody could say so: it is told, once a window, and nothing more */
+        uint64_t now = core_now_ms(c);
+        if (log->doubted_ms != 0 && now - log->doubted_ms < log->view.config.window_ms)
+            return ERR_OK;
+        log->doubted_ms = now;
+        return log_alarm(c, t, NULL, 0,
+                         "a member of a chat says that %s shows him another log, without proof",
+                         log->domain);
+    }
     log->distrusted = true;
     TRY(log_troubled(c, t));
-    return log_alarm(c, t, NULL, number, "%s shows a member of a chat another log than us%s",
-                     log->domain, number != 0 ? "; evidence convicts its operator" : "");
+    return log_alarm(c, t, NULL, number,
+                     "%s shows a member of a chat another log than us; evidence %llu convicts its "
+                     "operator",
+                     log->domain, (unsigned long long)number);
 }
 
 static struct err find_evidence(struct db_txn *t, const struct log *log,
