@@ -83,6 +83,25 @@ def convicts(p):
     return files
 
 
+def compare(a, b):
+    """The codes of both are the same, by digits and by what the QR codes hold; another pair's are not."""
+    for _ in range(6):  # until both have looked at one window
+        quiet(a), quiet(b)
+        of_a, of_b = a.json("verify", "bob@a.test")[0], b.json("verify", "alice@a.test")[0]
+        if of_a["log"] == of_b["log"]:
+            break
+    else:
+        raise Failed(f"codes differ: {of_a['log']}, {of_b['log']}")
+    with tempfile.TemporaryDirectory() as folder:
+        scanned = os.path.join(folder, "qr")
+        open(scanned, "wb").write(bytes.fromhex(of_b["log_qr"]))
+        a.run("verify", "bob@a.test", "--qr", scanned, code=0, says="the logs show")
+        code = bytearray(bytes.fromhex(of_b["log_qr"]))
+        code[-1] ^= 1  # the last byte of a log's root
+        open(scanned, "wb").write(code)
+        a.run("verify", "bob@a.test", "--qr", scanned, code=3, says="another log")
+
+
 @attack
 def honest():
     """Nothing is noticed where there is nothing: several windows, changes among them."""
@@ -92,6 +111,7 @@ def honest():
         for _ in range(3):
             time.sleep(WINDOW_S)
             quiet(alice), quiet(bob)
+        compare(alice, bob)
         alice.run("send", "bob@a.test", "still here", code=0)
         bob.run("handle", "add", "robert", code=0)
         quiet(bob)
