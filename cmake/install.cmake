@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 
 # Everything a client needs, from the bottom up.
-set(hearth_parts base wire crypto mls_codec mls_public mls_member seal store pb generated_messages rpc generated_core
+set(hearth_parts base wire crypto mls_codec mls_public mls_member seal tlog pass store pb generated_messages rpc generated_core
   rpc_services net generated_hearth client_db client_api client_core)
 set(hearth_needs libevent libcares libssl libcrypto libsodium sqlite3 libprotobuf-c libnghttp2 zlib jansson)
 

@@ -69,6 +69,7 @@ file(WRITE ${CMAKE_BINARY_DIR}/arrows.txt "${arrows}\n")
 hearth_test(arch_includes COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/includes.py ${CMAKE_BINARY_DIR}/arrows.txt)
 hearth_test(arch_mls_rules COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/mls_rules.py)
 hearth_test(arch_guarantees COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/guarantees.py)
+hearth_test(arch_threat_model COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/arch/threat_model.py)
 
 # Programs that tests and measurements run against.
 hearth_program(bench_server SOURCES tests/bench/bench_server.c USES generated_bench net)
@@ -260,6 +261,7 @@ endforeach()
 # The real hearthd, as an operator runs it, and clients in other languages.
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)
+hearth_test(server_federation COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/federation.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 hearth_test(golden_hearthd COMMAND ${CMAKE_SOURCE_DIR}/tests/golden/hearthd.sh $<TARGET_FILE:hearthd>)
 hearth_program(queue_listen_bench SOURCES tests/bench/queue_listen_bench.c USES server_queue test_server net
   test_support LIBS lib::cmocka)
@@ -346,6 +348,12 @@ endif()
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(crash_clients COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/crash/clients.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 600 LABELS crash)
+  hearth_test(federation_partition COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/partition.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 400 LABELS flow)
+  hearth_test(federation_hostile COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/hostile.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 300 LABELS flow)
+  hearth_test(crash_clients_two COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/crash/clients.py ${CMAKE_BINARY_DIR}/bin
+    --servers 2 --clients 12 --groups 4 --seconds 20 --least-kills 5 SECONDS 400 LABELS crash)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
 endif()
 hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency test_support)
@@ -359,6 +367,11 @@ hearth_test(crash_spent COMMAND spent_crash --cycles 150 SECONDS 300 LABELS cras
 hearth_test(crash_spent_control COMMAND spent_crash --cycles 150 --control SECONDS 300 LABELS crash)
 hearth_program(charge_bench SOURCES tests/bench/charge_bench.c USES server_front test_support)
 target_include_directories(charge_bench PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+# A heavy user against light ones at the writer.
+hearth_program(fair SOURCES tests/load/fair.c USES store test_support)
+hearth_test(load_fair COMMAND fair SECONDS 60)
+hearth_test(load_fair_control COMMAND fair --control SECONDS 60)
+set_tests_properties(load_fair load_fair_control PROPERTIES RUN_SERIAL TRUE) # it measures
 # The client library's reference, and the program in the README.
 hearth_test(golden_client_reference COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/client_reference.py)
 hearth_test(golden_readme COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/golden/readme.py)
@@ -376,10 +389,23 @@ foreach(wrapped hearth_auth_connect_write hearth_server_add_info front_new trans
 endforeach()
 # An operator's own changes to an honest server, and clients that don't look (DoS15).
 target_link_options(unit_client_core_withheld_test PRIVATE -Wl,--wrap=queue_append -Wl,--wrap=head_take)
+# Attacks on the real hearthd beside honest people, each with a control; longer in tests/long.sh.
+file(GLOB threat_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/threats/*.c)
+hearth_program(threats SOURCES ${threat_sources} USES test_house LIBS lib::cmocka)
+target_include_directories(threats PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+if(HEARTH_SANITIZE)
+  set(threat_options --unhurried)
+endif()
+foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 ME3ME4)
+  hearth_test(threats_${id} COMMAND threats $<TARGET_FILE:hearthd> $<TARGET_FILE:hearth> ${id} ${threat_options}
+    SECONDS 60 LABELS flow)
+endforeach()
 # tests/tokens: does a homeserver learn from tokens who makes anonymous calls?
 hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
 target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(tokens_unlinkability COMMAND token_unlinkability)
+target_link_options(unit_client_core_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=send_check)
+target_link_options(unit_client_core_tokens_test PRIVATE -Wl,--wrap=pass_order_finish)
 # kill -9 to a real hearthd while it closes epochs and signs them.
 if(NOT HEARTH_SANITIZE)
   hearth_test(crash_kt_hearthd COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/crash/kt_hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
@@ -387,3 +413,4 @@ if(NOT HEARTH_SANITIZE)
   hearth_test(crash_kt_hearthd_control COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/crash/kt_hearthd.py
     ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --control SECONDS 200 LABELS crash)
 endif()
+target_link_options(unit_client_core_faults_test PRIVATE -Wl,--wrap=group_process -Wl,--wrap=group_join_external)

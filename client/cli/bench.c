@@ -193,12 +193,13 @@ static int run(struct bench *b)
 }
 
 /* A leaf may send 60 messages in a burst and then one a second: that is not what is measured. */
-static bool lift_limits(const struct demo_server *server)
+static bool lift_limits(const struct demo_server *server, bool tokens)
 {
     char path[sizeof server->folder + 16];
     (void)snprintf(path, sizeof path, "%s/hearthd.conf", server->folder);
     FILE *file = fopen(path, "a");
-    bool good = file != NULL && fputs("\n[limits]\nSEND_LEAF = 60000\n", file) >= 0;
+    bool good = file != NULL && fputs("\n[limits]\nSEND_LEAF = 60000\n", file) >= 0 &&
+                (!tokens || fputs("[tokens]\nmode = on\n", file) >= 0);
     return file != NULL && fclose(file) == 0 && good;
 }
 
@@ -215,8 +216,8 @@ int command_bench(struct cli *cli)
         return fail_said(cli, EXIT_FAILED, "build everything: ./dev build",
                          "hearthd does not lie beside hearth");
     }
-    if (!server_make(&b->server, &b->place, "a.test", NULL, &b->out) || !lift_limits(&b->server) ||
-        !server_start(&b->server))
+    if (!server_make(&b->server, &b->place, "a.test", NULL, &b->out) ||
+        !lift_limits(&b->server, cli->tokens) || !server_start(&b->server))
         (void)fail_said(cli, EXIT_FAILED, NULL, "no homeserver: %.300s", b->out.text);
     else
         code = run(b);

@@ -38,7 +38,7 @@ struct cli {
     const char *invite, *domain, *root_pin, *handle, *device, *name, *picture, *to, *chat, *qr;
     uint64_t count;      /* --count; 0: not said */
     uint32_t timeout_ms; /* --timeout in seconds [60, listening: none] */
-    bool timeout_said, json, no_input, yes, keep, man;
+    bool timeout_said, json, no_input, yes, keep, tokens, man;
     int argc; /* what is left after the command's words */
     char **argv;
     /* the profile, once it is open */

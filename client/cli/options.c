@@ -27,6 +27,7 @@ enum option_value {
     NO_INPUT,
     YES,
     KEEP,
+    TOKENS,
     MAN,
 };
 
@@ -52,6 +53,7 @@ static const struct option options[] = {
     {"no-input", no_argument, NULL, NO_INPUT},
     {"yes", no_argument, NULL, YES},
     {"keep", no_argument, NULL, KEEP},
+    {"tokens", no_argument, NULL, TOKENS},
     {"man", no_argument, NULL, MAN},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -130,6 +132,8 @@ static bool take(struct cli *cli, int option, bool *ret_help)
         return cli->yes = true;
     case KEEP:
         return cli->keep = true;
+    case TOKENS:
+        return cli->tokens = true;
     case MAN:
         return cli->man = true;
     case 'h':

@@ -28,6 +28,7 @@ static enum hearth_result result_of(struct err err)
     case ERR_CREDENTIAL_TIME:
     case ERR_CREDENTIAL_REVOKED:
     case ERR_KEY_SET:
+    case ERR_PASS_KEY_UNKNOWN:
     case ERR_TLOG_FORK:
     case ERR_TLOG_SHRUNK:
     case ERR_TLOG_INCLUSION:

@@ -1,5 +1,6 @@
 /* Alarms, and evidence: whatever of what was kept contradicts what came is put together to a file
  * that convicts (tlog/evidence.h). The halves are few, so each is held against each. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -124,15 +124,28 @@ static struct err take_identity_key(struct core *c, struct db_txn *t, struct ope
     return group_take_name(chat);
 }
 
+/* Is it not settled yet who took up our offer? */
+static bool is_asked(struct core *c, struct db_txn *t, const struct hearth_id *id)
+{
+    struct contact contact = {0};
+    if (!err_is_ok(contact_get(c, t, id, &contact)))
+        return false;
+    bool asked = contact.state == HEARTH_CONTACT_ASKED && contact.user_id.len == 0;
+    contact_clear(&contact);
+    return asked;
+}
+
 /* What a member says to our contact book: only if he is who he says. In a direct chat there is but
- * one other, and what he says while he is being looked into is the contact's to keep. */
+ * one other, and what he says while he is being looked into, or before it is concluded whom he is
+ * the contact of (TASK_JOINED), is the contact's to keep. */
 static struct err take_contact_news(struct core *c, struct db_txn *t, const struct open_chat *chat,
                                     const struct roster_leaf *l, const struct content *content)
 {
     static const struct hearth_id nobody;
-    bool waits = chat->chat.kind == HEARTH_CHAT_DIRECT && l != NULL && !l->own_user &&
-                 l->state == ROSTER_PENDING;
-    if (waits) {
+    bool other = chat->chat.kind == HEARTH_CHAT_DIRECT && l != NULL && !l->own_user;
+    bool nameless = other && l->state == ROSTER_VERIFIED && hearth_id_equal(&l->contact, &nobody);
+    if ((other && l->state == ROSTER_PENDING) ||
+        (nameless && is_asked(c, t, &chat->chat.contact))) {
         struct hearth_id asked = chat->chat.contact;
         return contact_content(c, t, &asked, content->kind, content->body);
     }

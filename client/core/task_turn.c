@@ -67,6 +67,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct turn *turn,
 static struct err settle(struct core *c, struct db_txn *t, struct turn *turn,
                          const struct task_steps *steps)
 {
+    TRY(receipt_take(c, t, &turn->entry->ask, turn->answer->status));
     if (token_demanded(&turn->task, turn->answer->status)) {
         turn->next = TASK_NEXT_AGAIN;
         return ERR_OK;
@@ -173,12 +174,14 @@ static void start_call(struct task_entry *e, struct task_call *call)
                    .key = &call->caller_key},
         .deadline_ms = call->deadline_ms,
         .tokens = buf_view(&call->tokens),
+        .receipt = true,
     };
     ProtobufCMessage *in = protobuf_c_message_unpack(call->endpoint->request, NULL,
                                                      call->request.len, call->request.data);
     struct err err = ERR(NO_MEMORY);
     e->run = RUN_CALL;
     e->call = call;
+    receipt_ask(&e->ask, call->domain, call->endpoint->path, buf_view(&call->request));
     e->stream = NULL;
     if (in != NULL) {
         err = api_start(c->api, &to, call->endpoint, in, task_on_answer, e, &e->under_way);

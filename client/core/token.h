@@ -4,7 +4,8 @@
  * at times that have nothing to do with what is spent: tomorrow's at a random moment of today.
  * Today's are fetched only by a client that has none (a new one, one that was away), and then not
  * spent at once. Keys are those of the directory in GetKeys, one for each class and period for
- * good: a directory in which one that we know has become another is refused (pass/key_rules.h).
+ * good: a directory in which one that we know has become another is refused (pass/key_rules.h), and
+ * none is used before it was found in the homeserver's log (core/log.h), where there is one.
  *
  * A token leaves its pile in the very step that gives it to a task; from then on it belongs to that
  * task, its class and its connection, and is sent with each repeat. What a task did not need in the

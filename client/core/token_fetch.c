@@ -10,6 +10,7 @@
  */
 #include "client/core/event.h"
 #include "client/core/homeserver.h"
+#include "client/core/log.h"
 #include "client/core/task.h"
 #include "client/core/token.h"
 #include "hearth/v1/auth.pb-c.h"
@@ -17,7 +18,12 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-enum { BODY_VERSION = 1, COUNT_LEAST = 4, ELEMENT = VOPRF_ELEMENT_BYTES };
+enum {
+    BODY_VERSION = 1,
+    COUNT_LEAST = 4,
+    ELEMENT = VOPRF_ELEMENT_BYTES,
+    GATE_MS = 60 * 1000,
+};
 
 struct fetch {
     uint8_t class;
@@ -176,6 +182,13 @@ static struct err over(struct core *c, struct db_txn *t, enum task_next *ret_nex
     return token_plan(c, t);
 }
 
+/* The directory is in the log. Those that pay for looking into the log can't wait for that: what it
+ * shows later is held against the same directory. */
+static struct err gate(struct core *c, struct db_txn *t, const struct fetch *f)
+{
+    return f->class == PASS_TRANSPARENCY ? ERR_OK : log_keys_gate(t, c->account.domain);
+}
+
 static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
@@ -195,7 +208,14 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         return ERR_OK;
     }
     if (f.order.len == 0) {
-        struct err err = order_make(c, t, task, &f);
+        struct err err = gate(c, t, &f);
+        if (err.code == ERR_CLIENT_LOG_LATER) {
+            *ret_next = TASK_NEXT_WAIT;
+            task->not_before_ms = now + GATE_MS;
+            return ERR_OK;
+        }
+        TRY(err);
+        err = order_make(c, t, task, &f);
         if (err.code == ERR_PASS_KEY || err.code == ERR_WIRE_SHORT) { /* an old directory */
             TRY(homeserver_want(c, t, c->account.domain));
             return over(c, t, ret_next);

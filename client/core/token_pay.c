@@ -3,9 +3,10 @@
 #include <stdio.h>
 
 #include "client/core/token.h"
+#include "hearth/options.pb-c.h"
 #include "hearth/v1/common.pb-c.h"
 
-enum { PATIENCE_MS = 60 * 1000 };
+enum { PATIENCE_MS = 60 * 1000, FREE_AGAIN_MS = 10 * 60 * 1000 };
 
 static void hash_call(const struct task_call *call, uint8_t ret_hash[16])
 {
@@ -62,36 +63,49 @@ bool token_demanded(struct task *task, const struct hearth_status *status)
 
 /* ---- paying */
 
-static void fail(struct core *c, struct task *task, const char *cause, const char *hint)
+/* No tokens, and none to come today. What pseudonyms and cheap calls get for nothing grows again,
+ * so these are made again without any; for all others it is over. */
+static void do_without(struct core *c, struct task *task, const struct task_call *call,
+                       const char *cause, const char *hint, enum task_next *next)
 {
+    struct task_payment *p = &task->payment;
     struct hearth_error error = {.result = HEARTH_FAILED, .name = "TOKENS"};
     (void)snprintf(error.text, sizeof error.text, "this call costs tokens, and there are none");
     (void)snprintf(error.cause, sizeof error.cause, "%s", cause);
     (void)snprintf(error.hint, sizeof error.hint, "%s", hint);
-    task_fail(c, task, &error);
+    const bool something_free = call->caller != 0 || call->endpoint->cost == HEARTH__COST__COST_LOW;
+    if (!something_free || ++p->refusals > TOKEN_FREE_TRIES) {
+        task_fail(c, task, &error);
+        *next = TASK_NEXT_FAILED;
+        return;
+    }
+    c->trouble = error;
+    p->class = 0;
+    *next = TASK_NEXT_WAIT;
+    task->not_before_ms = core_now_ms(c) + FREE_AGAIN_MS;
 }
 
 /* Fewer than are wanted: more of today's are fetched, unless that was all for today. */
-static struct err shortage(struct core *c, struct db_txn *t, struct task *task, const char *domain,
-                           enum task_next *next)
+static struct err shortage(struct core *c, struct db_txn *t, struct task *task,
+                           const struct task_call *call, enum task_next *next)
 {
     const struct task_payment *p = &task->payment;
     struct token_pile pile;
     bool there = false;
-    *next = TASK_NEXT_FAILED;
-    if (strcmp(domain, c->account.domain) != 0) {
-        fail(c, task, "they are of another homeserver, which gives us none",
-             "wait for what it gives for nothing");
+    if (strcmp(call->domain, c->account.domain) != 0) {
+        do_without(c, task, call, "they are of another homeserver, which gives us none",
+                   "wait for what it gives for nothing", next);
         return ERR_OK;
     }
-    TRY(token_facts_set(t, domain, true));
+    TRY(token_facts_set(t, call->domain, true));
     TRY(token_fetching(c, t, p->class, token_day(c), &there));
-    struct err err = token_pile_get(t, domain, p->class, token_day(c), &pile);
+    struct err err = token_pile_get(t, call->domain, p->class, token_day(c), &pile);
     if (!err_is_ok(err) && err.code != ERR_NOT_FOUND)
         return err;
     const uint32_t left = err_is_ok(err) ? pile.left : UINT32_MAX;
     if (!there && left == 0) {
-        fail(c, task, "today's allowance is used up", "tomorrow there are new ones");
+        do_without(c, task, call, "today's allowance is used up", "tomorrow there are new ones",
+                   next);
         return ERR_OK;
     }
     if (!there)
@@ -102,14 +116,14 @@ static struct err shortage(struct core *c, struct db_txn *t, struct task *task, 
     return ERR_OK;
 }
 
-static struct err take(struct core *c, struct db_txn *t, struct task *task, const char *domain,
-                       enum task_next *next)
+static struct err take(struct core *c, struct db_txn *t, struct task *task,
+                       const struct task_call *call, enum task_next *next)
 {
     struct task_payment *p = &task->payment;
     uint64_t wait_ms = 0;
-    struct err err = token_take(c, t, domain, p->class, p->wanted, &p->tokens, &wait_ms);
+    struct err err = token_take(c, t, call->domain, p->class, p->wanted, &p->tokens, &wait_ms);
     if (err.code == ERR_NOT_FOUND)
-        return shortage(c, t, task, domain, next);
+        return shortage(c, t, task, call, next);
     TRY(err);
     if (wait_ms > 0) {
         *next = TASK_NEXT_WAIT;
@@ -131,7 +145,7 @@ struct err token_pay(struct core *c, struct db_txn *t, struct task *task, struct
         return ERR_OK;
     }
     if (p->tokens.len == 0) {
-        TRY(take(c, t, task, call->domain, next));
+        TRY(take(c, t, task, call, next));
         memcpy(p->call_hash, hash, sizeof hash);
     }
     if (*next == TASK_NEXT_CALL)

@@ -10,7 +10,11 @@
 
 #include "client/core/task.h"
 
-enum { TOKEN_REFUSALS_MOST = 3 };
+enum {
+    TOKEN_REFUSALS_MOST = 3, /* of tokens, for one call */
+    TOKEN_FREE_TRIES =
+        24, /* of a call that has a free allowance, when there are no tokens: four hours */
+};
 
 /* After a task was prepared: fills call->tokens, or lets it wait until there are tokens (NEXT_WAIT)
  * or fail where there will be none (NEXT_FAILED). Does nothing where nothing is owed. */

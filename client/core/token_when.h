@@ -6,8 +6,8 @@
 
 enum {
     TOKEN_SKEW_S = 300,          /* our clock against theirs, at midnight */
-    TOKEN_READY_LEAST_MS = 2000, /* today's tokens rest before they are spent: at least ... */
-    TOKEN_READY_MORE_MS = 18000, /* ... and up to so much longer */
+    TOKEN_READY_LEAST_MS = 1000, /* today's tokens rest before they are spent: at least ... */
+    TOKEN_READY_MORE_MS = 5000,  /* ... and up to so much longer */
 };
 
 /* The day whose tokens are spent at that time (unix ms). Everybody's changes at the same moment. */

@@ -46,6 +46,7 @@ static void destroy(struct hearth_call *call)
     outbox_clear(&call->out);
     arena_clear(&call->message_arena);
     arena_clear(&call->arena);
+    bytes_wipe(call, sizeof *call); /* ME4 */
     free(call);
 }
 

@@ -3,6 +3,7 @@
 #include <nghttp2/nghttp2.h>
 #include <stdlib.h>
 
+#include "base/wiping.h"
 #include "rpc/h2_glitch.h"
 #include "rpc/h2_scan.h"
 
@@ -442,6 +443,39 @@ static int submit_settings(struct h2 *h)
     return rv;
 }
 
+/* ME4: headers say who calls. */
+static void *h2_malloc(size_t len, void *user)
+{
+    (void)user;
+    return malloc(len);
+}
+
+static void h2_free(void *data, void *user)
+{
+    (void)user;
+    wiping_free(data);
+}
+
+static void *h2_calloc(size_t count, size_t len, void *user)
+{
+    (void)user;
+    return calloc(count, len);
+}
+
+static void *h2_realloc(void *old, size_t len, void *user)
+{
+    (void)user;
+    return wiping_realloc(old, len);
+}
+
+static nghttp2_mem wiping = {NULL, h2_malloc, h2_free, h2_calloc, h2_realloc};
+static bool wipes;
+
+void h2_wipe_freed(void)
+{
+    wipes = true;
+}
+
 struct err h2_init(struct h2 *h, bool server, const struct h2_role *role,
                    const struct h2_limits *limits, struct rpc_env *env)
 {
@@ -460,7 +494,8 @@ struct err h2_init(struct h2 *h, bool server, const struct h2_role *role,
     nghttp2_option *option = make_option(server);
     int rv = NGHTTP2_ERR_NOMEM;
     if (callbacks != NULL && option != NULL)
-        rv = server ? nghttp2_session_server_new2(&h->session, callbacks, h, option)
+        rv = server ? nghttp2_session_server_new3(&h->session, callbacks, h, option,
+                                                  wipes ? &wiping : NULL)
                     : nghttp2_session_client_new2(&h->session, callbacks, h, option);
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_option_del(option);

@@ -132,6 +132,9 @@ struct h2 {
     uint32_t closed_at;
 };
 
+/* Before the first server's session: what nghttp2 frees of such is wiped from now on (ME4). */
+void h2_wipe_freed(void);
+
 /* session, callbacks and SETTINGS. role, limits, env are borrowed. ERR_NO_MEMORY. */
 CHECKED struct err h2_init(struct h2 *h, bool server, const struct h2_role *role,
                            const struct h2_limits *limits, struct rpc_env *env);

@@ -34,8 +34,10 @@ struct store {
     pthread_cond_t writer_wake, reader_wake;
     struct sched writes;
     struct sched reads;
-    unsigned reading; /* reader threads inside a transaction */
-    bool gate;        /* no read may begin: the log is to be truncated */
+    uint64_t commit_us; /* likewise: a commit alone */
+    uint64_t row_ns;    /* what a row takes to write, without the commit; 0: not known yet */
+    unsigned reading;   /* reader threads inside a transaction */
+    bool gate;          /* no read may begin: the log is to be truncated */
     bool closing;
     struct err stopped;          /* why */
     struct job_list undelivered; /* their loops could not be woken yet */

@@ -61,7 +61,7 @@ struct store_options {
     unsigned readers;          /* threads [2]; INLINE has none */
     uint32_t queue_jobs;       /* transactions and reads waiting, each [8192] */
     uint32_t principal_jobs;   /* of one principal [a quarter of queue_jobs] */
-    uint32_t group_rows;       /* a group is closed when it has so many [1024] */
+    uint32_t group_rows;       /* a group has so many, or threads.c [1024] */
     uint32_t checkpoint_bytes; /* size of the log at which it is moved [4 MiB] */
     uint32_t log_keep_ms;      /* a deleted row is gone from the log after that [20,000] */
     uint32_t log_idle_ms;      /* or after that much silence [1,000] */

@@ -64,12 +64,44 @@ void store_stop_locked(struct store *s, struct err why)
     fail_waiting(s);
 }
 
+/* Whoever comes while a group runs waits for that one and for its own: what is fair by rows is slow
+ * for all where groups are long. So a group is about as much work as its commit takes, which costs
+ * at most half of what the disk could do, or a little where commits are quick. */
+enum { GROUP_WORK_LEAST_US = 2000, GROUP_WORK_MOST_US = 10000, GROUP_ROWS_LEAST = 64 };
+
+static uint64_t group_most(const struct store *s)
+{
+    if (s->row_ns == 0)
+        return s->options.group_rows;
+    uint64_t work_us = s->commit_us < GROUP_WORK_LEAST_US  ? GROUP_WORK_LEAST_US
+                       : s->commit_us > GROUP_WORK_MOST_US ? GROUP_WORK_MOST_US
+                                                           : s->commit_us;
+    uint64_t most = work_us * 1000 / s->row_ns;
+    if (most < GROUP_ROWS_LEAST)
+        most = GROUP_ROWS_LEAST;
+    return most < s->options.group_rows ? most : s->options.group_rows;
+}
+
+static void average(uint64_t *mean, uint64_t value)
+{
+    enum { GROUPS_AVERAGED = 8 };
+    *mean = *mean == 0 ? value : (*mean * (GROUPS_AVERAGED - 1) + value) / GROUPS_AVERAGED;
+}
+
+static void learn(struct store *s, const struct group_outcome *out, uint64_t took_us)
+{
+    if (out->rows == 0 || !out->committed || took_us <= out->commit_us)
+        return;
+    average(&s->row_ns, (took_us - out->commit_us) * 1000 / out->rows);
+    average(&s->commit_us, out->commit_us);
+}
+
 static void take_group(struct store *s, struct job_list *ret_group)
 {
     job_list_init(ret_group);
-    uint64_t rows = 0;
+    uint64_t rows = 0, most = group_most(s);
     struct sched_entry *entry;
-    while (rows < s->options.group_rows && (entry = sched_pop(&s->writes)) != NULL) {
+    while (rows < most && (entry = sched_pop(&s->writes)) != NULL) {
         job_list_add(ret_group, (struct job *)entry);
         rows += entry->cost;
     }
@@ -98,9 +130,12 @@ static bool write_turn(struct store *s)
         return false;
     store_unlock(s);
     struct group_outcome out;
+    uint64_t began_us = clock_monotonic_us(s->clock);
     group_run(&s->writer, s->clock, group.first, &out);
+    uint64_t took_us = clock_monotonic_us(s->clock) - began_us;
     store_lock(s);
     account(s, &out);
+    learn(s, &out, took_us);
     /* Known to be stopped before anybody hears of the failure. */
     if (!err_is_ok(out.fatal)) {
         s->stopped = out.fatal;

@@ -191,6 +191,8 @@ static const struct hearth_admin_service service = {
     .get_report = admin_get_report,
     .drop_report = admin_drop_report,
     .list_peers = admin_list_peers,
+    .get_log_head = admin_get_log_head,
+    .set_peer = admin_set_peer,
 };
 
 struct err admin_open(const struct front_env *env, const char *path,

@@ -19,6 +19,16 @@ struct admin_user {
     bool suspended;
 };
 
+/* What is known of a peer; texts are borrowed. */
+struct admin_peer {
+    struct bytes domain;
+    int rule; /* hearth.v1.PeerRule */
+    bool admitted, reached, heard;
+    uint64_t rows, bytes;
+    uint32_t failures, next_attempt_s, banned_s, key_days, unreachable_h;
+    const char *why, *key_why;
+};
+
 struct admin;
 
 /* What `main` does for the verbs; all run on the admin server's thread. A NULL member answers
@@ -57,9 +67,16 @@ struct admin_verbs {
                               void *to);
     struct err (*report_read)(void *self, uint64_t number, struct buf *b, uint64_t *ret_day);
     struct err (*report_drop)(void *self, uint64_t number);
-    /* Calls say for each domain of the configuration; writes the mode in force. */
-    void (*peers)(void *self, void (*say)(void *to, const char *domain, size_t len), void *to,
+    /* Appends the newest checkpoint of the log with its cosignatures. ERR_NOT_FOUND. */
+    struct err (*log_head)(void *self, struct buf *note, uint64_t *ret_size, uint64_t *ret_time_s);
+    /* Calls say for each peer, or for the one with this name alone (it may be unknown); writes the
+     * mode in force. */
+    void (*peers)(void *self, struct bytes domain,
+                  void (*say)(void *to, const struct admin_peer *peer), void *to,
                   char ret_mode[ADMIN_MODE_BYTES]);
+    /* What waits for the peer is due now; or is given up, with notices. ERR_NOT_FOUND. */
+    struct err (*peer_retry)(void *self, struct bytes domain);
+    struct err (*peer_drop)(void *self, struct bytes domain);
 };
 
 /* path: of the socket; what an earlier server left there is replaced. The folder it lies in must be

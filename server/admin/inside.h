@@ -36,5 +36,7 @@ ADMIN_HANDLER(list_reports, ListReports);
 ADMIN_HANDLER(get_report, GetReport);
 ADMIN_HANDLER(drop_report, DropReport);
 ADMIN_HANDLER(list_peers, ListPeers);
+ADMIN_HANDLER(get_log_head, GetLogHead);
+ADMIN_HANDLER(set_peer, SetPeer);
 
 #endif

@@ -14,6 +14,8 @@ static const struct hearth_auth_service service = {
     .commit_profile = auth_commit_profile,
     .get_profile = auth_get_profile,
     .issue_tokens = auth_issue_tokens,
+    .issue_vouchers = auth_issue_vouchers,
+    .exchange_voucher = auth_exchange_voucher,
     .create_invitations = auth_create_invitations,
     .check_invitation = auth_check_invitation,
     .create_handle = auth_create_handle,
@@ -55,6 +57,8 @@ struct err auth_open(struct front_env *env, const struct auth_options *options,
     if (err_is_ok(err))
         err = store_open(&auth->options.store, NULL, &auth->store);
     if (err_is_ok(err))
+        err = voucher_keys_load(auth);
+    if (err_is_ok(err))
         err = signing_put_down(auth);
     if (err.code == ERR_STORE_LOW_DISK || err.code == ERR_STORE_FULL)
         err = ERR_OK; /* S2: it opens, and no rotation goes without the row */
@@ -93,6 +97,7 @@ void auth_unref(struct auth *auth)
         return;
     listeners_free(auth->listeners);
     buf_clear(&auth->revoked.list);
+    voucher_keys_clear(auth);
     pthread_mutex_destroy(&auth->lock);
     bytes_wipe(auth, sizeof *auth);
     free(auth);

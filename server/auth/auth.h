@@ -8,11 +8,14 @@
  * until they end, and stored answers that nobody can open without the idempotency id.
  *
  * IssueTokens gives each user an allowance of blind tokens by class and day (lib/pass); how many is
- * all that is kept of it. IssueVouchers and ExchangeVoucher are federation's: UNIMPLEMENTED.
+ * all that is kept of it. IssueVouchers gives vouchers in the same way, under keys of each class
+ * and week that are made here and kept sealed; ExchangeVoucher gives tokens for those of
+ * homeservers that we know. Both where options.vouchers says so: FRONT_FORBIDDEN.
  */
 #ifndef SERVER_AUTH_H
 #define SERVER_AUTH_H
 
+#include "crypto/blind_rsa.h"
 #include "server/front/front.h"
 
 struct auth;
@@ -36,6 +39,12 @@ struct auth_log {
                    struct hearth_loop *loop,
                    void (*done)(void *arg, struct err result, const struct auth_receipt *receipt),
                    void *arg);
+    /* What the log commits to for a version of a label; calls done once on `loop`. ERR_NOT_FOUND:
+     * no epoch has it. A KeySet that follows another must name this (transparency.md 4). NULL: it
+     * is not looked at. */
+    void (*commitment)(void *self, struct bytes label, uint32_t version, struct hearth_loop *loop,
+                       void (*done)(void *arg, struct err result, struct bytes commitment),
+                       void *arg);
     void *self;
     /* Borrowed. At the first start with a log of this name every KeySet there is goes into it, in
      * the version it has. Empty: they do not. */
@@ -48,6 +57,12 @@ struct auth_options {
     /* CreateInvitations for everybody who pays PRICE_HIGH tokens. Off: FRONT_FORBIDDEN, invitations
      * come from the operator. */
     bool user_invitations;
+    /* Vouchers: NULL for none. Finds the key (an SPKI) of another homeserver's vouchers whose id is
+     * key_id, or says why there is none now: ERR_FEDERATION_KEYS while it is fetched, PASS_KEY.
+     * From any thread; does not wait. */
+    struct err (*voucher_key)(void *self, struct bytes issuer, uint8_t class, uint32_t week,
+                              uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES]);
+    void *voucher_self;
     const struct auth_log *log; /* borrowed; NULL: none */
 };
 
@@ -76,6 +91,17 @@ CHECKED struct err auth_revocations(struct auth *auth, struct buf *b);
 /* Appends the signing credentials before the current one that have not ended, newest first, each as
  * opaque<V>; the AUTH_SIGNING_MOST - 1 newest. Waits. */
 CHECKED struct err auth_previous_signing(struct auth *auth, struct buf *b);
+/* Our voucher keys, of the week before, this one and the next, for the directory: from memory. */
+enum { AUTH_VOUCHER_KEYS_MOST = 15 };
+struct auth_voucher_key {
+    uint8_t class;
+    uint32_t week;
+    uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
+};
+size_t auth_voucher_keys(struct auth *auth,
+                         struct auth_voucher_key ret_keys[AUTH_VOUCHER_KEYS_MOST]);
+/* Has auth_expire() made new ones since this was asked? */
+bool auth_vouchers_changed(struct auth *auth);
 /* The next AsSigningCredential signs from now on; the old one stays valid to its end and is served
  * until then. ERR_QUOTA: AUTH_SIGNING_MOST have not ended. Waits. */
 CHECKED struct err auth_rotate(struct auth *auth);

@@ -47,6 +47,10 @@ static struct err expire_all_rows(struct store_txn *txn, struct run *run)
     TRY(purse_expire(txn, &purse, front_limits(run->auth->env->front), run->now_s, ROWS_MOST,
                      &more));
     run->more |= more;
+    const uint64_t week =
+        run->now_s / PASS_WEEK_S; /* what is of the week before is good for a day */
+    TRY(expire_rows(txn, run, VOUCHER_KEY_EXPIRE, week - 1, &changes));
+    TRY(expire_rows(txn, run, VOUCHER_SPENT_EXPIRE, week - 1, &changes));
     TRY(once_expire(txn, AUTH_ONCE, run->now_s, ROWS_MOST, &changes));
     run->more |= changes == ROWS_MOST;
     return ERR_OK;
@@ -141,5 +145,7 @@ bool auth_expire(struct auth *auth)
         (void)err_is_ok(signing_rotate(auth));
     else if (run.revoked)
         (void)err_is_ok(revocations_refresh(auth));
+    if (auth->options.voucher_key != NULL && voucher_keys_make(auth))
+        run.more = true;
     return run.more;
 }

@@ -9,6 +9,7 @@
 #include "crypto/sig.h"
 #include "hearth/v1/auth_rpc.h"
 #include "pass/key_schedule.h"
+#include "pass/voucher.h"
 #include "seal/at_rest.h"
 #include "seal/credential_chain.h"
 #include "seal/key_set.h"
@@ -20,6 +21,7 @@
 
 enum {
     AUTH_ID_BYTES = 16, /* of every id at rest */
+    VOUCHER_KEYS = 3 * (PASS_CLASS_END - 1),
 };
 
 struct auth_listeners;
@@ -47,6 +49,13 @@ struct auth {
         uint64_t number;
     } revoked;
     struct auth_listeners *listeners;
+    struct voucher_key {
+        uint8_t class; /* 0: none */
+        uint32_t week;
+        uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
+        struct buf pkcs8;         /* secret */
+    } voucher_keys[VOUCHER_KEYS]; /* by class and week mod 3 */
+    bool vouchers_changed;        /* since auth_vouchers_changed() was asked */
 };
 
 static inline enum auth_mode auth_mode(const struct auth *auth)
@@ -151,7 +160,9 @@ struct auth_job {
     struct buf answer;
     struct bytes logs; /* the key set that the log is asked to take */
     bool logs_commit;
-    const struct auth_receipt *receipt; /* in reply after auth_log_then_reply() */
+    struct bytes chains; /* the key set that must name the commitment to the one before; or empty */
+    enum hearth_code (*checked)(struct auth_job *job); /* what comes after that was asked */
+    const struct auth_receipt *receipt;                /* in reply after auth_log_then_reply() */
     bool frees;
     bool repeated;
     bool unverified; /* leave.c: the caller is looked up, and not verified yet */
@@ -195,6 +206,9 @@ enum hearth_code auth_take_principal(struct hearth_call *call, enum limit limit)
  * tokens; before the job is submitted. */
 void auth_charge(struct auth_job *job, struct hearth_call *call, const char *what, struct bytes id,
                  bool whole);
+/* Does job->chains name what the log commits to for the version before? Else the job fails. go:
+ * what comes then. */
+enum hearth_code auth_log_check(struct auth_job *job, enum hearth_code (*go)(struct auth_job *job));
 void auth_receipt_out(const struct auth_receipt *receipt, Hearth__V1__LogReceipt *ret_receipt);
 
 static inline ProtobufCBinaryData auth_out(struct bytes view)
@@ -389,6 +403,21 @@ CHECKED struct err token_grant_take(struct store_txn *txn, const struct auth *au
                                     const struct token_order *order, uint64_t now_s,
                                     uint32_t *ret_left);
 
+/* token_grant_take() for vouchers: count is charged to an allowance of its own. */
+enum { TOKEN_ORDER_VOUCHERS = 0x10 }; /* added to the class */
+
+/* ---- voucher_keys.c: what our users' vouchers are signed with */
+
+CHECKED struct err voucher_keys_load(struct auth *auth);
+void voucher_keys_clear(struct auth *auth);
+/* One that is missing, this week's or the next's, is made: tenths of a second. true: there was one
+ * to make. */
+bool voucher_keys_make(struct auth *auth);
+/* The key of a class whose id ends in this byte, of this week or the next. ERR_PASS_KEY. Clear it.
+ */
+CHECKED struct err voucher_key_get(struct auth *auth, uint8_t class, uint8_t tag, uint64_t now_s,
+                                   struct blind_rsa_key *ret_key);
+
 /* ---- handlers, one file each */
 
 #define AUTH_HANDLER(name, Type)                                                                  \
@@ -405,6 +434,8 @@ AUTH_HANDLER(stage_profile, StageProfile);
 AUTH_HANDLER(commit_profile, CommitProfile);
 AUTH_HANDLER(get_profile, GetProfile);
 AUTH_HANDLER(issue_tokens, IssueTokens);
+AUTH_HANDLER(issue_vouchers, IssueVouchers);
+AUTH_HANDLER(exchange_voucher, ExchangeVoucher);
 AUTH_HANDLER(create_invitations, CreateInvitations);
 AUTH_HANDLER(check_invitation, CheckInvitation);
 AUTH_HANDLER(create_handle, CreateHandle);

@@ -15,6 +15,8 @@
  * given. Profiles and offers are large, so they are not WITHOUT ROWID: SQLite compares keys of such
  * a table against whole rows.
  * signing: what GetKeys serves, in the order of their making.
+ * voucher_key: ours, of a class and week. voucher_spent: vouchers of other homeservers, by a PRF of
+ * issuer and nonce, with a hash of the request that spent it.
  * token_since: the day of a user's first tokens. token_grant: how many of a class and period a user
  * was given: numbers alone, never what was blinded. token_request: those that were charged, known
  * by nothing but a hash.
@@ -69,6 +71,11 @@ static const struct store_migration migrations[] = {
     {4, ONCE_SQL_2},
     {5, SPENT_SQL},
     {6, CREDITS_SQL},
+    {7, "CREATE TABLE voucher_key (class INTEGER NOT NULL, week INTEGER NOT NULL,"
+        " sealed BLOB NOT NULL, PRIMARY KEY (class, week));"
+        "CREATE TABLE voucher_spent (id BLOB NOT NULL PRIMARY KEY, request BLOB NOT NULL,"
+        " week INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE INDEX voucher_spent_week ON voucher_spent (week);"},
 };
 
 static const struct stmt_row statements[] = {
@@ -224,6 +231,23 @@ static const struct stmt_row statements[] = {
     [TOKEN_REQUEST_EXPIRE] = {"token_request_expire",
                               "DELETE FROM token_request WHERE id IN"
                               " (SELECT id FROM token_request WHERE period < $1 LIMIT $2)"},
+    [VOUCHER_KEY_PUT] = {"voucher_key_put",
+                         "INSERT INTO voucher_key (class, week, sealed) VALUES ($1, $2, $3)"
+                         " ON CONFLICT (class, week) DO NOTHING"},
+    [VOUCHER_KEY_LIST] = {"voucher_key_list",
+                          "SELECT sealed, class, week FROM voucher_key WHERE week >= $1"
+                          " ORDER BY class, week"},
+    [VOUCHER_KEY_EXPIRE] = {"voucher_key_expire",
+                            "DELETE FROM voucher_key WHERE (class, week) IN (SELECT class, week"
+                            " FROM voucher_key WHERE week < $1 LIMIT $2)"},
+    [VOUCHER_SPENT_FIND] = {"voucher_spent_find",
+                            "SELECT request FROM voucher_spent WHERE id = $1"},
+    [VOUCHER_SPENT_PUT] = {"voucher_spent_put",
+                           "INSERT INTO voucher_spent (id, request, week) VALUES ($1, $2, $3)"
+                           " ON CONFLICT (id) DO NOTHING"},
+    [VOUCHER_SPENT_EXPIRE] = {"voucher_spent_expire",
+                              "DELETE FROM voucher_spent WHERE id IN"
+                              " (SELECT id FROM voucher_spent WHERE week < $1 LIMIT $2)"},
     [COUNTS] = {"counts", "SELECT (SELECT COUNT(*) FROM user), (SELECT COUNT(*) FROM client),"
                           " (SELECT COUNT(*) FROM handle), (SELECT COUNT(*) FROM invitation),"
                           " (SELECT COUNT(*) FROM offer), (SELECT COUNT(*) FROM report),"

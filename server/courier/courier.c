@@ -235,8 +235,12 @@ static void on_contact(void *arg)
         struct domain *d = c->domains[i];
         if (d != NULL &&
             bytes_equal(bytes_of(d->name, d->name_len), bytes_of(contact->domain, contact->len))) {
-            d->forgiven = true;
-            drain_step(d);
+            uint64_t now_us = courier_now_us(c);
+            if (d->forgiven_us == 0 || now_us >= d->forgiven_us + COURIER_CONTACT_US) {
+                d->forgiven_us = now_us;
+                d->forgiven = true;
+                drain_step(d);
+            }
             break;
         }
     }
@@ -257,6 +261,44 @@ void courier_contact(struct courier *c, struct bytes domain)
         atomic_fetch_sub(&c->posts, 1);
         free(contact);
     }
+}
+
+/* ---- for the operator */
+
+void courier_each(struct courier *c, void (*say)(void *to, const struct courier_domain *d),
+                  void *to)
+{
+    uint64_t now_us = courier_now_us(c);
+    for (uint64_t i = 0; i < c->domain_cap; i++) {
+        const struct domain *d = c->domains[i];
+        if (d == NULL || d->local)
+            continue;
+        uint64_t due_us = d->failures > 0 ? d->due_us : held_due_us(&d->held);
+        const struct courier_domain one = {
+            .name = bytes_of(d->name, d->name_len),
+            .rows = d->waiting_rows,
+            .bytes = d->waiting_bytes,
+            .failures = d->failures,
+            .due_s = due_us != UINT64_MAX && due_us > now_us
+                         ? (uint32_t)((due_us - now_us + 999999) / 1000000)
+                         : 0,
+            .held = d->held.count,
+        };
+        say(to, &one);
+    }
+}
+
+bool courier_drop(struct courier *c, struct bytes domain)
+{
+    for (uint64_t i = 0; i < c->domain_cap && !c->closing; i++) {
+        struct domain *d = c->domains[i];
+        if (d == NULL || d->local || !bytes_equal(bytes_of(d->name, d->name_len), domain))
+            continue;
+        d->discarding = true;
+        drain_step(d);
+        return true;
+    }
+    return false;
 }
 
 struct courier_stats courier_stats(struct courier *c)

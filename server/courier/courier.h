@@ -63,11 +63,26 @@ CHECKED struct err courier_new(struct front_env *env, const struct courier_optio
                                struct courier **ret_courier);
 void courier_wake(struct courier *courier); /* from any thread: there are new rows */
 /* From any thread: the domain has spoken to us in a way that proves it (a signed call). What waits
- * for it is due now. */
+ * for it is due now; once a second at most. */
 void courier_contact(struct courier *courier, struct bytes domain);
 /* On the loop: starts nothing any more. The memory goes when the last thing under way has come
  * back, that is when the stores are closed and the loop has run what was posted. NULL is fine. */
 void courier_free(struct courier *courier);
+
+/* ---- for the operator; all on the courier's loop */
+
+struct courier_domain {
+    struct bytes name;
+    uint64_t rows, bytes; /* that wait, as counted last while it was behind */
+    uint32_t failures;    /* of it as a whole, in a row */
+    uint32_t due_s;       /* until the next attempt; 0: none is waited for */
+    uint32_t held;        /* references that were told to come later */
+};
+/* Other domains with rows, or lately so. */
+void courier_each(struct courier *courier, void (*say)(void *to, const struct courier_domain *d),
+                  void *to);
+/* Gives up everything that waits for the domain now, with notices. false: nothing does. */
+bool courier_drop(struct courier *courier, struct bytes domain);
 
 struct courier_stats {
     uint64_t delivered, gone, refused; /* rows that went */

@@ -85,6 +85,8 @@ static void on_given_up(void *arg, struct err result)
                         d->waiting_bytes > bytes ? d->waiting_bytes - bytes : 0);
         d->given_up = p->batch.last;
     }
+    if (err_is_ok(result) && p->batch.end)
+        d->discarding = false;
     /* The rest are commits and Welcomes, until it is counted again. */
     d->gave_all = !err_is_ok(result) || p->batch.end;
     parcel_free(p);
@@ -100,15 +102,15 @@ bool give_up_start(struct domain *d)
         d->giving_up = true;
     else if (d->waiting_rows <= rows / 10 * 9 && d->waiting_bytes <= bytes / 10 * 9)
         d->giving_up = false;
-    if (!d->giving_up || d->gave_all)
+    if (!d->discarding && (!d->giving_up || d->gave_all))
         return false;
     struct parcel *p = parcel_new(d);
     if (p == NULL)
         return false;
     p->lost = true;
-    p->batch.application = true;
+    p->batch.application = !d->discarding;
     p->batch.most = COURIER_GIVE_UP_ROWS;
-    p->batch.after = d->given_up;
+    p->batch.after = d->discarding ? 0 : d->given_up;
     if (!err_is_ok(courier_write(c, domain_principal(d), 2 * COURIER_GIVE_UP_ROWS, run_give_up,
                                  on_given_up, p))) {
         parcel_free(p);

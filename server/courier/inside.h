@@ -19,6 +19,9 @@ enum {
     COURIER_COUNT_US = 10000000, /* a backlog is counted that often */
     COURIER_GIVE_UP_ROWS = 128,  /* in one transaction */
 };
+/* Contacts are heeded so far apart: two who hear each other but not each other's answers would spur
+ * each other on without end. */
+#define COURIER_CONTACT_US UINT64_C(1000000)
 /* a domain without rows is remembered for so long */
 #define COURIER_TRUST_US UINT64_C(3600000000)
 
@@ -57,11 +60,13 @@ struct domain {
     unsigned settling; /* transactions that take rows away */
     bool broken;       /* one of them failed: the pass begins anew when none is left */
     bool forgiven;     /* a contact, to be heeded when what is under way is back */
-    bool dropping;     /* its own row is being taken away */
+    uint64_t forgiven_us;
+    bool dropping; /* its own row is being taken away */
     bool counting;
     uint64_t counted_us; /* when; 0: never since it fell behind */
     uint64_t waiting_rows, waiting_bytes;
     bool giving_up;
+    bool discarding;   /* the operator gives up all of it */
     bool gave_all;     /* found no more that may go */
     uint64_t given_up; /* rows up to here were looked at for that */
     struct timer timer;

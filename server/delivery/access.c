@@ -106,6 +106,13 @@ struct err request_take_group(struct request *r, enum limit limit, uint32_t cost
     return request_take(r, limit, bytes_of(id, sizeof id), cost);
 }
 
+struct err request_take_origin(struct request *r)
+{
+    if (r->leaf == NULL || bytes_equal(r->leaf->domain, bytes_str(r->d->env.domain)))
+        return ERR_OK;
+    return request_take(r, LIMIT_SEND_ORIGIN, r->leaf->domain, 1);
+}
+
 struct err request_take_bytes(struct request *r, size_t len)
 {
     return request_take_leaf(r, LIMIT_SEND_LEAF_KIB, (uint32_t)(len / 1024 + 1));

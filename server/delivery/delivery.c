@@ -70,6 +70,8 @@ struct err delivery_open(struct front_env *env, const struct delivery_options *o
     d->env = *env;
     d->wake = options->wake;
     d->wake_self = options->wake_self;
+    d->admits = options->admits;
+    d->admits_self = options->admits_self;
     d->control = options->control;
     struct err err = open_all(d, options);
     if (!err_is_ok(err)) {

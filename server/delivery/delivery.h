@@ -32,6 +32,10 @@ struct delivery_options {
     /* There are new rows in the outbox: courier_wake. NULL: nobody is told. From any loop. */
     void (*wake)(void *self);
     void *wake_self;
+    /* May a member's queue lie at that domain? Asked for all but our own, from any thread. NULL: it
+     * may. */
+    bool (*admits)(void *self, struct bytes domain);
+    void *admits_self;
     uint32_t control; /* tests: defences that are off (enum delivery_control), for control runs */
 };
 

@@ -55,6 +55,8 @@ struct delivery {
     struct store *store;
     void (*wake)(void *self);
     void *wake_self;
+    bool (*admits)(void *self, struct bytes domain); /* or NULL */
+    void *admits_self;
     uint32_t control;
     uint8_t rows_key[KEEPER_KEY_BYTES]; /* wiped at the end */
     uint8_t ids_key[KEEPER_KEY_BYTES];

@@ -43,6 +43,10 @@ struct err reference_check(const struct delivery *d, const struct suite *suite,
     struct bytes signature = pb_view(reference->signature);
     if (!err_is_ok(domain_check(domain, d->env.development)))
         return ERR(DELIVERY_RECORD);
+    /* said now rather than when nothing can be delivered */
+    if (d->admits != NULL && !bytes_equal(domain, bytes_str(d->env.domain)) &&
+        !d->admits(d->admits_self, domain))
+        return ERR(FEDERATION_REFUSED);
     struct err err = sealed_ref_verify(suite->sig, leaf->signature_key, domain, sealed, signature);
     if (!err_is_ok(err))
         return err.code == ERR_NO_MEMORY ? err : ERR(DELIVERY_RECORD);

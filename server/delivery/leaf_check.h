@@ -19,7 +19,8 @@ CHECKED struct err key_package_check(const struct delivery *d, const struct key_
 CHECKED struct err record_check(const struct delivery *d, const struct suite *suite,
                                 const struct leaf_node *leaf, const Hearth__V1__LeafRecord *record,
                                 struct leaf_entry *ret_leaf);
-/* The reference alone, into leaf. ERR_DELIVERY_RECORD. */
+/* The reference alone, into leaf. ERR_DELIVERY_RECORD; ERR_FEDERATION_REFUSED: we do not speak with
+ * its domain. */
 CHECKED struct err reference_check(const struct delivery *d, const struct suite *suite,
                                    const Hearth__V1__QueueReference *reference,
                                    struct leaf_entry *leaf);

@@ -38,6 +38,7 @@ void request_free(struct request *r)
     arena_clear(&r->work);
     arena_clear(&r->arena);
     delivery_unref(r->d);
+    bytes_wipe(r, sizeof *r); /* ME4 */
     free(r);
 }
 
@@ -290,7 +291,8 @@ static void count_invalid(struct request *r, struct err err)
     if (err.code == ERR_MLS_EPOCH || err.code == ERR_DELIVERY_EPOCH ||
         err.code == ERR_DELIVERY_PENDING || err.code == ERR_DELIVERY_LEAVING)
         return;
-    if (request_take_leaf(r, LIMIT_INVALID_COMMITS, 1).code == ERR_LIMIT) {
+    if (request_take_leaf(r, LIMIT_INVALID_COMMITS, 1).code == ERR_LIMIT ||
+        request_take_leaf(r, LIMIT_INVALID_COMMITS, 0).code == ERR_LIMIT) {
         r->retry_after_s = 0;
         pause_start(r->d, r->inbox, r->principal, r->pseudonym_id);
     }
@@ -325,6 +327,9 @@ static struct err admit(struct request *r)
         r->retry_after_s = (uint32_t)(r->paused_until_hour * HOUR_S - r->now_s);
         return ERR(LIMIT);
     }
+    /* the pause is on its way to the disk: until it is there, this holds */
+    if (r->row->commits && !delivery_off(r->d, DELIVERY_NO_PAUSE))
+        TRY(request_take_leaf(r, LIMIT_INVALID_COMMITS, 0));
     return r->row->admit != NULL && r->tries == 0 ? r->row->admit(r) : ERR_OK;
 }
 

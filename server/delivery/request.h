@@ -119,6 +119,8 @@ CHECKED struct err request_take(struct request *r, enum limit limit, struct byte
  * all.
  */
 CHECKED struct err request_take_bytes(struct request *r, size_t len);
+/* DoS17: of all leaves of the member's homeserver, where that is another. */
+CHECKED struct err request_take_origin(struct request *r);
 CHECKED struct err request_take_fan_out(struct request *r, size_t len);
 uint32_t request_fan_out_rows(const struct request *r, size_t len);
 

@@ -9,6 +9,7 @@ static struct err admit(struct request *r)
 {
     const Hearth__V1__SendMessageRequest *in = (const void *)r->in;
     TRY(request_take_leaf(r, LIMIT_SEND_LEAF, 1));
+    TRY(request_take_origin(r));
     TRY(request_take_bytes(r, in->message.len));
     return request_take_group(r, LIMIT_FAN_OUT_GROUP, r->state.leaf_count);
 }

@@ -45,10 +45,8 @@ static bool is_new(struct peer *peer)
     struct federation *f = peer->federation;
     uint64_t hours = limit_value(front_limits(f->env->front), LIMIT_NEW_PEER_HOURS);
     federation_lock(f);
-    uint64_t now_us = federation_now_us(f);
-    if (peer->new_until_us == 0)
-        peer->new_until_us = now_us + hours * 60 * MINUTE_US;
-    bool new = now_us < peer->new_until_us && !policy_names(f->policy, bytes_str(peer->domain));
+    bool new = clock_unix_ms(f->env->clock) / 1000 < peer->since_s + hours * 3600 &&
+               !policy_names(f->policy, bytes_str(peer->domain));
     federation_unlock(f);
     return new;
 }

@@ -47,6 +47,8 @@ struct err federation_open(struct front_env *env, const struct federation_option
         err = copy_text(options->dns_servers, &f->dns_servers);
     if (err_is_ok(err))
         err = read_settings(&options->settings, ret_why, &f->policy);
+    if (err_is_ok(err))
+        err = kept_open(f, &options->store);
     if (!err_is_ok(err)) {
         federation_close(f);
         return err;
@@ -61,6 +63,14 @@ struct err federation_add(struct federation *f, struct hearth_server *server)
                                                              .probe = receive_probe};
     TRY(front_add_keys(f->env->front, REQUEST_HOMESERVER, known_source(f)));
     return hearth_server_add_federation(server, &service, f) ? ERR_OK : ERR(NO_MEMORY);
+}
+
+bool federation_admits(struct federation *f, struct bytes domain)
+{
+    federation_lock(f);
+    bool admits = policy_admits(f->policy, domain);
+    federation_unlock(f);
+    return admits;
 }
 
 struct courier_route federation_route(struct federation *f)
@@ -94,6 +104,7 @@ void federation_close(struct federation *f)
 {
     if (f == NULL)
         return;
+    kept_close(f);
     peers_clear(f);
     policy_free(f->policy);
     free(f->ca_file);

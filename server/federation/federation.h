@@ -8,11 +8,14 @@
  * credentials, whose root is pinned at first sight; kept until the statement ends; fetched anew
  * when a signature fails, KEYS_AGAIN_S apart.
  *
+ * Owns federation.db: pins and keys of peers (kept.c).
+ *
  * Threads: connections live on the loop that is given; calls come on any. One lock.
  */
 #ifndef SERVER_FEDERATION_H
 #define SERVER_FEDERATION_H
 
+#include "crypto/blind_rsa.h"
 #include "server/courier/courier.h"
 #include "server/federation/policy.h"
 #include "server/front/front.h"
@@ -20,7 +23,8 @@
 struct federation;
 
 struct federation_options {
-    struct hearth_loop *loop; /* the courier's */
+    struct store_options store; /* path, mode, files; schema is set here */
+    struct hearth_loop *loop;   /* the courier's */
     struct queue *queue;
     struct federation_settings settings; /* read before federation_open returns */
     const char *ca_file;                 /* roots for certificates of peers; NULL: the system's */
@@ -41,12 +45,37 @@ CHECKED struct err federation_open(struct front_env *env, const struct federatio
                                    struct federation **ret_federation);
 /* Adds hearth.v1.Federation to the server and its key source to the front. */
 CHECKED struct err federation_add(struct federation *f, struct hearth_server *server);
+/* Once the server serves: peers that we knew before this start are called, so that they hear of it:
+ * what waits for us there is due then. */
+void federation_hello(struct federation *f);
+/* For delivery_options.admits: does the policy let us speak with that domain? From any thread. */
+bool federation_admits(struct federation *f, struct bytes domain);
 /* For courier_options.peers. */
 struct courier_route federation_route(struct federation *f);
 /* New settings, from any thread; on failure the old ones stay. Connections to domains that are not
  * admitted any more go when they are next looked at. */
 CHECKED struct err federation_set(struct federation *f, const struct federation_settings *settings,
                                   char ret_why[FEDERATION_WHY_BYTES]);
+/* For the operator, from any thread. say is called under the lock: it asks nothing of federation.
+ */
+struct federation_peer {
+    struct bytes domain;
+    int rule; /* 0: none, 1: named by a setting, 2: blocked */
+    bool admitted;
+    bool reached, heard; /* since the start */
+    uint32_t reached_h;  /* hours since, where it was */
+    uint32_t key_days;   /* 0: no key */
+    uint32_t banned_s;
+    const char *why, *key_why; /* the last batch, the last fetch of keys failed; "": it did not */
+};
+/* Every domain that a setting names or that was spoken with. */
+void federation_each(struct federation *f, void (*say)(void *to, const struct federation_peer *p),
+                     void *to);
+enum federation_mode federation_mode(struct federation *f);
+/* Ends what is waited for with that peer here: its ban, and the time between fetches of its keys.
+ */
+void federation_retry(struct federation *f, struct bytes domain);
+
 /* Walks the way to a domain step by step, as deliveries would go, and asks it to come back; for a
  * person (`hearthd check DOMAIN`). Needs no running federation: options.loop, queue and contact are
  * not used. Blocks, 40 s at most. say is called for each step; step: "policy", "found", ... */
@@ -56,10 +85,20 @@ void federation_check(struct front_env *env, const struct federation_options *op
                       void (*say)(void *to, enum federation_finding finding, const char *step,
                                   const char *text),
                       void *to);
+/* For auth_options.voucher_key, self is the federation: the key of a domain's vouchers, out of its
+ * directory of token keys. Does not wait: ERR_FEDERATION_KEYS while the keys are fetched, also of
+ * who was not known (LIMIT_STRANGERS); ERR_FEDERATION_REFUSED by the policy; ERR_PASS_KEY: it has
+ * none such. From any thread. */
+CHECKED struct err federation_voucher_key(void *federation, struct bytes domain, uint8_t class,
+                                          uint32_t week, uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES]);
 /* After the courier's end, on its loop: ends all that is under way; done of each batch comes before
  * the loop has run what is posted now. Nothing is begun any more. */
 void federation_stop(struct federation *f);
-/* When stores and front are gone, and the loop has run what was posted to it. NULL is fine. */
+/* One run of the expiries, as other services have it; and for backup and stats. */
+bool federation_expire(struct federation *f);
+struct store *federation_store(struct federation *f);
+/* When the queue's store and the front are gone, and the loop has run what was posted to it. NULL
+ * is fine. */
 void federation_close(struct federation *f);
 
 #endif

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "crypto/blind_rsa.h"
 #include "hearth/v1/federation_rpc.h"
 #include "hearth/v1/info_rpc.h"
 #include "net/resolve.h"
@@ -35,6 +36,17 @@ struct signing {
 };
 struct hearth_signer signer_of(struct signing *signing); /* sign.c; lives as long as the calls */
 
+/* A peer's keys for vouchers. */
+enum { VOUCHER_KEYS_MOST = 15 };
+struct voucher_keys {
+    size_t count;
+    struct {
+        uint8_t class;
+        uint32_t week;
+        uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
+    } keys[VOUCHER_KEYS_MOST];
+};
+
 struct peer {
     struct peer *next; /* in its slot */
     struct federation *federation;
@@ -48,13 +60,15 @@ struct peer {
     uint64_t key_from_s, key_until_s;
     uint8_t pin[CREDENTIAL_FINGERPRINT_BYTES]; /* of its root */
     bool pinned;
-    bool fetching; /* posted to the loop, or under way there */
+    struct voucher_keys *vouchers; /* owned; NULL: it has none */
+    bool fetching;                 /* posted to the loop, or under way there */
     uint32_t fetch_failures, fetches;
     uint64_t fetch_again_us;        /* not before */
+    bool greet;                     /* known from before this start (hello.c) */
     bool receiving;                 /* a batch of its is being taken */
     char why[PEER_WHY_BYTES];       /* the last batch to it failed; "": it did not */
     char fetch_why[PEER_WHY_BYTES]; /* so did the last fetch of its keys */
-    uint64_t new_until_us;          /* heard first so long ago; 0: never heard */
+    uint64_t since_s;               /* its keys were seen first; 0: never yet */
     uint64_t banned_until_us;
     uint32_t bans;
     uint64_t reached_us, heard_us; /* answered us; proved itself to us. 0: never */
@@ -79,9 +93,14 @@ struct federation {
     char *ca_file, *dns_servers;
     pthread_mutex_t lock;
     struct policy *policy; /* under the lock */
+    struct store *store;   /* NULL once stopped */
+    uint8_t rows_key[KEEPER_KEY_BYTES], ids_key[KEEPER_KEY_BYTES];
     struct peer *slots[PEER_SLOTS];
     size_t peer_count;
-    bool stopped; /* of the loop */
+    bool greeting;     /* inside hello.c; of the loop */
+    unsigned hellos;   /* under way */
+    size_t greet_slot; /* where the search for the next is */
+    bool stopped;      /* of the loop */
 };
 
 static inline uint64_t federation_now_us(const struct federation *f)
@@ -100,6 +119,11 @@ void peers_clear(struct federation *f);
 /* A text for people: printable, cut. */
 void peer_say(char why[PEER_WHY_BYTES], const char *what, const char *text);
 
+/* kept.c: what outlives the process. save: under the lock; it is tried, and no more. */
+CHECKED struct err kept_open(struct federation *f, const struct store_options *options);
+void kept_save(const struct peer *peer);
+void kept_close(struct federation *f);
+
 /* find.c, on the loop. */
 void peer_reach(struct peer *peer, struct reach *reach);
 /* The channel did not work: the next attempt looks the domain up again. One that is not the peer's
@@ -113,7 +137,14 @@ struct told_keys {
     uint8_t root[CREDENTIAL_FINGERPRINT_BYTES];
     struct public_key key;
     uint64_t from_s, until_s;
+    struct voucher_keys vouchers;
 };
+/* Nobody was there, rather than somebody who said no. */
+static inline bool is_unreached(enum hearth_code code)
+{
+    return code == HEARTH_UNAVAILABLE || code == HEARTH_DEADLINE_EXCEEDED ||
+           code == HEARTH_CANCELLED;
+}
 /* keys.c. ERR_CREDENTIAL and the like: it is not signed by the domain's own root. */
 CHECKED struct err keys_verify(const Hearth__V1__GetKeysResponse *in, struct bytes domain,
                                uint64_t now_s, struct told_keys *ret_told);
@@ -137,6 +168,10 @@ void peer_refused(struct peer *peer, size_t rows);
 /* Charges a call with so many bytes. HEARTH_OK, or the call has ended with that. */
 enum hearth_code peer_charge(struct peer *peer, struct hearth_call *call, size_t bytes);
 
+/* stranger.c. Fetches the keys of a domain that we may not know: ERR_FEDERATION_KEYS, and come
+ * again. why: what LIMIT_STRANGERS is taken for, each apart. */
+CHECKED struct err federation_introduce(struct federation *f, struct bytes domain,
+                                        struct bytes why);
 /* stranger.c: a call of who is not known. Returns what the handler returns. */
 enum hearth_code stranger_deliver(struct federation *f, struct hearth_call *call,
                                   const Hearth__V1__DeliverRequest *in);

@@ -2,6 +2,7 @@
  * at first sight. */
 #include <stdlib.h>
 
+#include "pass/key_rules.h"
 #include "seal/server_key.h"
 #include "server/federation/inside.h"
 
@@ -19,6 +20,50 @@ static struct bytes row(const Hearth__V1__GetKeysResponse *in, Hearth__V1__KeyUs
         if (in->keys[i]->use == use)
             return bytes_of(in->keys[i]->key.data, in->keys[i]->key.len);
     return bytes_of(NULL, 0);
+}
+
+/* struct { opaque statement<V>; opaque directory<V>; }, the statement about the directory's hash.
+ */
+static struct err read_directory(struct bytes in, const struct credential *signing,
+                                 struct bytes domain, uint64_t now_s,
+                                 struct pass_directory *ret_directory)
+{
+    struct server_key key;
+    struct digest digest;
+    struct wire_reader r = wire_reader_of(in);
+    struct bytes statement = wire_read_vector(&r), directory = wire_read_vector(&r);
+    TRY(wire_reader_end(&r));
+    TRY(server_key_read(statement, signing, &key));
+    hash_once(&hash_sha256, directory, &digest);
+    if (key.use != HEARTH__V1__KEY_USE__KEY_USE_TOKENS || key.algorithm != SERVER_KEY_SHA256 ||
+        !bytes_equal(key.domain, domain) || !bytes_equal(key.public_key, digest_view(&digest)) ||
+        now_s < key.not_before || now_s > key.not_after)
+        return ERR(CREDENTIAL);
+    TRY(pass_directory_parse(directory, ret_directory));
+    return bytes_equal(ret_directory->issuer, domain) ? ERR_OK : ERR(PASS_DIRECTORY);
+}
+
+/* Who has none, or a directory that is wrong, gives no vouchers; batches are taken all the same. */
+static void read_vouchers(struct bytes in, const struct credential *signing, struct bytes domain,
+                          uint64_t now_s, struct voucher_keys *ret_keys)
+{
+    struct pass_directory directory;
+    struct pass_directory_key key;
+    ret_keys->count = 0;
+    if (!err_is_ok(read_directory(in, signing, domain, now_s, &directory)))
+        return;
+    struct wire_reader r = wire_reader_of(directory.keys);
+    while (pass_directory_next(&r, &key) && ret_keys->count < VOUCHER_KEYS_MOST) {
+        uint64_t not_before, not_after;
+        if (key.token_type != PASS_TYPE_VOUCHER || key.public_key.len != BLIND_RSA_PUBLIC_BYTES ||
+            !pass_key_interval(key.token_type, key.period, &not_before, &not_after) ||
+            key.not_before != not_before || key.not_after != not_after)
+            continue;
+        size_t n = ret_keys->count++;
+        ret_keys->keys[n].class = key.class;
+        ret_keys->keys[n].week = key.period;
+        memcpy(ret_keys->keys[n].spki, key.public_key.data, BLIND_RSA_PUBLIC_BYTES);
+    }
 }
 
 /* The first row of each use is the current one (info.proto). */
@@ -44,7 +89,18 @@ struct err keys_verify(const Hearth__V1__GetKeysResponse *in, struct bytes domai
     ret_told->key.len = 32;
     ret_told->from_s = key.not_before;
     ret_told->until_s = key.not_after;
+    read_vouchers(row(in, HEARTH__V1__KEY_USE__KEY_USE_TOKENS), &signing, domain, now_s,
+                  &ret_told->vouchers);
     return ERR_OK;
+}
+
+/* Under the lock. */
+static void keep_vouchers(struct peer *peer, const struct voucher_keys *keys)
+{
+    if (keys->count > 0 && peer->vouchers == NULL)
+        peer->vouchers = malloc(sizeof *peer->vouchers);
+    if (peer->vouchers != NULL)
+        *peer->vouchers = *keys;
 }
 
 static struct err take(struct peer *peer, const Hearth__V1__GetKeysResponse *in)
@@ -60,6 +116,10 @@ static struct err take(struct peer *peer, const Hearth__V1__GetKeysResponse *in)
         peer->key = told.key;
         peer->key_from_s = told.from_s;
         peer->key_until_s = told.until_s;
+        if (peer->since_s == 0)
+            peer->since_s = clock_unix_ms(f->env->clock) / 1000;
+        kept_save(peer);
+        keep_vouchers(peer, &told.vouchers);
     }
     federation_unlock(f);
     return same ? ERR_OK : ERR(CREDENTIAL); /* another root than before is somebody else */
@@ -143,4 +203,36 @@ bool peer_has_key(const struct peer *peer)
 {
     uint64_t now_s = clock_unix_ms(peer->federation->env->clock) / 1000;
     return peer->key.len > 0 && now_s <= peer->key_until_s;
+}
+
+/* ---- vouchers */
+
+static struct err find_voucher(const struct peer *peer, uint8_t class, uint32_t week,
+                               uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES])
+{
+    for (size_t i = 0; peer->vouchers != NULL && i < peer->vouchers->count; i++) {
+        if (peer->vouchers->keys[i].class == class && peer->vouchers->keys[i].week == week) {
+            memcpy(ret_spki, peer->vouchers->keys[i].spki, BLIND_RSA_PUBLIC_BYTES);
+            return ERR_OK;
+        }
+    }
+    return ERR(PASS_KEY);
+}
+
+struct err federation_voucher_key(void *federation, struct bytes domain, uint8_t class,
+                                  uint32_t week, uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES])
+{
+    struct federation *f = federation;
+    struct err err = ERR(FEDERATION_REFUSED);
+    federation_lock(f);
+    bool admitted = policy_admits(f->policy, domain);
+    struct peer *peer = admitted ? peer_find(f, domain) : NULL;
+    bool known = peer != NULL && peer_has_key(peer);
+    if (known) {
+        err = find_voucher(peer, class, week, ret_spki);
+        if (err.code == ERR_PASS_KEY)
+            peer_want_keys(peer); /* perhaps it has a new one: seen by who comes again */
+    }
+    federation_unlock(f);
+    return known || !admitted ? err : federation_introduce(f, domain, bytes_str("voucher"));
 }

@@ -27,6 +27,7 @@ static void remove_peer(struct federation *f, struct peer *peer)
         at = &(*at)->next;
     *at = peer->next;
     f->peer_count--;
+    free(peer->vouchers);
     free(peer);
 }
 

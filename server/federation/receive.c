@@ -203,6 +203,7 @@ enum hearth_code receive_probe(struct hearth_call *call, const Hearth__V1__Probe
     federation_lock(f);
     struct peer *peer = peer_get(f, caller->id);
     if (peer != NULL) {
+        peer->heard_us = federation_now_us(f);
         if (in->dial_back)
             peer_want_keys(peer);
         out->dials = peer->fetches;

@@ -13,10 +13,10 @@ struct vouching {
     char domain[DOMAIN_MAX_BYTES];
 };
 
-static struct err introduce(struct federation *f, struct bytes domain)
+struct err federation_introduce(struct federation *f, struct bytes domain, struct bytes why)
 {
     uint32_t seconds;
-    TRY(limit_take(front_limits(f->env->front), LIMIT_STRANGERS, bytes_str(""), 1, &seconds));
+    TRY(limit_take(front_limits(f->env->front), LIMIT_STRANGERS, why, 1, &seconds));
     struct err err = ERR(FEDERATION_BUSY);
     federation_lock(f);
     struct peer *peer = policy_admits(f->policy, domain) ? peer_get(f, domain) : NULL;
@@ -33,7 +33,8 @@ static void on_vouched(void *arg, struct err result)
 {
     struct vouching *v = arg;
     if (err_is_ok(result))
-        result = introduce(v->federation, bytes_of(v->domain, v->domain_len));
+        result =
+            federation_introduce(v->federation, bytes_of(v->domain, v->domain_len), bytes_str(""));
     bool ours = err_class_of(result) == ERR_CLASS_OURS;
     bool known = result.code == ERR_FEDERATION_KEYS || result.code == ERR_FEDERATION_BUSY;
     if (v->call != NULL && (known || ours))

@@ -212,6 +212,7 @@ static struct admission *end_look_up(struct front_pending *pending)
     struct admission *p = pending->admission;
     if (p != NULL)
         p->pending = NULL;
+    bytes_wipe(pending, sizeof *pending); /* ME4 */
     free(pending);
     return p;
 }
@@ -272,6 +273,7 @@ struct hearth_interceptor front_interceptor(struct front *front)
                                        .on_end = on_end,
                                        .on_half_close = on_half_close,
                                        .on_cancel = on_cancel,
+                                       .on_answer = receipt_on_answer,
                                        .self = front};
 }
 

@@ -234,7 +234,7 @@ static struct err add_tokens(const struct info *info, struct bytes signing, stru
     struct buf directory = BUF_INIT;
     struct digest digest;
     struct public_key hash = {.len = 32};
-    struct err err = token_directory_write(info->env, &directory);
+    struct err err = token_directory_write(info->env, &info->options, &directory);
     if (err_is_ok(err)) {
         hash_once(&hash_sha256, buf_view(&directory), &digest);
         memcpy(hash.data, digest.data, hash.len);

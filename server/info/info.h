@@ -11,6 +11,7 @@
 #ifndef SERVER_INFO_H
 #define SERVER_INFO_H
 
+#include "crypto/blind_rsa.h"
 #include "server/front/front.h"
 
 struct info;
@@ -31,6 +32,13 @@ struct info_value {
     struct bytes value;
 };
 
+enum { INFO_VOUCHER_KEYS_MOST = 15 };
+struct info_voucher_key {
+    uint8_t class;
+    uint32_t week;
+    uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
+};
+
 /* The zero value is good. Copied. */
 struct info_options {
     enum info_registration registration;
@@ -42,6 +50,9 @@ struct info_options {
      * info_refresh(), and may wait. NULL: none. */
     struct err (*previous)(void *self, struct buf *b);
     void *previous_self;
+    /* Our keys for vouchers, ascending by class and week: for the directory. NULL: none. */
+    size_t (*vouchers)(void *self, struct info_voucher_key ret_keys[INFO_VOUCHER_KEYS_MOST]);
+    void *vouchers_self;
     /* Puts these values of system labels into the log and waits until they are in a signed epoch:
      * only then the keys are handed out. When it fails, the old ones stay; info_open(), which has
      * none, hands out the new ones all the same. NULL: no log. */

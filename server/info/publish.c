@@ -6,7 +6,7 @@
 #include "server/info/inside.h"
 #include "wire/reader.h"
 
-_Static_assert(KEYS_MOST <= SYSTEM_KEYS_MOST, "system_keys.h");
+_Static_assert((int)KEYS_MOST <= (int)SYSTEM_KEYS_MOST, "system_keys.h");
 
 enum { LABELS_MOST = 8 };
 
@@ -55,11 +55,11 @@ static struct err write_value(const struct keys *keys, const char *name, struct 
 
 struct err keys_publish(const struct keys *keys, const struct info_options *options)
 {
-    struct info_value values[LABELS_MOST];
+    struct info_value values[LABELS_MOST] = {[0] = {.name = NULL}};
     struct buf bytes[LABELS_MOST] = {[0] = BUF_INIT};
     struct err err = ERR_OK;
     size_t count = 0;
-    for (; system_labels[count] != NULL && err_is_ok(err); count++) {
+    for (; count < LABELS_MOST && system_labels[count] != NULL && err_is_ok(err); count++) {
         err = write_value(keys, system_labels[count], &bytes[count]);
         values[count] = (struct info_value){system_labels[count], buf_view(&bytes[count])};
     }

@@ -111,6 +111,7 @@ static struct err answer_open_refs(struct keeper *keeper, struct wire_reader *r,
         write_reply(reply, result);
         if (err_is_ok(result))
             frame_write_ref(reply, &ref);
+        bytes_wipe(&ref, sizeof ref);
     }
     return wire_reader_end(r);
 }

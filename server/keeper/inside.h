@@ -35,5 +35,7 @@ struct keeper {
 
 /* Of an in-process keeper: the folder of its file, below 0 without one. For the confinement. */
 int keeper_local_folder(const struct keeper *keeper);
+/* ... drops what it remembers of references. */
+void keeper_local_forget(struct keeper *keeper);
 
 #endif

@@ -50,6 +50,8 @@ enum keeper_purpose {
     KEEPER_LOG_ROWS = 15,
     KEEPER_LOG_IDS = 16,
     KEEPER_LOG_VRF = 17, /* the secret of the log's VRF: as old as the log, like its signing key */
+    KEEPER_FEDERATION_ROWS = 18,
+    KEEPER_FEDERATION_IDS = 19,
     KEEPER_PURPOSES
 };
 enum { KEEPER_KEY_BYTES = 32 };

@@ -1,6 +1,7 @@
 #include "server/keeper/keeper_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -12,6 +13,8 @@
 #include "server/confine/landlock.h"
 #include "server/keeper/frame.h"
 #include "server/keeper/key_file.h"
+
+enum { QUIET_MS = 3000 };
 
 /* 0, 1: /dev/null; 2: stderr as it is; 3: the socket; nothing else. */
 static int only_socket(int socket)
@@ -63,6 +66,11 @@ struct err keeper_confine(struct keeper *keeper)
         CALL(write),
         CALL(sendto),
         CALL(recvfrom),
+#ifdef SYS_poll
+        CALL(poll),
+#else
+        CALL(ppoll),
+#endif
         CALL(close),
         CALL(fsync),
         CALL(munmap),
@@ -103,12 +111,23 @@ struct err keeper_confine(struct keeper *keeper)
     return filter_install(rules, sizeof rules / sizeof *rules, FILTER_KILLS);
 }
 
+/* ME4: whose references were opened is forgotten when nobody has asked for a while. */
+static void wait_for_request(int socket, struct keeper *keeper)
+{
+    struct pollfd fd = {.fd = socket, .events = POLLIN};
+    if (poll(&fd, 1, QUIET_MS) == 0) {
+        keeper_local_forget(keeper);
+        (void)poll(&fd, 1, -1);
+    }
+}
+
 struct err keeper_serve(int socket, struct keeper *keeper)
 {
     struct buf request = {.limit = FRAME_MAX_BYTES};
     struct buf reply = {.limit = FRAME_MAX_BYTES};
     struct err err;
     do {
+        wait_for_request(socket, keeper);
         err = frame_receive(socket, &request);
         if (err.code == ERR_KEEPER_GONE) {
             err = ERR_OK;

@@ -255,6 +255,13 @@ static const struct keeper_ops local_ops = {
     .close = local_close,
 };
 
+void keeper_local_forget(struct keeper *keeper)
+{
+    struct local *l = enter(keeper);
+    ref_cache_empty(l->cache);
+    leave(l);
+}
+
 int keeper_local_folder(const struct keeper *keeper)
 {
     return ((const struct local *)keeper)->file.folder;

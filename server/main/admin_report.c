@@ -1,4 +1,4 @@
-/* hearthd admin report|peer|log */
+/* hearthd admin report|log */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -117,27 +117,13 @@ int admin_report(const struct invocation *in, struct hearth_channel *channel)
     return EXIT_USAGE;
 }
 
-int admin_peer(const struct invocation *in, struct hearth_channel *channel)
+/* Lines after the log's own. */
+static size_t cosignatures(ProtobufCBinaryData note)
 {
-    if (in->argc > 2 || (in->argc == 2 && strcmp(in->argv[1], "list") != 0)) {
-        (void)command_fail("hearthd admin peer list; the rule is [federation] mode and a reload",
-                           "peers can only be listed");
-        return EXIT_USAGE;
-    }
-    Hearth__V1__ListPeersRequest request = HEARTH__V1__LIST_PEERS_REQUEST__INIT;
-    Hearth__V1__ListPeersResponse *answer = NULL;
-    struct hearth_status status = {0};
-    if (hearth_admin_list_peers(channel, NULL, &request, &answer, &status) != HEARTH_OK)
-        return admin_client_fail(in, &status);
-    if (!in->json)
-        printf("mode  %s\n", answer->mode);
-    for (size_t i = 0; i < answer->n_peers; i++)
-        printf(in->json ? "{\"domain\":\"%s\"}\n" : "peer  %s\n", answer->peers[i]->domain);
-    if (!answer->served)
-        (void)fputs("note  this version exchanges nothing with peers\n", stderr);
-    protobuf_c_message_free_unpacked(&answer->base, NULL);
-    hearth_status_clear(&status);
-    return EXIT_DONE;
+    size_t lines = 0;
+    for (size_t i = 0; i + 1 < note.len; i++)
+        lines += note.data[i] == '\n' && note.data[i + 1] == 0xe2; /* the dash of a signature */
+    return lines > 0 ? lines - 1 : 0;
 }
 
 int admin_log(const struct invocation *in, struct hearth_channel *channel)
@@ -152,9 +138,13 @@ int admin_log(const struct invocation *in, struct hearth_channel *channel)
     }
     if (code != HEARTH_OK)
         return admin_client_fail(in, &status);
-    printf(in->json ? "{\"size\":%" PRIu64 ",\"time_s\":%" PRIu64 "}\n"
-                    : "size  %" PRIu64 "\ntime  %" PRIu64 "\n",
-           answer->size, answer->time_s);
+    if (in->json)
+        printf("{\"size\":%" PRIu64 ",\"time_s\":%" PRIu64 ",\"cosignatures\":%zu}\n", answer->size,
+               answer->time_s, cosignatures(answer->checkpoint));
+    else
+        printf("size          %" PRIu64 "\ntime          %" PRIu64 "\ncosignatures  %zu\n\n%.*s",
+               answer->size, answer->time_s, cosignatures(answer->checkpoint),
+               (int)answer->checkpoint.len, (const char *)answer->checkpoint.data);
     protobuf_c_message_free_unpacked(&answer->base, NULL);
     hearth_status_clear(&status);
     return EXIT_DONE;

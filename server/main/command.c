@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/tls_wipe.h"
+
 static const struct command {
     const char *name;
     int (*run)(const struct invocation *in);
@@ -176,6 +178,7 @@ static const struct command *find(const char *word)
 
 int command_main(int argc, char **argv)
 {
+    (void)net_wipe_freed(); /* ME4; nothing was used yet */
     const char *dir = getenv("HEARTHD_DIR");
     struct invocation in = {.dir = dir != NULL ? dir : "/var/lib/hearthd", .count = 1, .days = 7};
     bool help = false;

@@ -11,7 +11,12 @@ enum { PIECES_MOST = 100, FIRST_S = 10 };
 
 static bool job_auth(struct node *n)
 {
-    return auth_expire(n->auth);
+    bool more = auth_expire(n->auth);
+    if (!more && auth_vouchers_changed(n->auth))
+        front_log(n->front, err_is_ok(info_refresh(n->info))
+                                ? "level=info event=voucher_keys"
+                                : "level=error event=info_refresh_failed");
+    return more;
 }
 
 static bool job_queue(struct node *n)
@@ -32,6 +37,11 @@ static bool job_attachment(struct node *n)
 static bool job_transparency(struct node *n)
 {
     return transparency_expire(n->transparency);
+}
+
+static bool job_federation(struct node *n)
+{
+    return federation_expire(n->federation);
 }
 
 /* The statements about our keys are good for INFO_KEY_DAYS. */

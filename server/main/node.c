@@ -51,8 +51,8 @@ static struct err open_keeper(struct node *n, char *why)
                : fault(why, err, "%s: %s", path, what != NULL ? what : err_text(err));
 }
 
-static struct store_options store_at(const struct node *n, const char *name,
-                                     char path[FOLDER_PATH_MAX])
+struct store_options node_store_at(const struct node *n, const char *name,
+                                   char path[FOLDER_PATH_MAX])
 {
     (void)folder_path(&n->folder, name, path);
     return (struct store_options){
@@ -77,31 +77,63 @@ static struct err append_previous(void *self, struct buf *b)
     return auth_previous_signing(self, b);
 }
 
+static size_t voucher_keys(void *self, struct info_voucher_key ret_keys[INFO_VOUCHER_KEYS_MOST])
+{
+    struct auth_voucher_key keys[AUTH_VOUCHER_KEYS_MOST];
+    size_t count = auth_voucher_keys(self, keys);
+    for (size_t i = 0; i < count; i++) {
+        ret_keys[i].class = keys[i].class;
+        ret_keys[i].week = keys[i].week;
+        memcpy(ret_keys[i].spki, keys[i].spki, sizeof ret_keys[i].spki);
+    }
+    return count;
+}
+
+static struct err find_voucher_key(void *self, struct bytes domain, uint8_t class, uint32_t week,
+                                   uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES])
+{
+    struct node *n = self;
+    return federation_voucher_key(n->federation, domain, class, week, ret_spki);
+}
+
 static void wake_courier(void *self)
 {
     struct node *n = self;
     courier_wake(n->courier);
 }
 
+static bool admits(void *self, struct bytes domain)
+{
+    struct node *n = self;
+    return federation_admits(n->federation, domain);
+}
+
 static struct err open_services(struct node *n, char *why)
 {
     char path[FOLDER_PATH_MAX];
     char log_file[NODE_LOG_FILE_BYTES];
-    const struct store_options log = store_at(n, node_log_file(n, log_file), path);
+    const struct store_options log = node_store_at(n, node_log_file(n, log_file), path);
     TRY(node_open_log(n, &log, why));
-    const struct auth_options auth = {.store = store_at(n, "db/auth.db", path),
+    const struct auth_options auth = {.store = node_store_at(n, "db/auth.db", path),
                                       .mode = node_auth_mode(&n->config),
                                       .log = &n->auth_log,
+                                      .voucher_key = find_voucher_key,
+                                      .voucher_self = n,
                                       .user_invitations = n->config.registration_user_invitations};
     TRY(say_database(why, auth_open(&n->env, &auth, &n->auth), path));
-    const struct queue_options queue = {.store = store_at(n, "db/queue.db", path),
+    const struct queue_options queue = {.store = node_store_at(n, "db/queue.db", path),
+                                        .tick_ms = (uint32_t)n->config.privacy_tick_ms,
                                         .notify = notifier_notify,
                                         .notify_self = n->notifier};
     TRY(say_database(why, queue_open(&n->env, &queue, &n->queue), path));
-    const struct delivery_options delivery = {
-        .store = store_at(n, "db/delivery.db", path), .wake = wake_courier, .wake_self = n};
+    const struct delivery_options delivery = {.store = node_store_at(n, "db/delivery.db", path),
+                                              .wake = wake_courier,
+                                              .wake_self = n,
+                                              .admits = admits,
+                                              .admits_self = n};
     TRY(say_database(why, delivery_open(&n->env, &delivery, &n->delivery), path));
-    const struct attachment_options attachment = {.store = store_at(n, "db/attachment.db", path)};
+    const struct attachment_options attachment = {.store =
+                                                      node_store_at(n, "db/attachment.db", path)};
     TRY(say_database(why, attachment_open(&n->env, &attachment, &n->attachment), path));
     const struct relay_options relay = {0};
     TRY(relay_open(&n->env, &relay, &n->relay));
@@ -110,6 +142,8 @@ static struct err open_services(struct node *n, char *why)
                                       .revocations_self = n->auth,
                                       .previous = append_previous,
                                       .previous_self = n->auth,
+                                      .vouchers = voucher_keys,
+                                      .vouchers_self = n->auth,
                                       .publish = node_publish_keys,
                                       .publish_self = n};
     return info_open(&n->env, &info, &n->info);
@@ -327,6 +361,8 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
         err = node_confine_calls(n);
     n->started_us = clock_monotonic_us(n->env.clock);
     courier_wake(n->courier);
+    if (err.code == ERR_NONE)
+        federation_hello(n->federation);
     if (err.code != ERR_NONE && ret_why[0] == '\0')
         (void)fault(ret_why, err, "%s", err_text(err));
     return err;
@@ -346,6 +382,7 @@ struct err node_health(struct node *n)
     TRY(store_health(queue_store(n->queue)));
     TRY(store_health(auth_store(n->auth)));
     TRY(store_health(transparency_store(n->transparency)));
+    TRY(store_health(federation_store(n->federation)));
     return store_health(attachment_store(n->attachment));
 }
 

@@ -55,13 +55,15 @@ struct err node_open_federation(struct node *n, char why[NODE_WHY_BYTES])
     struct federation_texts texts;
     struct federation_options options;
     TRY(node_federation_options(&n->folder, &n->config, &texts, &options));
+    char path[FOLDER_PATH_MAX];
+    options.store = node_store_at(n, "db/federation.db", path);
     options.loop = n->back;
     options.queue = n->queue;
     options.contact = contact;
     options.contact_self = n;
     struct err err = federation_open(&n->env, &options, reason, &n->federation);
     if (err.code != ERR_NONE)
-        (void)snprintf(why, NODE_WHY_BYTES, "%s", reason);
+        (void)snprintf(why, NODE_WHY_BYTES, "%s", reason[0] != '\0' ? reason : err_text(err));
     return err;
 }
 

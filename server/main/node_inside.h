@@ -40,7 +40,8 @@ struct node {
     struct info *info;
     struct federation *federation;
     struct kt_keys kt_keys;
-    struct transparency *transparency; /* NULL again once it is closed */
+    struct note_key witnesses[CONFIG_LIST_MAX]; /* names in config */
+    struct transparency *transparency;          /* NULL again once it is closed */
     struct auth_log auth_log;
     bool publishes; /* it serves: what it hands out goes into the log first */
     struct courier *courier;
@@ -66,6 +67,9 @@ struct err node_confine_begin(struct node *n);
 struct err node_confine_files(struct node *n, char why[NODE_WHY_BYTES]);
 struct err node_confine_calls(struct node *n);
 
+/* node.c: of a database in the data folder; borrows path. */
+struct store_options node_store_at(const struct node *n, const char *name,
+                                   char path[FOLDER_PATH_MAX]);
 /* node.c: limits with long windows, into the data folder. */
 void node_save_limits(struct node *node);
 /* ERR_KEEPER_GONE, or why the first of the stores that have stopped has; OK: all run. */
@@ -104,8 +108,14 @@ struct err node_report_list(void *node, uint64_t after,
                             void *to);
 struct err node_report_read(void *node, uint64_t number, struct buf *b, uint64_t *ret_day);
 struct err node_report_drop(void *node, uint64_t number);
-void node_peers(void *node, void (*say)(void *to, const char *domain, size_t len), void *to,
+/* node_peers.c */
+void node_peers(void *node, struct bytes domain,
+                void (*say)(void *to, const struct admin_peer *peer), void *to,
                 char ret_mode[ADMIN_MODE_BYTES]);
+/* node_log.c */
+struct err node_log_head(void *node, struct buf *note, uint64_t *ret_size, uint64_t *ret_time_s);
+struct err node_peer_retry(void *node, struct bytes domain);
+struct err node_peer_drop(void *node, struct bytes domain);
 /* node_reload.c: what settings mean to the services. */
 enum { NODE_MIB = 1024 * 1024 };
 enum auth_mode node_auth_mode(const struct config *config);

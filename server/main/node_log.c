@@ -48,12 +48,23 @@ static void append(void *self, struct bytes label, uint32_t version, struct byte
     transparency_append(n->transparency, label, version, key_set, loop, appended, a);
 }
 
+static void commitment(void *self, struct bytes label, uint32_t version, struct hearth_loop *loop,
+                       void (*done)(void *arg, struct err result, struct bytes commitment),
+                       void *arg)
+{
+    struct node *n = self;
+    if (n->transparency == NULL)
+        done(arg, ERR(STORE_STOPPED), bytes_of(NULL, 0));
+    else
+        transparency_commitment(n->transparency, label, version, loop, done, arg);
+}
+
 /* ---- our own keys */
 
 struct err node_publish_keys(void *node, const struct info_value *values, size_t count)
 {
     struct node *n = node;
-    struct transparency_value out[TRANSPARENCY_VALUES_MOST];
+    struct transparency_value out[TRANSPARENCY_VALUES_MOST] = {{.value = {NULL, 0}}};
     struct buf labels[TRANSPARENCY_VALUES_MOST] = {[0] = BUF_INIT};
     if (!n->publishes)
         return ERR_OK;
@@ -117,12 +128,39 @@ const char *node_log_file(const struct node *n, char room[NODE_LOG_FILE_BYTES])
     return room;
 }
 
+static struct err read_witnesses(struct node *n, char why[NODE_WHY_BYTES])
+{
+    const struct config_list *list = &n->config.transparency_witness;
+    for (size_t i = 0; i < list->count; i++) {
+        struct note_key *key = &n->witnesses[i];
+        struct err err = note_key_parse(bytes_str(list->values[i]), key);
+        if (err.code == ERR_NONE && key->type != NOTE_COSIGNATURE)
+            err = ERR(TLOG_NOTE);
+        if (err.code != ERR_NONE) {
+            (void)snprintf(why, NODE_WHY_BYTES, "[transparency] witness = %.200s: %s",
+                           list->values[i], err_text(err));
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
+struct err node_log_head(void *node, struct buf *note, uint64_t *ret_size, uint64_t *ret_time_s)
+{
+    struct node *n = node;
+    uint64_t ms = 0;
+    TRY(transparency_head(n->transparency, note, ret_size, &ms));
+    *ret_time_s = ms / 1000;
+    return ERR_OK;
+}
+
 struct err node_open_log(struct node *n, const struct store_options *store,
                          char why[NODE_WHY_BYTES])
 {
     const struct config *config = &n->config;
     TRY(kt_keys_open(&n->env, config->transparency_number, config->transparency_window_s * 1000,
                      &n->kt_keys));
+    TRY(read_witnesses(n, why));
     n->kt_keys.log.keep = keep_head;
     n->kt_keys.log.keep_self = n;
     const struct transparency_options options = {
@@ -131,6 +169,8 @@ struct err node_open_log(struct node *n, const struct store_options *store,
         .every_ms = config->transparency_epoch_ms > 0 ? (uint32_t)config->transparency_epoch_ms
                     : config->server_development      ? DEVELOPMENT_EPOCH_MS
                                                       : 0,
+        .witnesses = n->witnesses,
+        .witness_count = config->transparency_witness.count,
     };
     struct err err = transparency_open(&n->env, &options, &n->transparency);
     if (err.code == ERR_WRONG_STATE)
@@ -141,7 +181,8 @@ struct err node_open_log(struct node *n, const struct store_options *store,
         (void)snprintf(why, NODE_WHY_BYTES, "%.300s: %s", store->path, err_text(err));
     if (err.code == ERR_NONE)
         err = check_head(n);
-    n->auth_log = (struct auth_log){append, n, kt_config_origin(&n->kt_keys.log.config)};
+    n->auth_log =
+        (struct auth_log){append, commitment, n, kt_config_origin(&n->kt_keys.log.config)};
     return err;
 }
 

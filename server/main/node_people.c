@@ -1,7 +1,4 @@
-/* What the operator's verbs about users, reports and peers do to a running node. */
-#include <stdio.h>
-#include <string.h>
-
+/* What the operator's verbs about users and reports do to a running node. */
 #include "server/main/node_inside.h"
 
 struct err node_statistics(void *node, void (*say)(void *to, const char *name, uint64_t value),
@@ -65,17 +62,4 @@ struct err node_report_drop(void *node, uint64_t number)
 {
     struct node *n = node;
     return auth_report_drop(n->auth, number);
-}
-
-void node_peers(void *node, void (*say)(void *to, const char *domain, size_t len), void *to,
-                char ret_mode[ADMIN_MODE_BYTES])
-{
-    struct node *n = node;
-    (void)pthread_mutex_lock(&n->lock);
-    (void)snprintf(ret_mode, ADMIN_MODE_BYTES, "%.*s", ADMIN_MODE_BYTES - 1,
-                   n->config.federation_mode);
-    const struct config_list *peers = &n->config.federation_peer;
-    for (size_t i = 0; i < peers->count; i++)
-        say(to, peers->values[i], strcspn(peers->values[i], "="));
-    (void)pthread_mutex_unlock(&n->lock);
 }

@@ -79,8 +79,11 @@ static void tell_services(struct node *n)
 {
     const struct config *config = &n->config;
     const struct notifier_options push = node_push(config);
-    struct store *const stores[] = {auth_store(n->auth), queue_store(n->queue),
-                                    delivery_store(n->delivery), attachment_store(n->attachment),
+    struct store *const stores[] = {auth_store(n->auth),
+                                    queue_store(n->queue),
+                                    delivery_store(n->delivery),
+                                    attachment_store(n->attachment),
+                                    federation_store(n->federation),
                                     transparency_store(n->transparency)};
     front_set_tokens(n->front, node_tokens(config));
     auth_set_mode(n->auth, node_auth_mode(config));

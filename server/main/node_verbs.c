@@ -72,6 +72,7 @@ void node_metrics(void *node, void (*say)(void *to, const char *name, uint64_t v
     say_store("queue", queue_store(n->queue), say, to);
     say_store("delivery", delivery_store(n->delivery), say, to);
     say_store("attachment", attachment_store(n->attachment), say, to);
+    say_store("federation", federation_store(n->federation), say, to);
     say_store("kt", transparency_store(n->transparency), say, to);
     say(to, "log_held", !err_is_ok(transparency_held(n->transparency)));
     jobs_each(n->jobs, say, to);
@@ -132,6 +133,7 @@ struct err node_backup(struct node *n, const char *folder, uint64_t *ret_bytes,
         {"db/queue.db", queue_store(n->queue)},
         {"db/auth.db", auth_store(n->auth)},
         {"db/attachment.db", attachment_store(n->attachment)},
+        {"db/federation.db", federation_store(n->federation)},
         {node_log_file(n, log_file), transparency_store(n->transparency)},
     };
     char within[FOLDER_PATH_MAX];
@@ -215,5 +217,8 @@ struct admin_verbs node_verbs(struct node *node)
         .report_read = node_report_read,
         .report_drop = node_report_drop,
         .peers = node_peers,
+        .log_head = node_log_head,
+        .peer_retry = node_peer_retry,
+        .peer_drop = node_peer_drop,
     };
 }

@@ -110,6 +110,7 @@ static struct err effect(struct store_txn *txn, struct queue_job *job)
     }
     queue_state_clear(&state);
 out:
+    bytes_wipe(f, sizeof *f); /* ME4 */
     free(f);
     return err;
 }

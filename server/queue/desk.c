@@ -74,8 +74,10 @@ void listener_ref(struct listener *l)
 
 void listener_unref(struct listener *l)
 {
-    if (--l->refs == 0)
+    if (--l->refs == 0) {
+        bytes_wipe(l, sizeof *l);
         free(l);
+    }
 }
 
 /* ---- the map; client rows are random numbers, so they are their own hash. Lock held. */

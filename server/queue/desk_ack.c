@@ -89,6 +89,7 @@ static void done(void *arg, struct err result)
         more = more || mark->more;
         listener_unref(mark->l);
     }
+    bytes_wipe(m, sizeof *m); /* ME4 */
     free(m);
     if (well && more)
         desk_ack(desk);
@@ -171,6 +172,7 @@ static void leaving_done(void *arg, struct err result)
     struct leaving *leaving = arg;
     struct queue *q = leaving->q;
     (void)result; /* what failed is delivered again, or acknowledged later */
+    bytes_wipe(leaving, sizeof *leaving); /* ME4 */
     free(leaving);
     queue_unref(q);
 }

@@ -157,6 +157,7 @@ static void done(void *arg, struct err result)
         listener_unref(r->slots[i].l);
         buf_clear(&r->slots[i].items);
     }
+    bytes_wipe(r, sizeof *r); /* ME4 */
     free(r);
     if (err_is_ok(result) && desk->count != 0)
         desk_read(desk);

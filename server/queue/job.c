@@ -15,6 +15,7 @@ static void job_free(struct queue_job *job)
     charge_clear(&job->charge);
     arena_clear(&job->arena);
     buf_clear(&job->answer);
+    bytes_wipe(job, job->size); /* ME4 */
     free(job);
     queue_unref(q);
 }
@@ -50,6 +51,7 @@ void *queue_job_new(struct queue *q, struct hearth_call *call, size_t size,
     queue_ref(q);
     job->q = q;
     job->call = call;
+    job->size = size;
     job->cost = 1;
     job->now_s = queue_now_s(q);
     arena_init(&job->arena, QUEUE_JOB_ARENA_BYTES);

@@ -51,6 +51,7 @@ static void start_done(void *arg, struct err result)
     }
     listener_unref(l);
     queue_state_clear(&s->state);
+    bytes_wipe(s, sizeof *s); /* ME4 */
     free(s);
     queue_unref(q);
 }

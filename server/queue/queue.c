@@ -134,6 +134,7 @@ static void find_done(void *arg, struct err result)
         front_key(f->pending, &sig_ed25519, bytes_of(f->key, err_is_ok(result) ? f->key_len : 0));
     else
         front_key_failed(f->pending, result);
+    bytes_wipe(f, sizeof *f); /* ME4 */
     free(f);
     queue_unref(q);
 }

@@ -126,7 +126,13 @@ static struct err prove_checkpoint(struct job *job, const struct kt_source *sour
         transparency_judge(job->t, err);
         TRY(err);
     }
-    return source->checkpoint(source->self, &job->answer, &size);
+    if (job->a > 0)
+        return kt_note(at->txn, job->a, &job->answer);
+    struct buf newest = BUF_INIT;
+    struct err err = source->checkpoint(source->self, &newest, &size);
+    buf_clear(&newest);
+    TRY(err);
+    return kt_note(at->txn, size, &job->answer);
 }
 
 static void reply_checkpoint(struct job *job)
@@ -145,6 +151,7 @@ static enum hearth_code get_checkpoint(struct hearth_call *call,
     if (job == NULL)
         return front_fail(call, ERR(NO_MEMORY));
     job->in = bytes_of(in->known.data, in->known.len);
+    job->a = in->size;
     job->prove = prove_checkpoint;
     job->reply = reply_checkpoint;
     return job_run(job, 1);
@@ -330,4 +337,5 @@ const struct hearth_transparency_service transparency_calls = {
     .monitor = monitor,
     .get_consistency = get_consistency,
     .get_tile = get_tile,
+    .add_cosignature = transparency_add_cosignature,
 };

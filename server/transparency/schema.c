@@ -4,7 +4,8 @@
  * the next of its place. kind 1: body is index || commitment; 2: body is the hash. hash: complete
  * subtrees of the log. version, proof, queue: `label` is a PRF value, everything else of a row is
  * sealed, its epoch too, or rows could be matched with the leaves of that epoch. proof: of versions
- * that are not there, since making one is dear. checkpoint: one row per size, never changed. */
+ * that are not there, since making one is dear. checkpoint: one row per size, never changed.
+ * cosignature: lines of witnesses over notes of checkpoint. */
 static const struct store_migration migrations[] = {
     {1, "CREATE TABLE hash (level INTEGER NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL,"
         " PRIMARY KEY (level, n)) WITHOUT ROWID;"
@@ -22,6 +23,8 @@ static const struct store_migration migrations[] = {
         "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, root BLOB NOT NULL,"
         " note BLOB NOT NULL);"},
     {2, PURSE_SQL},
+    {3, "CREATE TABLE cosignature (size INTEGER NOT NULL, name BLOB NOT NULL, line BLOB NOT NULL,"
+        " PRIMARY KEY (size, name)) WITHOUT ROWID;"},
 };
 
 static const struct stmt_row statements[] = {
@@ -70,6 +73,13 @@ static const struct stmt_row statements[] = {
                                                 " ORDER BY size DESC LIMIT 1"},
     [CHECKPOINT_PUT] = {"checkpoint_put", "INSERT INTO checkpoint (size, root, note)"
                                           " VALUES ($1, $2, $3)"},
+    [CHECKPOINT_NOTE] = {"checkpoint_note", "SELECT note FROM checkpoint WHERE size = $1"},
+
+    [COSIGNATURE_LIST] = {"cosignature_list",
+                          "SELECT line FROM cosignature WHERE size = $1 ORDER BY name LIMIT 16"},
+    [COSIGNATURE_PUT] = {"cosignature_put",
+                         "INSERT INTO cosignature (size, name, line) VALUES ($1, $2, $3)"
+                         " ON CONFLICT (size, name) DO UPDATE SET line = excluded.line"},
     PURSE_STATEMENTS,
 };
 _Static_assert(sizeof statements / sizeof *statements == KT_STATEMENT_COUNT, "statements");

@@ -15,8 +15,8 @@ struct transparency {
     struct front_env *env;
     struct transparency_options options;
     struct store *store;
-    atomic_uint refs;       /* one, and one for each who waits in append.c */
-    atomic_uint held;       /* enum err_code: why nothing is signed any more */
+    atomic_uint refs; /* one, and one for each who waits in append.c */
+    atomic_uint held; /* enum err_code: why nothing is signed any more */
     uint8_t spent_key[PASS_SPENT_KEY_BYTES];
     pthread_mutex_t ticks;  /* one at a time */
     pthread_mutex_t lock;   /* guards what follows */
@@ -49,6 +49,12 @@ void sequencer_clear(struct transparency *t);
 void sequencer_wake(struct transparency *t);
 /* After t->closing is set. */
 void sequencer_stop(struct transparency *t);
+
+/* cosign.c: appends the note of a signed size with the cosignatures there are. ERR_NOT_FOUND. */
+CHECKED struct err kt_note(struct store_txn *txn, uint64_t size, struct buf *note);
+enum hearth_code transparency_add_cosignature(struct hearth_call *call,
+                                              const Hearth__V1__AddCosignatureRequest *in,
+                                              Hearth__V1__AddCosignatureResponse *out, void *self);
 
 /* calls.c: the handlers. */
 extern const struct hearth_transparency_service transparency_calls;

@@ -226,3 +226,36 @@ struct err transparency_tick_now(struct transparency *t, uint64_t *ret_epoch)
 {
     return tick_alone(t, true, ret_epoch);
 }
+
+/* ---- the head */
+
+struct head {
+    const struct transparency *t;
+    struct buf *note;
+    uint64_t size, ms;
+};
+
+static struct err run_head(struct store_txn *txn, void *arg)
+{
+    struct head *h = arg;
+    struct kt_log_at at;
+    struct kt_source source = kt_log_source(h->t->options.log, txn, &at);
+    struct log_entry entry;
+    struct buf newest = BUF_INIT;
+    struct err err = source.checkpoint(source.self, &newest, &h->size);
+    buf_clear(&newest);
+    TRY(err);
+    TRY(source.entry(source.self, h->size - 1, &entry));
+    h->ms = entry.timestamp;
+    return kt_note(txn, h->size, h->note);
+}
+
+struct err transparency_head(struct transparency *t, struct buf *note, uint64_t *ret_size,
+                             uint64_t *ret_ms)
+{
+    struct head head = {.t = t, .note = note};
+    TRY(store_call_read(t->store, run_head, &head));
+    *ret_size = head.size;
+    *ret_ms = head.ms;
+    return ERR_OK;
+}

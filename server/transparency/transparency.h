@@ -1,5 +1,5 @@
 /* The transparency service's door: kt.db behind hearth.v1.Transparency (docs/log.md). Checkpoints,
- * look-ups, monitoring, consistency and tiles are served; Update and AddCosignature answer
+ * look-ups, monitoring, consistency and tiles are served, and cosignatures taken; Update answers
  * UNIMPLEMENTED: key sets come from the auth service by transparency_append().
  *
  * Everything served is as of the newest signed checkpoint. Reads run on the store's snapshots;
@@ -22,6 +22,9 @@ struct transparency_options {
     const struct kt_log *log;   /* borrowed: configuration and keys */
     uint32_t every_ms;          /* an epoch at most so often [1,000]; TRANSPARENCY_AT_ONCE */
     uint32_t heartbeat_ms;      /* and at least so often [900,000] */
+    /* Whose cosignatures are taken: NOTE_COSIGNATURE keys. Borrowed with their names. */
+    const struct note_key *witnesses;
+    size_t witness_count;
 };
 
 /* Opens kt.db; makes leaf 0, or checks it (ERR_WRONG_STATE: the configuration was changed). Signs
@@ -61,6 +64,11 @@ bool transparency_expire(struct transparency *t);
  * ret_epoch: its number, 0: none was due. */
 CHECKED struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch);
 
+/* The newest signed checkpoint with its cosignatures (appended), and the time of its entry. Waits.
+ * ERR_NOT_FOUND: nothing is signed yet. */
+CHECKED struct err transparency_head(struct transparency *t, struct buf *note, uint64_t *ret_size,
+                                     uint64_t *ret_ms);
+
 /* Has anything been taken in since this was asked last? Then a tick may find it due. For owners
  * that tick by themselves. */
 bool transparency_woken(struct transparency *t);
@@ -87,5 +95,12 @@ void transparency_append(struct transparency *t, struct bytes label, uint32_t ve
                          void (*done)(void *arg, struct err result,
                                       const struct transparency_receipt *receipt),
                          void *arg);
+
+/* What the log commits to for a version: calls done once on `loop`; label lives until then.
+ * ERR_NOT_FOUND: no epoch has it; errors of the store. */
+void transparency_commitment(struct transparency *t, struct bytes label, uint32_t version,
+                             struct hearth_loop *loop,
+                             void (*done)(void *arg, struct err result, struct bytes commitment),
+                             void *arg);
 
 #endif

@@ -66,4 +66,5 @@ def main():
     sys.exit(1 if faults or count == 0 else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -257,9 +257,10 @@ def words(alice):
     assert "complete" in alice.run("completions", "bash")
     assert "clients" in alice.run("rpc", "hearth.v1.Auth/ListClients")
     alice.run("rpc", "hearth.v1.Auth/Nothing", code=2)
-    for cost in alice.json("bench", "--count", "80"):  # more than a burst; RFC 9420 signature and the request's
+    # more than the free allowance; RFC 9420 signature and the request's, and nothing for the tokens that pay
+    for cost in alice.json("bench", "--count", "80", "--tokens"):
         assert cost["signatures"] <= 2.2 and cost["verifications"] <= 1.1 and cost["exchanges"] <= 0.1, cost
-        assert cost["calls"] <= 1.05, cost
+        assert cost["calls"] <= 1.05 and cost["group"] == 0, cost
     alice.run("rpc", "Auth/CheckInvitation", '{"code": "00"}', code=64 + 3)  # INVALID_ARGUMENT
 
 

@@ -6,7 +6,8 @@
  * HANDLE | leave GROUP | update GROUP | send GROUP TEXT | state | quit
  *
  * Each line begins with a number of the driver's. Answers: `begun N` when it is durable, `ended N
- * RESULT NAME` when it is over, `state N JSON` (one line), `fault ...` for what may not happen.
+ * RESULT NAME` when it is over, `state N JSON` (one line), `heard TEXT` for each message that comes,
+ * `fault ...` for what may not happen.
  * Whoever asks to connect is accepted.
  */
 #include <event2/event.h>
@@ -136,6 +137,14 @@ static void tell_fault(struct hearth_account *account, const struct hearth_event
            (int)chat.state, (unsigned long long)chat.epoch);
 }
 
+static bool tell_message(const struct hearth_message *m, void *arg)
+{
+    (void)arg;
+    if (!m->own && m->kind == HEARTH_MESSAGE_TEXT)
+        printf("heard %s\n", m->text);
+    return true;
+}
+
 static void on_event(struct hearth_account *account, void *arg)
 {
     struct hearth_event event;
@@ -149,6 +158,8 @@ static void on_event(struct hearth_account *account, void *arg)
         if (event.kind == HEARTH_EVENT_UNVERIFIED || event.kind == HEARTH_EVENT_LOSS ||
             event.kind == HEARTH_EVENT_WITHHELD)
             tell_fault(account, &event);
+        if (event.kind == HEARTH_EVENT_MESSAGE)
+            (void)hearth_message_each(account, &event.chat, event.message, 1, tell_message, NULL);
         if (event.kind == HEARTH_EVENT_CHAT_BROKEN)
             printf("resync\n");
         fflush(stdout);

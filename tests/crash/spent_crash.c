@@ -7,7 +7,7 @@
  * Every life first tries to spend the newest tokens that were acknowledged again, by another
  * request, and counts what the tables hold: so many effects as tokens, and 59 credits for each.
  * --control marks in a transaction after that of the effect and its acknowledgement: a kill between
- * the two must be seen to make a token worth two calls. The control fails if it never is.
+ * the two must be seen to leave a token that is worth a second call. The control fails if none is.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -205,5 +205,5 @@ int main(int argc, char **argv)
            spent, twice, apart);
     if (!well || spent < cycles / 2)
         return 1;
-    return control ? twice == 0 : twice + apart != 0;
+    return control ? twice + apart == 0 : twice + apart != 0;
 }

@@ -2757,9 +2757,29 @@ const ProtobufCMessageDescriptor hearth__v1__get_log_head_response__descriptor =
   (ProtobufCMessageInit) hearth__v1__get_log_head_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-#define hearth__v1__list_peers_request__field_descriptors NULL
-#define hearth__v1__list_peers_request__field_indices_by_name NULL
-#define hearth__v1__list_peers_request__number_ranges NULL
+static const ProtobufCFieldDescriptor hearth__v1__list_peers_request__field_descriptors[1] =
+{
+  {
+    "domain",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__ListPeersRequest, domain),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__list_peers_request__field_indices_by_name[] = {
+  0,   /* field[0] = domain */
+};
+static const ProtobufCIntRange hearth__v1__list_peers_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
 const ProtobufCMessageDescriptor hearth__v1__list_peers_request__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
@@ -2768,14 +2788,14 @@ const ProtobufCMessageDescriptor hearth__v1__list_peers_request__descriptor =
   "Hearth__V1__ListPeersRequest",
   "hearth.v1",
   sizeof(Hearth__V1__ListPeersRequest),
-  0,
+  1,
   hearth__v1__list_peers_request__field_descriptors,
   hearth__v1__list_peers_request__field_indices_by_name,
-  0,  hearth__v1__list_peers_request__number_ranges,
+  1,  hearth__v1__list_peers_request__number_ranges,
   (ProtobufCMessageInit) hearth__v1__list_peers_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__peer__field_descriptors[5] =
+static const ProtobufCFieldDescriptor hearth__v1__peer__field_descriptors[14] =
 {
   {
     "domain",
@@ -2837,18 +2857,135 @@ static const ProtobufCFieldDescriptor hearth__v1__peer__field_descriptors[5] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "backlog_bytes",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, backlog_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "failures",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, failures),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_attempt_s",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, next_attempt_s),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "banned_s",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, banned_s),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reached",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, reached),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "heard",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, heard),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_days",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, key_days),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_error",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, key_error),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "admitted",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, admitted),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__peer__field_indices_by_name[] = {
+  13,   /* field[13] = admitted */
+  5,   /* field[5] = backlog_bytes */
   2,   /* field[2] = backlog_rows */
+  8,   /* field[8] = banned_s */
   0,   /* field[0] = domain */
+  6,   /* field[6] = failures */
+  10,   /* field[10] = heard */
+  11,   /* field[11] = key_days */
+  12,   /* field[12] = key_error */
   4,   /* field[4] = last_error */
+  7,   /* field[7] = next_attempt_s */
+  9,   /* field[9] = reached */
   1,   /* field[1] = rule */
   3,   /* field[3] = unreachable_h */
 };
 static const ProtobufCIntRange hearth__v1__peer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor hearth__v1__peer__descriptor =
 {
@@ -2858,7 +2995,7 @@ const ProtobufCMessageDescriptor hearth__v1__peer__descriptor =
   "Hearth__V1__Peer",
   "hearth.v1",
   sizeof(Hearth__V1__Peer),
-  5,
+  14,
   hearth__v1__peer__field_descriptors,
   hearth__v1__peer__field_indices_by_name,
   1,  hearth__v1__peer__number_ranges,

@@ -622,10 +622,14 @@ struct  Hearth__V1__GetLogHeadResponse
 struct  Hearth__V1__ListPeersRequest
 {
   ProtobufCMessage base;
+  /*
+   * Only this one; empty: all.
+   */
+  char *domain;
 };
 #define HEARTH__V1__LIST_PEERS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__list_peers_request__descriptor) \
-     }
+    , (char *)protobuf_c_empty_string }
 
 
 /*
@@ -654,10 +658,46 @@ struct  Hearth__V1__Peer
    * Why the last attempt failed; empty: it did not.
    */
   char *last_error;
+  /*
+   * Bytes that wait for it, about.
+   */
+  uint64_t backlog_bytes;
+  /*
+   * Failed attempts in a row.
+   */
+  uint32_t failures;
+  /*
+   * Seconds until the next attempt; 0: none waits.
+   */
+  uint32_t next_attempt_s;
+  /*
+   * Seconds until its ban ends; 0: it has none.
+   */
+  uint32_t banned_s;
+  /*
+   * It took a batch from us since the start.
+   */
+  protobuf_c_boolean reached;
+  /*
+   * It has proved itself to us since the start.
+   */
+  protobuf_c_boolean heard;
+  /*
+   * Days that its key is good for; 0: we have none.
+   */
+  uint32_t key_days;
+  /*
+   * Why its keys could not be fetched; empty: they could, or nobody needed them.
+   */
+  char *key_error;
+  /*
+   * The policy in force lets us speak with it.
+   */
+  protobuf_c_boolean admitted;
 };
 #define HEARTH__V1__PEER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__peer__descriptor) \
-    , (char *)protobuf_c_empty_string, HEARTH__V1__PEER_RULE__PEER_RULE_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, HEARTH__V1__PEER_RULE__PEER_RULE_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0 }
 
 
 /*

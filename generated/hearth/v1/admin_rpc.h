@@ -28,6 +28,8 @@ bool hearth__v1__get_report_request__check(const Hearth__V1__GetReportRequest *m
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__invite_request__check(const Hearth__V1__InviteRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
+bool hearth__v1__list_peers_request__check(const Hearth__V1__ListPeersRequest *message, unsigned depth,
+    struct hearth_broken_rule *ret_broken);
 bool hearth__v1__remove_user_request__check(const Hearth__V1__RemoveUserRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__rotate_key_request__check(const Hearth__V1__RotateKeyRequest *message, unsigned depth,

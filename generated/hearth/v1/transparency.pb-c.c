@@ -637,7 +637,7 @@ void   hearth__v1__add_cosignature_response__free_unpacked
   assert(message->base.descriptor == &hearth__v1__add_cosignature_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor hearth__v1__get_checkpoint_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor hearth__v1__get_checkpoint_request__field_descriptors[2] =
 {
   {
     "known",
@@ -651,14 +651,27 @@ static const ProtobufCFieldDescriptor hearth__v1__get_checkpoint_request__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "size",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetCheckpointRequest, size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__get_checkpoint_request__field_indices_by_name[] = {
   0,   /* field[0] = known */
+  1,   /* field[1] = size */
 };
 static const ProtobufCIntRange hearth__v1__get_checkpoint_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor hearth__v1__get_checkpoint_request__descriptor =
 {
@@ -668,7 +681,7 @@ const ProtobufCMessageDescriptor hearth__v1__get_checkpoint_request__descriptor 
   "Hearth__V1__GetCheckpointRequest",
   "hearth.v1",
   sizeof(Hearth__V1__GetCheckpointRequest),
-  1,
+  2,
   hearth__v1__get_checkpoint_request__field_descriptors,
   hearth__v1__get_checkpoint_request__field_indices_by_name,
   1,  hearth__v1__get_checkpoint_request__number_ranges,

@@ -49,10 +49,14 @@ struct  Hearth__V1__GetCheckpointRequest
    * that size, fails the call and signs nothing any more.
    */
   ProtobufCBinaryData known;
+  /*
+   * The checkpoint of this size, as of a window's first epoch, which witnesses cosign; 0: the newest.
+   */
+  uint64_t size;
 };
 #define HEARTH__V1__GET_CHECKPOINT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_checkpoint_request__descriptor) \
-    , {0,NULL} }
+    , {0,NULL}, 0 }
 
 
 /*
@@ -259,7 +263,7 @@ struct  Hearth__V1__AddCosignatureRequest
 {
   ProtobufCMessage base;
   /*
-   * Note signature line (C2SP tlog-cosignature).
+   * Note signature line with its newline (C2SP tlog-cosignature).
    */
   ProtobufCBinaryData cosignature;
   /*

@@ -70,7 +70,8 @@ struct hearth_transparency_service {
     enum hearth_code (*update)(struct hearth_call *call, const Hearth__V1__UpdateRequest *in, Hearth__V1__UpdateResponse *out,
         void *self);
     /*
-     * A witness's signature over a checkpoint.
+     * A witness's signature over a checkpoint. The line is its own proof: only those of witnesses that the operator named are
+     * taken, whoever brings them.
      */
     enum hearth_code (*add_cosignature)(struct hearth_call *call, const Hearth__V1__AddCosignatureRequest *in, Hearth__V1__AddCosignatureResponse *out,
         void *self);
@@ -178,7 +179,8 @@ struct hearth_client_call *hearth_transparency_update_start(struct hearth_channe
     hearth_transparency_update_done *on_done, void *arg);
 
 /* /hearth.v1.Transparency/AddCosignature
- * A witness's signature over a checkpoint.
+ * A witness's signature over a checkpoint. The line is its own proof: only those of witnesses that the operator named are
+ * taken, whoever brings them.
  */
 /* Server: answers after HEARTH_LATER. */
 void hearth_transparency_add_cosignature_reply(struct hearth_call *call, const Hearth__V1__AddCosignatureResponse *out);

@@ -26,8 +26,10 @@ struct tree_node *tree_node_ref(struct tree_node *node)
 
 void tree_node_unref(struct tree_node *node)
 {
-    if (node != NULL && --node->refs == 0)
-        free(node);
+    if (node == NULL || --node->refs > 0)
+        return;
+    bytes_wipe(node->raw, node->len); /* who is in a group: nothing for a dump of memory */
+    free(node);
 }
 
 struct bytes tree_node_encryption_key(const struct tree_node *node)

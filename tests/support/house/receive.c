@@ -176,6 +176,10 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
     struct mls_received received = {0};
     client.policy.any_resync = true; /* whose leaf it replaces, the server has checked */
     bool old = epoch_of(message) < group_epoch(m->group);
+    struct digest hash;
+    hash_once(&hash_sha256, message, &hash);
+    if (is_commit)
+        memcpy(m->commit_hash, hash.data, sizeof m->commit_hash);
     if (m->deaf && is_commit && !old) {
         m->broken = true;
         m->broken_epoch = group_epoch(m->group) + 1;

@@ -55,11 +55,12 @@ struct membership {
     struct own_package self; /* leaf key, tag, credential; bundle empty for founders */
     uint8_t user_pseudonym[16];
     struct caller caller;
-    bool leaving;          /* proposed to be removed */
-    bool broken;           /* a commit could not be processed: resync */
-    uint64_t broken_epoch; /* the first that we have no secrets of */
-    bool deaf;             /* test: commits are not processed */
-    bool doubts;           /* test: the next commit proves wrong */
+    bool leaving;                           /* proposed to be removed */
+    bool broken;                            /* a commit could not be processed: resync */
+    uint64_t broken_epoch;                  /* the first that we have no secrets of */
+    bool deaf;                              /* test: commits are not processed */
+    bool doubts;                            /* test: the next commit proves wrong */
+    uint8_t commit_hash[COMMIT_HASH_BYTES]; /* of the last that came: for a report */
     /* of the next messages: who is called by name; whether the others may be woken */
     uint32_t mentioned[4];
     size_t mentioned_count;

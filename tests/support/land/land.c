@@ -3,7 +3,9 @@
 #include <stdio.h>
 
 #include "net/server.h"
+#include "pass/directory.h"
 #include "pass/key_rules.h"
+#include "server/info/token_directory.h"
 
 /* Greetings of HTTP/2 pass, the answer does not. */
 enum { ANSWER_LOST_BYTES = 90 };
@@ -21,11 +23,31 @@ static const struct store_schema schema = {migrations, 1, statements,
                                            sizeof statements / sizeof *statements};
 
 /* Lands give out no tokens: deriving 60 keys at each start would be most of what a world costs. The
- * linker puts it in the place of server/info/token_directory.c's. */
-struct err __wrap_token_directory_write(const struct front_env *env, struct buf *b);
-struct err __wrap_token_directory_write(const struct front_env *env, struct buf *b)
+ * linker puts it in the place of server/info/token_directory.c's. Vouchers are in it as there. */
+__typeof__(token_directory_write) __wrap_token_directory_write;
+struct err __wrap_token_directory_write(const struct front_env *env,
+                                        const struct info_options *options, struct buf *b)
 {
-    return pass_directory_write(b, bytes_str(env->domain), NULL, 0);
+    struct info_voucher_key vouchers[INFO_VOUCHER_KEYS_MOST];
+    struct pass_directory_key keys[INFO_VOUCHER_KEYS_MOST];
+    size_t count = options->vouchers(options->vouchers_self, vouchers);
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = (struct pass_directory_key){
+            .token_type = PASS_TYPE_VOUCHER,
+            .class = vouchers[i].class,
+            .period = vouchers[i].week,
+            .public_key = bytes_of(vouchers[i].spki, sizeof vouchers[i].spki)};
+        assert_true(pass_key_interval(PASS_TYPE_VOUCHER, keys[i].period, &keys[i].not_before,
+                                      &keys[i].not_after));
+    }
+    return pass_directory_write(b, bytes_str(env->domain), keys, count);
+}
+
+static size_t vouchers_of(void *self, struct info_voucher_key ret_keys[INFO_VOUCHER_KEYS_MOST])
+{
+    const struct land_home *h = self;
+    memcpy(ret_keys, h->vouchers, h->voucher_count * sizeof *ret_keys);
+    return h->voucher_count;
 }
 
 /* ---- the network */
@@ -126,7 +148,7 @@ static struct err deliver(void *self, struct bytes domain, const struct courier_
     struct land_home *h = self;
     struct courier_batch_row *ours = (struct courier_batch_row *)(uintptr_t)rows;
     h->batches++;
-    if (h->stale == NULL)
+    if (h->stale == NULL && !h->no_stale)
         land_keep(h, domain, rows, count);
     for (size_t i = 0; i < count && h->numbered; i++)
         ours[i].sequence = ++h->number;
@@ -163,7 +185,8 @@ static void open_courier(struct land_home *h)
     char why[FEDERATION_WHY_BYTES];
     o.schema = &schema;
     assert_ok(store_open(&o, &bad, &h->store));
-    const struct federation_options federation = {.loop = h->land->loop,
+    const struct federation_options federation = {.store = files(h, "federation.db"),
+                                                  .loop = h->land->loop,
                                                   .queue = h->queue,
                                                   .settings = settings_of(h),
                                                   .locate = locate,
@@ -199,7 +222,7 @@ void land_home_open(struct land_home *h)
         limits_switch_off(front_limits(h->front));
     const struct queue_options queue = {.store = files(h, "queue.db")};
     assert_ok(queue_open(&h->env, &queue, &h->queue));
-    const struct info_options info = {0};
+    const struct info_options info = {.vouchers = vouchers_of, .vouchers_self = h};
     assert_ok(info_open(&h->env, &info, &h->info));
     open_courier(h);
     const struct hearth_interceptor interceptor = front_interceptor(h->front);
@@ -221,6 +244,7 @@ void land_home_open(struct land_home *h)
     h->world.queue = h->queue;
     h->world.loop = h->land->loop;
     open_client_channel(h);
+    federation_hello(h->federation);
     h->up = true;
     h->lives++;
 }
@@ -237,6 +261,7 @@ static bool turn(struct land_home *h)
         return false;
     bool did = store_turn(h->store);
     did |= store_turn(queue_store(h->queue));
+    did |= store_turn(federation_store(h->federation));
     return did;
 }
 
@@ -297,6 +322,12 @@ void land_set(struct land_home *h)
     char why[FEDERATION_WHY_BYTES];
     const struct federation_settings settings = settings_of(h);
     assert_ok(federation_set(h->federation, &settings, why));
+}
+
+bool land_home_stopped(const struct land_home *h)
+{
+    return !err_is_ok(store_health(h->store)) || !err_is_ok(store_health(queue_store(h->queue))) ||
+           !err_is_ok(store_health(federation_store(h->federation)));
 }
 
 void land_backup(struct land_home *h)

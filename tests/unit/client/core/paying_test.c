@@ -166,7 +166,7 @@ static void test_kills(void **state)
     static struct pair p;
     unsigned lives = 0;
     (void)state;
-    for (unsigned at = 1; at <= 40; at += 5) {
+    for (unsigned at = 1; at <= 40; at += 8) {
         begin(&p, 100 + at);
         person_kill_at(p.alice, at);
         befriend(&p);
@@ -183,7 +183,7 @@ static void test_kills(void **state)
         lives += p.alice->lives;
         people_close(&p.all);
     }
-    assert_true(lives > 24);
+    assert_true(lives > 15);
 }
 
 static struct err drain(struct core *c, struct db_txn *t, void *arg)
@@ -221,13 +221,45 @@ static void test_none_left(void **state)
     people_close(&p.all);
 }
 
+/* A message that nothing pays waits for what its pseudonym gets for nothing, or for tomorrow's
+ * tokens. */
+static void test_waits(void **state)
+{
+    static struct pair p;
+    uint8_t class = PASS_DELIVERY;
+    (void)state;
+    begin(&p, 4);
+    befriend(&p);
+    people_run_ms(&p.all, 60 * 1000);
+    person_step(p.alice, drain, &class);
+    unsigned sent = 0;
+    char text[16];
+    struct hearth_op *op;
+    for (;; sent++) { /* the credits that are left */
+        assert_true(sent < 80);
+        (void)snprintf(text, sizeof text, "m%u", sent);
+        op = hearth_send(&p.alice->account, &p.alice_chat, text);
+        assert_non_null(op);
+        people_run_ms(&p.all, 5000);
+        if (tasks_of_kind(p.alice->core, TASK_SEND) != 0)
+            break;
+        hearth_op_detach(op);
+    }
+    assert_string_equal(p.alice->core->trouble.name, "TOKENS");
+    for (int hour = 0; hour < 24 && tasks_of_kind(p.alice->core, TASK_SEND) != 0; hour++)
+        people_run_ms(&p.all, 3600 * 1000);
+    assert_int_equal(tasks_of_kind(p.alice->core, TASK_SEND), 0);
+    hearth_op_detach(op);
+    (void)hears(p.bob, &p.bob_chat, text);
+    people_close(&p.all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_is_paid),
-        cmocka_unit_test(test_credits),
-        cmocka_unit_test(test_kills),
-        cmocka_unit_test(test_none_left),
+        cmocka_unit_test(test_all_is_paid), cmocka_unit_test(test_credits),
+        cmocka_unit_test(test_kills),       cmocka_unit_test(test_none_left),
+        cmocka_unit_test(test_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

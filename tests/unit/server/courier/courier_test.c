@@ -512,6 +512,43 @@ static void body_waits_for_its_last_row(void **state)
 }
 
 /* All of them have the same newest row: a look takes 64 at a time. */
+static void note_rows(void *to, const struct courier_domain *d)
+{
+    uint64_t *sum = to;
+    assert_true(bytes_equal(d->name, bytes_str("down.test")));
+    assert_true(d->failures > 0 && d->due_s > 0);
+    *sum += d->rows;
+}
+
+/* The operator gives up what waits for a domain, commits too; others are left alone, and what comes
+ * afterwards is delivered. */
+static void an_operator_drops_a_backlog(void **state)
+{
+    (void)state;
+    struct cworld *w = start(31);
+    static struct reports r;
+    uint64_t shown = 0;
+    size_t peer = world_peer(w, "down.test");
+    w->places[peer].mood = FAILS;
+    for (uint32_t i = 0; i < 400; i++)
+        put_one(w, peer, i % REFS, i % 10 == 0, 100);
+    world_run_ms(w, 30000);
+    courier_each(w->courier, note_rows, &shown);
+    assert_int_equal(shown, 400);
+    assert_false(courier_drop(w->courier, bytes_str("up.test")));
+    assert_true(courier_drop(w->courier, bytes_str("down.test")));
+    world_run_ms(w, 100);
+    assert_empty(w);
+    world_reports(w, &r);
+    assert_int_equal(r.count, 400);
+    w->places[peer].mood = TAKES;
+    put_one(w, peer, 1, false, 100);
+    courier_contact(w->courier, bytes_str("down.test"));
+    world_run_ms(w, 100);
+    assert_int_equal(w->places[peer].taken_count, 1);
+    world_close(w);
+}
+
 static void one_payload_to_a_hundred_domains(void **state)
 {
     (void)state;
@@ -555,6 +592,7 @@ int main(void)
         cmocka_unit_test(rows_without_a_wake_up_are_found),
         cmocka_unit_test(rows_that_come_meanwhile_follow),
         cmocka_unit_test(body_waits_for_its_last_row),
+        cmocka_unit_test(an_operator_drops_a_backlog),
         cmocka_unit_test(one_payload_to_a_hundred_domains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

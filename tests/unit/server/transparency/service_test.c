@@ -35,6 +35,8 @@ static struct world {
     struct err (*real_sign)(void *self, struct bytes text, struct signature *ret_signature);
     struct kt_view view;
     bool cant_sign;
+    struct sig_key witness_key, stranger_key;
+    struct note_key witness, stranger;
 } w;
 
 static struct err sign(void *self, struct bytes text, struct signature *ret_signature)
@@ -52,6 +54,15 @@ static void begin_log(void)
     kt_config_write(&config, &w.keys.log.config);
     assert_ok(kt_view_init(buf_view(&config), &w.view));
     buf_clear(&config);
+}
+
+static void make_witness(uint8_t seed, const char *name, struct sig_key *key,
+                         struct note_key *ret_public)
+{
+    const uint8_t bytes[32] = {seed};
+    assert_ok(sig_key_init(&sig_ed25519, bytes_of(bytes, sizeof bytes), key));
+    assert_ok(note_key_make(bytes_str(name), NOTE_COSIGNATURE, public_key_view(&key->public_key),
+                            ret_public));
 }
 
 static int begin(void **state)
@@ -73,8 +84,12 @@ static int begin(void **state)
     begin_log();
     assert_ok(front_new(&w.env, &(struct front_options){0}, &w.front));
     assert_ok(limits_set(front_limits(w.front), "ANONYMOUS_PREFIX", 100000));
+    make_witness(1, "witness.test", &w.witness_key, &w.witness);
+    make_witness(2, "stranger.test", &w.stranger_key, &w.stranger);
     const struct transparency_options options = {.store = {.mode = STORE_INLINE},
-                                                 .log = &w.keys.log};
+                                                 .log = &w.keys.log,
+                                                 .witnesses = &w.witness,
+                                                 .witness_count = 1};
     assert_ok(transparency_open(&w.env, &options, &w.t));
     struct hearth_interceptor interceptor = front_interceptor(w.front);
     struct hearth_server_options server = {
@@ -116,6 +131,8 @@ static int end(void **state)
     keeper_close(w.keeper);
     hearth_loop_free(w.loop);
     kt_keys_clear(&w.keys);
+    sig_key_clear(&w.witness_key);
+    sig_key_clear(&w.stranger_key);
     return 0;
 }
 
@@ -468,6 +485,77 @@ static void test_tiles_and_consistency(void **state)
 }
 
 /* What somebody outside holds is larger: nothing is signed any more. */
+static void on_cosigned(const struct hearth_status *status,
+                        const Hearth__V1__AddCosignatureResponse *out, void *arg)
+{
+    (void)out;
+    keep(arg, status, NULL);
+}
+
+/* A line of this witness over the checkpoint of `size`, brought as one of `said`. */
+static enum hearth_code cosign(const struct sig_key *key, const struct note_key *as,
+                               struct bytes text, uint64_t said, uint64_t time_s)
+{
+    Hearth__V1__AddCosignatureRequest in = HEARTH__V1__ADD_COSIGNATURE_REQUEST__INIT;
+    struct got got = {.done = false};
+    struct buf line = BUF_INIT;
+    assert_ok(note_cosign(&line, text, as, key, time_s));
+    in.cosignature = (ProtobufCBinaryData){line.len, line.data};
+    in.size = said;
+    assert_non_null(
+        hearth_transparency_add_cosignature_start(w.channel, NULL, &in, on_cosigned, &got));
+    ended(&got);
+    buf_clear(&line);
+    return got.code;
+}
+
+static enum hearth_code checkpoint_at(uint64_t size, struct got *got)
+{
+    Hearth__V1__GetCheckpointRequest in = HEARTH__V1__GET_CHECKPOINT_REQUEST__INIT;
+    *got = (struct got){.done = false};
+    in.size = size;
+    assert_non_null(
+        hearth_transparency_get_checkpoint_start(w.channel, NULL, &in, on_checkpoint, got));
+    ended(got);
+    return got->code;
+}
+
+static void test_cosignatures(void **state)
+{
+    (void)state;
+    struct got got;
+    struct note note;
+    const uint64_t now_s = now_ms() / 1000;
+    uint64_t time_s;
+    assert_int_equal(tick_after(0), 1);
+    assert_int_equal(checkpoint_at(2, &got), HEARTH_OK);
+    assert_ok(note_parse(buf_view(&got.bytes), &note));
+    assert_int_equal(note.line_count, 1);
+    const struct bytes text = note.text;
+    assert_int_not_equal(cosign(&w.stranger_key, &w.stranger, text, 2, now_s), HEARTH_OK);
+    assert_int_not_equal(cosign(&w.stranger_key, &w.witness, text, 2, now_s), HEARTH_OK);
+    assert_int_not_equal(cosign(&w.witness_key, &w.witness, text, 3, now_s), HEARTH_OK);
+    assert_int_not_equal(cosign(&w.witness_key, &w.witness, bytes_str("other\n"), 2, now_s),
+                         HEARTH_OK);
+    assert_int_not_equal(cosign(&w.witness_key, &w.witness, text, 2, now_s + 100), HEARTH_OK);
+    assert_int_equal(cosign(&w.witness_key, &w.witness, text, 2, now_s - 7), HEARTH_OK);
+    assert_int_equal(cosign(&w.witness_key, &w.witness, text, 2, now_s), HEARTH_OK); /* again */
+    struct buf before = got.bytes;
+    assert_int_equal(tick_after(1000 * 1000), 2);
+    assert_int_equal(checkpoint_at(2, &got), HEARTH_OK);
+    assert_ok(note_parse(buf_view(&got.bytes), &note));
+    assert_int_equal(note.line_count, 2);
+    assert_ok(note_verify_cosignature(&note, &w.witness, &time_s));
+    assert_int_equal(time_s, now_s);
+    buf_clear(&got.bytes);
+    assert_int_equal(checkpoint(&got), HEARTH_OK); /* the newest has none */
+    assert_ok(note_parse(buf_view(&got.bytes), &note));
+    assert_int_equal(note.line_count, 1);
+    buf_clear(&got.bytes);
+    assert_int_equal(checkpoint_at(77, &got), HEARTH_NOT_FOUND);
+    buf_clear(&before);
+}
+
 static enum hearth_code show(struct bytes note)
 {
     Hearth__V1__GetCheckpointRequest in = HEARTH__V1__GET_CHECKPOINT_REQUEST__INIT;
@@ -572,6 +660,7 @@ int main(void)
         TEST(test_who_waits_at_the_end),
         TEST(test_monitoring),
         TEST(test_tiles_and_consistency),
+        TEST(test_cosignatures),
         TEST(test_smaller_than_outside),
         TEST(test_a_caller_shows_a_newer_one),
         TEST(test_what_is_published),

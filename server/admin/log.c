@@ -1,0 +1,23 @@
+/* The log's head, as witnesses and monitors are shown it. */
+#include <string.h>
+
+#include "server/admin/inside.h"
+
+ADMIN_HANDLER(get_log_head, GetLogHead)
+{
+    struct admin *admin = self;
+    struct buf note = BUF_INIT;
+    (void)in;
+    if (admin->verbs.log_head == NULL)
+        return HEARTH_UNIMPLEMENTED;
+    struct err err = admin->verbs.log_head(admin->verbs.self, &note, &out->size, &out->time_s);
+    uint8_t *copy = err.code == ERR_NONE ? hearth_call_alloc(call, note.len) : NULL;
+    if (err.code == ERR_NONE && copy == NULL)
+        err = ERR(NO_MEMORY);
+    if (err.code == ERR_NONE) {
+        memcpy(copy, note.data, note.len);
+        out->checkpoint = (ProtobufCBinaryData){note.len, copy};
+    }
+    buf_clear(&note);
+    return err.code == ERR_NONE ? HEARTH_OK : admin_fail(call, err);
+}
