@@ -11,7 +11,7 @@
 
 bool place_has_cheat(const struct demo_place *place, char ret_path[DEMO_PATH_MAX + 32])
 {
-    (void)snprintf(ret_path, DEMO_PATH_MAX + 32, "%s_malicious", place->hearthd);
+    (void)snprintf(ret_path, DEMO_PATH_MAX + 32, "%.1000s_malicious", place->hearthd);
     return access(ret_path, X_OK) == 0;
 }
 
