@@ -256,7 +256,8 @@ void house_open(struct house *h)
     assert_ok(attachment_add(h->attachment, h->server));
     assert_ok(info_add(h->info, h->server));
     assert_ok(relay_add(h->relay, h->server));
-    assert_ok(transparency_add(h->transparency, h->server));
+    if (!h->no_log)
+        assert_ok(transparency_add(h->transparency, h->server));
     assert_ok(federation_add(h->federation, h->server));
     char address[32];
     (void)snprintf(address, sizeof address, "pipe:%s", h->name);

@@ -148,6 +148,12 @@ void town_kill_server(struct town *town, const char *domain)
     house_open(h);
 }
 
+void town_hide_log(struct town *town, const char *domain, bool hidden)
+{
+    house_of(town, bytes_str(domain))->no_log = hidden;
+    town_kill_server(town, domain);
+}
+
 void town_stop_server(struct town *town, const char *domain)
 {
     house_kill(house_of(town, bytes_str(domain)));
