@@ -109,7 +109,8 @@ class World:
         self.settle()
         took = time.monotonic() - healed
         late, count = self.p99(apart, since)
-        good = late <= 100 and late <= max(2 * self.idle, self.idle + 10) if self.idle else True
+        # 100 ms says nothing on a machine that does not manage it at rest
+        good = self.idle is None or late <= max(2 * self.idle, self.idle + 10) and (late <= 100 or self.idle > 50)
         print(f"{'ok' if good else 'slow'}  {name}  {said or ''}  all there {took:.1f} s after; p99 of those not concerned "
               f"{late:.1f} ms of {count}", flush=True)
         if not good:

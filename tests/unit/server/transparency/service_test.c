@@ -609,7 +609,7 @@ static void smaller_than_outside(bool by_caller)
     struct told told;
     bring(BOB, 0, "b0", &told);
     assert_int_equal(told.times, 1);
-    assert_err(told.result, TLOG_SHRUNK);
+    assert_err(told.result, TLOG_HELD);
     told_clear(&told);
     buf_clear(&text);
     buf_clear(&note);
