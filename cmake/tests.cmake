@@ -325,7 +325,7 @@ hearth_fuzz(tlog_messages USES tlog)
 hearth_fuzz(tlog_text USES tlog)
 hearth_fuzz(tlog_verify USES tlog_kit)
 hearth_program(tlog_seeds SOURCES tests/fuzz/tlog_seeds.c USES tlog_kit) # writes the seeds of these three
-hearth_unit_tests(server_transparency server/transparency tlog_kit net)
+hearth_unit_tests(server_transparency server/transparency tlog_kit test_tokens net)
 
 # People on the real programs: at terminals, and killed at random.
 hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_core LIBS lib::jansson lib::event)
