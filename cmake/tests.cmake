@@ -340,6 +340,10 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     SECONDS 600 LABELS crash)
   hearth_test(federation_partition COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/partition.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 400 LABELS flow)
+  hearth_test(federation_hostile COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/hostile.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 300 LABELS flow)
+  hearth_test(crash_clients_two COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/crash/clients.py ${CMAKE_BINARY_DIR}/bin
+    --servers 2 --clients 12 --groups 4 --seconds 20 --least-kills 5 SECONDS 400 LABELS crash)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
 endif()
 hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency test_support)
@@ -390,6 +394,7 @@ endforeach()
 hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
 target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(tokens_unlinkability COMMAND token_unlinkability)
+target_link_options(unit_client_core_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=send_check)
 target_link_options(unit_client_core_tokens_test PRIVATE -Wl,--wrap=pass_order_finish)
 # kill -9 to a real hearthd while it closes epochs and signs them.
 if(NOT HEARTH_SANITIZE)
@@ -398,3 +403,4 @@ if(NOT HEARTH_SANITIZE)
   hearth_test(crash_kt_hearthd_control COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/crash/kt_hearthd.py
     ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --control SECONDS 200 LABELS crash)
 endif()
+target_link_options(unit_client_core_faults_test PRIVATE -Wl,--wrap=group_process -Wl,--wrap=group_join_external)

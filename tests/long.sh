@@ -23,6 +23,8 @@ HEARTH_POINTS=0,1 timeout "$seconds" "$bin/flow_failure_test" || status=1
 # worlds from a hundred thousand seeds, with kills and power cuts; kill -9 to the real program
 HEARTH_SEEDS=1000,100000 timeout "$seconds" "$bin/flow_random_test" || [ $? = 124 ] || status=1
 "$bin/hearthd_crash" "$bin/hearthd" --cycles "$((seconds * 3))" || status=1
+# random lands of three homeservers
+timeout "$seconds" "$bin/unit_server_federation_world_test" 1000 100000 || [ $? = 124 ] || status=1
 # people killed at random while they work
 python3 tests/crash/clients.py "$bin" --seconds "$seconds" --least-kills 100 || status=1
 # three homeservers in network namespaces while the network between them fails
@@ -30,4 +32,9 @@ python3 tests/federation/partition.py "$bin" --seconds "$seconds" || [ $? = 77 ]
 # the same people as above, spread over two homeservers
 python3 tests/crash/clients.py "$bin" --servers 2 --seconds "$seconds" --least-kills 100 || status=1
 timeout "$seconds" "$bin/store_crash" --cycles 100000 || [ $? = 124 ] || status=1
+# attacks on the real hearthd, with the load and the time that the pass rule wants
+for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10; do
+    "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 60 --groups 20 || status=1
+done
+"$bin/threats" "$bin/hearthd" "$bin/hearth" ME3ME4 || [ $? = 77 ] || status=1
 exit $status

@@ -68,6 +68,7 @@ struct api_to {
     uint32_t deadline_ms; /* 0: 20,000; of a stream: none */
     struct bytes tokens;  /* API_TOKEN_BYTES each, at most API_TOKENS_MOST: hearth-token-bin; the
                              same with each attempt. Copied */
+    bool receipt;         /* a signed one is wanted if the call is refused (seal/receipt.h) */
 };
 
 /* A unary call. done runs once, from the loop, unless an error is returned (ERR_DOMAIN,

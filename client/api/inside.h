@@ -54,7 +54,7 @@ struct api_signing {
 struct hearth_signer api_signer(struct api_signing *signing);
 /* Headers of a call, which are copied when it starts; borrows to. */
 struct api_headers {
-    struct hearth_metadata list[1 + API_TOKENS_MOST];
+    struct hearth_metadata list[2 + API_TOKENS_MOST];
     size_t count;
 };
 struct hearth_call_options api_call_options(const struct api_to *to, struct api_signing *signing,

@@ -26,8 +26,8 @@ static void print_held(const struct cli *cli, const struct hearth_log *log)
          (unsigned long long)log->entries, clock_text(log->newest_ms / 1000, newest),
          clock_text(log->checked_ms / 1000, checked), log->overdue ? ", OVERDUE" : "");
     line(cli, "root", "%s", root);
-    line(cli, "window", "%llu, of %llu minutes, begins with entry %llu",
-         (unsigned long long)log->window, (unsigned long long)log->window_ms / 60000,
+    line(cli, "window", "%llu, of %llu seconds, begins with entry %llu",
+         (unsigned long long)log->window, (unsigned long long)log->window_ms / 1000,
          (unsigned long long)log->window_entry);
 }
 
@@ -81,7 +81,9 @@ static bool show_label(const struct hearth_log_label *label, void *arg)
     s->shown++;
     s->bad += label->bad;
     (void)hex_text(label->commitment, sizeof label->commitment, commitment);
-    if (label->checked_ms == 0)
+    if (label->bad && label->checked_ms == 0)
+        line(s->cli, "BAD", "%s: what the log shows can't be", label->name);
+    else if (label->checked_ms == 0)
         line(s->cli, "asked", "%s", label->name);
     else if (!label->exists)
         line(s->cli, "absent", "%s: not in the log, checked %s", label->name,

@@ -49,6 +49,9 @@ struct chat {
         uint32_t leaf;
     } rotations[CHAT_ROTATIONS];
     size_t rotation_count;
+    /* who made the last commits, newest first: for reports that somebody could not follow one */
+    struct chat_rotation committers[CHAT_ROTATIONS];
+    size_t committer_count;
     uint64_t joined_epoch; /* that our leaf came with */
     /* our leaf */
     struct sig_key leaf_key;
@@ -74,6 +77,8 @@ struct bytes chat_group_id(const struct chat *chat);
 struct bytes chat_domain(const struct chat *chat);
 /* A state key and the epoch that it came with: the newest goes first. */
 void chat_add_state_key(struct chat *chat, const uint8_t key[STATE_KEY_BYTES], uint64_t epoch);
+/* Of the commit that led to this epoch. */
+void chat_committed(struct chat *chat, uint64_t epoch, uint32_t leaf);
 /* The tag of now becomes one of before: another follows. */
 void chat_retire_tag(struct chat *chat);
 /* A group identity key that holds from this epoch on. */

@@ -16,6 +16,7 @@ struct mls_group_config chat_group_config(void)
     /* own commits are merged when they are accepted, while messages of before may still wait in the
      * queue; what others send comes in order (G3) */
     config.past_epochs = 8;
+    config.padding_block = 0;     /* head.c pads what is said to few sizes */
     config.past_leaf_keys = true; /* so with what is sealed to our leaf */
     return config;
 }

@@ -2,11 +2,11 @@
  *
  *     struct { uint8 version = 1; opaque id[16]; uint8 kind, state, notify, leaving; opaque
  * name<V>; opaque contact[16]; opaque group_id<V>; opaque state_keys<V>; uint64 state_key_epoch;
- * opaque identity_key[32]; uint64 identity_epoch; opaque identity_before<V>; Rotation rotations<V>;
- * uint64 joined_epoch; Leaf leaf; opaque tag_before[16], tag_next[16]; uint64 seen, broken_epoch,
- * commit_task; } Chat struct { uint64 epoch; uint32 leaf; } Rotation struct { opaque leaf_key<V>;
- * opaque tag[16], pseudonym[16], leaf_identity_key[32], user_pseudonym[16]; opaque credential<V>,
- * reference<V>, reference_signature<V>; } Leaf
+ * opaque identity_key[32]; uint64 identity_epoch; opaque identity_before<V>; Rotation rotations<V>,
+ * committers<V>; uint64 joined_epoch; Leaf leaf; opaque tag_before[16], tag_next[16]; uint64 seen,
+ * broken_epoch, commit_task; } Chat struct { uint64 epoch; uint32 leaf; } Rotation struct { opaque
+ * leaf_key<V>; opaque tag[16], pseudonym[16], leaf_identity_key[32], user_pseudonym[16]; opaque
+ * credential<V>, reference<V>, reference_signature<V>; } Leaf
  */
 #include "client/core/chat.h"
 #include "wire/reader.h"
@@ -168,6 +168,16 @@ static void write_flag(struct buf *b, bool flag)
     wire_write_u8(b, flag ? 1 : 0);
 }
 
+static void write_rotations(struct buf *b, const struct chat_rotation *list, size_t count)
+{
+    size_t mark = wire_vector_begin(b);
+    for (size_t i = 0; i < count; i++) {
+        wire_write_u64(b, list[i].epoch);
+        wire_write_u32(b, list[i].leaf);
+    }
+    wire_vector_end(b, mark);
+}
+
 void chat_write(struct buf *b, const struct chat *chat)
 {
     wire_write_u8(b, ROW_VERSION);
@@ -185,12 +195,8 @@ void chat_write(struct buf *b, const struct chat *chat)
     wire_write_u64(b, chat->identity_epoch);
     wire_write_vector(
         b, bytes_of(chat->identity_before, chat->identity_before_count * IDENTITY_KEY_BYTES));
-    size_t mark = wire_vector_begin(b);
-    for (size_t i = 0; i < chat->rotation_count; i++) {
-        wire_write_u64(b, chat->rotations[i].epoch);
-        wire_write_u32(b, chat->rotations[i].leaf);
-    }
-    wire_vector_end(b, mark);
+    write_rotations(b, chat->rotations, chat->rotation_count);
+    write_rotations(b, chat->committers, chat->committer_count);
     wire_write_u64(b, chat->joined_epoch);
     chat_leaf_write(b, chat);
     wire_write_vector(b, bytes_of(chat->tags_before, chat->tags_before_count * QUEUE_TAG_BYTES));
@@ -237,6 +243,22 @@ static void read_text(struct wire_reader *r, char *text, size_t most)
     text[in.len] = '\0';
 }
 
+static size_t read_rotations(struct wire_reader *r, struct chat_rotation list[CHAT_ROTATIONS])
+{
+    struct wire_reader in = wire_read_nested(r);
+    size_t count = 0;
+    while (wire_reader_more(&in)) {
+        struct chat_rotation rotation = {.epoch = wire_read_u64(&in)};
+        rotation.leaf = wire_read_u32(&in);
+        if (count < CHAT_ROTATIONS)
+            list[count++] = rotation;
+        else
+            wire_reader_fail(&in, ERR_WIRE_VALUE);
+    }
+    wire_reader_join(r, &in);
+    return count;
+}
+
 static void read_group(struct wire_reader *r, struct chat *chat)
 {
     struct bytes group_id = wire_read_vector(r);
@@ -252,16 +274,8 @@ static void read_group(struct wire_reader *r, struct chat *chat)
     read_into(r, chat->identity_key, sizeof chat->identity_key);
     chat->identity_epoch = wire_read_u64(r);
     chat->identity_before_count = read_keys(r, chat->identity_before, CHAT_IDENTITY_KEYS);
-    struct wire_reader in = wire_read_nested(r);
-    while (wire_reader_more(&in)) {
-        struct chat_rotation rotation = {.epoch = wire_read_u64(&in)};
-        rotation.leaf = wire_read_u32(&in);
-        if (chat->rotation_count < CHAT_ROTATIONS)
-            chat->rotations[chat->rotation_count++] = rotation;
-        else
-            wire_reader_fail(&in, ERR_WIRE_VALUE);
-    }
-    wire_reader_join(r, &in);
+    chat->rotation_count = read_rotations(r, chat->rotations);
+    chat->committer_count = read_rotations(r, chat->committers);
     chat->joined_epoch = wire_read_u64(r);
 }
 

@@ -391,6 +391,7 @@ static struct err enter(struct core *c, struct db_txn *t, struct open_chat *chat
     for (uint32_t i = 0; i < staged->added.count && count < ADDED_MAX; i++)
         added[count++] = staged->added.at[i] / 2;
     TRY(group_merge_pending(chat->group));
+    chat_committed(&chat->chat, group_epoch(chat->group), group_own_leaf(chat->group));
     chat->chat.commit_task = 0;
     memset(chat->chat.tag_next, 0, sizeof chat->chat.tag_next);
     take_leaf(&chat->chat, body);

@@ -3,10 +3,11 @@
 #include "client/core/event.h"
 #include "client/core/head_row.h"
 #include "crypto/hash.h"
+#include "seal/pad.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-enum { PLAIN_VERSION = 2, TOLD_MOST = 1000000 };
+enum { PLAIN_VERSION = 2, TOLD_MOST = 1000000, VARINT_2_MAX = 16383 };
 
 static size_t lane_of(const struct hearth_id *chat, const uint8_t lane[16])
 {
@@ -49,6 +50,32 @@ static void write_claims(struct buf *b, struct head_row *row, uint64_t epoch)
     wire_vector_end(b, mark);
 }
 
+/* RFC 9420 6.3.1 with Ed25519 and AES-128-GCM, no authenticated data, no padding of its own:
+ * MLSMessage head, group id, epoch, content type, authenticated_data, encrypted_sender_data; the
+ * signature with its length, the tag; and the lengths of ciphertext and application data. */
+static size_t framing_bytes(const struct open_chat *chat, size_t total)
+{
+    size_t lengths = total > VARINT_2_MAX ? 4 : 2;
+    return 4 + wire_varint_size(chat->chat.group_id_len) + chat->chat.group_id_len + 8 + 1 + 1 +
+           (1 + 28) + (2 + 64) + 16 + 2 * lengths;
+}
+
+/* What no size holds stays as long as it is: the server refuses it. */
+static void pad(const struct open_chat *chat, struct buf *plain)
+{
+    for (size_t bucket = pad_bucket_bytes(0); bucket != 0;
+         bucket = pad_bucket_bytes(bucket - PAD_HEAD_BYTES + 1)) {
+        size_t spare = QUEUE_ITEM_HEAD_BYTES + QUEUE_BODY_MAX_BYTES - FAN_OUT_BODY_MAX_BYTES;
+        size_t total = bucket > spare ? bucket - spare : 0, framing = framing_bytes(chat, total);
+        if (total < framing + plain->len)
+            continue;
+        uint8_t *zeros = buf_extend(plain, total - framing - plain->len);
+        if (zeros != NULL)
+            memset(zeros, 0, total - framing - (size_t)(zeros - plain->data));
+        return;
+    }
+}
+
 struct err head_wrap(struct core *c, struct db_txn *t, const struct open_chat *chat,
                      const uint8_t lane[16], struct bytes content, struct buf *plain)
 {
@@ -69,7 +96,8 @@ struct err head_wrap(struct core *c, struct db_txn *t, const struct open_chat *c
     wire_write_fixed(plain, bytes_of(own->hash, HEAD_HASH_BYTES));
     write_claims(plain, &row, epoch);
     wire_vector_end(plain, mark);
-    wire_write_fixed(plain, content);
+    wire_write_vector(plain, content);
+    pad(chat, plain);
     TRY(buf_check(plain));
     return head_row_put(t, &chat->chat.id, &row);
 }
@@ -193,8 +221,8 @@ static bool parse(struct bytes plaintext, struct parsed *ret)
     ret->previous = wire_read_fixed(&in, HEAD_HASH_BYTES).data;
     ret->claims = wire_read_vector(&in);
     wire_reader_join(&r, &in);
-    ret->content = wire_read_fixed(&r, wire_reader_left(&r));
-    return err_is_ok(wire_reader_end(&r)) && ret->lane < HEAD_LANES && ret->number > 0 &&
+    ret->content = wire_read_vector(&r);
+    return err_is_ok(wire_reader_check(&r)) && ret->lane < HEAD_LANES && ret->number > 0 &&
            ret->in_epoch > 0 && ret->in_epoch <= ret->number;
 }
 

@@ -8,7 +8,9 @@
  * events) is not said again.
  *
  *     plaintext of an application message
- *         struct { uint8 version = 2; opaque head<V>; opaque content[what is left]; }
+ *         struct { uint8 version = 2; opaque head<V>; opaque content<V>; zeros }
+ *             zeros: as many as make the MLSMessage one of five sizes, each of which fills a queue
+ *             item of one of the six (ME1)
  *         or a Content alone (content.h, version 1), which is not held against anything
  *     head
  *         struct { uint8 lane; varint number;      of the sender's messages in this lane, from 1

@@ -133,10 +133,10 @@ struct err log_keys_accept(struct db_txn *t, const char *domain)
 
 /* ---- answers */
 
-/* missing: a claim that the label's newest value does not have; asked: one whose label is still
- * being asked for. */
+/* missing: a claim that the label's newest value does not have (mark: which is then bad); asked:
+ * one whose label is still being asked for. */
 static struct err judge(struct core *c, struct db_txn *t, const char *domain,
-                        const struct claims *claims, bool *ret_missing, bool *ret_asked)
+                        const struct claims *claims, bool mark, bool *ret_missing, bool *ret_asked)
 {
     struct system_key keys[SYSTEM_KEYS_MOST];
     size_t count;
@@ -158,8 +158,10 @@ static struct err judge(struct core *c, struct db_txn *t, const char *domain,
         if (l == NULL || l->checked_ms == 0 || (l->task != 0 && tasks_has(c, l->task)))
             *ret_asked = true;
         else if (!l->known.exists || !err_is_ok(system_keys_find(buf_view(&l->value), &keys[i])))
-            *ret_missing = true;
+            *ret_missing = l->bad = true;
+        err = mark && l != NULL && l->bad ? log_label_put(t, l) : ERR_OK;
         log_label_free(l);
+        TRY(err);
     }
     return ERR_OK;
 }
@@ -178,7 +180,7 @@ static struct err found(struct core *c, struct db_txn *t, const struct log *log,
 {
     bool missing = false, asked = false;
     if (log->state == LOG_HELD)
-        TRY(judge(c, t, log->domain, claims, &missing, &asked));
+        TRY(judge(c, t, log->domain, claims, false, &missing, &asked));
     if (asked || claims->state == KEYS_BAD)
         return ERR_OK;
     if (missing && !claims->refetched) {
@@ -192,6 +194,7 @@ static struct err found(struct core *c, struct db_txn *t, const struct log *log,
     claims->refetched = false;
     TRY(claims_put(t, log->domain, claims));
     if (missing) {
+        TRY(judge(c, t, log->domain, claims, true, &missing, &asked));
         TRY(log_troubled(c, t));
         TRY(log_alarm(c, t, NULL, 0,
                       "%s gives us other keys of its own than its log shows to everybody",

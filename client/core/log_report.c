@@ -265,7 +265,10 @@ struct err log_report(struct core *c, struct db_txn *t, struct log *log, struct 
         return log_alarm(c, t, NULL, 0, "log of %s: %s; is the clock of this machine right?",
                          log->domain, err_text(trouble->why));
     }
-    if (log->state == LOG_HELD)
+    uint64_t before = 0; /* one file is enough */
+    if (log->distrusted)
+        TRY(db_list_last(t, DB_LOG_EVIDENCE, bytes_of(NULL, 0), &before));
+    if (log->state == LOG_HELD && before == 0)
         TRY(find_evidence(t, log, label, trouble, &number));
     if (number != 0 || label == NULL || is_of_whole_log(trouble->why))
         log->distrusted = true;

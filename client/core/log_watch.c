@@ -145,6 +145,10 @@ static struct err look_around(struct core *c, struct db_txn *t, struct log *log,
 {
     struct look look = {.core = c, .t = t, .behind_only = behind_only};
     TRY(early_drop(t, log->domain));
+    if (log->distrusted) {
+        log->watched_ms = core_now_ms(c);
+        return log_put(t, log);
+    }
     TRY(log_label_each(t, log->domain, look_at, &look));
     if (behind_only)
         return ERR_OK;

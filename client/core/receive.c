@@ -108,17 +108,27 @@ static struct err receive_leaf_news(struct core *c, struct db_txn *t, struct ope
     return receive_event(c, t, chat, HEARTH_EVENT_CHAT_CHANGED, 0, NULL);
 }
 
+/* Somebody could not follow a commit, and joins anew (DoS9). Who made it is said, too: whether that
+ * is a fault of his or of the other is for admins to judge. */
 static struct err receive_fault(struct core *c, struct db_txn *t, struct open_chat *chat,
                                 const struct delivery_item *item)
 {
     uint64_t epoch;
     uint32_t leaf;
     struct bytes hash;
-    char name[80];
+    char name[80], by[80] = "somebody";
+    const struct chat *row = &chat->chat;
     if (!err_is_ok(delivery_fault_parse(item->body, &epoch, &leaf, &hash)))
         return ERR_OK;
     TRY(group_member_name(c, t, chat, leaf, name));
-    return message_note(c, t, &chat->chat.id, "%s could not follow a change of the group", name);
+    for (size_t i = 0; i < row->committer_count; i++) {
+        if (row->committers[i].epoch != epoch)
+            continue;
+        if (row->committers[i].leaf == group_own_leaf(chat->group))
+            return message_note(c, t, &row->id, "%s could not follow a change of yours", name);
+        TRY(group_member_name(c, t, chat, row->committers[i].leaf, by));
+    }
+    return message_note(c, t, &row->id, "%s could not follow a change by %s", name, by);
 }
 
 static struct err receive_loss(struct core *c, struct db_txn *t, struct open_chat *chat,

@@ -82,13 +82,18 @@ static struct err receive_ahead(struct core *c, struct db_txn *t, struct open_ch
 
 /* ---- what a commit did */
 
-static void push_rotation(struct chat *chat, uint64_t epoch, uint32_t leaf)
+static void push(struct chat_rotation list[CHAT_ROTATIONS], size_t *count, uint64_t epoch,
+                 uint32_t leaf)
 {
-    if (chat->rotation_count == CHAT_ROTATIONS)
-        chat->rotation_count--;
-    memmove(chat->rotations + 1, chat->rotations, chat->rotation_count * sizeof *chat->rotations);
-    chat->rotations[0] = (struct chat_rotation){epoch, leaf};
-    chat->rotation_count++;
+    *count -= *count == CHAT_ROTATIONS;
+    memmove(list + 1, list, *count * sizeof *list);
+    list[0] = (struct chat_rotation){epoch, leaf};
+    ++*count;
+}
+
+void chat_committed(struct chat *chat, uint64_t epoch, uint32_t leaf)
+{
+    push(chat->committers, &chat->committer_count, epoch, leaf);
 }
 
 struct err receive_new_epoch(struct core *c, struct db_txn *t, struct open_chat *chat)
@@ -289,7 +294,9 @@ static struct err after_commit(struct core *c, struct db_txn *t, struct open_cha
                                const struct delivery_item *item)
 {
     if (f->removes)
-        push_rotation(&chat->chat, group_epoch(chat->group), f->committer);
+        push(chat->chat.rotations, &chat->chat.rotation_count, group_epoch(chat->group),
+             f->committer);
+    chat_committed(&chat->chat, group_epoch(chat->group), f->committer);
     TRY(take_news(c, t, chat, leaves, item->accepted_s));
     TRY(check_external(c, t, chat, f));
     TRY(receive_new_epoch(c, t, chat));

@@ -7,6 +7,7 @@
 #define CLIENT_CORE_TASK_INSIDE_H
 
 #include "client/core/op.h"
+#include "client/core/receipt.h"
 #include "client/core/task.h"
 
 enum { TASKS_AT_ONCE = 32, TASK_OWN_KINDS = 8, TASK_BODY_MAX_BYTES = 16 * 1024 * 1024 };
@@ -31,6 +32,7 @@ struct task_entry {
         *room; /* for its lane, made before the row is: what is committed has a place */
     struct hearth_error dropped_error;
     struct task_call *call; /* RUN_CALL */
+    struct receipt_ask ask; /* of it */
     struct api_call *under_way;
     void *stream;
 };
@@ -94,5 +96,8 @@ static inline uint64_t task_now_us(const struct core *c)
 {
     return clock_monotonic_us(c->clock);
 }
+
+/* Waits for the next window of a log (core/log.h), for which nobody else waits. */
+bool task_only_watches(const struct task_entry *e);
 
 #endif

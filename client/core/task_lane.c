@@ -124,11 +124,18 @@ bool tasks_has(const struct core *c, uint64_t number)
     return task_find(c->tasks, number) != NULL;
 }
 
+bool task_only_watches(const struct task_entry *e)
+{
+    return e->kind == TASK_LOG_WATCH && e->run == RUN_READY && e->waiting &&
+           e->due_us > task_now_us(e->core);
+}
+
 bool tasks_due(const struct core *c, uint32_t within_ms)
 {
     uint64_t until = clock_monotonic_us(c->clock) + (uint64_t)within_ms * 1000;
     for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
-        if (l->first != NULL && (l->first->run != RUN_READY || l->first->due_us <= until))
+        if (l->first != NULL && !task_only_watches(l->first) &&
+            (l->first->run != RUN_READY || l->first->due_us <= until))
             return true;
     return false;
 }
@@ -155,7 +162,8 @@ bool tasks_busy(const struct core *c)
 {
     uint64_t soon = task_now_us(c) + (uint64_t)TASKS_SOON_MS * 1000;
     for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
-        if (l->first != NULL && (!l->first->waiting || l->first->due_us <= soon))
+        if (l->first != NULL && !task_only_watches(l->first) &&
+            (!l->first->waiting || l->first->due_us <= soon))
             return true;
     return false;
 }

@@ -7,6 +7,7 @@
 enum {
     DELAY_FIRST_MS = 1000,
     DELAY_MOST_MS = 60 * 1000,
+    LOG_LOOK_MS = 2000,
     FAULTS_MOST = 5 /* steps that fail for no reason that could pass */
 };
 
@@ -66,6 +67,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct turn *turn,
 static struct err settle(struct core *c, struct db_txn *t, struct turn *turn,
                          const struct task_steps *steps)
 {
+    TRY(receipt_take(c, t, &turn->entry->ask, turn->answer->status));
     if (token_demanded(&turn->task, turn->answer->status)) {
         turn->next = TASK_NEXT_AGAIN;
         return ERR_OK;
@@ -138,6 +140,11 @@ static void turn_failed(struct task_entry *e, struct err err)
 {
     struct core *c = e->core;
     e->run = RUN_READY;
+    if (err.code == ERR_CLIENT_LOG_LATER) { /* nobody's fault; woken by the log's answer */
+        e->waiting = true;
+        e->due_us = task_now_us(c) + (uint64_t)LOG_LOOK_MS * 1000;
+        return;
+    }
     e->faults++;
     if (!err_retry(err) && (is_theirs(err) || e->faults >= FAULTS_MOST)) {
         struct turn turn = {.entry = e, .fail = true};
@@ -167,12 +174,14 @@ static void start_call(struct task_entry *e, struct task_call *call)
                    .key = &call->caller_key},
         .deadline_ms = call->deadline_ms,
         .tokens = buf_view(&call->tokens),
+        .receipt = true,
     };
     ProtobufCMessage *in = protobuf_c_message_unpack(call->endpoint->request, NULL,
                                                      call->request.len, call->request.data);
     struct err err = ERR(NO_MEMORY);
     e->run = RUN_CALL;
     e->call = call;
+    receipt_ask(&e->ask, call->domain, call->endpoint->path, buf_view(&call->request));
     e->stream = NULL;
     if (in != NULL) {
         err = api_start(c->api, &to, call->endpoint, in, task_on_answer, e, &e->under_way);

@@ -229,6 +229,9 @@ struct hearth_interceptor {
     /* The call ends before it was answered: cancelled, deadline passed, connection lost. Who said
      * LATER to its message says hearth_call_continue() here at the latest. */
     void (*on_cancel)(struct hearth_call *call, void *self);
+    /* The call is about to be answered with this code: trailers can still be added. Not where it
+     * ends without an answer. */
+    void (*on_answer)(struct hearth_call *call, enum hearth_code code, void *self);
     void *self;
 };
 

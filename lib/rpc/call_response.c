@@ -143,6 +143,15 @@ static void end_response(struct hearth_call *call, enum hearth_code code)
     h2_wake(&conn->h2);
 }
 
+static void tell_answer(struct hearth_call *call, enum hearth_code code)
+{
+    for (size_t i = 0; i < call->core->interceptor_count; i++) {
+        const struct hearth_interceptor *interceptor = &call->core->interceptors[i];
+        if (interceptor->on_answer != NULL)
+            interceptor->on_answer(call, code, interceptor->self);
+    }
+}
+
 void call_finish(struct hearth_call *call, enum hearth_code code)
 {
     if (call->finished)
@@ -157,6 +166,8 @@ void call_finish(struct hearth_call *call, enum hearth_code code)
         else if (hearth_call_write(call, call->reply) < 0)
             return; /* it has ended the call itself */
     }
+    if (call->conn != NULL)
+        tell_answer(call, code);
     end_response(call, code);
 }
 

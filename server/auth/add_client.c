@@ -108,6 +108,7 @@ AUTH_HANDLER(add_client, AddClient)
     a->job.then = then;
     a->job.reply = reply;
     a->job.clear = clear;
+    a->job.chains = auth_in(in->key_set);
     struct err err = prepare(a, in);
     if (!err_is_ok(err))
         return auth_job_fail(&a->job, err);

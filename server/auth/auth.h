@@ -39,6 +39,12 @@ struct auth_log {
                    struct hearth_loop *loop,
                    void (*done)(void *arg, struct err result, const struct auth_receipt *receipt),
                    void *arg);
+    /* What the log commits to for a version of a label; calls done once on `loop`. ERR_NOT_FOUND:
+     * no epoch has it. A KeySet that follows another must name this (transparency.md 4). NULL: it
+     * is not looked at. */
+    void (*commitment)(void *self, struct bytes label, uint32_t version, struct hearth_loop *loop,
+                       void (*done)(void *arg, struct err result, struct bytes commitment),
+                       void *arg);
     void *self;
     /* Borrowed. At the first start with a log of this name every KeySet there is goes into it, in
      * the version it has. Empty: they do not. */

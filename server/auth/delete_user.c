@@ -60,6 +60,7 @@ AUTH_HANDLER(delete_user, DeleteUser)
     d->job.reply = reply;
     d->job.frees = true;
     d->key_set = auth_in(in->key_set);
+    d->job.chains = d->key_set;
     struct err err = client_caller(auth, call, &d->caller);
     if (!err_is_ok(err))
         return auth_job_fail(&d->job, err);

@@ -226,6 +226,7 @@ AUTH_HANDLER(delete_handle, DeleteHandle)
     h->job.frees = true;
     h->hash = auth_in(in->handle_hash);
     h->key_set = auth_in(in->key_set);
+    h->job.chains = h->key_set;
     struct err err = handle_caller(auth, call, h->hash, h->id);
     return err_is_ok(err) ? auth_job_leave(&h->job, h->id, LIMITS, 8) : auth_job_fail(&h->job, err);
 }

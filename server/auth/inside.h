@@ -160,7 +160,9 @@ struct auth_job {
     struct buf answer;
     struct bytes logs; /* the key set that the log is asked to take */
     bool logs_commit;
-    const struct auth_receipt *receipt; /* in reply after auth_log_then_reply() */
+    struct bytes chains; /* the key set that must name the commitment to the one before; or empty */
+    enum hearth_code (*checked)(struct auth_job *job); /* what comes after that was asked */
+    const struct auth_receipt *receipt;                /* in reply after auth_log_then_reply() */
     bool frees;
     bool repeated;
     bool unverified; /* leave.c: the caller is looked up, and not verified yet */
@@ -204,6 +206,9 @@ enum hearth_code auth_take_principal(struct hearth_call *call, enum limit limit)
  * tokens; before the job is submitted. */
 void auth_charge(struct auth_job *job, struct hearth_call *call, const char *what, struct bytes id,
                  bool whole);
+/* Does job->chains name what the log commits to for the version before? Else the job fails. go:
+ * what comes then. */
+enum hearth_code auth_log_check(struct auth_job *job, enum hearth_code (*go)(struct auth_job *job));
 void auth_receipt_out(const struct auth_receipt *receipt, Hearth__V1__LogReceipt *ret_receipt);
 
 static inline ProtobufCBinaryData auth_out(struct bytes view)

@@ -255,11 +255,16 @@ static bool pays_first(const struct auth_job *job)
     return charge_brings(&job->charge) && !job->charged;
 }
 
+static enum hearth_code write_checked(struct auth_job *job)
+{
+    return pays_first(job) ? submit(job, false, 1, run_charge, charge_done)
+                           : submit(job, true, job->cost, run, done);
+}
+
 enum hearth_code auth_job_write(struct auth_job *job, uint32_t cost)
 {
     job->cost = cost;
-    return pays_first(job) ? submit(job, false, 1, run_charge, charge_done)
-                           : submit(job, true, cost, run, done);
+    return auth_log_check(job, write_checked);
 }
 
 /* One that only reads has no answer to find again: what it costs is known at once, and where the

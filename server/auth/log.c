@@ -115,6 +115,40 @@ void auth_log_then_reply(struct auth_job *job, struct bytes key_set, bool commit
         log->append(log->self, set.label, set.version, key_set, job->loop, logged, job);
 }
 
+/* ---- what a job is about to commit */
+
+static void checked(void *arg, struct err result, struct bytes commitment)
+{
+    struct auth_job *job = arg;
+    struct key_set set;
+    if (err_is_ok(result))
+        result = key_set_parse(job->chains, &set);
+    if (err_is_ok(result) && !bytes_equal(set.prev_commitment, commitment))
+        result = ERR(KEY_SET);
+    if (result.code == ERR_NOT_FOUND)
+        result = ERR(AUTH_LABEL_VERSION); /* so it is not the next one */
+    if (err_is_ok(result))
+        (void)job->checked(job);
+    else
+        (void)auth_job_fail(job, result);
+}
+
+enum hearth_code auth_log_check(struct auth_job *job, enum hearth_code (*go)(struct auth_job *job))
+{
+    const struct auth_log *log = job->auth->options.log;
+    struct key_set set;
+    if (job->chains.len == 0 || log == NULL || log->commitment == NULL)
+        return go(job);
+    struct err err = key_set_parse(job->chains, &set);
+    if (!err_is_ok(err))
+        return auth_job_fail(job, err);
+    if (set.version == 0 || set.reset)
+        return go(job); /* nothing before it counts */
+    job->checked = go;
+    log->commitment(log->self, set.label, set.version - 1, job->loop, checked, job);
+    return HEARTH_LATER;
+}
+
 void auth_receipt_out(const struct auth_receipt *receipt, Hearth__V1__LogReceipt *ret_receipt)
 {
     hearth__v1__log_receipt__init(ret_receipt);

@@ -77,6 +77,7 @@ AUTH_HANDLER(remove_client, RemoveClient)
     m->job.reply = reply;
     m->uuid = auth_in(in->client_id);
     m->key_set = auth_in(in->key_set);
+    m->job.chains = m->key_set;
     struct err err = client_caller(auth, call, &m->caller);
     if (!err_is_ok(err))
         return auth_job_fail(&m->job, err);

@@ -45,6 +45,9 @@ CHECKED struct err federation_open(struct front_env *env, const struct federatio
                                    struct federation **ret_federation);
 /* Adds hearth.v1.Federation to the server and its key source to the front. */
 CHECKED struct err federation_add(struct federation *f, struct hearth_server *server);
+/* Once the server serves: peers that we knew before this start are called, so that they hear of it:
+ * what waits for us there is due then. */
+void federation_hello(struct federation *f);
 /* For delivery_options.admits: does the policy let us speak with that domain? From any thread. */
 bool federation_admits(struct federation *f, struct bytes domain);
 /* For courier_options.peers. */

@@ -64,6 +64,7 @@ struct peer {
     bool fetching;                 /* posted to the loop, or under way there */
     uint32_t fetch_failures, fetches;
     uint64_t fetch_again_us;        /* not before */
+    bool greet;                     /* known from before this start (hello.c) */
     bool receiving;                 /* a batch of its is being taken */
     char why[PEER_WHY_BYTES];       /* the last batch to it failed; "": it did not */
     char fetch_why[PEER_WHY_BYTES]; /* so did the last fetch of its keys */
@@ -96,7 +97,10 @@ struct federation {
     uint8_t rows_key[KEEPER_KEY_BYTES], ids_key[KEEPER_KEY_BYTES];
     struct peer *slots[PEER_SLOTS];
     size_t peer_count;
-    bool stopped; /* of the loop */
+    bool greeting;     /* inside hello.c; of the loop */
+    unsigned hellos;   /* under way */
+    size_t greet_slot; /* where the search for the next is */
+    bool stopped;      /* of the loop */
 };
 
 static inline uint64_t federation_now_us(const struct federation *f)
@@ -135,6 +139,12 @@ struct told_keys {
     uint64_t from_s, until_s;
     struct voucher_keys vouchers;
 };
+/* Nobody was there, rather than somebody who said no. */
+static inline bool is_unreached(enum hearth_code code)
+{
+    return code == HEARTH_UNAVAILABLE || code == HEARTH_DEADLINE_EXCEEDED ||
+           code == HEARTH_CANCELLED;
+}
 /* keys.c. ERR_CREDENTIAL and the like: it is not signed by the domain's own root. */
 CHECKED struct err keys_verify(const Hearth__V1__GetKeysResponse *in, struct bytes domain,
                                uint64_t now_s, struct told_keys *ret_told);

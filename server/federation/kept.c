@@ -60,7 +60,7 @@ static struct err read_record(struct federation *f, struct bytes plain)
     peer->key_from_s = from_s;
     peer->key_until_s = until_s;
     peer->since_s = since_s;
-    peer->pinned = peer->known = true;
+    peer->pinned = peer->known = peer->greet = true;
     return ERR_OK;
 }
 

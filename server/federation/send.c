@@ -72,10 +72,7 @@ static void on_answer(const struct hearth_status *status, const Hearth__V1__Deli
         end(s, take_outcomes(s, out), NULL);
         return;
     }
-    /* nobody was there, rather than somebody who said no */
-    bool unreached = status->code == HEARTH_UNAVAILABLE ||
-                     status->code == HEARTH_DEADLINE_EXCEEDED || status->code == HEARTH_CANCELLED;
-    if (unreached && !s->peer->federation->stopped)
+    if (is_unreached(status->code) && !s->peer->federation->stopped)
         peer_unreach(s->peer, s->channel);
     end(s, ERR(FEDERATION_PEER),
         status->message != NULL ? status->message : hearth_code_name(status->code));

@@ -273,6 +273,7 @@ struct hearth_interceptor front_interceptor(struct front *front)
                                        .on_end = on_end,
                                        .on_half_close = on_half_close,
                                        .on_cancel = on_cancel,
+                                       .on_answer = receipt_on_answer,
                                        .self = front};
 }
 

@@ -121,6 +121,9 @@ size_t source_of(const char *peer, uint32_t bits_v4, uint32_t bits_v6,
 void price_note_call(struct front *front, const struct hearth_endpoint *endpoint, uint64_t took_us,
                      uint64_t now_us);
 
+/* receipt_answer.c */
+void receipt_on_answer(struct hearth_call *call, enum hearth_code code, void *self);
+
 /* load.c: samples the loop while it has calls. */
 void load_call_begun(struct front_loop *at);
 void load_call_ended(struct front_loop *at);

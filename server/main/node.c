@@ -122,6 +122,7 @@ static struct err open_services(struct node *n, char *why)
                                       .user_invitations = n->config.registration_user_invitations};
     TRY(say_database(why, auth_open(&n->env, &auth, &n->auth), path));
     const struct queue_options queue = {.store = node_store_at(n, "db/queue.db", path),
+                                        .tick_ms = (uint32_t)n->config.privacy_tick_ms,
                                         .notify = notifier_notify,
                                         .notify_self = n->notifier};
     TRY(say_database(why, queue_open(&n->env, &queue, &n->queue), path));
@@ -360,6 +361,8 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
         err = node_confine_calls(n);
     n->started_us = clock_monotonic_us(n->env.clock);
     courier_wake(n->courier);
+    if (err.code == ERR_NONE)
+        federation_hello(n->federation);
     if (err.code != ERR_NONE && ret_why[0] == '\0')
         (void)fault(ret_why, err, "%s", err_text(err));
     return err;

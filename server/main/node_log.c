@@ -48,6 +48,17 @@ static void append(void *self, struct bytes label, uint32_t version, struct byte
     transparency_append(n->transparency, label, version, key_set, loop, appended, a);
 }
 
+static void commitment(void *self, struct bytes label, uint32_t version, struct hearth_loop *loop,
+                       void (*done)(void *arg, struct err result, struct bytes commitment),
+                       void *arg)
+{
+    struct node *n = self;
+    if (n->transparency == NULL)
+        done(arg, ERR(STORE_STOPPED), bytes_of(NULL, 0));
+    else
+        transparency_commitment(n->transparency, label, version, loop, done, arg);
+}
+
 /* ---- our own keys */
 
 struct err node_publish_keys(void *node, const struct info_value *values, size_t count)
@@ -170,7 +181,8 @@ struct err node_open_log(struct node *n, const struct store_options *store,
         (void)snprintf(why, NODE_WHY_BYTES, "%.300s: %s", store->path, err_text(err));
     if (err.code == ERR_NONE)
         err = check_head(n);
-    n->auth_log = (struct auth_log){append, n, kt_config_origin(&n->kt_keys.log.config)};
+    n->auth_log =
+        (struct auth_log){append, commitment, n, kt_config_origin(&n->kt_keys.log.config)};
     return err;
 }
 

@@ -96,4 +96,11 @@ void transparency_append(struct transparency *t, struct bytes label, uint32_t ve
                                       const struct transparency_receipt *receipt),
                          void *arg);
 
+/* What the log commits to for a version: calls done once on `loop`; label lives until then.
+ * ERR_NOT_FOUND: no epoch has it; errors of the store. */
+void transparency_commitment(struct transparency *t, struct bytes label, uint32_t version,
+                             struct hearth_loop *loop,
+                             void (*done)(void *arg, struct err result, struct bytes commitment),
+                             void *arg);
+
 #endif

@@ -26,8 +26,6 @@ class Operator(stage.Homeserver):
 
     def __init__(self, *words):
         super().__init__(BIN, conf=f"[server]\nconfine = no\n[transparency]\nwindow_s = {WINDOW_S}\nepoch_ms = 50\n")
-        for file in glob.glob(os.path.join(self.folder, "db", "kt.db*")):
-            os.remove(file)  # of the window that `init` knows: it is made anew
         self.hearthd = os.path.join(BIN, "hearthd_malicious")
         self.malice = os.path.join(self.scratch.name, "malice")
         os.environ["HEARTH_MALICE"] = self.malice

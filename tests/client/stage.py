@@ -25,13 +25,14 @@ class Homeserver:
     """with Homeserver(bin) as h: h.where, h.ca, h.invite(); end() and start() as often as wanted, at one port.
 
     beside: another one, in whose folder this one is made (one development CA for both); federate() comes next.
-    listen: an address; inside: words before the program's name, as ["ip", "netns", "exec", NAME]."""
+    listen: an address; inside: words before the program's name, as ["ip", "netns", "exec", NAME]; name: of its folder."""
 
-    def __init__(self, bin_folder, domain="a.test", conf="", beside=None, listen=None, inside=()):
+    def __init__(self, bin_folder, domain="a.test", conf="", beside=None, listen=None, inside=(), name=None):
         self.hearthd = os.path.join(bin_folder, "hearthd")
         self.beside = beside
         self.scratch = beside.scratch if beside else tempfile.TemporaryDirectory(prefix="hearth-client-")
-        self.folder = os.path.join(self.scratch.name, domain)
+        self.name = name or domain
+        self.folder = os.path.join(self.scratch.name, self.name)
         self.ca = os.path.join(self.scratch.name, "hearth-dev-ca.pem")
         self.domain, self.listen, self.inside, self.process = domain, listen or f"127.0.0.1:{free_port()}", inside, None
         self.where = f"{domain}={self.listen}"
@@ -53,7 +54,7 @@ class Homeserver:
         return self.run("admin", "invite").split()[0]
 
     def start(self):
-        self.log = open(os.path.join(self.scratch.name, f"log-{self.domain}"), "a")
+        self.log = open(os.path.join(self.scratch.name, f"log-{self.name}"), "a")
         self.process = subprocess.Popen([*self.inside, self.hearthd, "--dir", self.folder, "run"], stdout=subprocess.PIPE,
                                         stderr=self.log, text=True)
         line = self.process.stdout.readline()

@@ -93,7 +93,7 @@ class Person:
         user = uuid + auth.vector(server.domain.encode())
         self.body = field(1, field(1, os.urandom(16))) + field(2, field(1, code)) + \
             field(3, auth.credential_request(key, user + client)) + field(4, auth.first_key_set(key, user, client))
-        self.receipt = None
+        self.label, self.receipt = b"\x01" + user, None
 
     def ask(self, on, seen):
         receipt = fields(fields(call(on, "/hearth.v1.Auth/RegisterUser", self.body))[3])
@@ -206,4 +206,5 @@ def main():
         sys.exit("a size has two roots")
 
 
-main()
+if __name__ == "__main__":
+    main()

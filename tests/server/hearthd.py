@@ -397,7 +397,7 @@ def the_operator_and_users():
         assert "not found" in h.run("admin", "user", "suspend", nobody, code=1).stderr
         for wrong in (["show"], ["show", "alice"], ["show", nobody[:-1] + "g"], ["praise", nobody]):
             assert "hearthd admin user" in h.run("admin", "user", *wrong, code=2).stderr, wrong
-        assert "no verifiable log" in h.run("admin", "log", code=1).stderr
+        assert "a.test/kt/1" in h.run("admin", "log").stdout
         assert h.run("admin", "report", "list").stdout == ""
         assert "not found" in h.run("admin", "report", "show", "1", code=1).stderr
         assert "admin report" in h.run("admin", "report", "show", "x", code=2).stderr
@@ -759,7 +759,7 @@ def S2_a_low_disk_invites_nobody():
         with open(conf, "w") as out:
             out.write(good)
         h.run("admin", "reload")
-        assert len(h.run("admin", "invite", "--count", "3").stdout.split()) == 3
+        assert len(h.run("admin", "invite", "--count", "1000").stdout.split()) == 1000
 
 
 def on_a_small_disk(folder):

@@ -123,6 +123,17 @@ static void append(void *self, struct bytes label, uint32_t version, struct byte
     transparency_append(h->transparency, label, version, key_set, loop, appended, a);
 }
 
+static void commitment(void *self, struct bytes label, uint32_t version, struct hearth_loop *loop,
+                       void (*done)(void *arg, struct err result, struct bytes commitment),
+                       void *arg)
+{
+    struct house *h = self;
+    if (h->transparency == NULL)
+        done(arg, ERR(STORE_STOPPED), bytes_of(NULL, 0));
+    else
+        transparency_commitment(h->transparency, label, version, loop, done, arg);
+}
+
 static struct err publish(void *self, const struct info_value *values, size_t count)
 {
     const struct house *h = self;
@@ -144,7 +155,8 @@ static void open_log(struct house *h)
     const struct transparency_options options = {
         .store = files(h, "kt.db"), .log = &h->kt_keys.log, .every_ms = TRANSPARENCY_AT_ONCE};
     assert_ok(transparency_open(&h->env, &options, &h->transparency));
-    h->auth_log = (struct auth_log){append, h, kt_config_origin(&h->kt_keys.log.config)};
+    h->auth_log = (struct auth_log){append, h->chains ? commitment : NULL, h,
+                                    kt_config_origin(&h->kt_keys.log.config)};
 }
 
 /* Heartbeats and windows are looked for when something waits, and when time moves. */
@@ -160,6 +172,12 @@ static void contact(void *self, struct bytes domain)
     struct house *h = self;
     if (h->courier != NULL)
         courier_contact(h->courier, domain);
+}
+
+static bool admits(void *self, struct bytes domain)
+{
+    struct house *h = self;
+    return federation_admits(h->federation, domain);
 }
 
 static void open_federation(struct house *h)
@@ -205,7 +223,9 @@ static void open_services(struct house *h)
     const struct delivery_options delivery = {.store = files(h, "delivery.db"),
                                               .wake = wake_courier,
                                               .wake_self = h,
-                                              .control = h->delivery_control};
+                                              .control = h->delivery_control,
+                                              .admits = h->peer != NULL ? admits : NULL,
+                                              .admits_self = h};
     const struct auth_options auth = {.store = files(h, "auth.db"),
                                       .log = &h->auth_log,
                                       .voucher_key = find_voucher_key,
@@ -327,7 +347,9 @@ static bool work(struct house *h)
     did |= store_turn(delivery_store(h->delivery));
     did |= store_turn(auth_store(h->auth));
     did |= store_turn(attachment_store(h->attachment));
+    did |= store_turn(federation_store(h->federation));
     did |= store_turn(transparency_store(h->transparency));
+    did |= store_turn(federation_store(h->federation));
     if (transparency_woken(h->transparency))
         did |= tick(h);
     if (h->failing)
@@ -396,9 +418,12 @@ void house_close(struct house *h)
 
 static bool has_stopped(struct house *h)
 {
-    struct store *stores[] = {queue_store(h->queue), delivery_store(h->delivery),
-                              auth_store(h->auth), attachment_store(h->attachment),
-                              transparency_store(h->transparency)};
+    struct store *stores[] = {queue_store(h->queue),
+                              delivery_store(h->delivery),
+                              auth_store(h->auth),
+                              attachment_store(h->attachment),
+                              transparency_store(h->transparency),
+                              federation_store(h->federation)};
     for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
         if (!err_is_ok(store_health(stores[i])))
             return true;

@@ -3,7 +3,8 @@
 #include <stdio.h>
 
 #include "net/server.h"
-#include "pass/key_rules.h"
+#include "pass/directory.h"
+#include "server/info/token_directory.h"
 
 /* Greetings of HTTP/2 pass, the answer does not. */
 enum { ANSWER_LOST_BYTES = 90 };
@@ -22,9 +23,11 @@ static const struct store_schema schema = {migrations, 1, statements,
 
 /* Lands give out no tokens: deriving 60 keys at each start would be most of what a world costs. The
  * linker puts it in the place of server/info/token_directory.c's. */
-struct err __wrap_token_directory_write(const struct front_env *env, struct buf *b);
-struct err __wrap_token_directory_write(const struct front_env *env, struct buf *b)
+__typeof__(token_directory_write) __wrap_token_directory_write;
+struct err __wrap_token_directory_write(const struct front_env *env,
+                                        const struct info_options *options, struct buf *b)
 {
+    (void)options;
     return pass_directory_write(b, bytes_str(env->domain), NULL, 0);
 }
 
@@ -126,7 +129,7 @@ static struct err deliver(void *self, struct bytes domain, const struct courier_
     struct land_home *h = self;
     struct courier_batch_row *ours = (struct courier_batch_row *)(uintptr_t)rows;
     h->batches++;
-    if (h->stale == NULL)
+    if (h->stale == NULL && !h->no_stale)
         land_keep(h, domain, rows, count);
     for (size_t i = 0; i < count && h->numbered; i++)
         ours[i].sequence = ++h->number;
@@ -222,6 +225,7 @@ void land_home_open(struct land_home *h)
     h->world.queue = h->queue;
     h->world.loop = h->land->loop;
     open_client_channel(h);
+    federation_hello(h->federation);
     h->up = true;
     h->lives++;
 }
@@ -299,6 +303,12 @@ void land_set(struct land_home *h)
     char why[FEDERATION_WHY_BYTES];
     const struct federation_settings settings = settings_of(h);
     assert_ok(federation_set(h->federation, &settings, why));
+}
+
+bool land_home_stopped(const struct land_home *h)
+{
+    return !err_is_ok(store_health(h->store)) || !err_is_ok(store_health(queue_store(h->queue))) ||
+           !err_is_ok(store_health(federation_store(h->federation)));
 }
 
 void land_backup(struct land_home *h)

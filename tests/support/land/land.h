@@ -53,6 +53,7 @@ struct land_home {
      * sequence numbers, so that repeats can't be told; backwards: a batch goes last row first. */
     bool numbered, backwards;
     uint64_t number;
+    bool no_stale;            /* none is kept */
     struct land_stale *stale; /* a batch that was handed over before, to come again late */
     struct vfs_saved *backup; /* of the outbox */
     unsigned batches;
@@ -92,6 +93,8 @@ void land_home_kill(struct land_home *h, bool power);
 void land_settle(struct land *l);
 void land_run_ms(struct land *l, uint64_t ms);
 /* The way from one home to another, or back; existing connections break. */
+/* A store of it has stopped (S1): the process would end. */
+bool land_home_stopped(const struct land_home *h);
 /* So many steps of the loop and the stores, in the middle of things. */
 void land_steps(struct land *l, unsigned steps);
 void land_cut(struct land *l, size_t from, size_t to, enum pipe_way way, bool cut);

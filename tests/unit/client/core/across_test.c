@@ -2,6 +2,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/core/chat.h"
+#include "client/core/contact.h"
+#include "client/core/content.h"
+#include "client/core/homeserver.h"
+#include "client/core/receive.h"
+#include "client/core/roster.h"
+#include "hearth/v1/info.pb-c.h"
+#include "seal/friendship.h"
 #include "unit/client/core/linking.h"
 
 /* ---- two of them */
@@ -88,6 +96,109 @@ static void test_keys_later(void **state)
     p.alice_chat = contact_of(p.alice, &p.bob_id).chat;
     p.bob_chat = contact_of(p.bob, &p.alice_id).chat;
     talk(&p, "at last");
+    people_close(&p.all);
+}
+
+/* ---- between two steps: his homeserver's keys have come, but whose contact he is is concluded
+ * next */
+
+struct between {
+    const struct pair *p;
+    bool asked, verified, has_package;
+    uint32_t leaf;
+};
+
+static struct err look_between(struct core *c, struct db_txn *t, void *arg)
+{
+    struct between *b = arg;
+    struct contact contact = {0};
+    struct open_chat *chat;
+    TRY(contact_get(c, t, &b->p->bob_id, &contact));
+    b->asked = contact.state == HEARTH_CONTACT_ASKED;
+    b->has_package = contact.has_package;
+    struct err err = chat_open(c, t, &contact.chat, &chat);
+    contact_clear(&contact);
+    TRY(err);
+    b->verified = false;
+    for (size_t i = 0; i < chat->roster->count; i++) {
+        const struct roster_leaf *l = &chat->roster->leaves[i];
+        if (!l->own_user) {
+            b->verified = l->state == ROSTER_VERIFIED;
+            b->leaf = l->leaf;
+        }
+    }
+    return ERR_OK;
+}
+
+/* What he said already, so that the test can say it at the worst time. */
+static struct err forget_package(struct core *c, struct db_txn *t, void *arg)
+{
+    const struct between *b = arg;
+    struct contact contact = {0};
+    TRY(contact_get(c, t, &b->p->bob_id, &contact));
+    contact.has_package = false;
+    struct err err = contact_put(c, t, &contact);
+    contact_clear(&contact);
+    return err;
+}
+
+static struct err bring_package(struct core *c, struct db_txn *t, void *arg)
+{
+    static const uint8_t id[16] = {7};
+    static const struct friendship friendship = {.friendship_key = {1}};
+    const struct between *b = arg;
+    struct contact contact = {0};
+    struct open_chat *chat;
+    struct buf body = BUF_INIT, plain = BUF_INIT;
+    friendship_write(&body, &friendship);
+    content_write(&plain,
+                  &(struct content){.kind = CONTENT_FRIENDSHIP, .id = id, .body = buf_view(&body)});
+    TRY(contact_get(c, t, &b->p->bob_id, &contact));
+    struct err err = chat_open(c, t, &contact.chat, &chat);
+    if (err_is_ok(err))
+        err = receive_content(c, t, chat, b->leaf, group_epoch(chat->group), buf_view(&plain), 0,
+                              false);
+    contact_clear(&contact);
+    buf_clear(&body);
+    buf_clear(&plain);
+    return err;
+}
+
+/* What the coming of keys does to the roster, without the turn of the tasks that follows. */
+static struct err mark_verified(struct core *c, struct db_txn *t, void *arg)
+{
+    const struct between *b = arg;
+    struct contact contact = {0};
+    struct open_chat *chat;
+    TRY(contact_get(c, t, &b->p->bob_id, &contact));
+    struct err err = chat_open(c, t, &contact.chat, &chat);
+    contact_clear(&contact);
+    TRY(err);
+    for (size_t i = 0; i < chat->roster->count; i++)
+        chat->roster->leaves[i].state = ROSTER_VERIFIED;
+    chat->roster->changed = true;
+    return chat_save(c, t, chat);
+}
+
+static void test_between(void **state)
+{
+    static struct pair p;
+    struct between b = {.p = &p};
+    (void)state;
+    pair_init_two(&p, 12);
+    ask(&p);
+    done(p.bob, hearth_contact_accept(&p.bob->account, &p.alice_id));
+    person_settle(p.bob);
+    town_stop_server(p.all.town, TOWN_OTHER);
+    person_sync(p.alice);
+    person_step(p.alice, forget_package, &b);
+    person_step(p.alice, look_between, &b);
+    assert_true(b.asked && !b.verified && !b.has_package);
+    person_step(p.alice, mark_verified, &b);
+    person_step(p.alice, bring_package, &b);
+    person_step(p.alice, look_between, &b);
+    assert_true(b.asked && b.verified && b.has_package);
+    town_start_server(p.all.town, TOWN_OTHER);
     people_close(&p.all);
 }
 
@@ -446,12 +557,13 @@ static void test_revoked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_friends), cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_keys_later),
-        cmocka_unit_test(test_parted),  cmocka_unit_test(test_profile),
-        cmocka_unit_test(test_files),   cmocka_unit_test(test_removed),
-        cmocka_unit_test(test_group),   cmocka_unit_test(test_added_by_guest),
-        cmocka_unit_test(test_device),  cmocka_unit_test(test_revoked),
+        cmocka_unit_test(test_friends),        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_keys_later),
+        cmocka_unit_test(test_between),        cmocka_unit_test(test_parted),
+        cmocka_unit_test(test_profile),        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_removed),        cmocka_unit_test(test_group),
+        cmocka_unit_test(test_added_by_guest), cmocka_unit_test(test_device),
+        cmocka_unit_test(test_revoked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,8 @@ static struct chat make_chat(void)
     }
     chat.rotations[0] = (struct chat_rotation){7, 2};
     chat.rotation_count = 1;
+    chat_committed(&chat, 8, 3);
+    chat_committed(&chat, 9, 4);
     assert_ok(sig_key_generate(chat_suite()->sig, &rng, &chat.leaf_key));
     fill(chat.tag, 16);
     chat_retire_tag(&chat);

@@ -330,6 +330,46 @@ static void told_losses_are_not_told_twice(void **state)
     assert_int_equal(seen(BOB, HEARTH_EVENT_WITHHELD), 1);
 }
 
+/* ME1: what is said has one of five sizes on its way up. */
+struct sizes {
+    struct hearth_id chat;
+    size_t text, message;
+};
+
+static struct err measure(struct core *c, struct db_txn *t, void *arg)
+{
+    static uint8_t text[97000];
+    struct sizes *s = arg;
+    struct open_chat *chat;
+    struct buf plain = BUF_INIT, message = BUF_INIT;
+    uint8_t lane[16];
+    TRY(chat_open(c, t, &s->chat, &chat));
+    chat_lane(&s->chat, CHAT_LANE, lane);
+    TRY(head_wrap(c, t, chat, lane, bytes_of(text, s->text), &plain));
+    TRY(group_protect(chat->group, &chat->client, buf_view(&plain), bytes_of(NULL, 0), &message));
+    s->message = message.len;
+    buf_clear(&plain);
+    buf_clear(&message);
+    return chat_save(c, t, chat);
+}
+
+static void ME1_five_sizes_of_messages(void **state)
+{
+    static const size_t sizes[] = {768, 3840, 16128, 65280, 98048};
+    size_t last = 0, seen_sizes = 0;
+    (void)state;
+    for (size_t text = 1; text < 97000; text += text < 1000 ? 7 : 523) {
+        struct sizes s = {.chat = id[0], .text = text};
+        assert_ok(core_step(ALICE->core, measure, &s));
+        assert_true(s.message >= last);
+        if (s.message != last)
+            assert_int_equal(s.message, sizes[seen_sizes++]);
+        last = s.message;
+    }
+    assert_int_equal(seen_sizes, 5);
+    assert_true(last <= FAN_OUT_BODY_MAX_BYTES);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -343,6 +383,7 @@ int main(void)
         TEST(DoS15_commit_kept_back),
         TEST(DoS15_forked_group),
         TEST(DoS15_group_that_is_not_forked),
+        TEST(ME1_five_sizes_of_messages),
         TEST(honest_ones_are_not_accused),
         TEST(told_losses_are_not_told_twice),
     };

@@ -43,7 +43,7 @@ static void answer(struct err result)
     auth_world_settle(&w);
 }
 
-static const struct auth_log door = {append, &the_log, {NULL, 0}};
+static const struct auth_log door = {append, NULL, &the_log, {NULL, 0}};
 
 static void answers_wait_for_the_log(void **state)
 {
@@ -198,8 +198,8 @@ static void what_is_older_than_the_log(void **state)
 {
     (void)state;
     enum { HANDLES = 150 }; /* more than a piece */
-    struct auth_log first = {take, NULL, bytes_str("a.test/kt/1")};
-    struct auth_log second = {take, NULL, bytes_str("a.test/kt/2")};
+    struct auth_log first = {take, NULL, NULL, bytes_str("a.test/kt/1")};
+    struct auth_log second = {take, NULL, NULL, bytes_str("a.test/kt/2")};
     static struct owner owners[HANDLES];
     struct person p;
     auth_world_init(&w);

@@ -184,6 +184,27 @@ static void a_dead_peer_delays_nobody(void **state)
     land_close(&land);
 }
 
+/* Who starts again says so, and has nothing else to say: what waited comes at once, however long
+ * it was away. */
+static void who_starts_again_says_so(void **state)
+{
+    (void)state;
+    struct land_ref *r = begin(9);
+    struct land_ref *back = land_reference(&land, 1, land_client(home(0)));
+    put(r), put(back);
+    land_run_ms(&land, 3000);
+    assert_int_equal(land_check(&land, false), 2);
+    land_home_kill(home(1), false);
+    put(r);
+    land_run_ms(&land, UINT64_C(2) * 86400 * 1000);
+    unsigned before = home(0)->batches;
+    land_home_open(home(1));
+    land_run_ms(&land, 2000);
+    assert_int_equal(land_check(&land, false), 3);
+    assert_int_equal(home(0)->batches, before + 1);
+    land_close(&land);
+}
+
 /* Gone for good, or not ours: said once, and reported. */
 static void what_can_not_be_delivered_is_reported(void **state)
 {
@@ -222,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_key_is_rotated),
         cmocka_unit_test(another_root_is_refused),
         cmocka_unit_test(a_dead_peer_delays_nobody),
+        cmocka_unit_test(who_starts_again_says_so),
         cmocka_unit_test(what_can_not_be_delivered_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,103 @@
+/* At the start: peers that we knew before are told that we are there, by a signed call. What waits
+ * for us at theirs is due then, rather than when their backoff ends. */
+#include <stdlib.h>
+
+#include "server/federation/inside.h"
+
+enum { HELLOS_AT_ONCE = 16, HELLO_MS = 10000 };
+
+struct hello {
+    struct reach reach; /* first */
+    struct peer *peer;  /* held */
+    struct hearth_channel *channel;
+};
+
+static void next(struct federation *f);
+
+static void end(struct hello *h)
+{
+    struct federation *f = h->peer->federation;
+    federation_lock(f);
+    peer_put(h->peer);
+    f->hellos--;
+    federation_unlock(f);
+    free(h);
+    next(f);
+}
+
+static void on_answer(const struct hearth_status *status, const Hearth__V1__ProbeResponse *out,
+                      void *arg)
+{
+    struct hello *h = arg;
+    struct federation *f = h->peer->federation;
+    (void)out;
+    if (!f->stopped && is_unreached(status->code))
+        peer_unreach(h->peer, h->channel);
+    end(h);
+}
+
+static void ready(struct reach *reach, struct peer *peer, struct err result)
+{
+    struct hello *h = (struct hello *)(void *)reach;
+    const Hearth__V1__ProbeRequest in = HEARTH__V1__PROBE_REQUEST__INIT;
+    const struct hearth_call_options options = {
+        .deadline_ms = HELLO_MS, .no_retry = true, .signer = signer_of(&peer->signing)};
+    h->channel = peer->channel;
+    if (!err_is_ok(result) ||
+        hearth_federation_probe_start(peer->channel, &options, &in, on_answer, h) == NULL)
+        end(h);
+}
+
+/* Under the lock. */
+static struct peer *to_greet(struct federation *f)
+{
+    for (; f->greet_slot < PEER_SLOTS; f->greet_slot++)
+        for (struct peer *p = f->slots[f->greet_slot]; p != NULL; p = p->next)
+            if (p->greet) {
+                p->greet = false;
+                return p;
+            }
+    return NULL;
+}
+
+/* False: there is nobody, or no room. */
+static bool greet_one(struct federation *f)
+{
+    struct hello *h = NULL;
+    federation_lock(f);
+    struct peer *peer = !f->stopped && f->hellos < HELLOS_AT_ONCE ? to_greet(f) : NULL;
+    if (peer != NULL)
+        h = calloc(1, sizeof *h);
+    if (h != NULL) {
+        h->reach.ready = ready;
+        h->peer = peer;
+        peer->refs++;
+        f->hellos++;
+    }
+    federation_unlock(f);
+    if (h != NULL)
+        peer_reach(peer, &h->reach);
+    return h != NULL;
+}
+
+/* As many as there is room for. What ends at once comes here again, from inside. */
+static void next(struct federation *f)
+{
+    if (f->greeting)
+        return;
+    f->greeting = true;
+    while (greet_one(f))
+        continue;
+    f->greeting = false;
+}
+
+static void on_loop(void *arg)
+{
+    next(arg);
+}
+
+void federation_hello(struct federation *f)
+{
+    if (!hearth_loop_post(f->options.loop, on_loop, f))
+        return; /* they come by themselves, later */
+}

@@ -1,0 +1,152 @@
+/* DoS11, DoS13, DoS14: what a homeserver refuses it signs (one place for all calls,
+ * front/receipt_answer.c), for whoever asks; the client keeps that, and finds out who signs
+ * something else. What the operator changed is in the two __wrap_ functions. */
+#include "groups.h"
+
+#include "client/core/receipt.h"
+#include "seal/receipt.h"
+#include "server/delivery/check.h"
+
+enum lie { HONEST, OTHER_CODE, OTHER_REQUEST, OTHER_HOUR, NO_RECEIPT };
+static enum lie lie;
+static unsigned made;
+
+struct err __real_receipt_make(struct buf *b, const struct receipt *fields, struct bytes signing,
+                               const struct credential_signer *sign);
+struct err __wrap_receipt_make(struct buf *b, const struct receipt *fields, struct bytes signing,
+                               const struct credential_signer *sign);
+struct err __wrap_receipt_make(struct buf *b, const struct receipt *fields, struct bytes signing,
+                               const struct credential_signer *sign)
+{
+    static const uint8_t other[RECEIPT_HASH_BYTES];
+    struct receipt said = *fields;
+    made++;
+    if (lie == OTHER_CODE)
+        said.status = HEARTH_ALREADY_EXISTS;
+    if (lie == OTHER_REQUEST)
+        said.request_hash = other;
+    if (lie == OTHER_HOUR)
+        said.hour -= 24;
+    return lie == NO_RECEIPT ? ERR(NO_MEMORY) : __real_receipt_make(b, &said, signing, sign);
+}
+
+static bool refuses;
+
+struct err __real_send_check(const struct request *r, const struct send_in *in,
+                             struct send_ok *ret_ok);
+struct err __wrap_send_check(const struct request *r, const struct send_in *in,
+                             struct send_ok *ret_ok);
+struct err __wrap_send_check(const struct request *r, const struct send_in *in,
+                             struct send_ok *ret_ok)
+{
+    return refuses ? ERR(NOT_FOUND) : __real_send_check(r, in, ret_ok);
+}
+
+static struct hearth_id id[3];
+
+static int begin(void **state)
+{
+    (void)state;
+    lie = HONEST;
+    made = 0;
+    world_open(2, 3);
+    befriend_all();
+    id[0] = found_group(ALICE, "three");
+    struct hearth_id friends[2] = {friend_id(ALICE, BOB), friend_id(ALICE, CAROL)};
+    wish_done(ALICE, id[0], &(struct commit_wish){.add = friends, .add_count = 2});
+    world_run(1000);
+    assert_true(same_group(ALICE, id[0], BOB, &id[1]));
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    world_close();
+    return 0;
+}
+
+static struct err count_kept(struct core *c, struct db_txn *t, void *arg)
+{
+    return receipt_count(c, t, arg);
+}
+
+static uint64_t kept(struct person *p)
+{
+    uint64_t count;
+    assert_ok(core_step(p->core, count_kept, &count));
+    return count;
+}
+
+static void refuse_bob(void)
+{
+    uint64_t task;
+    refuses = true;
+    assert_ok(say(BOB, id[1], "is refused", &task));
+    world_run(3000);
+    refuses = false;
+}
+
+static void DoS14_refusals_are_signed_and_kept(void **state)
+{
+    (void)state;
+    say_done(BOB, id[1], "is accepted");
+    assert_int_equal(made, 0); /* nobody signs what nobody wants */
+    refuse_bob();
+    assert_true(made > 0);
+    assert_true(kept(BOB) > 0);
+    assert_int_equal(kept(ALICE), 0);
+    assert_int_equal(seen(BOB, HEARTH_EVENT_WITHHELD), 0);
+}
+
+static void lies(enum lie which)
+{
+    lie = which;
+    w.dishonest = true;
+    refuse_bob();
+    assert_int_equal(kept(BOB), 0);
+    assert_true(seen(BOB, HEARTH_EVENT_WITHHELD) > 0);
+}
+
+static void DoS14_another_code(void **state)
+{
+    (void)state;
+    lies(OTHER_CODE);
+}
+
+static void DoS14_another_request(void **state)
+{
+    (void)state;
+    lies(OTHER_REQUEST);
+}
+
+static void DoS14_another_time(void **state)
+{
+    (void)state;
+    lies(OTHER_HOUR);
+}
+
+/* The control: a homeserver that signs nothing leaves no evidence. */
+static void DoS14_control_nothing_is_signed(void **state)
+{
+    (void)state;
+    lie = NO_RECEIPT;
+    refuse_bob();
+    assert_true(made > 0);
+    assert_int_equal(kept(BOB), 0);
+    assert_int_equal(seen(BOB, HEARTH_EVENT_WITHHELD), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(DoS14_refusals_are_signed_and_kept),
+        TEST(DoS14_another_code),
+        TEST(DoS14_another_request),
+        TEST(DoS14_another_time),
+        TEST(DoS14_control_nothing_is_signed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
