@@ -4,6 +4,7 @@
 
 #include "net/server.h"
 #include "pass/directory.h"
+#include "pass/key_rules.h"
 #include "server/info/token_directory.h"
 
 /* Greetings of HTTP/2 pass, the answer does not. */
@@ -22,13 +23,31 @@ static const struct store_schema schema = {migrations, 1, statements,
                                            sizeof statements / sizeof *statements};
 
 /* Lands give out no tokens: deriving 60 keys at each start would be most of what a world costs. The
- * linker puts it in the place of server/info/token_directory.c's. */
+ * linker puts it in the place of server/info/token_directory.c's. Vouchers are in it as there. */
 __typeof__(token_directory_write) __wrap_token_directory_write;
 struct err __wrap_token_directory_write(const struct front_env *env,
                                         const struct info_options *options, struct buf *b)
 {
-    (void)options;
-    return pass_directory_write(b, bytes_str(env->domain), NULL, 0);
+    struct info_voucher_key vouchers[INFO_VOUCHER_KEYS_MOST];
+    struct pass_directory_key keys[INFO_VOUCHER_KEYS_MOST];
+    size_t count = options->vouchers(options->vouchers_self, vouchers);
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = (struct pass_directory_key){
+            .token_type = PASS_TYPE_VOUCHER,
+            .class = vouchers[i].class,
+            .period = vouchers[i].week,
+            .public_key = bytes_of(vouchers[i].spki, sizeof vouchers[i].spki)};
+        assert_true(pass_key_interval(PASS_TYPE_VOUCHER, keys[i].period, &keys[i].not_before,
+                                      &keys[i].not_after));
+    }
+    return pass_directory_write(b, bytes_str(env->domain), keys, count);
+}
+
+static size_t vouchers_of(void *self, struct info_voucher_key ret_keys[INFO_VOUCHER_KEYS_MOST])
+{
+    const struct land_home *h = self;
+    memcpy(ret_keys, h->vouchers, h->voucher_count * sizeof *ret_keys);
+    return h->voucher_count;
 }
 
 /* ---- the network */
@@ -203,7 +222,7 @@ void land_home_open(struct land_home *h)
         limits_switch_off(front_limits(h->front));
     const struct queue_options queue = {.store = files(h, "queue.db")};
     assert_ok(queue_open(&h->env, &queue, &h->queue));
-    const struct info_options info = {0};
+    const struct info_options info = {.vouchers = vouchers_of, .vouchers_self = h};
     assert_ok(info_open(&h->env, &info, &h->info));
     open_courier(h);
     const struct hearth_interceptor interceptor = front_interceptor(h->front);

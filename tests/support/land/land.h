@@ -47,6 +47,9 @@ struct land_home {
     struct qclient clients[LAND_CLIENTS];
     size_t client_count;
     unsigned lives;
+    /* what its directory says, from the next start or info_refresh() on */
+    struct info_voucher_key vouchers[INFO_VOUCHER_KEYS_MOST];
+    size_t voucher_count;
     /* what the courier hands over goes through here */
     struct courier_route route;
     /* controls: what the courier hands over is changed on its way. numbered: each attempt has new

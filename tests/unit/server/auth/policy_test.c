@@ -211,7 +211,7 @@ static void limits_control(void **state)
     }
 }
 
-/* ---- what another issue brings */
+/* ---- vouchers: for who federates (voucher_test.c) */
 
 static void vouchers_are_not_served(void **state)
 {
@@ -223,7 +223,7 @@ static void vouchers_are_not_served(void **state)
     in.requests = requests;
     in.n_requests = 1;
     assert_int_equal(auth_world_call(&w, &p.devices[0].caller, "IssueVouchers", &in.base, NULL),
-                     HEARTH_UNIMPLEMENTED);
+                     HEARTH_PERMISSION_DENIED);
 }
 
 int main(void)
