@@ -261,7 +261,8 @@ def judge_at_last(people, core, sent, states):
 
 
 def main():
-    conf = "\n[tokens]\nmode = on\n[limits]\nTOKENS_FIRST = 1000\n" if options.tokens else ""
+    limits = "".join(f"TOKENS_{name} = 5000\n" for name in ("FIRST", "AUTH", "DELIVERY", "QUEUE", "TRANSPARENCY"))
+    conf = f"\n[tokens]\nmode = on\n[limits]\n{limits}TOKEN_BATCHES = 10000\n" if options.tokens else ""
     servers = [Homeserver(BIN, conf=conf)]
     for i in range(1, options.servers):
         servers.append(Homeserver(BIN, f"{'abcdefgh'[i]}.test", beside=servers[0]))
