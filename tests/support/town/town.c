@@ -213,6 +213,16 @@ void town_tokens(struct town *town)
     house_open(&town->house);
 }
 
+void town_vouchers(struct town *town, const char *domain)
+{
+    struct house *h = house_of(town, bytes_str(domain));
+    while (auth_expire(h->auth))
+        ;
+    assert_true(auth_vouchers_changed(h->auth));
+    assert_ok(info_refresh(h->info));
+    house_settle(h);
+}
+
 uint64_t town_connection_of(const struct hearth_call *call); /* watch.c */
 
 static enum hearth_code on_headers(struct hearth_call *call, void *self)

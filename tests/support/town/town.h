@@ -56,6 +56,8 @@ void town_open_registration(struct town *town, uint32_t puzzle_bits);
 /* Begins another life, in which calls cost tokens and all limits are on; nobody may be there yet.
  */
 void town_tokens(struct town *town);
+/* Keys of vouchers are made there, as a job does. */
+void town_vouchers(struct town *town, const char *domain);
 /* Each call as it arrives, from now on: on which connection, signed or not, with how many tokens.
  * Begins another life. */
 struct town_call {
