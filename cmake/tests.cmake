@@ -325,10 +325,20 @@ hearth_fuzz(tlog_messages USES tlog)
 hearth_fuzz(tlog_text USES tlog)
 hearth_fuzz(tlog_verify USES tlog_kit)
 hearth_program(tlog_seeds SOURCES tests/fuzz/tlog_seeds.c USES tlog_kit) # writes the seeds of these three
-hearth_unit_tests(server_transparency server/transparency tlog_kit net)
+hearth_unit_tests(server_transparency server/transparency tlog_kit test_tokens net)
 
 # People on the real programs: at terminals, and killed at random.
 hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_core LIBS lib::jansson lib::event)
+# What an operator may try with keys, and where clients notice.
+foreach(attacks "honest" "swapped_handle_key extra_client unsigned_client forked_log" "replaced_commitment key_of_his_own token_key_of_his_own forked_for_two vrf_key_of_his_own"
+    "dropped_revocation" "skipped_version")
+  string(REGEX REPLACE " .*" "" first "${attacks}")
+  separate_arguments(names UNIX_COMMAND "${attacks}")
+  if(NOT HEARTH_SANITIZE OR HEARTH_SANITIZE STREQUAL "address")
+    hearth_test(flow_log_${first} COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/log_attacks.py ${CMAKE_BINARY_DIR}/bin ${names}
+      SECONDS 300 LABELS flow)
+  endif()
+endforeach()
 if(NOT HEARTH_SANITIZE OR HEARTH_SANITIZE STREQUAL "address")
   hearth_test(flow_session COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/session.py ${CMAKE_BINARY_DIR}/bin SECONDS 400
     LABELS flow)

@@ -23,10 +23,12 @@ HEARTH_POINTS=0,1 timeout "$seconds" "$bin/flow_failure_test" || status=1
 # worlds from a hundred thousand seeds, with kills and power cuts; kill -9 to the real program
 HEARTH_SEEDS=1000,100000 timeout "$seconds" "$bin/flow_random_test" || [ $? = 124 ] || status=1
 "$bin/hearthd_crash" "$bin/hearthd" --cycles "$((seconds * 3))" || status=1
+timeout "$seconds" python3 tests/crash/kt_hearthd.py "$bin" --cycles 10000 || [ $? = 124 ] || status=1
 # random lands of three homeservers
 timeout "$seconds" "$bin/unit_server_federation_world_test" 1000 100000 || [ $? = 124 ] || status=1
 # people killed at random while they work
 python3 tests/crash/clients.py "$bin" --seconds "$seconds" --least-kills 100 || status=1
+python3 tests/crash/clients.py "$bin" --tokens --clients 10 --groups 3 --seconds "$seconds" || status=1
 # three homeservers in network namespaces while the network between them fails
 python3 tests/federation/partition.py "$bin" --seconds "$seconds" || [ $? = 77 ] || status=1
 # the same people as above, spread over two homeservers

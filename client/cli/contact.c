@@ -98,9 +98,9 @@ int command_contact_remove(struct cli *cli)
 /* ---- comparing */
 
 /* Two rows of modules in one line of text. */
-static void print_qr(const struct hearth_safety *safety)
+static void print_qr(const uint8_t *bytes, size_t len)
 {
-    QRcode *code = QRcode_encodeData((int)safety->qr_bytes, safety->qr, 0, QR_ECLEVEL_L);
+    QRcode *code = QRcode_encodeData((int)len, bytes, 0, QR_ECLEVEL_L);
     if (code == NULL)
         return;
     for (int y = -2; y < code->width + 2; y += 2) {
@@ -118,20 +118,32 @@ static void print_qr(const struct hearth_safety *safety)
     QRcode_free(code);
 }
 
-static int compare_digits(struct cli *cli, const struct hearth_id *id,
-                          const struct hearth_safety *safety)
+/* Are these the digits, whatever their groups? */
+static bool same_digits(const char *a, const char *b)
 {
-    const char *a = cli->argv[1], *b = safety->digits;
     while (*a != '\0' || *b != '\0') {
         if (*a == ' ' || *a == '-')
             a++;
         else if (*b == ' ')
             b++;
         else if (*a++ != *b++)
-            return fail_said(cli, EXIT_UNVERIFIED,
-                             "do not write to this contact before you know why",
-                             "the numbers differ: somebody may be between you");
+            return false;
     }
+    return true;
+}
+
+static int compare_digits(struct cli *cli, const struct hearth_id *id,
+                          const struct hearth_safety *safety)
+{
+    struct hearth_log_code code;
+    if (hearth_log_code(cli->account, id, &code) && same_digits(cli->argv[1], code.digits)) {
+        line(cli, "same", "the logs show %s and you the same", cli->argv[0]);
+        object(cli, cli->json ? json_pack("{s:b, s:s}", "same", 1, "compared", "log") : NULL);
+        return EXIT_DONE;
+    }
+    if (!same_digits(cli->argv[1], safety->digits))
+        return fail_said(cli, EXIT_UNVERIFIED, "do not write to this contact before you know why",
+                         "the numbers differ: somebody may be between you");
     if (!hearth_contact_set_compared(cli->account, id, true))
         return EXIT_FAILED;
     line(cli, "same", "%s is compared now", cli->argv[0]);
@@ -141,20 +153,58 @@ static int compare_digits(struct cli *cli, const struct hearth_id *id,
 
 static int compare_qr(struct cli *cli, const struct hearth_id *id)
 {
-    uint8_t qr[HEARTH_SAFETY_QR_BYTES];
+    uint8_t qr[HEARTH_LOG_QR_BYTES];
     struct hearth_error error = {0};
+    static const char view[] = "KTL view 1";
     FILE *file = fopen(cli->qr, "rb");
     size_t len = file != NULL ? fread(qr, 1, sizeof qr, file) : 0;
     if (file != NULL)
         (void)fclose(file);
     if (len == 0)
         return fail_said(cli, EXIT_NOT_THERE, NULL, "can't read %s", cli->qr);
-    if (hearth_safety_compare(cli->account, id, qr, len) != HEARTH_DONE) {
+    bool log = len > sizeof view && memcmp(qr, view, sizeof view - 1) == 0;
+    enum hearth_result result = log ? hearth_log_compare(cli->account, id, qr, len)
+                                    : hearth_safety_compare(cli->account, id, qr, len);
+    if (result != HEARTH_DONE) {
         hearth_account_error(cli->account, &error);
         return fail_with(cli, &error);
     }
+    if (log) {
+        line(cli, "same", "the logs show %s and you the same", cli->argv[0]);
+        object(cli, cli->json ? json_pack("{s:b, s:s}", "same", 1, "compared", "log") : NULL);
+        return EXIT_DONE;
+    }
     line(cli, "same", "%s is compared now", cli->argv[0]);
     object(cli, cli->json ? json_pack("{s:b}", "same", 1) : NULL);
+    return EXIT_DONE;
+}
+
+/* What the logs show both, where there are logs. */
+static int show_codes(struct cli *cli, const struct hearth_id *id,
+                      const struct hearth_safety *safety)
+{
+    static struct hearth_log_code code;
+    char *hex = malloc(2 * safety->qr_bytes + 1), *view = malloc(2 * sizeof code.qr + 1);
+    bool logged = hearth_log_code(cli->account, id, &code);
+    if (hex == NULL || view == NULL) {
+        free(hex);
+        free(view);
+        return EXIT_FAILED;
+    }
+    if (logged)
+        line(cli, "log", "%s", code.digits);
+    else
+        line(cli, "log", "nothing to compare: a homeserver without a log, or not asked yet");
+    if (logged && !cli->json && isatty(STDOUT_FILENO) != 0)
+        print_qr(code.qr, code.qr_bytes);
+    view[0] = '\0';
+    object(cli, cli->json ? json_pack("{s:s, s:s, s:s, s:s}", "digits", safety->digits, "qr",
+                                      hex_text(safety->qr, safety->qr_bytes, hex), "log",
+                                      logged ? code.digits : "", "log_qr",
+                                      logged ? hex_text(code.qr, code.qr_bytes, view) : view)
+                          : NULL);
+    free(hex);
+    free(view);
     return EXIT_DONE;
 }
 
@@ -176,11 +226,6 @@ int command_verify(struct cli *cli)
         return compare_digits(cli, &id, &safety);
     line(cli, "number", "%s", safety.digits);
     if (!cli->json && isatty(STDOUT_FILENO) != 0)
-        print_qr(&safety);
-    char *hex = cli->json ? malloc(2 * safety.qr_bytes + 1) : NULL;
-    object(cli, hex != NULL ? json_pack("{s:s, s:s}", "digits", safety.digits, "qr",
-                                        hex_text(safety.qr, safety.qr_bytes, hex))
-                            : NULL);
-    free(hex);
-    return EXIT_DONE;
+        print_qr(safety.qr, safety.qr_bytes);
+    return show_codes(cli, &id, &safety);
 }

@@ -323,10 +323,39 @@ static void finish_demo(struct demo *d)
         place_remove(&d->place);
 }
 
+/* alice asks for a handle of bob's that she does not know yet; the homeserver gives her another key
+ * for it than its log shows to everybody. */
+static bool swapped(struct demo *d)
+{
+    static struct demo_place crooked;
+    char cheat[DEMO_PATH_MAX + 32];
+    heading(d, "An operator who cheats");
+    if (!place_has_cheat(&d->place, cheat)) {
+        if (!d->cli->json)
+            (void)printf("  left out: hearthd_malicious is not beside hearthd (./dev build)\n");
+        return true;
+    }
+    begin(d);
+    if (!told(d,
+              hearth(d, "bob", "handle", "add", "robert") && hearth(d, "bob", "kt", "monitor") &&
+                  hearth(d, "alice", "kt", "monitor"),
+              "all keys are in the homeservers' verifiable logs; everybody sees the same"))
+        return false;
+    begin(d);
+    if (!told(d, server_turns(&d->b, cheat, "swap-handle", &crooked),
+              "the operator of b.test swaps bob's key for one of his own"))
+        return false;
+    begin(d);
+    bool caught =
+        !hearth(d, "alice", "contact", "add", "robert@b.test") && d->out.code == EXIT_UNVERIFIED;
+    return told(d, caught,
+                "alice's client looks into the log and seals nothing to that key (exit code 3)");
+}
+
 int command_demo(struct cli *cli)
 {
-    static bool (*const steps[])(struct demo *) = {homeservers, people, contacts, talk,
-                                                   file_step,   killed, devices,  blind};
+    static bool (*const steps[])(struct demo *) = {
+        homeservers, people, contacts, talk, file_step, killed, devices, blind, swapped};
     struct demo *d = calloc(1, sizeof *d);
     if (d == NULL)
         return EXIT_FAILED;

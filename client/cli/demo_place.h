@@ -9,7 +9,7 @@ enum { DEMO_INVITATION_MAX = 400 };
 
 struct demo_place {
     char folder[DEMO_PATH_MAX];      /* everything that is made */
-    char hearthd[DEMO_PATH_MAX + 8]; /* the programs, which lie together */
+    char hearthd[DEMO_PATH_MAX + 40]; /* the programs, which lie together */
     char hearth[DEMO_PATH_MAX + 8];
     char home[DEMO_PATH_MAX + 8]; /* of people's profiles */
     char ca[DEMO_PATH_MAX + 24];  /* certificate of the development CA */
@@ -38,5 +38,12 @@ bool server_start(struct demo_server *server);
 void server_end(struct demo_server *server, int signal);
 bool server_invite(const struct demo_server *server, char ret_invitation[DEMO_INVITATION_MAX],
                    struct demo_output *out);
+
+/* demo_log.c: is the operator who cheats beside hearthd? */
+bool place_has_cheat(const struct demo_place *place, char ret_path[DEMO_PATH_MAX + 32]);
+/* The homeserver ends and goes on under that program, which does what the words say
+ * (tests/malicious/malice.h). ret_place outlives the server. */
+bool server_turns(struct demo_server *server, const char *cheat, const char *words,
+                  struct demo_place *ret_place);
 
 #endif

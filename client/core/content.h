@@ -19,6 +19,7 @@ enum content_kind {
     CONTENT_KEY_SET = 4,    /* KeySets of the sender's user, oldest first: opaque key_set<V> each */
     CONTENT_FRIENDSHIP = 5, /* friendship package (seal/friendship.h), in direct chats only */
     CONTENT_PROFILE = 6,    /* profile key */
+    CONTENT_LOG_HEADS = 8,  /* what the sender was shown of logs (core/log_heads.c) */
     /* among the devices of one user only */
     CONTENT_DEVICE_NEWS = 32, /* core/devices.h */
 };

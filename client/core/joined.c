@@ -5,6 +5,7 @@
  */
 #include "client/core/devices.h"
 #include "client/core/group.h"
+#include "client/core/log.h"
 #include "client/core/mutual.h"
 #include "client/core/offer.h"
 #include "client/core/roster.h"
@@ -48,6 +49,7 @@ struct err contact_befriend(struct core *c, struct db_txn *t, struct contact *co
     TRY(devices_tell_contact(c, t, contact));
     TRY(friendship_send(c, t, contact));
     TRY(tell_key_sets(c, t, &contact->chat));
+    TRY(log_heads_say(c, t, &contact->chat));
     TRY(add_our_devices(c, t, contact));
     return mutual ? mutual_settle(c, t, contact, &other) : ERR_OK;
 }

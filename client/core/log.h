@@ -31,6 +31,7 @@ struct log {
     uint64_t asked_ms;   /* UNLOGGED: when it said so; HELD: the newest answer that verified */
     bool distrusted;     /* until a person decides */
     bool overdue;        /* people were told that it stands still */
+    uint64_t doubted_ms; /* a member spoke against it without proof; 0: never */
     uint64_t watched_ms; /* the monitoring of a window ended then; 0: never */
     struct kt_view view; /* HELD */
     struct log_seen seen[LOG_SEEN_MAX]; /* oldest first */
@@ -123,6 +124,14 @@ CHECKED struct err log_upkeep(struct core *c, struct db_txn *t);
  * SHA-256 of `before` where the homeserver has no log or it is not known yet. */
 CHECKED struct err log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,
                                          uint8_t ret_commitment[HASH_VALUE_BYTES]);
+
+/* ---- heads inside groups (log_heads.c) */
+
+/* Says in a chat what we were shown of the logs that concern it; in all chats. */
+CHECKED struct err log_heads_say(struct core *c, struct db_txn *t, const struct hearth_id *chat);
+CHECKED struct err log_heads_say_all(struct core *c, struct db_txn *t);
+/* A member says so. */
+CHECKED struct err log_heads_hear(struct core *c, struct db_txn *t, struct bytes body);
 
 /* ---- what goes wrong */
 

@@ -10,6 +10,10 @@ void log_own_learn(struct log_label *label);
 CHECKED struct err log_keys_found(struct core *c, struct db_txn *t, const struct log *log);
 /* A person says that they are to be used. */
 CHECKED struct err log_keys_accept(struct db_txn *t, const char *domain);
+/* Somebody was shown another log; note and dist (may be empty) are his sight of it. Distrusted from
+ * here on. */
+CHECKED struct err log_report_view(struct core *c, struct db_txn *t, struct log *log,
+                                   struct bytes note, struct bytes dist);
 /* Something is marked bad, distrusted or changed: log_may_send looks closely from now on. */
 CHECKED struct err log_troubled(struct core *c, struct db_txn *t);
 /* TASK_LOG_WATCH of the homeserver, if there is none: what is due each window. */

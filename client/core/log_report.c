@@ -179,6 +179,47 @@ static void hold_court(struct court *court)
                 return;
 }
 
+struct err log_report_view(struct core *c, struct db_txn *t, struct log *log, struct bytes note,
+                           struct bytes dist)
+{
+    struct court *court = calloc(1, sizeof *court);
+    struct log_seen theirs = {BUF_INIT, BUF_INIT};
+    uint64_t number = 0;
+    if (court == NULL)
+        return ERR(NO_MEMORY);
+    court->config = &log->view.config;
+    for (size_t i = 0; i < log->seen_count; i++)
+        add_seen(court, &log->seen[i]);
+    buf_append_bytes(&theirs.note, note);
+    buf_append_bytes(&theirs.dist, dist);
+    if (!theirs.note.failed && !theirs.dist.failed)
+        add_seen(court, &theirs);
+    hold_court(court);
+    struct err err = ERR_OK;
+    if (court->file.len > 0)
+        err = log_evidence_put(t, buf_view(&court->file), &number);
+    buf_clear(&theirs.note);
+    buf_clear(&theirs.dist);
+    buf_clear(&court->file);
+    free(court);
+    TRY(err);
+    if (number == 0) { /* anybody could say so: it is told, once a window, and nothing more */
+        uint64_t now = core_now_ms(c);
+        if (log->doubted_ms != 0 && now - log->doubted_ms < log->view.config.window_ms)
+            return ERR_OK;
+        log->doubted_ms = now;
+        return log_alarm(c, t, NULL, 0,
+                         "a member of a chat says that %s shows him another log, without proof",
+                         log->domain);
+    }
+    log->distrusted = true;
+    TRY(log_troubled(c, t));
+    return log_alarm(c, t, NULL, number,
+                     "%s shows a member of a chat another log than us; evidence %llu convicts its "
+                     "operator",
+                     log->domain, (unsigned long long)number);
+}
+
 static struct err find_evidence(struct db_txn *t, const struct log *log,
                                 const struct log_label *label, const struct log_trouble *trouble,
                                 uint64_t *ret_number)

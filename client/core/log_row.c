@@ -1,7 +1,7 @@
 /* Rows of log.h.
  *
  *     struct { uint8 version = 1; uint8 state; uint64 asked_ms; uint8 distrusted; uint8 overdue;
- *              uint64 watched_ms; opaque view<V>; Seen seen<V>; } Log
+ *              uint64 doubted_ms, watched_ms; opaque view<V>; Seen seen<V>; } Log
  *         Seen: struct { opaque note<V>; opaque dist<V>; }
  *     struct { KtConfig config<V>; uint64 size; opaque root[32]; uint64 last_ms; Dist dists<V>;
  *              opaque note<V>; } View
@@ -157,6 +157,7 @@ struct err log_put(struct db_txn *t, const struct log *log)
     wire_write_u64(&b, log->asked_ms);
     wire_write_present(&b, log->distrusted);
     wire_write_present(&b, log->overdue);
+    wire_write_u64(&b, log->doubted_ms);
     wire_write_u64(&b, log->watched_ms);
     size_t mark = wire_vector_begin(&b);
     if (log->state == LOG_HELD)
@@ -194,6 +195,7 @@ static struct err read_log(struct bytes in, struct log *log)
     log->asked_ms = wire_read_u64(&r);
     log->distrusted = wire_read_present(&r);
     log->overdue = wire_read_present(&r);
+    log->doubted_ms = wire_read_u64(&r);
     log->watched_ms = wire_read_u64(&r);
     struct bytes view = wire_read_vector(&r), seen = wire_read_vector(&r);
     TRY(wire_reader_end(&r));

@@ -154,6 +154,8 @@ static struct err look_around(struct core *c, struct db_txn *t, struct log *log,
         return ERR_OK;
     if (look.any_own || look.any_pending)
         TRY(leave_monitor(c, t, log->domain));
+    if (strcmp(log->domain, c->account.domain) == 0) /* once a window */
+        TRY(log_heads_say_all(c, t));
     log->watched_ms = core_now_ms(c);
     return log_put(t, log);
 }

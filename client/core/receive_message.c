@@ -2,6 +2,7 @@
 #include "client/core/contact.h"
 #include "client/core/event.h"
 #include "client/core/head.h"
+#include "client/core/log.h"
 #include "client/core/receive.h"
 #include "client/core/roster.h"
 #include "mls/codec/message.h"
@@ -176,6 +177,8 @@ static struct err take_content(struct core *c, struct db_txn *t, struct open_cha
         return roster_retry(c, t, chat);
     case CONTENT_PROFILE:
         return take_contact_news(c, t, chat, l, content);
+    case CONTENT_LOG_HEADS:
+        return log_heads_hear(c, t, content->body);
     case CONTENT_DEVICE_NEWS:
         if (chat->chat.kind != CHAT_KIND_DEVICES || l == NULL || !l->own_user ||
             l->state != ROSTER_VERIFIED)

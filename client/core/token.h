@@ -17,6 +17,7 @@
 
 #include "client/core/core.h"
 #include "client/core/token_when.h"
+#include "crypto/blind_rsa.h"
 #include "pass/request.h"
 
 enum {
@@ -46,6 +47,12 @@ CHECKED struct err token_facts_set(struct db_txn *t, const char *domain, bool on
 /* The key of a class and period, if it is to be used. Errors of pass_token_key_accept. */
 CHECKED struct err token_key(struct db_txn *t, const char *domain, uint8_t class, uint32_t period,
                              struct pass_public_key *ret_key);
+
+/* The key of our homeserver's vouchers of a class and week; clear it. Appends its published form.
+ * Errors of pass_voucher_key_accept. */
+CHECKED struct err token_voucher_key(struct db_txn *t, const char *domain, uint8_t class,
+                                     uint32_t week, struct buf *spki,
+                                     struct blind_rsa_public *ret_key);
 
 /* ---- the stock (token_stock.c; DB_TOKEN_PILE and list DB_TOKEN, id domain, class, period mod 4)
  */
@@ -84,6 +91,11 @@ CHECKED struct err token_take(struct core *c, struct db_txn *t, const char *doma
 CHECKED struct err token_plan(struct core *c, struct db_txn *t);
 /* Now, and `count` of today's, unless that is under way. */
 CHECKED struct err token_want(struct core *c, struct db_txn *t, uint8_t class, uint32_t count);
+/* A batch of today's of another homeserver, for a voucher of ours (token_voucher.c: TASK_VOUCHER).
+ */
+CHECKED struct err token_buy(struct core *c, struct db_txn *t, const char *domain, uint8_t class);
+CHECKED struct err token_buying(struct core *c, struct db_txn *t, const char *domain, uint8_t class,
+                                bool *ret_there);
 /* The task itself, for token_plan.c. */
 CHECKED struct err token_fetch_add(struct core *c, struct db_txn *t, uint8_t class, uint32_t period,
                                    uint32_t count, uint64_t when_ms);

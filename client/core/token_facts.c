@@ -114,19 +114,45 @@ struct err token_facts_set(struct db_txn *t, const char *domain, bool on)
     return err;
 }
 
+/* That of a log whose first epoch this was: nobody has seen more. */
+static struct pass_sighting sighting_of(const struct token_facts *f)
+{
+    return (struct pass_sighting){.epoch_s = f->seen_s, .first_s = f->seen_s, .window_s = WINDOW_S};
+}
+
 struct err token_key(struct db_txn *t, const char *domain, uint8_t class, uint32_t period,
                      struct pass_public_key *ret_key)
 {
     struct token_facts facts;
     struct pass_directory directory;
     TRY(token_facts_get(t, domain, &facts));
-    /* that of a log whose first epoch this was: nobody has seen more */
-    const struct pass_sighting sighting = {
-        .epoch_s = facts.seen_s, .first_s = facts.seen_s, .window_s = WINDOW_S};
+    const struct pass_sighting sighting = sighting_of(&facts);
     struct err err = pass_directory_parse(buf_view(&facts.directory), &directory);
     if (err_is_ok(err))
         err =
             pass_token_key_accept(&directory, &sighting, bytes_str(domain), class, period, ret_key);
     token_facts_clear(&facts);
+    return err;
+}
+
+struct err token_voucher_key(struct db_txn *t, const char *domain, uint8_t class, uint32_t week,
+                             struct buf *spki, struct blind_rsa_public *ret_key)
+{
+    struct token_facts facts;
+    struct pass_directory directory;
+    struct pass_directory_key key;
+    TRY(token_facts_get(t, domain, &facts));
+    const struct pass_sighting sighting = sighting_of(&facts);
+    struct err err = pass_directory_parse(buf_view(&facts.directory), &directory);
+    if (err_is_ok(err))
+        err =
+            pass_voucher_key_accept(&directory, &sighting, bytes_str(domain), class, week, ret_key);
+    if (err_is_ok(err) && pass_directory_find(&directory, PASS_TYPE_VOUCHER, class, week, &key))
+        buf_append_bytes(spki, key.public_key);
+    token_facts_clear(&facts);
+    TRY(err);
+    err = buf_check(spki);
+    if (!err_is_ok(err))
+        blind_rsa_public_clear(ret_key);
     return err;
 }

@@ -2,17 +2,16 @@
  *
  *     struct { uint8 version = 1; uint8 class; uint32 period; uint32 count; uint64 when_ms;
  *              opaque order<V>; } body
- *     struct { opaque public_key[32]; opaque nonces[32 * count]; opaque blinds[32 * count];
- *              opaque blinded[32 * count]; } order            empty: not made yet
+ *
+ * order: token_inside.h; empty: not made yet.
  *
  * The order is written before it is sent, so that a repeat after a kill is the same request, which
  * is charged once; it goes with the task's row.
  */
 #include "client/core/event.h"
 #include "client/core/homeserver.h"
-#include "client/core/log.h"
 #include "client/core/task.h"
-#include "client/core/token.h"
+#include "client/core/token_inside.h"
 #include "hearth/v1/auth.pb-c.h"
 #include "pass/redeem.h"
 #include "wire/reader.h"
@@ -21,7 +20,6 @@
 enum {
     BODY_VERSION = 1,
     COUNT_LEAST = 4,
-    ELEMENT = VOPRF_ELEMENT_BYTES,
     GATE_MS = 60 * 1000,
 };
 
@@ -66,7 +64,7 @@ static struct err body_read(struct bytes in, struct fetch *ret_fetch)
     f.when_ms = wire_read_u64(&r);
     f.order = wire_read_vector(&r);
     if (!err_is_ok(wire_reader_end(&r)) || f.count == 0 || f.count > PASS_BATCH_MAX ||
-        (f.order.len != 0 && f.order.len != ELEMENT + 3 * (size_t)ELEMENT * f.count))
+        (f.order.len != 0 && f.order.len != token_order_bytes(f.count)))
         return ERR(STORE_CORRUPT);
     *ret_fetch = f;
     return ERR_OK;
@@ -110,39 +108,11 @@ struct err token_fetch_add(struct core *c, struct db_txn *t, uint8_t class, uint
     return err;
 }
 
-/* ---- the order at rest */
-
-static void order_write(struct buf *b, const struct pass_order *o)
-{
-    wire_write_fixed(b, bytes_of(o->key.public_key, ELEMENT));
-    wire_write_fixed(b, bytes_of(o->nonces, o->count * ELEMENT));
-    wire_write_fixed(b, bytes_of(o->blinds, o->count * ELEMENT));
-    wire_write_fixed(b, bytes_of(o->blinded, o->count * ELEMENT));
-}
-
-static struct err order_read(const char *domain, const struct fetch *f, struct pass_order *ret)
-{
-    const uint8_t *at = f->order.data + ELEMENT;
-    const size_t part = (size_t)ELEMENT * f->count;
-    TRY(pass_public_key_init(bytes_str(domain), f->class, f->period, f->order.data, &ret->key));
-    ret->count = f->count;
-    memcpy(ret->nonces, at, part);
-    memcpy(ret->blinds, at + part, part);
-    memcpy(ret->blinded, at + 2 * part, part);
-    return ERR_OK;
-}
-
 static struct err order_make(struct core *c, struct db_txn *t, struct task *task, struct fetch *f)
 {
-    struct pass_public_key key;
-    struct pass_order order;
     struct buf b = BUF_INIT;
-    TRY(token_key(t, c->account.domain, f->class, f->period, &key));
-    TRY(pass_order_init(&key, f->count, c->rng, &order));
-    order_write(&b, &order);
-    pass_order_clear(&order);
+    struct err err = token_order_make(c, t, c->account.domain, f->class, f->period, f->count, &b);
     f->order = buf_view(&b);
-    struct err err = buf_check(&b);
     if (err_is_ok(err))
         err = body_set(task, f);
     buf_clear(&b);
@@ -153,14 +123,9 @@ static struct err order_make(struct core *c, struct db_txn *t, struct task *task
 static struct err ask(struct core *c, const struct fetch *f, struct task_call *call)
 {
     Hearth__V1__IssueTokensRequest in = HEARTH__V1__ISSUE_TOKENS_REQUEST__INIT;
-    struct pass_order order;
     struct buf request = BUF_INIT;
-    struct err err = order_read(c->account.domain, f, &order);
-    if (err_is_ok(err)) {
-        pass_order_write(&order, &request);
-        err = buf_check(&request);
-    }
-    pass_order_clear(&order);
+    struct err err =
+        token_order_request(c->account.domain, f->class, f->period, f->count, f->order, &request);
     if (err_is_ok(err)) {
         in.token_class = f->class;
         in.period = f->period;
@@ -182,13 +147,6 @@ static struct err over(struct core *c, struct db_txn *t, enum task_next *ret_nex
     return token_plan(c, t);
 }
 
-/* The directory is in the log. Those that pay for looking into the log can't wait for that: what it
- * shows later is held against the same directory. */
-static struct err gate(struct core *c, struct db_txn *t, const struct fetch *f)
-{
-    return f->class == PASS_TRANSPARENCY ? ERR_OK : log_keys_gate(t, c->account.domain);
-}
-
 static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
@@ -208,7 +166,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         return ERR_OK;
     }
     if (f.order.len == 0) {
-        struct err err = gate(c, t, &f);
+        struct err err = token_gate(t, c->account.domain, f.class);
         if (err.code == ERR_CLIENT_LOG_LATER) {
             *ret_next = TASK_NEXT_WAIT;
             task->not_before_ms = now + GATE_MS;
@@ -224,36 +182,6 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     }
     *ret_next = TASK_NEXT_CALL;
     return ask(c, &f, call);
-}
-
-/* Today's have to rest. */
-static struct err ready_at(struct core *c, const struct fetch *f, uint64_t *ret_ready_ms)
-{
-    uint64_t rest_ms;
-    *ret_ready_ms = 0;
-    if (f->period > token_day(c))
-        return ERR_OK;
-    TRY(token_rest_ms(c->rng, &rest_ms));
-    *ret_ready_ms = core_now_ms(c) + rest_ms;
-    return ERR_OK;
-}
-
-static struct err take(struct core *c, struct db_txn *t, const struct fetch *f,
-                       const Hearth__V1__IssueTokensResponse *in)
-{
-    struct pass_order order;
-    struct pass_coin coins[PASS_BATCH_MAX];
-    uint64_t ready_ms;
-    TRY(ready_at(c, f, &ready_ms));
-    struct err err = order_read(c->account.domain, f, &order);
-    if (err_is_ok(err))
-        err = pass_order_finish(&order, core_in(in->response), coins);
-    if (err_is_ok(err))
-        err = token_pile_add(t, c->account.domain, &order.key, coins, f->count, ready_ms,
-                             in->allowance_left);
-    pass_order_clear(&order);
-    bytes_wipe(coins, sizeof coins);
-    return err;
 }
 
 /* Less, until it is what we may have; in the end nothing. */
@@ -279,7 +207,9 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     struct fetch f;
     TRY(body_read(buf_view(&task->body), &f));
     if (answer->out != NULL) {
-        TRY(take(c, t, &f, (const void *)answer->out));
+        const Hearth__V1__IssueTokensResponse *in = (const void *)answer->out;
+        TRY(token_order_finish(c, t, c->account.domain, f.class, f.period, f.count, f.order,
+                               core_in(in->response), in->allowance_left));
         return over(c, t, ret_next);
     }
     if (answer->status->code == HEARTH_RESOURCE_EXHAUSTED)

@@ -85,6 +85,28 @@ static void do_without(struct core *c, struct task *task, const struct task_call
     task->not_before_ms = core_now_ms(c) + FREE_AGAIN_MS;
 }
 
+/* Another homeserver's are bought, a few times: ours may give no vouchers, or that one take none.
+ */
+static struct err abroad(struct core *c, struct db_txn *t, struct task *task,
+                         const struct task_call *call, enum task_next *next)
+{
+    struct task_payment *p = &task->payment;
+    bool there = false;
+    TRY(token_buying(c, t, call->domain, p->class, &there));
+    if (!there && p->refusals >= TOKEN_REFUSALS_MOST) {
+        do_without(c, task, call, "they are of another homeserver, and none could be bought",
+                   "wait for what it gives for nothing", next);
+        return ERR_OK;
+    }
+    if (!there) {
+        p->refusals++;
+        TRY(token_buy(c, t, call->domain, p->class));
+    }
+    *next = TASK_NEXT_WAIT;
+    task->not_before_ms = core_now_ms(c) + PATIENCE_MS;
+    return ERR_OK;
+}
+
 /* Fewer than are wanted: more of today's are fetched, unless that was all for today. */
 static struct err shortage(struct core *c, struct db_txn *t, struct task *task,
                            const struct task_call *call, enum task_next *next)
@@ -92,11 +114,8 @@ static struct err shortage(struct core *c, struct db_txn *t, struct task *task,
     const struct task_payment *p = &task->payment;
     struct token_pile pile;
     bool there = false;
-    if (strcmp(call->domain, c->account.domain) != 0) {
-        do_without(c, task, call, "they are of another homeserver, which gives us none",
-                   "wait for what it gives for nothing", next);
-        return ERR_OK;
-    }
+    if (strcmp(call->domain, c->account.domain) != 0)
+        return abroad(c, t, task, call, next);
     TRY(token_facts_set(t, call->domain, true));
     TRY(token_fetching(c, t, p->class, token_day(c), &there));
     struct err err = token_pile_get(t, call->domain, p->class, token_day(c), &pile);

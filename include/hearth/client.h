@@ -427,6 +427,22 @@ bool hearth_log_monitor(struct hearth_account *account);
 bool hearth_log_accept(struct hearth_account *account, const char *domain);
 /* Alarms since the account was opened. */
 uint32_t hearth_log_alarms(struct hearth_account *account);
+enum { HEARTH_LOG_CODE_BYTES = 35, HEARTH_LOG_QR_BYTES = 2048 };
+/* 30 digits in five groups, the same for both sides of a pair when both are shown the same keys and
+ * the same logs in the same window; and what a QR code of it holds. */
+struct hearth_log_code {
+    char digits[HEARTH_LOG_CODE_BYTES];
+    uint64_t window;
+    size_t qr_bytes;
+    uint8_t qr[HEARTH_LOG_QR_BYTES];
+};
+/* False: no log to compare. */
+bool hearth_log_code(struct hearth_account *account, const struct hearth_id *contact,
+                     struct hearth_log_code *ret_code);
+/* Does the other side's QR code say the same? HEARTH_UNVERIFIED where not, HEARTH_FAILED where one
+ * of the two must look at a newer window first. */
+enum hearth_result hearth_log_compare(struct hearth_account *account,
+                                      const struct hearth_id *contact, const void *qr, size_t len);
 /* Evidence files, numbered from 1. False: none of that number. The view lives until fn returns. */
 bool hearth_log_evidence(struct hearth_account *account, uint64_t number,
                          void (*fn)(const void *file, size_t len, void *arg), void *arg);

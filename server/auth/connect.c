@@ -20,6 +20,8 @@ struct fetch_job {
     struct auth_job job;
     uint8_t handle[AUTH_ID_BYTES];
     struct connect *connect; /* good while there is a call */
+    uint8_t hash[HANDLE_HASH_BYTES];
+    bool takes_limit; /* the handle's bucket pays once the tokens have */
     struct buf package, key_set;
 };
 
@@ -77,6 +79,9 @@ static struct err fetch(struct store_txn *txn, struct auth_job *job)
 {
     struct fetch_job *f = (struct fetch_job *)job;
     struct handle handle = {0};
+    if (f->takes_limit)
+        TRY(limit_take(front_limits(job->auth->env->front), LIMIT_CONNECT_HANDLE,
+                       bytes_of(f->hash, sizeof f->hash), 1, NULL));
     TRY(handle_load(txn, job->auth, f->handle, job->now_s, &handle));
     buf_append_bytes(&f->key_set, buf_view(&handle.key_set));
     handle_clear(&handle);
@@ -125,8 +130,6 @@ static enum hearth_code begin_fetch(struct auth *auth, struct hearth_call *call,
     /* the source's share first: what it may not take any more must not come out of the handle's */
     enum hearth_code code =
         front_limit(call, LIMIT_CONNECT_PREFIX, bytes_of(both, HANDLE_HASH_BYTES + source.len), 1);
-    if (code == HEARTH_OK)
-        code = front_limit(call, LIMIT_CONNECT_HANDLE, hash, 1);
     if (code != HEARTH_OK)
         return code;
     struct fetch_job *f = auth_job_new(auth, call, sizeof *f, NULL, NULL);
@@ -134,12 +137,24 @@ static enum hearth_code begin_fetch(struct auth *auth, struct hearth_call *call,
         return front_fail(call, ERR(NO_MEMORY));
     handle_id(auth, hash, connect->handle);
     memcpy(f->handle, connect->handle, AUTH_ID_BYTES);
+    memcpy(f->hash, hash.data, HANDLE_HASH_BYTES);
     f->connect = connect;
     f->job.effect = fetch;
     f->job.then = then_fetch;
     f->job.reply = reply_fetch;
     f->job.clear = clear_fetch;
     charge_begin(auth->env->front, call, PASS_AUTH, &f->job.charge);
+    /* who brings no good tokens uses up nobody's bucket but its own */
+    f->takes_limit = charge_owes(&f->job.charge);
+    if (!f->takes_limit) {
+        uint32_t seconds = 1;
+        struct err err =
+            limit_take(front_limits(auth->env->front), LIMIT_CONNECT_HANDLE, hash, 1, &seconds);
+        if (!err_is_ok(err)) {
+            auth_job_end(&f->job);
+            return front_fail_later(call, err, seconds);
+        }
+    }
     hearth_call_pause(call);
     return auth_job_write(&f->job, 2);
 }

@@ -10,6 +10,7 @@ static struct err admit(struct request *r)
     const Hearth__V1__CommitRequest *in = (const void *)r->in;
     if (in->n_joiners > delivery_limit(r->d, LIMIT_GROUP_MEMBERS))
         return ERR(QUOTA);
+    charge_add(&r->charge, (uint32_t)in->n_joiners); /* DoS9: growth costs more */
     TRY(request_take_leaf(r, LIMIT_COMMITS_LEAF, 1));
     if (fault_is_reported(&r->state, r->leaf->pseudonym, r->now_s))
         TRY(request_take_leaf(r, LIMIT_COMMITS_REPORTED, 1));

@@ -282,28 +282,52 @@ static void write_now(struct request *r)
 }
 
 /* DoS8: twenty invalid changes in an hour, then a pause. Whatever is wrong because others were
- * faster does not count. */
-static void count_invalid(struct request *r, struct err err)
+ * faster does not count, nor what was not paid for, which nobody has looked at. */
+static bool count_invalid(struct request *r, struct err err)
 {
-    if (!r->row->commits || err_class_of(err) != ERR_CLASS_CALLER ||
+    if (!r->row->commits || !r->judged || err_class_of(err) != ERR_CLASS_CALLER ||
         delivery_off(r->d, DELIVERY_NO_PAUSE))
-        return;
+        return false;
     if (err.code == ERR_MLS_EPOCH || err.code == ERR_DELIVERY_EPOCH ||
         err.code == ERR_DELIVERY_PENDING || err.code == ERR_DELIVERY_LEAVING)
-        return;
+        return false;
     if (request_take_leaf(r, LIMIT_INVALID_COMMITS, 1).code == ERR_LIMIT ||
         request_take_leaf(r, LIMIT_INVALID_COMMITS, 0).code == ERR_LIMIT) {
         r->retry_after_s = 0;
         pause_start(r->d, r->inbox, r->principal, r->pseudonym_id);
     }
+    return true;
+}
+
+/* DoS8: an invalid change costs what a valid one does. The allowance was taken before it was looked
+ * at; credits and tokens are taken here, and the refusal comes after. */
+static struct err run_charge(struct store_txn *txn, void *arg)
+{
+    struct request *r = arg;
+    const struct purse purse = delivery_purse(r->d);
+    return charge_take(txn, &purse, &r->charge);
+}
+
+static void charged(void *arg, struct err result)
+{
+    struct request *r = arg;
+    (void)result; /* paid or not, it is refused */
+    end(r, r->result);
+}
+
+static void refuse(struct request *r, struct err err)
+{
+    r->result = err;
+    if (!count_invalid(r, err) || !charge_owes(&r->charge) ||
+        !err_is_ok(submit(r, true, 2, run_charge, charged)))
+        end(r, err);
 }
 
 static void checked(void *arg, struct err result)
 {
     struct request *r = arg;
     if (!err_is_ok(result)) {
-        count_invalid(r, result);
-        end(r, result);
+        refuse(r, result);
     } else if (r->row->changes || r->effect != REQUEST_KEEPS || charge_owes(&r->charge)) {
         access_bequeath(r);
         write_now(r);
@@ -318,6 +342,7 @@ static struct err run_check(struct store_txn *txn, void *arg)
     struct request *r = arg;
     const struct purse purse = delivery_purse(r->d);
     TRY(charge_check(txn, &purse, &r->charge));
+    r->judged = true;
     return r->row->check(r);
 }
 
@@ -371,6 +396,7 @@ static void opened(void *arg, struct err result)
     charge_account(&r->charge, r->pseudonym_id, r->row->caller == 0);
     charge_allowance(&r->charge); /* once, however many attempts there are */
     if (r->row->light && !charge_owes(&r->charge)) {
+        r->judged = true;
         checked(r, r->row->check(r));
         return;
     }

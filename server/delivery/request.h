@@ -56,6 +56,7 @@ struct request {
     unsigned tries;
     bool state_keys_paid;  /* once, however many attempts there are */
     bool verified;         /* once; the nonce is used up by then */
+    bool judged;           /* it was looked at: what is wrong is its sender's */
     struct charge charge;  /* paid in the transaction of the effect */
     struct public_key key; /* that verifies the call, or verified it */
     const struct sig_alg *alg;

@@ -79,8 +79,11 @@ void charge_by_size(struct charge *charge, struct hearth_call *call, uint64_t by
 
 void charge_add(struct charge *charge, uint32_t credits)
 {
-    if (charge->front != NULL)
-        charge->price += credits * front_price_factor(charge->front);
+    if (charge->front == NULL)
+        return;
+    uint64_t price = charge->price + (uint64_t)credits * front_price_factor(charge->front);
+    uint64_t most = (uint64_t)charge->most * value(charge, LIMIT_CREDITS_PER_TOKEN);
+    charge->price = (uint32_t)(price < most ? price : most);
 }
 
 static bool brings_nothing(const struct charge *charge)

@@ -73,7 +73,8 @@ void charge_begin_always(struct front *front, struct hearth_call *call, uint8_t 
 /* COST_BY_SIZE: the tokens lie in the message, since headers can't hold as many. */
 void charge_by_size(struct charge *charge, struct hearth_call *call, uint64_t bytes,
                     struct bytes tokens);
-/* More than the row says: so many credits at the price of now. Before charge_account(). */
+/* More than the row says: so many credits at the price of now, up to what one call can bring.
+ * Before charge_account(). */
 void charge_add(struct charge *charge, uint32_t credits);
 /* Who pays: id is a PRF value. Not called: nobody, whole tokens without an allowance. */
 void charge_account(struct charge *charge, const uint8_t id[CREDITS_ID_BYTES], bool whole);

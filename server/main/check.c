@@ -13,6 +13,7 @@
 #include "net/tls_make.h"
 #include "seal/names.h"
 #include "server/main/command.h"
+#include "server/main/log_head.h"
 
 enum finding { GOOD, WARNING, FAULT };
 enum { MIB = 1024 * 1024, CERTIFICATE_WARNING_DAYS = 21, YEAR_2025_S = 1735689600 };
@@ -127,9 +128,12 @@ static void check_folder(struct findings *f, const struct folder *folder)
 static void check_databases(struct findings *f, const struct folder *folder)
 {
     static const char *const names[] = {"db/auth.db", "db/queue.db", "db/delivery.db",
-                                        "db/attachment.db"};
+                                        "db/attachment.db", "db/kt.db"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         check_secret(f, folder, "database", names[i], "0600");
+    if (log_restored_is(folder))
+        say(f, WARNING, "log of keys", "docs/operating.md, The log of keys after a restore",
+            "was restored: it may sign nothing until others' newest checkpoint is known");
 }
 
 int command_check(const struct invocation *in)

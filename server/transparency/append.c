@@ -74,7 +74,7 @@ static void receipt_done(void *arg, struct err result)
     else if (closing)
         tell(a, ERR(STORE_STOPPED));
     else if (!err_is_ok(transparency_held(t)))
-        tell(a, transparency_held(t));
+        tell(a, ERR(TLOG_HELD)); /* why is the operator's to know */
     else if (offer_it)
         offer(a);
     else if (again)

@@ -47,8 +47,8 @@ CHECKED struct err transparency_start(struct transparency *t,
 
 /* A checkpoint of this log that somebody outside holds: before the first tick, of each witness and
  * peer that can be reached. ERR_TLOG_SHRUNK (a restored backup), ERR_TLOG_FORK: nothing is signed
- * from then on, and what is to be taken in fails with that. Whoever asks for a checkpoint may show
- * one, too. Waits. */
+ * from then on, and what is to be taken in fails with ERR_TLOG_HELD. Whoever asks for a checkpoint
+ * may show one, too. Waits. */
 CHECKED struct err transparency_check_outside(struct transparency *t, struct bytes note);
 
 /* Nothing is signed from now on (ERR_TLOG_HELD), since others may have a newer log than this. */

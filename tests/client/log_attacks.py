@@ -83,6 +83,25 @@ def convicts(p):
     return files
 
 
+def compare(a, b):
+    """The codes of both are the same, by digits and by what the QR codes hold; another pair's are not."""
+    for _ in range(6):  # until both have looked at one window
+        quiet(a), quiet(b)
+        of_a, of_b = a.json("verify", "bob@a.test")[0], b.json("verify", "alice@a.test")[0]
+        if of_a["log"] == of_b["log"]:
+            break
+    else:
+        raise Failed(f"codes differ: {of_a['log']}, {of_b['log']}")
+    with tempfile.TemporaryDirectory() as folder:
+        scanned = os.path.join(folder, "qr")
+        open(scanned, "wb").write(bytes.fromhex(of_b["log_qr"]))
+        a.run("verify", "bob@a.test", "--qr", scanned, code=0, says="the logs show")
+        code = bytearray(bytes.fromhex(of_b["log_qr"]))
+        code[-1] ^= 1  # the last byte of a log's root
+        open(scanned, "wb").write(code)
+        a.run("verify", "bob@a.test", "--qr", scanned, code=3, says="another log")
+
+
 @attack
 def honest():
     """Nothing is noticed where there is nothing: several windows, changes among them."""
@@ -92,6 +111,7 @@ def honest():
         for _ in range(3):
             time.sleep(WINDOW_S)
             quiet(alice), quiet(bob)
+        compare(alice, bob)
         alice.run("send", "bob@a.test", "still here", code=0)
         bob.run("handle", "add", "robert", code=0)
         quiet(bob)
@@ -214,6 +234,35 @@ def token_key_of_his_own():
         alice.run("account", "create", "--invite", server.invite(), "--homeserver", server.where, "--ca", server.ca,
                   code=None)
         alarmed(alice)
+
+
+def two_logs(*words):
+    """Alice is shown one log, bob the other; connected, they tell each other what they saw."""
+    with Operator(*words) as server:
+        alice = person(server, "alice")
+        server.does("other")
+        bob = person(server, "bob")
+        server.does()
+        alice.run("contact", "add", "bob@a.test", code=0)
+        server.does("other")
+        bob.run("wait", "contact", code=0)
+        bob.run("contact", "accept", "alice@a.test", code=0)
+        server.does()
+        alarmed(alice, "sync")
+        alice.run("kt", "head", says="DISTRUSTED", code=None)
+        convicts(alice)
+
+
+@attack
+def forked_for_two():
+    """A log for alice and one for bob, from the first entry on: what they say in their chat convicts the operator."""
+    two_logs()
+
+
+@attack
+def vrf_key_of_his_own():
+    """The same with a VRF key for bob alone, in a leaf 0 of his own."""
+    two_logs("vrf")
 
 
 def main():

@@ -31,6 +31,7 @@ arguments.add_argument("--groups", type=int, default=5)
 arguments.add_argument("--seconds", type=float, default=60)
 arguments.add_argument("--seed", type=int, default=None)
 arguments.add_argument("--servers", type=int, default=1)
+arguments.add_argument("--tokens", action="store_true", help="calls cost tokens")
 arguments.add_argument("--least-kills", type=int, default=10, help="during unacknowledged work")
 options = arguments.parse_args()
 BIN = os.path.abspath(options.bin)
@@ -261,7 +262,9 @@ def judge_at_last(people, core, sent, states):
 
 
 def main():
-    servers = [Homeserver(BIN)]
+    limits = "".join(f"TOKENS_{name} = 5000\n" for name in ("FIRST", "AUTH", "DELIVERY", "QUEUE", "TRANSPARENCY"))
+    conf = f"\n[tokens]\nmode = on\n[limits]\n{limits}TOKEN_BATCHES = 10000\n" if options.tokens else ""
+    servers = [Homeserver(BIN, conf=conf)]
     for i in range(1, options.servers):
         servers.append(Homeserver(BIN, f"{'abcdefgh'[i]}.test", beside=servers[0]))
     if len(servers) > 1:

@@ -168,11 +168,7 @@ def main():
     with open(conf, "w") as out:
         out.write("\n".join(lines) + "\n")
     database, head = os.path.join(server.folder, "db", "kt.db"), os.path.join(server.folder, "run", "log-head-1")
-    server.start()
-    codes = [auth.invitation(line)[1] for _ in range(4) for line in
-             server.run("admin", "invite", "--count", "250").split()]
-    groups = [(codes[at::3], []) for at in range(3)]
-    server.end(9)
+    groups = [([], []) for _ in range(3)]
     for cycle in range(CYCLES):
         older = CONTROL and cycle == CYCLES // 2
         if older:
@@ -180,6 +176,9 @@ def main():
                 if os.path.exists(database + end):
                     shutil.copy(database + end, database + ".older" + end)
         server.start()
+        for codes, _ in groups:
+            if len(codes) < 50:
+                codes += [auth.invitation(line)[1] for line in server.run("admin", "invite", "--count", "300").split()]
         live(server, groups, seen, chance.uniform(0.05, 0.7))
         if older:
             for end in ("", "-wal", "-shm"):
@@ -193,7 +192,7 @@ def main():
     if not CONTROL:
         assert last >= seen.largest, f"size {seen.largest} was shown, {last} is there"
         with channel(server) as on:  # who was answered is there, and who was not can still be
-            for person in (person for _, people in groups for person in people):
+            for person in (person for _, people in groups for person in people[-300:]):
                 person.ask(on, seen)
     server.end()
     registered = sum(person.receipt is not None for _, people in groups for person in people)

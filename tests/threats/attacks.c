@@ -288,21 +288,23 @@ static void dos10_act(struct attacker *a)
     "[limits]\nPUZZLE_BITS_LEAST = 4\nPUZZLE_BITS_MOST = 8\n" \
     "[registration]\nmode = open\n"
 const struct threat threats[] = {
-    {"DoS1", "200 idle connections of one source", "connections", NULL, 1, 64, 0, dos1_prepare,
+    {"DoS1", "200 idle connections of one source", "connections", NULL, 1, 64, 0, 0, dos1_prepare,
      dos1_act},
     {"DoS2", "accounts one after the other from one source", "REGISTER_PREFIX", OPEN_MODE, 1, 6, 0,
-     dos2_prepare, dos2_act},
-    {"DoS3", "groups from one source", "RESERVE_PREFIX CREATE_GROUP_PREFIX", NULL, 1, 31, 0,
+     5, dos2_prepare, dos2_act},
+    {"DoS3", "groups from one source", "RESERVE_PREFIX CREATE_GROUP_PREFIX", NULL, 1, 31, 0, 0,
      one_prepare, dos3_act},
-    {"DoS4", "messages of four flooding members", "SEND_LEAF", NULL, 4, 4 * 63, 4, two_prepare,
+    {"DoS4", "messages of four flooding members", "SEND_LEAF", NULL, 4, 4 * 63, 4, 0, two_prepare,
      dos4_act},
-    {"DoS5", "uploads of KeyPackages", "KEY_PACKAGE_UPLOADS", NULL, 1, 6, 0, one_prepare, dos5_act},
-    {"DoS7", "a contact draining KeyPackages", "KEY_PACKAGES_CONTACT", NULL, 1, 11, 0, one_prepare,
-     dos7_act},
-    {"DoS8", "commits that don't hold", "INVALID_COMMITS", NULL, 1, 21, 0, two_prepare, dos8_act},
-    {"DoS9", "commits of a member who was reported", "COMMITS_REPORTED", NULL, 1, 1, 0,
+    {"DoS5", "uploads of KeyPackages", "KEY_PACKAGE_UPLOADS", NULL, 1, 6, 0, 0, one_prepare,
+     dos5_act},
+    {"DoS7", "a contact draining KeyPackages", "KEY_PACKAGES_CONTACT", NULL, 1, 11, 0, 0,
+     one_prepare, dos7_act},
+    {"DoS8", "commits that don't hold", "INVALID_COMMITS", NULL, 1, 21, 0, 0, two_prepare,
+     dos8_act},
+    {"DoS9", "commits of a member who was reported", "COMMITS_REPORTED", NULL, 1, 1, 0, 0,
      dos9_prepare, dos9_act},
-    {"DoS10", "a member resyncing without end beside two who must", "RESYNC_LEAF", NULL, 1, 4, 0,
+    {"DoS10", "a member resyncing without end beside two who must", "RESYNC_LEAF", NULL, 1, 4, 0, 0,
      three_prepare, dos10_act},
 };
 const size_t threat_count = sizeof threats / sizeof threats[0];

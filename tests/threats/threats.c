@@ -196,7 +196,8 @@ static void run(const struct threat *t, const struct settings *s, bool control, 
     (void)load_settled(&load);
     load_latency_ms(&load, v->idle_ms);
     atomic_store(&board->go, true);
-    load_run(&load, s->seconds * UINT64_C(1000), s->groups * PER_GROUP_S);
+    unsigned seconds = s->seconds > t->least_s ? s->seconds : t->least_s;
+    load_run(&load, seconds * UINT64_C(1000), s->groups * PER_GROUP_S);
     v->rss_kib = hearthd_rss_kib(&server);
     load_latency_ms(&load, v->attack_ms);
     atomic_store(&board->stop, true);

@@ -44,6 +44,7 @@ struct threat {
     unsigned attackers;
     unsigned most;                       /* all attackers together, in the time of a short run */
     unsigned per_s;                      /* ... and so many more for each second beyond two */
+    unsigned least_s;                    /* so long at least, where one try takes long */
     void (*prepare)(struct attacker *a); /* before the honest load is measured */
     void (*act)(struct attacker *a);     /* once; again and again until the end */
 };

@@ -196,6 +196,25 @@ static void open_federation(struct house *h)
     assert_ok(federation_open(&h->env, &options, why, &h->federation));
 }
 
+static size_t voucher_keys(void *self, struct info_voucher_key ret_keys[INFO_VOUCHER_KEYS_MOST])
+{
+    struct auth_voucher_key keys[AUTH_VOUCHER_KEYS_MOST];
+    size_t count = auth_voucher_keys(self, keys);
+    for (size_t i = 0; i < count; i++) {
+        ret_keys[i].class = keys[i].class;
+        ret_keys[i].week = keys[i].week;
+        memcpy(ret_keys[i].spki, keys[i].spki, sizeof ret_keys[i].spki);
+    }
+    return count;
+}
+
+static struct err find_voucher_key(void *self, struct bytes domain, uint8_t class, uint32_t week,
+                                   uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES])
+{
+    struct house *h = self;
+    return federation_voucher_key(h->federation, domain, class, week, ret_spki);
+}
+
 static void open_services(struct house *h)
 {
     open_log(h);
@@ -207,7 +226,10 @@ static void open_services(struct house *h)
                                               .control = h->delivery_control,
                                               .admits = h->peer != NULL ? admits : NULL,
                                               .admits_self = h};
-    const struct auth_options auth = {.store = files(h, "auth.db"), .log = &h->auth_log};
+    const struct auth_options auth = {.store = files(h, "auth.db"),
+                                      .log = &h->auth_log,
+                                      .voucher_key = find_voucher_key,
+                                      .voucher_self = h};
     const struct attachment_options attachment = {.store = files(h, "attachment.db")};
     assert_ok(queue_open(&h->env, &queue, &h->queue));
     assert_ok(delivery_open(&h->env, &delivery, &h->delivery));
@@ -217,6 +239,8 @@ static void open_services(struct house *h)
                                       .revocations_self = h->auth,
                                       .previous = previous,
                                       .previous_self = h->auth,
+                                      .vouchers = voucher_keys,
+                                      .vouchers_self = h->auth,
                                       .publish = publish,
                                       .publish_self = h};
     assert_ok(info_open(&h->env, &info, &h->info));
@@ -256,7 +280,8 @@ void house_open(struct house *h)
     assert_ok(attachment_add(h->attachment, h->server));
     assert_ok(info_add(h->info, h->server));
     assert_ok(relay_add(h->relay, h->server));
-    assert_ok(transparency_add(h->transparency, h->server));
+    if (!h->no_log)
+        assert_ok(transparency_add(h->transparency, h->server));
     assert_ok(federation_add(h->federation, h->server));
     char address[32];
     (void)snprintf(address, sizeof address, "pipe:%s", h->name);

@@ -75,6 +75,7 @@ struct house {
     unsigned pushed[HOUSE_PUSHED];
     struct front_options front_options;
     uint32_t delivery_control;
+    bool no_log;   /* the Transparency service answers UNIMPLEMENTED, as of an older homeserver */
     bool relaxed;  /* commits are not durable: a control */
     bool low_disk; /* S2 */
     bool scarce;   /* no memory, no disk: residents repeat what is refused for that */

@@ -148,6 +148,12 @@ void town_kill_server(struct town *town, const char *domain)
     house_open(h);
 }
 
+void town_hide_log(struct town *town, const char *domain, bool hidden)
+{
+    house_of(town, bytes_str(domain))->no_log = hidden;
+    town_kill_server(town, domain);
+}
+
 void town_stop_server(struct town *town, const char *domain)
 {
     house_kill(house_of(town, bytes_str(domain)));
@@ -205,6 +211,16 @@ void town_tokens(struct town *town)
     house_kill(&town->house);
     town->house.tokens = town->house.limits = true;
     house_open(&town->house);
+}
+
+void town_vouchers(struct town *town, const char *domain)
+{
+    struct house *h = house_of(town, bytes_str(domain));
+    while (auth_expire(h->auth))
+        ;
+    assert_true(auth_vouchers_changed(h->auth));
+    assert_ok(info_refresh(h->info));
+    house_settle(h);
 }
 
 uint64_t town_connection_of(const struct hearth_call *call); /* watch.c */

@@ -37,6 +37,8 @@ bool town_wait(struct town *town, uint64_t most_ms);
 void town_invite(struct town *town, const char *domain, char ret_text[TOWN_INVITATION_BYTES]);
 /* The server is killed, and starts again. */
 void town_kill_server(struct town *town, const char *domain);
+/* It has no log from now on (it starts again), or one again. */
+void town_hide_log(struct town *town, const char *domain, bool hidden);
 /* It is down from now on, and again here. */
 void town_stop_server(struct town *town, const char *domain);
 void town_start_server(struct town *town, const char *domain);
@@ -54,6 +56,8 @@ void town_open_registration(struct town *town, uint32_t puzzle_bits);
 /* Begins another life, in which calls cost tokens and all limits are on; nobody may be there yet.
  */
 void town_tokens(struct town *town);
+/* Keys of vouchers are made there, as a job does. */
+void town_vouchers(struct town *town, const char *domain);
 /* Each call as it arrives, from now on: on which connection, signed or not, with how many tokens.
  * Begins another life. */
 struct town_call {

@@ -111,12 +111,124 @@ static void test_windows(void **state)
     people_close(&p.all);
 }
 
+/* A homeserver that never had a log is taken at its word, and shown; when it has one, that is
+ * pinned, and it can't go back. */
+static void test_unlogged(void **state)
+{
+    static struct pair p;
+    (void)state;
+    memset(&p, 0, sizeof p);
+    people_init(&p.all, 4);
+    town_hide_log(p.all.town, "a.test", true);
+    p.alice = person_new(&p.all, "alice");
+    p.bob = person_new(&p.all, "bob");
+    person_register(p.alice, "alice");
+    person_register(p.bob, "bob");
+    person_settle(p.alice);
+    person_settle(p.bob);
+    struct reading r = reading_of(p.alice, bytes_of(NULL, 0));
+    assert_int_equal(r.log.state, LOG_UNLOGGED);
+    reading_end(&r);
+    befriend(&p);
+    talk(&p, "without a log");
+    assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 0);
+    /* a day later it has one */
+    town_hide_log(p.all.town, "a.test", false);
+    town_sleep_days(p.all.town, 2);
+    meet(&p);
+    r = reading_of(p.alice, bytes_of(NULL, 0));
+    assert_int_equal(r.log.state, LOG_HELD);
+    assert_false(r.log.distrusted);
+    reading_end(&r);
+    talk(&p, "with a log");
+    assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 0);
+    /* and denies it */
+    town_hide_log(p.all.town, "a.test", true);
+    assert_true(hearth_log_monitor(&p.alice->account));
+    person_settle(p.alice);
+    assert_true(person_count_events(p.alice, HEARTH_EVENT_LOG) > 0);
+    r = reading_of(p.alice, bytes_of(NULL, 0));
+    assert_true(r.log.state == LOG_HELD && r.log.distrusted);
+    reading_end(&r);
+    struct hearth_op *op = hearth_send(&p.alice->account, &p.alice_chat, "can't be said");
+    assert_int_equal(person_op(p.alice, op), HEARTH_UNVERIFIED);
+    assert_string_equal(p.alice->error.name, "CLIENT_LOG");
+    /* until she decides to go on */
+    town_hide_log(p.all.town, "a.test", false);
+    assert_true(hearth_log_accept(&p.alice->account, "a.test"));
+    person_settle(p.alice);
+    talk(&p, "all the same");
+    people_close(&p.all);
+}
+
+/* What a member says about a log without proof is told, and changes nothing. */
+static struct err hear_nonsense(struct core *c, struct db_txn *t, void *arg)
+{
+    struct log log;
+    struct kt_head head;
+    struct buf body = BUF_INIT;
+    (void)arg;
+    TRY(log_get(t, "a.test", &log));
+    assert_true(kt_view_head_of(&log.view, log.view.dist_count - 1, &head));
+    head.log_root.data[3] ^= 1;
+    size_t mark = wire_vector_begin(&body);
+    struct err err = kt_heads_write(&body, &head, 1);
+    wire_vector_end(&body, mark);
+    wire_write_vector(&body, bytes_of(NULL, 0));
+    if (err_is_ok(err))
+        err = log_heads_hear(c, t, buf_view(&body));
+    if (err_is_ok(err)) /* and no reader minds what can't be read */
+        err = log_heads_hear(c, t, bytes_of(body.data, body.len - 1));
+    buf_clear(&body);
+    log_clear(&log);
+    return err;
+}
+
+static void test_word_of_a_member(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 5);
+    befriend(&p);
+    person_step(p.alice, hear_nonsense, NULL);
+    person_step(p.alice, hear_nonsense, NULL);
+    assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 1); /* once a window */
+    struct reading r = reading_of(p.alice, bytes_of(NULL, 0));
+    assert_false(r.log.distrusted);
+    reading_end(&r);
+    talk(&p, "we go on");
+    people_close(&p.all);
+}
+
+/* The codes of two people are the same, and a false QR code is told from a true one. */
+static void test_codes(void **state)
+{
+    static struct pair p;
+    static struct hearth_log_code a, b;
+    (void)state;
+    pair_init(&p, 6);
+    befriend(&p);
+    assert_true(hearth_log_code(&p.alice->account, &p.bob_id, &a));
+    assert_true(hearth_log_code(&p.bob->account, &p.alice_id, &b));
+    assert_string_equal(a.digits, b.digits);
+    assert_int_equal(hearth_log_compare(&p.alice->account, &p.bob_id, b.qr, b.qr_bytes),
+                     HEARTH_DONE);
+    b.qr[b.qr_bytes - 1] ^= 1;
+    assert_int_equal(hearth_log_compare(&p.alice->account, &p.bob_id, b.qr, b.qr_bytes),
+                     HEARTH_UNVERIFIED);
+    assert_int_equal(hearth_log_compare(&p.alice->account, &p.bob_id, b.qr, 7), HEARTH_USAGE);
+    people_close(&p.all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_friends),
         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_unlogged),
+        cmocka_unit_test(test_word_of_a_member),
+        cmocka_unit_test(test_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -254,12 +254,57 @@ static void test_waits(void **state)
     people_close(&p.all);
 }
 
+/* bob's homeserver is another one: alice's wants tokens of him, which vouchers of his buy. */
+static void begin_two(struct pair *p, uint64_t seed, bool vouchers)
+{
+    memset(p, 0, sizeof *p);
+    memset(&seen, 0, sizeof seen);
+    people_init_two(&p->all, seed);
+    town_tokens(p->all.town);
+    town_watch(p->all.town, saw, NULL);
+    if (vouchers)
+        town_vouchers(p->all.town, TOWN_OTHER);
+    pair_register(p, TOWN_OTHER);
+}
+
+static void test_vouchers(void **state)
+{
+    static struct pair p;
+    (void)state;
+    begin_two(&p, 5, true);
+    befriend(&p);
+    for (int i = 0; i < 12; i++) {
+        struct hearth_op *op = hearth_send(&p.bob->account, &p.bob_chat, "from abroad");
+        assert_non_null(op);
+        done(p.bob, op);
+    }
+    assert_int_equal(seen.twice, 0);
+    assert_int_equal(mixed(), 0);
+    people_close(&p.all);
+}
+
+/* The control: without vouchers he does not even learn who asks him. */
+static void test_no_vouchers(void **state)
+{
+    static struct pair p;
+    (void)state;
+    begin_two(&p, 6, false);
+    struct hearth_op *op = hearth_contact_add(&p.alice->account, "bob@b.test");
+    assert_non_null(op);
+    done(p.alice, op);
+    person_sync(p.bob);
+    person_settle(p.bob);
+    assert_int_equal(person_count_events(p.bob, HEARTH_EVENT_CONTACT_ASKS), 0);
+    people_close(&p.all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_is_paid), cmocka_unit_test(test_credits),
         cmocka_unit_test(test_kills),       cmocka_unit_test(test_none_left),
-        cmocka_unit_test(test_waits),
+        cmocka_unit_test(test_waits),       cmocka_unit_test(test_vouchers),
+        cmocka_unit_test(test_no_vouchers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,8 +98,8 @@ static void test_grant(void **state)
     assert_int_equal(count_of(alice, PASS_DELIVERY), 0);
     person_step(alice, turn_on, NULL);
     person_settle(alice);
-    for (uint8_t class = PASS_DELIVERY; class < PASS_CLASS_END; class ++)
-        assert_int_equal(count_of(alice, class), TOKEN_GRANT);
+    for (unsigned class = PASS_DELIVERY; class < PASS_CLASS_END; class ++)
+        assert_int_equal(count_of(alice, (uint8_t) class), TOKEN_GRANT);
     struct look l = {.class = PASS_AUTH, .count = 16};
     person_step(alice, take_run, &l);
     assert_true(l.wait_ms > 0 && l.wait_ms <= TOKEN_READY_LEAST_MS + TOKEN_READY_MORE_MS);
@@ -137,16 +137,16 @@ static void test_days(void **state)
     const uint32_t today = token_day(alice->core);
     for (uint64_t ms = 0; ms < DAY_MS; ms += 600 * 1000) {
         people_run_ms(&all, 600 * 1000);
-        for (uint8_t class = PASS_DELIVERY; class < PASS_CLASS_END; class ++)
-            if (at[class] == 0 && pile_of(alice, class, today + 1) > 0) {
+        for (unsigned class = PASS_DELIVERY; class < PASS_CLASS_END; class ++)
+            if (at[class] == 0 && pile_of(alice, (uint8_t) class, today + 1) > 0) {
                 at[class] = ms + 1;
                 assert_true(token_day(alice->core) <= today + 1);
             }
     }
     bool differ = false;
-    for (uint8_t class = PASS_DELIVERY; class < PASS_CLASS_END; class ++) {
+    for (unsigned class = PASS_DELIVERY; class < PASS_CLASS_END; class ++) {
         assert_int_not_equal(at[class], 0);
-        const int most = pile_of(alice, class, today + 1); /* a new user's most */
+        const int most = pile_of(alice, (uint8_t) class, today + 1); /* a new user's most */
         assert_in_range(most, class == PASS_TRANSPARENCY ? 1 : TOKEN_GRANT, TOKEN_GRANT);
         differ |= at[class] != at[PASS_DELIVERY];
     }
@@ -255,8 +255,8 @@ static void test_wrong_proof(void **state)
     static struct people all;
     (void)state;
     struct person *alice = begin(&all, 4, true);
-    for (uint8_t class = PASS_DELIVERY; class < PASS_CLASS_END; class ++)
-        assert_in_range(count_of(alice, class),
+    for (unsigned class = PASS_DELIVERY; class < PASS_CLASS_END; class ++)
+        assert_in_range(count_of(alice, (uint8_t) class),
                         class == PASS_QUEUE          ? TOKEN_GRANT - 16
                         : class == PASS_TRANSPARENCY ? 1 /* the log costs some, too */
                                                      : TOKEN_GRANT,
@@ -266,8 +266,8 @@ static void test_wrong_proof(void **state)
     live_ms(alice, DAY_MS);
     damage = 0;
     assert_true(person_count_events(alice, HEARTH_EVENT_UNVERIFIED) >= PASS_CLASS_END - 1);
-    for (uint8_t class = PASS_DELIVERY; class < PASS_CLASS_END; class ++)
-        assert_int_equal(pile_of(alice, class, token_day(alice->core)), -1);
+    for (unsigned class = PASS_DELIVERY; class < PASS_CLASS_END; class ++)
+        assert_int_equal(pile_of(alice, (uint8_t) class, token_day(alice->core)), -1);
     people_close(&all);
 }
 

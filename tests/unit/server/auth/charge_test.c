@@ -147,6 +147,36 @@ static void first_contact_costs_whole_tokens(void **state)
     auth_stream_close(&s);
 }
 
+/* Nobody keeps others from a handle with tokens that are none. */
+static void forged_tokens_use_up_nothing(void **state)
+{
+    (void)state;
+    struct auth_stream s;
+    bring(0, 16);
+    assert_int_equal(owner_create(&o, id1, false), HEARTH_OK);
+    assert_int_equal(owner_publish(&o, 2, true), HEARTH_OK);
+    set("CONNECT_HANDLE", 1);
+    purse.bytes[20][100] ^= 1;
+    bring(16, 16);
+    for (int i = 0; i < 3; i++) {
+        owner_fetch(&o, &s);
+        assert_int_equal(s.code, HEARTH_UNAUTHENTICATED);
+        auth_stream_close(&s);
+    }
+    purse.bytes[20][100] ^= 1;
+    owner_fetch(&o, &s);
+    assert_non_null(fetched(&s));
+    auth_stream_close(&s);
+    bring(32, 16); /* the bucket is empty; these stay unspent */
+    owner_fetch(&o, &s);
+    assert_int_equal(s.code, HEARTH_RESOURCE_EXHAUSTED);
+    auth_stream_close(&s);
+    set("CONNECT_HANDLE", 100);
+    owner_fetch(&o, &s);
+    assert_non_null(fetched(&s));
+    auth_stream_close(&s);
+}
+
 static void off_means_off(void **state)
 {
     (void)state;
@@ -166,6 +196,7 @@ int main(void)
         TEST(a_handle_pays_with_credits),
         TEST(cheap_unsigned_calls_have_an_allowance),
         TEST(first_contact_costs_whole_tokens),
+        TEST(forged_tokens_use_up_nothing),
         TEST(off_means_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

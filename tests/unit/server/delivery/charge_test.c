@@ -188,6 +188,45 @@ static void a_commit_costs_more(void **state)
     assert_int_equal(dw_commit(a, &(struct dcommit){0}), HEARTH_OK);
 }
 
+/* DoS9: growth costs more: four, and one for each that is added. */
+static void a_commit_that_adds_costs_more(void **state)
+{
+    (void)state;
+    struct member *joiners[] = {dw_member(&w, NULL), dw_member(&w, NULL)};
+    const struct dcommit commit = {.adds = joiners, .add_count = 2};
+    dw_limit(&w, "CREDITS_FREE", 4);
+    dw_limit(&w, "CREDITS_PER_TOKEN", 5);
+    bring(0, 1);
+    assert_int_equal(dw_commit(a, &commit), HEARTH_UNAUTHENTICATED); /* six */
+    assert_int_equal(w.wanted, 2);
+    group_drop_pending(a->group);
+    bring(0, 2);
+    assert_int_equal(dw_commit(a, &commit), HEARTH_OK);
+}
+
+/* DoS8: what is invalid costs what it would have cost; what was not paid is not held against its
+ * sender. */
+static void an_invalid_commit_is_paid(void **state)
+{
+    (void)state;
+    dw_limit(&w, "COMMITS_LEAF", 1000);
+    dw_limit(&w, "INVALID_COMMITS", 3);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(dw_commit(a, &(struct dcommit){0}), HEARTH_UNAUTHENTICATED);
+        group_drop_pending(a->group);
+    }
+    bring(0, 2);
+    Hearth__V1__CommitRequest *in = dw_commit_request(a, &(struct dcommit){0});
+    in->commit.data[in->commit.len / 2] ^= 1;
+    assert_int_not_equal(dw_commit_send(a, in), HEARTH_OK);
+    assert_int_not_equal(w.code, HEARTH_UNAUTHENTICATED);
+    group_drop_pending(a->group);
+    assert_int_equal(dw_commit(a, &(struct dcommit){0}), HEARTH_UNAUTHENTICATED); /* spent */
+    group_drop_pending(a->group);
+    bring(2, 1);
+    assert_int_equal(dw_commit(a, &(struct dcommit){0}), HEARTH_OK); /* two were left over */
+}
+
 /* Another pseudonym has neither a new allowance nor lost what was bought. */
 static void credits_go_with_the_leaf(void **state)
 {
@@ -242,11 +281,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_leaf_pays_with_credits), TEST(T1_a_token_is_spent_once),
-        TEST(a_repeat_costs_nothing),   TEST(a_refused_call_keeps_its_tokens),
-        TEST(other_tokens_are_none),    TEST(anonymous_calls_pay_whole_tokens),
-        TEST(a_commit_costs_more),      TEST(credits_go_with_the_leaf),
-        TEST(credits_have_a_bound),     TEST(off_means_off),
+        TEST(a_leaf_pays_with_credits),  TEST(T1_a_token_is_spent_once),
+        TEST(a_repeat_costs_nothing),    TEST(a_refused_call_keeps_its_tokens),
+        TEST(other_tokens_are_none),     TEST(anonymous_calls_pay_whole_tokens),
+        TEST(a_commit_costs_more),       TEST(a_commit_that_adds_costs_more),
+        TEST(an_invalid_commit_is_paid), TEST(credits_go_with_the_leaf),
+        TEST(credits_have_a_bound),      TEST(off_means_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,11 +4,12 @@
  *
  *     world_test [FIRST COUNT]     seeds [1 200]
  */
+#include <malloc.h>
 #include <stdio.h>
 
 #include "support/land/land.h"
 
-enum { HOMES = 3, CLIENTS = 2, STEPS = 40, HEALED_MS = 3 * 3600 * 1000 };
+enum { HOMES = 3, CLIENTS = 2, STEPS = 32, HEALED_MS = 3 * 3600 * 1000 };
 
 static struct land land;
 static unsigned first_seed = 1, seed_count = 200;
@@ -64,11 +65,25 @@ static void kill_somebody(void)
         land_home_open(h);
 }
 
+/* The disk fails once while something is under way: that store stops, and so does the home. */
+static void fail_a_disk(struct land_home *h)
+{
+    if (!h->up)
+        return;
+    vfs_fail(h->vfs, draw(2) == 0 ? VFS_WRITE : VFS_SYNC, VFS_ERROR, (long)draw(12), 1);
+    land_run_ms(&land, 500 + draw(3000));
+    (void)vfs_failed(h->vfs);
+    if (land_home_stopped(h)) {
+        land_home_kill(h, draw(2) == 0);
+        land_home_open(h);
+    }
+}
+
 static void something_happens(void)
 {
     struct land_home *h = any_home();
     size_t from = draw(HOMES), to = draw(HOMES);
-    switch (draw(24)) {
+    switch (draw(26)) {
     case 0:
     case 1:
         land_cut(&land, from, to, (enum pipe_way)draw(2), true);
@@ -107,6 +122,12 @@ static void something_happens(void)
     case 12:
         land_fetch(&land);
         break;
+    case 13:
+    case 14:
+        send_some();
+        fail_a_disk(h);
+        fail_a_disk(any_home());
+        break;
     default:
         send_some();
     }
@@ -141,6 +162,8 @@ static size_t live(uint64_t seed, enum control control, size_t *ret_compared)
         land.homes[i].backwards = control == NO_ORDER;
     }
     land_open(&land);
+    for (size_t i = 0; i < HOMES && land.homes[i].limits; i++)
+        assert_ok(limits_set(front_limits(land.homes[i].front), "PEER_QUEUE", 3));
     populate();
     for (int i = 0; i < STEPS; i++) {
         something_happens();
@@ -172,19 +195,19 @@ static void every_queue_has_what_was_sent(void **state)
     }
     running = 0;
     print_message("%zu deliveries\n", in_all);
-    assert_true(in_all > 40 * (size_t)seed_count);
+    assert_true(in_all > 30 * (size_t)seed_count);
 }
 
 static void controls_are_found_out(void **state)
 {
     size_t compared, numbers = 0, order = 0;
     (void)state;
-    for (uint64_t seed = 1; seed <= 10; seed++) {
+    for (uint64_t seed = 1; seed <= 12; seed++) {
         numbers += live(seed, NO_NUMBERS, &compared) > 0;
         order += live(seed, NO_ORDER, &compared) > 0;
     }
     running = 0;
-    assert_true(numbers >= 5 && order >= 5);
+    assert_true(numbers >= 3 && order >= 3);
 }
 
 static int say_seed(void **state)
@@ -201,6 +224,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_queue_has_what_was_sent),
         cmocka_unit_test(controls_are_found_out),
     };
+    /* worlds come and go: their memory is kept */
+    (void)mallopt(M_TRIM_THRESHOLD, 512 << 20);
+    (void)mallopt(M_MMAP_THRESHOLD, 256 << 20);
     if (argc == 3) {
         first_seed = (unsigned)strtoul(argv[1], NULL, 10);
         seed_count = (unsigned)strtoul(argv[2], NULL, 10);

@@ -7,6 +7,7 @@
 #include "server/transparency/keys.h"
 #include "server/transparency/transparency.h"
 #include "support/test.h"
+#include "support/tokens/tokens.h"
 #include "tlog/log_verify.h"
 #include "tlog/verify.h"
 
@@ -229,14 +230,21 @@ static enum hearth_code monitor(struct bytes request, struct got *got)
     return got->code;
 }
 
-static enum hearth_code checkpoint(struct got *got)
+static enum hearth_code checkpoint_for(const struct hearth_metadata *tokens, size_t count,
+                                       struct got *got)
 {
     Hearth__V1__GetCheckpointRequest in = HEARTH__V1__GET_CHECKPOINT_REQUEST__INIT;
+    const struct hearth_call_options options = {.metadata = tokens, .metadata_count = count};
     *got = (struct got){.done = false};
     assert_non_null(
-        hearth_transparency_get_checkpoint_start(w.channel, NULL, &in, on_checkpoint, got));
+        hearth_transparency_get_checkpoint_start(w.channel, &options, &in, on_checkpoint, got));
     ended(got);
     return got->code;
+}
+
+static enum hearth_code checkpoint(struct got *got)
+{
+    return checkpoint_for(NULL, 0, got);
 }
 
 static enum hearth_code consistency(uint64_t old, uint64_t size, struct got *got)
@@ -601,7 +609,7 @@ static void smaller_than_outside(bool by_caller)
     struct told told;
     bring(BOB, 0, "b0", &told);
     assert_int_equal(told.times, 1);
-    assert_err(told.result, TLOG_SHRUNK);
+    assert_err(told.result, TLOG_HELD);
     told_clear(&told);
     buf_clear(&text);
     buf_clear(&note);
@@ -650,6 +658,38 @@ static void test_what_is_published(void **state)
     assert_err(transparency_tick(w.t, &epoch), TLOG_HELD);
 }
 
+/* Who reads has the allowance of its source, then a token for each question. */
+static void test_tokens(void **state)
+{
+    (void)state;
+    static struct tokens t;
+    struct got got;
+    assert_int_equal(tick_after(0), 1);
+    tokens_draw(&t, w.keeper, "a.test", PASS_TRANSPARENCY, clock_unix_ms(&w.clock) / 1000, 4,
+                &w.rng);
+    assert_ok(limits_set(front_limits(w.front), "FREE_PREFIX", 2));
+    front_set_tokens(w.front, true);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(checkpoint(&got), i < 2 ? HEARTH_OK : HEARTH_UNAUTHENTICATED);
+        buf_clear(&got.bytes);
+    }
+    for (int i = 0; i < 5; i++) { /* the same question a few times more, in case answers are lost */
+        assert_int_equal(checkpoint_for(t.metadata, 1, &got),
+                         i < 4 ? HEARTH_OK : HEARTH_UNAUTHENTICATED);
+        buf_clear(&got.bytes);
+    }
+    assert_int_equal(checkpoint_for(t.metadata + 1, 2, &got), HEARTH_UNAUTHENTICATED); /* one */
+    assert_int_equal(checkpoint_for(t.metadata + 1, 1, &got), HEARTH_OK);
+    buf_clear(&got.bytes);
+    while (transparency_expire(w.t))
+        ;
+    assert_int_equal(checkpoint_for(t.metadata + 1, 1, &got), HEARTH_OK); /* still a repeat */
+    buf_clear(&got.bytes);
+    front_set_tokens(w.front, false);
+    assert_int_equal(checkpoint(&got), HEARTH_OK);
+    buf_clear(&got.bytes);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -664,6 +704,7 @@ int main(void)
         TEST(test_smaller_than_outside),
         TEST(test_a_caller_shows_a_newer_one),
         TEST(test_what_is_published),
+        TEST(test_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

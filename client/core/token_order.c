@@ -1,0 +1,80 @@
+/* Orders between their request and its answer. */
+#include "client/core/log.h"
+#include "client/core/token_inside.h"
+#include "wire/writer.h"
+
+enum { ELEMENT = VOPRF_ELEMENT_BYTES };
+
+struct err token_gate(struct db_txn *t, const char *domain, uint8_t class)
+{
+    return class == PASS_TRANSPARENCY ? ERR_OK : log_keys_gate(t, domain);
+}
+
+struct err token_order_make(struct core *c, struct db_txn *t, const char *domain, uint8_t class,
+                            uint32_t period, size_t count, struct buf *b)
+{
+    struct pass_public_key key;
+    struct pass_order order;
+    TRY(token_key(t, domain, class, period, &key));
+    TRY(pass_order_init(&key, count, c->rng, &order));
+    wire_write_fixed(b, bytes_of(order.key.public_key, ELEMENT));
+    wire_write_fixed(b, bytes_of(order.nonces, order.count * ELEMENT));
+    wire_write_fixed(b, bytes_of(order.blinds, order.count * ELEMENT));
+    wire_write_fixed(b, bytes_of(order.blinded, order.count * ELEMENT));
+    pass_order_clear(&order);
+    return buf_check(b);
+}
+
+struct err token_order_read(const char *domain, uint8_t class, uint32_t period, size_t count,
+                            struct bytes rest, struct pass_order *ret_order)
+{
+    const size_t part = ELEMENT * count;
+    if (count == 0 || count > PASS_BATCH_MAX || rest.len != token_order_bytes(count))
+        return ERR(STORE_CORRUPT);
+    const uint8_t *at = rest.data + ELEMENT;
+    TRY(pass_public_key_init(bytes_str(domain), class, period, rest.data, &ret_order->key));
+    ret_order->count = count;
+    memcpy(ret_order->nonces, at, part);
+    memcpy(ret_order->blinds, at + part, part);
+    memcpy(ret_order->blinded, at + 2 * part, part);
+    return ERR_OK;
+}
+
+struct err token_order_request(const char *domain, uint8_t class, uint32_t period, size_t count,
+                               struct bytes rest, struct buf *request)
+{
+    struct pass_order order;
+    TRY(token_order_read(domain, class, period, count, rest, &order));
+    pass_order_write(&order, request);
+    pass_order_clear(&order);
+    return buf_check(request);
+}
+
+/* Today's have to rest. */
+static struct err ready_at(struct core *c, uint32_t period, uint64_t *ret_ready_ms)
+{
+    uint64_t rest_ms;
+    *ret_ready_ms = 0;
+    if (period > token_day(c))
+        return ERR_OK;
+    TRY(token_rest_ms(c->rng, &rest_ms));
+    *ret_ready_ms = core_now_ms(c) + rest_ms;
+    return ERR_OK;
+}
+
+struct err token_order_finish(struct core *c, struct db_txn *t, const char *domain, uint8_t class,
+                              uint32_t period, size_t count, struct bytes rest,
+                              struct bytes response, uint32_t left)
+{
+    struct pass_order order;
+    struct pass_coin coins[PASS_BATCH_MAX];
+    uint64_t ready_ms;
+    TRY(ready_at(c, period, &ready_ms));
+    TRY(token_order_read(domain, class, period, count, rest, &order));
+    struct err err = pass_order_finish(&order, response, coins);
+    if (err_is_ok(err))
+        err = token_pile_add(t, domain, &order.key, coins, count, ready_ms, left);
+    pass_order_clear(&order);
+    bytes_wipe(coins, sizeof coins);
+    return err;
+}
