@@ -34,6 +34,9 @@ python3 tests/federation/partition.py "$bin" --seconds "$seconds" || [ $? = 77 ]
 # the same people as above, spread over two homeservers
 python3 tests/crash/clients.py "$bin" --servers 2 --seconds "$seconds" --least-kills 100 || status=1
 timeout "$seconds" "$bin/store_crash" --cycles 100000 || [ $? = 124 ] || status=1
+timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=1
+# a heavy user against light ones at a database's writer
+"$bin/fair" --disk --seconds 30 || [ $? = 77 ] || status=1
 # attacks on the real hearthd, with the load and the time that the pass rule wants
 for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10; do
     "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 60 --groups 20 || status=1
