@@ -215,13 +215,13 @@ static void step_back(struct walk *w, Hearth__V1__ProbeResponse *first)
             (void)say_status(w, "dial back", &status);
             return;
         }
+        hearth_status_clear(&status);
         bool dialled = out->dials != before;
         (void)snprintf(error, sizeof error, "%s", out->dial_error);
         protobuf_c_message_free_unpacked(&out->base, NULL);
         if (dialled)
             break;
     }
-    hearth_status_clear(&status);
     if (error[0] != '\0')
         (void)say(w, FEDERATION_FAULT, "dial back", "it could not fetch our keys: %s", error);
     else
