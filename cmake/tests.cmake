@@ -258,6 +258,7 @@ foreach(source IN LISTS flow_sources)
   target_link_libraries(flow_${stem} PRIVATE test_house lib::cmocka)
   hearth_test(flow_${stem} COMMAND flow_${stem} SECONDS 300 LABELS flow)
 endforeach()
+set_tests_properties(flow_random_test PROPERTIES TIMEOUT 900) # 260 worlds
 # The real hearthd, as an operator runs it, and clients in other languages.
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)
@@ -396,7 +397,7 @@ if(HEARTH_SANITIZE)
 endif()
 foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 ME3ME4)
   hearth_test(threats_${id} COMMAND threats $<TARGET_FILE:hearthd> $<TARGET_FILE:hearth> ${id} ${threat_options}
-    SECONDS 60 LABELS flow)
+    SECONDS 60 LABELS "flow;threats")
 endforeach()
 # tests/tokens: does a homeserver learn from tokens who makes anonymous calls?
 hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)

@@ -16,11 +16,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests/static"))
 import checks  # noqa: E402
 # What runs where: everything with gcc optimised (as shipped); with clang, and under ASan+UBSan, what does not speak
-# for one build alone (conformance, peers; with clang also the long worlds and kills); under TSan what has threads.
+# for one build alone (conformance, peers, attacks under a clock; with clang also the long worlds and kills); under TSan what has threads.
 PRESETS = {
     "release": [],
     "dev": ["-LE", "h2|interop|bench|crash|flow"],
-    "asan": ["-LE", "interop|bench|attacks"],
+    "asan": ["-LE", "interop|bench|attacks|threats"],
     "tsan": ["-R", "unit_lib_net|unit_lib_rpc|unit_lib_base|unit_lib_store|unit_server_.*(threads|loop_end|notifier|process)",
              "-LE", "interop|bench"],
 }
