@@ -135,7 +135,7 @@ static bool same_digits(const char *a, const char *b)
 static int compare_digits(struct cli *cli, const struct hearth_id *id,
                           const struct hearth_safety *safety)
 {
-    struct hearth_log_code code;
+    struct hearth_log_comparison code;
     if (hearth_log_code(cli->account, id, &code) && same_digits(cli->argv[1], code.digits)) {
         line(cli, "same", "the logs show %s and you the same", cli->argv[0]);
         object(cli, cli->json ? json_pack("{s:b, s:s}", "same", 1, "compared", "log") : NULL);
@@ -183,7 +183,7 @@ static int compare_qr(struct cli *cli, const struct hearth_id *id)
 static int show_codes(struct cli *cli, const struct hearth_id *id,
                       const struct hearth_safety *safety)
 {
-    static struct hearth_log_code code;
+    static struct hearth_log_comparison code;
     char *hex = malloc(2 * safety->qr_bytes + 1), *view = malloc(2 * sizeof code.qr + 1);
     bool logged = hearth_log_code(cli->account, id, &code);
     if (hex == NULL || view == NULL) {

@@ -8,7 +8,7 @@
 enum { DEMO_INVITATION_MAX = 400 };
 
 struct demo_place {
-    char folder[DEMO_PATH_MAX];      /* everything that is made */
+    char folder[DEMO_PATH_MAX];       /* everything that is made */
     char hearthd[DEMO_PATH_MAX + 40]; /* the programs, which lie together */
     char hearth[DEMO_PATH_MAX + 8];
     char home[DEMO_PATH_MAX + 8]; /* of people's profiles */

@@ -83,11 +83,11 @@ static bool begin(struct hearth_account *a, const struct hearth_id *contact, str
 }
 
 bool hearth_log_code(struct hearth_account *a, const struct hearth_id *contact,
-                     struct hearth_log_code *ret_code)
+                     struct hearth_log_comparison *ret_code)
 {
     struct code code;
     struct buf qr = {.limit = HEARTH_LOG_QR_BYTES};
-    struct hearth_log_code out = {.qr_bytes = 0};
+    struct hearth_log_comparison out = {.qr_bytes = 0};
     _Static_assert(sizeof out.digits == KT_CODE_CHARS + 1, "the code and its zero byte");
     if (!begin(a, contact, &code))
         return false;

@@ -430,7 +430,7 @@ uint32_t hearth_log_alarms(struct hearth_account *account);
 enum { HEARTH_LOG_CODE_BYTES = 35, HEARTH_LOG_QR_BYTES = 2048 };
 /* 30 digits in five groups, the same for both sides of a pair when both are shown the same keys and
  * the same logs in the same window; and what a QR code of it holds. */
-struct hearth_log_code {
+struct hearth_log_comparison {
     char digits[HEARTH_LOG_CODE_BYTES];
     uint64_t window;
     size_t qr_bytes;
@@ -438,7 +438,7 @@ struct hearth_log_code {
 };
 /* False: no log to compare. */
 bool hearth_log_code(struct hearth_account *account, const struct hearth_id *contact,
-                     struct hearth_log_code *ret_code);
+                     struct hearth_log_comparison *ret_code);
 /* Does the other side's QR code say the same? HEARTH_UNVERIFIED where not, HEARTH_FAILED where one
  * of the two must look at a newer window first. */
 enum hearth_result hearth_log_compare(struct hearth_account *account,

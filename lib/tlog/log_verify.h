@@ -16,8 +16,8 @@ CHECKED struct err log_verify_consistency(uint64_t old, uint64_t size,
                                           const struct hash_value *root,
                                           const struct hash_run *proof);
 
-/* The root of the tree that ends with this leaf: what lies to the left in its inclusion proof, which
- * has been verified, is all that a smaller tree has. */
+/* The root of the tree that ends with this leaf: what lies to the left in its inclusion proof,
+ * which has been verified, is all that a smaller tree has. */
 void log_root_up_to(uint64_t index, uint64_t size, const struct hash_value *leaf,
                     const struct hash_run *proof, struct hash_value *ret_root);
 

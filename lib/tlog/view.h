@@ -79,8 +79,8 @@ CHECKED struct err kt_view_fresh(const struct kt_view *view, uint64_t timestamp_
  * ERR_TLOG_DISTINGUISHED when it is newer and of no later window than the newest held. */
 CHECKED struct err kt_view_add_dist(struct kt_view *next, uint64_t index,
                                     const struct log_entry *entry);
-/* The same of one that was verified under the view's newest checkpoint, whose log root its inclusion
- * proof tells. ERR_TLOG_FORK also when another root is held. */
+/* The same of one that was verified under the view's newest checkpoint, whose log root its
+ * inclusion proof tells. ERR_TLOG_FORK also when another root is held. */
 CHECKED struct err kt_view_see_dist(struct kt_view *next, const struct dist_entry *dist);
 
 /* ---- comparing views */

@@ -20,7 +20,7 @@ struct queue_job {
     struct queue *q;
     struct hearth_call *call; /* NULL: cancelled */
     uint64_t now_s, principal;
-    size_t size; /* of the derived struct */
+    size_t size;                    /* of the derived struct */
     uint8_t caller[QUEUE_ID_BYTES]; /* id of a queue user or queue client */
     bool has_caller, is_client;
     bool read; /* no write: no idempotency id either */

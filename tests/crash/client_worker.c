@@ -6,9 +6,8 @@
  * HANDLE | leave GROUP | update GROUP | send GROUP TEXT | state | quit
  *
  * Each line begins with a number of the driver's. Answers: `begun N` when it is durable, `ended N
- * RESULT NAME` when it is over, `state N JSON` (one line), `heard TEXT` for each message that comes,
- * `fault ...` for what may not happen.
- * Whoever asks to connect is accepted.
+ * RESULT NAME` when it is over, `state N JSON` (one line), `heard TEXT` for each message that
+ * comes, `fault ...` for what may not happen. Whoever asks to connect is accepted.
  */
 #include <event2/event.h>
 #include <jansson.h>

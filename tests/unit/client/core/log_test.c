@@ -204,7 +204,7 @@ static void test_word_of_a_member(void **state)
 static void test_codes(void **state)
 {
     static struct pair p;
-    static struct hearth_log_code a, b;
+    static struct hearth_log_comparison a, b;
     (void)state;
     pair_init(&p, 6);
     befriend(&p);
