@@ -95,8 +95,9 @@ struct store_driver {
 
     /* The write-ahead log, of the writer's connection only. Bytes not yet in the main file. */
     uint64_t (*log_bytes)(const struct driver_conn *conn);
-    /* Moves the log into the main file as far as readers allow; truncate: and empties the log file,
-     * *ret_done false when a reader was in the way. */
+    /* Syncs the log, whoever wrote it, then moves it into the main file as far as readers allow;
+     * truncate: and empties the log file, *ret_done false when a reader was in the way. STORE_FULL:
+     * the log is synced all the same. */
     CHECKED struct err (*checkpoint)(struct driver_conn *conn, bool truncate, bool *ret_done);
 
     /* A consistent copy of what is committed, synced, mode 0600, under a name that must not exist;

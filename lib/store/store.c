@@ -57,6 +57,18 @@ static struct err locks_init(struct store *s)
     return ok ? ERR_OK : ERR(NO_MEMORY);
 }
 
+/* Q1: a process that was killed may have left commits in the log that were never synced, say
+ * because that sync failed. They are read from now on, and whoever reads one may answer by it
+ * ("this came before"), so they are made durable first. Moved, not only synced: after a sync that
+ * failed the system may take the log's pages for written, and the next sync says nothing. A full
+ * disk is no reason not to open (S2): the log is synced before the main file is written. */
+static struct err keep_what_is_there(struct store *s, struct driver_conn *writer)
+{
+    bool done;
+    struct err err = s->driver->checkpoint(writer, false, &done);
+    return err.code == ERR_STORE_FULL ? ERR_OK : err;
+}
+
 static struct err connect(struct store *s, enum driver_role role, struct conn *conn,
                           const char **bad)
 {
@@ -67,6 +79,8 @@ static struct err connect(struct store *s, enum driver_role role, struct conn *c
     if (role == DRIVER_WRITER) {
         if (!s->options.no_check)
             err = s->driver->quick_check(handle);
+        if (err_is_ok(err))
+            err = keep_what_is_there(s, handle);
         if (err_is_ok(err))
             err = migrate_run(s->driver, handle, &s->options);
         if (!err_is_ok(err)) {

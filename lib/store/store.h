@@ -76,10 +76,11 @@ struct store_options {
     void *free_bytes_self;
 };
 
-/* Opens, checks (STORE_CORRUPT), migrates forward after a copy to path-before-N (STORE_SCHEMA,
- * STORE_SCHEMA_NEWER), prepares all statements (STORE_SQL). ret_bad_statement may be NULL; names
- * the statement at fault, else NULL. STORE_IN_USE while another process has it, STORE_PERMISSIONS
- * when the file is open to others. */
+/* Opens, checks (STORE_CORRUPT), makes durable what an earlier process left in the log (STORE_IO:
+ * it could not), migrates forward after a copy to path-before-N (STORE_SCHEMA, STORE_SCHEMA_NEWER),
+ * prepares all statements (STORE_SQL). ret_bad_statement may be NULL; names the statement at fault,
+ * else NULL. STORE_IN_USE while another process has it, STORE_PERMISSIONS when the file is open to
+ * others. */
 CHECKED struct err store_open(const struct store_options *options, const char **ret_bad_statement,
                               struct store **ret_store);
 /* Waiting transactions are told STORE_STOPPED, running ones end as they do; truncates the log

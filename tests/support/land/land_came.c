@@ -1,13 +1,18 @@
 /* What came of all that was sent. */
 #include "support/land/land.h"
 
+/* A cut breaks the connections of clients, too, and a call that is begun on one before that is
+ * noticed ends as UNAVAILABLE, once: the next one dials, which never fails. */
 static void fetch(struct qclient *c)
 {
-    unsigned items = 1, left = 1;
-    while (left > 0)
-        assert_int_equal(qclient_dequeue(c, c->ratchet.sequence > 0 ? c->ratchet.sequence - 1 : 0,
-                                         64, &items, &left),
-                         HEARTH_OK);
+    unsigned items = 1, left = 1, broken = 0;
+    while (left > 0) {
+        enum hearth_code code = qclient_dequeue(
+            c, c->ratchet.sequence > 0 ? c->ratchet.sequence - 1 : 0, 64, &items, &left);
+        if (code == HEARTH_UNAVAILABLE && broken++ == 0)
+            continue;
+        assert_int_equal(code, HEARTH_OK);
+    }
 }
 
 void land_fetch(struct land *l)
