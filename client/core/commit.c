@@ -249,6 +249,8 @@ static struct err prepare_build(struct core *c, struct db_txn *t, struct task *t
 {
     enum commit_built built;
     *ret_next = TASK_NEXT_WAIT;
+    if (group_waits_on(c, task, chat, body->tries, body->epoch))
+        return ERR_OK;
     task->not_before_ms = 0;
     if (must_wait(task, chat))
         return ERR_OK;
@@ -352,22 +354,18 @@ static void take_leaf(struct chat *chat, struct commit_body *body)
     chat_leaf_move(chat, &body->leaf);
 }
 
-/* So that the others learn the key that later identities are wrapped under. */
-static struct err tell_identity_key(struct core *c, struct db_txn *t, struct open_chat *chat,
-                                    const struct commit_body *body)
+struct err group_tell_identity_key(struct core *c, struct db_txn *t, const struct open_chat *chat)
 {
     struct buf b = BUF_INIT;
     struct hearth_id id;
     uint64_t task;
-    if (!body->rotates)
-        return ERR_OK;
-    uint64_t epoch = body->epoch + 1;
-    chat_add_identity_key(&chat->chat, body->identity_key, epoch);
     if (group_public(chat->group)->tree.member_count < 2)
         return ERR_OK;
     TRY(core_random_id(c, &id));
-    wire_write_u64(&b, epoch);
-    wire_write_fixed(&b, bytes_of(body->identity_key, sizeof body->identity_key));
+    wire_write_u64(&b, chat->chat.identity_epoch);
+    wire_write_fixed(&b, bytes_of(chat->chat.identity_key, sizeof chat->chat.identity_key));
+    wire_write_fixed(&b, bytes_of(chat->chat.identity_before,
+                                  chat->chat.identity_before_count * IDENTITY_KEY_BYTES));
     struct content content = {.kind = CONTENT_IDENTITY_KEY,
                               .id = id.bytes,
                               .sent_ms = core_now_ms(c),
@@ -397,7 +395,10 @@ static struct err enter(struct core *c, struct db_txn *t, struct open_chat *chat
     take_leaf(&chat->chat, body);
     if (out->state_key.len == STATE_KEY_BYTES)
         chat_add_state_key(&chat->chat, out->state_key.data, group_epoch(chat->group));
-    TRY(tell_identity_key(c, t, chat, body));
+    if (body->rotates) {
+        chat_add_identity_key(&chat->chat, body->identity_key, body->epoch + 1);
+        TRY(group_tell_identity_key(c, t, chat));
+    }
     TRY(take_records(c, t, chat, request, added, count, out->accepted_at));
     return receive_new_epoch(c, t, chat);
 }

@@ -15,7 +15,8 @@ enum content_kind {
     CONTENT_TEXT = 1, /* UTF-8, 1 to 65,536 bytes */
     CONTENT_FILE = 2, /* struct file_keys */
     CONTENT_IDENTITY_KEY =
-        3, /* struct { uint64 epoch; opaque key[32]; }: group identity key from here on */
+        3, /* struct { uint64 epoch; opaque key[32]; opaque before[]; }: group identity key from
+              here on; those before it, newest first, 32 bytes each */
     CONTENT_KEY_SET = 4,    /* KeySets of the sender's user, oldest first: opaque key_set<V> each */
     CONTENT_FRIENDSHIP = 5, /* friendship package (seal/friendship.h), in direct chats only */
     CONTENT_PROFILE = 6,    /* profile key */

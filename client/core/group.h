@@ -62,6 +62,10 @@ CHECKED struct err group_send(struct core *c, struct db_txn *t, const struct hea
 CHECKED struct err group_send_to(struct core *c, struct db_txn *t, const struct hearth_id *chat,
                                  const uint8_t user_pseudonym[16], const struct content *content,
                                  uint64_t message_number, uint64_t *ret_task);
+/* commit.c: tells the members the key that identities are wrapped under from here on, and those
+ * before it. */
+CHECKED struct err group_tell_identity_key(struct core *c, struct db_txn *t,
+                                           const struct open_chat *chat);
 /* chat_setting.c: which items wake us. */
 CHECKED struct err group_notify_begin(struct core *c, struct db_txn *t,
                                       const struct hearth_id *chat, enum hearth_notify notify,
@@ -158,6 +162,12 @@ enum group_answer group_answer_of(const struct task_answer *answer, uint64_t *re
 /* After a STALE answer: has the task wait until what was queued has come. tries: how often in a
  * row; at GROUP_STALE_MAX the caller gives up instead. */
 enum { GROUP_STALE_MAX = 12 };
+/* prepare, before the request is built again: was it woken before its time, and the group is still
+ * at the epoch that was stale? Each drained queue wakes it, and the commit that is missing may be
+ * under way from another homeserver for minutes: to ask all tries away by then would be to give up
+ * what comes, as who joins anew can't read what was said meanwhile. One early try is fine. */
+bool group_waits_on(struct core *c, const struct task *task, const struct open_chat *chat,
+                    uint32_t tries, uint64_t epoch);
 CHECKED struct err group_catch_up(struct core *c, struct task *task, uint32_t tries,
                                   enum task_next *ret_next);
 

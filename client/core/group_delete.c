@@ -151,6 +151,8 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         return ERR_OK;
     if (task->state == BUILD) {
         *ret_next = TASK_NEXT_WAIT;
+        if (group_waits_on(c, task, chat, body.tries, body.epoch))
+            return ERR_OK;
         task->not_before_ms = 0;
         if (chat->chat.state == HEARTH_CHAT_BROKEN || chat->chat.commit_task != 0)
             return ERR_OK;

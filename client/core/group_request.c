@@ -203,6 +203,13 @@ enum group_answer group_answer_of(const struct task_answer *answer, uint64_t *re
     }
 }
 
+bool group_waits_on(struct core *c, const struct task *task, const struct open_chat *chat,
+                    uint32_t tries, uint64_t epoch)
+{
+    return tries > 1 && chat->group != NULL && group_epoch(chat->group) == epoch &&
+           task->not_before_ms > core_now_ms(c);
+}
+
 struct err group_catch_up(struct core *c, struct task *task, uint32_t tries,
                           enum task_next *ret_next)
 {

@@ -159,6 +159,8 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     if (chat->chat.state == HEARTH_CHAT_OVER || chat->group == NULL)
         return ERR_OK;
     *ret_next = TASK_NEXT_WAIT;
+    if (task->state == PROPOSE && group_waits_on(c, task, chat, body.tries, body.epoch))
+        return ERR_OK;
     task->not_before_ms = 0;
     if (task->state == PROPOSE) {
         if (chat->chat.state == HEARTH_CHAT_BROKEN || chat->chat.commit_task != 0)

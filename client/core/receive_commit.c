@@ -6,6 +6,7 @@
 #include "client/core/roster.h"
 #include "crypto/hash.h"
 #include "mls/codec/message.h"
+#include "seal/leaf_credential.h"
 #include "wire/reader.h"
 
 enum { DECODE_FACTOR = 96, DECODE_FLOOR_BYTES = 64 * 1024 };
@@ -289,6 +290,28 @@ static struct err check_external(struct core *c, struct db_txn *t, struct open_c
     return roster_refuse(c, t, chat, f->committer, "somebody joined the chat uninvited");
 }
 
+enum { TELLERS = 2 };
+
+/* Who joined again may have skipped the messages that told him a group identity key: his own leaf
+ * is wrapped under the newest that he has. The members of the lowest leaves tell him; two of them,
+ * since one may be away for long. */
+static struct err tell_who_came(struct core *c, struct db_txn *t, struct open_chat *chat,
+                                const struct commit_facts *f)
+{
+    const struct roster_leaf *l = roster_find(chat->roster, f->committer);
+    uint8_t key[IDENTITY_KEY_BYTES];
+    size_t before_us = 0;
+    if (f->replaced == UINT32_MAX || l == NULL)
+        return ERR_OK;
+    struct err err = identity_key_unwrap(chat->chat.identity_key, l->pseudonym,
+                                         buf_view(&l->wrapped_identity_key), key);
+    bytes_wipe(key, sizeof key);
+    for (size_t i = 0; i < chat->roster->count; i++)
+        before_us += chat->roster->leaves[i].leaf < group_own_leaf(chat->group) &&
+                     chat->roster->leaves[i].leaf != f->committer;
+    return err_is_ok(err) || before_us >= TELLERS ? ERR_OK : group_tell_identity_key(c, t, chat);
+}
+
 static struct err after_commit(struct core *c, struct db_txn *t, struct open_chat *chat,
                                const struct commit_facts *f, struct bytes leaves,
                                const struct delivery_item *item)
@@ -300,6 +323,7 @@ static struct err after_commit(struct core *c, struct db_txn *t, struct open_cha
     TRY(take_news(c, t, chat, leaves, item->accepted_s));
     TRY(check_external(c, t, chat, f));
     TRY(receive_new_epoch(c, t, chat));
+    TRY(tell_who_came(c, t, chat, f));
     if (chat->chat.kind == HEARTH_CHAT_GROUP)
         TRY(note_added(c, t, chat, f->added, f->added_count));
     TRY(replace_info_check(c, t, chat, f->external_pub_hash));

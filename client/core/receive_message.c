@@ -98,14 +98,14 @@ static struct err take_file(struct core *c, struct db_txn *t, struct open_chat *
 }
 
 /* The committer of a removal names the key that holds from it on. Whoever joined later has it from
- * his Welcome, or can't know who the committer was. */
+ * his Welcome, or, after a resync, from whoever tells him (receive_commit.c). */
 static bool may_name_key(const struct chat *chat, uint32_t leaf, uint64_t epoch, uint64_t now)
 {
     if (epoch > now)
         return false;
     for (size_t i = 0; i < chat->rotation_count; i++)
-        if (chat->rotations[i].epoch == epoch)
-            return chat->rotations[i].leaf == leaf;
+        if (chat->rotations[i].epoch == epoch && chat->rotations[i].leaf == leaf)
+            return true;
     return epoch <= chat->joined_epoch && epoch > chat->identity_epoch;
 }
 
@@ -115,10 +115,14 @@ static struct err take_identity_key(struct core *c, struct db_txn *t, struct ope
     struct wire_reader r = wire_reader_of(body);
     uint64_t epoch = wire_read_u64(&r);
     struct bytes key = wire_read_fixed(&r, IDENTITY_KEY_BYTES);
-    (void)c;
-    if (!err_is_ok(wire_reader_end(&r)) ||
+    struct bytes before = wire_read_fixed(&r, wire_reader_left(&r));
+    if (!err_is_ok(wire_reader_end(&r)) || before.len % IDENTITY_KEY_BYTES != 0 ||
+        before.len > sizeof chat->chat.identity_before ||
         !may_name_key(&chat->chat, leaf, epoch, group_epoch(chat->group)))
         return ERR_OK;
+    /* oldest first, as they would have come; what a device missed while it joined again */
+    for (size_t at = before.len; at > 0; at -= IDENTITY_KEY_BYTES)
+        chat_add_identity_key(&chat->chat, before.data + at - IDENTITY_KEY_BYTES, 0);
     chat_add_identity_key(&chat->chat, key.data, epoch);
     TRY(roster_retry(c, t, chat));
     return group_take_name(chat);

@@ -171,6 +171,10 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     TRY(read_body(buf_view(&task->body), &body));
     if (chat->chat.state == HEARTH_CHAT_OVER)
         return fail(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
+    if (task->state == ENCRYPT && group_waits_on(c, task, chat, body.tries, body.epoch)) {
+        *ret_next = TASK_NEXT_WAIT;
+        return ERR_OK;
+    }
     if (task->state == ENCRYPT) {
         struct err err = send_ready(c, t, chat);
         if (err.code == ERR_NOT_FOUND) {

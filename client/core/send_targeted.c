@@ -263,6 +263,10 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         TRY(put_body(task, &body));
         return group_catch_up(c, task, body.tries, ret_next);
     }
+    if (task->state == ENCRYPT && group_waits_on(c, task, chat, body.tries, body.epoch)) {
+        *ret_next = TASK_NEXT_WAIT;
+        return ERR_OK;
+    }
     if (task->state == ENCRYPT) {
         struct err err = send_ready(c, t, chat);
         if (err.code == ERR_NOT_FOUND) {

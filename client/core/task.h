@@ -45,7 +45,7 @@ struct task {
     uint8_t idempotency[16];  /* for the request of this state; another is drawn when the state
                                  changes (unless with TASK_NEXT_CALL) and by task_renew */
     uint32_t tries;           /* answers that were none, of this state */
-    uint64_t not_before_ms;   /* TASK_WAIT */
+    uint64_t not_before_ms;   /* TASK_NEXT_WAIT; in prepare: 0, or when it was woken before that */
     uint64_t made_ms;
     bool asked;      /* by a verb: its end is an event, when nobody waits for it any more */
     struct buf body; /* the kind's own */

@@ -61,6 +61,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct turn *turn,
     TRY(steps->prepare(c, t, &turn->task, turn->call, &turn->next));
     if (turn->next != TASK_NEXT_CALL && turn->next != TASK_NEXT_STREAM)
         return ERR_OK;
+    turn->task.not_before_ms = 0;
     return token_pay(c, t, &turn->task, turn->call, &turn->next);
 }
 
@@ -82,7 +83,8 @@ static struct err ask(struct core *c, struct db_txn *t, struct turn *turn,
         turn->next = TASK_NEXT_FAILED;
         return ERR_OK;
     }
-    turn->task.not_before_ms = 0;
+    if (turn->task.not_before_ms <= core_now_ms(c)) /* else woken early: prepare may mind */
+        turn->task.not_before_ms = 0;
     c->tasks->failing = (struct hearth_error){0};
     struct err err = turn->answer == NULL ? prepare(c, t, turn, steps) : settle(c, t, turn, steps);
     turn->error = c->tasks->failing;

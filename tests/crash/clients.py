@@ -263,10 +263,11 @@ def judge_at_last(people, core, sent, states):
 
 def main():
     limits = "".join(f"TOKENS_{name} = 5000\n" for name in ("FIRST", "AUTH", "DELIVERY", "QUEUE", "TRANSPARENCY"))
-    conf = f"\n[tokens]\nmode = on\n[limits]\n{limits}TOKEN_BATCHES = 10000\n" if options.tokens else ""
+    conf = f"\n[tokens]\nmode = on\n[limits]\n{limits}TOKEN_BATCHES = 10000\n" if options.tokens else "\n[limits]\n"
+    conf += "PEER_QUEUE = 60000\n"  # they talk more than one a second, and what is put off would come after the test
     servers = [Homeserver(BIN, conf=conf)]
     for i in range(1, options.servers):
-        servers.append(Homeserver(BIN, f"{'abcdefgh'[i]}.test", beside=servers[0]))
+        servers.append(Homeserver(BIN, f"{'abcdefgh'[i]}.test", conf=conf, beside=servers[0]))
     if len(servers) > 1:
         federate(*servers)
     with contextlib.ExitStack() as stack:

@@ -452,6 +452,39 @@ static void test_group(void **state)
     people_close(&p->all);
 }
 
+/* A change of the group is under way to bob for a minute, and he has something to say: he waits for
+ * it. To join anew would cost him what was said meanwhile. */
+static void test_lagging(void **state)
+{
+    static struct three t;
+    char text[32];
+    (void)state;
+    group_of_three(&t, 13, TOWN_OTHER);
+    struct pair *p = &t.p;
+    unsigned broken = person_count_events(p->bob, HEARTH_EVENT_CHAT_BROKEN);
+    town_part(p->all.town, true);
+    for (unsigned i = 0; i < 3; i++) {
+        done(p->alice, hearth_group_update(&p->alice->account, &t.chat[0]));
+        (void)snprintf(text, sizeof text, "meanwhile %u", i);
+        done(p->alice, hearth_send(&p->alice->account, &t.chat[0], text));
+    }
+    struct hearth_op *op = hearth_send(&p->bob->account, &t.chat[1], "am I late?");
+    assert_non_null(op);
+    hearth_op_detach(op);
+    people_run_ms(&p->all, 60000);
+    town_part(p->all.town, false);
+    people_run_ms(&p->all, 60000);
+    assert_int_equal(person_count_events(p->bob, HEARTH_EVENT_CHAT_BROKEN), broken);
+    assert_int_equal(person_count_events(p->bob, HEARTH_EVENT_LOSS), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        (void)snprintf(text, sizeof text, "meanwhile %u", i);
+        (void)hears(p->bob, &t.chat[1], text);
+    }
+    (void)hears(p->alice, &t.chat[0], "am I late?");
+    group_talk(&t, 3, "no");
+    people_close(&p->all);
+}
+
 /* bob founds a group at home and adds alice, and alice adds her friend carol, whom he does not
  * know. */
 static void test_added_by_guest(void **state)
@@ -563,7 +596,7 @@ int main(void)
         cmocka_unit_test(test_profile),        cmocka_unit_test(test_files),
         cmocka_unit_test(test_removed),        cmocka_unit_test(test_group),
         cmocka_unit_test(test_added_by_guest), cmocka_unit_test(test_device),
-        cmocka_unit_test(test_revoked),
+        cmocka_unit_test(test_revoked),        cmocka_unit_test(test_lagging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

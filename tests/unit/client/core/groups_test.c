@@ -289,6 +289,31 @@ static void test_resync(void **state)
     assert_int_equal(has_message(BOB, b, "welcome back", 0), 1);
 }
 
+/* Whoever joins again past the message that told a new group identity key is told it once more:
+ * else all who come under it stayed unverified to him for good. */
+static void test_resync_past_identity_key(void **state)
+{
+    struct hearth_id a, b, c;
+    (void)state;
+    a = group_of_three(&b, &c);
+    struct view carol = view_of(CAROL, c);
+    const uint8_t(*gone)[16] = (const uint8_t(*)[16])carol.user;
+    queue_listen_stop(BOB->core);
+    wish_done(ALICE, a, &(struct commit_wish){.remove = gone, .remove_count = 1});
+    world_run(1000);
+    wish_done(ALICE, a, &(struct commit_wish){.update = true});
+    struct doing d = {.chat = b};
+    assert_ok(person_do(BOB, &d, do_resync));
+    world_wait(BOB, d.task);
+    assert_ok(queue_listen(BOB->core));
+    world_run(5000);
+    assert_together(ALICE, a, BOB, b);
+    assert_int_equal(view_of(BOB, b).unverified + view_of(BOB, b).pending, 0);
+    say_done(BOB, b, "whom I know");
+    world_run(1000);
+    assert_int_equal(has_message(ALICE, a, "whom I know", 0), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -305,6 +330,7 @@ int main(void)
         TEST(test_targeted),
         TEST(test_resync),
         TEST(test_targeted_before_own_commit),
+        TEST(test_resync_past_identity_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
