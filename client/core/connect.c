@@ -333,7 +333,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
 {
     struct contact contact = {0};
     struct open_chat *chat;
-    struct bytes local, domain;
+    struct bytes local, domain = {NULL, 0};
     TRY(contact_get(c, t, &task->subject, &contact));
     struct err err = chat_open(c, t, &contact.chat, &chat);
     bool gone = contact.state != HEARTH_CONTACT_ASKED;

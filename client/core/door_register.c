@@ -216,7 +216,7 @@ static struct err look_tokens(struct core *c, struct db_txn *t, void *arg)
     TRY(token_facts_get(t, c->account.domain, &facts));
     tokens->required = facts.on;
     token_facts_clear(&facts);
-    for (uint8_t i = 0; i < HEARTH_TOKEN_CLASSES; i++) {
+    for (int i = 0; i < HEARTH_TOKEN_CLASSES; i++) {
         struct token_pile pile;
         TRY(token_count(c, t, c->account.domain, (uint8_t)(i + 1), &tokens->now[i]));
         struct err err =

@@ -24,16 +24,13 @@ static struct err stand(const struct log_label *l, struct bytes held, enum stand
     if (set == NULL)
         return ERR(NO_MEMORY);
     struct err err = held.len > 0 ? key_set_parse(held, set) : ERR_OK;
-    if (!l->known.exists)
+    bool behind = !l->known.exists || (held.len > 0 && l->known.version < set->version);
+    if (behind)
         *ret_standing = BEHIND;
-    else if (held.len == 0)
-        *ret_standing = NEXT;
-    else if (l->known.version == set->version)
+    else if (held.len > 0 && l->known.version == set->version)
         *ret_standing = bytes_equal(buf_view(&l->value), held) ? SAME : OTHER;
-    else if (l->known.version < set->version)
-        *ret_standing = BEHIND;
     else
-        *ret_standing = l->known.version == set->version + 1 ? NEXT : GAP;
+        *ret_standing = held.len == 0 || l->known.version == set->version + 1 ? NEXT : GAP;
     free(set);
     return err;
 }
@@ -135,7 +132,7 @@ static struct err found_own_handle(struct core *c, struct db_txn *t, const struc
 {
     struct buf held = BUF_INIT;
     char text[HANDLE_TEXT_MAX_BYTES + 1];
-    enum standing standing;
+    enum standing standing = OTHER;
     struct err err = handle_own_set(c, t, l->label.data + 1, &held, text);
     if (err.code == ERR_NOT_FOUND)
         return ERR_OK; /* given up meanwhile */
@@ -263,7 +260,7 @@ struct err log_upkeep(struct core *c, struct db_txn *t)
 struct err log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,
                                  uint8_t ret_commitment[HASH_VALUE_BYTES])
 {
-    struct log log;
+    struct log log = {.state = LOG_UNKNOWN};
     struct log_label *l = NULL;
     struct digest hash;
     enum log_says says = LOG_SAYS_UNLOGGED;

@@ -96,12 +96,8 @@ static struct err check_label(struct core *c, struct db_txn *t, const struct log
     }
     TRY(err);
     uint64_t age_ms = now >= l->checked_ms ? now - l->checked_ms : UINT64_MAX;
-    if (log->distrusted || l->bad)
-        err = ERR(KEY_SET);
-    else if (l->known.exists)
-        err = in_set(buf_view(&l->value), uuid, key);
-    else
-        err = ERR(KEY_SET);
+    bool shown = !log->distrusted && !l->bad && l->known.exists;
+    err = shown ? in_set(buf_view(&l->value), uuid, key) : ERR(KEY_SET);
     bool again = err_is_ok(err) ? age_ms > MEMBER_AGE_MS
                                 : err.code == ERR_KEY_SET && age_ms > MEMBER_AGAIN_MS;
     bool unknown = l->checked_ms == 0;

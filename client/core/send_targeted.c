@@ -441,7 +441,7 @@ static struct err open_targeted(struct core *c, struct db_txn *t, const struct o
 struct err receive_targeted(struct core *c, struct db_txn *t, struct open_chat *chat,
                             const struct delivery_item *item)
 {
-    struct bytes content;
+    struct bytes content = {NULL, 0};
     struct targeted_in in = {.chat = chat};
     struct err err = delivery_targeted_parse(item->body, &in.sender, &in.message);
     if (err_is_ok(err))

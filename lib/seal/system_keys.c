@@ -59,14 +59,15 @@ struct err system_keys_parse(struct bytes value, struct system_key ret_keys[SYST
         key->key = wire_read_vector(&r);
         TRY(wire_reader_check(&r));
     }
+    TRY(wire_reader_end(&r));
     *ret_count = count;
-    return wire_reader_end(&r);
+    return ERR_OK;
 }
 
 struct err system_keys_find(struct bytes value, const struct system_key *key)
 {
     struct system_key keys[SYSTEM_KEYS_MOST];
-    size_t count;
+    size_t count = 0;
     TRY(system_keys_parse(value, keys, &count));
     for (size_t i = 0; i < count; i++)
         if (keys[i].use == key->use && keys[i].algorithm == key->algorithm &&

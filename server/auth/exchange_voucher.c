@@ -28,8 +28,8 @@ static struct err find_key(struct exchange_job *e)
     uint64_t now_s = e->job.now_s;
     uint32_t week = (uint32_t)(now_s / PASS_WEEK_S);
     struct err err = ERR(PASS_KEY);
-    bool grace = now_s % PASS_WEEK_S < GRACE_S;
-    for (uint32_t back = 0; back <= grace; back++) {
+    uint32_t most_back = now_s % PASS_WEEK_S < GRACE_S ? 1 : 0;
+    for (uint32_t back = 0; back <= most_back; back++) {
         struct digest id;
         err =
             options->voucher_key(options->voucher_self, e->issuer, e->class, week - back, e->spki);

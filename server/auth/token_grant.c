@@ -12,7 +12,7 @@ static uint64_t allowance(const struct auth *auth, uint8_t class, uint64_t age_d
         [PASS_TRANSPARENCY] = LIMIT_TOKENS_TRANSPARENCY, [PASS_AUTH] = LIMIT_TOKENS_AUTH,
         [PASS_ATTACHMENT] = LIMIT_TOKENS_ATTACHMENT,
     };
-    if (class >= TOKEN_ORDER_VOUCHERS)
+    if (class >= PASS_CLASS_END) /* TOKEN_ORDER_VOUCHERS and what follows */
         return auth_limit(auth, LIMIT_VOUCHERS);
     const uint64_t full = auth_limit(auth, rows[class]);
     const uint64_t first = auth_limit(auth, LIMIT_TOKENS_FIRST);

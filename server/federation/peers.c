@@ -75,8 +75,8 @@ void peer_put(struct peer *peer)
 void peers_clear(struct federation *f)
 {
     for (size_t i = 0; i < PEER_SLOTS; i++)
-        while (f->slots[i] != NULL)
-            remove_peer(f, f->slots[i]);
+        for (struct peer *p; (p = f->slots[i]) != NULL;)
+            remove_peer(f, p);
 }
 
 void peer_say(char why[PEER_WHY_BYTES], const char *what, const char *text)

@@ -70,7 +70,7 @@ static struct err run_cosign(struct store_txn *txn, void *arg)
     const struct cosign *c = arg;
     struct buf whole = BUF_INIT;
     struct note note;
-    struct bytes name;
+    struct bytes name = {NULL, 0};
     struct stmt *s = stmt_use(txn, CHECKPOINT_NOTE);
     stmt_bind_u64(s, 1, c->size);
     struct err err = stmt_first(s, map_note, &whole);
