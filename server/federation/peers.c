@@ -20,6 +20,12 @@ struct peer *peer_find(struct federation *f, struct bytes domain)
     return NULL;
 }
 
+static void peer_free(struct peer *peer)
+{
+    free(peer->vouchers);
+    free(peer);
+}
+
 static void remove_peer(struct federation *f, struct peer *peer)
 {
     struct peer **at = slot_of(f, bytes_str(peer->domain));
@@ -27,8 +33,7 @@ static void remove_peer(struct federation *f, struct peer *peer)
         at = &(*at)->next;
     *at = peer->next;
     f->peer_count--;
-    free(peer->vouchers);
-    free(peer);
+    peer_free(peer);
 }
 
 /* One that nobody holds, unused for longest. */
@@ -75,8 +80,10 @@ void peer_put(struct peer *peer)
 void peers_clear(struct federation *f)
 {
     for (size_t i = 0; i < PEER_SLOTS; i++)
-        for (struct peer *p; (p = f->slots[i]) != NULL;)
-            remove_peer(f, p);
+        for (struct peer *p = f->slots[i], *next; p != NULL; p = next) {
+            next = p->next;
+            peer_free(p);
+        }
 }
 
 void peer_say(char why[PEER_WHY_BYTES], const char *what, const char *text)
