@@ -136,10 +136,6 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     TRY(body_read(task, &body));
     if (task->state == ASK && body.bad.len > 0) /* of monitoring (log_monitor.c) */
         task->state = AFRESH;
-    if (task->not_before_ms > core_now_ms(c)) { /* woken with all others */
-        *ret_next = TASK_NEXT_WAIT;
-        return ERR_OK;
-    }
     TRY(asking_begin(c, t, task, &body, &a));
     (void)snprintf(call->domain, sizeof call->domain, "%s", body.domain);
     call->anonymous = true;
