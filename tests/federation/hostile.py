@@ -47,7 +47,8 @@ class World:
                 for person in people or self.people:
                     group.write(person)
 
-    def settle(self):
+    def settle(self, told=()):
+        """told: who may learn that something was withheld, since it was."""
         until = time.monotonic() + HEALED_S
         while True:
             differing = [d for d in (g.differing() for g in self.groups) if d]
@@ -56,7 +57,7 @@ class World:
             if time.monotonic() > until:
                 raise Failed(f"after {HEALED_S} s: {differing[0]}")
             time.sleep(0.1)
-        faults = [f"{p.name}: {f}" for p in self.people for f in p.faults]
+        faults = [f"{p.name}: {f}" for p in self.people for f in p.faults if p not in told or not f.startswith("fault 15 ")]
         if faults:
             raise Failed(faults[0])
 
@@ -202,7 +203,7 @@ def backup(w):
     w.a.run("restore", copy)
     w.a.start()
     w.write(3, w.bela, w.boris)
-    w.settle()
+    w.settle(told=[w.alma])  # her queue is the old one, and the others name what it lost
     w.groups[0].members, w.groups[1].members = readers, shown
 
 
