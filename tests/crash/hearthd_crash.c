@@ -287,8 +287,11 @@ int main(int argc, char **argv)
            server.lives - 1, during, sum[0], sum[1], sum[2], sum[3], sum[4]);
     int code = hearthd_stop(&server);
     hearthd_remove(&server);
-    bool enough = during >= (least_given ? least : cycles * 3 / 20) && server.lives == cycles + 1;
-    if (!enough)
+    bool all = server.lives == cycles + 1;
+    bool enough = during >= (least_given ? least : cycles * 3 / 20);
+    if (!all)
+        printf("FAILED a client ended before its time (above)\n");
+    else if (!enough)
         printf("FAILED too few kills in the middle of something\n");
-    return failed == 0 && code == 0 && enough && sum[3] > 0 ? 0 : 1;
+    return failed == 0 && code == 0 && all && enough && sum[3] > 0 ? 0 : 1;
 }
