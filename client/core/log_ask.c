@@ -319,11 +319,11 @@ static struct err refused(struct core *c, struct db_txn *t, struct task *task, s
     *ret_next = TASK_NEXT_DONE;
     if (status->code == HEARTH_UNIMPLEMENTED)
         return no_log(c, t, a);
-    if (task->state == AFRESH)
+    if (task->state != ASK) /* what failed is not undone by saying nothing more */
         return report(c, t, a, body, bytes_of(NULL, 0), NULL);
     struct body next = *body;
     uint32_t most = empty ? EMPTY_TRIES : REFUSED_TRIES;
-    if (task->state == ASK && ++next.why < most) { /* a log without an epoch, say */
+    if (++next.why < most) { /* a log without an epoch, say */
         *ret_next = TASK_NEXT_WAIT;
         task->not_before_ms = core_now_ms(c) + (empty ? EMPTY_WAIT_MS : REFUSED_WAIT_MS);
         return body_set(task, &next);
