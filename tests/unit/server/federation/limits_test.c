@@ -243,6 +243,33 @@ static void names_push_nobody_out(void **state)
     land_close(&land);
 }
 
+/* A peer that moved is called at its new place as soon as the operator says where that is, though
+ * something still answers at the old one. */
+static void a_peer_that_moved(void **state)
+{
+    (void)state;
+    begin(10, true);
+    struct land_ref *r = land_reference(&land, 0, land_client(home(2)));
+    assert_true(put(r));
+    land_run_ms(&land, 3000);
+    assert_int_equal(land.dials[0][2], 1);
+    char *text = home(0)->peer_texts[1];
+    assert_string_equal(text, "c.test=pipe:c@a");
+    text[sizeof "c.test=pipe:" - 1] = 'b'; /* nobody it knows: nothing is taken there */
+    land_set(home(0));
+    unsigned dials = land.dials[0][1];
+    assert_true(put(r));
+    land_run_ms(&land, 3000);
+    assert_true(land.dials[0][1] > dials);
+    assert_int_equal(land_waiting(home(0)), 1);
+    text[sizeof "c.test=pipe:" - 1] = 'c';
+    land_set(home(0));
+    land_run_ms(&land, 60000);
+    assert_int_equal(land_waiting(home(0)), 0);
+    assert_int_equal(land_check(&land, false), 2);
+    land_close(&land);
+}
+
 /* What the operator says holds from now on, in both directions, and costs no connection. */
 static void policy_changes_while_it_runs(void **state)
 {
@@ -286,6 +313,7 @@ int main(void)
         cmocka_unit_test(refused_rows_take_their_time),
         cmocka_unit_test(rubbish_is_banned),
         cmocka_unit_test(names_push_nobody_out),
+        cmocka_unit_test(a_peer_that_moved),
         cmocka_unit_test(policy_changes_while_it_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
