@@ -263,6 +263,12 @@ foreach(source IN LISTS flow_sources)
   hearth_test(flow_${stem} COMMAND flow_${stem} SECONDS 300 LABELS flow)
 endforeach()
 set_tests_properties(flow_random_test PROPERTIES TIMEOUT 900) # 260 worlds
+# Three homeservers and thirty people in one process.
+file(GLOB worlds_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/flow/worlds/*.c)
+hearth_program(world_random SOURCES ${worlds_sources} USES test_house LIBS lib::cmocka)
+target_include_directories(world_random PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_link_options(world_random PRIVATE -Wl,--wrap=token_directory_write -Wl,--undefined=__wrap_token_directory_write)
+hearth_test(flow_worlds COMMAND world_random SECONDS 600 LABELS flow)
 # The real hearthd, as an operator runs it, and clients in other languages.
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)
