@@ -3,6 +3,8 @@
 /* Whoever has something new to join asks the owner for the tree: all must be there then. */
 static bool can_sync(const struct world *w, const struct resident *r)
 {
+    if (r->gone)
+        return false;
     for (size_t i = 0; i < WORLD_HOMES; i++)
         if (!world_is_up(&w->houses[i]) &&
             (r->house == &w->houses[i] || r->introduction_count > r->welcomes))

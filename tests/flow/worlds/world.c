@@ -31,6 +31,7 @@ static void open_houses(struct world *w, uint64_t seed)
             house_init_beside(h, &w->houses[0], domains[i], names[i]);
         memcpy(h->peers, peers[i], sizeof h->peers);
         h->peer_count = HOUSE_PEERS;
+        h->mended = true;
         h->delivery_control = w->fate.delivery_control;
         h->detour.numbered = w->fate.numbered;
         h->detour.backwards = w->fate.backwards;
@@ -46,7 +47,7 @@ static bool can_come(struct play *p, const struct resident *r)
 {
     struct world *w = (struct world *)p; /* its first member */
     size_t i = (size_t)(r - w->people);
-    if (!world_is_up(r->house) || r->taken_count == WORLD_PACKAGES)
+    if (r->gone || !world_is_up(r->house) || r->taken_count == WORLD_PACKAGES)
         return false;
     if (!w->published[i])
         assert_int_equal(resident_publish(&w->people[i], WORLD_PACKAGES), HEARTH_OK);
@@ -83,6 +84,7 @@ void world_begin(struct world *w, uint64_t seed, const struct world_fate *fate)
                             .tally = w->play.tally};
     play_init(&w->play, seed);
     w->fate = *fate;
+    w->gone = 0;
     memset(w->published, 0, sizeof w->published);
     open_houses(w, seed);
     for (uint32_t i = 0; i < WORLD_PEOPLE; i++)

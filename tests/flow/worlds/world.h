@@ -11,7 +11,7 @@
 #include "support/house/play.h"
 #include "support/ways/ways.h"
 
-enum { WORLD_HOMES = 3, WORLD_PEOPLE = 30, WORLD_GROUPS = 3, WORLD_PACKAGES = 4 };
+enum { WORLD_HOMES = 3, WORLD_PEOPLE = 30, WORLD_GROUPS = 3, WORLD_PACKAGES = 4, WORLD_GONE = 2 };
 
 /* What may go wrong, and what is spoiled on purpose (controls, which must be found out). */
 struct world_fate {
@@ -29,7 +29,8 @@ struct world {
     struct oracle groups[WORLD_GROUPS];
     struct world_fate fate;
     size_t steps;
-    unsigned faults; /* that happened */
+    unsigned gone;   /* residents who gave up their queues */
+    unsigned faults; /* that happened, in all worlds */
 };
 
 bool world_is_up(const struct house *h);
@@ -46,6 +47,7 @@ void world_end(struct world *w);
 void world_act(struct world *w);
 /* Something goes wrong, or is well again (faults.c). */
 void world_fail(struct world *w);
+void world_mend(struct world *w);
 /* All faults end, everybody hears of everything, and each member still can say something; fails the
  * test where something is not as it must be (judge.c). */
 void world_heal(struct world *w);

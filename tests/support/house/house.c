@@ -415,6 +415,8 @@ void house_kill(struct house *h)
     else
         vfs_restart(h->vfs);
     vfs_power_off_after(h->vfs, -1);
+    if (h->mended)
+        (void)vfs_failed(h->vfs);
     for (size_t i = 0; i < h->guest_count; i++)
         connect_guest(h, i);
 }

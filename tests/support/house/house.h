@@ -85,6 +85,7 @@ struct house {
     bool failing;  /* allocations fail in the steps of this house, see house_fail_allocation */
     /* kills */
     long kill_in_steps; /* below 0: never */
+    bool mended;        /* a disk that was to fail does so no more in the next life */
     bool power; /* and the power goes, too: what is not synced is kept or lost by the seed */
     bool slam;  /* as main does when its patience ends: nothing is waited for */
     unsigned lives;

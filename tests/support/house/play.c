@@ -14,7 +14,7 @@ uint64_t play_roll(struct play *p, uint64_t below)
 
 struct membership *play_membership(struct play *p, size_t group, struct resident *r)
 {
-    for (size_t i = 0; i < RESIDENT_GROUPS; i++)
+    for (size_t i = 0; i < RESIDENT_GROUPS && !r->gone; i++)
         if (r->groups[i].in &&
             bytes_equal(membership_group_id(&r->groups[i]),
                         bytes_of(p->groups[group].group_id, p->groups[group].group_id_len)))

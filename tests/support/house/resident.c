@@ -159,6 +159,18 @@ void resident_clear(struct resident *r)
     hearth_status_clear(&r->last);
 }
 
+void resident_give_up(struct resident *r)
+{
+    struct resident_id id;
+    Hearth__V1__DeleteQueueUserRequest in = HEARTH__V1__DELETE_QUEUE_USER_REQUEST__INIT;
+    resident_id(r, &id);
+    in.idempotency = &id.message;
+    assert_int_equal(
+        resident_call(r, &r->user, &hearth_queue_descriptor, "DeleteQueueUser", &in.base, NULL),
+        HEARTH_OK);
+    r->gone = true;
+}
+
 /* ---- KeyPackages */
 
 struct outgoing_bundle {

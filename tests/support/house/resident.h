@@ -112,6 +112,7 @@ struct resident {
     uint64_t seen;                     /* items opened: the next number */
     uint64_t acked;                    /* told so */
     bool greedy;                       /* never acknowledges */
+    bool gone;                         /* has no queue any more */
     uint8_t hashes[RESIDENT_ITEMS][8]; /* of items, to compare repeats */
     struct own_package packages[RESIDENT_PACKAGES];
     struct membership groups[RESIDENT_GROUPS];
@@ -168,6 +169,8 @@ void resident_random(struct resident *r, void *out, size_t len);
 /* Makes keys, and a queue in the house. */
 void resident_init(struct resident *r, struct house *h, uint32_t number);
 void resident_clear(struct resident *r);
+/* Deletes the queue: whoever has a reference to it will hear that it is gone. */
+void resident_give_up(struct resident *r);
 enum hearth_code resident_publish(struct resident *r, size_t count);
 /* A token that lets others fetch r's KeyPackages. */
 void resident_token(struct resident *r, uint32_t contact, uint8_t token[48]);
