@@ -268,7 +268,15 @@ file(GLOB worlds_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/flow/worlds
 hearth_program(world_random SOURCES ${worlds_sources} USES test_house LIBS lib::cmocka)
 target_include_directories(world_random PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_link_options(world_random PRIVATE -Wl,--wrap=token_directory_write -Wl,--undefined=__wrap_token_directory_write)
-hearth_test(flow_worlds COMMAND world_random SECONDS 600 LABELS flow)
+if(HEARTH_SANITIZE)
+  set(worlds_seeds 20)
+else()
+  set(worlds_seeds 200)
+endif()
+hearth_test(flow_worlds COMMAND world_random --seeds ${worlds_seeds} SECONDS 600 LABELS flow)
+foreach(control numbered backwards versions rotation relaxed)
+  hearth_test(flow_worlds_control_${control} COMMAND world_random --control ${control} SECONDS 600 LABELS flow)
+endforeach()
 # The real hearthd, as an operator runs it, and clients in other languages.
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)

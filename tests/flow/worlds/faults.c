@@ -89,7 +89,7 @@ static void give_up(struct world *w)
 void world_fail(struct world *w)
 {
     struct house *h = any_house(w);
-    if (play_roll(&w->play, 2) == 0)
+    if (!w->fate.faults || play_roll(&w->play, 2) == 0)
         return;
     w->faults++;
     switch (play_roll(&w->play, 16)) {

@@ -3,12 +3,12 @@
 /* HEALED_MS: longer than what backoffs have grown to while the faults lasted. */
 enum { HEALED_MS = 600 * 1000, ROUNDS = 3, QUIET_MS = 5000 };
 
-/* Everybody reads everything; whoever missed something resyncs. */
+/* Everybody who was ever added reads everything; whoever missed something resyncs. */
 static void gather(struct world *w)
 {
     house_run_ms(w->houses, QUIET_MS);
     for (size_t i = 0; i < WORLD_PEOPLE; i++)
-        if (!w->people[i].gone)
+        if (!w->people[i].gone && (i < WORLD_GROUPS || w->people[i].introduction_count > 0))
             resident_sync(&w->people[i], 0);
     for (size_t g = 0; g < WORLD_GROUPS; g++)
         for (size_t i = 0; i < WORLD_PEOPLE; i++) {
@@ -66,6 +66,9 @@ void world_heal(struct world *w)
         speak(w, g);
     gather(w);
     bury(w);
+    for (size_t i = 0; i < WORLD_PEOPLE; i++)
+        if (!w->people[i].gone)
+            resident_sync(&w->people[i], 0);
 }
 
 void world_judge(struct world *w)

@@ -32,6 +32,7 @@ static void open_houses(struct world *w, uint64_t seed)
         memcpy(h->peers, peers[i], sizeof h->peers);
         h->peer_count = HOUSE_PEERS;
         h->mended = true;
+        h->relaxed = w->fate.relaxed;
         h->delivery_control = w->fate.delivery_control;
         h->detour.numbered = w->fate.numbered;
         h->detour.backwards = w->fate.backwards;

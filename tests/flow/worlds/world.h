@@ -16,6 +16,7 @@ enum { WORLD_HOMES = 3, WORLD_PEOPLE = 30, WORLD_GROUPS = 3, WORLD_PACKAGES = 4,
 /* What may go wrong, and what is spoiled on purpose (controls, which must be found out). */
 struct world_fate {
     bool faults;
+    bool relaxed;              /* commits are not durable */
     bool numbered, backwards;  /* support/ways/detour.h */
     uint32_t delivery_control; /* server/delivery/delivery.h */
 };
@@ -28,7 +29,6 @@ struct world {
     bool published[WORLD_PEOPLE];
     struct oracle groups[WORLD_GROUPS];
     struct world_fate fate;
-    size_t steps;
     unsigned gone;   /* residents who gave up their queues */
     unsigned faults; /* that happened, in all worlds */
 };
