@@ -50,6 +50,14 @@ static void act_in(struct world *w, size_t group, struct membership *m, bool fre
         play_resync(&w->play, group, m);
 }
 
+void world_intrude(struct resident *r)
+{
+    for (size_t i = 0; i < RESIDENT_GROUPS; i++)
+        if (r->groups[i].left && world_is_up(r->groups[i].owner) &&
+            membership_look(&r->groups[i]) == HEARTH_OK)
+            fail_msg("G5: resident %u still sees a group after the removal", r->number);
+}
+
 void world_act(struct world *w)
 {
     size_t group = play_roll(&w->play, WORLD_GROUPS);
@@ -58,6 +66,7 @@ void world_act(struct world *w)
     bool synced = play_roll(&w->play, 10) < 6 && can_sync(w, r);
     if (synced)
         play_catch_up(&w->play, r);
+    world_intrude(r);
     struct membership *m = play_membership(&w->play, group, r);
     uint64_t what = play_roll(&w->play, 100);
     if (what < 6)

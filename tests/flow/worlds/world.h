@@ -11,7 +11,7 @@
 #include "support/house/play.h"
 #include "support/ways/ways.h"
 
-enum { WORLD_HOMES = 3, WORLD_PEOPLE = 30, WORLD_GROUPS = 3, WORLD_PACKAGES = 4, WORLD_GONE = 2 };
+enum { WORLD_HOMES = 3, WORLD_PEOPLE = 30, WORLD_GROUPS = 3, WORLD_PACKAGES = 2, WORLD_GONE = 2 };
 
 /* What may go wrong, and what is spoiled on purpose (controls, which must be found out). */
 struct world_fate {
@@ -45,6 +45,8 @@ void world_end(struct world *w);
 
 /* Somebody does something, if those homeservers that it takes are there. */
 void world_act(struct world *w);
+/* G5: who was removed tries to open the group, which must fail. */
+void world_intrude(struct resident *r);
 /* Something goes wrong, or is well again (faults.c). */
 void world_fail(struct world *w);
 void world_mend(struct world *w);

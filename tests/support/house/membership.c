@@ -634,15 +634,25 @@ static enum hearth_code resync_from(struct membership *m,
     return code;
 }
 
-enum hearth_code membership_resync(struct membership *m)
+static enum hearth_code external_info(struct membership *m, ProtobufCMessage **out)
 {
     struct access access;
     Hearth__V1__GetExternalCommitInfoRequest in =
         HEARTH__V1__GET_EXTERNAL_COMMIT_INFO_REQUEST__INIT;
-    ProtobufCMessage *out = NULL;
     access_of(m, &access);
     in.group = &access.message;
-    enum hearth_code code = membership_call(m, NULL, "GetExternalCommitInfo", &in.base, &out);
+    return membership_call(m, NULL, "GetExternalCommitInfo", &in.base, out);
+}
+
+enum hearth_code membership_look(struct membership *m)
+{
+    return external_info(m, NULL);
+}
+
+enum hearth_code membership_resync(struct membership *m)
+{
+    ProtobufCMessage *out = NULL;
+    enum hearth_code code = external_info(m, &out);
     if (code != HEARTH_OK)
         return code;
     code = resync_from(m, (const void *)out);

@@ -204,6 +204,8 @@ enum hearth_code membership_send_targeted(struct membership *m, uint32_t leaf);
 /* UpdateQueueReference with a notification policy alone. */
 enum hearth_code membership_policy(struct membership *m, Hearth__V1__NotificationPolicy policy);
 enum hearth_code membership_resync(struct membership *m);
+/* Does the owner open the group's state for it? What only members should be able to. */
+enum hearth_code membership_look(struct membership *m);
 /* By a commit that removes everybody else; ours is over, too, then. */
 enum hearth_code membership_delete(struct membership *m);
 struct bytes membership_group_id(const struct membership *m);
