@@ -128,8 +128,10 @@ static bool is_for(const struct oracle *o, size_t i, const struct oracle_stay *s
 
 static size_t check_stay(const struct oracle *o, const struct oracle_stay *s)
 {
-    const struct membership *m = membership_of(s);
     const struct resident *r = s->resident;
+    if (r->gone)
+        return 0;
+    const struct membership *m = membership_of(s);
     size_t at = 0, count = 0;
     for (size_t i = 0; i < o->sent_count; i++) {
         if (!is_for(o, i, s))
@@ -157,6 +159,8 @@ static void check_agreement(const struct oracle *o)
 {
     struct bytes first = {0};
     for (size_t i = 0; i < o->stay_count; i++) {
+        if (o->stays[i].resident->gone)
+            continue;
         if (o->stays[i].to != UINT64_MAX) {
             /* who missed its removal can't know of it */
             assert_true(membership_of(&o->stays[i])->left || membership_of(&o->stays[i])->broken);

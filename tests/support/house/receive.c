@@ -34,9 +34,7 @@ static uint64_t take_news(struct membership *m, const struct mls_client *client,
     struct extensions extensions = {buf_view(&news.extensions)};
     assert_true(extensions_find(&extensions, WELCOME_KEYS_EXTENSION_TYPE, &data));
     assert_ok(welcome_keys_read(data, &keys));
-    assert_true(news.group_id.len <= sizeof m->group_id);
-    memcpy(m->group_id, news.group_id.data, news.group_id.len);
-    m->group_id_len = news.group_id.len;
+    membership_name(m, buf_view(&news.group_id));
     membership_key(m, keys.state_key, news.epoch - 1);
     memcpy(m->identity_key, keys.identity_key, IDENTITY_KEY_BYTES);
     uint64_t epoch = news.epoch;
@@ -63,7 +61,7 @@ static void fetch_tree(struct resident *r, const struct own_package *p, struct m
     struct caller joiner;
     Hearth__V1__GroupAccess access = HEARTH__V1__GROUP_ACCESS__INIT;
     Hearth__V1__GetWelcomeInfoRequest in = HEARTH__V1__GET_WELCOME_INFO_REQUEST__INIT;
-    caller_init(&joiner, REQUEST_JOINER, digest_view(&p->ref), HOUSE_DOMAIN, &r->house->clock,
+    caller_init(&joiner, REQUEST_JOINER, digest_view(&p->ref), m->owner->domain, &r->house->clock,
                 &r->house->rng);
     sig_key_clear(&joiner.key);
     joiner.key = p->leaf_key;
@@ -71,8 +69,7 @@ static void fetch_tree(struct resident *r, const struct own_package *p, struct m
     access.state_key = resident_data(bytes_of(m->keys[0], STATE_KEY_BYTES));
     in.group = &access;
     in.epoch = epoch;
-    enum hearth_code code =
-        resident_call(r, &joiner, &hearth_delivery_descriptor, "GetWelcomeInfo", &in.base, out);
+    enum hearth_code code = membership_call(m, &joiner, "GetWelcomeInfo", &in.base, out);
     if (code != HEARTH_OK)
         fail_msg("GetWelcomeInfo: %s: %s", hearth_code_name(code), r->last.message);
     caller_clear(&joiner);

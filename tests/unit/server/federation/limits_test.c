@@ -39,7 +39,7 @@ static void a_reference_introduces(void **state)
     assert_true(put(r));
     land_run_ms(&land, 5000);
     assert_int_equal(land_check(&land, false), 1);
-    assert_int_equal(land.dials[1][0], 1);
+    assert_int_equal(land.ways.dials[1][0], 1);
     land_close(&land);
 }
 
@@ -61,9 +61,9 @@ static void strangers_make_us_call_nobody(void **state)
     for (int i = 0; i < 20; i++)
         assert_true(put(foreign));
     land_run_ms(&land, 60000);
-    assert_int_equal(land.dials[1][2], 0);
+    assert_int_equal(land.ways.dials[1][2], 0);
     assert_int_equal(land_waiting(home(2)), 21);
-    assert_true(home(2)->batches > 3); /* it did try */
+    assert_true(home(2)->detour.batches > 3); /* it did try */
     land_close(&land);
 }
 
@@ -75,10 +75,10 @@ static void one_reference_introduces_few(void **state)
     begin(3, true);
     struct land_ref *r = land_reference(&land, 2, land_client(home(1)));
     home(1)->settings.mode = FEDERATION_OPEN;
-    land_cut(&land, 1, 2, PIPE_TO_SERVER, true); /* what is fetched never comes */
+    ways_cut(&land.ways, 1, 2, PIPE_TO_SERVER, true); /* what is fetched never comes */
     assert_true(put(r));
     land_run_ms(&land, 600000);
-    assert_true(land.dials[1][2] >= 1 && land.dials[1][2] <= 8);
+    assert_true(land.ways.dials[1][2] >= 1 && land.ways.dials[1][2] <= 8);
     land_close(&land);
 }
 
@@ -284,13 +284,13 @@ static void policy_changes_while_it_runs(void **state)
     home(2)->settings.block = block;
     home(2)->settings.block_count = 1;
     land_set(home(2));
-    unsigned dials = land.dials[2][0];
+    unsigned dials = land.ways.dials[2][0];
     assert_true(put(to) && put(from));
     land_run_ms(&land, 60000);
     size_t came;
     assert_int_equal(land_faults(&land, true, &came), 0);
     assert_int_equal(came, 2);
-    assert_int_equal(land.dials[2][0], dials);
+    assert_int_equal(land.ways.dials[2][0], dials);
     assert_int_equal(land_reports(home(2), QUEUE_REFUSED), 1); /* ours are refused at once */
     from->gone = true;
     assert_int_equal(land_waiting(home(0)), 1); /* theirs wait: it may change again */

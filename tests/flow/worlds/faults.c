@@ -1,0 +1,148 @@
+/* What goes wrong, each by the world's dice. Everything here ends in world_mend(). */
+#include "flow/worlds/world.h"
+#include "server/info/info.h"
+
+static struct house *any_house(struct world *w)
+{
+    return &w->houses[play_roll(&w->play, WORLD_HOMES)];
+}
+
+static void cut(struct world *w, bool cut)
+{
+    size_t from = play_roll(&w->play, WORLD_HOMES), to = play_roll(&w->play, WORLD_HOMES);
+    enum pipe_way way = (enum pipe_way)play_roll(&w->play, 2);
+    PLAY_TRACE(&w->play, "%s from %zu to %zu, %s\n", cut ? "cut" : "whole", from, to,
+               way == PIPE_TO_SERVER ? "calls" : "answers");
+    ways_cut(&w->ways, from, to, way, cut);
+    if (!cut)
+        ways_cut(&w->ways, from, to, 1 - way, cut);
+}
+
+/* Comes at once or in the middle of what is done next; the next life begins by itself. */
+static void doom(struct world *w, struct house *h)
+{
+    if (!world_is_up(h))
+        return;
+    h->power = play_roll(&w->play, 2) == 0;
+    h->slam = play_roll(&w->play, 2) == 0;
+    PLAY_TRACE(&w->play, "%s is doomed%s\n", h->domain, h->power ? ", with the power" : "");
+    if (play_roll(&w->play, 2) == 0)
+        h->kill_in_steps = (long)play_roll(&w->play, 60);
+    else
+        vfs_power_off_after(h->vfs, (long)play_roll(&w->play, 80));
+}
+
+static void come_back(struct world *w, struct house *h)
+{
+    if (world_is_up(h))
+        return;
+    PLAY_TRACE(&w->play, "%s is back\n", h->domain);
+    house_open(h);
+}
+
+static void go_away(struct world *w, struct house *h)
+{
+    if (!world_is_up(h)) {
+        come_back(w, h);
+        return;
+    }
+    PLAY_TRACE(&w->play, "%s goes away\n", h->domain);
+    h->power = play_roll(&w->play, 2) == 0;
+    h->kill_in_steps = -1;
+    house_kill(h);
+}
+
+/* A store that has stopped takes its homeserver along (house.h). */
+static void fail_disk(struct world *w, struct house *h)
+{
+    if (!world_is_up(h))
+        return;
+    PLAY_TRACE(&w->play, "the disk of %s fails\n", h->domain);
+    vfs_fail(h->vfs, play_roll(&w->play, 2) == 0 ? VFS_WRITE : VFS_SYNC, VFS_ERROR,
+             (long)play_roll(&w->play, 12), 1);
+}
+
+static void rotate(struct world *w, struct house *h)
+{
+    if (!world_is_up(h))
+        return;
+    PLAY_TRACE(&w->play, "%s has another federation key\n", h->domain);
+    assert_ok(keeper_rotate(h->keeper, KEEPER_FEDERATION));
+    if (!err_is_ok(info_refresh(h->info))) /* its disk fails just now: as the next start does */
+        house_settle(h);
+}
+
+/* Somebody deletes his queue, whoever has a reference to it. */
+static void give_up(struct world *w)
+{
+    struct resident *r = &w->people[play_roll(&w->play, WORLD_PEOPLE)];
+    for (size_t g = 0; g < WORLD_GROUPS; g++)
+        if (w->groups[g].stays[0].resident == r)
+            return; /* founders stay: they are who commits in the end */
+    if (w->gone == WORLD_GONE || r->gone || !world_is_up(r->house) || !w->published[r->number - 1])
+        return;
+    PLAY_TRACE(&w->play, "%u gives up\n", r->number);
+    resident_give_up(r);
+    w->gone++;
+}
+
+void world_fail(struct world *w)
+{
+    struct house *h = any_house(w);
+    if (!w->fate.faults || play_roll(&w->play, 2) == 0)
+        return;
+    w->faults++;
+    switch (play_roll(&w->play, 16)) {
+    case 0:
+    case 1:
+    case 2:
+        cut(w, true);
+        break;
+    case 3:
+    case 4:
+        cut(w, false);
+        break;
+    case 5:
+        pipe_cut_all(w->ways.loop);
+        break;
+    case 6:
+    case 7:
+    case 8:
+        doom(w, h);
+        break;
+    case 9:
+        go_away(w, h);
+        break;
+    case 10:
+        come_back(w, h);
+        break;
+    case 11:
+        if (world_is_up(h))
+            detour_repeat(&h->detour);
+        break;
+    case 12:
+        rotate(w, h);
+        break;
+    case 13:
+        fail_disk(w, h);
+        break;
+    case 14:
+        give_up(w);
+        break;
+    default:
+        break;
+    }
+}
+
+void world_mend(struct world *w)
+{
+    ways_heal(&w->ways);
+    for (size_t i = 0; i < WORLD_HOMES; i++) {
+        struct house *h = &w->houses[i];
+        h->kill_in_steps = -1;
+        (void)vfs_failed(h->vfs);
+        if (!vfs_is_off(h->vfs)) /* else it ends at its next step */
+            vfs_power_off_after(h->vfs, -1);
+        come_back(w, h);
+    }
+}
