@@ -100,6 +100,8 @@ void world_end(struct world *w)
     for (size_t i = 0; i < WORLD_PEOPLE; i++)
         resident_clear(&w->people[i]);
     for (size_t i = WORLD_HOMES; i-- > 0;) {
+        vfs_saved_free(w->backups[i].saved);
+        w->backups[i].saved = NULL;
         w->play.tally.lives += w->houses[i].lives;
         house_close(&w->houses[i]);
     }

@@ -24,6 +24,7 @@ struct oracle_stay {
 struct oracle_message {
     uint32_t message, sender;
     uint64_t epoch;
+    bool maybe;   /* its homeserver came back from a backup of before: it may be missing */
     bool at_once; /* with the one before it: either may have been first, for all the same */
 };
 
@@ -44,6 +45,8 @@ void oracle_committed(struct oracle *o, const struct membership *m, struct resid
 void oracle_sent(struct oracle *o, const struct membership *m, uint32_t message);
 /* The same where m may have gone on to another epoch meanwhile. */
 void oracle_sent_in(struct oracle *o, const struct membership *m, uint32_t message);
+/* The owner is as it was when so many had been sent. */
+void oracle_restored(struct oracle *o, size_t sent_count);
 /* The last two were under way at once. */
 void oracle_at_once(struct oracle *o);
 /* m resynced; broken_epoch is the first epoch that it had missed (0: none). */
