@@ -136,13 +136,35 @@ static void restore(struct world *w, struct house *h)
     w->restored++;
 }
 
+/* What the owner of a group has for members of the homeserver that it blocks is given up, which
+ * they are told when they can be. */
+static void block(struct world *w, struct house *h)
+{
+    const struct house *other = any_house(w);
+    if (h->blocked != NULL) {
+        PLAY_TRACE(&w->play, "%s blocks nobody any more\n", h->domain);
+        house_block(h, NULL);
+        return;
+    }
+    for (size_t g = 0; g < WORLD_GROUPS; g++)
+        if (h == other ||
+            (world_owner(w, g) == h && w->groups[g].stays[0].resident->house == other))
+            return; /* founders stay */
+    PLAY_TRACE(&w->play, "%s blocks %s\n", h->domain, other->domain);
+    house_block(h, other->domain);
+    for (size_t g = 0; g < WORLD_GROUPS; g++)
+        if (world_owner(w, g) == h)
+            oracle_lossy(&w->groups[g], other);
+    w->blocked++;
+}
+
 void world_fail(struct world *w)
 {
     struct house *h = any_house(w);
     if (!w->fate.faults || play_roll(&w->play, 2) == 0)
         return;
     w->faults++;
-    switch (play_roll(&w->play, 17)) {
+    switch (play_roll(&w->play, 18)) {
     case 0:
     case 1:
     case 2:
@@ -179,6 +201,9 @@ void world_fail(struct world *w)
     case 14:
         give_up(w);
         break;
+    case 15:
+        block(w, h);
+        break;
     default:
         restore(w, h);
         break;
@@ -195,5 +220,6 @@ void world_mend(struct world *w)
         if (!vfs_is_off(h->vfs)) /* else it ends at its next step */
             vfs_power_off_after(h->vfs, -1);
         come_back(w, h);
+        house_block(h, NULL);
     }
 }

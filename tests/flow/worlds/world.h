@@ -35,6 +35,7 @@ struct world {
         size_t sent[WORLD_GROUPS];
     } backups[WORLD_HOMES];
     unsigned restored; /* in all worlds */
+    unsigned blocked;  /* times that somebody was, in this world */
     unsigned gone;     /* residents who gave up their queues */
     unsigned faults;   /* that happened, in all worlds */
 };
