@@ -86,13 +86,85 @@ static void give_up(struct world *w)
     w->gone++;
 }
 
+/* ---- backups of delivery.db: groups and the outbox */
+
+static void back_up(struct world *w, struct house *h)
+{
+    size_t i = (size_t)(h - w->houses);
+    vfs_saved_free(w->backups[i].saved);
+    w->backups[i].saved = vfs_save(h->vfs, "delivery.db");
+    for (size_t g = 0; g < WORLD_GROUPS; g++) {
+        w->backups[i].epochs[g] = w->groups[g].epoch;
+        w->backups[i].sent[g] = w->groups[g].sent_count;
+    }
+    PLAY_TRACE(&w->play, "%s is backed up\n", h->domain);
+}
+
+/* A group that went on to another epoch since is lost to its members, whom no server can bring
+ * back; so it is with proposals. All else is: what was said since may be missing, what is said from
+ * now on arrives. */
+static bool can_restore(struct world *w, const struct house *h)
+{
+    size_t i = (size_t)(h - w->houses);
+    for (size_t g = 0; g < WORLD_GROUPS; g++)
+        if (world_owner(w, g) == h && w->groups[g].epoch != w->backups[i].epochs[g])
+            return false;
+    for (size_t k = 0; k < WORLD_PEOPLE; k++)
+        for (size_t g = 0; g < RESIDENT_GROUPS; g++)
+            if (w->people[k].groups[g].leaving)
+                return false;
+    return w->backups[i].saved != NULL && w->gone == 0;
+}
+
+static void restore(struct world *w, struct house *h)
+{
+    size_t i = (size_t)(h - w->houses);
+    if (!can_restore(w, h)) {
+        back_up(w, h);
+        return;
+    }
+    PLAY_TRACE(&w->play, "%s comes back from a backup\n", h->domain);
+    if (world_is_up(h))
+        go_away(w, h);
+    vfs_load(h->vfs, w->backups[i].saved, "delivery.db");
+    vfs_saved_free(w->backups[i].saved);
+    w->backups[i].saved = NULL;
+    for (size_t g = 0; g < WORLD_GROUPS; g++)
+        if (world_owner(w, g) == h)
+            oracle_restored(&w->groups[g], w->backups[i].sent[g]);
+    come_back(w, h);
+    w->restored++;
+}
+
+/* What the owner of a group has for members of the homeserver that it blocks is given up, which
+ * they are told when they can be. */
+static void block(struct world *w, struct house *h)
+{
+    const struct house *other = any_house(w);
+    if (h->blocked != NULL) {
+        PLAY_TRACE(&w->play, "%s blocks nobody any more\n", h->domain);
+        house_block(h, NULL);
+        return;
+    }
+    for (size_t g = 0; g < WORLD_GROUPS; g++)
+        if (h == other ||
+            (world_owner(w, g) == h && w->groups[g].stays[0].resident->house == other))
+            return; /* founders stay */
+    PLAY_TRACE(&w->play, "%s blocks %s\n", h->domain, other->domain);
+    house_block(h, other->domain);
+    for (size_t g = 0; g < WORLD_GROUPS; g++)
+        if (world_owner(w, g) == h)
+            oracle_lossy(&w->groups[g], other);
+    w->blocked++;
+}
+
 void world_fail(struct world *w)
 {
     struct house *h = any_house(w);
     if (!w->fate.faults || play_roll(&w->play, 2) == 0)
         return;
     w->faults++;
-    switch (play_roll(&w->play, 16)) {
+    switch (play_roll(&w->play, 18)) {
     case 0:
     case 1:
     case 2:
@@ -129,7 +201,11 @@ void world_fail(struct world *w)
     case 14:
         give_up(w);
         break;
+    case 15:
+        block(w, h);
+        break;
     default:
+        restore(w, h);
         break;
     }
 }
@@ -144,5 +220,6 @@ void world_mend(struct world *w)
         if (!vfs_is_off(h->vfs)) /* else it ends at its next step */
             vfs_power_off_after(h->vfs, -1);
         come_back(w, h);
+        house_block(h, NULL);
     }
 }

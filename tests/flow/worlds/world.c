@@ -44,10 +44,13 @@ static void open_houses(struct world *w, uint64_t seed)
 
 /* Publishes when somebody first wants to add it: making KeyPackages is most of what a person costs,
  * and most are never asked. */
-static bool can_come(struct play *p, const struct resident *r)
+static bool can_come(struct play *p, size_t group, const struct resident *r)
 {
     struct world *w = (struct world *)p; /* its first member */
     size_t i = (size_t)(r - w->people);
+    const char *blocked = world_owner(w, group)->blocked;
+    if (blocked != NULL && strcmp(blocked, r->house->domain) == 0)
+        return false;
     if (r->gone || !world_is_up(r->house) || r->taken_count == WORLD_PACKAGES)
         return false;
     if (!w->published[i])
@@ -67,7 +70,7 @@ static void found(struct world *w, size_t g)
     struct commit_wish wish = {.add = add};
     for (size_t i = 0; i < 3; i++) { /* of each homeserver one */
         struct resident *r = &w->people[3 + i + 3 * play_roll(&w->play, 3)];
-        if (can_come(&w->play, r))
+        if (can_come(&w->play, g, r))
             add[wish.add_count++] = r;
     }
     assert_int_equal(membership_commit(m, &wish), HEARTH_OK);
@@ -85,7 +88,7 @@ void world_begin(struct world *w, uint64_t seed, const struct world_fate *fate)
                             .tally = w->play.tally};
     play_init(&w->play, seed);
     w->fate = *fate;
-    w->gone = 0;
+    w->gone = w->blocked = 0;
     memset(w->published, 0, sizeof w->published);
     open_houses(w, seed);
     for (uint32_t i = 0; i < WORLD_PEOPLE; i++)
@@ -100,6 +103,8 @@ void world_end(struct world *w)
     for (size_t i = 0; i < WORLD_PEOPLE; i++)
         resident_clear(&w->people[i]);
     for (size_t i = WORLD_HOMES; i-- > 0;) {
+        vfs_saved_free(w->backups[i].saved);
+        w->backups[i].saved = NULL;
         w->play.tally.lives += w->houses[i].lives;
         house_close(&w->houses[i]);
     }

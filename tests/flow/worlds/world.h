@@ -29,8 +29,15 @@ struct world {
     bool published[WORLD_PEOPLE];
     struct oracle groups[WORLD_GROUPS];
     struct world_fate fate;
-    unsigned gone;   /* residents who gave up their queues */
-    unsigned faults; /* that happened, in all worlds */
+    struct {
+        struct vfs_saved *saved; /* of delivery.db; NULL: none */
+        uint64_t epochs[WORLD_GROUPS];
+        size_t sent[WORLD_GROUPS];
+    } backups[WORLD_HOMES];
+    unsigned restored; /* in all worlds */
+    unsigned blocked;  /* times that somebody was, in this world */
+    unsigned gone;     /* residents who gave up their queues */
+    unsigned faults;   /* that happened, in all worlds */
 };
 
 bool world_is_up(const struct house *h);

@@ -39,7 +39,7 @@ static void worlds(void **state)
     for (uint64_t seed = first; seed < first + count; seed++)
         run(seed);
     play_tell("worlds", &world.play.tally);
-    print_message("%u faults\n", world.faults);
+    print_message("%u faults, %u backups restored\n", world.faults, world.restored);
     assert_true(world.play.tally.deliveries > count);
 }
 

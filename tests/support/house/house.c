@@ -189,19 +189,35 @@ static bool admits(void *self, struct bytes domain)
     return federation_admits(h->federation, domain);
 }
 
+static struct federation_settings settings_of(const struct house *h)
+{
+    return (struct federation_settings){.mode =
+                                            h->peer_count > 0 ? FEDERATION_ALLOW : FEDERATION_OFF,
+                                        .development = true,
+                                        .peers = h->peers,
+                                        .peer_count = h->peer_count,
+                                        .block = &h->blocked,
+                                        .block_count = h->blocked != NULL};
+}
+
+void house_block(struct house *h, const char *domain)
+{
+    char why[FEDERATION_WHY_BYTES];
+    h->blocked = domain;
+    const struct federation_settings settings = settings_of(h);
+    if (h->server != NULL)
+        assert_ok(federation_set(h->federation, &settings, why));
+}
+
 static void open_federation(struct house *h)
 {
     char why[FEDERATION_WHY_BYTES];
-    const struct federation_options options = {
-        .store = files(h, "federation.db"),
-        .loop = h->loop,
-        .queue = h->queue,
-        .settings = {.mode = h->peer_count > 0 ? FEDERATION_ALLOW : FEDERATION_OFF,
-                     .development = true,
-                     .peers = h->peers,
-                     .peer_count = h->peer_count},
-        .contact = contact,
-        .contact_self = h};
+    const struct federation_options options = {.store = files(h, "federation.db"),
+                                               .loop = h->loop,
+                                               .queue = h->queue,
+                                               .settings = settings_of(h),
+                                               .contact = contact,
+                                               .contact_self = h};
     assert_ok(federation_open(&h->env, &options, why, &h->federation));
 }
 

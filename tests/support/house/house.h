@@ -47,6 +47,7 @@ struct house {
     struct house *neighbour;        /* the next one, as seen from the first; NULL: the last */
     const char *peers[HOUSE_PEERS]; /* "b.test=pipe:other@house": with whom it federates */
     size_t peer_count;
+    const char *blocked; /* one of them all the same; NULL: none. See house_block() */
     struct clock_fake fake;
     struct clock clock;
     struct rng_seeded seeded;
@@ -118,6 +119,8 @@ void house_target(const struct house *h, uint32_t number, char ret_target[64]);
 const struct public_key *house_queue_key(struct house *h);
 const struct public_key *house_sender_key(struct house *h);
 void house_open(struct house *h);
+/* Another homeserver, or nobody (NULL), is blocked from now on. */
+void house_block(struct house *h, const char *domain);
 /* Ends properly. */
 void house_shut(struct house *h);
 /* As kill -9 would, or a power cut (h->power). */

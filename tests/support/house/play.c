@@ -42,7 +42,7 @@ static void refused(struct play *p, const struct membership *m, enum hearth_code
     PLAY_TRACE(p, "  %s refused: %s %s\n", what, hearth_code_name(code), m->resident->last.message);
     bool stale = code == HEARTH_FAILED_PRECONDITION || code == HEARTH_UNAUTHENTICATED ||
                  code == HEARTH_NOT_FOUND || code == HEARTH_UNKNOWN ||
-                 (code == HEARTH_PERMISSION_DENIED && m->leaving);
+                 (code == HEARTH_PERMISSION_DENIED && (m->leaving || m->lossy));
     if (!stale || (fresh && m->in && !m->leaving && !m->broken))
         fail_msg("%s by resident %u: %s: %s", what, m->resident->number, hearth_code_name(code),
                  m->resident->last.message != NULL ? m->resident->last.message : "");
@@ -72,7 +72,7 @@ void play_send(struct play *p, size_t group, struct membership *m, bool fresh)
 static bool may_come(struct play *p, size_t group, const struct resident *r)
 {
     return !oracle_has(&p->groups[group], r) && slots_used(r) < RESIDENT_GROUPS - 1 &&
-           (p->can_come == NULL || p->can_come(p, r));
+           (p->can_come == NULL || p->can_come(p, group, r));
 }
 
 /* Whom the founder adds and removes. */

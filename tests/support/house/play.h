@@ -21,8 +21,9 @@ struct play {
     size_t group_count;
     struct rng_seeded dice;
     uint32_t messages;
-    bool trace;                                                 /* HEARTH_TRACE */
-    bool (*can_come)(struct play *p, const struct resident *r); /* into a group; NULL: all can */
+    bool trace; /* HEARTH_TRACE */
+    /* into the group; NULL: all can */
+    bool (*can_come)(struct play *p, size_t group, const struct resident *r);
     struct play_tally tally;
 };
 

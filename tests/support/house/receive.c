@@ -15,12 +15,14 @@ static struct own_package *package_by_tag(struct resident *r, const uint8_t tag[
     return NULL;
 }
 
-static void must_be_expected(const struct resident *r, const struct digest *ref)
+static const struct introduction *must_be_expected(const struct resident *r,
+                                                   const struct digest *ref)
 {
     for (size_t i = 0; i < r->introduction_count; i++)
         if (bytes_equal(digest_view(&r->introductions[i].ref), digest_view(ref)))
-            return;
+            return &r->introductions[i];
     fail_msg("a Welcome of a commit that nobody said was accepted");
+    return NULL;
 }
 
 /* What the Welcome says of the group, so that its tree can be asked for. */
@@ -81,7 +83,7 @@ static void join(struct resident *r, struct own_package *p, struct bytes welcome
     struct mls_client client = own_package_client(r, p);
     struct mls_group_config config = membership_config();
     ProtobufCMessage *out = NULL;
-    must_be_expected(r, &p->ref);
+    m->lossy = must_be_expected(r, &p->ref)->lossy;
     uint64_t epoch = take_news(m, &client, p, welcome);
     fetch_tree(r, p, m, epoch, &out);
     const Hearth__V1__GetWelcomeInfoResponse *info = (const void *)out;
@@ -126,6 +128,14 @@ static uint64_t epoch_of(struct bytes message)
     return epoch;
 }
 
+/* Something is missing: what comes can't be read until a resync. */
+static void break_off(struct membership *m)
+{
+    if (!m->broken)
+        m->broken_epoch = group_epoch(m->group) + 1;
+    m->broken = true;
+}
+
 static void message_item(struct membership *m, struct bytes message)
 {
     struct resident *r = m->resident;
@@ -134,6 +144,8 @@ static void message_item(struct membership *m, struct bytes message)
     struct err err = group_process(m->group, &client, message, &received);
     for (size_t i = 0; i < RESIDENT_BEFORE && !err_is_ok(err) && m->before[i] != NULL; i++)
         err = group_process(m->before[i], &client, message, &received);
+    if (!err_is_ok(err) && m->lossy)
+        break_off(m);
     if (!err_is_ok(err) && (m->broken || m->before[0] != NULL))
         return; /* of an epoch that was missed */
     assert_ok(err);
@@ -178,10 +190,11 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
     if (is_commit)
         memcpy(m->commit_hash, hash.data, sizeof m->commit_hash);
     if (m->deaf && is_commit && !old) {
-        m->broken = true;
-        m->broken_epoch = group_epoch(m->group) + 1;
+        break_off(m);
         m->deaf = false;
     }
+    if (m->lossy && epoch_of(message) > group_epoch(m->group))
+        break_off(m);
     if (m->broken)
         return;
     struct mls_group *group = old ? before_of(m, epoch_of(message)) : m->group;
@@ -192,11 +205,12 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
     struct err err = group_process(group, &client, message, &received);
     if (m->doubts && is_commit) {
         assert_err(err, MLS_CONFIRMATION_TAG);
-        m->broken = true;
-        m->broken_epoch = group_epoch(m->group) + 1;
+        break_off(m);
         return;
     }
-    if (!err_is_ok(err) && old)
+    if (!err_is_ok(err) && m->lossy)
+        break_off(m); /* a commit whose proposals are missing */
+    if (!err_is_ok(err) && (old || m->broken))
         return; /* what was before the resync may have been broken */
     assert_ok(err);
     if (is_commit) {
@@ -279,12 +293,22 @@ static void group_item(struct membership *m, const struct delivery_item *d)
         m->in = false;
         m->left = true;
         break;
+    case DELIVERY_LOSS:
+        if (!m->lossy)
+            fail_msg("a loss that nothing caused");
+        m->told = true;
+        break;
     case DELIVERY_LEAF_NEWS:
     case DELIVERY_TARGETED: /* nothing in it that we could open */
         break;
     default:
         fail_msg("an item of kind %d", (int)d->kind);
     }
+}
+
+static bool is_lossy(const struct resident *r, const struct own_package *p)
+{
+    return p != NULL && must_be_expected(r, &p->ref)->lossy;
 }
 
 static void delivery_item(struct resident *r, const struct queue_item *item, struct buf *scratch)
@@ -298,6 +322,8 @@ static void delivery_item(struct resident *r, const struct queue_item *item, str
     for (size_t i = 0; i < RESIDENT_GROUPS; i++)
         if (r->groups[i].group != NULL && memcmp(r->groups[i].self.tag, item->tag, 16) == 0)
             m = &r->groups[i];
+    if (m == NULL && is_lossy(r, package_by_tag(r, item->tag)))
+        return; /* of a group whose Welcome was given up */
     assert_non_null(m);
     for (size_t i = 0; i < m->key_count; i++)
         if (err_is_ok(fan_out_open(m->keys[i], membership_group_id(m), item->body, scratch, &d))) {
@@ -306,6 +332,10 @@ static void delivery_item(struct resident *r, const struct queue_item *item, str
             group_item(m, &d);
             return;
         }
+    if (m->lossy && !m->left) {
+        break_off(m);
+        return;
+    }
     fail_msg("%s", m->left ? "G5: something came after the removal"
                            : "an item under a state key that we never had");
 }

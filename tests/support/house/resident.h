@@ -57,9 +57,11 @@ struct membership {
     struct own_package self; /* leaf key, tag, credential; bundle empty for founders */
     uint8_t user_pseudonym[16];
     struct caller caller;
-    bool leaving;                           /* proposed to be removed */
-    bool broken;                            /* a commit could not be processed: resync */
-    uint64_t broken_epoch;                  /* the first that we have no secrets of */
+    bool leaving;          /* proposed to be removed */
+    bool broken;           /* a commit could not be processed: resync */
+    uint64_t broken_epoch; /* the first that we have no secrets of */
+    /* test: items may be missing, as it is with who is at a blocked homeserver; it was told so */
+    bool lossy, told;
     bool deaf;                              /* test: commits are not processed */
     bool doubts;                            /* test: the next commit proves wrong */
     uint8_t commit_hash[COMMIT_HASH_BYTES]; /* of the last that came: for a report */
@@ -81,6 +83,7 @@ struct got {
 struct introduction {
     uint8_t signature_key[32]; /* of the leaf */
     struct digest ref;
+    bool lossy; /* of the membership that will be */
 };
 
 /* A connection that was asked for: what the asker keeps, and the asked while it accepts. */
@@ -172,6 +175,8 @@ void resident_clear(struct resident *r);
 /* Deletes the queue: whoever has a reference to it will hear that it is gone. */
 void resident_give_up(struct resident *r);
 enum hearth_code resident_publish(struct resident *r, size_t count);
+/* Items to this leaf may be missing from now on. */
+void resident_lossy(struct resident *r, const uint8_t signature_key[32]);
 /* A token that lets others fetch r's KeyPackages. */
 void resident_token(struct resident *r, uint32_t contact, uint8_t token[48]);
 
