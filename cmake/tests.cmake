@@ -288,7 +288,7 @@ foreach(wrapped queue_open queue_close queue_tag_get queue_tag_set queue_acknowl
     batch_read outbox_add delivery_refused group_store_expect once_find once_keep peer_want_keys)
   target_link_options(planted_worlds PRIVATE -Wl,--wrap=${wrapped})
 endforeach()
-# hearth_test(planted_worlds COMMAND planted_worlds SECONDS 900 LABELS flow)
+hearth_test(planted_worlds COMMAND planted_worlds SECONDS 900 LABELS flow)
 # The real hearthd, as an operator runs it, and clients in other languages.
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)

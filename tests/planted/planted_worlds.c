@@ -68,13 +68,14 @@ static void why(FILE *said, int status, char *out, size_t room)
     static char text[TEXT_MAX];
     rewind(said);
     text[fread(text, 1, sizeof text - 1, said)] = '\0';
-    const char *error = strstr(text, "[  ERROR   ] --- "),
-               *line = strstr(text, "[   LINE   ] --- ");
-    int len = error != NULL ? (int)strcspn(error + 17, "\n") : 0;
+    const char *error = strstr(text, "[  ERROR   ] --- "), *told = strstr(text, "ERROR: ");
+    const char *line = strstr(text, "[   LINE   ] --- ");
+    const char *at = told != NULL ? told + 7 : error != NULL ? error + 17 : "?"; /* of fail_msg */
+    int len = (int)strcspn(at, "\n");
     if (WIFSIGNALED(status))
         (void)snprintf(out, room, "signal %d", WTERMSIG(status));
     else
-        (void)snprintf(out, room, "%.*s", len < 160 ? len : 160, error != NULL ? error + 17 : "?");
+        (void)snprintf(out, room, "%.*s", len < 160 ? len : 160, at);
     if (line != NULL) {
         size_t end = strcspn(line, "\n"), from = end;
         while (from > 0 && line[from - 1] != '/')
