@@ -46,14 +46,7 @@ static struct err body_set(struct task *task, const struct body *body)
     wire_write_vector(&b, body->label);
     wire_write_vector(&b, body->bad);
     wire_write_u32(&b, body->why);
-    struct err err = buf_check(&b);
-    if (!err_is_ok(err)) {
-        buf_clear(&b);
-        return err;
-    }
-    buf_clear(&task->body);
-    task->body = b;
-    return ERR_OK;
+    return buf_replace(&task->body, &b);
 }
 
 /* What is asked and what it is verified against: the same in prepare and settle, since the lane of
