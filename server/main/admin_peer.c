@@ -20,6 +20,8 @@ static const char *state_of(const Hearth__V1__Peer *p)
         return p->rule == HEARTH__V1__PEER_RULE__PEER_RULE_BLOCKED ? "blocked" : "not-admitted";
     if (p->banned_s > 0)
         return "banned";
+    if (p->other_root.len > 0)
+        return "other-keys";
     if (p->failures > 0 || p->last_error[0] != '\0')
         return "failing";
     return p->reached || p->heard ? "good" : "unused";
@@ -69,7 +71,8 @@ static void print_all(const Hearth__V1__Peer *p)
         printf("its key       none%s%s\n", p->key_error[0] != '\0' ? ": " : "", p->key_error);
     printf("its root      %s\n", p->root.len > 0 ? hex(p->root, text) : "none is known yet");
     if (p->other_root.len > 0)
-        printf("it shows      %s\n", hex(p->other_root, text));
+        printf("it shows      %s, another root: hearthd admin peer why %s\n",
+               hex(p->other_root, text), p->domain);
     printf("waiting       %llu rows, %llu bytes\n", (unsigned long long)p->backlog_rows,
            (unsigned long long)p->backlog_bytes);
     printf("failures      %u in a row%s%s\n", p->failures, p->last_error[0] != '\0' ? ": " : "",
