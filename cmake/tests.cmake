@@ -351,6 +351,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     SECONDS 600 LABELS crash)
   hearth_test(federation_partition COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/partition.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 400 LABELS flow)
+  hearth_test(federation_srv COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/srv.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 300 LABELS flow)
   hearth_test(federation_hostile COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/hostile.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 300 LABELS flow)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
