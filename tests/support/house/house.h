@@ -95,7 +95,8 @@ struct house {
     char address[64];
     struct hearth_tls_options tls;
     struct public_key queue_key, sender_key; /* as GetKeys told them, in a visit */
-    atomic_uint *writing; /* calls under way that change something; NULL: nobody asks */
+    const char *queues_at; /* domain that residents' references name; NULL: HOUSE_DOMAIN */
+    atomic_uint *writing;  /* calls under way that change something; NULL: nobody asks */
 };
 
 void house_init(struct house *h, uint64_t seed);
