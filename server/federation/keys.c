@@ -105,6 +105,10 @@ static void keep_vouchers(struct peer *peer, const struct voucher_keys *keys)
 
 void keys_set(struct peer *peer, const struct told_keys *told)
 {
+    if (peer->pinned && memcmp(peer->pin, told->root, sizeof peer->pin) != 0) {
+        free(peer->vouchers); /* what the root before has signed is worth nothing */
+        peer->vouchers = NULL;
+    }
     memcpy(peer->pin, told->root, sizeof peer->pin);
     peer->pinned = peer->known = true;
     peer->key = told->key;
@@ -141,6 +145,8 @@ static struct err take(struct peer *peer, const Hearth__V1__GetKeysResponse *in)
         kept_save(peer);
     }
     federation_unlock(f);
+    if (err.code == ERR_FEDERATION_ROOT)
+        front_log(f->env->front, "level=warn event=peer_other_root");
     return err;
 }
 
