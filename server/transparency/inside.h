@@ -41,6 +41,22 @@ CHECKED struct err kt_proof_get(const struct kt_log *log, struct store_txn *txn,
 CHECKED struct err kt_proofs_keep(const struct kt_log *log, struct store_txn *txn,
                                   struct bytes label, const uint8_t id[AT_REST_ID_BYTES],
                                   uint32_t version);
+/* Proofs that an epoch will need for a new version: its own, and those of absent versions of its
+ * ladder. Making them is what is dear about a version (a quarter of a millisecond each), so it is
+ * done where several threads can, before the version waits; what was not is made by the epoch. */
+struct kt_ready {
+    struct kt_ready_proof {
+        uint32_t version;
+        uint8_t index[INDEX_BYTES];
+        uint8_t proof[VRF_PROOF_BYTES];
+    } at[1 + LADDER_MAX];
+    size_t count;
+};
+/* Those that the table of proofs lacks. Read transaction. */
+CHECKED struct err kt_ready_make(const struct kt_log *log, struct store_txn *txn,
+                                 struct bytes label, uint32_t version, struct kt_ready *ret_ready);
+CHECKED struct err kt_ready_put(const struct kt_log *log, struct store_txn *txn, struct bytes label,
+                                const struct kt_ready *ready);
 /* Seals or opens what belongs to a row. what: the table. */
 CHECKED struct err kt_seal(const struct kt_log *log, const char *what,
                            const uint8_t id[AT_REST_ID_BYTES], uint32_t version, struct bytes plain,

@@ -20,8 +20,8 @@
 #include "tlog/prove.h"
 
 enum {
-    KT_EPOCH_MOST = 4096, /* new versions in one epoch */
-    KT_LOST_MOST = 255,   /* versions of a label from before the log */
+    KT_EPOCH_MOST = 16384, /* new versions in one epoch */
+    KT_LOST_MOST = 255,    /* versions of a label from before the log */
     /* Page cache of a connection: an epoch touches pages all over the tree, and the upper levels of
      * 10^6 pairs with their paths are about so much. */
     KT_CACHE_KIB = 65536,

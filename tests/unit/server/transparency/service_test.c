@@ -4,6 +4,7 @@
 
 #include "hearth/v1/transparency_rpc.h"
 #include "net/loop.h"
+#include "server/transparency/inside.h"
 #include "server/transparency/keys.h"
 #include "server/transparency/transparency.h"
 #include "support/test.h"
@@ -365,6 +366,51 @@ static void test_append_and_search(void **state)
 }
 
 /* Nobody is told before the signature, whatever was committed. */
+struct kept {
+    uint32_t version;
+    bool kept;
+};
+
+static struct err run_kept(struct store_txn *txn, void *arg)
+{
+    struct kept *k = arg;
+    uint8_t id[AT_REST_ID_BYTES];
+    struct kt_pair pair;
+    kt_label_id(&w.keys.log, BOB, id);
+    return kt_proof_get(&w.keys.log, txn, BOB, id, k->version, &pair, &k->kept);
+}
+
+static bool is_kept(uint32_t version)
+{
+    struct kept k = {.version = version};
+    assert_ok(store_call_read(transparency_store(w.t), run_kept, &k));
+    return k.kept;
+}
+
+/* What is dear about a version is done before it waits, not by the epoch that takes it in, and is
+ * there once. */
+static void test_proofs_made_ahead(void **state)
+{
+    (void)state;
+    struct told bob;
+    assert_int_equal(tick_after(0), 1);
+    bring(BOB, 0, "bob's", &bob);
+    assert_int_equal(bob.times, 0);
+    assert_true(is_kept(0) && is_kept(1));
+    assert_false(is_kept(3)); /* of a ladder that it is not in */
+    assert_int_equal(tick_after(1000), 2);
+    assert_int_equal(bob.times, 1);
+    assert_ok(bob.result);
+    assert_false(is_kept(0)); /* the version's own row has it */
+    assert_true(is_kept(1));
+    told_clear(&bob);
+    bring(BOB, 1, "bob's next", &bob);
+    assert_true(is_kept(1) && is_kept(2) && is_kept(3));
+    assert_int_equal(tick_after(1000), 3);
+    assert_ok(bob.result);
+    told_clear(&bob);
+}
+
 static void test_keeper_gone(void **state)
 {
     (void)state;
@@ -694,17 +740,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(test_before_the_first_epoch),
-        TEST(test_append_and_search),
-        TEST(test_keeper_gone),
-        TEST(test_who_waits_at_the_end),
-        TEST(test_monitoring),
-        TEST(test_tiles_and_consistency),
-        TEST(test_cosignatures),
-        TEST(test_smaller_than_outside),
-        TEST(test_a_caller_shows_a_newer_one),
-        TEST(test_what_is_published),
-        TEST(test_tokens),
+        TEST(test_before_the_first_epoch), TEST(test_append_and_search),
+        TEST(test_proofs_made_ahead),      TEST(test_keeper_gone),
+        TEST(test_who_waits_at_the_end),   TEST(test_monitoring),
+        TEST(test_tiles_and_consistency),  TEST(test_cosignatures),
+        TEST(test_smaller_than_outside),   TEST(test_a_caller_shows_a_newer_one),
+        TEST(test_what_is_published),      TEST(test_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
