@@ -414,3 +414,6 @@ if(NOT HEARTH_SANITIZE)
     ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --control SECONDS 200 LABELS crash)
 endif()
 target_link_options(unit_client_core_faults_test PRIVATE -Wl,--wrap=group_process -Wl,--wrap=group_join_external)
+# The log by plain HTTP, read by a monitor of its own.
+hearth_test(flow_log_pages COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/server/log_pages.py ${CMAKE_BINARY_DIR}/bin SECONDS 200
+  LABELS flow)

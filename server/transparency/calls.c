@@ -3,8 +3,6 @@
 
 #include "server/transparency/service.h"
 
-enum { TILE_WIDTH_MOST = 256, TILE_LEVEL_BITS = 8 };
-
 struct job {
     struct transparency *t;
     struct hearth_call *call;
@@ -222,18 +220,10 @@ static enum hearth_code monitor(struct hearth_call *call, const Hearth__V1__Moni
 
 /* ---- consistency and tiles */
 
-static struct err signed_size(const struct kt_source *source, uint64_t *ret_size)
-{
-    struct buf note = BUF_INIT;
-    struct err err = source->checkpoint(source->self, &note, ret_size);
-    buf_clear(&note);
-    return err;
-}
-
 static struct err prove_consistency(struct job *job, const struct kt_source *source)
 {
     uint64_t size;
-    TRY(signed_size(source, &size));
+    TRY(kt_signed_size(source, &size));
     if (job->a > job->b || job->b > size)
         return ERR(ARGUMENT);
     return log_prove_consistency(&source->log, job->a, job->b, &job->proof);
@@ -265,47 +255,10 @@ static enum hearth_code get_consistency(struct hearth_call *call,
     return job_run(job, LOG_PATH_MAX);
 }
 
-/* C2SP tlog-tiles: an entry bundle is opaque entry<0..2^16-1> one after the other. */
-static struct err append_entry(struct job *job, const struct kt_source *source, uint64_t index)
-{
-    struct buf raw = BUF_INIT;
-    struct log_entry entry;
-    struct err err = ERR_OK;
-    if (index == 0)
-        kt_config_write(&raw, source->config);
-    else
-        err = source->entry(source->self, index, &entry);
-    if (err_is_ok(err) && index > 0)
-        log_entry_write(&raw, &entry);
-    if (err_is_ok(err))
-        err = buf_check(&raw);
-    wire_write_vector16(&job->answer, buf_view(&raw));
-    buf_clear(&raw);
-    return err;
-}
-
 static struct err prove_tile(struct job *job, const struct kt_source *source)
 {
-    uint64_t size;
-    unsigned level = job->level * TILE_LEVEL_BITS;
-    TRY(signed_size(source, &size));
-    /* the last hash must cover signed entries alone */
-    if (level >= LOG_SIZE_LIMIT_BITS || job->b == 0 || job->b > TILE_WIDTH_MOST ||
-        job->a > UINT32_MAX || (job->entries && level != 0))
-        return ERR(NOT_FOUND);
-    uint64_t first = job->a * TILE_WIDTH_MOST, end = first + job->b;
-    if (end > size >> level)
-        return ERR(NOT_FOUND);
-    for (uint64_t n = first; n < end; n++) {
-        struct hash_value hash;
-        if (job->entries) {
-            TRY(append_entry(job, source, n));
-            continue;
-        }
-        TRY(source->log.get(source->log.self, level, n, &hash));
-        buf_append_bytes(&job->answer, hash_value_view(&hash));
-    }
-    return buf_check(&job->answer);
+    const struct kt_tile tile = {job->level, job->entries, job->a, (unsigned)job->b};
+    return kt_tile(source, &tile, &job->answer);
 }
 
 static void reply_tile(struct job *job)

@@ -65,6 +65,22 @@ CHECKED struct err kt_open(const struct kt_log *log, const char *what,
                            const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
                            struct bytes sealed, struct buf *b);
 
+/* ---- C2SP tlog-tiles (tiles.c) */
+
+enum { TILE_WIDTH_MOST = 256, TILE_LEVEL_BITS = 8 };
+struct kt_tile {
+    unsigned level;
+    bool entries; /* of level 0: the entries rather than their hashes */
+    uint64_t index;
+    unsigned width; /* 1 to TILE_WIDTH_MOST */
+};
+/* The path below the log's prefix: tile/L/N, tile/entries/N, either with .p/W. False: none. */
+bool kt_tile_parse(const char *path, struct kt_tile *ret_tile);
+/* Appends it. ERR_NOT_FOUND: it goes beyond what is signed. */
+CHECKED struct err kt_tile(const struct kt_source *source, const struct kt_tile *tile,
+                           struct buf *b);
+CHECKED struct err kt_signed_size(const struct kt_source *source, uint64_t *ret_size);
+
 /* ---- epochs (epochs.c) */
 
 struct kt_newest {

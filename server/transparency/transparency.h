@@ -69,6 +69,12 @@ CHECKED struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch
 CHECKED struct err transparency_head(struct transparency *t, struct buf *note, uint64_t *ret_size,
                                      uint64_t *ret_ms);
 
+/* What a mirror or monitor asks for by HTTP (C2SP tlog-tiles): path is checkpoint, tile/L/N[.p/W]
+ * or tile/entries/N[.p/W]; appended to body. ret_forever: it never changes. ERR_NOT_FOUND. Waits,
+ * on a reader. */
+CHECKED struct err transparency_page(struct transparency *t, const char *path, struct buf *body,
+                                     bool *ret_forever);
+
 /* Has anything been taken in since this was asked last? Then a tick may find it due. For owners
  * that tick by themselves. */
 bool transparency_woken(struct transparency *t);

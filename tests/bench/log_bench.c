@@ -4,6 +4,8 @@
  *
  *     log_bench fill FOLDER DOMAIN PAIRS    a day in five windows: leaves of nobody, and labels
  *                                           bench-T-I with versions up to T, LABELS of each
+ *     log_bench epochs FOLDER DOMAIN COUNT WINDOW_S   one leaf of nobody in each, for
+ *                                           tests/server/log_pages.py
  *     log_bench queue FOLDER DOMAIN COUNT   new labels, waiting with their VRF proofs as append.c
  *                                           leaves them, in FOLDER/queue.db
  *     log_bench verify CONFIG ANSWERS       struct { opaque label<1..2^8-1>; opaque
@@ -118,13 +120,14 @@ static struct err run_queue(struct store_txn *txn, void *arg)
     return ERR_OK;
 }
 
-static void open_folder(const char *folder, const char *domain, const char *database)
+static void open_folder(const char *folder, const char *domain, const char *database,
+                        uint64_t window_ms)
 {
     char path[512];
     env.domain = domain;
     (void)snprintf(path, sizeof path, "%s/keys/keyring", folder);
     must(keeper_open(path, bytes_str(domain), env.clock, env.rng, &env.keeper), path);
-    must(kt_keys_open(&env, 1, 0, &keys), "keys");
+    must(kt_keys_open(&env, 1, window_ms, &keys), "keys");
     (void)snprintf(path, sizeof path, "%s/%s", folder, database);
     const struct store_options options = {
         .path = path, .schema = &kt_schema, .cache_kib = 8 * KT_CACHE_KIB};
@@ -152,6 +155,15 @@ static void fill(size_t pairs)
     }
     for (now_ms += window / 2; now_ms < end; now_ms += window)
         must(store_call(store, run_leaves, &few), "windows");
+}
+
+static void epochs(size_t count)
+{
+    size_t one = 1;
+    must(store_call(store, run_start, NULL), "start");
+    now_ms -= count;
+    for (size_t i = 0; i < count; i++, now_ms++)
+        must(store_call(store, run_leaves, &one), "leaf");
 }
 
 /* ---- verifying */
@@ -223,13 +235,16 @@ int main(int argc, char **argv)
         verify(argv[2], argv[3]);
         return 0;
     }
-    if (argc != 5)
+    if (argc < 5)
         return 2;
     size_t count = strtoul(argv[4], NULL, 10);
-    bool fills = strcmp(argv[1], "fill") == 0;
-    open_folder(argv[2], argv[3], fills ? "db/kt.db" : "queue.db");
-    if (fills)
+    bool queues = strcmp(argv[1], "queue") == 0;
+    open_folder(argv[2], argv[3], queues ? "queue.db" : "db/kt.db",
+                argc > 5 ? 1000 * strtoull(argv[5], NULL, 10) : 0);
+    if (strcmp(argv[1], "fill") == 0)
         fill(count);
+    else if (strcmp(argv[1], "epochs") == 0)
+        epochs(count);
     else
         must(store_call(store, run_queue, &count), "queue");
     store_close(store);
