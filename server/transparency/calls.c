@@ -184,6 +184,37 @@ static enum hearth_code lookup(struct hearth_call *call, const Hearth__V1__Looku
     return job_run(job, STORE_COST_MAX / 2);
 }
 
+static struct err prove_many(struct job *job, const struct kt_source *source)
+{
+    struct search_many_request *request = malloc(sizeof *request);
+    struct err err = request != NULL ? search_many_request_parse(job->in, request) : ERR(NO_MEMORY);
+    if (err_is_ok(err))
+        err = kt_prove_many(source, request, &job->answer);
+    free(request);
+    return err;
+}
+
+static void reply_many(struct job *job)
+{
+    Hearth__V1__LookupManyResponse out = HEARTH__V1__LOOKUP_MANY_RESPONSE__INIT;
+    out.search = answer_of(job);
+    hearth_transparency_lookup_many_reply(job->call, &out);
+}
+
+static enum hearth_code lookup_many(struct hearth_call *call,
+                                    const Hearth__V1__LookupManyRequest *in,
+                                    Hearth__V1__LookupManyResponse *out, void *self)
+{
+    struct job *job = job_new(self, call);
+    (void)out;
+    if (job == NULL)
+        return front_fail(call, ERR(NO_MEMORY));
+    job->in = bytes_of(in->search.data, in->search.len);
+    job->prove = prove_many;
+    job->reply = reply_many;
+    return job_run(job, STORE_COST_MAX);
+}
+
 /* ---- monitoring */
 
 static struct err prove_monitor(struct job *job, const struct kt_source *source)
@@ -287,6 +318,7 @@ static enum hearth_code get_tile(struct hearth_call *call, const Hearth__V1__Get
 const struct hearth_transparency_service transparency_calls = {
     .get_checkpoint = get_checkpoint,
     .lookup = lookup,
+    .lookup_many = lookup_many,
     .monitor = monitor,
     .get_consistency = get_consistency,
     .get_tile = get_tile,

@@ -221,6 +221,22 @@ static enum hearth_code lookup(struct bytes search, struct got *got)
     return got->code;
 }
 
+static void on_many(const struct hearth_status *status, const Hearth__V1__LookupManyResponse *out,
+                    void *arg)
+{
+    keep(arg, status, out != NULL ? &out->search : NULL);
+}
+
+static enum hearth_code lookup_many(struct bytes search, struct got *got)
+{
+    Hearth__V1__LookupManyRequest in = HEARTH__V1__LOOKUP_MANY_REQUEST__INIT;
+    *got = (struct got){.done = false};
+    in.search = (ProtobufCBinaryData){search.len, (uint8_t *)(uintptr_t)search.data};
+    assert_non_null(hearth_transparency_lookup_many_start(w.channel, NULL, &in, on_many, got));
+    ended(got);
+    return got->code;
+}
+
 static enum hearth_code monitor(struct bytes request, struct got *got)
 {
     Hearth__V1__MonitorRequest in = HEARTH__V1__MONITOR_REQUEST__INIT;
@@ -409,6 +425,41 @@ static void test_proofs_made_ahead(void **state)
     assert_int_equal(tick_after(1000), 3);
     assert_ok(bob.result);
     told_clear(&bob);
+}
+
+/* As many labels as one call may ask for, some of them there. */
+static void test_many(void **state)
+{
+    (void)state;
+    static struct kt_result results[SEARCH_MANY_MAX];
+    static struct kt_query queries[SEARCH_MANY_MAX];
+    static char names[SEARCH_MANY_MAX][256];
+    struct buf request = BUF_INIT;
+    struct got got;
+    struct told bob;
+    size_t count = 0;
+    assert_int_equal(tick_after(0), 1);
+    bring(BOB, 0, "bob's", &bob);
+    assert_int_equal(tick_after(1000), 2);
+    told_clear(&bob);
+    for (size_t i = 0; i < SEARCH_MANY_MAX; i++) {
+        (void)snprintf(names[i], sizeof names[i], "%0255zu", i);
+        queries[i] = (struct kt_query){
+            .label = bytes_str(names[i]), .now_ms = now_ms(), .opaque_value = true};
+    }
+    queries[7].label = BOB;
+    assert_ok(kt_many_request(&request, &w.view, queries, SEARCH_MANY_MAX));
+    assert_int_equal(lookup_many(buf_view(&request), &got), HEARTH_OK);
+    assert_ok(
+        kt_verify_many(&w.view, queries, SEARCH_MANY_MAX, buf_view(&got.bytes), results, &count));
+    assert_int_equal(count, SEARCH_MANY_MAX);
+    assert_true(results[7].known.exists && results[7].known.pending);
+    test_assert_bytes(results[7].value, bytes_str("bob's"));
+    assert_false(results[8].known.exists);
+    buf_clear(&got.bytes);
+    request.len--;
+    assert_int_equal(lookup_many(buf_view(&request), &got), HEARTH_INVALID_ARGUMENT);
+    buf_clear(&request);
 }
 
 static void test_keeper_gone(void **state)
@@ -740,12 +791,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(test_before_the_first_epoch), TEST(test_append_and_search),
-        TEST(test_proofs_made_ahead),      TEST(test_keeper_gone),
-        TEST(test_who_waits_at_the_end),   TEST(test_monitoring),
-        TEST(test_tiles_and_consistency),  TEST(test_cosignatures),
-        TEST(test_smaller_than_outside),   TEST(test_a_caller_shows_a_newer_one),
-        TEST(test_what_is_published),      TEST(test_tokens),
+        TEST(test_before_the_first_epoch),
+        TEST(test_append_and_search),
+        TEST(test_many),
+        TEST(test_proofs_made_ahead),
+        TEST(test_keeper_gone),
+        TEST(test_who_waits_at_the_end),
+        TEST(test_monitoring),
+        TEST(test_tiles_and_consistency),
+        TEST(test_cosignatures),
+        TEST(test_smaller_than_outside),
+        TEST(test_a_caller_shows_a_newer_one),
+        TEST(test_what_is_published),
+        TEST(test_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
