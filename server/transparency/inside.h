@@ -29,6 +29,10 @@ CHECKED struct err kt_version_get(const struct kt_log *log, struct store_txn *tx
 CHECKED struct err kt_version_put(const struct kt_log *log, struct store_txn *txn,
                                   const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
                                   const struct kt_version *row);
+/* The same over a row that is there. */
+CHECKED struct err kt_version_replace(const struct kt_log *log, struct store_txn *txn,
+                                      const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                                      const struct kt_version *row);
 /* The greatest version added up to an epoch; LADDER_NONE. */
 CHECKED struct err kt_version_greatest(const struct kt_log *log, struct store_txn *txn,
                                        const uint8_t id[AT_REST_ID_BYTES], uint64_t epoch,
@@ -80,6 +84,14 @@ bool kt_tile_parse(const char *path, struct kt_tile *ret_tile);
 CHECKED struct err kt_tile(const struct kt_source *source, const struct kt_tile *tile,
                            struct buf *b);
 CHECKED struct err kt_signed_size(const struct kt_source *source, uint64_t *ret_size);
+
+/* ---- erasing (erase.c) */
+
+/* Of each version that an epoch takes in: one that ends its label has those before it erased
+ * KT_ERASE_AFTER_MS later. */
+CHECKED struct err kt_ended(struct store_txn *txn, const uint8_t id[AT_REST_ID_BYTES],
+                            struct bytes label, uint32_t version, struct bytes value,
+                            uint64_t now_ms);
 
 /* ---- epochs (epochs.c) */
 

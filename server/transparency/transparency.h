@@ -55,8 +55,9 @@ CHECKED struct err transparency_check_outside(struct transparency *t, struct byt
 void transparency_hold(struct transparency *t);
 /* ERR_OK, or why nothing is signed. */
 struct err transparency_held(const struct transparency *t);
-/* One run of the expiries: tokens spent on days that are over. A bounded piece of work, waited for;
- * true: there is more. The log itself never forgets. */
+/* One run of the expiries: tokens spent on days that are over; values and openings of labels that
+ * ended KT_ERASE_AFTER_MS ago. A bounded piece of work, waited for; true: there is more. What was
+ * committed to stays. */
 bool transparency_expire(struct transparency *t);
 
 /* Closes an epoch when one is due, commits, signs, and tells those whose versions it has. Waits;

@@ -122,9 +122,9 @@ static struct err put_sealed(const struct kt_log *log, struct store_txn *txn, un
     return err;
 }
 
-struct err kt_version_put(const struct kt_log *log, struct store_txn *txn,
-                          const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
-                          const struct kt_version *row)
+static struct err version_write(const struct kt_log *log, struct store_txn *txn, unsigned statement,
+                                const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                                const struct kt_version *row)
 {
     struct buf plain = BUF_INIT;
     wire_write_u64(&plain, row->pair.epoch);
@@ -133,7 +133,21 @@ struct err kt_version_put(const struct kt_log *log, struct store_txn *txn,
     buf_append(&plain, row->opening, OPENING_BYTES);
     buf_append_bytes(&plain, hash_value_view(&row->pair.commitment));
     buf_append_bytes(&plain, buf_view(&row->value));
-    return put_sealed(log, txn, VERSION_PUT, "version", id, version, &plain);
+    return put_sealed(log, txn, statement, "version", id, version, &plain);
+}
+
+struct err kt_version_put(const struct kt_log *log, struct store_txn *txn,
+                          const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                          const struct kt_version *row)
+{
+    return version_write(log, txn, VERSION_PUT, id, version, row);
+}
+
+struct err kt_version_replace(const struct kt_log *log, struct store_txn *txn,
+                              const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                              const struct kt_version *row)
+{
+    return version_write(log, txn, VERSION_SET, id, version, row);
 }
 
 /* The rows come greatest first; the first that is old enough is the one. */
