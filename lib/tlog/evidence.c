@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "tlog/log_tree.h"
 #include "tlog/log_verify.h"
 
 static const char magic[8] = {'K', 'T', 'L', 'E', 'V', 'I', 'D', '1'};
@@ -168,6 +169,44 @@ static struct err judge_rewritten(struct evidence_file *f, struct wire_reader *r
     return wrong ? ERR_OK : ERR(TLOG_EVIDENCE);
 }
 
+/* The root of the first `size` entries of the log that the checkpoint is of. */
+static struct err prefix_root(const struct evidence_file *f, uint64_t size,
+                              const struct evidence_prefix *p, struct hash_value *ret_root)
+{
+    struct checkpoint c;
+    struct buf raw = BUF_INIT;
+    struct hash_value first;
+    TRY(open_note(f, p->note, &c));
+    if (c.size == size) {
+        *ret_root = c.root;
+        return p->consistency.count == 0 ? ERR_OK : ERR(TLOG_CONSISTENCY);
+    }
+    kt_config_write(&raw, &f->out.config);
+    struct err err = buf_check(&raw);
+    if (err_is_ok(err)) {
+        log_leaf_hash(buf_view(&raw), &first);
+        err = log_consistency_root(size, c.size, &first, &c.root, &p->consistency, ret_root);
+    }
+    buf_clear(&raw);
+    return err;
+}
+
+static struct err judge_forked(struct evidence_file *f, struct wire_reader *r)
+{
+    struct evidence_prefix p[2];
+    struct hash_value roots[2];
+    uint64_t size = wire_read_u64(r);
+    for (size_t i = 0; i < 2; i++) {
+        p[i].note = wire_read_vector16(r);
+        p[i].consistency = hash_run_read8(r);
+        f->out.at[i] = size;
+    }
+    TRY(wire_reader_end(r));
+    for (size_t i = 0; i < 2; i++)
+        TRY(prefix_root(f, size, &p[i], &roots[i]));
+    return hash_value_equal(&roots[0], &roots[1]) ? ERR(TLOG_EVIDENCE) : ERR_OK;
+}
+
 static struct err judge(struct evidence_file *f, struct bytes in)
 {
     struct wire_reader r = wire_reader_of(in);
@@ -193,6 +232,8 @@ static struct err judge(struct evidence_file *f, struct bytes in)
         return evidence_judge_unsigned(f, &r);
     case EVIDENCE_SKIPPED:
         return evidence_judge_skipped(f, &r);
+    case EVIDENCE_FORKED:
+        return judge_forked(f, &r);
     default:
         return ERR(WIRE_VALUE);
     }
@@ -229,6 +270,8 @@ const char *evidence_text(enum evidence_kind kind)
         return "The log's operator published keys that none of the keys before allowed.";
     case EVIDENCE_SKIPPED:
         return "The log's operator published a version without the ones below it.";
+    case EVIDENCE_FORKED:
+        return "The log's operator signed two logs that differ from some entry on.";
     default:
         return "Not a kind of evidence.";
     }
@@ -280,6 +323,19 @@ struct err evidence_sightings(struct buf *b, const struct kt_config *config,
     evidence_file_begin(&file, config, kind);
     sighting_write(&file, a);
     sighting_write(&file, other);
+    return evidence_file_end(b, &file);
+}
+
+struct err evidence_forked(struct buf *b, const struct kt_config *config, uint64_t size,
+                           const struct evidence_prefix *a, const struct evidence_prefix *other)
+{
+    struct buf file = BUF_INIT;
+    evidence_file_begin(&file, config, EVIDENCE_FORKED);
+    wire_write_u64(&file, size);
+    wire_write_vector16(&file, a->note);
+    hash_run_write8(&file, &a->consistency);
+    wire_write_vector16(&file, other->note);
+    hash_run_write8(&file, &other->consistency);
     return evidence_file_end(b, &file);
 }
 

@@ -12,23 +12,25 @@
  *                                                      at b, the same epoch or a later one
  *     6 unsigned   Named before; Named after           a KeySet that no key of the one before
  * allows 7 skipped    Named                               a version is there, one below it is not
+ *     8 forked     uint64 size; Prefix a; Prefix b      two logs whose first `size` entries differ
  *     note      = opaque<0..2^16-1>, a checkpoint with the log's signature
  *     Sighting  = { note; uint64 index; LogEntry entry; HashValue inclusion<0..2^8-1>; }
  *     Tree      = { Sighting; { opaque index[32]; optional<HashValue> commitment; }
  *                   lookups<0..2^8-1>; PrefixProof proof; }
- *     Named     = { Tree; opaque label<1..2^8-1>; Version versions<1..2>; }
- *     Version   = { uint32 version; opaque proof[80];   VRF: its index is among the lookups
- *                   optional<struct { opaque opening[16]; UpdateValue value; }> }
+ *     Prefix    = { note; HashValue consistency<0..2^8-1>; }   from `size` on, where that is a
+ * power of two from 1 on (log_verify.h); empty for a checkpoint of that size Named     = { Tree;
+ * opaque label<1..2^8-1>; Version versions<1..2>; } Version   = { uint32 version; opaque proof[80];
+ * VRF: its index is among the lookups optional<struct { opaque opening[16]; UpdateValue value; }> }
  *     unsigned has one version with its value in each half, skipped two without: first the one that
  *     is there.
  *
  * The two halves may lie under checkpoints of any sizes: an honest log has one history, whichever
  * of its checkpoints a part is shown under.
  *
- * Kinds 1 to 5 name nobody. unsigned and skipped name the label, and unsigned shows both KeySets,
- * since what is wrong lies in them: whoever hands such a file on tells whose devices it is about.
- * A KeySet that says of itself that it is a reset is never evidence: it is what a person makes who
- * lost all devices, and nobody else can tell who made it (transparency.md 4).
+ * The other kinds name nobody. unsigned and skipped name the label, and unsigned shows both
+ * KeySets, since what is wrong lies in them: whoever hands such a file on tells whose devices it is
+ * about. A KeySet that says of itself that it is a reset is never evidence: it is what a person
+ * makes who lost all devices, and nobody else can tell who made it (transparency.md 4).
  */
 #ifndef TLOG_EVIDENCE_H
 #define TLOG_EVIDENCE_H
@@ -44,6 +46,7 @@ enum evidence_kind {
     EVIDENCE_REWRITTEN = 5,
     EVIDENCE_UNSIGNED = 6,
     EVIDENCE_SKIPPED = 7,
+    EVIDENCE_FORKED = 8,
 };
 enum { EVIDENCE_MAX_BYTES = 1048576 };
 
@@ -116,12 +119,20 @@ CHECKED struct err evidence_unsigned(struct buf *b, const struct kt_config *conf
                                      const struct evidence_named *after);
 CHECKED struct err evidence_skipped(struct buf *b, const struct kt_config *config,
                                     const struct evidence_named *named);
+/* a and other as their responses have them: a checkpoint, and how it extends one of `size`. */
+struct evidence_prefix {
+    struct bytes note;
+    struct hash_run consistency;
+};
+CHECKED struct err evidence_forked(struct buf *b, const struct kt_config *config, uint64_t size,
+                                   const struct evidence_prefix *a,
+                                   const struct evidence_prefix *other);
 
 /* What a file proves about the holder of config.signature_key. */
 struct evidence {
     enum evidence_kind kind;
     struct kt_config config;
-    uint64_t at[2];             /* sizes for roots, else the epochs of the two halves */
+    uint64_t at[2];             /* sizes for roots and forked, else the epochs of the two halves */
     uint8_t index[INDEX_BYTES]; /* rewritten: of the version that is gone or changed;
                                    unsigned: of the KeySet; skipped: of the one left out */
 };

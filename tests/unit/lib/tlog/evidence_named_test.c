@@ -211,6 +211,57 @@ static void test_set_of_somebody_else(void **state)
     buf_clear(&second);
 }
 
+/* ---- forks, shown by consistency proofs alone */
+
+static void consistency(struct kt_operator *of, uint64_t from, uint64_t to, struct log_proof *proof,
+                        struct evidence_prefix *ret_prefix)
+{
+    struct log_store store = memory_log_store(&of->log);
+    *proof = (struct log_proof){.count = 0};
+    if ((from & (from - 1)) == 0)
+        from = from == to ? to : 1;
+    if (from != to)
+        assert_ok(log_prove_consistency(&store, from, to, proof));
+    *ret_prefix =
+        (struct evidence_prefix){buf_view(&of->epochs[to - 2].note), log_proof_run(proof)};
+}
+
+static void test_forked(void **state)
+{
+    (void)state;
+    struct kt_operator fork;
+    struct buf file = BUF_INIT;
+    enum { SHARED = 5, ALL = 20 };
+    for (size_t i = 1; i < SHARED; i++)
+        close_epoch();
+    assert_ok(operator_fork(&op, &fork));
+    assert_ok(operator_add(&fork, BOB, bytes_str("other"), NULL));
+    for (size_t i = SHARED; i < ALL; i++) {
+        now_ms += EPOCH_MS;
+        assert_ok(operator_close(&op, now_ms, 1));
+        assert_ok(operator_close(&fork, now_ms, 2));
+    }
+    for (uint64_t size = 2; size <= ALL; size++) {
+        static struct log_proof proofs[3];
+        struct evidence_prefix ours, theirs, later;
+        consistency(&op, size, size, &proofs[0], &ours);
+        consistency(&fork, size, ALL, &proofs[1], &theirs);
+        consistency(&op, size, ALL, &proofs[2], &later);
+        struct err err = evidence_forked(&file, &op.config, size, &ours, &theirs);
+        if (size <= SHARED)
+            assert_err(err, TLOG_EVIDENCE); /* what both have */
+        else
+            assert_ok(err);
+        if (file.len > 0)
+            assert_evidence(&file, EVIDENCE_FORKED);
+        assert_err(evidence_forked(&file, &op.config, size, &ours, &later), TLOG_EVIDENCE);
+        if (size + 1 < ALL) /* a proof from another size on */
+            assert_false(err_is_ok(evidence_forked(&file, &op.config, size + 1, &ours, &theirs)));
+    }
+    assert_int_equal(file.len, 0);
+    operator_clear(&fork);
+}
+
 /* ---- versions left out */
 
 static struct kt_lookup known[8];
@@ -277,6 +328,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unsigned, begin, end),
         cmocka_unit_test_setup_teardown(test_honest_versions_are_no_evidence, begin, end),
         cmocka_unit_test_setup_teardown(test_set_of_somebody_else, begin, end),
+        cmocka_unit_test_setup_teardown(test_forked, begin, end),
         cmocka_unit_test_setup_teardown(test_skipped, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
