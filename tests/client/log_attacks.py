@@ -129,6 +129,20 @@ def swapped_handle_key():
 
 
 @attack
+def swapped_handle_key_logged():
+    """The same with a log for alice that has that key, too: it is not the log that she knows, and she can prove it."""
+    with Operator() as server:
+        alice = person(server, "alice")
+        server.does("swap-handle")
+        person(server, "bob")
+        quiet(alice)
+        server.does("swap-handle", "other")
+        alice.run("contact", "add", "bob@a.test", code=3)
+        alarmed(alice)
+        convicts(alice)
+
+
+@attack
 def extra_client():
     """A client of the operator's in bob's set, as a reset: bob is told, and alice does not write to it."""
     with Operator() as server:
@@ -162,7 +176,8 @@ def unsigned_client():
         bob = Person(BIN, server, "bob")
         bob.run("account", "create", "--invite", server.invite(), "--homeserver", server.where, "--ca", server.ca,
                 code=None)
-        alarmed(bob, says="BAD")
+        alarmed(bob, says="DISTRUSTED")
+        convicts(bob)
 
 
 @attack
@@ -200,6 +215,19 @@ def dropped_revocation():
         server.does("drop")
         bob.run("device", "remove", "phone", "--yes", code=None)
         alarmed(bob, says="BAD")
+
+
+@attack
+def dropped_revocation_promised():
+    """The same with a receipt for bob, which the log then does not hold: a broken promise, signed."""
+    with Operator() as server:
+        bob = person(server, "bob")
+        second_device(server, bob)
+        quiet(bob)
+        server.does("drop", "receipt")
+        bob.run("device", "remove", "phone", "--yes", code=None)
+        alarmed(bob)
+        convicts(bob)
 
 
 @attack
