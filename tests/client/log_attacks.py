@@ -63,7 +63,7 @@ def alarmed(p, *words, says=None, within_s=60):
         time.sleep(1)
 
 
-def convicts(p):
+def convicts(p, of=""):
     """The evidence that the client left holds in another process, and not when it is damaged."""
     files = glob.glob(os.path.join(p.folder, "evidence-*.ktl"))
     if not files:
@@ -72,7 +72,7 @@ def convicts(p):
         with tempfile.TemporaryDirectory() as elsewhere:
             audit = [p.hearth, "--home", elsewhere, "kt", "audit"]
             done = subprocess.run([*audit, file], capture_output=True, text=True, timeout=30)
-            if done.returncode != 0 or "a.test/kt/1" not in done.stdout:
+            if done.returncode != 0 or "a.test/kt/1" not in done.stdout or of not in done.stdout:
                 raise Failed(f"evidence is not accepted: {done.stdout}{done.stderr}")
             data = bytearray(open(file, "rb").read())
             data[len(data) // 2] ^= 1
@@ -177,7 +177,7 @@ def unsigned_client():
         bob.run("account", "create", "--invite", server.invite(), "--homeserver", server.where, "--ca", server.ca,
                 code=None)
         alarmed(bob, says="DISTRUSTED")
-        convicts(bob)
+        convicts(bob, "none of the keys before allowed")
 
 
 @attack
@@ -188,7 +188,7 @@ def replaced_commitment():
         quiet(bob)
         server.does("replace")
         alarmed(bob)
-        convicts(bob)
+        convicts(bob, "removed or changed a version")
 
 
 def second_device(server, owner):
@@ -264,12 +264,13 @@ def token_key_of_his_own():
         alarmed(alice)
 
 
-def two_logs(*words):
+def two_logs(*at_start, bob_gets=()):
     """Alice is shown one log, bob the other; connected, they tell each other what they saw."""
-    with Operator(*words) as server:
+    with Operator(*at_start) as server:
         alice = person(server, "alice")
-        server.does("other")
+        server.does("other", *bob_gets)
         bob = person(server, "bob")
+        quiet(bob)  # alone he can't know
         server.does()
         alice.run("contact", "add", "bob@a.test", code=0)
         server.does("other")
@@ -291,6 +292,18 @@ def forked_for_two():
 def vrf_key_of_his_own():
     """The same with a VRF key for bob alone, in a leaf 0 of his own."""
     two_logs("vrf")
+
+
+@attack
+def token_key_logged():
+    """A token key for bob alone, in a log for bob alone: he takes it, and their chat convicts the operator."""
+    two_logs(bob_gets=["token-key"])
+
+
+@attack
+def sealing_key_logged():
+    """The same with a sealing key."""
+    two_logs(bob_gets=["sealing-key"])
 
 
 def main():

@@ -81,6 +81,14 @@ struct err __wrap_transparency_publish(struct transparency *t,
     return __real_transparency_publish(other, values, count);
 }
 
+void malice_publish_other(struct bytes label, struct bytes value)
+{
+    const struct transparency_value published = {label, value};
+    struct err err = __real_transparency_publish(other, &published, 1);
+    if (!err_is_ok(err))
+        (void)fprintf(stderr, "malice: not published: %s\n", err_text(err));
+}
+
 /* ---- what enters */
 
 /* An append that nobody waits for, with copies of its own. */

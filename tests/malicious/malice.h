@@ -17,7 +17,7 @@
  *     skip          a user's next KeySet is put in one version too far, and the one before is not
  *                   there
  *     replace       the next epoch has another commitment in the place of the last KeySet's
- *     token-key     GetKeys gives one a token key of his own
+ *     token-key     GetKeys gives one a token key of his own; with other, that log has it, too
  *     sealing-key   and a sealing key
  *     other         a second log with the same keys and its own epochs is shown
  *     vrf           when the server starts: that second log has another VRF key
