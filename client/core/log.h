@@ -72,7 +72,8 @@ struct log_label {
     /* the newest LogReceipt of a change of ours (log_receipt.h); empty: none */
     struct buf receipt, receipt_value;
     uint32_t receipt_version;
-    bool receipt_shown; /* the log has shown that it holds what it promised */
+    uint64_t skip_looked; /* versions left out were looked for up to this distinguished entry */
+    bool receipt_shown;   /* the log has shown that it holds what it promised */
 };
 CHECKED struct err log_label_new(const char *domain, struct bytes label,
                                  struct log_label **ret_label);

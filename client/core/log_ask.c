@@ -83,17 +83,6 @@ static struct err config_view(const struct kt_config *config, struct kt_view *re
     return err;
 }
 
-static struct err receipt_view(struct asking *a)
-{
-    struct log_receipt *receipt = malloc(sizeof *receipt);
-    struct err err =
-        receipt != NULL ? log_receipt_read(&a->log, a->label, receipt) : ERR(NO_MEMORY);
-    if (err_is_ok(err))
-        a->view = receipt->view;
-    free(receipt);
-    return err;
-}
-
 static struct err asking_begin(struct core *c, struct db_txn *t, const struct task *task,
                                const struct body *body, struct asking *a)
 {
@@ -107,7 +96,7 @@ static struct err asking_begin(struct core *c, struct db_txn *t, const struct ta
             .label = buf_view(&a->label->label), .now_ms = core_now_ms(c), .opaque_value = system};
         if (task->state == RECEIPT || task->state == RECEIPT_AGAIN) {
             a->query.opaque_value = true;
-            err = receipt_view(a);
+            err = log_receipt_view(&a->log, a->label, &a->view);
         } else if (task->state == AFRESH) {
             a->query.opaque_value = true; /* to see what is there, whatever it is */
             err = config_view(&a->log.view.config, &a->view);

@@ -43,24 +43,44 @@ struct err log_receipt_take(struct core *c, struct db_txn *t, struct bytes key_s
     return err;
 }
 
-struct err log_receipt_read(const struct log *log, const struct log_label *l,
-                            struct log_receipt *ret_receipt)
+static struct err config_view(const struct log *log, struct kt_view *ret_view)
 {
     struct buf config = BUF_INIT;
-    const struct kt_own own = {.label = buf_view(&l->label)};
-    if (l->receipt.len == 0)
-        return ERR(NOT_FOUND);
     kt_config_write(&config, &log->view.config);
     struct err err = buf_check(&config);
     if (err_is_ok(err))
-        err = kt_view_init(buf_view(&config), &ret_receipt->view);
+        err = kt_view_init(buf_view(&config), ret_view);
     buf_clear(&config);
-    TRY(err);
+    return err;
+}
+
+struct err log_receipt_read(const struct log *log, const struct log_label *l,
+                            struct log_receipt *ret_receipt)
+{
+    const struct kt_own own = {.label = buf_view(&l->label)};
+    if (l->receipt.len == 0)
+        return ERR(NOT_FOUND);
+    TRY(config_view(log, &ret_receipt->view));
     TRY(update_response_parse(buf_view(&l->receipt), &ret_receipt->response));
     /* when it was given was then: how old it may be is not asked */
     return kt_verify_update(&ret_receipt->view, &own, l->receipt_version,
                             buf_view(&l->receipt_value), ret_receipt->response.pair.entry.timestamp,
                             buf_view(&l->receipt), &ret_receipt->result);
+}
+
+struct err log_receipt_view(const struct log *log, const struct log_label *l,
+                            struct kt_view *ret_view)
+{
+    if (l->receipt.len == 0)
+        return ERR(NOT_FOUND);
+    struct update_response *response = malloc(sizeof *response);
+    struct err err = response != NULL ? config_view(log, ret_view) : ERR(NO_MEMORY);
+    if (err_is_ok(err))
+        err = update_response_parse(buf_view(&l->receipt), response);
+    if (err_is_ok(err))
+        err = kt_view_head(ret_view, response->checkpoint, &response->consistency);
+    free(response);
+    return err;
 }
 
 static struct err drop(struct core *c, struct db_txn *t, const struct log *log, struct log_label *l,

@@ -27,6 +27,11 @@ struct log_receipt {
 CHECKED struct err log_receipt_read(const struct log *log, const struct log_label *label,
                                     struct log_receipt *ret_receipt);
 
+/* The view of whoever knows the configuration and the receipt, which was verified before: without
+ * its proofs of indices, which take most of the time. ERR_NOT_FOUND. */
+CHECKED struct err log_receipt_view(const struct log *log, const struct log_label *label,
+                                    struct kt_view *ret_view);
+
 /* A search was verified. May the log be asked, from the receipt on, for what it promised? A receipt
  * that does not hold is dropped and told; the label is written then. */
 CHECKED struct err log_receipt_due(struct core *c, struct db_txn *t, const struct log *log,

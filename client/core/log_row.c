@@ -11,11 +11,10 @@
  *              opaque commitment[32]; opaque value<V>; opaque response<V>; uint64 behind_ms;
  *              Dist watched; Lookup own<V>;
  *              optional from here on, since older rows end here: uint32 receipt_version;
- *              uint8 receipt_shown; opaque receipt<V>; opaque receipt_value<V>; } Label
- *         Known: struct { uint8 exists; uint32 version; uint64 epoch; uint64 dist_index;
- *                         uint8 pending; Lookup lookups<V>; }
- *         Lookup: struct { uint32 version; uint8 present; opaque index[32]; opaque commitment[32];
- *                          uint64 epoch; }
+ *              uint8 receipt_shown; uint64 skip_looked; opaque receipt<V>; opaque receipt_value<V>;
+ * } Label Known: struct { uint8 exists; uint32 version; uint64 epoch; uint64 dist_index; uint8
+ * pending; Lookup lookups<V>; } Lookup: struct { uint32 version; uint8 present; opaque index[32];
+ * opaque commitment[32]; uint64 epoch; }
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -318,6 +317,7 @@ struct err log_label_put(struct db_txn *t, const struct log_label *l)
     write_lookups(&b, l->own, l->own_count);
     wire_write_u32(&b, l->receipt_version);
     wire_write_present(&b, l->receipt_shown);
+    wire_write_u64(&b, l->skip_looked);
     wire_write_vector(&b, buf_view(&l->receipt));
     wire_write_vector(&b, buf_view(&l->receipt_value));
     write_id(&id, l->domain, buf_view(&l->label));
@@ -352,6 +352,7 @@ static struct err read_label(struct bytes in, struct log_label *l)
     if (wire_reader_more(&r)) {
         l->receipt_version = wire_read_u32(&r);
         l->receipt_shown = wire_read_present(&r);
+        l->skip_looked = wire_read_u64(&r);
         buf_append_bytes(&l->receipt, wire_read_vector(&r));
         buf_append_bytes(&l->receipt_value, wire_read_vector(&r));
     }

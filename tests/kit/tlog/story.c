@@ -52,7 +52,7 @@ static struct err past(struct story *s)
 static struct err monitoring(struct story *s)
 {
     struct kt_source source = operator_source(&s->op);
-    struct owner_request owner = {.last = 1, .label = s->bob};
+    struct owner_request owner = {.last = 1, .label = s->bob, .expected = 1};
     struct contact_request contact = {.last = s->pending.size, .item_count = 1};
     contact.items[0] = (struct contact_item){s->bob, 1, s->bob_pending.opening};
     for (uint32_t v = 0; v < 8; v++) {
