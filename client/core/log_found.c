@@ -268,13 +268,31 @@ struct err log_own(struct core *c, struct db_txn *t)
     return handle_each(c, t, search_handle, &own);
 }
 
+/* Devices that were taken in by a version of this program that did not watch from the start. */
+static struct err is_watched(struct core *c, struct db_txn *t, bool *ret_is)
+{
+    struct log_label *l = NULL;
+    struct buf label = BUF_INIT;
+    buf_append_byte(&label, LABEL_USER);
+    buf_append_bytes(&label, buf_view(&c->account.user_id));
+    struct err err = buf_check(&label);
+    if (err_is_ok(err))
+        err = log_label_get(t, c->account.domain, buf_view(&label), &l);
+    *ret_is = err_is_ok(err) && (l->roles & LOG_OWN) != 0;
+    log_label_free(l);
+    buf_clear(&label);
+    return err.code == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 struct err log_upkeep(struct core *c, struct db_txn *t)
 {
     struct log log;
+    bool watched;
     TRY(log_get(t, c->account.domain, &log));
     bool held = log.state == LOG_HELD;
     log_clear(&log);
-    return held ? ERR_OK : log_own(c, t);
+    TRY(is_watched(c, t, &watched));
+    return held && watched ? ERR_OK : log_own(c, t);
 }
 
 struct err log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,

@@ -2,6 +2,7 @@
 clients notice: each attack of transparency.md 17 once, with the real programs. Usage: log_attacks.py BIN [NAME...]"""
 import glob
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -124,6 +125,37 @@ def honest():
         quiet(bob)
 
 
+def changes(rounds):
+    """A user's devices come and go while another one of his is off, each change in a window of its own: no alarm."""
+    with Operator() as server:
+        alice, bob = person(server, "alice"), person(server, "bob")
+        phone = second_device(server, bob)
+        quiet(bob), quiet(phone)
+        for _ in range(rounds):
+            tablet = Person(BIN, server, "bob-tablet")
+            link(server, phone, tablet)
+            time.sleep(WINDOW_S)
+            phone.run("device", "remove", "bob-tablet", "--yes", code=0)
+            time.sleep(WINDOW_S)
+            shutil.rmtree(tablet.folder)
+            quiet(phone)
+        quiet(bob)  # who missed all of it
+        connect(alice, bob)
+        quiet(alice), quiet(bob), quiet(phone)
+
+
+@attack
+def honest_devices():
+    """Nothing is noticed where one's own other device made changes that one missed."""
+    changes(1)
+
+
+@attack
+def honest_devices_long():
+    """The same for ten rounds."""
+    changes(10)
+
+
 @attack
 def swapped_handle_key():
     """Connect gives another key for bob's handle than the log: nothing is sealed to it."""
@@ -203,16 +235,21 @@ def replaced_commitment():
 
 def second_device(server, owner):
     phone = Person(BIN, server, owner.name + "-phone")
-    link = phone.start("device", "link", "--domain", "a.test", "--device", "phone", "--homeserver", server.where, "--ca",
-                       server.ca)
+    link(server, owner, phone, "phone")
+    return phone
+
+
+def link(server, owner, device, name=None):
+    """owner's device takes a new one in."""
+    link = device.start("device", "link", "--domain", "a.test", "--device", name or device.name, "--homeserver",
+                        server.where, "--ca", server.ca)
     code = None
     for line in link.stdout:
         if line.startswith("code"):
             code = line.split()[1]
             break
-    owner.run("device", "add", code, "--yes", code=None)
+    owner.run("device", "add", code, "--yes", code=0)
     link.communicate(timeout=60)
-    return phone
 
 
 @attack
@@ -327,7 +364,7 @@ def sealing_key_logged():
 def main():
     wanted = sys.argv[2:]
     for test in ATTACKS:
-        if wanted and test.__name__ not in wanted:
+        if test.__name__ not in wanted and (wanted or test.__name__.endswith("_long")):
             continue
         began = time.time()
         test()
