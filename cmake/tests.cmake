@@ -404,6 +404,7 @@ hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/to
 target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(tokens_unlinkability COMMAND token_unlinkability)
 target_link_options(unit_client_core_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=send_check)
+target_link_options(unit_server_front_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=keeper_credential)
 target_link_options(unit_client_core_tokens_test PRIVATE -Wl,--wrap=pass_order_finish)
 # kill -9 to a real hearthd while it closes epochs and signs them.
 if(NOT HEARTH_SANITIZE)
