@@ -395,7 +395,7 @@ target_include_directories(threats PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 if(HEARTH_SANITIZE)
   set(threat_options --unhurried)
 endif()
-foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 ME3ME4)
+foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10 ME3ME4)
   hearth_test(threats_${id} COMMAND threats $<TARGET_FILE:hearthd> $<TARGET_FILE:hearth> ${id} ${threat_options}
     SECONDS 60 LABELS "flow;threats")
 endforeach()
