@@ -141,6 +141,23 @@ def extra_client():
 
 
 @attack
+def replaced_item():
+    """An item of bob's queue is replaced by an empty one: the next item says that there was another."""
+    with Operator() as server:
+        alice, bob = person(server, "alice"), person(server, "bob")
+        connect(alice, bob)
+        alice.run("send", "bob@a.test", "one", code=0)
+        bob.run("sync", code=0)
+        server.does("replace-item")
+        alice.run("send", "bob@a.test", "two", code=0)
+        bob.run("sync", code=0)  # nobody can know yet
+        server.does()
+        alice.run("send", "bob@a.test", "three", code=0)
+        bob.run("sync", code=3, says="changed our queue")
+        bob.run("history", "alice@a.test", code=0, says="three")
+
+
+@attack
 def forked_log():
     """Another log from some entry on: who saw the first one is not taken in, and can prove it."""
     with Operator() as server:

@@ -6,6 +6,7 @@
  * test can change its mind between two calls. A server that is to reach it must not be confined
  * ([server] confine = no). Without file or words it is honest.
  *
+ *     replace-item   what comes for a queue is replaced by an empty item (DoS15)
  *     swap-handle    Connect gives a package and KeySet of a key of ours (MitM1)
  *     extra-client   after each KeySet of a user one more version, with a client of ours, as a
  * reset unsigned       with extra-client: not as a reset, so nobody before has signed it drop a
