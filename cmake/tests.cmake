@@ -392,12 +392,12 @@ target_link_options(unit_client_core_queue_chain_test PRIVATE -Wl,--wrap=queue_r
 target_link_options(unit_client_core_withheld_test PRIVATE -Wl,--wrap=queue_append -Wl,--wrap=head_take)
 # Attacks on the real hearthd beside honest people, each with a control; longer in tests/long.sh.
 file(GLOB threat_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/threats/*.c)
-hearth_program(threats SOURCES ${threat_sources} USES test_house LIBS lib::cmocka)
+hearth_program(threats SOURCES ${threat_sources} USES test_house LIBS lib::cmocka m)
 target_include_directories(threats PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 if(HEARTH_SANITIZE)
   set(threat_options --unhurried)
 endif()
-foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10 ME3ME4)
+foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10 ME1 ME3ME4)
   hearth_test(threats_${id} COMMAND threats $<TARGET_FILE:hearthd> $<TARGET_FILE:hearth> ${id} ${threat_options}
     SECONDS 60 LABELS "flow;threats")
 endforeach()

@@ -42,5 +42,6 @@ timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=
 for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10; do
     "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 50 --groups 25 --size 9 --rate 2 || status=1
 done
+"$bin/threats" "$bin/hearthd" "$bin/hearth" ME1 --full || status=1
 "$bin/threats" "$bin/hearthd" "$bin/hearth" ME3ME4 || [ $? = 77 ] || status=1
 exit $status

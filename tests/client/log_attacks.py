@@ -25,7 +25,8 @@ class Operator(stage.Homeserver):
     """A homeserver whose operator changes his mind between two calls: does("swap-handle")."""
 
     def __init__(self, *words):
-        super().__init__(BIN, conf=f"[server]\nconfine = no\n[transparency]\nwindow_s = {WINDOW_S}\nepoch_ms = 50\n")
+        super().__init__(BIN, conf=f"[server]\nconfine = no\n[transparency]\nwindow_s = {WINDOW_S}\nepoch_ms = 50\n"
+                         "[privacy]\ncover = yes\ntick_ms = 50\nrecord_bytes = 512\n")
         self.hearthd = os.path.join(BIN, "hearthd_malicious")
         self.malice = os.path.join(self.scratch.name, "malice")
         os.environ["HEARTH_MALICE"] = self.malice

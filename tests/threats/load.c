@@ -173,15 +173,17 @@ static void found(struct load *l, struct load_group *g, struct resident *people)
 }
 
 /* Who comes next has another address: so many people are not one source. */
-static void move(struct house *house, const char *server, unsigned number)
+static void move(struct house *house, const char *server, unsigned number, struct tape *tape)
 {
     char source[32], address[32];
     (void)snprintf(source, sizeof source, "127.0.0.%u", 10 + number);
-    (void)source_start(source, server, address);
+    (void)source_start(source, server, tape, address);
     (void)snprintf(house->address, sizeof house->address, "%s", address);
 }
 
-void load_open(struct load *l, struct house *house, size_t groups, size_t size)
+/* tapes: of each group's first listener, or NULL. */
+static void open_all(struct load *l, struct house *house, struct tape *tapes, size_t groups,
+                     size_t size)
 {
     *l = (struct load){.house = house, .group_count = groups, .size = size};
     l->residents = calloc(groups * size, sizeof *l->residents);
@@ -191,8 +193,10 @@ void load_open(struct load *l, struct house *house, size_t groups, size_t size)
     char at[sizeof house->address];
     memcpy(at, house->address, sizeof at);
     for (size_t i = 0; i < groups * size; i++) {
-        if (i > 0 && i % SOURCE_PEOPLE == 0)
-            move(house, at, (unsigned)(i / SOURCE_PEOPLE));
+        if (tapes != NULL)
+            move(house, at, (unsigned)i, i % size == 1 ? &tapes[i / size] : NULL);
+        else if (i > 0 && i % SOURCE_PEOPLE == 0)
+            move(house, at, (unsigned)(i / SOURCE_PEOPLE), NULL);
         resident_init(&l->residents[i], house, (uint32_t)i + 1);
         assert_int_equal(resident_publish(&l->residents[i], 1), HEARTH_OK);
     }
@@ -203,6 +207,22 @@ void load_open(struct load *l, struct house *house, size_t groups, size_t size)
     for (size_t i = 0; i < groups; i++)
         for (size_t n = 0; n + 1 < size; n++)
             l->groups[i].listeners[n].begun = true;
+}
+
+void load_open(struct load *l, struct house *house, size_t groups, size_t size)
+{
+    open_all(l, house, NULL, groups, size);
+}
+
+void load_open_watched(struct load *l, struct house *house, struct tape *tapes, size_t groups)
+{
+    open_all(l, house, tapes, groups, 2);
+}
+
+void load_send(struct load *l, size_t group)
+{
+    if (!l->groups[group].under_way && l->groups[group].awaited == 0)
+        send_one(l, &l->groups[group]);
 }
 
 void load_run(struct load *l, uint64_t ms, unsigned per_s)
