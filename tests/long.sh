@@ -38,9 +38,9 @@ timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=
 # a heavy user against light ones at a database's writer
 "$bin/fair" --disk --seconds 30 || [ $? = 77 ] || status=1
 # attacks on the real hearthd, with the load and the time that the pass rule wants: 200 listeners, 50 messages a second; at
-# two a second nobody has used up his own allowance of messages (60, and one a second) within 50 s
+# two a second nobody has used up his own allowance of messages (60, and one a second) within 50 s, idle phases and all
 for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10; do
-    "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 50 --groups 25 --size 9 --rate 2 || status=1
+    "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 40 --groups 25 --size 9 --rate 2 || status=1
 done
 "$bin/threats" "$bin/hearthd" "$bin/hearth" ME1 --full || status=1
 "$bin/threats" "$bin/hearthd" "$bin/hearth" ME3ME4 || [ $? = 77 ] || status=1
