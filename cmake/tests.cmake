@@ -387,6 +387,7 @@ foreach(wrapped queue_ratchet_seal hearth_auth_connect_write hearth_server_add_i
   target_link_options(hearthd_malicious PRIVATE -Wl,--wrap=${wrapped})
 endforeach()
 # An operator's own changes to an honest server, and clients that don't look (DoS15).
+target_link_options(unit_client_core_groups_fault_test PRIVATE -Wl,--wrap=key_set_find) # MitM3: who believes anything
 target_link_options(unit_client_core_queue_chain_test PRIVATE -Wl,--wrap=queue_ratchet_seal
   -Wl,--wrap=queue_ratchet_open -Wl,--wrap=head_take)
 target_link_options(unit_client_core_withheld_test PRIVATE -Wl,--wrap=queue_append -Wl,--wrap=head_take)
