@@ -292,7 +292,7 @@ static struct err listen_all(struct node *n, char *why)
                                                (uint32_t)n->config.privacy_record_bytes};
     for (size_t i = 0; i < n->config.server_listen.count; i++) {
         if (!hearth_server_listen(n->server, n->config.server_listen.values[i], &tls))
-            return fault(why, ERR(IO), "%s", hearth_server_error(n->server));
+            return fault(why, ERR(IO), "[server] listen: %s", hearth_server_error(n->server));
     }
     return ERR_OK;
 }
