@@ -2,10 +2,9 @@
  * identities that do not hold. */
 #include "groups.h"
 
-#include "seal/key_set.h"
-
 #include "client/core/receive.h"
 #include "mls/codec/proposal.h"
+#include "seal/key_set.h"
 #include "support/failing.h"
 
 static int end(void **state)
