@@ -43,6 +43,11 @@ timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=
 # attacks on the real hearthd, with the load and the time that the pass rule wants
 for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17; do
     "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 60 --groups 20 || status=1
+# attacks on the real hearthd, with the load and the time that the pass rule wants: 200 listeners, 50 messages a second; at
+# two a second nobody has used up his own allowance of messages (60, and one a second) within 50 s, idle phases and all
+for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10; do
+    "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 40 --groups 25 --size 9 --rate 2 || status=1
 done
+"$bin/threats" "$bin/hearthd" "$bin/hearth" ME1 --full || status=1
 "$bin/threats" "$bin/hearthd" "$bin/hearth" ME3ME4 || [ $? = 77 ] || status=1
 exit $status

@@ -26,7 +26,8 @@ class Operator(stage.Homeserver):
     """A homeserver whose operator changes his mind between two calls: does("swap-handle")."""
 
     def __init__(self, *words):
-        super().__init__(BIN, conf=f"[server]\nconfine = no\n[transparency]\nwindow_s = {WINDOW_S}\nepoch_ms = 50\n")
+        super().__init__(BIN, conf=f"[server]\nconfine = no\n[transparency]\nwindow_s = {WINDOW_S}\nepoch_ms = 50\n"
+                         "[privacy]\ncover = yes\ntick_ms = 50\nrecord_bytes = 512\n")
         self.hearthd = os.path.join(BIN, "hearthd_malicious")
         self.malice = os.path.join(self.scratch.name, "malice")
         os.environ["HEARTH_MALICE"] = self.malice
@@ -194,6 +195,23 @@ def extra_client():
                 code=None)
         alarmed(bob, says="BAD")
         proves_nothing(bob, "whoever lost all devices makes such a reset, and nobody but bob knows that he did not")
+
+
+@attack
+def replaced_item():
+    """An item of bob's queue is replaced by an empty one: the next item says that there was another."""
+    with Operator() as server:
+        alice, bob = person(server, "alice"), person(server, "bob")
+        connect(alice, bob)
+        alice.run("send", "bob@a.test", "one", code=0)
+        bob.run("sync", code=0)
+        server.does("replace-item")
+        alice.run("send", "bob@a.test", "two", code=0)
+        bob.run("sync", code=0)  # nobody can know yet
+        server.does()
+        alice.run("send", "bob@a.test", "three", code=0)
+        bob.run("sync", code=3, says="changed our queue")
+        bob.run("history", "alice@a.test", code=0, says="three")
 
 
 @attack

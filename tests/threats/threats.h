@@ -65,9 +65,19 @@ static inline void gain(struct attacker *a)
 /* Something that is no attack went wrong. */
 void attacker_fail(struct attacker *a, const char *what, const char *why);
 
+/* What who watches the wire sees of what the server sends. Shared between processes. */
+enum { TAPE_SIGHTS = 20000 };
+struct tape {
+    atomic_size_t count;
+    struct {
+        uint64_t us; /* monotonic */
+        size_t bytes;
+    } sights[TAPE_SIGHTS];
+};
+
 /* source.c: a process that passes connections on from a source address; address: where it listens.
- * Ends with its parent. */
-pid_t source_start(const char *source, const char *server, char ret_address[32]);
+ * Ends with its parent. tape: what it sees, or NULL. */
+pid_t source_start(const char *source, const char *server, struct tape *tape, char ret_address[32]);
 
 /* homeserver.c */
 void dos16_prepare(struct attacker *a);
@@ -77,5 +87,8 @@ void dos17_act(struct attacker *a);
 
 /* image.c: ME3, ME4. Exit code. */
 int image_run(struct hearthd *server);
+
+/* watch.c: ME1. Exit code. */
+int watch_run(const char *hearthd, unsigned sends);
 
 #endif
