@@ -381,6 +381,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     SECONDS 600 LABELS crash)
   hearth_test(federation_partition COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/partition.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 400 LABELS flow)
+  hearth_test(federation_srv COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/srv.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 300 LABELS flow)
   hearth_test(federation_hostile COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/hostile.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 300 LABELS flow)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
@@ -425,7 +427,7 @@ target_include_directories(threats PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 if(HEARTH_SANITIZE)
   set(threat_options --unhurried)
 endif()
-foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 ME3ME4)
+foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17 ME3ME4)
   hearth_test(threats_${id} COMMAND threats $<TARGET_FILE:hearthd> $<TARGET_FILE:hearth> ${id} ${threat_options}
     SECONDS 60 LABELS "flow;threats")
 endforeach()

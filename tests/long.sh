@@ -38,7 +38,7 @@ timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=
 # a heavy user against light ones at a database's writer
 "$bin/fair" --disk --seconds 30 || [ $? = 77 ] || status=1
 # attacks on the real hearthd, with the load and the time that the pass rule wants
-for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10; do
+for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17; do
     "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 60 --groups 20 || status=1
 done
 "$bin/threats" "$bin/hearthd" "$bin/hearth" ME3ME4 || [ $? = 77 ] || status=1

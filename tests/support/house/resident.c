@@ -37,11 +37,13 @@ void own_package_keys(struct resident *r, struct own_package *p)
     struct queue_ref ref = {.has_push_token_key = r->house->push};
     memcpy(ref.queue_client_id, r->client_id, sizeof ref.queue_client_id);
     memcpy(ref.tag, p->tag, sizeof ref.tag);
+    (void)snprintf(p->domain, sizeof p->domain, "%s",
+                   r->house->queues_at != NULL ? r->house->queues_at : r->house->domain);
     assert_ok(sealed_ref_seal(&p->reference, &r->house->rng,
-                              public_key_view(house_queue_key(r->house)),
-                              bytes_str(r->house->domain), &ref, &r->client.key));
-    assert_ok(sealed_ref_sign(&p->leaf_key, bytes_str(r->house->domain), buf_view(&p->reference),
-                              &signature));
+                              public_key_view(house_queue_key(r->house)), bytes_str(p->domain),
+                              &ref, &r->client.key));
+    assert_ok(
+        sealed_ref_sign(&p->leaf_key, bytes_str(p->domain), buf_view(&p->reference), &signature));
     buf_append_bytes(&p->reference_signature, signature_view(&signature));
     assert_ok(buf_check(&p->reference_signature));
 }
@@ -91,7 +93,7 @@ void own_package_reference(const struct resident *r, const struct own_package *p
                            Hearth__V1__QueueReference *reference)
 {
     hearth__v1__queue_reference__init(reference);
-    reference->domain = (char *)(uintptr_t)r->house->domain;
+    reference->domain = (char *)(uintptr_t)p->domain;
     reference->sealed = resident_data(buf_view(&p->reference));
     reference->signature = resident_data(buf_view(&p->reference_signature));
 }
