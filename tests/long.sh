@@ -24,6 +24,8 @@ HEARTH_POINTS=0,1 timeout "$seconds" "$bin/flow_failure_test" || status=1
 HEARTH_SEEDS=1000,100000 timeout "$seconds" "$bin/flow_random_test" || [ $? = 124 ] || status=1
 "$bin/hearthd_crash" "$bin/hearthd" --cycles "$((seconds * 3))" || status=1
 timeout "$seconds" python3 tests/crash/kt_hearthd.py "$bin" --cycles 10000 || [ $? = 124 ] || status=1
+# worlds of three homeservers and thirty people
+timeout "$seconds" "$bin/world_random" --seed 1000 --seeds 100000 || [ $? = 124 ] || status=1
 # random lands of three homeservers
 timeout "$seconds" "$bin/unit_server_federation_world_test" 1000 100000 || [ $? = 124 ] || status=1
 # people killed at random while they work

@@ -77,10 +77,7 @@ void world_heal(struct world *w)
     settle(w);
     bury(w);
     for (size_t i = 0; i < WORLD_PEOPLE; i++)
-        if (!w->people[i].gone) {
-            resident_sync(&w->people[i], 0);
-            world_intrude(&w->people[i]);
-        }
+        world_intrude(&w->people[i]);
 }
 
 void world_judge(struct world *w)
