@@ -89,8 +89,7 @@ struct mls_client own_package_client(struct resident *r, const struct own_packag
                                .policy = mls_policy_at(clock_unix_ms(&r->house->clock) / 1000)};
 }
 
-void own_package_reference(const struct resident *r, const struct own_package *p,
-                           Hearth__V1__QueueReference *reference)
+void own_package_reference(const struct own_package *p, Hearth__V1__QueueReference *reference)
 {
     hearth__v1__queue_reference__init(reference);
     reference->domain = (char *)(uintptr_t)p->domain;
@@ -214,7 +213,7 @@ static void make_package(struct resident *r, struct own_package *p, bool last_re
     wire_write_u16(&b->message, WIRE_FORMAT_KEY_PACKAGE);
     wire_write_fixed(&b->message, buf_view(&p->bundle.key_package));
     hearth__v1__key_package_bundle__init(&b->bundle);
-    own_package_reference(r, p, &b->reference);
+    own_package_reference(p, &b->reference);
     b->bundle.key_package = resident_data(buf_view(&b->message));
     b->bundle.wrapped_identity_key = resident_data(bytes_of(b->wrapped, sizeof b->wrapped));
     b->bundle.queue_reference = &b->reference;
