@@ -26,6 +26,8 @@ HEARTH_SEEDS=1000,100000 timeout "$seconds" "$bin/flow_random_test" || [ $? = 12
 timeout "$seconds" python3 tests/crash/kt_hearthd.py "$bin" --cycles 10000 || [ $? = 124 ] || status=1
 # worlds of three homeservers and thirty people
 timeout "$seconds" "$bin/world_random" --seed 1000 --seeds 100000 || [ $? = 124 ] || status=1
+timeout "$seconds" "$bin/kt_crash" --cycles 10000 || [ $? = 124 ] || status=1
+timeout "$((seconds * 3))" python3 tests/crash/kt_hearthd.py "$bin" --cycles 10000 || [ $? = 124 ] || status=1
 # random lands of three homeservers
 timeout "$seconds" "$bin/unit_server_federation_world_test" 1000 100000 || [ $? = 124 ] || status=1
 # people killed at random while they work
