@@ -33,6 +33,8 @@ timeout "$seconds" "$bin/unit_server_federation_world_test" 1000 100000 || [ $? 
 # people killed at random while they work
 python3 tests/crash/clients.py "$bin" --seconds "$seconds" --least-kills 100 || status=1
 python3 tests/crash/clients.py "$bin" --tokens --clients 10 --groups 3 --seconds "$seconds" || status=1
+# one's own devices come and go while one is off: the log raises no alarm
+python3 tests/client/log_attacks.py "$bin" honest_devices_long || status=1
 # three homeservers in network namespaces while the network between them fails
 python3 tests/federation/partition.py "$bin" --seconds "$seconds" || [ $? = 77 ] || status=1
 # the same people as above, spread over two homeservers
