@@ -23,6 +23,9 @@ HEARTH_POINTS=0,1 timeout "$seconds" "$bin/flow_failure_test" || status=1
 # worlds from a hundred thousand seeds, with kills and power cuts; kill -9 to the real program
 HEARTH_SEEDS=1000,100000 timeout "$seconds" "$bin/flow_random_test" || [ $? = 124 ] || status=1
 "$bin/hearthd_crash" "$bin/hearthd" --cycles "$((seconds * 3))" || status=1
+timeout "$seconds" python3 tests/crash/kt_hearthd.py "$bin" --cycles 10000 || [ $? = 124 ] || status=1
+# worlds of three homeservers and thirty people
+timeout "$seconds" "$bin/world_random" --seed 1000 --seeds 100000 || [ $? = 124 ] || status=1
 timeout "$seconds" "$bin/kt_crash" --cycles 10000 || [ $? = 124 ] || status=1
 timeout "$((seconds * 3))" python3 tests/crash/kt_hearthd.py "$bin" --cycles 10000 || [ $? = 124 ] || status=1
 # random lands of three homeservers

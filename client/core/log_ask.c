@@ -356,7 +356,7 @@ static struct err refused(struct core *c, struct db_txn *t, struct task *task, s
     if (status->code == HEARTH_UNIMPLEMENTED)
         return no_log(c, t, a);
     if (task->state == RECEIPT || task->state == RECEIPT_AGAIN)
-        return ERR_OK; /* the next search tries again */
+        return ERR_OK;      /* the next search tries again */
     if (task->state != ASK) /* what failed is not undone by saying nothing more */
         return report(c, t, a, body, bytes_of(NULL, 0), NULL);
     struct body next = *body;

@@ -1,13 +1,14 @@
 #include "flow/worlds/world.h"
 
 /* HEALED_MS: longer than what backoffs have grown to while the faults lasted. */
-enum { HEALED_MS = 600 * 1000, ROUNDS_MOST = 10, QUIET_MS = 5000 };
+enum { HEALED_MS = 240 * 1000, ROUNDS_MOST = 10, QUIET_MS = 5000, LIMITED_MS = 120 * 1000 };
 
 /* Everybody who was ever added reads everything; whoever missed something resyncs. Did somebody? */
 static bool gather(struct world *w)
 {
     size_t resyncs = w->play.tally.resyncs;
-    house_run_ms(w->houses, QUIET_MS);
+    /* what a peer may send to one queue comes row by row, a second each */
+    house_run_ms(w->houses, w->houses[0].limits ? LIMITED_MS : QUIET_MS);
     for (size_t i = 0; i < WORLD_PEOPLE; i++)
         if (!w->people[i].gone && (i < WORLD_GROUPS || w->people[i].introduction_count > 0))
             resident_sync(&w->people[i], 0);
@@ -77,10 +78,7 @@ void world_heal(struct world *w)
     settle(w);
     bury(w);
     for (size_t i = 0; i < WORLD_PEOPLE; i++)
-        if (!w->people[i].gone) {
-            resident_sync(&w->people[i], 0);
-            world_intrude(&w->people[i]);
-        }
+        world_intrude(&w->people[i]);
 }
 
 void world_judge(struct world *w)

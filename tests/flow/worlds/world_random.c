@@ -12,7 +12,7 @@
 
 #include "flow/worlds/world.h"
 
-enum { STEPS = 30, FOUND_OUT = 3, CONTROL_SEEDS = 40, CONTROL_S = 60 };
+enum { STEPS = 26, FOUND_OUT = 3, CONTROL_SEEDS = 40, CONTROL_S = 60 };
 
 static struct world world;
 static uint64_t first = 1, count = 200;
@@ -117,6 +117,6 @@ int main(int argc, char **argv)
     }
     /* worlds come and go: their memory is kept */
     (void)mallopt(M_TRIM_THRESHOLD, 512 << 20);
-    (void)mallopt(M_MMAP_THRESHOLD, 256 << 20);
+    (void)mallopt(M_MMAP_THRESHOLD, 512 << 10); /* but tables of which little is used are not */
     return control != NULL ? run_control(control) : run_all();
 }

@@ -288,6 +288,8 @@ void house_open(struct house *h)
     assert_ok(front_new(&h->env, &h->front_options, &h->front));
     if (!h->limits)
         limits_switch_off(front_limits(h->front));
+    if (h->peer_queue > 0)
+        assert_ok(limits_set(front_limits(h->front), "PEER_QUEUE", h->peer_queue));
     if (h->tokens) {
         front_set_tokens(h->front, true);
         assert_ok(limits_set(front_limits(h->front), "CREDITS_FREE", HOUSE_CREDITS_FREE));

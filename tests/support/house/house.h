@@ -71,9 +71,10 @@ struct house {
     struct courier *courier;
     struct hearth_server *server;
     /* may be changed before house_open */
-    bool chains; /* KeySets must name what the log commits to; residents do not know that */
-    bool limits; /* buckets as shipped; else off */
-    bool tokens; /* calls cost tokens, after next to nothing for nothing */
+    bool chains;         /* KeySets must name what the log commits to; residents do not know that */
+    bool limits;         /* buckets as shipped; else off */
+    uint32_t peer_queue; /* with limits: rows of a peer for one queue at once; 0: as shipped */
+    bool tokens;         /* calls cost tokens, after next to nothing for nothing */
     struct hearth_interceptor watch; /* sees calls before the front does */
     bool push; /* residents have push tokens; pushes are counted by their numbers */
     unsigned pushed[HOUSE_PUSHED];
@@ -102,7 +103,7 @@ struct house {
     struct public_key queue_key, sender_key; /* as GetKeys told them, in a visit */
     unsigned miss_one_in; /* of the first: residents miss so many answers, and ask again; 0: none */
     const char *queues_at; /* domain that residents' references name; NULL: the house's own */
-    atomic_uint *writing; /* calls under way that change something; NULL: nobody asks */
+    atomic_uint *writing;  /* calls under way that change something; NULL: nobody asks */
 };
 
 void house_init(struct house *h, uint64_t seed);
