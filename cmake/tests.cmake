@@ -382,11 +382,14 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     SECONDS 600 LABELS crash)
   hearth_test(federation_partition COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/partition.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 400 LABELS flow)
+  hearth_test(federation_srv COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/srv.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 300 LABELS flow)
   hearth_test(federation_hostile COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/hostile.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 300 LABELS flow)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
 endif()
 hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency test_support)
+hearth_program(log_bench SOURCES tests/bench/log_bench.c USES server_transparency server_keeper)
 # kill -9 while epochs are closed and signed: one root per size, ever.
 hearth_program(kt_crash SOURCES tests/crash/kt_crash.c USES server_transparency test_support)
 hearth_test(crash_kt COMMAND kt_crash --cycles 200 SECONDS 300 LABELS crash)
@@ -426,7 +429,7 @@ target_include_directories(threats PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 if(HEARTH_SANITIZE)
   set(threat_options --unhurried)
 endif()
-foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 ME3ME4)
+foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17 ME3ME4)
   hearth_test(threats_${id} COMMAND threats $<TARGET_FILE:hearthd> $<TARGET_FILE:hearth> ${id} ${threat_options}
     SECONDS 60 LABELS "flow;threats")
 endforeach()
@@ -444,3 +447,6 @@ if(NOT HEARTH_SANITIZE)
     ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --control SECONDS 200 LABELS crash)
 endif()
 target_link_options(unit_client_core_faults_test PRIVATE -Wl,--wrap=group_process -Wl,--wrap=group_join_external)
+# The log by plain HTTP, read by a monitor of its own.
+hearth_test(flow_log_pages COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/server/log_pages.py ${CMAKE_BINARY_DIR}/bin SECONDS 200
+  LABELS flow)

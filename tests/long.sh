@@ -23,7 +23,8 @@ HEARTH_POINTS=0,1 timeout "$seconds" "$bin/flow_failure_test" || status=1
 # worlds from a hundred thousand seeds, with kills and power cuts; kill -9 to the real program
 HEARTH_SEEDS=1000,100000 timeout "$seconds" "$bin/flow_random_test" || [ $? = 124 ] || status=1
 "$bin/hearthd_crash" "$bin/hearthd" --cycles "$((seconds * 3))" || status=1
-timeout "$seconds" python3 tests/crash/kt_hearthd.py "$bin" --cycles 10000 || [ $? = 124 ] || status=1
+timeout "$seconds" "$bin/kt_crash" --cycles 10000 || [ $? = 124 ] || status=1
+timeout "$((seconds * 3))" python3 tests/crash/kt_hearthd.py "$bin" --cycles 10000 || [ $? = 124 ] || status=1
 # random lands of three homeservers
 timeout "$seconds" "$bin/unit_server_federation_world_test" 1000 100000 || [ $? = 124 ] || status=1
 # people killed at random while they work
@@ -40,7 +41,7 @@ timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=
 # a heavy user against light ones at a database's writer
 "$bin/fair" --disk --seconds 30 || [ $? = 77 ] || status=1
 # attacks on the real hearthd, with the load and the time that the pass rule wants
-for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10; do
+for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17; do
     "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 60 --groups 20 || status=1
 done
 "$bin/threats" "$bin/hearthd" "$bin/hearth" ME3ME4 || [ $? = 77 ] || status=1

@@ -9,6 +9,7 @@
 #define TLOG_VERIFY_H
 
 #include "tlog/monitor.h"
+#include "tlog/search_many.h"
 #include "tlog/update.h"
 #include "tlog/view.h"
 
@@ -51,6 +52,17 @@ CHECKED struct err kt_search_request(struct buf *b, const struct kt_view *view,
  *   KEY_SET, CRYPTO_SIGNATURE   the value does not follow (transparency.md 4) */
 CHECKED struct err kt_verify_search(struct kt_view *view, const struct kt_query *query,
                                     struct bytes response, struct kt_result *ret_result);
+
+/* The same of several labels at once (search_many.h); queries[0].now_ms counts for all. Appends a
+ * SearchManyRequest. ERR_ARGUMENT: more than SEARCH_MANY_MAX, or none. */
+CHECKED struct err kt_many_request(struct buf *b, const struct kt_view *view,
+                                   const struct kt_query *queries, size_t count);
+/* ret_results has room for count; the first *ret_count, one at least, are answered, and the others
+ * are to be asked for again, with the view as it is then. Errors as of kt_verify_search: one wrong
+ * answer fails all, since nobody knows which. */
+CHECKED struct err kt_verify_many(struct kt_view *view, const struct kt_query *queries,
+                                  size_t count, struct bytes response,
+                                  struct kt_result *ret_results, size_t *ret_count);
 
 /* An own label: every version and absent version whose index was ever learned. */
 struct kt_own {

@@ -44,8 +44,23 @@ static void save_and_clear(const char *target, const char *name, uint8_t choice,
     buf_clear(b);
 }
 
+static void many(void)
+{
+    static struct search_many_request parsed;
+    struct buf request = BUF_INIT, b = BUF_INIT;
+    struct kt_source source = operator_source(&story.op);
+    const struct kt_query queries[2] = {{.label = story.bob}, {.label = story.dave}};
+    must(kt_many_request(&request, &story.first, queries, 2));
+    must(search_many_request_parse(buf_view(&request), &parsed));
+    must(kt_prove_many(&source, &parsed, &b));
+    save("tlog_verify", "many", 11, buf_view(&b));
+    save_and_clear("tlog_messages", "many_request", 14, &request);
+    save_and_clear("tlog_messages", "many_response", 14, &b);
+}
+
 static void verify(void)
 {
+    many();
     static const char *const names[] = {"search", "again",     "absent", "owner",     "contact",
                                         "update", "proof",     "heads",  "dist_note", "roots",
                                         "time",   "rewritten", "forked"};
