@@ -355,7 +355,7 @@ static struct err refused(struct core *c, struct db_txn *t, struct task *task, s
     *ret_next = TASK_NEXT_DONE;
     if (status->code == HEARTH_UNIMPLEMENTED)
         return no_log(c, t, a);
-    if (task->state == RECEIPT || task->state == RECEIPT_AGAIN)
+    if (task->state == RECEIPT)
         return ERR_OK;      /* the next search tries again */
     if (task->state != ASK) /* what failed is not undone by saying nothing more */
         return report(c, t, a, body, bytes_of(NULL, 0), NULL);

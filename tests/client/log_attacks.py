@@ -179,8 +179,8 @@ def swapped_handle_key_logged():
         person(server, "bob")
         quiet(alice)
         server.does("swap-handle", "other")
-        alice.run("contact", "add", "bob@a.test", code=3)
-        alarmed(alice)
+        alice.run("contact", "add", "bob@a.test", code=None)  # refused, or still waiting for a log that answers
+        alarmed(alice, says="DISTRUSTED")
         convicts(alice)
 
 
