@@ -121,6 +121,7 @@ void courier_remove(struct domain *d)
     courier_waiting(d, 0, 0);
     timers_disarm(&c->timers, &d->timer);
     held_clear(&d->held);
+    ahead_discard(d);
     c->domains[d->id] = NULL;
     atomic_fetch_sub(&c->domain_count, 1);
     free(d);

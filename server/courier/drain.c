@@ -22,6 +22,8 @@ void parcel_free(struct parcel *p)
 {
     if (p == NULL)
         return;
+    if (p->checked)
+        queue_accept_drop(p->accept);
     batch_clear(&p->batch);
     free(p);
 }
@@ -174,8 +176,10 @@ static bool take_outcomes(struct parcel *p, const enum queue_outcome *outcomes)
             atomic_fetch_add(&c->refused, 1);
         else
             row->outcome = QUEUE_LATER;
-        if (row->outcome == QUEUE_LATER)
+        if (row->outcome == QUEUE_LATER) {
             atomic_fetch_add(&c->later, 1);
+            ahead_discard(d); /* it may have rows of the same reference */
+        }
         any = any || row->outcome != QUEUE_LATER;
         room = heed(d, &p->batch, row) && room;
     }
@@ -223,10 +227,17 @@ static void send(struct parcel *p)
     for (size_t i = 0; i < p->batch.count; i++)
         if (p->batch.rows[i].outcome == QUEUE_LATER)
             p->index[p->sent++] = i;
-    p->courier->under_way++;
+    struct courier *c = p->courier;
+    if (p->sent == 0 && ahead_give_up(p))
+        return; /* damaged rows are taken away in their turn */
+    c->under_way++;
     if (p->sent == 0)
         drain_answered(p, ERR_OK, NULL);
-    else if (!err_is_ok(route_send(p)))
+    else if (err_is_ok(route_send(p)))
+        return;
+    else if (ahead_give_up(p))
+        courier_back(c);
+    else
         drain_answered(p, ERR(CANCELLED), NULL);
 }
 
@@ -244,13 +255,18 @@ static struct err run_read(struct store_txn *txn, void *arg)
     return batch_read(txn, &p->courier->options.outbox, &p->batch);
 }
 
-static void on_read(void *arg, struct err result)
+void drain_read(void *arg, struct err result)
 {
     struct parcel *p = arg;
     struct domain *d = p->domain;
     struct courier *c = p->courier;
+    bool rows = err_is_ok(result) && !c->closing && p->batch.count > 0;
     courier_back(c);
-    if (err_is_ok(result) && !c->closing && p->batch.count > 0) {
+    if ((!rows || p->batch.expired || p->discarded) && ahead_give_up(p)) {
+        courier_leave(c); /* what it was read for is done in its turn */
+        return;
+    }
+    if (rows) {
         p->lost = p->batch.expired;
         if (p->lost)
             settle(p); /* stays under way: it would be read again */
@@ -271,17 +287,23 @@ static void on_read(void *arg, struct err result)
     courier_leave(c);
 }
 
+struct err drain_start_read(struct parcel *p)
+{
+    return courier_read(p->courier, domain_principal(p->domain), run_read, drain_read, p);
+}
+
 static void start_read(struct domain *d)
 {
-    struct courier *c = d->courier;
     d->forget_us = 0;
+    if (ahead_take(d))
+        return;
     struct parcel *p = parcel_new(d);
     if (p != NULL) {
         p->batch.after = d->cursor;
         p->batch.leave_out = d->held.count > 0 ? leave_out : NULL;
         p->batch.self = d;
         d->under_way = p;
-        if (err_is_ok(courier_read(c, domain_principal(d), run_read, on_read, p)))
+        if (err_is_ok(drain_start_read(p)))
             return;
         d->under_way = NULL;
         parcel_free(p);
@@ -338,8 +360,10 @@ void drain_step(struct domain *d)
         d->broken = false;
         begin_pass(d);
     }
-    if (give_up_start(d))
+    if (give_up_start(d)) {
+        ahead_discard(d);
         return;
+    }
     if (now_us < d->due_us) {
         courier_arm(d, d->due_us);
         return;

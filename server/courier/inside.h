@@ -1,4 +1,4 @@
-/* The courier from the inside: what courier.c, look.c, drain.c, give_up.c and route.c share. All on
+/* The courier from the inside: what courier.c, look.c, drain.c, ahead.c, give_up.c and route.c share. All on
  * the courier's loop, but for what a job's function does on the store's threads with what the job
  * owns.
  */
@@ -34,6 +34,9 @@ struct parcel {
     size_t sent;
     struct courier_batch_row rows[BATCH_ROWS];
     struct queue_row local[BATCH_ROWS];
+    struct accept *accept; /* what became of local: being checked, or checked */
+    bool checked;          /* it waits for queue_accept_append() */
+    bool discarded;        /* the domain has forgotten it: it ends when it comes back */
     enum queue_outcome refused[BATCH_ROWS];
     uint64_t newest; /* the domain's, when the reading began */
     bool lost;       /* to be given up rather than delivered */
@@ -56,6 +59,7 @@ struct domain {
     bool answered;            /* its last batch did not fail */
     uint64_t forget_us;       /* it has no rows: when it goes */
     struct parcel *under_way; /* read, sent, or given up */
+    struct parcel *ahead;     /* ahead.c; NULL: none */
     bool in_slot, doubted_slot;
     unsigned settling; /* transactions that take rows away */
     bool broken;       /* one of them failed: the pass begins anew when none is left */
@@ -132,6 +136,18 @@ void drain_step(struct domain *d);
 void drain_ready(struct courier *c); /* a slot is free */
 /* The way back of a parcel, from route.c. */
 void drain_answered(void *parcel, struct err result, const enum queue_outcome *outcomes);
+/* The way back of a batch_read() for p. */
+void drain_read(void *parcel, struct err result);
+
+/* ahead.c: our own next batch, read and checked while the one before it is appended. */
+void ahead_start(struct parcel *before);
+/* The next one, when it goes on after the cursor; it is under way then. */
+bool ahead_take(struct domain *d);
+void ahead_discard(struct domain *d);
+/* In the way back of p: it was the next one and can't be; p may be gone. */
+bool ahead_give_up(struct parcel *p);
+/* The way back of queue_accept_check(). */
+void ahead_checked(void *parcel, struct err result);
 
 /* give_up.c: a domain is behind: counts its backlog now and then. */
 void give_up_count(struct domain *d);
@@ -145,7 +161,11 @@ void parcel_free(struct parcel *p);
 /* Takes rows away: p->lost, or by outcome. On a thread of the store. */
 struct err parcel_drop(struct store_txn *txn, void *parcel);
 
-/* route.c: sends a parcel's rows; drain_answered() follows unless it returns an error. */
+/* route.c: sends a parcel's rows; drain_answered() follows unless it returns an error, or
+ * ahead_checked() for our own, with which route_append() goes on. */
 CHECKED struct err route_send(struct parcel *p);
+void route_append(struct parcel *p); /* drain_answered() may come before it returns */
+/* A batch_read() for p; drain_read() follows unless it returns an error. */
+CHECKED struct err drain_start_read(struct parcel *p);
 
 #endif

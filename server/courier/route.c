@@ -13,8 +13,16 @@ static struct err send_local(struct parcel *p)
                                          .quiet = row->quiet,
                                          .control = row->control};
     }
-    return queue_accept(c->options.queue, bytes_str(c->env->domain), p->local, p->sent, c->inbox,
-                        drain_answered, p);
+    return queue_accept_check(c->options.queue, bytes_str(c->env->domain), p->local, p->sent,
+                              c->inbox, ahead_checked, p, &p->accept);
+}
+
+void route_append(struct parcel *p)
+{
+    struct accept *accept = p->accept;
+    p->accept = NULL;
+    p->checked = false;
+    queue_accept_append(accept, drain_answered, p);
 }
 
 static struct err send_peer(struct parcel *p)

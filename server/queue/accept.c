@@ -1,4 +1,4 @@
-/* queue_accept(): from the courier's rows to items, outcomes and wake-ups. */
+/* queue_accept() and its two steps: from the courier's rows to items, outcomes and wake-ups. */
 #include "server/queue/accept.h"
 
 #include "server/queue/desk.h"
@@ -114,6 +114,14 @@ static struct err run_check(struct store_txn *txn, void *arg)
 static void check_done(void *arg, struct err result)
 {
     struct accept *a = arg;
+    void (*checked)(void *, struct err) = a->checked;
+    void *told = a->arg;
+    if (checked != NULL) {
+        if (!err_is_ok(result))
+            accept_free(a);
+        checked(told, result);
+        return;
+    }
     if (!err_is_ok(result)) {
         for (size_t i = 0; i < a->count; i++)
             a->rows[i].outcome = 0;
@@ -123,25 +131,21 @@ static void check_done(void *arg, struct err result)
     start_chunk(a);
 }
 
-struct err queue_accept(struct queue *q, struct bytes origin, const struct queue_row *rows,
-                        size_t count, struct inbox *inbox,
-                        void (*done)(void *arg, struct err result,
-                                     const enum queue_outcome *outcomes),
-                        void *arg)
+/* `how` says who is told, and of what. */
+static struct err start_check(struct queue *q, const struct accept *how, struct bytes origin,
+                              const struct queue_row *rows, struct accept **ret_accept)
 {
+    size_t count = how->count;
     if (count == 0 || count > QUEUE_ACCEPT_ROWS_MOST || origin.len == 0)
         return ERR(ARGUMENT);
     struct accept *a = malloc(sizeof *a);
     if (a == NULL)
         return ERR(NO_MEMORY);
-    *a = (struct accept){.q = q,
-                         .inbox = inbox,
-                         .done = done,
-                         .arg = arg,
-                         .now_s = queue_now_s(q),
-                         .count = count,
-                         .rows = calloc(count, sizeof *a->rows),
-                         .outcomes = calloc(count, sizeof *a->outcomes)};
+    *a = *how;
+    a->q = q;
+    a->now_s = queue_now_s(q);
+    a->rows = calloc(count, sizeof *a->rows);
+    a->outcomes = calloc(count, sizeof *a->outcomes);
     queue_ref(q);
     struct err err = ERR(NO_MEMORY);
     if (a->rows == NULL || a->outcomes == NULL)
@@ -158,10 +162,47 @@ struct err queue_accept(struct queue *q, struct bytes origin, const struct queue
                               .run = run_check,
                               .done = check_done,
                               .arg = a};
-    err = queue_read(q, inbox, &work);
-    if (err_is_ok(err))
+    err = queue_read(q, a->inbox, &work);
+    if (err_is_ok(err)) {
+        if (ret_accept != NULL)
+            *ret_accept = a;
         return ERR_OK;
+    }
 fail:
     accept_free(a);
     return err;
+}
+
+struct err queue_accept(struct queue *q, struct bytes origin, const struct queue_row *rows,
+                        size_t count, struct inbox *inbox,
+                        void (*done)(void *arg, struct err result,
+                                     const enum queue_outcome *outcomes),
+                        void *arg)
+{
+    const struct accept how = {.inbox = inbox, .done = done, .arg = arg, .count = count};
+    return start_check(q, &how, origin, rows, NULL);
+}
+
+struct err queue_accept_check(struct queue *q, struct bytes origin, const struct queue_row *rows,
+                              size_t count, struct inbox *inbox,
+                              void (*checked)(void *arg, struct err result), void *arg,
+                              struct accept **ret_accept)
+{
+    const struct accept how = {.inbox = inbox, .checked = checked, .arg = arg, .count = count};
+    return start_check(q, &how, origin, rows, ret_accept);
+}
+
+void queue_accept_append(struct accept *a,
+                         void (*done)(void *arg, struct err result,
+                                      const enum queue_outcome *outcomes),
+                         void *arg)
+{
+    a->done = done;
+    a->arg = arg;
+    start_chunk(a);
+}
+
+void queue_accept_drop(struct accept *a)
+{
+    accept_free(a);
 }

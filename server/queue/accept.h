@@ -33,6 +33,7 @@ enum { ACCEPT_CHUNK_ROWS = STORE_COST_MAX };
 struct accept {
     struct queue *q;
     struct inbox *inbox;
+    void (*checked)(void *arg, struct err result); /* NULL: appended without asking */
     void (*done)(void *arg, struct err result, const enum queue_outcome *outcomes);
     void *arg;
     uint8_t origin[QUEUE_PRF_BYTES];

@@ -62,6 +62,22 @@ CHECKED struct err queue_accept(struct queue *queue, struct bytes origin,
                                              const enum queue_outcome *outcomes),
                                 void *arg);
 
+/* The same in two steps, so that a batch can be checked while the one before it is appended:
+ * checked() comes once, on inbox's loop, unless an error is returned; with an error there is
+ * nothing left, else either queue_accept_append(), whose done may come before it returns, or
+ * queue_accept_drop() ends it. The rows stay borrowed until then. */
+struct accept;
+CHECKED struct err queue_accept_check(struct queue *queue, struct bytes origin,
+                                      const struct queue_row *rows, size_t count,
+                                      struct inbox *inbox,
+                                      void (*checked)(void *arg, struct err result), void *arg,
+                                      struct accept **ret_accept);
+void queue_accept_append(struct accept *accept,
+                         void (*done)(void *arg, struct err result,
+                                      const enum queue_outcome *outcomes),
+                         void *arg);
+void queue_accept_drop(struct accept *accept);
+
 /* Does this reference name a queue of ours, by its client's own hand, and was not used by another
  * origin? Then one of our users wants to hear from whoever has it. done comes on inbox's loop,
  * exactly once unless an error is returned: ERR_OK; ERR_NOT_FOUND: it does not; ERR_LIMIT

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/disk.h"
 #include "hearth/v1/info_rpc.h"
 #include "support/house/hearthd.h"
 #include "support/house/resident_inside.h"
@@ -439,6 +440,7 @@ int main(int argc, char **argv)
     server.cpus = s.cpus;
     hearthd_start(&server);
     house_visit(&house, server.address, server.ca_file);
+    disk_probe(server.folder, "before");
     idle_memory();
     /* the founder of the big group does not listen; the others do */
     uint64_t begun = now_us();
@@ -457,7 +459,9 @@ int main(int argc, char **argv)
         found(&groups[i], &residents[1 + i * s.size], &listeners[i * s.size + 1], s.size - 1);
     settle();
     throughput(groups, s.groups, s.seconds);
+    disk_probe(server.folder, "between");
     latency(groups, s.groups, s.seconds);
+    disk_probe(server.folder, "after");
     printf("resident memory          %6.1f MiB\n", (double)hearthd_rss_kib(&server) / 1024);
     int code = hearthd_stop(&server);
     hearthd_remove(&server);

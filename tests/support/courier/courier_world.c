@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "support/courier/accept_steps.h"
 #include "support/failing.h"
 
 static const struct stmt_row world_statements[] = {
@@ -113,6 +114,11 @@ struct err queue_accept(struct queue *queue, struct bytes origin, const struct q
     for (size_t i = 0; i < count && p->mood != FAILS; i++)
         a->outcomes[i] = take(p, rows[i].sealed_ref, rows[i].payload, rows[i].sequence);
     return send_answer(a);
+}
+
+static struct hearth_loop *accept_steps_loop(void)
+{
+    return the_world->loop;
 }
 
 static struct err peer_deliver(

@@ -94,6 +94,8 @@ struct reports {
     size_t count;
 };
 
+extern unsigned accept_steps_checks; /* batches checked for our own queues, in all worlds */
+
 void world_new(struct cworld *w, uint64_t seed);
 void world_open(struct cworld *w);
 size_t world_peer(struct cworld *w, const char *name);

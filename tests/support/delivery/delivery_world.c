@@ -6,6 +6,7 @@
 #include "crypto/hash.h"
 #include "seal/request_auth.h"
 #include "server/delivery/group_store.h"
+#include "support/courier/accept_steps.h"
 #include "support/failing.h"
 
 static struct dworld *the_world; /* for queue_accept */
@@ -84,6 +85,11 @@ struct err queue_accept(struct queue *queue, struct bytes origin, const struct q
     assert_true(hearth_loop_post(the_world->loop, give, a));
     test_resume_failing();
     return ERR_OK;
+}
+
+static struct hearth_loop *accept_steps_loop(void)
+{
+    return the_world->loop;
 }
 
 static struct err peer_deliver(

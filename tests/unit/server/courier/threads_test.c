@@ -8,6 +8,7 @@
 #include "server/courier/courier.h"
 #include "server/courier/outbox_rows.h"
 #include "store/store.h"
+#include "support/courier/accept_steps.h"
 #include "support/store_dir.h"
 #include "support/test.h"
 
@@ -104,6 +105,11 @@ struct err queue_accept(struct queue *queue, struct bytes origin, const struct q
         answer_row(a, i, 0, rows[i].sealed_ref, rows[i].sequence, &stuck);
     assert_true(hearth_loop_post(loop, give, a));
     return ERR_OK;
+}
+
+static struct hearth_loop *accept_steps_loop(void)
+{
+    return loop;
 }
 
 static struct err deliver(void *self, struct bytes domain, const struct courier_batch_row *rows,
