@@ -30,6 +30,8 @@ timeout "$seconds" "$bin/unit_server_federation_world_test" 1000 100000 || [ $? 
 # people killed at random while they work
 python3 tests/crash/clients.py "$bin" --seconds "$seconds" --least-kills 100 || status=1
 python3 tests/crash/clients.py "$bin" --tokens --clients 10 --groups 3 --seconds "$seconds" || status=1
+# one's own devices come and go while one is off: the log raises no alarm
+python3 tests/client/log_attacks.py "$bin" honest_devices_long || status=1
 # three homeservers in network namespaces while the network between them fails
 python3 tests/federation/partition.py "$bin" --seconds "$seconds" || [ $? = 77 ] || status=1
 # the same people as above, spread over two homeservers
@@ -39,7 +41,7 @@ timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=
 # a heavy user against light ones at a database's writer
 "$bin/fair" --disk --seconds 30 || [ $? = 77 ] || status=1
 # attacks on the real hearthd, with the load and the time that the pass rule wants
-for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10; do
+for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17; do
     "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 60 --groups 20 || status=1
 done
 "$bin/threats" "$bin/hearthd" "$bin/hearth" ME3ME4 || [ $? = 77 ] || status=1

@@ -196,6 +196,8 @@ static struct err owner_steps(struct answer *a, const struct owner_request *q, s
             break;
         TRY(source->greatest(source->self, q->label, at, &version));
         TRY(answer_dist(a, at, &dist));
+        if (version != LADDER_NONE && version > q->expected)
+            version = q->expected; /* what stands above is in its ladder */
         ladder_base(version, &base);
         TRY(answer_steps(a, q->label, base.at, base.count, version, &unused));
         batch_of(a, base.at, base.count, &base, &batch);

@@ -84,6 +84,19 @@ CHECKED struct err kt_verify_owner(struct kt_view *view, const struct kt_own *ow
                                    const struct kt_dist *from, struct bytes response,
                                    struct kt_dist *ret_to);
 
+/* The same for an owner of several devices, who learns of the others' versions after they were
+ * made: epochs of lookups are at the latest ones, and each version after `from` is taken to be new
+ * where an entry first shows it; lookups get these epochs, on success alone. Every entry must show
+ * one of the owner's versions as its newest, never an older one than the entry before. An entry at
+ * which a version between two that the owner knows may have been the newest, whose ladder was never
+ * learned (a search shows that of the newest alone), is passed over: the device that made it has
+ * watched it, and it is in the owner's chain of signatures. count: at most KT_LATE_MOST. */
+enum { KT_LATE_MOST = 128 };
+CHECKED struct err kt_verify_owner_late(struct kt_view *view, struct bytes label,
+                                        struct kt_lookup *lookups, size_t count,
+                                        const struct kt_dist *from, struct bytes response,
+                                        struct kt_dist *ret_to);
+
 struct kt_contact {
     struct bytes label;
     const struct kt_known *known; /* pending */

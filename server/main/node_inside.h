@@ -118,6 +118,7 @@ void node_peers(void *node, struct bytes domain,
 struct err node_log_head(void *node, struct buf *note, uint64_t *ret_size, uint64_t *ret_time_s);
 struct err node_peer_retry(void *node, struct bytes domain);
 struct err node_peer_drop(void *node, struct bytes domain);
+struct err node_peer_accept(void *node, struct bytes domain, const uint8_t root[32]);
 /* node_reload.c: what settings mean to the services. */
 enum { NODE_MIB = 1024 * 1024 };
 enum auth_mode node_auth_mode(const struct config *config);

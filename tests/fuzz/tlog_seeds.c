@@ -1,5 +1,7 @@
 /* Writes the seeds of fuzz_tlog_messages, fuzz_tlog_text and fuzz_tlog_verify: `tlog_seeds FOLDER`,
- * FOLDER being tests/fuzz. One good object of each kind behind the byte that chooses it. */
+ * FOLDER being tests/fuzz. One good object of each kind behind the byte that chooses it. (Evidence
+ * that names a label, tlog_verify/unsigned and skipped, is of runs of tests/client/log_attacks.py.)
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -59,10 +61,10 @@ static void many(void)
 static void verify(void)
 {
     many();
-    static const char *const names[] = {"search",    "again",  "absent", "owner",
-                                        "contact",   "update", "proof",  "heads",
-                                        "dist_note", "roots",  "time",   "rewritten"};
-    static const uint8_t choices[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9};
+    static const char *const names[] = {"search", "again",     "absent", "owner",     "contact",
+                                        "update", "proof",     "heads",  "dist_note", "roots",
+                                        "time",   "rewritten", "forked"};
+    static const uint8_t choices[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 9};
     struct buf b = BUF_INIT;
     uint8_t proof[VRF_PROOF_BYTES], output[VRF_OUTPUT_BYTES];
     for (size_t i = 0; i < STORY_ANSWERS; i++)

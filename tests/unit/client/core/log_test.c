@@ -349,9 +349,9 @@ int main(void)
         cmocka_unit_test(test_friends),
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_unlogged),
-        cmocka_unit_test(test_keys_heal),
         cmocka_unit_test(test_word_of_a_member),
         cmocka_unit_test(test_refused_after_failing),
+        cmocka_unit_test(test_keys_heal),
         cmocka_unit_test(test_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

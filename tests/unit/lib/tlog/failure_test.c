@@ -65,7 +65,7 @@ static struct err do_many(void)
 static struct err do_prove_owner(void)
 {
     struct kt_source source = operator_source(&story.op);
-    struct owner_request request = {.last = 1, .label = story.bob};
+    struct owner_request request = {.last = 1, .label = story.bob, .expected = 1};
     struct buf b = BUF_INIT;
     struct err err = kt_prove_owner(&source, &request, &b);
     if (!err_is_ok(err))

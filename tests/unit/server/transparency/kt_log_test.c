@@ -347,7 +347,7 @@ static void test_updates_and_monitoring(void **state)
         if (v % 2 == 1)
             next_window();
     }
-    struct owner_request owner = {.last = 1, .label = BOB};
+    struct owner_request owner = {.last = 1, .label = BOB, .expected = LADDER_NONE};
     struct ask ask = {.owner = &owner};
     assert_ok(store_call_read(store, run_ask, &ask));
     assert_ok(kt_verify_owner(&view, &own, &from, buf_view(&ask.answer), &from));
