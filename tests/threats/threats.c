@@ -53,7 +53,7 @@ void attacker_fail(struct attacker *a, const char *what, const char *why)
 static bool is_kept(const char *keep, const char *name, size_t len)
 {
     for (const char *at = keep; (at = strstr(at, name)) != NULL; at += len)
-        if ((at == keep || at[-1] == ' ') && (at[len] == '\0' || at[len] == ' '))
+        if ((at == keep || at[-1] == ' ') && strchr(" /", at[len]) != NULL) /* or the end */
             return true;
     return false;
 }
@@ -74,9 +74,19 @@ static unsigned long long shipped(const char *name)
     return strcmp(name, "new_per_s") == 0 ? 10 : 0;
 }
 
+/* As shipped, or the part of it that `keep` says. */
+static unsigned long long kept_value(const char *keep, const char *name)
+{
+    char share[64];
+    (void)snprintf(share, sizeof share, "%s/", name);
+    const char *at = strstr(keep, share);
+    unsigned long part = at != NULL ? strtoul(at + strlen(share), NULL, 10) : 1;
+    return shipped(name) / (part > 0 ? part : 1);
+}
+
 /* Lines `name = value` whose name is kept get what is shipped; the rest is as hearthd_make left it.
  */
-static void configure(const struct hearthd *h, const char *keep, unsigned scale, const char *more)
+static void configure(const struct hearthd *h, const char *keep, const char *more)
 {
     static char text[65536];
     char path[128], kept[256];
@@ -92,7 +102,7 @@ static void configure(const struct hearthd *h, const char *keep, unsigned scale,
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         char name[64] = "";
         if (sscanf(line, "%63[A-Za-z0-9_] =", name) == 1 && is_kept(kept, name, strlen(name)))
-            (void)fprintf(out, "%s = %llu\n", name, shipped(name) / (scale > 0 ? scale : 1));
+            (void)fprintf(out, "%s = %llu\n", name, kept_value(kept, name));
         else
             (void)fprintf(out, "%s\n", line);
     }
@@ -173,11 +183,24 @@ static uint64_t answers_after_ms(struct house *house, uint64_t most_ms)
     return most_ms;
 }
 
+/* The homeserver with which ours federates, if it does. Returns the whole of `more`. */
+static const char *other_make(const struct threat *t, const struct hearthd *server,
+                              struct hearthd *other, char text[512])
+{
+    *other = (struct hearthd){0};
+    if (t->conf == NULL || strstr(t->conf, "[federation]") == NULL)
+        return t->conf;
+    hearthd_make_beside(other, server, OTHER_DOMAIN);
+    (void)snprintf(text, 512, "%speer = %s=%s\n", t->conf, OTHER_DOMAIN, other->address);
+    hearthd_start(other);
+    return text;
+}
+
 static void run(const struct threat *t, const struct settings *s, bool control, struct verdict *v)
 {
     static struct load load;
     static struct house house;
-    struct hearthd server, other = {0};
+    struct hearthd server, other;
     char more[512];
     pid_t pids[ATTACKERS_MOST];
     struct board *board =
@@ -185,16 +208,8 @@ static void run(const struct threat *t, const struct settings *s, bool control, 
     assert_true(board != MAP_FAILED);
     *v = (struct verdict){0};
     hearthd_make(&server, s->hearthd);
-    (void)snprintf(more, sizeof more, "%s", t->conf != NULL ? t->conf : "");
-    if (t->other != OTHER_NONE) {
-        hearthd_make_beside(&other, &server, OTHER_DOMAIN);
-        (void)snprintf(more, sizeof more, "[federation]\nmode = allow\npeer = %s=%s\n",
-                       OTHER_DOMAIN, other.address);
-    }
-    configure(&server, control ? "" : t->keep, t->scale, more);
+    configure(&server, control ? "" : t->keep, other_make(t, &server, &other, more));
     hearthd_start(&server);
-    if (t->other == OTHER_THERE)
-        hearthd_start(&other);
     for (unsigned i = 0; i < t->attackers; i++)
         pids[i] = attacker_start(t, s, &server, &other, board, i);
     house_visit(&house, server.address, server.ca_file);

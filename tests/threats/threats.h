@@ -28,7 +28,7 @@ struct board {
 
 struct attacker {
     const struct hearthd *server;
-    const struct hearthd *other; /* with which it federates: OTHER_DOMAIN; or NULL */
+    const struct hearthd *other; /* OTHER_DOMAIN, where the threat has it; else not made */
     const char *hearth;          /* program */
     unsigned number;
     char address[32]; /* of the server, for calls from our source */
@@ -38,22 +38,20 @@ struct attacker {
     void *self;
 };
 
-enum other { OTHER_NONE, OTHER_THERE, OTHER_AWAY };
-
 struct threat {
     const char *id;    /* of threats.md */
     const char *title; /* what is done to the server */
-    const char *keep;  /* limits as shipped, and "connections"; space separated */
-    const char *conf;  /* further sections of hearthd.conf, or NULL */
+    /* limits as shipped, and "connections"; space separated; NAME/60: a sixtieth, where few
+     * attackers in a short time would not meet it */
+    const char *keep;
+    const char *conf; /* further sections of hearthd.conf, or NULL; [federation] comes last: another
+                         homeserver runs then, and is named there as a peer */
     unsigned attackers;
     unsigned most;                       /* all attackers together, in the time of a short run */
     unsigned per_s;                      /* ... and so many more for each second beyond two */
     unsigned least_s;                    /* so long at least, where one try takes long */
     void (*prepare)(struct attacker *a); /* before the honest load is measured */
     void (*act)(struct attacker *a);     /* once; again and again until the end */
-    enum other other;                    /* homeserver: with which it federates */
-    unsigned scale; /* limits that are kept are so many times smaller than shipped, since four
-                       attackers in two seconds would not meet them; 0: as shipped */
 };
 extern const struct threat threats[];
 extern const size_t threat_count;
