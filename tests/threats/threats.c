@@ -77,7 +77,7 @@ static unsigned long long shipped(const char *name)
 /* As shipped, or the part of it that `keep` says. */
 static unsigned long long kept_value(const char *keep, const char *name)
 {
-    char share[64];
+    char share[80];
     (void)snprintf(share, sizeof share, "%s/", name);
     const char *at = strstr(keep, share);
     unsigned long part = at != NULL ? strtoul(at + strlen(share), NULL, 10) : 1;
