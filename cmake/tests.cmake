@@ -230,11 +230,15 @@ file(GLOB queue_support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/supp
 add_library(test_queue STATIC EXCLUDE_FROM_ALL ${queue_support_sources})
 target_link_libraries(test_queue PUBLIC server_queue test_server test_tokens net test_support)
 hearth_unit_tests(server_queue server/queue test_queue mls_kit)
+# tests/support/ways: what lies between homeservers of one process, and its faults.
+file(GLOB ways_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/ways/*.c)
+add_library(test_ways STATIC EXCLUDE_FROM_ALL ${ways_sources})
+target_link_libraries(test_ways PUBLIC hearth_flags server_courier server_info net test_support)
 # tests/support/land: several homeservers in one process, for what they say to each other.
 file(GLOB land_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/land/*.c)
 add_library(test_land STATIC EXCLUDE_FROM_ALL ${land_sources})
-target_link_libraries(test_land PUBLIC server_federation server_courier server_info test_queue net test_support)
-target_link_options(test_land INTERFACE -Wl,--wrap=token_directory_write)
+target_link_libraries(test_land PUBLIC server_federation server_courier server_info test_ways test_queue net test_support)
+target_link_options(test_land INTERFACE -Wl,--wrap=token_directory_write -Wl,--undefined=__wrap_token_directory_write)
 hearth_unit_tests(server_federation server/federation test_land)
 hearth_program(front_bench SOURCES tests/bench/front_bench.c USES server_front test_rpc test_server)
 # A delivery service with front, keeper, courier and real members; its queue services are models.
@@ -249,7 +253,7 @@ hearth_unit_tests(server_info server/info net)
 # tests/support/house: the whole server in one process, and its clients. tests/flow: worlds of these.
 file(GLOB house_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/house/*.c)
 add_library(test_house STATIC EXCLUDE_FROM_ALL ${house_sources})
-target_link_libraries(test_house PUBLIC hearth_flags server_federation server_info server_transparency server_relay server_attachment server_auth server_delivery server_courier
+target_link_libraries(test_house PUBLIC hearth_flags test_ways server_federation server_info server_transparency server_relay server_attachment server_auth server_delivery server_courier
   server_queue server_front server_keeper net mls_member test_server test_support)
 file(GLOB flow_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/flow/*_test.c)
 foreach(source IN LISTS flow_sources)
@@ -259,6 +263,32 @@ foreach(source IN LISTS flow_sources)
   hearth_test(flow_${stem} COMMAND flow_${stem} SECONDS 300 LABELS flow)
 endforeach()
 set_tests_properties(flow_random_test PROPERTIES TIMEOUT 900) # 260 worlds
+# Three homeservers and thirty people in one process.
+file(GLOB worlds_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/flow/worlds/*.c)
+hearth_program(world_random SOURCES ${worlds_sources} USES test_house LIBS lib::cmocka)
+target_include_directories(world_random PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_link_options(world_random PRIVATE -Wl,--wrap=token_directory_write -Wl,--undefined=__wrap_token_directory_write)
+if(HEARTH_SANITIZE)
+  set(worlds_seeds 20)
+else()
+  set(worlds_seeds 200)
+endif()
+hearth_test(flow_worlds COMMAND world_random --seeds ${worlds_seeds} SECONDS 600 LABELS flow)
+foreach(control numbered backwards versions rotation relaxed)
+  hearth_test(flow_worlds_control_${control} COMMAND world_random --control ${control} SECONDS 600 LABELS flow)
+endforeach()
+# Twelve bugs, one at a time, which those worlds must find. Functions are wrapped by the linker: what ships is the same without.
+set(planted_sources ${worlds_sources})
+list(FILTER planted_sources EXCLUDE REGEX world_random)
+hearth_program(planted_worlds SOURCES ${planted_sources} tests/planted/planted_worlds.c tests/planted/queue.c
+  tests/planted/courier.c tests/planted/delivery.c USES test_house LIBS lib::cmocka)
+target_include_directories(planted_worlds PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_link_options(planted_worlds PRIVATE -Wl,--wrap=token_directory_write -Wl,--undefined=__wrap_token_directory_write)
+foreach(wrapped queue_open queue_close queue_tag_get queue_tag_set queue_acknowledge package_take drain_answered batch_drop
+    batch_read outbox_add delivery_refused group_store_expect once_find once_keep peer_want_keys)
+  target_link_options(planted_worlds PRIVATE -Wl,--wrap=${wrapped})
+endforeach()
+hearth_test(planted_worlds COMMAND planted_worlds SECONDS 900 LABELS flow)
 # The real hearthd, as an operator runs it, and clients in other languages.
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300)

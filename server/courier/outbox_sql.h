@@ -3,10 +3,12 @@
  *
  * Numbers: one counter for payloads and rows, drawn in blocks, never reused; so a row's number
  * grows along each reference, which is what a queue service goes by. At each start the counter is
- * raised to OUTBOX_NUMBERS_PER_S for every second up to this hour since 1970, where it is lower,
- * and by OUTBOX_NUMBERS_GAP: queues would take what is sent after the restoring of a backup for
- * repeats. The clock only ever moves it up, so no order hangs on it; and it shows no time but the
- * hour. A row lies under domain << 44 | number: one tree that is appended to at the end of each
+ * raised to OUTBOX_NUMBERS_PER_S for every second since 1970 where it is lower: queues would take
+ * what is sent after the restoring of a backup for repeats. Where it is higher, a second's worth is
+ * added; where it is so by more than OUTBOX_NUMBERS_GAP, which is a clock that was set back, the
+ * gap. No start may take more than the time since the last one is worth, or a backup of before it,
+ * restored, would begin below. The clock only ever moves it up, so no order hangs on it; it shows
+ * when we started. A row lies under domain << 44 | number: one tree that is appended to at the end of each
  * domain's range, and a domain's rows are read in order without a second index.
  *
  * outbox_domain.newest is the last row put there, so that the courier finds out who has something
@@ -52,8 +54,8 @@
         {"outbox_drop_payload", "DELETE FROM outbox_payload WHERE id = $1"},                      \
         {"outbox_drop_body", "DELETE FROM outbox_body WHERE id = $1"},                            \
         {"outbox_raise",                                                                          \
-         "UPDATE outbox_number SET next = CASE WHEN next < $1 THEN $1 ELSE next END + $2 "        \
-         "WHERE id = 1"},                                                                         \
+         "UPDATE outbox_number SET next = CASE WHEN next < $1 THEN $1 WHEN next < $1 + $2 THEN "  \
+         "next + $3 ELSE next + $2 END WHERE id = 1"},                                            \
     {                                                                                             \
         "outbox_drop_domain", "DELETE FROM outbox_domain WHERE id = $1 AND newest = $2"           \
     }

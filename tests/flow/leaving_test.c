@@ -69,17 +69,6 @@ static void small_talk_fits_the_limits(void **state)
     end();
 }
 
-static void delete_queue(struct resident *r)
-{
-    struct resident_id id;
-    Hearth__V1__DeleteQueueUserRequest in = HEARTH__V1__DELETE_QUEUE_USER_REQUEST__INIT;
-    resident_id(r, &id);
-    in.idempotency = &id.message;
-    assert_int_equal(
-        resident_call(r, &r->user, &hearth_queue_descriptor, "DeleteQueueUser", &in.base, NULL),
-        HEARTH_OK);
-}
-
 /* The courier hears "gone", the delivery service notes it, the next to open the group learns of it
  * as a proposal by the server, and the next commit removes the leaf. */
 static void a_queue_that_is_gone_ends_its_membership(void **state)
@@ -88,7 +77,7 @@ static void a_queue_that_is_gone_ends_its_membership(void **state)
     struct membership *m = begin(false);
     sync(&bob);
     sync(&carol);
-    delete_queue(&bob);
+    resident_give_up(&bob);
     assert_int_equal(membership_send(m, 1), HEARTH_OK);
     sync(&carol);
     assert_int_equal(courier_stats(house.courier).gone, 1);

@@ -60,8 +60,7 @@ static enum hearth_code send_join(struct membership *m, struct bytes commit, str
     in.commit = resident_data(commit);
     in.group_info = &parts.message;
     in.leaf = &record->message;
-    enum hearth_code code = resident_call(m->resident, NULL, &hearth_delivery_descriptor,
-                                          "JoinConnection", &in.base, NULL);
+    enum hearth_code code = membership_call(m, NULL, "JoinConnection", &in.base, NULL);
     parts_clear(&parts);
     buf_clear(&info);
     return code;
@@ -70,9 +69,7 @@ static enum hearth_code send_join(struct membership *m, struct bytes commit, str
 static void take_offer(struct membership *m, const struct connection_offer *offer)
 {
     struct resident *r = m->resident;
-    assert_true(offer->group_id.len <= sizeof m->group_id);
-    memcpy(m->group_id, offer->group_id.data, offer->group_id.len);
-    m->group_id_len = offer->group_id.len;
+    membership_name(m, offer->group_id);
     membership_key(m, offer->state_key, 0);
     memcpy(m->identity_key, offer->identity_key, IDENTITY_KEY_BYTES);
     resident_random(r, m->user_pseudonym, sizeof m->user_pseudonym);
@@ -106,8 +103,7 @@ struct membership *resident_accept(struct resident *r, const struct connection_o
     r->offer.hashes.psk[0] ^= without_psk;
     access_of(m, &access);
     in.group = &access.message;
-    enum hearth_code code = resident_call(r, NULL, &hearth_delivery_descriptor,
-                                          "GetExternalCommitInfo", &in.base, &out);
+    enum hearth_code code = membership_call(m, NULL, "GetExternalCommitInfo", &in.base, &out);
     if (code == HEARTH_OK)
         code = accept_from(m, out);
     if (out != NULL)

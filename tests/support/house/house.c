@@ -48,6 +48,15 @@ void house_init_beside(struct house *h, struct house *first, const char *domain,
     init_rest(h);
 }
 
+struct house *house_of(struct house *h, struct bytes domain)
+{
+    for (struct house *each = h->first; each != NULL; each = each->neighbour)
+        if (bytes_equal(domain, bytes_str(each->domain)))
+            return each;
+    fail_msg("no homeserver %.*s", (int)domain.len, (const char *)domain.data);
+    return NULL;
+}
+
 static uint64_t free_bytes(void *self)
 {
     const struct house *h = self;
@@ -180,19 +189,35 @@ static bool admits(void *self, struct bytes domain)
     return federation_admits(h->federation, domain);
 }
 
+static struct federation_settings settings_of(const struct house *h)
+{
+    return (struct federation_settings){.mode =
+                                            h->peer_count > 0 ? FEDERATION_ALLOW : FEDERATION_OFF,
+                                        .development = true,
+                                        .peers = h->peers,
+                                        .peer_count = h->peer_count,
+                                        .block = &h->blocked,
+                                        .block_count = h->blocked != NULL};
+}
+
+void house_block(struct house *h, const char *domain)
+{
+    char why[FEDERATION_WHY_BYTES];
+    h->blocked = domain;
+    const struct federation_settings settings = settings_of(h);
+    if (h->server != NULL)
+        assert_ok(federation_set(h->federation, &settings, why));
+}
+
 static void open_federation(struct house *h)
 {
     char why[FEDERATION_WHY_BYTES];
-    const struct federation_options options = {
-        .store = files(h, "federation.db"),
-        .loop = h->loop,
-        .queue = h->queue,
-        .settings = {.mode = h->peer != NULL ? FEDERATION_ALLOW : FEDERATION_OFF,
-                     .development = true,
-                     .peers = &h->peer,
-                     .peer_count = h->peer != NULL},
-        .contact = contact,
-        .contact_self = h};
+    const struct federation_options options = {.store = files(h, "federation.db"),
+                                               .loop = h->loop,
+                                               .queue = h->queue,
+                                               .settings = settings_of(h),
+                                               .contact = contact,
+                                               .contact_self = h};
     assert_ok(federation_open(&h->env, &options, why, &h->federation));
 }
 
@@ -224,12 +249,12 @@ static void open_services(struct house *h)
                                               .wake = wake_courier,
                                               .wake_self = h,
                                               .control = h->delivery_control,
-                                              .admits = h->peer != NULL ? admits : NULL,
+                                              .admits = h->peer_count > 0 ? admits : NULL,
                                               .admits_self = h};
     const struct auth_options auth = {
         .store = files(h, "auth.db"),
         .log = &h->auth_log,
-        .voucher_key = h->peer != NULL ? find_voucher_key : NULL, /* RSA keys take long */
+        .voucher_key = h->peer_count > 0 ? find_voucher_key : NULL, /* RSA keys take long */
         .voucher_self = h};
     const struct attachment_options attachment = {.store = files(h, "attachment.db")};
     assert_ok(queue_open(&h->env, &queue, &h->queue));
@@ -247,13 +272,14 @@ static void open_services(struct house *h)
     assert_ok(info_open(&h->env, &info, &h->info));
     assert_ok(relay_open(&h->env, NULL, &h->relay));
     open_federation(h);
-    const struct courier_options courier = {.store = delivery_store(h->delivery),
-                                            .outbox = delivery_outbox(h->delivery),
-                                            .queue = h->queue,
-                                            .peers = federation_route(h->federation),
-                                            .loop = h->loop,
-                                            .refused = delivery_refused,
-                                            .refused_self = h->delivery};
+    const struct courier_options courier = {
+        .store = delivery_store(h->delivery),
+        .outbox = delivery_outbox(h->delivery),
+        .queue = h->queue,
+        .peers = detour_route(&h->detour, federation_route(h->federation)),
+        .loop = h->loop,
+        .refused = delivery_refused,
+        .refused_self = h->delivery};
     assert_ok(courier_new(&h->env, &courier, &h->courier));
 }
 
@@ -289,6 +315,7 @@ void house_open(struct house *h)
     assert_true(hearth_server_listen(h->server, address, NULL));
     assert_true(hearth_server_start_on(h->server, h->loop));
     auth_log_resume(h->auth, h->loop);
+    federation_hello(h->federation);
     h->lives++;
 }
 
@@ -404,6 +431,8 @@ void house_kill(struct house *h)
     else
         vfs_restart(h->vfs);
     vfs_power_off_after(h->vfs, -1);
+    if (h->mended)
+        (void)vfs_failed(h->vfs);
     for (size_t i = 0; i < h->guest_count; i++)
         connect_guest(h, i);
 }
@@ -414,6 +443,7 @@ void house_close(struct house *h)
     house_shut(h);
     if (h->first == h)
         hearth_loop_free(h->loop);
+    detour_clear(&h->detour);
     keeper_close(h->keeper);
     vfs_fault_free(h->vfs);
 }
@@ -470,11 +500,12 @@ void house_settle(struct house *h)
 
 void house_run_ms(struct house *h, uint64_t ms)
 {
-    uint64_t until_us = h->fake.now_us + ms * 1000;
     if (h->outside) {
         house_wait_ms(h, ms);
         return;
     }
+    h = h->first; /* whose clock it is */
+    uint64_t until_us = h->fake.now_us + ms * 1000;
     for (;;) {
         for (struct house *each = h->first; each != NULL; each = each->neighbour)
             if (each->transparency != NULL)

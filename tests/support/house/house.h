@@ -34,17 +34,20 @@
 #include "server/transparency/transparency.h"
 #include "support/test.h"
 #include "support/vfs_fault.h"
+#include "support/ways/detour.h"
 
 #define HOUSE_DOMAIN "a.test"
 #define HOUSE_FILES  "house"
-enum { HOUSE_GUESTS = 2048, HOUSE_PUSHED = 16, HOUSE_CREDITS_FREE = 4 };
+enum { HOUSE_GUESTS = 2048, HOUSE_PUSHED = 16, HOUSE_CREDITS_FREE = 4, HOUSE_PEERS = 2 };
 
 struct house {
     const char *domain;
-    char name[16];           /* of its file layer and its pipe */
-    struct house *first;     /* ourselves, or the one whose loop, clock and numbers we use */
-    struct house *neighbour; /* the next one, as seen from the first; NULL: the last */
-    const char *peer;        /* "b.test=pipe:other@house": with whom it federates; NULL: nobody */
+    char name[16];                  /* of its file layer and its pipe */
+    struct house *first;            /* ourselves, or the one whose loop, clock and numbers we use */
+    struct house *neighbour;        /* the next one, as seen from the first; NULL: the last */
+    const char *peers[HOUSE_PEERS]; /* "b.test=pipe:other@house": with whom it federates */
+    size_t peer_count;
+    const char *blocked; /* one of them all the same; NULL: none. See house_block() */
     struct clock_fake fake;
     struct clock clock;
     struct rng_seeded seeded;
@@ -64,6 +67,7 @@ struct house {
     struct info *info;
     struct relay *relay;
     struct federation *federation;
+    struct detour detour; /* on the courier's way to peers */
     struct courier *courier;
     struct hearth_server *server;
     /* may be changed before house_open */
@@ -82,6 +86,7 @@ struct house {
     bool failing;  /* allocations fail in the steps of this house, see house_fail_allocation */
     /* kills */
     long kill_in_steps; /* below 0: never */
+    bool mended;        /* a disk that was to fail does so no more in the next life */
     bool power; /* and the power goes, too: what is not synced is kept or lost by the seed */
     bool slam;  /* as main does when its patience ends: nothing is waited for */
     unsigned lives;
@@ -96,7 +101,8 @@ struct house {
     struct hearth_tls_options tls;
     struct public_key queue_key, sender_key; /* as GetKeys told them, in a visit */
     const char *queues_at; /* domain that residents' references name; NULL: HOUSE_DOMAIN */
-    atomic_uint *writing;  /* calls under way that change something; NULL: nobody asks */
+    unsigned miss_one_in; /* of the first: residents miss so many answers, and ask again; 0: none */
+    atomic_uint *writing; /* calls under way that change something; NULL: nobody asks */
 };
 
 void house_init(struct house *h, uint64_t seed);
@@ -108,11 +114,15 @@ void house_init_beside(struct house *h, struct house *first, const char *domain,
  * house_leave() at the end. */
 void house_visit(struct house *h, const char *address, const char *ca_file);
 void house_leave(struct house *h);
+/* The one of that name among those on h's loop. Fails the test when there is none. */
+struct house *house_of(struct house *h, struct bytes domain);
 /* What residents need to know of the house, whichever it is. */
 void house_target(const struct house *h, uint32_t number, char ret_target[64]);
 const struct public_key *house_queue_key(struct house *h);
 const struct public_key *house_sender_key(struct house *h);
 void house_open(struct house *h);
+/* Another homeserver, or nobody (NULL), is blocked from now on. */
+void house_block(struct house *h, const char *domain);
 /* Ends properly. */
 void house_shut(struct house *h);
 /* As kill -9 would, or a power cut (h->power). */

@@ -4,6 +4,7 @@
 #include "seal/welcome_keys.h"
 #include "support/house/resident_inside.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ADDS_MAX = 16, PROPOSALS_MAX = 32 };
@@ -39,12 +40,30 @@ struct membership *membership_new(struct resident *r)
     for (size_t i = 0; i < RESIDENT_GROUPS; i++)
         if (r->groups[i].resident == NULL) {
             r->groups[i].resident = r;
-            caller_init(&r->groups[i].caller, REQUEST_MEMBER, bytes_of(NULL, 0), HOUSE_DOMAIN,
+            caller_init(&r->groups[i].caller, REQUEST_MEMBER, bytes_of(NULL, 0), "",
                         &r->house->clock, &r->house->rng);
             return &r->groups[i];
         }
     fail_msg("more groups than a resident can be in");
     return NULL;
+}
+
+void membership_name(struct membership *m, struct bytes group_id)
+{
+    struct domain_name name;
+    assert_ok(domain_name_parse(group_id, &name));
+    assert_true(group_id.len <= sizeof m->group_id);
+    memcpy(m->group_id, group_id.data, group_id.len);
+    m->group_id_len = group_id.len;
+    m->owner = house_of(m->resident->house, name.domain);
+    (void)snprintf(m->caller.audience, sizeof m->caller.audience, "%s", m->owner->domain);
+}
+
+enum hearth_code membership_call(struct membership *m, struct caller *caller, const char *method,
+                                 const ProtobufCMessage *in, ProtobufCMessage **out)
+{
+    return resident_call_at(m->resident, m->owner, caller, &hearth_delivery_descriptor, method, in,
+                            out);
 }
 
 void membership_key(struct membership *m, const uint8_t key[STATE_KEY_BYTES], uint64_t epoch)
@@ -91,9 +110,9 @@ static void context_extensions(struct membership *m, struct buf *list)
     memcpy(admins[0], m->user_pseudonym, PSEUDONYM_BYTES);
     roles_write(&roles, (const uint8_t(*)[PSEUDONYM_BYTES])admins, 1);
     external_sender_write(
-        &sender, &(struct external_sender){
-                     .signature_key = public_key_view(house_sender_key(m->resident->house)),
-                     .credential = {CREDENTIAL_BASIC, bytes_str(HOUSE_DOMAIN)}});
+        &sender,
+        &(struct external_sender){.signature_key = public_key_view(house_sender_key(m->owner)),
+                                  .credential = {CREDENTIAL_BASIC, bytes_str(m->owner->domain)}});
     wire_write_vector(&senders, buf_view(&sender));
     extension_write(list, EXTENSION_EXTERNAL_SENDERS, buf_view(&senders));
     extension_write(list, ROLES_EXTENSION_TYPE, buf_view(&roles));
@@ -119,27 +138,25 @@ static enum hearth_code create_group(struct membership *m, struct bytes reservat
     in.reservation = resident_data(reservation);
     in.group_info = resident_data(buf_view(&info));
     in.creator = &record.message;
-    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
-                                          "CreateGroup", &in.base, NULL);
+    enum hearth_code code = membership_call(m, &m->caller, "CreateGroup", &in.base, NULL);
     buf_clear(&info);
     return code;
 }
 
-struct membership *resident_found(struct resident *r)
+struct membership *resident_found_at(struct resident *r, struct house *owner)
 {
     struct membership *m = membership_new(r);
     Hearth__V1__ReserveGroupIdRequest in = HEARTH__V1__RESERVE_GROUP_ID_REQUEST__INIT;
     ProtobufCMessage *out = NULL;
-    if (resident_call(r, NULL, &hearth_delivery_descriptor, "ReserveGroupId", &in.base, &out) !=
-        HEARTH_OK) {
+    if (resident_call_at(r, owner, NULL, &hearth_delivery_descriptor, "ReserveGroupId", &in.base,
+                         &out) != HEARTH_OK) {
         membership_clear(m);
         return NULL;
     }
     const Hearth__V1__ReserveGroupIdResponse *reserved = (const void *)out;
     uint8_t key[STATE_KEY_BYTES];
-    m->group_id_len = reserved->group_id.len;
-    assert_true(m->group_id_len <= sizeof m->group_id);
-    memcpy(m->group_id, reserved->group_id.data, m->group_id_len);
+    membership_name(m, bytes_of(reserved->group_id.data, reserved->group_id.len));
+    assert_ptr_equal(m->owner, owner);
     resident_random(r, key, sizeof key);
     membership_key(m, key, 0);
     resident_random(r, m->identity_key, sizeof m->identity_key);
@@ -162,6 +179,11 @@ struct membership *resident_found(struct resident *r)
     if (!m->in)
         membership_clear(m);
     return code == HEARTH_OK ? m : NULL;
+}
+
+struct membership *resident_found(struct resident *r)
+{
+    return resident_found_at(r, r->house);
 }
 
 /* ---- commits */
@@ -207,8 +229,8 @@ static enum hearth_code fetch_package(struct committing *c, struct resident *who
     in.queue_user_id = resident_data(bytes_of(who->user_id, 16));
     in.contact_token = resident_data(bytes_of(token, sizeof token));
     *a = (struct adding){.resident = who};
-    enum hearth_code code =
-        resident_call(by, NULL, &hearth_queue_descriptor, "GetKeyPackages", &in.base, &a->fetched);
+    enum hearth_code code = resident_call_at(by, who->house, NULL, &hearth_queue_descriptor,
+                                             "GetKeyPackages", &in.base, &a->fetched);
     if (code != HEARTH_OK)
         return code;
     c->add_count++;
@@ -319,8 +341,8 @@ static void send_commit(struct committing *c)
     in.commit = resident_data(buf_view(&c->output.commit));
     in.group_info = &c->parts.message;
     cut_welcome(c, &in);
-    resident_begin(m->resident, &m->caller, &hearth_delivery_descriptor, "Commit", &in.base,
-                   &c->request);
+    resident_begin(m->resident, m->owner, &m->caller, &hearth_delivery_descriptor, "Commit",
+                   &in.base, &c->request);
 }
 
 static enum hearth_code take_answer(struct committing *c)
@@ -441,8 +463,8 @@ void membership_send_begin(struct membership *m, uint32_t message, struct reside
     in.notify = !m->unmarked;
     in.mentioned_leaves = m->mentioned;
     in.n_mentioned_leaves = m->mentioned_count;
-    resident_begin(m->resident, &m->caller, &hearth_delivery_descriptor, "SendMessage", &in.base,
-                   q);
+    resident_begin(m->resident, m->owner, &m->caller, &hearth_delivery_descriptor, "SendMessage",
+                   &in.base, q);
     buf_clear(&text);
     buf_clear(&sealed);
 }
@@ -466,8 +488,7 @@ enum hearth_code membership_send_targeted(struct membership *m, uint32_t leaf)
     in.recipient_leaf = leaf;
     in.message = resident_data(bytes_str("for you"));
     in.epoch = group_epoch(m->group);
-    return resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
-                         "SendTargetedMessage", &in.base, NULL);
+    return membership_call(m, &m->caller, "SendTargetedMessage", &in.base, NULL);
 }
 
 enum hearth_code membership_policy(struct membership *m, Hearth__V1__NotificationPolicy policy)
@@ -480,8 +501,7 @@ enum hearth_code membership_policy(struct membership *m, Hearth__V1__Notificatio
     in.idempotency = &id.message;
     in.group = &access.message;
     in.notification_policy = policy;
-    return resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
-                         "UpdateQueueReference", &in.base, NULL);
+    return membership_call(m, &m->caller, "UpdateQueueReference", &in.base, NULL);
 }
 
 enum hearth_code membership_leave(struct membership *m)
@@ -500,8 +520,7 @@ enum hearth_code membership_leave(struct membership *m)
     in.idempotency = &id.message;
     in.group = &access.message;
     in.proposal = resident_data(buf_view(&message));
-    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
-                                          "ProposeSelfRemove", &in.base, NULL);
+    enum hearth_code code = membership_call(m, &m->caller, "ProposeSelfRemove", &in.base, NULL);
     m->leaving = m->leaving || code == HEARTH_OK;
     buf_clear(&proposal);
     buf_clear(&message);
@@ -541,8 +560,7 @@ enum hearth_code membership_delete(struct membership *m)
     in.idempotency = &id.message;
     in.group = &access.message;
     in.commit = resident_data(buf_view(&output.commit));
-    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
-                                          "DeleteGroup", &in.base, NULL);
+    enum hearth_code code = membership_call(m, &m->caller, "DeleteGroup", &in.base, NULL);
     group_drop_pending(m->group);
     commit_output_clear(&output);
     for (size_t i = 0; i < count; i++)
@@ -572,8 +590,7 @@ static enum hearth_code send_resync(struct membership *m, struct bytes commit,
     in.commit = resident_data(commit);
     in.group_info = &parts.message;
     in.leaf = &own.message;
-    enum hearth_code code = resident_call(m->resident, &m->caller, &hearth_delivery_descriptor,
-                                          "Resync", &in.base, NULL);
+    enum hearth_code code = membership_call(m, &m->caller, "Resync", &in.base, NULL);
     parts_clear(&parts);
     buf_clear(&info);
     return code;
@@ -617,16 +634,25 @@ static enum hearth_code resync_from(struct membership *m,
     return code;
 }
 
-enum hearth_code membership_resync(struct membership *m)
+static enum hearth_code external_info(struct membership *m, ProtobufCMessage **out)
 {
     struct access access;
     Hearth__V1__GetExternalCommitInfoRequest in =
         HEARTH__V1__GET_EXTERNAL_COMMIT_INFO_REQUEST__INIT;
-    ProtobufCMessage *out = NULL;
     access_of(m, &access);
     in.group = &access.message;
-    enum hearth_code code = resident_call(m->resident, NULL, &hearth_delivery_descriptor,
-                                          "GetExternalCommitInfo", &in.base, &out);
+    return membership_call(m, NULL, "GetExternalCommitInfo", &in.base, out);
+}
+
+enum hearth_code membership_look(struct membership *m)
+{
+    return external_info(m, NULL);
+}
+
+enum hearth_code membership_resync(struct membership *m)
+{
+    ProtobufCMessage *out = NULL;
+    enum hearth_code code = external_info(m, &out);
     if (code != HEARTH_OK)
         return code;
     code = resync_from(m, (const void *)out);

@@ -15,6 +15,7 @@ struct oracle_stay {
     const struct resident *resident;
     uint8_t key[32]; /* of the leaf */
     uint64_t from, to;
+    bool lossy; /* something may be missing, and then it was told so */
     struct {
         uint64_t from, to;
     } blind[ORACLE_BLIND]; /* commits were missed: what was sent then can't be read */
@@ -24,6 +25,7 @@ struct oracle_stay {
 struct oracle_message {
     uint32_t message, sender;
     uint64_t epoch;
+    bool maybe;   /* its homeserver came back from a backup of before: it may be missing */
     bool at_once; /* with the one before it: either may have been first, for all the same */
 };
 
@@ -44,6 +46,10 @@ void oracle_committed(struct oracle *o, const struct membership *m, struct resid
 void oracle_sent(struct oracle *o, const struct membership *m, uint32_t message);
 /* The same where m may have gone on to another epoch meanwhile. */
 void oracle_sent_in(struct oracle *o, const struct membership *m, uint32_t message);
+/* Rows for members of this homeserver were given up, or may be from now on. */
+void oracle_lossy(struct oracle *o, const struct house *home);
+/* The owner is as it was when so many had been sent. */
+void oracle_restored(struct oracle *o, size_t sent_count);
 /* The last two were under way at once. */
 void oracle_at_once(struct oracle *o);
 /* m resynced; broken_epoch is the first epoch that it had missed (0: none). */

@@ -15,12 +15,14 @@ static struct own_package *package_by_tag(struct resident *r, const uint8_t tag[
     return NULL;
 }
 
-static void must_be_expected(const struct resident *r, const struct digest *ref)
+static const struct introduction *must_be_expected(const struct resident *r,
+                                                   const struct digest *ref)
 {
     for (size_t i = 0; i < r->introduction_count; i++)
         if (bytes_equal(digest_view(&r->introductions[i].ref), digest_view(ref)))
-            return;
+            return &r->introductions[i];
     fail_msg("a Welcome of a commit that nobody said was accepted");
+    return NULL;
 }
 
 /* What the Welcome says of the group, so that its tree can be asked for. */
@@ -34,9 +36,7 @@ static uint64_t take_news(struct membership *m, const struct mls_client *client,
     struct extensions extensions = {buf_view(&news.extensions)};
     assert_true(extensions_find(&extensions, WELCOME_KEYS_EXTENSION_TYPE, &data));
     assert_ok(welcome_keys_read(data, &keys));
-    assert_true(news.group_id.len <= sizeof m->group_id);
-    memcpy(m->group_id, news.group_id.data, news.group_id.len);
-    m->group_id_len = news.group_id.len;
+    membership_name(m, buf_view(&news.group_id));
     membership_key(m, keys.state_key, news.epoch - 1);
     memcpy(m->identity_key, keys.identity_key, IDENTITY_KEY_BYTES);
     uint64_t epoch = news.epoch;
@@ -63,7 +63,7 @@ static void fetch_tree(struct resident *r, const struct own_package *p, struct m
     struct caller joiner;
     Hearth__V1__GroupAccess access = HEARTH__V1__GROUP_ACCESS__INIT;
     Hearth__V1__GetWelcomeInfoRequest in = HEARTH__V1__GET_WELCOME_INFO_REQUEST__INIT;
-    caller_init(&joiner, REQUEST_JOINER, digest_view(&p->ref), HOUSE_DOMAIN, &r->house->clock,
+    caller_init(&joiner, REQUEST_JOINER, digest_view(&p->ref), m->owner->domain, &r->house->clock,
                 &r->house->rng);
     sig_key_clear(&joiner.key);
     joiner.key = p->leaf_key;
@@ -71,8 +71,7 @@ static void fetch_tree(struct resident *r, const struct own_package *p, struct m
     access.state_key = resident_data(bytes_of(m->keys[0], STATE_KEY_BYTES));
     in.group = &access;
     in.epoch = epoch;
-    enum hearth_code code =
-        resident_call(r, &joiner, &hearth_delivery_descriptor, "GetWelcomeInfo", &in.base, out);
+    enum hearth_code code = membership_call(m, &joiner, "GetWelcomeInfo", &in.base, out);
     if (code != HEARTH_OK)
         fail_msg("GetWelcomeInfo: %s: %s", hearth_code_name(code), r->last.message);
     caller_clear(&joiner);
@@ -84,7 +83,7 @@ static void join(struct resident *r, struct own_package *p, struct bytes welcome
     struct mls_client client = own_package_client(r, p);
     struct mls_group_config config = membership_config();
     ProtobufCMessage *out = NULL;
-    must_be_expected(r, &p->ref);
+    m->lossy = must_be_expected(r, &p->ref)->lossy;
     uint64_t epoch = take_news(m, &client, p, welcome);
     fetch_tree(r, p, m, epoch, &out);
     const Hearth__V1__GetWelcomeInfoResponse *info = (const void *)out;
@@ -129,14 +128,27 @@ static uint64_t epoch_of(struct bytes message)
     return epoch;
 }
 
+/* Something is missing: what comes can't be read until a resync. */
+static void break_off(struct membership *m)
+{
+    if (!m->broken)
+        m->broken_epoch = group_epoch(m->group) + 1;
+    m->broken = true;
+}
+
 static void message_item(struct membership *m, struct bytes message)
 {
     struct resident *r = m->resident;
     struct mls_client client = own_package_client(r, &m->self);
     struct mls_received received = {0};
     struct err err = group_process(m->group, &client, message, &received);
+    if (err_is_ok(err) && received.epoch < m->heard_epoch && !m->lossy)
+        fail_msg("G3: resident %u: a message of epoch %llu behind the commit that ended it",
+                 r->number, (unsigned long long)received.epoch);
     for (size_t i = 0; i < RESIDENT_BEFORE && !err_is_ok(err) && m->before[i] != NULL; i++)
         err = group_process(m->before[i], &client, message, &received);
+    if (!err_is_ok(err) && m->lossy)
+        break_off(m);
     if (!err_is_ok(err) && (m->broken || m->before[0] != NULL))
         return; /* of an epoch that was missed */
     assert_ok(err);
@@ -181,10 +193,11 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
     if (is_commit)
         memcpy(m->commit_hash, hash.data, sizeof m->commit_hash);
     if (m->deaf && is_commit && !old) {
-        m->broken = true;
-        m->broken_epoch = group_epoch(m->group) + 1;
+        break_off(m);
         m->deaf = false;
     }
+    if (m->lossy && epoch_of(message) > group_epoch(m->group))
+        break_off(m);
     if (m->broken)
         return;
     struct mls_group *group = old ? before_of(m, epoch_of(message)) : m->group;
@@ -195,11 +208,12 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
     struct err err = group_process(group, &client, message, &received);
     if (m->doubts && is_commit) {
         assert_err(err, MLS_CONFIRMATION_TAG);
-        m->broken = true;
-        m->broken_epoch = group_epoch(m->group) + 1;
+        break_off(m);
         return;
     }
-    if (!err_is_ok(err) && old)
+    if (!err_is_ok(err) && m->lossy)
+        break_off(m); /* a commit whose proposals are missing */
+    if (!err_is_ok(err) && (old || m->broken))
         return; /* what was before the resync may have been broken */
     assert_ok(err);
     if (is_commit) {
@@ -207,6 +221,8 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
         check_joiner(m, &received);
         bool removed = mls_staged_removes_us(received.staged);
         assert_ok(group_merge(group, &received.staged));
+        if (!old) /* one's own commits come by no queue: what was sent before them may follow */
+            m->heard_epoch = group_epoch(group);
         if (removed && !old) {
             m->in = false;
             m->left = true;
@@ -282,12 +298,22 @@ static void group_item(struct membership *m, const struct delivery_item *d)
         m->in = false;
         m->left = true;
         break;
+    case DELIVERY_LOSS:
+        if (!m->lossy)
+            fail_msg("a loss that nothing caused");
+        m->told = true;
+        break;
     case DELIVERY_LEAF_NEWS:
     case DELIVERY_TARGETED: /* nothing in it that we could open */
         break;
     default:
         fail_msg("an item of kind %d", (int)d->kind);
     }
+}
+
+static bool is_lossy(const struct resident *r, const struct own_package *p)
+{
+    return p != NULL && must_be_expected(r, &p->ref)->lossy;
 }
 
 static void delivery_item(struct resident *r, const struct queue_item *item, struct buf *scratch)
@@ -301,6 +327,8 @@ static void delivery_item(struct resident *r, const struct queue_item *item, str
     for (size_t i = 0; i < RESIDENT_GROUPS; i++)
         if (r->groups[i].group != NULL && memcmp(r->groups[i].self.tag, item->tag, 16) == 0)
             m = &r->groups[i];
+    if (m == NULL && is_lossy(r, package_by_tag(r, item->tag)))
+        return; /* of a group whose Welcome was given up */
     assert_non_null(m);
     for (size_t i = 0; i < m->key_count; i++)
         if (err_is_ok(fan_out_open(m->keys[i], membership_group_id(m), item->body, scratch, &d))) {
@@ -309,6 +337,10 @@ static void delivery_item(struct resident *r, const struct queue_item *item, str
             group_item(m, &d);
             return;
         }
+    if (m->lossy && !m->left) {
+        break_off(m);
+        return;
+    }
     fail_msg("%s", m->left ? "G5: something came after the removal"
                            : "an item under a state key that we never had");
 }

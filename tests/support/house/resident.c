@@ -22,6 +22,12 @@ void own_package_clear(struct own_package *p)
     *p = (struct own_package){0};
 }
 
+/* The domain that references name. */
+static const char *place(const struct resident *r)
+{
+    return r->house->queues_at != NULL ? r->house->queues_at : r->house->domain;
+}
+
 /* Fresh for each group: key, pseudonym, identity key, reference with its tag. */
 void own_package_keys(struct resident *r, struct own_package *p)
 {
@@ -37,13 +43,11 @@ void own_package_keys(struct resident *r, struct own_package *p)
     struct queue_ref ref = {.has_push_token_key = r->house->push};
     memcpy(ref.queue_client_id, r->client_id, sizeof ref.queue_client_id);
     memcpy(ref.tag, p->tag, sizeof ref.tag);
-    (void)snprintf(p->domain, sizeof p->domain, "%s",
-                   r->house->queues_at != NULL ? r->house->queues_at : HOUSE_DOMAIN);
     assert_ok(sealed_ref_seal(&p->reference, &r->house->rng,
-                              public_key_view(house_queue_key(r->house)), bytes_str(p->domain),
-                              &ref, &r->client.key));
+                              public_key_view(house_queue_key(r->house)), bytes_str(place(r)), &ref,
+                              &r->client.key));
     assert_ok(
-        sealed_ref_sign(&p->leaf_key, bytes_str(p->domain), buf_view(&p->reference), &signature));
+        sealed_ref_sign(&p->leaf_key, bytes_str(place(r)), buf_view(&p->reference), &signature));
     buf_append_bytes(&p->reference_signature, signature_view(&signature));
     assert_ok(buf_check(&p->reference_signature));
 }
@@ -89,10 +93,11 @@ struct mls_client own_package_client(struct resident *r, const struct own_packag
                                .policy = mls_policy_at(clock_unix_ms(&r->house->clock) / 1000)};
 }
 
-void own_package_reference(const struct own_package *p, Hearth__V1__QueueReference *reference)
+void own_package_reference(const struct resident *r, const struct own_package *p,
+                           Hearth__V1__QueueReference *reference)
 {
     hearth__v1__queue_reference__init(reference);
-    reference->domain = (char *)(uintptr_t)p->domain;
+    reference->domain = (char *)(uintptr_t)place(r);
     reference->sealed = resident_data(buf_view(&p->reference));
     reference->signature = resident_data(buf_view(&p->reference_signature));
 }
@@ -133,9 +138,8 @@ void resident_init(struct resident *r, struct house *h, uint32_t number)
     *r = (struct resident){.house = h, .number = number};
     house_target(h, number, r->target);
     house_enter(h, r->target, &r->channel);
-    caller_init(&r->user, REQUEST_QUEUE_USER, bytes_of(NULL, 0), HOUSE_DOMAIN, &h->clock, &h->rng);
-    caller_init(&r->client, REQUEST_QUEUE_CLIENT, bytes_of(NULL, 0), HOUSE_DOMAIN, &h->clock,
-                &h->rng);
+    caller_init(&r->user, REQUEST_QUEUE_USER, bytes_of(NULL, 0), h->domain, &h->clock, &h->rng);
+    caller_init(&r->client, REQUEST_QUEUE_CLIENT, bytes_of(NULL, 0), h->domain, &h->clock, &h->rng);
     resident_random(r, r->contact_key, sizeof r->contact_key);
     resident_random(r, r->friendship_key, sizeof r->friendship_key);
     assert_ok(sig_key_generate(&sig_ed25519, &h->rng, &r->client_key));
@@ -146,6 +150,8 @@ void resident_init(struct resident *r, struct house *h, uint32_t number)
 void resident_clear(struct resident *r)
 {
     house_exit(r->house, &r->channel);
+    for (size_t i = 0; i < RESIDENT_ABROAD && r->abroad[i].house != NULL; i++)
+        house_exit(r->abroad[i].house, &r->abroad[i].channel);
     for (size_t i = 0; i < RESIDENT_PACKAGES; i++)
         own_package_clear(&r->packages[i]);
     for (size_t i = 0; i < RESIDENT_GROUPS; i++)
@@ -157,6 +163,32 @@ void resident_clear(struct resident *r)
     bytes_wipe(&r->offer, sizeof r->offer);
     queue_ratchet_clear(&r->ratchet);
     hearth_status_clear(&r->last);
+}
+
+void resident_give_up(struct resident *r)
+{
+    struct resident_id id;
+    Hearth__V1__DeleteQueueUserRequest in = HEARTH__V1__DELETE_QUEUE_USER_REQUEST__INIT;
+    resident_id(r, &id);
+    in.idempotency = &id.message;
+    unsigned retries = r->retries;
+    enum hearth_code code =
+        resident_call(r, &r->user, &hearth_queue_descriptor, "DeleteQueueUser", &in.base, NULL);
+    /* whose answer was lost asks again as somebody whom nobody knows any more */
+    if (code != HEARTH_UNAUTHENTICATED || r->retries == retries)
+        assert_int_equal(code, HEARTH_OK);
+    r->gone = true;
+}
+
+void resident_lossy(struct resident *r, const uint8_t signature_key[32])
+{
+    for (size_t i = 0; i < r->introduction_count; i++)
+        if (memcmp(r->introductions[i].signature_key, signature_key, 32) == 0)
+            r->introductions[i].lossy = true;
+    for (size_t i = 0; i < RESIDENT_GROUPS; i++)
+        if (r->groups[i].group != NULL &&
+            memcmp(r->groups[i].self.leaf_key.public_key.data, signature_key, 32) == 0)
+            r->groups[i].lossy = true;
 }
 
 /* ---- KeyPackages */
@@ -186,7 +218,7 @@ static void make_package(struct resident *r, struct own_package *p, bool last_re
     wire_write_u16(&b->message, WIRE_FORMAT_KEY_PACKAGE);
     wire_write_fixed(&b->message, buf_view(&p->bundle.key_package));
     hearth__v1__key_package_bundle__init(&b->bundle);
-    own_package_reference(p, &b->reference);
+    own_package_reference(r, p, &b->reference);
     b->bundle.key_package = resident_data(buf_view(&b->message));
     b->bundle.wrapped_identity_key = resident_data(bytes_of(b->wrapped, sizeof b->wrapped));
     b->bundle.queue_reference = &b->reference;

@@ -27,6 +27,7 @@ enum {
     RESIDENT_ITEMS = 20000,
     RESIDENT_GOT = 8192,
     RESIDENT_BEFORE = 8,
+    RESIDENT_ABROAD = 2,
 };
 
 /* A KeyPackage of ours with what belongs to it. */
@@ -36,14 +37,14 @@ struct own_package {
     struct digest ref;
     struct sig_key leaf_key;
     uint8_t tag[16], pseudonym[16], identity_key[32];
-    char domain[16]; /* of the reference */
     struct buf credential, reference, reference_signature;
 };
 
 struct membership {
     struct resident *resident;
-    bool in;   /* as far as we know */
-    bool left; /* was removed: nothing may come any more */
+    struct house *owner; /* of the group */
+    bool in;             /* as far as we know */
+    bool left;           /* was removed: nothing may come any more */
     uint8_t group_id[NAME_MAX_BYTES];
     size_t group_id_len;
     uint8_t keys[RESIDENT_STATE_KEYS][STATE_KEY_BYTES]; /* newest first */
@@ -56,9 +57,12 @@ struct membership {
     struct own_package self; /* leaf key, tag, credential; bundle empty for founders */
     uint8_t user_pseudonym[16];
     struct caller caller;
-    bool leaving;                           /* proposed to be removed */
-    bool broken;                            /* a commit could not be processed: resync */
-    uint64_t broken_epoch;                  /* the first that we have no secrets of */
+    bool leaving;          /* proposed to be removed */
+    bool broken;           /* a commit could not be processed: resync */
+    uint64_t broken_epoch; /* the first that we have no secrets of */
+    uint64_t heard_epoch;  /* that the last commit out of the queue led to */
+    /* test: items may be missing, as it is with who is at a blocked homeserver; it was told so */
+    bool lossy, told;
     bool deaf;                              /* test: commits are not processed */
     bool doubts;                            /* test: the next commit proves wrong */
     uint8_t commit_hash[COMMIT_HASH_BYTES]; /* of the last that came: for a report */
@@ -80,6 +84,7 @@ struct got {
 struct introduction {
     uint8_t signature_key[32]; /* of the leaf */
     struct digest ref;
+    bool lossy; /* of the membership that will be */
 };
 
 /* A connection that was asked for: what the asker keeps, and the asked while it accepts. */
@@ -93,10 +98,14 @@ struct resident_offer {
 };
 
 struct resident {
-    struct house *house;
+    struct house *house; /* where its queue is */
     uint32_t number;
     char target[64];
     struct hearth_channel *channel;
+    struct {
+        struct house *house; /* NULL: not yet called */
+        struct hearth_channel *channel;
+    } abroad[RESIDENT_ABROAD];
     struct caller user, client; /* of the queue */
     uint8_t user_id[16], client_id[16];
     uint8_t contact_key[32], friendship_key[32];
@@ -107,6 +116,7 @@ struct resident {
     uint64_t seen;                     /* items opened: the next number */
     uint64_t acked;                    /* told so */
     bool greedy;                       /* never acknowledges */
+    bool gone;                         /* has no queue any more */
     uint8_t hashes[RESIDENT_ITEMS][8]; /* of items, to compare repeats */
     struct own_package packages[RESIDENT_PACKAGES];
     struct membership groups[RESIDENT_GROUPS];
@@ -125,7 +135,11 @@ struct resident {
 /* ---- calls */
 
 ProtobufCBinaryData resident_data(struct bytes view);
-/* caller NULL: unsigned. out may be NULL; else the caller's to free. Repeats until definite. */
+/* caller NULL: unsigned. out may be NULL; else the caller's to free. Repeats until definite. to:
+ * the homeserver that is called; else one's own. */
+enum hearth_code resident_call_at(struct resident *r, struct house *to, struct caller *caller,
+                                  const struct hearth_service *service, const char *method,
+                                  const ProtobufCMessage *in, ProtobufCMessage **out);
 enum hearth_code resident_call(struct resident *r, struct caller *caller,
                                const struct hearth_service *service, const char *method,
                                const ProtobufCMessage *in, ProtobufCMessage **out);
@@ -133,14 +147,16 @@ enum hearth_code resident_call(struct resident *r, struct caller *caller,
  * lives until the end. */
 struct resident_request {
     struct resident *resident;
+    struct house *to;
     struct caller *caller;
     const struct hearth_endpoint *endpoint;
     ProtobufCMessage *in, *out;
     bool done;
     enum hearth_code code;
 };
-void resident_begin(struct resident *r, struct caller *caller, const struct hearth_service *service,
-                    const char *method, const ProtobufCMessage *in, struct resident_request *q);
+void resident_begin(struct resident *r, struct house *to, struct caller *caller,
+                    const struct hearth_service *service, const char *method,
+                    const ProtobufCMessage *in, struct resident_request *q);
 enum hearth_code resident_end(struct resident_request *q, ProtobufCMessage **out);
 /* Is this no answer, so that the call is to be repeated? */
 bool resident_is_indefinite(const struct resident *r, enum hearth_code code);
@@ -157,13 +173,19 @@ void resident_random(struct resident *r, void *out, size_t len);
 /* Makes keys, and a queue in the house. */
 void resident_init(struct resident *r, struct house *h, uint32_t number);
 void resident_clear(struct resident *r);
+/* Deletes the queue: whoever has a reference to it will hear that it is gone. */
+void resident_give_up(struct resident *r);
 enum hearth_code resident_publish(struct resident *r, size_t count);
+/* Items to this leaf may be missing from now on. */
+void resident_lossy(struct resident *r, const uint8_t signature_key[32]);
 /* A token that lets others fetch r's KeyPackages. */
 void resident_token(struct resident *r, uint32_t contact, uint8_t token[48]);
 
 /* ---- groups */
 
-/* NULL, and r->last, when it is refused. */
+/* NULL, and r->last, when it is refused. The group is owned by that homeserver, else by one's own.
+ */
+struct membership *resident_found_at(struct resident *r, struct house *owner);
 struct membership *resident_found(struct resident *r);
 struct membership *resident_in(struct resident *r, const struct membership *group);
 /* A commit that adds these and removes those (others' memberships of the same group); both may be
@@ -188,6 +210,8 @@ enum hearth_code membership_send_targeted(struct membership *m, uint32_t leaf);
 /* UpdateQueueReference with a notification policy alone. */
 enum hearth_code membership_policy(struct membership *m, Hearth__V1__NotificationPolicy policy);
 enum hearth_code membership_resync(struct membership *m);
+/* Does the owner open the group's state for it? What only members should be able to. */
+enum hearth_code membership_look(struct membership *m);
 /* By a commit that removes everybody else; ours is over, too, then. */
 enum hearth_code membership_delete(struct membership *m);
 struct bytes membership_group_id(const struct membership *m);

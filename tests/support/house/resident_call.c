@@ -76,7 +76,7 @@ static void on_done(const struct hearth_status *status, const ProtobufCMessage *
 
 static void wait_for(struct resident *r, const bool *done)
 {
-    struct house *h = r->house;
+    struct house *h = r->house->first; /* whose clock it is */
     uint64_t until_us = h->fake.now_us + PATIENCE_MS * UINT64_C(1000);
     while (!*done) { /* calls have a deadline: outside, too, this ends */
         if (house_step(h))
@@ -95,6 +95,23 @@ bool resident_is_indefinite(const struct resident *r, enum hearth_code code)
            (code == HEARTH_RESOURCE_EXHAUSTED && r->house->scarce);
 }
 
+static struct hearth_channel *channel_to(struct resident *r, struct house *to)
+{
+    char target[64];
+    size_t i = 0;
+    if (to == r->house)
+        return r->channel;
+    while (i < RESIDENT_ABROAD && r->abroad[i].house != NULL && r->abroad[i].house != to)
+        i++;
+    assert_true(i < RESIDENT_ABROAD);
+    if (r->abroad[i].house == NULL) {
+        r->abroad[i].house = to;
+        house_target(to, r->number, target);
+        house_enter(to, target, &r->abroad[i].channel);
+    }
+    return r->abroad[i].channel;
+}
+
 static void start(struct resident_request *q)
 {
     struct hearth_call_options options = {.no_retry = true, .deadline_ms = 30000};
@@ -102,17 +119,31 @@ static void start(struct resident_request *q)
         options.signer = caller_signer(q->caller);
     q->done = false;
     count_writing(q, 1);
-    assert_non_null(
-        hearth_channel_start(q->resident->channel, q->endpoint, &options, q->in, on_done, q));
+    assert_non_null(hearth_channel_start(channel_to(q->resident, q->to), q->endpoint, &options,
+                                         q->in, on_done, q));
 }
 
-void resident_begin(struct resident *r, struct caller *caller, const struct hearth_service *service,
-                    const char *method, const ProtobufCMessage *in, struct resident_request *q)
+void resident_begin(struct resident *r, struct house *to, struct caller *caller,
+                    const struct hearth_service *service, const char *method,
+                    const ProtobufCMessage *in, struct resident_request *q)
 {
     *q = (struct resident_request){
-        .resident = r, .caller = caller, .endpoint = endpoint_of(service, method)};
+        .resident = r, .to = to, .caller = caller, .endpoint = endpoint_of(service, method)};
     q->in = copy_of(in);
     start(q);
+}
+
+/* The answer was lost on its way: what was done was done. */
+static bool is_missed(struct resident_request *q)
+{
+    struct house *first = q->resident->house->first;
+    if (first->miss_one_in == 0 || q->code != HEARTH_OK ||
+        rng_seeded_next(&first->seeded) % first->miss_one_in != 0)
+        return false;
+    if (q->out != NULL)
+        protobuf_c_message_free_unpacked(q->out, NULL);
+    q->out = NULL;
+    return true;
 }
 
 enum hearth_code resident_end(struct resident_request *q, ProtobufCMessage **out)
@@ -120,7 +151,7 @@ enum hearth_code resident_end(struct resident_request *q, ProtobufCMessage **out
     struct resident *r = q->resident;
     int tries = 0;
     wait_for(r, &q->done);
-    while (resident_is_indefinite(r, q->code)) {
+    while (resident_is_indefinite(r, q->code) || is_missed(q)) {
         if (++tries == TRIES)
             fail_msg("%s: no definite answer, the last was %s", q->endpoint->path,
                      r->last.message != NULL ? r->last.message : "");
@@ -137,11 +168,18 @@ enum hearth_code resident_end(struct resident_request *q, ProtobufCMessage **out
     return q->code;
 }
 
+enum hearth_code resident_call_at(struct resident *r, struct house *to, struct caller *caller,
+                                  const struct hearth_service *service, const char *method,
+                                  const ProtobufCMessage *in, ProtobufCMessage **out)
+{
+    struct resident_request q;
+    resident_begin(r, to, caller, service, method, in, &q);
+    return resident_end(&q, out);
+}
+
 enum hearth_code resident_call(struct resident *r, struct caller *caller,
                                const struct hearth_service *service, const char *method,
                                const ProtobufCMessage *in, ProtobufCMessage **out)
 {
-    struct resident_request q;
-    resident_begin(r, caller, service, method, in, &q);
-    return resident_end(&q, out);
+    return resident_call_at(r, r->house, caller, service, method, in, out);
 }

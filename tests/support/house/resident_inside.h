@@ -12,10 +12,16 @@ void own_package_clear(struct own_package *p);
 /* Views into p. */
 struct leaf_profile own_package_profile(const struct own_package *p);
 struct mls_client own_package_client(struct resident *r, const struct own_package *p);
-void own_package_reference(const struct own_package *p, Hearth__V1__QueueReference *reference);
+void own_package_reference(const struct resident *r, const struct own_package *p,
+                           Hearth__V1__QueueReference *reference);
 
 void membership_clear(struct membership *m);
 struct membership *membership_new(struct resident *r);
+/* The group's id, and with it who owns it. */
+void membership_name(struct membership *m, struct bytes group_id);
+/* A call to the owner. */
+enum hearth_code membership_call(struct membership *m, struct caller *caller, const char *method,
+                                 const ProtobufCMessage *in, ProtobufCMessage **out);
 /* A state key, and the epoch that it came with. */
 void membership_key(struct membership *m, const uint8_t key[STATE_KEY_BYTES], uint64_t epoch);
 /* K1: `by` was given this KeyPackage of who's; fails the test when somebody was before. */

@@ -61,7 +61,7 @@ static void ask_keys(struct house *h, struct hearth_channel *channel)
 
 void house_visit(struct house *h, const char *address, const char *ca_file)
 {
-    *h = (struct house){.kill_in_steps = -1, .outside = true};
+    *h = (struct house){.domain = HOUSE_DOMAIN, .first = h, .kill_in_steps = -1, .outside = true};
     h->clock = clock_system;
     h->rng = rng_system;
     h->loop = hearth_loop_new(NULL);
@@ -85,7 +85,8 @@ void house_target(const struct house *h, uint32_t number, char ret_target[64])
     if (h->outside)
         (void)snprintf(ret_target, 64, "%s", h->address);
     else
-        (void)snprintf(ret_target, 64, "pipe:house@10.0.%u.%u", number / 250, number % 250 + 1);
+        (void)snprintf(ret_target, 64, "pipe:%s@10.0.%u.%u", h->name, number / 250,
+                       number % 250 + 1);
 }
 
 const struct public_key *house_queue_key(struct house *h)

@@ -3,12 +3,7 @@
 #include <stdio.h>
 
 #include "net/server.h"
-#include "pass/directory.h"
-#include "pass/key_rules.h"
-#include "server/info/token_directory.h"
 
-/* Greetings of HTTP/2 pass, the answer does not. */
-enum { ANSWER_LOST_BYTES = 90 };
 enum { S_REPORT, S_REPORTS, S_ROWS, S_OUTBOX };
 static const struct stmt_row statements[] = {
     {"report", "INSERT INTO report (notice, why) VALUES ($1, $2)"},
@@ -22,54 +17,11 @@ static const struct store_migration migrations[] = {
 static const struct store_schema schema = {migrations, 1, statements,
                                            sizeof statements / sizeof *statements};
 
-/* Lands give out no tokens: deriving 60 keys at each start would be most of what a world costs. The
- * linker puts it in the place of server/info/token_directory.c's. Vouchers are in it as there. */
-__typeof__(token_directory_write) __wrap_token_directory_write;
-struct err __wrap_token_directory_write(const struct front_env *env,
-                                        const struct info_options *options, struct buf *b)
-{
-    struct info_voucher_key vouchers[INFO_VOUCHER_KEYS_MOST];
-    struct pass_directory_key keys[INFO_VOUCHER_KEYS_MOST];
-    size_t count = options->vouchers(options->vouchers_self, vouchers);
-    for (size_t i = 0; i < count; i++) {
-        keys[i] = (struct pass_directory_key){
-            .token_type = PASS_TYPE_VOUCHER,
-            .class = vouchers[i].class,
-            .period = vouchers[i].week,
-            .public_key = bytes_of(vouchers[i].spki, sizeof vouchers[i].spki)};
-        assert_true(pass_key_interval(PASS_TYPE_VOUCHER, keys[i].period, &keys[i].not_before,
-                                      &keys[i].not_after));
-    }
-    return pass_directory_write(b, bytes_str(env->domain), keys, count);
-}
-
 static size_t vouchers_of(void *self, struct info_voucher_key ret_keys[INFO_VOUCHER_KEYS_MOST])
 {
     const struct land_home *h = self;
     memcpy(ret_keys, h->vouchers, h->voucher_count * sizeof *ret_keys);
     return h->voucher_count;
-}
-
-/* ---- the network */
-
-static void choose(void *self, const char *name, struct pipe_faults *faults)
-{
-    struct land *l = self;
-    size_t to = (size_t)(name[0] - 'a'), from = (size_t)(name[2] - 'a');
-    *faults = (struct pipe_faults){0};
-    if (name[1] != '@' || name[3] != '\0' || to >= l->home_count || from >= l->home_count)
-        return; /* a client */
-    l->dials[from][to]++;
-    for (int way = 0; way < 2; way++)
-        if (l->cut[from][to][way])
-            faults->cut_after[way] = way == PIPE_TO_CLIENT ? ANSWER_LOST_BYTES : 1;
-}
-
-void land_cut(struct land *l, size_t from, size_t to, enum pipe_way way, bool cut)
-{
-    l->cut[from][to][way] = cut;
-    if (cut)
-        pipe_cut_all(l->loop);
 }
 
 /* ---- life */
@@ -84,14 +36,14 @@ void land_init(struct land *l, uint64_t seed, size_t homes)
     l->rng = rng_of_seeded(&l->seeded);
     l->loop = loop_new_stepped(&l->fake, &l->rng);
     assert_non_null(l->loop);
-    l->loop->pipes.choose = choose;
-    l->loop->pipes.choose_self = l;
+    ways_init(&l->ways, l->loop);
     for (size_t i = 0; i < homes; i++) {
         struct land_home *h = &l->homes[i];
         h->land = l;
         h->index = i;
         (void)snprintf(h->domain, sizeof h->domain, "%c.test", (char)('a' + i));
         (void)snprintf(h->pipe, sizeof h->pipe, "pipe:%c", (char)('a' + i));
+        ways_add(&l->ways, h->pipe + strlen("pipe:"));
         (void)snprintf(h->vfs_name, sizeof h->vfs_name, "land-%c", (char)('a' + i));
         h->vfs = vfs_fault_new(h->vfs_name);
         h->env = (struct front_env){
@@ -139,27 +91,6 @@ static void contact(void *self, struct bytes domain)
         courier_contact(h->courier, domain);
 }
 
-static struct err deliver(void *self, struct bytes domain, const struct courier_batch_row *rows,
-                          size_t count, struct inbox *inbox,
-                          void (*done)(void *arg, struct err result,
-                                       const enum queue_outcome *outcomes),
-                          void *arg)
-{
-    struct land_home *h = self;
-    struct courier_batch_row *ours = (struct courier_batch_row *)(uintptr_t)rows;
-    h->batches++;
-    if (h->stale == NULL && !h->no_stale)
-        land_keep(h, domain, rows, count);
-    for (size_t i = 0; i < count && h->numbered; i++)
-        ours[i].sequence = ++h->number;
-    for (size_t i = 0; i < count / 2 && h->backwards; i++) {
-        struct courier_batch_row row = ours[i];
-        ours[i] = ours[count - 1 - i];
-        ours[count - 1 - i] = row;
-    }
-    return h->route.deliver(h->route.self, domain, rows, count, inbox, done, arg);
-}
-
 static const char *locate(void *self, const char *domain)
 {
     struct land_home *h = self;
@@ -194,14 +125,14 @@ static void open_courier(struct land_home *h)
                                                   .contact = contact,
                                                   .contact_self = h};
     assert_ok(federation_open(&h->env, &federation, why, &h->federation));
-    h->route = federation_route(h->federation);
-    const struct courier_options courier = {.store = h->store,
-                                            .outbox = h->outbox,
-                                            .queue = h->queue,
-                                            .peers = {deliver, h},
-                                            .loop = h->land->loop,
-                                            .refused = on_refused,
-                                            .backlog_rows = h->backlog_rows};
+    const struct courier_options courier = {
+        .store = h->store,
+        .outbox = h->outbox,
+        .queue = h->queue,
+        .peers = detour_route(&h->detour, federation_route(h->federation)),
+        .loop = h->land->loop,
+        .refused = on_refused,
+        .backlog_rows = h->backlog_rows};
     assert_ok(courier_new(&h->env, &courier, &h->courier));
 }
 
@@ -308,7 +239,7 @@ void land_close(struct land *l)
         }
         for (size_t k = 0; k < h->client_count; k++)
             qclient_free(&h->clients[k]);
-        land_stale_free(h->stale);
+        detour_clear(&h->detour);
         vfs_saved_free(h->backup);
         keeper_close(h->env.keeper);
         hearth_status_clear(&h->world.last);

@@ -9,11 +9,12 @@
 #ifndef TESTS_SUPPORT_LAND_H
 #define TESTS_SUPPORT_LAND_H
 
-#include "net/pipe.h"
 #include "server/federation/federation.h"
 #include "server/federation/inside.h"
 #include "server/info/info.h"
 #include "support/queue/queue_world.h"
+#include "support/ways/detour.h"
+#include "support/ways/ways.h"
 
 enum { LAND_HOMES = 4, LAND_CLIENTS = 4, LAND_REFS = 256, LAND_SENT = 2048, LAND_REPORTS = 8192 };
 
@@ -50,16 +51,8 @@ struct land_home {
     /* what its directory says, from the next start or info_refresh() on */
     struct info_voucher_key vouchers[INFO_VOUCHER_KEYS_MOST];
     size_t voucher_count;
-    /* what the courier hands over goes through here */
-    struct courier_route route;
-    /* controls: what the courier hands over is changed on its way. numbered: each attempt has new
-     * sequence numbers, so that repeats can't be told; backwards: a batch goes last row first. */
-    bool numbered, backwards;
-    uint64_t number;
-    bool no_stale;            /* none is kept */
-    struct land_stale *stale; /* a batch that was handed over before, to come again late */
+    struct detour detour;     /* what the courier hands over goes through here */
     struct vfs_saved *backup; /* of the outbox */
-    unsigned batches;
 };
 
 /* A reference that a home has of a client of another, and what it sent there. */
@@ -82,8 +75,7 @@ struct land {
     struct land_ref refs[LAND_REFS];
     size_t ref_count;
     uint32_t messages;
-    bool cut[LAND_HOMES][LAND_HOMES][2]; /* from, to, way: connections made now don't carry */
-    unsigned dials[LAND_HOMES][LAND_HOMES];
+    struct ways ways;
 };
 
 /* All know each other by configuration, in mode open, unless changed before land_open(). */
@@ -95,18 +87,10 @@ void land_home_open(struct land_home *h);
 void land_home_kill(struct land_home *h, bool power);
 void land_settle(struct land *l);
 void land_run_ms(struct land *l, uint64_t ms);
-/* The way from one home to another, or back; existing connections break. */
 /* A store of it has stopped (S1): the process would end. */
 bool land_home_stopped(const struct land_home *h);
 /* So many steps of the loop and the stores, in the middle of things. */
 void land_steps(struct land *l, unsigned steps);
-void land_cut(struct land *l, size_t from, size_t to, enum pipe_way way, bool cut);
-/* Inside: keeps a copy of a batch. */
-void land_keep(struct land_home *h, struct bytes domain, const struct courier_batch_row *rows,
-               size_t count);
-void land_stale_free(struct land_stale *stale);
-/* The batch that was kept goes out once more; the one of now is kept. */
-void land_replay(struct land_home *h);
 /* The outbox as it was at the backup: the home is down. What it sent since may be missing. */
 void land_backup(struct land_home *h);
 void land_restore(struct land_home *h);

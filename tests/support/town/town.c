@@ -25,7 +25,7 @@ struct town *town_new(uint64_t seed)
     return town;
 }
 
-static struct house *house_of(struct town *town, struct bytes domain)
+static struct house *home_of(struct town *town, struct bytes domain)
 {
     return bytes_equal(domain, bytes_str(TOWN_OTHER)) ? &town->other : &town->house;
 }
@@ -48,8 +48,8 @@ struct town *town_new_two(uint64_t seed)
     assert_non_null(town);
     house_init(&town->house, seed);
     house_init_beside(&town->other, &town->house, TOWN_OTHER, "other");
-    town->house.peer = TOWN_OTHER "=pipe:other@house";
-    town->other.peer = TOWN_DOMAIN "=pipe:house@other";
+    town->house.peers[town->house.peer_count++] = TOWN_OTHER "=pipe:other@house";
+    town->other.peers[town->other.peer_count++] = TOWN_DOMAIN "=pipe:house@other";
     town->house.loop->pipes.choose = choose;
     town->house.loop->pipes.choose_self = town;
     house_open(&town->house);
@@ -123,7 +123,7 @@ bool town_wait(struct town *town, uint64_t most_ms)
 
 void town_invite(struct town *town, const char *domain, char ret_text[TOWN_INVITATION_BYTES])
 {
-    struct house *h = house_of(town, bytes_str(domain));
+    struct house *h = home_of(town, bytes_str(domain));
     struct buf code = BUF_INIT, root = BUF_INIT;
     struct invitation invitation = {.domain = {0}};
     uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
@@ -143,25 +143,25 @@ void town_invite(struct town *town, const char *domain, char ret_text[TOWN_INVIT
 
 void town_kill_server(struct town *town, const char *domain)
 {
-    struct house *h = house_of(town, bytes_str(domain));
+    struct house *h = home_of(town, bytes_str(domain));
     house_kill(h);
     house_open(h);
 }
 
 void town_hide_log(struct town *town, const char *domain, bool hidden)
 {
-    house_of(town, bytes_str(domain))->no_log = hidden;
+    home_of(town, bytes_str(domain))->no_log = hidden;
     town_kill_server(town, domain);
 }
 
 void town_stop_server(struct town *town, const char *domain)
 {
-    house_kill(house_of(town, bytes_str(domain)));
+    house_kill(home_of(town, bytes_str(domain)));
 }
 
 void town_start_server(struct town *town, const char *domain)
 {
-    house_open(house_of(town, bytes_str(domain)));
+    house_open(home_of(town, bytes_str(domain)));
 }
 
 void town_control_delivery(struct town *town, uint32_t control)
@@ -195,7 +195,7 @@ uint64_t town_handles(struct town *town)
 
 void town_remove_user(struct town *town, const char *domain, const uint8_t uuid[16])
 {
-    struct house *h = house_of(town, bytes_str(domain));
+    struct house *h = home_of(town, bytes_str(domain));
     assert_ok(auth_user_remove(h->auth, uuid));
     assert_ok(info_refresh(h->info));
 }
@@ -215,7 +215,7 @@ void town_tokens(struct town *town)
 
 void town_vouchers(struct town *town, const char *domain)
 {
-    struct house *h = house_of(town, bytes_str(domain));
+    struct house *h = home_of(town, bytes_str(domain));
     while (auth_expire(h->auth))
         ;
     assert_true(auth_vouchers_changed(h->auth));
@@ -251,7 +251,7 @@ void town_watch(struct town *town, void (*saw)(void *self, const struct town_cal
 
 void town_rotate_signing(struct town *town, const char *domain)
 {
-    struct house *h = house_of(town, bytes_str(domain));
+    struct house *h = home_of(town, bytes_str(domain));
     assert_ok(auth_rotate(h->auth));
     assert_ok(info_refresh(h->info));
 }

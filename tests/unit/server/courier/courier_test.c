@@ -112,8 +112,7 @@ static void numbers_go_on_after_a_backup_was_restored(void **state)
             put_one(w, 0, 1, false, 0);
         world_settle(w);
         uint64_t back = round == 0 ? 30 : 3 * OUTBOX_NUMBERS_GAP;
-        if (round == 1)
-            w->fake.now_us += UINT64_C(86400000000);
+        w->fake.now_us += round == 0 ? 1000000 : UINT64_C(86400000000);
         assert_ok(store_call(w->store, run_rewind, &back));
         world_kill(w, false, 0);
         world_open(w);
@@ -123,6 +122,28 @@ static void numbers_go_on_after_a_backup_was_restored(void **state)
         assert_int_equal(w->places[0].repeats, 0);
         assert_int_equal(place_check(&w->places[0]), 40 * (round + 1));
     }
+    world_close(w);
+}
+
+/* The backup is of before a start: what that life sent has the numbers that the next would have, if
+ * each start only took so many more (found by world_random 2086). */
+static void numbers_go_on_after_a_start_and_a_backup_of_before(void **state)
+{
+    (void)state;
+    struct cworld *w = start(21);
+    for (int life = 0; life < 3; life++) {
+        uint64_t back = OUTBOX_NUMBERS_GAP + 20;
+        for (int i = 0; i < 20; i++)
+            put_one(w, 0, 1, false, 0);
+        world_settle(w);
+        if (life == 1) /* about as it was when the life before it ended */
+            assert_ok(store_call(w->store, run_rewind, &back));
+        w->fake.now_us += 10000000;
+        world_kill(w, false, 0);
+        world_open(w);
+    }
+    assert_int_equal(w->places[0].repeats, 0);
+    assert_int_equal(place_check(&w->places[0]), 60);
     world_close(w);
 }
 
@@ -576,6 +597,7 @@ int main(void)
         cmocka_unit_test(rows_go_once_in_order_and_leave_nothing),
         cmocka_unit_test(numbers_never_begin_anew),
         cmocka_unit_test(numbers_go_on_after_a_backup_was_restored),
+        cmocka_unit_test(numbers_go_on_after_a_start_and_a_backup_of_before),
         cmocka_unit_test(payload_larger_than_a_batch_goes_alone),
         cmocka_unit_test(bounds_of_a_payload_hold),
         cmocka_unit_test(image_names_no_peer_and_no_reference),

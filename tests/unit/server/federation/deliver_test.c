@@ -50,15 +50,15 @@ static size_t with_lost_answers(bool numbered, size_t *ret_faults)
 {
     size_t came;
     struct land_ref *r = begin(2);
-    home(0)->numbered = numbered;
+    home(0)->detour.numbered = numbered;
     put(r);
     land_run_ms(&land, 2000);
-    land_cut(&land, 0, 1, PIPE_TO_CLIENT, true);
+    ways_cut(&land.ways, 0, 1, PIPE_TO_CLIENT, true);
     put_many(r, 20);
     land_run_ms(&land, 60000);
     (void)land_faults(&land, true, &came);
     assert_true(came >= 21); /* it is the answers that are lost */
-    land_cut(&land, 0, 1, PIPE_TO_CLIENT, false);
+    ways_cut(&land.ways, 0, 1, PIPE_TO_CLIENT, false);
     put_many(r, 20);
     land_run_ms(&land, 120000);
     assert_int_equal(land_waiting(home(0)), 0);
@@ -89,7 +89,7 @@ static void control_order_is_what_the_cursor_needs(void **state)
     size_t came;
     (void)state;
     struct land_ref *r = begin(3);
-    home(0)->backwards = true;
+    home(0)->detour.backwards = true;
     put_many(r, 5);
     land_run_ms(&land, 5000);
     assert_int_equal(land_waiting(home(0)), 0);
@@ -105,14 +105,14 @@ static void lost_answers_both_ways_make_no_storm(void **state)
     struct land_ref *from = land_reference(&land, 1, land_client(home(0)));
     put(to), put(from);
     land_run_ms(&land, 3000);
-    unsigned before = home(0)->batches + home(1)->batches;
-    land_cut(&land, 0, 1, PIPE_TO_CLIENT, true);
-    land_cut(&land, 1, 0, PIPE_TO_CLIENT, true);
+    unsigned before = home(0)->detour.batches + home(1)->detour.batches;
+    ways_cut(&land.ways, 0, 1, PIPE_TO_CLIENT, true);
+    ways_cut(&land.ways, 1, 0, PIPE_TO_CLIENT, true);
     put(to), put(from);
     land_run_ms(&land, 100000);
-    assert_in_range(home(0)->batches + home(1)->batches - before, 4, 400);
-    land_cut(&land, 0, 1, PIPE_TO_CLIENT, false);
-    land_cut(&land, 1, 0, PIPE_TO_CLIENT, false);
+    assert_in_range(home(0)->detour.batches + home(1)->detour.batches - before, 4, 400);
+    ways_cut(&land.ways, 0, 1, PIPE_TO_CLIENT, false);
+    ways_cut(&land.ways, 1, 0, PIPE_TO_CLIENT, false);
     land_run_ms(&land, 10000);
     assert_int_equal(land_check(&land, false), 4);
     land_close(&land);
@@ -126,13 +126,13 @@ static void a_key_is_rotated(void **state)
     put(r);
     land_run_ms(&land, 2000);
     land_run_ms(&land, KEYS_AGAIN_S * 1000);
-    unsigned dials = land.dials[1][0];
+    unsigned dials = land.ways.dials[1][0];
     assert_ok(keeper_rotate(home(0)->env.keeper, KEEPER_FEDERATION));
     assert_ok(info_refresh(home(0)->info));
     put(r);
     land_run_ms(&land, 3000);
     assert_int_equal(land_check(&land, false), 2);
-    assert_true(land.dials[1][0] <= dials + 1);
+    assert_true(land.ways.dials[1][0] <= dials + 1);
     land_close(&land);
 }
 
@@ -270,11 +270,11 @@ static void who_starts_again_says_so(void **state)
     land_home_kill(home(1), false);
     put(r);
     land_run_ms(&land, UINT64_C(2) * 86400 * 1000);
-    unsigned before = home(0)->batches;
+    unsigned before = home(0)->detour.batches;
     land_home_open(home(1));
     land_run_ms(&land, 2000);
     assert_int_equal(land_check(&land, false), 3);
-    assert_int_equal(home(0)->batches, before + 1);
+    assert_int_equal(home(0)->detour.batches, before + 1);
     land_close(&land);
 }
 

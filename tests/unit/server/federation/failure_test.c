@@ -10,7 +10,7 @@ static bool run_failing_at(long n)
 {
     long before = test_live_allocations();
     land_init(&land, 1, 2);
-    land.homes[0].no_stale = land.homes[1].no_stale = true;
+    land.homes[0].detour.no_stale = land.homes[1].detour.no_stale = true;
     land_open(&land);
     struct land_ref *to = land_reference(&land, 0, land_client(&land.homes[1]));
     struct land_ref *back = land_reference(&land, 1, land_client(&land.homes[0]));

@@ -43,7 +43,7 @@ static void fetched_when_asked_for(void **state)
     assert_ok(ask(1, "a.test", 2, 3001, &first));
     assert_int_equal(first, 2);
     assert_err(ask(1, "a.test", 1, 3000, &first), PASS_KEY);
-    assert_int_equal(land.dials[1][0], 1); /* it is kept */
+    assert_int_equal(land.ways.dials[1][0], 1); /* it is kept */
     /* a key that is new there is found by who comes again, a minute later */
     give(home(0), 2, 2, 3002);
     assert_ok(info_refresh(home(0)->info));
@@ -68,7 +68,7 @@ static void not_of_whom_the_policy_refuses(void **state)
     assert_err(ask(1, "a.test", 2, 3000, &first), FEDERATION_REFUSED);
     land_run_ms(&land, 2000);
     assert_err(ask(1, "a.test", 2, 3000, &first), FEDERATION_REFUSED);
-    assert_int_equal(land.dials[1][0], 0);
+    assert_int_equal(land.ways.dials[1][0], 0);
     land_close(&land);
 }
 

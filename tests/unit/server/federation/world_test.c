@@ -86,13 +86,13 @@ static void something_happens(void)
     switch (draw(26)) {
     case 0:
     case 1:
-        land_cut(&land, from, to, (enum pipe_way)draw(2), true);
+        ways_cut(&land.ways, from, to, (enum pipe_way)draw(2), true);
         break;
     case 2:
     case 3:
     case 4:
         for (int way = 0; way < 2; way++)
-            land_cut(&land, from, to, (enum pipe_way)way, false);
+            ways_cut(&land.ways, from, to, (enum pipe_way)way, false);
         break;
     case 5:
         pipe_cut_all(land.loop);
@@ -107,7 +107,7 @@ static void something_happens(void)
         break;
     case 9:
         if (h->up)
-            land_replay(h);
+            detour_repeat(&h->detour);
         break;
     case 10:
         if (h->up && h->backup == NULL)
@@ -135,9 +135,8 @@ static void something_happens(void)
 
 static void heal(void)
 {
+    ways_heal(&land.ways);
     for (size_t i = 0; i < HOMES; i++) {
-        for (size_t k = 0; k < HOMES; k++)
-            land.cut[i][k][0] = land.cut[i][k][1] = false;
         if (!land.homes[i].up)
             land_home_open(&land.homes[i]);
     }
@@ -158,8 +157,8 @@ static size_t live(uint64_t seed, enum control control, size_t *ret_compared)
     land_init(&land, seed, HOMES);
     for (size_t i = 0; i < HOMES; i++) {
         land.homes[i].limits = control == NO_CONTROL && seed % 4 == 0;
-        land.homes[i].numbered = control == NO_NUMBERS;
-        land.homes[i].backwards = control == NO_ORDER;
+        land.homes[i].detour.numbered = control == NO_NUMBERS;
+        land.homes[i].detour.backwards = control == NO_ORDER;
     }
     land_open(&land);
     for (size_t i = 0; i < HOMES && land.homes[i].limits; i++)

@@ -1,0 +1,65 @@
+/* Random worlds of three homeservers, each the whole server, and thirty people, ten at each: groups
+ * owned by any of the three have members of all, who found, add, remove, send, commit, leave and
+ * resync, while ways between homeservers break, answers are lost, batches come late and twice,
+ * homeservers are killed, lose their power or stay away, disks fail, keys change, queues are given
+ * up, rows are put off, people miss answers. When all that is over, everybody has what the owner of
+ * each group acknowledged, in its order, once (support/house/oracle.h). One seed says everything.
+ */
+#ifndef TESTS_FLOW_WORLDS_WORLD_H
+#define TESTS_FLOW_WORLDS_WORLD_H
+
+#include "support/house/play.h"
+#include "support/ways/ways.h"
+
+enum { WORLD_HOMES = 3, WORLD_PEOPLE = 30, WORLD_GROUPS = 3, WORLD_PACKAGES = 2, WORLD_GONE = 2 };
+
+/* What may go wrong, and what is spoiled on purpose (controls, which must be found out). */
+struct world_fate {
+    bool faults;
+    bool relaxed;              /* commits are not durable */
+    bool numbered, backwards;  /* support/ways/detour.h */
+    uint32_t delivery_control; /* server/delivery/delivery.h */
+};
+
+struct world {
+    struct play play;
+    struct house houses[WORLD_HOMES];
+    struct ways ways;
+    struct resident people[WORLD_PEOPLE];
+    bool published[WORLD_PEOPLE];
+    struct oracle groups[WORLD_GROUPS];
+    struct world_fate fate;
+    struct {
+        struct vfs_saved *saved; /* of delivery.db; NULL: none */
+        uint64_t epochs[WORLD_GROUPS];
+        size_t sent[WORLD_GROUPS];
+    } backups[WORLD_HOMES];
+    unsigned restored; /* in all worlds */
+    unsigned blocked;  /* times that somebody was, in this world */
+    unsigned gone;     /* residents who gave up their queues */
+    unsigned faults;   /* that happened, in all worlds */
+};
+
+bool world_is_up(const struct house *h);
+struct house *world_owner(struct world *w, size_t group);
+
+/* ---- life */
+
+void world_begin(struct world *w, uint64_t seed, const struct world_fate *fate);
+void world_end(struct world *w);
+
+/* ---- what happens */
+
+/* Somebody does something, if those homeservers that it takes are there. */
+void world_act(struct world *w);
+/* G5: who was removed tries to open the group, which must fail. */
+void world_intrude(struct resident *r);
+/* Something goes wrong, or is well again (faults.c). */
+void world_fail(struct world *w);
+void world_mend(struct world *w);
+/* All faults end, everybody hears of everything, and each member still can say something; fails the
+ * test where something is not as it must be (judge.c). */
+void world_heal(struct world *w);
+void world_judge(struct world *w);
+
+#endif

@@ -1,0 +1,126 @@
+#include "support/ways/detour.h"
+
+#include "server/courier/outbox_rows.h"
+#include "support/test.h"
+
+struct stale {
+    char domain[16];
+    size_t count;
+    struct courier_batch_row rows[BATCH_ROWS];
+    struct buf bytes[BATCH_ROWS]; /* of reference and payload */
+};
+
+static void stale_free(struct stale *s)
+{
+    for (size_t i = 0; s != NULL && i < s->count; i++)
+        buf_clear(&s->bytes[i]);
+    free(s);
+}
+
+static struct stale *keep(struct bytes domain, const struct courier_batch_row *rows, size_t count)
+{
+    struct stale *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    memcpy(s->domain, domain.data, domain.len);
+    s->count = count;
+    for (size_t i = 0; i < count; i++) {
+        buf_append_bytes(&s->bytes[i], rows[i].sealed_ref);
+        buf_append_bytes(&s->bytes[i], rows[i].payload);
+        assert_ok(buf_check(&s->bytes[i]));
+        s->rows[i] = rows[i];
+        s->rows[i].sealed_ref = bytes_of(s->bytes[i].data, rows[i].sealed_ref.len);
+        s->rows[i].payload =
+            bytes_of(s->bytes[i].data + rows[i].sealed_ref.len, rows[i].payload.len);
+    }
+    return s;
+}
+
+/* ---- putting off */
+
+struct putting_off {
+    void (*done)(void *arg, struct err result, const enum queue_outcome *outcomes);
+    void *arg;
+    size_t taken, count;
+};
+
+static void on_taken(void *arg, struct err result, const enum queue_outcome *outcomes)
+{
+    struct putting_off *p = arg;
+    enum queue_outcome all[BATCH_ROWS];
+    for (size_t i = 0; i < p->count; i++)
+        all[i] = i < p->taken && err_is_ok(result) ? outcomes[i] : QUEUE_LATER;
+    p->done(p->arg, result, all);
+    free(p);
+}
+
+static struct err put_off(struct detour *d, struct bytes domain,
+                          const struct courier_batch_row *rows, size_t count, struct inbox *inbox,
+                          void (*done)(void *arg, struct err result,
+                                       const enum queue_outcome *outcomes),
+                          void *arg)
+{
+    struct putting_off *p = malloc(sizeof *p);
+    assert_non_null(p);
+    *p = (struct putting_off){done, arg, count / 2, count};
+    if (p->taken == 0) {
+        on_taken(p, ERR_OK, NULL);
+        return ERR_OK;
+    }
+    struct err err = d->route.deliver(d->route.self, domain, rows, p->taken, inbox, on_taken, p);
+    if (!err_is_ok(err))
+        free(p);
+    return err;
+}
+
+/* ---- on the way */
+
+static struct err deliver(void *self, struct bytes domain, const struct courier_batch_row *rows,
+                          size_t count, struct inbox *inbox,
+                          void (*done)(void *arg, struct err result,
+                                       const enum queue_outcome *outcomes),
+                          void *arg)
+{
+    struct detour *d = self;
+    struct courier_batch_row *ours = (struct courier_batch_row *)(uintptr_t)rows;
+    d->batches++;
+    if (d->stale == NULL && !d->no_stale)
+        d->stale = keep(domain, rows, count);
+    for (size_t i = 0; i < count && d->numbered; i++)
+        ours[i].sequence = ++d->number;
+    for (size_t i = 0; i < count / 2 && d->backwards; i++) {
+        struct courier_batch_row row = ours[i];
+        ours[i] = ours[count - 1 - i];
+        ours[count - 1 - i] = row;
+    }
+    if (d->put_off_one_in != 0 && d->batches % d->put_off_one_in == 0)
+        return put_off(d, domain, rows, count, inbox, done, arg);
+    return d->route.deliver(d->route.self, domain, rows, count, inbox, done, arg);
+}
+
+struct courier_route detour_route(struct detour *d, struct courier_route to)
+{
+    d->route = to;
+    return (struct courier_route){deliver, d};
+}
+
+static void on_repeated(void *arg, struct err result, const enum queue_outcome *outcomes)
+{
+    (void)result; /* nobody waits for it: the courier was answered long ago */
+    (void)outcomes;
+    stale_free(arg);
+}
+
+void detour_repeat(struct detour *d)
+{
+    struct stale *s = d->stale;
+    d->stale = NULL;
+    if (s != NULL && !err_is_ok(d->route.deliver(d->route.self, bytes_str(s->domain), s->rows,
+                                                 s->count, NULL, on_repeated, s)))
+        stale_free(s);
+}
+
+void detour_clear(struct detour *d)
+{
+    stale_free(d->stale);
+    d->stale = NULL;
+}
