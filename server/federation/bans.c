@@ -2,10 +2,10 @@
 #include "server/federation/inside.h"
 
 enum {
+    PUT_OFF_MOST_S = 60,
     MINUTE_US = 60000000,
     BAN_MOST_MINUTES = 24 * 60,
     BANS_FORGOTTEN_H = 24,
-    PUT_OFF_MOST_S = 60,
     BYTES_OF_A_ROW = 4096 /* PEER_ROWS */
 };
 

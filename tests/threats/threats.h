@@ -28,7 +28,7 @@ struct board {
 
 struct attacker {
     const struct hearthd *server;
-    const struct hearthd *other; /* OTHER_DOMAIN, where the threat has it; else not made */
+    const struct hearthd *other; /* with which it federates: OTHER_DOMAIN; or NULL */
     const char *hearth;          /* program */
     unsigned number;
     char address[32]; /* of the server, for calls from our source */
@@ -38,20 +38,22 @@ struct attacker {
     void *self;
 };
 
+enum other { OTHER_NONE, OTHER_THERE, OTHER_AWAY };
+
 struct threat {
     const char *id;    /* of threats.md */
     const char *title; /* what is done to the server */
-    /* limits as shipped, and "connections"; space separated; NAME/60: a sixtieth, where few
-     * attackers in a short time would not meet it */
-    const char *keep;
-    const char *conf; /* further sections of hearthd.conf, or NULL; [federation] comes last: another
-                         homeserver runs then, and is named there as a peer */
+    const char *keep;  /* limits as shipped, and "connections"; space separated */
+    const char *conf;  /* further sections of hearthd.conf, or NULL */
     unsigned attackers;
     unsigned most;                       /* all attackers together, in the time of a short run */
     unsigned per_s;                      /* ... and so many more for each second beyond two */
     unsigned least_s;                    /* so long at least, where one try takes long */
     void (*prepare)(struct attacker *a); /* before the honest load is measured */
     void (*act)(struct attacker *a);     /* once; again and again until the end */
+    enum other other;                    /* homeserver: with which it federates */
+    unsigned scale; /* limits that are kept are so many times smaller than shipped, since four
+                       attackers in two seconds would not meet them; 0: as shipped */
 };
 extern const struct threat threats[];
 extern const size_t threat_count;
@@ -63,9 +65,19 @@ static inline void gain(struct attacker *a)
 /* Something that is no attack went wrong. */
 void attacker_fail(struct attacker *a, const char *what, const char *why);
 
+/* What who watches the wire sees of what the server sends. Shared between processes. */
+enum { TAPE_SIGHTS = 20000 };
+struct tape {
+    atomic_size_t count;
+    struct {
+        uint64_t us; /* monotonic */
+        size_t bytes;
+    } sights[TAPE_SIGHTS];
+};
+
 /* source.c: a process that passes connections on from a source address; address: where it listens.
- * Ends with its parent. */
-pid_t source_start(const char *source, const char *server, char ret_address[32]);
+ * Ends with its parent. tape: what it sees, or NULL. */
+pid_t source_start(const char *source, const char *server, struct tape *tape, char ret_address[32]);
 
 /* homeserver.c */
 void dos16_prepare(struct attacker *a);
@@ -75,5 +87,8 @@ void dos17_act(struct attacker *a);
 
 /* image.c: ME3, ME4. Exit code. */
 int image_run(struct hearthd *server);
+
+/* watch.c: ME1. Exit code. */
+int watch_run(const char *hearthd, unsigned sends);
 
 #endif

@@ -82,8 +82,8 @@ static void one_reference_introduces_few(void **state)
     land_close(&land);
 }
 
-/* One queue gets 1,800 rows of an origin at once, then thirty a second; nothing is lost, and
- * another queue of the same origin does not wait for it. */
+/* One queue gets 1,800 rows of an origin at once, then thirty a second; nothing is lost, and another
+ * queue of the same origin does not wait for it. */
 static uint64_t flood_one_queue(bool limits)
 {
     begin(4, limits);
@@ -346,10 +346,10 @@ int main(void)
         cmocka_unit_test(one_reference_introduces_few),
         cmocka_unit_test(one_queue_is_not_flooded),
         cmocka_unit_test(control_it_is_without_limits),
-        cmocka_unit_test(the_writer_is_shared),
-        cmocka_unit_test(control_it_is_not_without_limits),
         cmocka_unit_test(nobody_gets_his_homeserver_banned),
         cmocka_unit_test(refused_rows_take_their_time),
+        cmocka_unit_test(the_writer_is_shared),
+        cmocka_unit_test(control_it_is_not_without_limits),
         cmocka_unit_test(rubbish_is_banned),
         cmocka_unit_test(names_push_nobody_out),
         cmocka_unit_test(a_peer_that_moved),
