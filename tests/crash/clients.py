@@ -204,10 +204,13 @@ def play(servers, people, core):
 
 
 def at_rest(people, core):
-    """The states, once nothing is under way and all agree; what differs, else."""
-    until = time.time() + 180
+    """The states, once nothing is under way and all agree; what differs, else: when for 180 s nothing that was under way ends."""
+    until, least = time.time() + 180, None
     while True:
         states = {p: p.state() for p in people}
+        left = sum(s["tasks"] for s in states.values())
+        if least is None or left < least:  # founders have many commits before them, one in ten seconds (COMMITS_LEAF)
+            until, least = time.time() + 180, left
         busy = [p.name for p, s in states.items() if s["tasks"] > 0]
         differing = []
         for name, members in core.items():

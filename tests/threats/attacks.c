@@ -366,7 +366,7 @@ const struct threat threats[] = {
     {"DoS10", "a member resyncing without end beside two who must", "RESYNC_LEAF", NULL, 1, 4, 0, 0,
      three_prepare, dos10_act, OTHER_NONE, 0},
     {"DoS16", "batches of another homeserver for one queue",
-     "PEER_CALLS PEER_KIB PEER_ROWS PEER_QUEUE", NULL, 1, 1200 + 300, 10, 0, dos16_prepare,
+     "PEER_CALLS PEER_KIB PEER_ROWS PEER_QUEUE", NULL, 1, 1800 + 600, 30, 3, dos16_prepare,
      dos16_act, OTHER_THERE, 0},
     {"DoS17", "messages of four people of another homeserver", "SEND_ORIGIN", NULL, 4, 100 + 50, 2,
      0, dos17_prepare, dos17_act, OTHER_AWAY, 60},
