@@ -161,7 +161,7 @@ static bool write_settings(const struct cli *cli)
     return fclose(file) == 0;
 }
 
-/* What is not said on the command line; kept in text. */
+/* What is not said on the command line, and places of homeservers besides; kept in text. */
 static void read_settings(struct cli *cli, char text[2][SETTING_MAX])
 {
     char path[CLI_PATH_MAX], row[SETTING_MAX + 16];
@@ -170,8 +170,10 @@ static void read_settings(struct cli *cli, char text[2][SETTING_MAX])
         return;
     while (fgets(row, sizeof row, file) != NULL) {
         row[strcspn(row, "\n")] = '\0';
-        if (strncmp(row, "homeserver=", 11) == 0 && cli->homeservers == NULL) {
-            (void)snprintf(text[0], SETTING_MAX, "%.*s", SETTING_MAX - 1, row + 11);
+        if (strncmp(row, "homeserver=", 11) == 0) { /* the last word on a domain is what counts */
+            bool more = cli->homeservers != NULL;
+            (void)snprintf(text[0], SETTING_MAX, "%.1000s%s%.1000s", row + 11, more ? "," : "",
+                           more ? cli->homeservers : "");
             cli->homeservers = text[0];
         } else if (strncmp(row, "ca=", 3) == 0 && cli->ca_file == NULL) {
             (void)snprintf(text[1], SETTING_MAX, "%.*s", SETTING_MAX - 1, row + 3);

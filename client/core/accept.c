@@ -240,10 +240,7 @@ static struct err make_request(struct core *c, struct task *task, struct open_ch
         in.commit = pb_of(commit);
         in.group_info = &parts.message;
         in.leaf = &own.message;
-        uint8_t *room = buf_extend(&packed, protobuf_c_message_get_packed_size(&in.base));
-        if (room != NULL)
-            (void)protobuf_c_message_pack(&in.base, room);
-        err = buf_check(&packed);
+        err = core_pack(&in.base, &packed);
     }
     if (err_is_ok(err))
         err = body_write(task, (uint8_t)(rounds + 1), buf_view(&packed));
@@ -359,7 +356,6 @@ static struct err refused(struct core *c, struct task *task, const struct task_a
     uint64_t epoch;
     uint8_t rounds;
     struct bytes request;
-    struct hearth_error error;
     TRY(body_read(task, &rounds, &request));
     if (task->state == JOIN && group_answer_of(answer, &epoch) == GROUP_ANSWER_STALE &&
         rounds < ROUNDS_MAX) {
@@ -367,10 +363,7 @@ static struct err refused(struct core *c, struct task *task, const struct task_a
         *ret_next = TASK_NEXT_AGAIN;
         return ERR_OK;
     }
-    core_error_of_status(answer->status, &error);
-    task_fail(c, task, &error);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
+    return task_step_refused(c, task, answer, ret_next);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,

@@ -41,14 +41,7 @@ static struct err put_body(struct buf *out, const struct setting_body *body)
     wire_write_vector(&b, body->leaf);
     wire_write_vector(&b, body->request);
     wire_write_u32(&b, body->tries);
-    struct err err = buf_check(&b);
-    if (!err_is_ok(err)) {
-        buf_clear(&b);
-        return err;
-    }
-    buf_clear(out);
-    *out = b;
-    return ERR_OK;
+    return buf_replace(out, &b);
 }
 
 static struct err begin(struct core *c, struct db_txn *t, const struct hearth_id *id,
@@ -95,14 +88,6 @@ struct err group_profile_key_begin(struct core *c, struct db_txn *t, const struc
 
 /* ---- requests */
 
-static struct err pack(const ProtobufCMessage *in, struct buf *packed)
-{
-    uint8_t *room = buf_extend(packed, protobuf_c_message_get_packed_size(in));
-    if (room != NULL)
-        (void)protobuf_c_message_pack(in, room);
-    return buf_check(packed);
-}
-
 static Hearth__V1__NotificationPolicy policy_of(enum hearth_notify notify)
 {
     switch (notify) {
@@ -148,7 +133,7 @@ static struct err build_reference(struct core *c, struct db_txn *t,
         message.sealed = pb_of(buf_view(&reference));
         message.signature = pb_of(signature_view(&signature));
         in->queue_reference = &message;
-        err = pack(&in->base, packed);
+        err = core_pack(&in->base, packed);
         in->queue_reference = NULL; /* it goes with this function */
         wire_write_fixed(leaf, bytes_of(tag, sizeof tag));
         wire_write_vector(leaf, buf_view(&reference));
@@ -171,7 +156,7 @@ static struct err build_profile_key(struct core *c, const struct request_id *id,
     in.idempotency = &idempotency.message;
     in.group = &group.message;
     in.wrapped_profile_key = pb_of(bytes_of(wrapped, sizeof wrapped));
-    return pack(&in.base, packed);
+    return core_pack(&in.base, packed);
 }
 
 static struct err build(struct core *c, struct db_txn *t, struct task *task, struct open_chat *chat,
@@ -190,7 +175,7 @@ static struct err build(struct core *c, struct db_txn *t, struct task *task, str
         err = build_profile_key(c, &id, &access, chat, &packed);
     } else if (body->what == SET_NOTIFY) {
         in.notification_policy = policy_of(body->notify);
-        err = pack(&in.base, &packed);
+        err = core_pack(&in.base, &packed);
     } else {
         err = build_reference(c, t, &in, chat, &leaf, &packed);
     }
@@ -212,13 +197,6 @@ static struct err build(struct core *c, struct db_txn *t, struct task *task, str
 
 /* ---- steps */
 
-static struct err fail(struct core *c, struct task *task, struct err err, enum task_next *ret_next)
-{
-    task_fail_err(c, task, err);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
-}
-
 static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
@@ -227,7 +205,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     TRY(chat_open(c, t, &task->subject, &chat));
     TRY(read_body(buf_view(&task->body), &body));
     if (chat->chat.state == HEARTH_CHAT_OVER)
-        return fail(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
+        return task_step_failed(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
     *ret_next = TASK_NEXT_WAIT;
     task->not_before_ms = 0;
     /* a commit may bring another tag and leaf: one after the other */
@@ -271,7 +249,6 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
 {
     struct open_chat *chat;
     struct setting_body body;
-    struct hearth_error error;
     uint64_t epoch;
     TRY(chat_open(c, t, &task->subject, &chat));
     TRY(read_body(buf_view(&task->body), &body));
@@ -285,13 +262,11 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
         task->state = BUILD;
         TRY(put_body(&task->body, &body));
         TRY(task_renew(c, task));
-        return body.tries < GROUP_STALE_MAX ? group_catch_up(c, task, body.tries, ret_next)
-                                            : fail(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+        return body.tries < GROUP_STALE_MAX
+                   ? group_catch_up(c, task, body.tries, ret_next)
+                   : task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
     default:
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
 }
 

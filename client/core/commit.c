@@ -199,11 +199,7 @@ static struct err settle_fetch(struct core *c, struct task *task, struct commit_
                                const struct task_answer *answer, enum task_next *ret_next)
 {
     if (answer->status->code != HEARTH_OK) {
-        struct hearth_error error;
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
     size_t len = protobuf_c_message_get_packed_size(answer->out);
     if (len > GET_PACKAGES_MAX_BYTES || body->fetched_count == FETCHED_MAX)
@@ -225,13 +221,6 @@ static bool must_wait(const struct task *task, const struct open_chat *chat)
 {
     return chat->group == NULL || chat->chat.state == HEARTH_CHAT_BROKEN ||
            (chat->chat.commit_task != 0 && chat->chat.commit_task != task->number);
-}
-
-static struct err fail(struct core *c, struct task *task, struct err err, enum task_next *ret_next)
-{
-    task_fail_err(c, task, err);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
 }
 
 static struct err send_call(struct core *c, const struct open_chat *chat,
@@ -256,11 +245,11 @@ static struct err prepare_build(struct core *c, struct db_txn *t, struct task *t
         return ERR_OK;
     struct err err = commit_build(c, t, task, chat, body, &built);
     if (!err_is_ok(err))
-        return err_class_of(err) == ERR_CLASS_OURS ? err : fail(c, task, err, ret_next);
+        return err_class_of(err) == ERR_CLASS_OURS ? err : task_step_failed(c, task, err, ret_next);
     if (built == COMMIT_WAITS)
         return put_body(task, body);
     if (built == COMMIT_UNMAKABLE)
-        return fail(c, task, ERR(CLIENT_MEMBER_KEYS), ret_next);
+        return task_step_failed(c, task, ERR(CLIENT_MEMBER_KEYS), ret_next);
     if (built == COMMIT_NOTHING) {
         *ret_next = TASK_NEXT_DONE;
         return ERR_OK;
@@ -318,7 +307,7 @@ static struct err settle_stale(struct core *c, struct db_txn *t, struct task *ta
         return group_catch_up(c, task, body->tries, ret_next);
     uint64_t resync;
     TRY(group_resync_begin(c, t, &chat->chat.id, &resync));
-    return fail(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+    return task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
 }
 
 /* The records that went with the commit, for our own roster. */
@@ -423,7 +412,6 @@ static struct err settle_sent(struct core *c, struct db_txn *t, struct task *tas
                               const struct task_answer *answer, enum task_next *ret_next)
 {
     uint64_t epoch;
-    struct hearth_error error;
     switch (group_answer_of(answer, &epoch)) {
     case GROUP_ANSWER_OK:
         *ret_next = TASK_NEXT_DONE;
@@ -438,10 +426,7 @@ static struct err settle_sent(struct core *c, struct db_txn *t, struct task *tas
     case GROUP_ANSWER_STALE:
         return settle_stale(c, t, task, chat, body, epoch, ret_next);
     default:
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
 }
 
@@ -454,7 +439,7 @@ static struct err prepare_with(struct core *c, struct db_txn *t, struct task *ta
     struct open_chat *chat;
     TRY(chat_open(c, t, &task->subject, &chat));
     if (chat->chat.state == HEARTH_CHAT_OVER)
-        return fail(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
+        return task_step_failed(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
     switch (task->state) {
     case FETCH:
         return prepare_fetch(c, t, task, chat, body, call, ret_next);

@@ -268,10 +268,7 @@ static struct err cut_welcome(struct building *b, Hearth__V1__JoinerPart **joine
 static struct err pack(const ProtobufCMessage *in, struct buf *out)
 {
     buf_clear(out);
-    uint8_t *room = buf_extend(out, protobuf_c_message_get_packed_size(in));
-    if (room != NULL)
-        (void)protobuf_c_message_pack(in, room);
-    return buf_check(out);
+    return core_pack(in, out);
 }
 
 static struct err make_request(struct building *b, const struct task *task)

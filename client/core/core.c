@@ -163,3 +163,11 @@ ProtobufCBinaryData core_out(struct bytes view)
 {
     return (ProtobufCBinaryData){view.len, (uint8_t *)(uintptr_t)view.data};
 }
+
+struct err core_pack(const ProtobufCMessage *message, struct buf *out)
+{
+    uint8_t *room = buf_extend(out, protobuf_c_message_get_packed_size(message));
+    if (room != NULL)
+        (void)protobuf_c_message_pack(message, room);
+    return buf_check(out);
+}

@@ -88,6 +88,8 @@ static inline struct bytes core_in(ProtobufCBinaryData data)
 {
     return bytes_of(data.data, data.len);
 }
+/* Appends the message as it goes on the wire. */
+CHECKED struct err core_pack(const ProtobufCMessage *message, struct buf *out);
 
 /* Fills a hearth_error from one of ours, from a status, or by hand. */
 void core_error_of(struct err err, struct hearth_error *ret_error);

@@ -168,13 +168,9 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
     struct body body;
-    struct hearth_error error;
     bool gone = task->state == QUEUE && answer->status->code == HEARTH_NOT_FOUND;
     if (answer->status->code != HEARTH_OK && !gone) {
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
     *ret_next = TASK_NEXT_AGAIN;
     if (task->state == QUEUE) {

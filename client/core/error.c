@@ -61,6 +61,8 @@ static const char *hint_of(struct err err)
         return "open the account again";
     case ERR_CREDENTIAL_TIME:
         return "check the clock of this machine";
+    case ERR_DOMAIN:
+        return "names of development are in no DNS: --homeserver DOMAIN=HOST:PORT";
     case ERR_CRYPTO_TAG:
         return "was that the right passphrase?";
     default:

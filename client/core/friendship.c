@@ -274,7 +274,6 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
 {
     enum what what;
     struct bytes value;
-    struct hearth_error error;
     TRY(body_read(task, &what, &value));
     if (answer->status->code == HEARTH_UNAUTHENTICATED && what == REPLACE &&
         task->state == BY_THE_OLD) {
@@ -283,10 +282,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
         return ERR_OK;
     }
     if (answer->status->code != HEARTH_OK) {
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
     *ret_next = TASK_NEXT_DONE;
     return what == REPLACE ? take_replaced(c, t, value) : ERR_OK;

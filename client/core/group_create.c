@@ -48,13 +48,6 @@ struct err group_create_begin(struct core *c, struct db_txn *t, int kind, const 
 
 /* ---- RESERVE */
 
-static struct err fail(struct core *c, struct task *task, struct err err, enum task_next *ret_next)
-{
-    task_fail_err(c, task, err);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
-}
-
 /* Keys of our homeserver are asked for beforehand, so that nothing is missing after the
  * reservation, which is good for ten minutes. */
 static struct err prepare_reserve(struct core *c, struct db_txn *t, struct task_call *call,
@@ -138,10 +131,7 @@ static struct err pack_create(struct core *c, struct task *task, const struct op
     in.group_info = pb_of(buf_view(&info));
     in.creator = &record->message;
     if (err_is_ok(err)) {
-        uint8_t *room = buf_extend(&packed, hearth__v1__create_group_request__get_packed_size(&in));
-        if (room != NULL)
-            (void)hearth__v1__create_group_request__pack(&in, room);
-        err = buf_check(&packed);
+        err = core_pack(&in.base, &packed);
     }
     if (err_is_ok(err)) {
         buf_clear(&task->body);
@@ -161,7 +151,7 @@ static struct err settle_reserve(struct core *c, struct db_txn *t, struct task *
     struct own_record record;
     struct err err = take_id(&chat->chat, c, out);
     if (!err_is_ok(err))
-        return fail(c, task, err, ret_next);
+        return task_step_failed(c, task, err, ret_next);
     TRY(choose_keys(c, t, &chat->chat));
     TRY(found(c, t, chat));
     TRY(own_record_make(c, &chat->chat, NULL, &record));
@@ -221,7 +211,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     struct open_chat *chat;
     TRY(chat_open(c, t, &task->subject, &chat));
     if (chat->chat.state == HEARTH_CHAT_OVER)
-        return fail(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
+        return task_step_failed(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
     return task->state == RESERVE ? prepare_reserve(c, t, call, ret_next)
                                   : prepare_create(c, task, chat, call, ret_next);
 }
@@ -230,7 +220,6 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
     struct open_chat *chat;
-    struct hearth_error error;
     TRY(chat_open(c, t, &task->subject, &chat));
     *ret_next = TASK_NEXT_DONE;
     if (chat->chat.state == HEARTH_CHAT_OVER)
@@ -248,10 +237,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
         *ret_next = TASK_NEXT_AGAIN;
         return task_renew(c, task);
     }
-    core_error_of_status(answer->status, &error);
-    task_fail(c, task, &error);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
+    return task_step_refused(c, task, answer, ret_next);
 }
 
 static struct err failed(struct core *c, struct db_txn *t, struct task *task,

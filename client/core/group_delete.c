@@ -33,14 +33,7 @@ static struct err put_body(struct buf *out, const struct delete_body *body)
     wire_write_u32(&b, body->tries);
     wire_write_u64(&b, body->epoch);
     wire_write_vector(&b, body->request);
-    struct err err = buf_check(&b);
-    if (!err_is_ok(err)) {
-        buf_clear(&b);
-        return err;
-    }
-    buf_clear(out);
-    *out = b;
-    return ERR_OK;
+    return buf_replace(out, &b);
 }
 
 struct err group_delete_begin(struct core *c, struct db_txn *t, const struct hearth_id *id,
@@ -106,10 +99,7 @@ static struct err pack_request(const struct task *task, const struct open_chat *
     in.idempotency = &id.message;
     in.group = &access.message;
     in.commit = pb_of(buf_view(commit));
-    uint8_t *room = buf_extend(packed, hearth__v1__delete_group_request__get_packed_size(&in));
-    if (room != NULL)
-        (void)hearth__v1__delete_group_request__pack(&in, room);
-    return buf_check(packed);
+    return core_pack(&in.base, packed);
 }
 
 static struct err build(struct task *task, struct open_chat *chat, struct delete_body *body)
@@ -132,13 +122,6 @@ static struct err build(struct task *task, struct open_chat *chat, struct delete
 
 /* ---- steps */
 
-static struct err fail(struct core *c, struct task *task, struct err err, enum task_next *ret_next)
-{
-    task_fail_err(c, task, err);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
-}
-
 static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
@@ -157,7 +140,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         if (chat->chat.state == HEARTH_CHAT_BROKEN || chat->chat.commit_task != 0)
             return ERR_OK;
         if (!group_we_are_admin(chat))
-            return fail(c, task, ERR(CLIENT_NOT_ADMIN), ret_next);
+            return task_step_failed(c, task, ERR(CLIENT_NOT_ADMIN), ret_next);
         TRY(build(task, chat, &body));
         TRY(read_body(buf_view(&task->body), &body));
     }
@@ -178,8 +161,9 @@ static struct err settle_stale(struct core *c, struct task *task, const struct o
     *ret_next = TASK_NEXT_AGAIN;
     if (moved)
         return ERR_OK;
-    return body->tries < GROUP_STALE_MAX ? group_catch_up(c, task, body->tries, ret_next)
-                                         : fail(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+    return body->tries < GROUP_STALE_MAX
+               ? group_catch_up(c, task, body->tries, ret_next)
+               : task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
@@ -187,7 +171,6 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
 {
     struct open_chat *chat;
     struct delete_body body;
-    struct hearth_error error;
     uint64_t epoch;
     TRY(chat_open(c, t, &task->subject, &chat));
     TRY(read_body(buf_view(&task->body), &body));
@@ -198,10 +181,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     case GROUP_ANSWER_STALE:
         return settle_stale(c, task, chat, &body, ret_next);
     default:
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
 }
 

@@ -324,7 +324,6 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
     struct open_chat *chat;
-    struct hearth_error error;
     TRY(chat_open(c, t, &task->subject, &chat));
     *ret_next = TASK_NEXT_DONE;
     if (chat->chat.state != HEARTH_CHAT_STARTING)
@@ -339,10 +338,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
         *ret_next = TASK_NEXT_WAIT;
         return ERR_OK;
     }
-    core_error_of_status(answer->status, &error);
-    task_fail(c, task, &error);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
+    return task_step_refused(c, task, answer, ret_next);
 }
 
 static struct err failed(struct core *c, struct db_txn *t, struct task *task,

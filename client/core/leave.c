@@ -33,14 +33,7 @@ static struct err put_body(struct buf *out, const struct leave_body *body)
     wire_write_u32(&b, body->tries);
     wire_write_u64(&b, body->epoch);
     wire_write_vector(&b, body->request);
-    struct err err = buf_check(&b);
-    if (!err_is_ok(err)) {
-        buf_clear(&b);
-        return err;
-    }
-    buf_clear(out);
-    *out = b;
-    return ERR_OK;
+    return buf_replace(out, &b);
 }
 
 /* ---- the verb */
@@ -98,13 +91,6 @@ struct err group_leave_begin(struct core *c, struct db_txn *t, const struct hear
 
 /* ---- steps */
 
-static struct err fail(struct core *c, struct task *task, struct err err, enum task_next *ret_next)
-{
-    task_fail_err(c, task, err);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
-}
-
 static struct err pack_request(const struct task *task, const struct open_chat *chat,
                                const struct buf *message, struct buf *packed)
 {
@@ -116,11 +102,7 @@ static struct err pack_request(const struct task *task, const struct open_chat *
     in.idempotency = &id.message;
     in.group = &access.message;
     in.proposal = pb_of(buf_view(message));
-    uint8_t *room =
-        buf_extend(packed, hearth__v1__propose_self_remove_request__get_packed_size(&in));
-    if (room != NULL)
-        (void)hearth__v1__propose_self_remove_request__pack(&in, room);
-    return buf_check(packed);
+    return core_pack(&in.base, packed);
 }
 
 /* It is stored in our group, too, and waits there for whoever commits it. */
@@ -185,8 +167,9 @@ static struct err settle_stale(struct core *c, struct task *task, const struct o
     *ret_next = TASK_NEXT_AGAIN;
     if (moved)
         return ERR_OK;
-    return body->tries < GROUP_STALE_MAX ? group_catch_up(c, task, body->tries, ret_next)
-                                         : fail(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+    return body->tries < GROUP_STALE_MAX
+               ? group_catch_up(c, task, body->tries, ret_next)
+               : task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
@@ -194,7 +177,6 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
 {
     struct open_chat *chat;
     struct leave_body body;
-    struct hearth_error error;
     uint64_t epoch;
     TRY(chat_open(c, t, &task->subject, &chat));
     TRY(read_body(buf_view(&task->body), &body));
@@ -208,10 +190,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     case GROUP_ANSWER_STALE:
         return settle_stale(c, task, chat, &body, ret_next);
     default:
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
 }
 

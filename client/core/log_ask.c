@@ -46,14 +46,7 @@ static struct err body_set(struct task *task, const struct body *body)
     wire_write_vector(&b, body->label);
     wire_write_vector(&b, body->bad);
     wire_write_u32(&b, body->why);
-    struct err err = buf_check(&b);
-    if (!err_is_ok(err)) {
-        buf_clear(&b);
-        return err;
-    }
-    buf_clear(&task->body);
-    task->body = b;
-    return ERR_OK;
+    return buf_replace(&task->body, &b);
 }
 
 /* What is asked and what it is verified against: the same in prepare and settle, since the lane of
@@ -319,11 +312,11 @@ static struct err refused(struct core *c, struct db_txn *t, struct task *task, s
     *ret_next = TASK_NEXT_DONE;
     if (status->code == HEARTH_UNIMPLEMENTED)
         return no_log(c, t, a);
-    if (task->state == AFRESH)
+    if (task->state != ASK) /* what failed is not undone by saying nothing more */
         return report(c, t, a, body, bytes_of(NULL, 0), NULL);
     struct body next = *body;
     uint32_t most = empty ? EMPTY_TRIES : REFUSED_TRIES;
-    if (task->state == ASK && ++next.why < most) { /* a log without an epoch, say */
+    if (++next.why < most) { /* a log without an epoch, say */
         *ret_next = TASK_NEXT_WAIT;
         task->not_before_ms = core_now_ms(c) + (empty ? EMPTY_WAIT_MS : REFUSED_WAIT_MS);
         return body_set(task, &next);

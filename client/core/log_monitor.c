@@ -88,14 +88,7 @@ static struct err body_set(struct task *task, const char *domain, struct bytes l
     struct buf b = BUF_INIT;
     wire_write_vector(&b, bytes_str(domain));
     wire_write_vector(&b, label);
-    struct err err = buf_check(&b);
-    if (!err_is_ok(err)) {
-        buf_clear(&b);
-        return err;
-    }
-    buf_clear(&task->body);
-    task->body = b;
-    return ERR_OK;
+    return buf_replace(&task->body, &b);
 }
 
 static struct err begin(struct db_txn *t, const struct task *task, struct monitoring *m)

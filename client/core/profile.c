@@ -119,12 +119,8 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
     struct body body;
-    struct hearth_error error;
     if (answer->status->code != HEARTH_OK) {
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
     TRY(body_read(task, &body));
     if (task->state == STAGE) {

@@ -147,11 +147,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     task_wake(c, NULL);
     if (answer->out != NULL)
         return key_package_forget_old(c, t);
-    struct hearth_error error;
-    core_error_of_status(answer->status, &error);
-    task_fail(c, task, &error);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
+    return task_step_refused(c, task, answer, ret_next);
 }
 
 static struct err failed(struct core *c, struct db_txn *t, struct task *task,

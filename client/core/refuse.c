@@ -10,14 +10,6 @@
  *     body    the request, packed; its idempotency id is the task's
  */
 
-static struct err pack(const ProtobufCMessage *in, struct buf *ret_packed)
-{
-    uint8_t *room = buf_extend(ret_packed, protobuf_c_message_get_packed_size(in));
-    if (room != NULL)
-        (void)protobuf_c_message_pack(in, room);
-    return buf_check(ret_packed);
-}
-
 static struct err make_request(struct core *c, const struct contact *contact, struct buf *packed)
 {
     struct asks asks;
@@ -40,7 +32,7 @@ static struct err make_request(struct core *c, const struct contact *contact, st
         in.idempotency = &id;
         in.group = &access;
         in.sealed_answer = pb_of(buf_view(&sealed));
-        err = pack(&in.base, packed);
+        err = core_pack(&in.base, packed);
     }
     buf_clear(&sealed);
     return err;
@@ -88,15 +80,11 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
-    struct hearth_error error;
     (void)t;
     *ret_next = TASK_NEXT_DONE;
     if (answer->status->code == HEARTH_OK || answer->status->code == HEARTH_NOT_FOUND)
         return ERR_OK; /* he does not wait any more: as good */
-    core_error_of_status(answer->status, &error);
-    task_fail(c, task, &error);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
+    return task_step_refused(c, task, answer, ret_next);
 }
 
 const struct task_steps task_steps_REFUSE = {.prepare = prepare, .settle = settle};

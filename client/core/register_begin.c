@@ -50,14 +50,7 @@ struct err register_body_set(struct task *task, const struct register_body *body
 {
     struct buf b = BUF_INIT;
     body_write(&b, body); /* its views may point into the old one */
-    struct err err = buf_check(&b);
-    if (!err_is_ok(err)) {
-        buf_clear(&b);
-        return err;
-    }
-    buf_clear(&task->body);
-    task->body = b;
-    return ERR_OK;
+    return buf_replace(&task->body, &b);
 }
 
 /* ---- keys */

@@ -45,11 +45,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
 {
     const Hearth__V1__RenewClientResponse *in = (const void *)answer->out;
     if (in == NULL) {
-        struct hearth_error error;
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
     *ret_next = TASK_NEXT_DONE;
     TRY(account_take_credential(c, t, &c->account, core_in(in->credential),

@@ -59,14 +59,7 @@ static struct err put_body(struct buf *out, const struct resync_body *body)
     wire_write_vector(&b, body->request);
     wire_write_vector(&b, body->group);
     wire_write_vector(&b, body->records);
-    struct err err = buf_check(&b);
-    if (!err_is_ok(err)) {
-        buf_clear(&b);
-        return err;
-    }
-    buf_clear(out);
-    *out = b;
-    return ERR_OK;
+    return buf_replace(out, &b);
 }
 
 /* ---- the verb */
@@ -259,13 +252,6 @@ static struct err make_joining(struct core *c, const struct task *task, struct o
     return group_write(j->group, &j->state);
 }
 
-static struct err fail(struct core *c, struct task *task, struct err err, enum task_next *ret_next)
-{
-    task_fail_err(c, task, err);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
-}
-
 static struct err settle_info(struct core *c, struct db_txn *t, struct task *task,
                               struct open_chat *chat, struct resync_body *body,
                               const Hearth__V1__GetExternalCommitInfoResponse *out,
@@ -282,7 +268,7 @@ static struct err settle_info(struct core *c, struct db_txn *t, struct task *tas
     }
     joining_clear(&j);
     if (!err_is_ok(err))
-        return err_class_of(err) == ERR_CLASS_OURS ? err : fail(c, task, err, ret_next);
+        return err_class_of(err) == ERR_CLASS_OURS ? err : task_step_failed(c, task, err, ret_next);
     chat->chat.commit_task = task->number;
     task->state = SENT;
     *ret_next = TASK_NEXT_AGAIN;
@@ -369,8 +355,9 @@ static struct err again(struct core *c, struct db_txn *t, struct task *task, str
     task->state = INFO;
     TRY(put_body(&task->body, body));
     TRY(task_renew(c, task));
-    return body->tries < GROUP_STALE_MAX ? group_catch_up(c, task, body->tries, ret_next)
-                                         : fail(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+    return body->tries < GROUP_STALE_MAX
+               ? group_catch_up(c, task, body->tries, ret_next)
+               : task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
@@ -378,7 +365,6 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
 {
     struct open_chat *chat;
     struct resync_body body;
-    struct hearth_error error;
     uint64_t epoch;
     TRY(chat_open(c, t, &task->subject, &chat));
     TRY(read_body(buf_view(&task->body), &body));
@@ -396,10 +382,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     case GROUP_ANSWER_STALE:
         return again(c, t, task, chat, &body, ret_next);
     default:
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
     if (task->state == INFO)
         return settle_info(c, t, task, chat, &body,

@@ -53,14 +53,7 @@ static struct err put_body(struct task *task, const struct send_body *body)
 {
     struct buf b = BUF_INIT;
     write_body(&b, body);
-    struct err err = buf_check(&b);
-    if (!err_is_ok(err)) {
-        buf_clear(&b);
-        return err;
-    }
-    buf_clear(&task->body);
-    task->body = b;
-    return ERR_OK;
+    return buf_replace(&task->body, &b);
 }
 
 /* ---- may it be sent? */
@@ -125,10 +118,7 @@ static struct err pack_request(const struct task *task, const struct open_chat *
     in.group = &access.message;
     in.message = pb_of(buf_view(message));
     in.notify = true;
-    uint8_t *room = buf_extend(packed, hearth__v1__send_message_request__get_packed_size(&in));
-    if (room != NULL)
-        (void)hearth__v1__send_message_request__pack(&in, room);
-    return buf_check(packed);
+    return core_pack(&in.base, packed);
 }
 
 static struct err encrypt(struct core *c, struct db_txn *t, struct task *task,
@@ -155,13 +145,6 @@ static struct err encrypt(struct core *c, struct db_txn *t, struct task *task,
     return err;
 }
 
-static struct err fail(struct core *c, struct task *task, struct err err, enum task_next *ret_next)
-{
-    task_fail_err(c, task, err);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
-}
-
 static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
@@ -170,7 +153,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     TRY(chat_open(c, t, &task->subject, &chat));
     TRY(read_body(buf_view(&task->body), &body));
     if (chat->chat.state == HEARTH_CHAT_OVER)
-        return fail(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
+        return task_step_failed(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
     if (task->state == ENCRYPT && group_waits_on(c, task, chat, body.tries, body.epoch)) {
         *ret_next = TASK_NEXT_WAIT;
         return ERR_OK;
@@ -184,13 +167,13 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         }
         if (err.code == ERR_CLIENT_UNVERIFIED || err.code == ERR_CLIENT_LOG ||
             err.code == ERR_CLIENT_CHAT_STATE)
-            return fail(c, task, err, ret_next);
+            return task_step_failed(c, task, err, ret_next);
         TRY(err);
         TRY(encrypt(c, t, task, chat, &body));
         TRY(read_body(buf_view(&task->body), &body));
     }
     if (chat->group == NULL)
-        return fail(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
+        return task_step_failed(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
     *ret_next = TASK_NEXT_CALL;
     return group_call_packed(c, &chat->chat, group_own_leaf(chat->group), &chat->chat.leaf_key,
                              call, "SendMessage", body.request);
@@ -216,7 +199,7 @@ static struct err settle_stale(struct core *c, struct db_txn *t, struct task *ta
         return group_catch_up(c, task, body->tries, ret_next);
     if (chat->group != NULL)
         TRY(group_resync_begin(c, t, &chat->chat.id, &resync));
-    return fail(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+    return task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
@@ -224,7 +207,6 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
 {
     struct open_chat *chat;
     struct send_body body;
-    struct hearth_error error;
     uint64_t epoch;
     TRY(chat_open(c, t, &task->subject, &chat));
     TRY(read_body(buf_view(&task->body), &body));
@@ -240,10 +222,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     case GROUP_ANSWER_STALE:
         return settle_stale(c, t, task, chat, &body, ret_next);
     default:
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
 }
 

@@ -82,14 +82,7 @@ static struct err put_body(struct task *task, const struct targeted_body *body)
 {
     struct buf b = BUF_INIT;
     write_body(&b, body);
-    struct err err = buf_check(&b);
-    if (!err_is_ok(err)) {
-        buf_clear(&b);
-        return err;
-    }
-    buf_clear(&task->body);
-    task->body = b;
-    return ERR_OK;
+    return buf_replace(&task->body, &b);
 }
 
 struct err group_send_to(struct core *c, struct db_txn *t, const struct hearth_id *id,
@@ -205,12 +198,8 @@ static struct err make_request(struct core *c, struct task *task, struct open_ch
     in.recipient_leaf = body->leaf;
     in.message = pb_of(buf_view(&message));
     in.epoch = group_epoch(chat->group);
-    uint8_t *room =
-        buf_extend(&packed, hearth__v1__send_targeted_message_request__get_packed_size(&in));
-    if (room != NULL)
-        (void)hearth__v1__send_targeted_message_request__pack(&in, room);
     if (err_is_ok(err))
-        err = buf_check(&packed);
+        err = core_pack(&in.base, &packed);
     if (err_is_ok(err)) {
         body->epoch = group_epoch(chat->group);
         body->request = buf_view(&packed);
@@ -241,13 +230,6 @@ static bool next_leaf(const struct open_chat *chat, struct targeted_body *body)
 
 /* ---- steps */
 
-static struct err fail(struct core *c, struct task *task, struct err err, enum task_next *ret_next)
-{
-    task_fail_err(c, task, err);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
-}
-
 static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
@@ -256,7 +238,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     TRY(chat_open(c, t, &task->subject, &chat));
     TRY(read_body(buf_view(&task->body), &body));
     if (chat->chat.state == HEARTH_CHAT_OVER || chat->group == NULL)
-        return fail(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
+        return task_step_failed(c, task, ERR(CLIENT_CHAT_STATE), ret_next);
     if (task->state == ENCRYPT && body.tries == 0) {
         /* what waits in our queue may hold commits that replaced the keys of his leaves */
         body.tries = 1;
@@ -276,10 +258,10 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         }
         if (err.code == ERR_CLIENT_UNVERIFIED || err.code == ERR_CLIENT_LOG ||
             err.code == ERR_CLIENT_CHAT_STATE)
-            return fail(c, task, err, ret_next);
+            return task_step_failed(c, task, err, ret_next);
         TRY(err);
         if (!next_leaf(chat, &body))
-            return fail(c, task, ERR(NOT_FOUND), ret_next); /* has left meanwhile */
+            return task_step_failed(c, task, ERR(NOT_FOUND), ret_next); /* has left meanwhile */
         TRY(make_request(c, task, chat, &body));
         TRY(read_body(buf_view(&task->body), &body));
     }
@@ -316,8 +298,9 @@ static struct err settle_stale(struct core *c, struct task *task, struct targete
     task->state = ENCRYPT;
     TRY(put_body(task, body));
     TRY(task_renew(c, task));
-    return body->tries < GROUP_STALE_MAX ? group_catch_up(c, task, body->tries, ret_next)
-                                         : fail(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+    return body->tries < GROUP_STALE_MAX
+               ? group_catch_up(c, task, body->tries, ret_next)
+               : task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
@@ -325,7 +308,6 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
 {
     struct open_chat *chat;
     struct targeted_body body;
-    struct hearth_error error;
     uint64_t epoch;
     TRY(chat_open(c, t, &task->subject, &chat));
     TRY(read_body(buf_view(&task->body), &body));
@@ -337,10 +319,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     case GROUP_ANSWER_STALE:
         return settle_stale(c, task, &body, ret_next);
     default:
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
 }
 

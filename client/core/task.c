@@ -61,6 +61,24 @@ void task_fail_err(struct core *c, struct task *task, struct err err)
     task_fail(c, task, &error);
 }
 
+struct err task_step_failed(struct core *c, struct task *task, struct err err,
+                            enum task_next *ret_next)
+{
+    task_fail_err(c, task, err);
+    *ret_next = TASK_NEXT_FAILED;
+    return ERR_OK;
+}
+
+struct err task_step_refused(struct core *c, struct task *task, const struct task_answer *answer,
+                             enum task_next *ret_next)
+{
+    struct hearth_error error;
+    core_error_of_status(answer->status, &error);
+    task_fail(c, task, &error);
+    *ret_next = TASK_NEXT_FAILED;
+    return ERR_OK;
+}
+
 void task_wake(struct core *c, const uint8_t *lane)
 {
     for (struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next) {

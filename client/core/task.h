@@ -125,6 +125,11 @@ CHECKED struct err task_renew(struct core *c, struct task *task);
 /* For TASK_NEXT_FAILED: why. */
 void task_fail(struct core *c, struct task *task, const struct hearth_error *error);
 void task_fail_err(struct core *c, struct task *task, struct err err);
+/* A step that ends the task: with this error, or with what the homeserver answered. ERR_OK. */
+CHECKED struct err task_step_failed(struct core *c, struct task *task, struct err err,
+                                    enum task_next *ret_next);
+CHECKED struct err task_step_refused(struct core *c, struct task *task,
+                                     const struct task_answer *answer, enum task_next *ret_next);
 /* Waiting tasks of the lane (NULL: of all) are prepared again after this step. */
 void task_wake(struct core *c, const uint8_t *lane);
 /* Takes tasks of a lane away (a chat that is over), each with the error; not the one whose step

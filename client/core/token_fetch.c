@@ -75,14 +75,7 @@ static struct err body_set(struct task *task, const struct fetch *f)
 {
     struct buf b = BUF_INIT;
     body_write(&b, f);
-    struct err err = buf_check(&b);
-    if (!err_is_ok(err)) {
-        buf_clear(&b);
-        return err;
-    }
-    buf_clear(&task->body);
-    task->body = b;
-    return ERR_OK;
+    return buf_replace(&task->body, &b);
 }
 
 struct err token_fetching(struct core *c, struct db_txn *t, uint8_t class, uint32_t period,
@@ -214,11 +207,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     }
     if (answer->status->code == HEARTH_RESOURCE_EXHAUSTED)
         return fewer(c, t, task, &f, ret_next);
-    struct hearth_error error;
-    core_error_of_status(answer->status, &error);
-    task_fail(c, task, &error);
-    *ret_next = TASK_NEXT_FAILED;
-    return ERR_OK;
+    return task_step_refused(c, task, answer, ret_next);
 }
 
 /* What the homeserver sent does not verify: people must hear of it. */

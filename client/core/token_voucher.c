@@ -266,11 +266,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     struct body v;
     TRY(body_read(buf_view(&task->body), &v));
     if (answer->out == NULL) {
-        struct hearth_error error;
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
     *ret_next = TASK_NEXT_AGAIN;
     if (task->state == VOUCHER_ORDER)

@@ -155,11 +155,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
     if (!is_gone(answer)) {
-        struct hearth_error error;
-        core_error_of_status(answer->status, &error);
-        task_fail(c, task, &error);
-        *ret_next = TASK_NEXT_FAILED;
-        return ERR_OK;
+        return task_step_refused(c, task, answer, ret_next);
     }
     if (task->state == UNREGISTER_QUEUE) {
         task->state = UNREGISTER_USER;

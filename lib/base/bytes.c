@@ -117,3 +117,16 @@ struct err buf_check(const struct buf *b)
     size_t limit = b->limit > 0 ? b->limit : BUF_DEFAULT_LIMIT;
     return b->len >= limit / 2 ? ERR(TOO_LARGE) : ERR(NO_MEMORY);
 }
+
+struct err buf_replace(struct buf *b, struct buf *with)
+{
+    struct err err = buf_check(with);
+    if (!err_is_ok(err)) {
+        buf_clear(with);
+        return err;
+    }
+    buf_clear(b);
+    *b = *with;
+    *with = BUF_INIT;
+    return ERR_OK;
+}

@@ -76,6 +76,9 @@ void buf_drop_front(struct buf *b, size_t len);
 void buf_clear(struct buf *b);
 /* ERR_NO_MEMORY or ERR_TOO_LARGE if an append failed. */
 CHECKED struct err buf_check(const struct buf *b);
+/* b becomes what was gathered in `with`, which may hold views into the old b until now; if the
+ * gathering failed, b stays as it is and that error comes back. `with` is empty afterwards. */
+CHECKED struct err buf_replace(struct buf *b, struct buf *with);
 
 static inline struct bytes buf_view(const struct buf *b)
 {

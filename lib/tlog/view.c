@@ -3,10 +3,21 @@
 #include "tlog/log_tree.h"
 #include "tlog/log_verify.h"
 
+enum { WINDOW_LEAST_MS = 1000, DAY_MS = 86400000, WINDOW_MOST_MS = 7 * DAY_MS };
+
+/* Who looks once a window must come to look, and not do nothing else. */
+static bool can_be_watched(const struct kt_config *config)
+{
+    return config->window_ms >= WINDOW_LEAST_MS && config->window_ms <= WINDOW_MOST_MS &&
+           config->max_behind_ms <= WINDOW_MOST_MS && config->max_ahead_ms <= DAY_MS;
+}
+
 struct err kt_view_init(struct bytes config, struct kt_view *ret_view)
 {
     struct kt_view view = {.size = 1};
     TRY(kt_config_parse(config, &view.config));
+    if (!can_be_watched(&view.config))
+        return ERR(TLOG_CONFIG);
     log_leaf_hash(config, &view.root);
     *ret_view = view;
     return ERR_OK;

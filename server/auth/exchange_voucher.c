@@ -1,7 +1,7 @@
 /* ExchangeVoucher: a batch of our tokens for a voucher that another homeserver gave its user
  * (tokens.md 5). We learn "some user of A"; what A can give away here in a day is bounded by
  * EXCHANGE_PEER. The voucher is marked before the batch is evaluated; the same request again is
- * answered anew, for nothing, as in IssueTokens. */
+ * answered anew, for nothing, as in IssueTokens, but a few times only: who asks is not known. */
 #include "pass/redeem.h"
 #include "server/auth/inside.h"
 
@@ -91,9 +91,10 @@ static struct err spend(struct store_txn *txn, struct auth_job *job)
     struct exchange_job *e = (struct exchange_job *)job;
     bool repeated;
     TRY(find_spent(txn, e, &repeated));
+    struct limits *limits = front_limits(job->auth->env->front);
     if (repeated)
-        return ERR_OK;
-    TRY(limit_take(front_limits(job->auth->env->front), LIMIT_EXCHANGE_PEER, e->issuer, 1, NULL));
+        return limit_take(limits, LIMIT_EXCHANGE_REPEATS, bytes_of(e->id, sizeof e->id), 1, NULL);
+    TRY(limit_take(limits, LIMIT_EXCHANGE_PEER, e->issuer, 1, NULL));
     struct stmt *s = stmt_use(txn, VOUCHER_SPENT_PUT);
     stmt_bind_blob(s, 1, bytes_of(e->id, sizeof e->id));
     stmt_bind_blob(s, 2, bytes_of(e->tag, sizeof e->tag));

@@ -1,6 +1,7 @@
 /* What one homeserver may send us, and what becomes of who sends rubbish (DoS16). */
 #include "server/federation/inside.h"
 
+enum { PUT_OFF_MOST_S = 60 };
 enum { MINUTE_US = 60000000, BAN_MOST_MINUTES = 24 * 60, BANS_FORGOTTEN_H = 24 };
 
 uint32_t peer_banned_s(const struct peer *peer)
@@ -28,16 +29,42 @@ static void ban(struct peer *peer)
     front_log(f->env->front, "level=warn event=peer_banned");
 }
 
+void peer_malformed(struct peer *peer)
+{
+    struct limits *limits = front_limits(peer->federation->env->front);
+    if (limit_take(limits, LIMIT_PEER_MALFORMED, bytes_str(peer->domain), 1, NULL).code ==
+        ERR_LIMIT)
+        ban(peer);
+}
+
+static void put_off(struct peer *peer, uint32_t seconds)
+{
+    struct federation *f = peer->federation;
+    federation_lock(f);
+    uint64_t until_us = federation_now_us(f) + (uint64_t)seconds * 1000000;
+    if (peer->put_off_us < until_us)
+        peer->put_off_us = until_us;
+    federation_unlock(f);
+}
+
+/* No ban for these: whoever has an account over there could bring one on for all who have. */
 void peer_refused(struct peer *peer, size_t rows)
 {
     struct limits *limits = front_limits(peer->federation->env->front);
     struct bytes domain = bytes_str(peer->domain);
+    uint32_t seconds = 0;
     for (; rows > 0; rows--) {
-        if (limit_take(limits, LIMIT_PEER_INVALID, domain, 1, NULL).code == ERR_LIMIT) {
-            ban(peer);
-            return;
-        }
+        uint32_t more = 0;
+        if (limit_take(limits, LIMIT_PEER_INVALID, domain, 1, NULL).code != ERR_LIMIT)
+            continue;
+        uint64_t most = limit_value(limits, LIMIT_PEER_INVALID);
+        uint32_t left = (uint32_t)(rows < most ? rows : most);
+        if (limit_take(limits, LIMIT_PEER_INVALID, domain, left, &more).code == ERR_LIMIT)
+            seconds = more < PUT_OFF_MOST_S ? more : PUT_OFF_MOST_S;
+        break;
     }
+    if (seconds > 0)
+        put_off(peer, seconds);
 }
 
 static bool is_new(struct peer *peer)

@@ -30,6 +30,15 @@ static bool is_pipe(const struct peer *peer)
     return peer->federation->env->development && strncmp(peer->target, "pipe:", 5) == 0;
 }
 
+static bool is_admitted(const struct peer *peer)
+{
+    struct federation *f = peer->federation;
+    federation_lock(f);
+    bool admitted = policy_admits(f->policy, bytes_str(peer->domain));
+    federation_unlock(f);
+    return admitted;
+}
+
 static void open_channel(struct peer *peer)
 {
     const struct federation *f = peer->federation;
@@ -54,6 +63,10 @@ static void on_services(struct err err, const struct resolve_service *at, size_t
 {
     struct peer *peer = arg;
     peer->resolve = NULL;
+    if (!is_admitted(peer)) { /* the operator has spoken while the DNS was asked */
+        tell(peer, ERR(FEDERATION_REFUSED));
+        return;
+    }
     if (err_is_ok(err) && count > 0) {
         const struct resolve_service *one = &at[peer->tries % count];
         (void)snprintf(peer->target, sizeof peer->target, "%.255s:%u", one->host, one->port);
@@ -95,17 +108,27 @@ static void look_up(struct peer *peer)
         tell(peer, err);
 }
 
-void peer_reach(struct peer *peer, struct reach *reach)
+/* Does a setting name another place than the one that the channel leads to? */
+static bool has_moved(const struct peer *peer)
 {
     struct federation *f = peer->federation;
     federation_lock(f);
-    bool admitted = policy_admits(f->policy, bytes_str(peer->domain));
+    const char *target = policy_target(f->policy, bytes_str(peer->domain));
+    bool moved = peer->channel != NULL && target != NULL && strcmp(target, peer->target) != 0;
     federation_unlock(f);
-    if (!admitted) {
+    return moved;
+}
+
+void peer_reach(struct peer *peer, struct reach *reach)
+{
+    struct federation *f = peer->federation;
+    if (!is_admitted(peer)) {
         peer_unreach(peer, peer->channel);
         reach->ready(reach, peer, ERR(FEDERATION_REFUSED));
         return;
     }
+    if (has_moved(peer))
+        peer_unreach(peer, peer->channel);
     if (f->stopped || peer->channel != NULL) {
         reach->ready(reach, peer, f->stopped ? ERR(CANCELLED) : ERR_OK);
         return;

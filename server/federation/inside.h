@@ -2,7 +2,7 @@
  *
  * struct peer is in two halves: what any thread may read or write under the lock, and what belongs
  * to the loop. Peers are never freed while something holds them (peer_get/peer_put); those that
- * nobody holds go when there are too many, the longest unused first.
+ * nobody holds go when there are too many: mere names first, then the longest unused.
  */
 #ifndef SERVER_FEDERATION_INSIDE_H
 #define SERVER_FEDERATION_INSIDE_H
@@ -63,13 +63,13 @@ struct peer {
     struct voucher_keys *vouchers; /* owned; NULL: it has none */
     bool fetching;                 /* posted to the loop, or under way there */
     uint32_t fetch_failures, fetches;
-    uint64_t fetch_again_us;        /* not before */
-    bool greet;                     /* known from before this start (hello.c) */
-    bool receiving;                 /* a batch of its is being taken */
-    char why[PEER_WHY_BYTES];       /* the last batch to it failed; "": it did not */
-    char fetch_why[PEER_WHY_BYTES]; /* so did the last fetch of its keys */
-    uint64_t since_s;               /* its keys were seen first; 0: never yet */
-    uint64_t banned_until_us;
+    uint64_t fetch_again_us;              /* not before */
+    bool greet;                           /* known from before this start (hello.c) */
+    bool receiving;                       /* a batch of its is being taken */
+    char why[PEER_WHY_BYTES];             /* the last batch to it failed; "": it did not */
+    char fetch_why[PEER_WHY_BYTES];       /* so did the last fetch of its keys */
+    uint64_t since_s;                     /* its keys were seen first; 0: never yet */
+    uint64_t banned_until_us, put_off_us; /* batches wait until then */
     uint32_t bans;
     uint64_t reached_us, heard_us; /* answered us; proved itself to us. 0: never */
     /* on the loop */
@@ -163,8 +163,10 @@ struct err send_batch(void *federation, struct bytes domain, const struct courie
 
 /* bans.c: DoS16. Under the lock: until when it is banned, in seconds from now; 0: it is not. */
 uint32_t peer_banned_s(const struct peer *peer);
-/* Not under the lock. So many of a batch's rows were refused. */
+/* Not under the lock. So many of a batch's rows were refused: it may be put off for that. */
 void peer_refused(struct peer *peer, size_t rows);
+/* Not under the lock. A batch of its was none, which its users can't cause: it may be banned. */
+void peer_malformed(struct peer *peer);
 /* Charges a call with so many bytes. HEARTH_OK, or the call has ended with that. */
 enum hearth_code peer_charge(struct peer *peer, struct hearth_call *call, size_t bytes);
 

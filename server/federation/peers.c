@@ -36,13 +36,21 @@ static void remove_peer(struct federation *f, struct peer *peer)
     peer_free(peer);
 }
 
+/* Our users name domains as they like, so mere names go first: not those whose root is pinned,
+ * which would be a stranger's again, nor those that are banned. */
+static bool goes_before(const struct peer *a, const struct peer *b)
+{
+    bool a_known = a->pinned || peer_banned_s(a) > 0, b_known = b->pinned || peer_banned_s(b) > 0;
+    return a_known != b_known ? b_known : a->used_us < b->used_us;
+}
+
 /* One that nobody holds, unused for longest. */
 static void make_room(struct federation *f)
 {
     struct peer *oldest = NULL;
     for (size_t i = 0; i < PEER_SLOTS; i++)
         for (struct peer *p = f->slots[i]; p != NULL; p = p->next)
-            if (p->refs == 0 && (oldest == NULL || p->used_us < oldest->used_us))
+            if (p->refs == 0 && (oldest == NULL || goes_before(p, oldest)))
                 oldest = p;
     if (oldest != NULL)
         remove_peer(f, oldest);

@@ -125,17 +125,22 @@ static struct err copy_rows(struct receiving *r, const Hearth__V1__DeliverReques
 }
 
 /* One batch of a peer at a time: a reference must not be in two (queue.h). */
-static struct err begin(struct federation *f, struct bytes domain, struct peer **ret_peer)
+static struct err begin(struct federation *f, struct bytes domain, struct peer **ret_peer,
+                        uint32_t *ret_wait_s)
 {
     struct err err = ERR(FEDERATION_BUSY);
     federation_lock(f);
+    uint64_t now_us = federation_now_us(f);
     struct peer *peer = peer_get(f, domain);
-    if (peer != NULL && peer->receiving) {
+    *ret_wait_s = 1;
+    if (peer != NULL && (peer->receiving || peer->put_off_us > now_us)) {
+        if (peer->put_off_us > now_us)
+            *ret_wait_s = (uint32_t)((peer->put_off_us - now_us + 999999) / 1000000);
         peer_put(peer);
     } else if (peer != NULL) {
         peer->receiving = true;
         peer->known = true;
-        peer->heard_us = federation_now_us(f);
+        peer->heard_us = now_us;
         *ret_peer = peer;
         err = ERR_OK;
     }
@@ -150,6 +155,8 @@ static enum hearth_code start(struct receiving *r, const Hearth__V1__DeliverRequ
     const struct front_caller *caller = front_caller(call);
     struct inbox *inbox = NULL;
     struct err err = copy_rows(r, in);
+    if (err.code == ERR_ARGUMENT)
+        peer_malformed(r->peer);
     if (err_is_ok(err))
         err = front_inbox(f->env->front, hearth_call_loop(call), &inbox);
     if (err_is_ok(err)) {
@@ -174,9 +181,10 @@ enum hearth_code receive_deliver(struct hearth_call *call, const Hearth__V1__Del
         return stranger_deliver(f, call, in);
     if (f->options.contact != NULL)
         f->options.contact(f->options.contact_self, caller->id);
-    struct err err = begin(f, caller->id, &peer);
+    uint32_t wait_s;
+    struct err err = begin(f, caller->id, &peer, &wait_s);
     if (!err_is_ok(err))
-        return front_fail_later(call, err, 1);
+        return front_fail_later(call, err, wait_s);
     enum hearth_code code = peer_charge(peer, call, bytes_of_batch(in));
     struct receiving *r =
         code == HEARTH_OK ? calloc(1, sizeof *r + in->n_rows * sizeof r->rows[0]) : NULL;

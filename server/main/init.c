@@ -138,7 +138,7 @@ static int make_databases(const struct folder *folder, const struct config *conf
     struct err err = node_open(folder, config, why, &node);
     if (err.code != ERR_NONE)
         return command_fail(NULL, "%s", why);
-    printf("made    databases                      auth, delivery, queue, attachment\n");
+    printf("made    databases                      auth, delivery, queue, attachment, kt\n");
     err = node_invite(node, 1, 7, print_invitation, NULL);
     node_close(node);
     if (err.code != ERR_NONE)

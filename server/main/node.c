@@ -288,7 +288,7 @@ static struct err listen_all(struct node *n, char *why)
     const struct hearth_tls_options tls = {.certificate_file = certificate, .key_file = key};
     for (size_t i = 0; i < n->config.server_listen.count; i++) {
         if (!hearth_server_listen(n->server, n->config.server_listen.values[i], &tls))
-            return fault(why, ERR(IO), "%s", hearth_server_error(n->server));
+            return fault(why, ERR(IO), "[server] listen: %s", hearth_server_error(n->server));
     }
     return ERR_OK;
 }

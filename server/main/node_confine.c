@@ -80,7 +80,7 @@ static void list_folder_of(struct listed *l, struct node *n, char *file)
     if (among_keys)
         return; /* nothing of the server's lies there */
     list(l, beside_keys ? file : folder, LANDLOCK_READ);
-    if (beside_keys)
+    if (beside_keys && !n->env.development) /* whose CA lies beside the data folder */
         node_log(n, "level=warn event=certificate_beside_keys text=\"a renewed certificate will "
                     "need a restart: give it a folder of its own\"");
 }

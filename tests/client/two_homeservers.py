@@ -20,11 +20,22 @@ class Two:
         self.a, self.b = a, b
         self.alice, self.bob, self.carol = Person(BIN, a, "alice"), Person(BIN, b, "bob"), Person(BIN, b, "carol")
         self.phone = Person(BIN, b, "bobs-phone")
+        self.dora = Person(BIN, a, "dora")
+        self.places = sorted(a.where.split(","))
 
 
 def registering(t):
     for person in (t.alice, t.bob, t.carol):
         person.create(person.name)
+
+
+def told_later(t):
+    """An account that knew its own homeserver's place alone is told of another's, besides."""
+    t.dora.run("account", "create", "--invite", t.a.invite(), "--handle", "dora", "--homeserver", t.places[0], "--ca", t.a.ca)
+    t.dora.run("contact", "add", "bob@b.test", code=2, says="--homeserver DOMAIN=HOST:PORT")
+    t.dora.run("--homeserver", t.places[1], "contact", "add", "bob@b.test", says="asked")
+    t.dora.run("--homeserver", t.places[1], "account", "delete", typed=["y\n"], says="deleted")
+    t.bob.run("sync")
 
 
 def contacts(t):
@@ -166,7 +177,7 @@ def main():
     federate(a, b)
     with a, b:
         t = Two(a, b)
-        for step in (registering, contacts, talking, group, files, outages, devices, ending):
+        for step in (registering, told_later, contacts, talking, group, files, outages, devices, ending):
             began = time.time()
             step(t)
             print(f"ok  {step.__name__}  {time.time() - began:.1f} s", flush=True)

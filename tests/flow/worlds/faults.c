@@ -260,6 +260,7 @@ void world_mend(struct world *w)
     ways_heal(&w->ways);
     for (size_t i = 0; i < WORLD_HOMES; i++) {
         struct house *h = &w->houses[i];
+        h->miss_one_in = h->detour.put_off_one_in = 0;
         h->kill_in_steps = -1;
         (void)vfs_failed(h->vfs);
         if (!vfs_is_off(h->vfs)) /* else it ends at its next step */

@@ -34,6 +34,8 @@ static void open_houses(struct world *w, uint64_t seed)
         h->mended = true;
         h->limits = h->scarce = seed % 4 == 0;
         h->peer_queue = h->limits ? 3 : 0; /* so that some of a batch has to come later */
+        h->miss_one_in = i == 0 && w->fate.faults ? 12 : 0;
+        h->detour.put_off_one_in = w->fate.faults ? 5 : 0;
         h->relaxed = w->fate.relaxed;
         h->delivery_control = w->fate.delivery_control;
         h->detour.numbered = w->fate.numbered;

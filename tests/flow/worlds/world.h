@@ -2,8 +2,8 @@
  * owned by any of the three have members of all, who found, add, remove, send, commit, leave and
  * resync, while ways between homeservers break, answers are lost, batches come late and twice,
  * homeservers are killed, lose their power or stay away, disks fail, keys change, queues are given
- * up. When all that is over, everybody has what the owner of each group acknowledged, in its order,
- * once (support/house/oracle.h). One seed says everything.
+ * up, rows are put off, people miss answers. When all that is over, everybody has what the owner of
+ * each group acknowledged, in its order, once (support/house/oracle.h). One seed says everything.
  */
 #ifndef TESTS_FLOW_WORLDS_WORLD_H
 #define TESTS_FLOW_WORLDS_WORLD_H

@@ -101,6 +101,7 @@ struct house {
     char address[64];
     struct hearth_tls_options tls;
     struct public_key queue_key, sender_key; /* as GetKeys told them, in a visit */
+    unsigned miss_one_in; /* of the first: residents miss so many answers, and ask again; 0: none */
     atomic_uint *writing; /* calls under way that change something; NULL: nobody asks */
 };
 

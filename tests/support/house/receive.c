@@ -142,6 +142,9 @@ static void message_item(struct membership *m, struct bytes message)
     struct mls_client client = own_package_client(r, &m->self);
     struct mls_received received = {0};
     struct err err = group_process(m->group, &client, message, &received);
+    if (err_is_ok(err) && received.epoch < m->heard_epoch && !m->lossy)
+        fail_msg("G3: resident %u: a message of epoch %llu behind the commit that ended it",
+                 r->number, (unsigned long long)received.epoch);
     for (size_t i = 0; i < RESIDENT_BEFORE && !err_is_ok(err) && m->before[i] != NULL; i++)
         err = group_process(m->before[i], &client, message, &received);
     if (!err_is_ok(err) && m->lossy)
@@ -218,6 +221,8 @@ static void handshake_item(struct membership *m, struct bytes message, bool is_c
         check_joiner(m, &received);
         bool removed = mls_staged_removes_us(received.staged);
         assert_ok(group_merge(group, &received.staged));
+        if (!old) /* one's own commits come by no queue: what was sent before them may follow */
+            m->heard_epoch = group_epoch(group);
         if (removed && !old) {
             m->in = false;
             m->left = true;

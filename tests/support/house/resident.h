@@ -60,6 +60,7 @@ struct membership {
     bool leaving;          /* proposed to be removed */
     bool broken;           /* a commit could not be processed: resync */
     uint64_t broken_epoch; /* the first that we have no secrets of */
+    uint64_t heard_epoch;  /* that the last commit out of the queue led to */
     /* test: items may be missing, as it is with who is at a blocked homeserver; it was told so */
     bool lossy, told;
     bool deaf;                              /* test: commits are not processed */

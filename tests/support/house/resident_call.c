@@ -133,12 +133,25 @@ void resident_begin(struct resident *r, struct house *to, struct caller *caller,
     start(q);
 }
 
+/* The answer was lost on its way: what was done was done. */
+static bool is_missed(struct resident_request *q)
+{
+    struct house *first = q->resident->house->first;
+    if (first->miss_one_in == 0 || q->code != HEARTH_OK ||
+        rng_seeded_next(&first->seeded) % first->miss_one_in != 0)
+        return false;
+    if (q->out != NULL)
+        protobuf_c_message_free_unpacked(q->out, NULL);
+    q->out = NULL;
+    return true;
+}
+
 enum hearth_code resident_end(struct resident_request *q, ProtobufCMessage **out)
 {
     struct resident *r = q->resident;
     int tries = 0;
     wait_for(r, &q->done);
-    while (resident_is_indefinite(r, q->code)) {
+    while (resident_is_indefinite(r, q->code) || is_missed(q)) {
         if (++tries == TRIES)
             fail_msg("%s: no definite answer, the last was %s", q->endpoint->path,
                      r->last.message != NULL ? r->last.message : "");

@@ -35,6 +35,45 @@ static struct stale *keep(struct bytes domain, const struct courier_batch_row *r
     return s;
 }
 
+/* ---- putting off */
+
+struct putting_off {
+    void (*done)(void *arg, struct err result, const enum queue_outcome *outcomes);
+    void *arg;
+    size_t taken, count;
+};
+
+static void on_taken(void *arg, struct err result, const enum queue_outcome *outcomes)
+{
+    struct putting_off *p = arg;
+    enum queue_outcome all[BATCH_ROWS];
+    for (size_t i = 0; i < p->count; i++)
+        all[i] = i < p->taken && err_is_ok(result) ? outcomes[i] : QUEUE_LATER;
+    p->done(p->arg, result, all);
+    free(p);
+}
+
+static struct err put_off(struct detour *d, struct bytes domain,
+                          const struct courier_batch_row *rows, size_t count, struct inbox *inbox,
+                          void (*done)(void *arg, struct err result,
+                                       const enum queue_outcome *outcomes),
+                          void *arg)
+{
+    struct putting_off *p = malloc(sizeof *p);
+    assert_non_null(p);
+    *p = (struct putting_off){done, arg, count / 2, count};
+    if (p->taken == 0) {
+        on_taken(p, ERR_OK, NULL);
+        return ERR_OK;
+    }
+    struct err err = d->route.deliver(d->route.self, domain, rows, p->taken, inbox, on_taken, p);
+    if (!err_is_ok(err))
+        free(p);
+    return err;
+}
+
+/* ---- on the way */
+
 static struct err deliver(void *self, struct bytes domain, const struct courier_batch_row *rows,
                           size_t count, struct inbox *inbox,
                           void (*done)(void *arg, struct err result,
@@ -53,6 +92,8 @@ static struct err deliver(void *self, struct bytes domain, const struct courier_
         ours[i] = ours[count - 1 - i];
         ours[count - 1 - i] = row;
     }
+    if (d->put_off_one_in != 0 && d->batches % d->put_off_one_in == 0)
+        return put_off(d, domain, rows, count, inbox, done, arg);
     return d->route.deliver(d->route.self, domain, rows, count, inbox, done, arg);
 }
 

@@ -15,6 +15,9 @@ struct detour {
      * backwards: a batch goes last row first. */
     bool numbered, backwards;
     uint64_t number;
+    /* each so-manieth batch: the second half of its rows is told to come later, as by the limits of
+     * who takes them; 0: none */
+    unsigned put_off_one_in;
     bool no_stale;       /* none is kept */
     struct stale *stale; /* a batch that was handed over before, to come again late */
     unsigned batches;

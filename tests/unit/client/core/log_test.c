@@ -3,6 +3,7 @@
 #include "client/core/log.h"
 
 #include "client/core/contact.h"
+#include "client/core/task.h"
 #include "unit/client/core/friends.h"
 
 struct reading {
@@ -200,6 +201,46 @@ static void test_word_of_a_member(void **state)
     people_close(&p.all);
 }
 
+/* An answer did not verify, and when it is asked for again there is none: what failed stands. */
+static struct err refuse_after_failing(struct core *c, struct db_txn *t, void *arg)
+{
+    const struct person *bob = arg;
+    const struct hearth_status status = {.code = HEARTH_RESOURCE_EXHAUSTED};
+    const struct task_answer answer = {.status = &status};
+    struct task task = {.kind = TASK_LOG, .state = 1}; /* asked again */
+    enum task_next next = TASK_NEXT_AGAIN;
+    struct buf label = user_label((struct person *)(uintptr_t)bob);
+    wire_write_vector(&task.body, bytes_str("a.test"));
+    wire_write_vector(&task.body, buf_view(&label));
+    wire_write_vector(&task.body, bytes_str("what failed"));
+    wire_write_u32(&task.body, ERR_TLOG_COMMITMENT);
+    struct err err = buf_check(&task.body);
+    if (err_is_ok(err))
+        err = task_steps_LOG.settle(c, t, &task, &answer, &next);
+    assert_int_equal(next, TASK_NEXT_DONE);
+    buf_clear(&task.body);
+    buf_clear(&label);
+    return err;
+}
+
+static void test_refused_after_failing(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 7);
+    befriend(&p);
+    person_step(p.alice, refuse_after_failing, p.bob);
+    struct buf label = user_label(p.bob);
+    struct reading r = reading_of(p.alice, buf_view(&label));
+    assert_true(r.l->bad);
+    reading_end(&r);
+    buf_clear(&label);
+    assert_true(person_count_events(p.alice, HEARTH_EVENT_LOG) > 0);
+    struct hearth_op *op = hearth_send(&p.alice->account, &p.alice_chat, "can't be said");
+    assert_int_equal(person_op(p.alice, op), HEARTH_UNVERIFIED);
+    people_close(&p.all);
+}
+
 /* The codes of two people are the same, and a false QR code is told from a true one. */
 static void test_codes(void **state)
 {
@@ -228,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_unlogged),
         cmocka_unit_test(test_word_of_a_member),
+        cmocka_unit_test(test_refused_after_failing),
         cmocka_unit_test(test_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,9 +151,28 @@ static void fake_clock_moves_when_told(void **state)
     assert_true(clock_unix_ms(&clock_system) > 1700000000000u);
 }
 
+static void buf_is_replaced_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    struct buf old = BUF_INIT, with = BUF_INIT, tight = {.limit = 2};
+    buf_append_bytes(&old, bytes_str("old"));
+    buf_append_bytes(&with, bytes_str("and "));
+    buf_append_bytes(&with, buf_view(&old)); /* a view of what it replaces */
+    assert_ok(buf_replace(&old, &with));
+    test_assert_bytes(buf_view(&old), bytes_str("and old"));
+    assert_true(with.data == NULL && with.len == 0);
+    buf_append_bytes(&tight, bytes_str("mo"));
+    buf_append_bytes(&tight, bytes_str("re"));
+    assert_err(buf_replace(&old, &tight), TOO_LARGE);
+    test_assert_bytes(buf_view(&old), bytes_str("and old"));
+    assert_true(tight.data == NULL);
+    buf_clear(&old);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(buf_is_replaced_whole_or_not_at_all),
         cmocka_unit_test(buf_grows_to_its_limit_and_fails_stickily),
         cmocka_unit_test(buf_makes_room_once),
         cmocka_unit_test(block_rng_gives_each_byte_once),

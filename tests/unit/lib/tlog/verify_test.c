@@ -54,6 +54,39 @@ static void add(struct bytes label, const char *value)
     assert_ok(operator_add(&op, label, bytes_str(value), NULL));
 }
 
+/* A log may not choose its windows so that nobody ever looks, or everybody all the time, nor such
+ * bounds of time that an old answer is never one. */
+static void test_config_bounds(void **state)
+{
+    static const struct {
+        uint64_t window, ahead, behind;
+        bool good;
+    } rows[] = {
+        {1000, 60000, 3600000, true},        {86400000, 0, 0, true},
+        {999, 60000, 3600000, false},        {1, 60000, 3600000, false},
+        {UINT64_MAX, 60000, 3600000, false}, {8 * UINT64_C(86400000), 60000, 3600000, false},
+        {1000, 60000, UINT64_MAX, false},    {1000, UINT64_MAX, 3600000, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct kt_config config = op.config;
+        struct kt_view other = {.size = 7};
+        struct buf b = BUF_INIT;
+        config.window_ms = rows[i].window;
+        config.max_ahead_ms = rows[i].ahead;
+        config.max_behind_ms = rows[i].behind;
+        kt_config_write(&b, &config);
+        assert_ok(buf_check(&b));
+        struct err err = kt_view_init(buf_view(&b), &other);
+        if (rows[i].good)
+            assert_ok(err);
+        else
+            assert_err(err, TLOG_CONFIG);
+        assert_int_equal(other.size, rows[i].good ? 1 : 7);
+        buf_clear(&b);
+    }
+}
+
 static struct kt_query query_of(struct bytes label, const struct kt_known *known)
 {
     return (struct kt_query){
@@ -645,6 +678,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        TEST(test_config_bounds),
         TEST(test_search),
         TEST(test_every_pair_of_versions),
         TEST(test_repeat_is_short),

@@ -222,6 +222,25 @@ static void a_voucher_buys_one_batch(void **state)
     buf_clear(&order_bytes);
 }
 
+/* A repeat is answered anew, which takes as long as a batch does, and nobody is named: one voucher
+ * must not be a way to have the server work without end. */
+static void a_repeat_is_not_for_ever(void **state)
+{
+    (void)state;
+    uint8_t voucher[PASS_VOUCHER_BYTES];
+    unsigned answered = 0;
+    make(PASS_QUEUE, voucher);
+    order_batch(PASS_QUEUE);
+    enum hearth_code code = HEARTH_OK;
+    for (int i = 0; i < 20 && code == HEARTH_OK; i++) {
+        code = exchange(ISSUER, PASS_QUEUE, voucher);
+        answered += code == HEARTH_OK;
+    }
+    assert_int_equal(code, HEARTH_RESOURCE_EXHAUSTED);
+    assert_in_range(answered, 4, 10);
+    buf_clear(&order_bytes);
+}
+
 static void other_vouchers_are_none(void **state)
 {
     (void)state;
@@ -316,9 +335,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(given_by_allowance),       TEST(a_voucher_buys_one_batch),
-        TEST(other_vouchers_are_none),  TEST(good_for_its_week_and_a_day),
-        TEST(a_homeserver_has_a_quota), TEST(off_without_federation),
+        TEST(given_by_allowance),          TEST(a_voucher_buys_one_batch),
+        TEST(a_repeat_is_not_for_ever),    TEST(other_vouchers_are_none),
+        TEST(good_for_its_week_and_a_day), TEST(a_homeserver_has_a_quota),
+        TEST(off_without_federation),
     };
     return cmocka_run_group_tests(tests, setup_group, teardown_group);
 }

@@ -1,5 +1,7 @@
 /* DoS16: what one homeserver can do to another, with the limits as shipped and, as controls, off.
  * And no reflection: who is not known makes us call nobody. */
+#include <stdio.h>
+
 #include "support/land/land.h"
 
 static struct land land;
@@ -115,8 +117,9 @@ static void control_it_is_without_limits(void **state)
     assert_int_equal(flood_one_queue(false), 0);
 }
 
-/* Rows that are refused get a homeserver banned; the ban ends, the next one is longer. */
-static void rubbish_is_banned(void **state)
+/* References that are refused are the doing of users over there, whom their homeserver can't look
+ * at: they have it put off for as long as they cost, and not banned. */
+static void nobody_gets_his_homeserver_banned(void **state)
 {
     (void)state;
     begin(5, true);
@@ -126,16 +129,144 @@ static void rubbish_is_banned(void **state)
     bad->gone = true;
     assert_true(put(good));
     land_run_ms(&land, 3000);
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < 450; i++)
         assert_true(put(bad));
     land_run_ms(&land, 5000);
     assert_true(put(good));
+    land_run_ms(&land, 60000);
+    assert_int_equal(land_waiting(home(0)), 0);
+    assert_int_equal(land_check(&land, false), 2);
+    assert_int_equal(land_reports(home(0), QUEUE_REFUSED), 450);
+    land_close(&land);
+}
+
+/* So much of it takes its time, which is what it costs. */
+static void refused_rows_take_their_time(void **state)
+{
+    (void)state;
+    begin(7, true);
+    assert_ok(limits_set(front_limits(home(2)->front), "PEER_INVALID", 100)); /* 20 a second */
+    struct land_ref *bad = land_reference(&land, 0, land_client(home(0)));
+    bad->home = 2;
+    bad->gone = true;
+    for (int i = 0; i < 450; i++)
+        assert_true(put(bad));
+    land_run_ms(&land, 2000);
+    assert_true(land_waiting(home(0)) > 0);
+    land_run_ms(&land, 60000);
+    assert_int_equal(land_waiting(home(0)), 0);
+    land_close(&land);
+}
+
+static void on_malformed(const struct hearth_status *status, const Hearth__V1__DeliverResponse *out,
+                         void *arg)
+{
+    (void)out;
+    *(enum hearth_code *)arg = status->code;
+}
+
+/* A signed batch with a row that names no payload of it. */
+static enum hearth_code send_malformed(struct land_home *from)
+{
+    uint8_t ref[100] = {1}, id[16] = {0};
+    enum hearth_code code = HEARTH_OK;
+    Hearth__V1__DeliverRequest in = HEARTH__V1__DELIVER_REQUEST__INIT;
+    Hearth__V1__DeliverRow row = HEARTH__V1__DELIVER_ROW__INIT, *rows = &row;
+    Hearth__V1__DeliverPayload payload = HEARTH__V1__DELIVER_PAYLOAD__INIT, *payloads = &payload;
+    row.sealed_reference = (ProtobufCBinaryData){sizeof ref, ref};
+    row.payload = 1;
+    row.sequence = 1;
+    payload.payload_id = in.batch_id = (ProtobufCBinaryData){sizeof id, id};
+    payload.sealed = (ProtobufCBinaryData){sizeof ref, ref};
+    in.n_rows = in.n_payloads = 1;
+    in.rows = &rows;
+    in.payloads = &payloads;
+    struct peer *peer = peer_find(from->federation, bytes_str("c.test"));
+    const struct hearth_call_options options = {
+        .deadline_ms = 5000, .no_retry = true, .signer = signer_of(&peer->signing)};
+    assert_non_null(
+        hearth_federation_deliver_start(peer->channel, &options, &in, on_malformed, &code));
+    land_run_ms(&land, 10);
+    return code;
+}
+
+/* What no user can cause has a homeserver banned; the ban ends, the next one is longer. */
+static void rubbish_is_banned(void **state)
+{
+    (void)state;
+    begin(8, true);
+    struct land_ref *good = land_reference(&land, 0, land_client(home(2)));
+    assert_true(put(good));
+    land_run_ms(&land, 3000);
+    enum hearth_code code = HEARTH_INVALID_ARGUMENT;
+    int sent = 0;
+    for (; sent < 50 && code == HEARTH_INVALID_ARGUMENT; sent++)
+        code = send_malformed(home(0));
+    assert_in_range(sent, 5, 49);
+    assert_int_not_equal(code, HEARTH_INVALID_ARGUMENT);
+    assert_true(put(good));
     land_run_ms(&land, 5 * 60000);
-    assert_int_equal(land_waiting(home(0)), 45); /* banned: what is good waits, too */
+    assert_int_equal(land_waiting(home(0)), 1); /* banned: what is good waits, too */
     land_run_ms(&land, 30 * 60000);
     assert_int_equal(land_waiting(home(0)), 0);
     assert_int_equal(land_check(&land, false), 2);
-    assert_true(land_reports(home(0), QUEUE_REFUSED) >= 100);
+    land_close(&land);
+}
+
+/* Users name domains as they like. However many: who proved who he is is not forgotten for them,
+ * neither his root nor his ban. */
+static void names_push_nobody_out(void **state)
+{
+    (void)state;
+    begin(9, true);
+    struct land_ref *r = land_reference(&land, 0, land_client(home(2)));
+    assert_true(put(r));
+    land_run_ms(&land, 3000);
+    struct federation *f = home(2)->federation;
+    struct peer *known = peer_find(f, bytes_str("a.test"));
+    assert_true(known != NULL && known->pinned);
+    peer_unreach(known, known->channel); /* whom a channel holds stays anyway */
+    unsigned made = 0;
+    federation_lock(f);
+    for (unsigned i = 0; i < 2 * PEERS_MOST; i++) {
+        char name[32];
+        land.fake.now_us++;
+        (void)snprintf(name, sizeof name, "n%u.test", i);
+        struct peer *peer = peer_get(f, bytes_str(name));
+        made += peer != NULL;
+        if (peer != NULL)
+            peer_put(peer);
+    }
+    federation_unlock(f);
+    assert_int_equal(made, 2 * PEERS_MOST);
+    assert_ptr_equal(peer_find(f, bytes_str("a.test")), known);
+    land_close(&land);
+}
+
+/* A peer that moved is called at its new place as soon as the operator says where that is, though
+ * something still answers at the old one. */
+static void a_peer_that_moved(void **state)
+{
+    (void)state;
+    begin(10, true);
+    struct land_ref *r = land_reference(&land, 0, land_client(home(2)));
+    assert_true(put(r));
+    land_run_ms(&land, 3000);
+    assert_int_equal(land.dials[0][2], 1);
+    char *text = home(0)->peer_texts[1];
+    assert_string_equal(text, "c.test=pipe:c@a");
+    text[sizeof "c.test=pipe:" - 1] = 'b'; /* nobody it knows: nothing is taken there */
+    land_set(home(0));
+    unsigned dials = land.dials[0][1];
+    assert_true(put(r));
+    land_run_ms(&land, 3000);
+    assert_true(land.dials[0][1] > dials);
+    assert_int_equal(land_waiting(home(0)), 1);
+    text[sizeof "c.test=pipe:" - 1] = 'c';
+    land_set(home(0));
+    land_run_ms(&land, 60000);
+    assert_int_equal(land_waiting(home(0)), 0);
+    assert_int_equal(land_check(&land, false), 2);
     land_close(&land);
 }
 
@@ -178,7 +309,11 @@ int main(void)
         cmocka_unit_test(one_reference_introduces_few),
         cmocka_unit_test(one_queue_is_not_flooded),
         cmocka_unit_test(control_it_is_without_limits),
+        cmocka_unit_test(nobody_gets_his_homeserver_banned),
+        cmocka_unit_test(refused_rows_take_their_time),
         cmocka_unit_test(rubbish_is_banned),
+        cmocka_unit_test(names_push_nobody_out),
+        cmocka_unit_test(a_peer_that_moved),
         cmocka_unit_test(policy_changes_while_it_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
