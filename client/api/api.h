@@ -69,6 +69,7 @@ struct api_to {
     struct bytes tokens;  /* API_TOKEN_BYTES each, at most API_TOKENS_MOST: hearth-token-bin; the
                              same with each attempt. Copied */
     bool receipt;         /* a signed one is wanted if the call is refused (seal/receipt.h) */
+    bool receipt_always;  /* ... and if it is accepted */
 };
 
 /* A unary call. done runs once, from the loop, unless an error is returned (ERR_DOMAIN,

@@ -4,7 +4,13 @@
 
 #include "client/api/inside.h"
 
-enum { IDLE_MS = 60000, CONNECT_MS = 10000, BACKOFF_MIN_MS = 500, BACKOFF_MAX_MS = 5000 };
+enum {
+    IDLE_MS = 60000,
+    CONNECT_MS = 10000,
+    BACKOFF_MIN_MS = 500,
+    BACKOFF_MAX_MS = 5000,
+    RECORD_BYTES = 256
+};
 enum { SERVICE_BYTES = DOMAIN_MAX_BYTES + 16 };
 
 static bool fits(const struct api_channel *c, const struct api_to *to,
@@ -66,7 +72,8 @@ static struct err channel_make(struct api *api, const struct api_to *to,
         c->anonymous = endpoint->path;
     else
         memcpy(c->purpose, to->purpose, API_PURPOSE_BYTES);
-    struct hearth_tls_options tls = {.ca_file = api->ca_file, .server_name = c->domain};
+    struct hearth_tls_options tls = {
+        .ca_file = api->ca_file, .server_name = c->domain, .record_bytes = RECORD_BYTES}; /* ME1 */
     struct hearth_channel_options options = {
         .tls = strncmp(target, "pipe:", 5) == 0 ? NULL : &tls,
         .loop = api->loop,

@@ -1,4 +1,6 @@
 /* Signatures: each attempt has a time and nonce of its own. */
+#include <string.h>
+
 #include "client/api/inside.h"
 #include "crypto/hash.h"
 #include "seal/receipt.h"
@@ -48,9 +50,11 @@ static void write_headers(const struct api_to *to, struct api_headers *headers)
 {
     headers->list[0] = (struct hearth_metadata){.name = "hearth-version", .value = "1", .len = 1};
     headers->count = 1;
-    if (to->receipt)
+    if (to->receipt || to->receipt_always) {
+        const char *when = to->receipt_always ? "always" : "refusal";
         headers->list[headers->count++] = (struct hearth_metadata){
-            .name = RECEIPT_ASK_METADATA, .value = "refusal", .len = sizeof "refusal" - 1};
+            .name = RECEIPT_ASK_METADATA, .value = when, .len = strlen(when)};
+    }
     for (size_t at = 0; at < to->tokens.len; at += API_TOKEN_BYTES)
         headers->list[headers->count++] = (struct hearth_metadata){
             .name = "hearth-token-bin", .value = to->tokens.data + at, .len = API_TOKEN_BYTES};

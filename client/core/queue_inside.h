@@ -5,7 +5,8 @@
 #include "client/core/queue.h"
 #include "hearth/v1/queue.pb-c.h"
 
-/* DB_QUEUE: struct { uint8 version = 1; opaque chain[32]; uint64 sequence; uint8 failing; } */
+/* DB_QUEUE: struct { uint8 version = 2; opaque chain[32]; uint64 sequence; uint8 failing;
+ *     opaque head[32]; uint8 head_lost; }; version 1 ended before head. */
 struct queue_row {
     struct queue_ratchet ratchet; /* sequence: of the next item */
     bool failing;                 /* the items before did not open, which was told */

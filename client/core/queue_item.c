@@ -7,7 +7,7 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-enum { ROW_VERSION = 1, GAP_MOST = 10000 };
+enum { ROW_VERSION = 2, ROW_VERSION_HEADLESS = 1, GAP_MOST = 10000 };
 static const struct bytes no_id = {NULL, 0};
 
 struct err queue_row_get(struct db_txn *t, struct queue_row *ret_row)
@@ -17,14 +17,23 @@ struct err queue_row_get(struct db_txn *t, struct queue_row *ret_row)
     struct err err = db_get(t, DB_QUEUE, no_id, &value);
     if (err_is_ok(err)) {
         struct wire_reader r = wire_reader_of(buf_view(&value));
-        if (wire_read_u8(&r) != ROW_VERSION)
+        uint8_t version = wire_read_u8(&r);
+        if (version != ROW_VERSION && version != ROW_VERSION_HEADLESS)
             wire_reader_fail(&r, ERR_WIRE_VALUE);
         struct bytes chain = wire_read_fixed(&r, sizeof row.ratchet.chain);
         row.ratchet.sequence = wire_read_u64(&r);
         row.failing = wire_read_present(&r);
+        struct bytes head = {0};
+        row.ratchet.head_lost = version == ROW_VERSION_HEADLESS;
+        if (version == ROW_VERSION) {
+            head = wire_read_fixed(&r, sizeof row.ratchet.head);
+            row.ratchet.head_lost = wire_read_present(&r);
+        }
         err = err_is_ok(wire_reader_end(&r)) ? ERR_OK : ERR(STORE_CORRUPT);
         if (err_is_ok(err)) {
             memcpy(row.ratchet.chain, chain.data, sizeof row.ratchet.chain);
+            if (head.len > 0)
+                memcpy(row.ratchet.head, head.data, sizeof row.ratchet.head);
             *ret_row = row;
         }
     }
@@ -40,6 +49,8 @@ struct err queue_row_put(struct db_txn *t, const struct queue_row *row)
     wire_write_fixed(&b, bytes_of(row->ratchet.chain, sizeof row->ratchet.chain));
     wire_write_u64(&b, row->ratchet.sequence);
     wire_write_present(&b, row->failing);
+    wire_write_fixed(&b, bytes_of(row->ratchet.head, sizeof row->ratchet.head));
+    wire_write_present(&b, row->ratchet.head_lost);
     struct err err = buf_check(&b);
     if (err_is_ok(err))
         err = db_put(t, DB_QUEUE, no_id, buf_view(&b));
@@ -76,8 +87,8 @@ static struct err tell(struct core *c, struct db_txn *t, enum hearth_event_kind 
 {
     struct hearth_event event = {.kind = kind,
                                  .message = count,
-                                 .result = kind == HEARTH_EVENT_UNVERIFIED ? HEARTH_UNVERIFIED
-                                                                           : HEARTH_FAILED,
+                                 .result =
+                                     kind == HEARTH_EVENT_LOSS ? HEARTH_FAILED : HEARTH_UNVERIFIED,
                                  .text = text};
     return event_tell(c, t, &event);
 }
@@ -123,6 +134,7 @@ static struct err skip_missing(struct core *c, struct db_txn *t, struct queue_ro
     for (uint64_t n = 0; n < missing && n < GAP_MOST; n++)
         TRY(queue_ratchet_skip(&row->ratchet));
     row->ratchet.sequence = until;
+    row->ratchet.head_lost = true;
     return tell(c, t, HEARTH_EVENT_LOSS, missing, "the homeserver left out items of our queue");
 }
 
@@ -153,7 +165,12 @@ static struct err open_one(struct core *c, struct db_txn *t, const struct taking
                            public_key_view(&c->account.queue_public), sealed, &scratch, &item);
     if (err_is_ok(err)) {
         row->failing = false;
-        err = take_opened(c, t, sequence, &item);
+        if (item.astray)
+            err = tell(c, t, HEARTH_EVENT_WITHHELD, sequence,
+                       "the homeserver changed our queue: what it hands out does not follow on "
+                       "what it handed out before");
+        if (err_is_ok(err))
+            err = take_opened(c, t, sequence, &item);
     } else if (!is_ours(err)) {
         err = queue_ratchet_skip(&row->ratchet);
         if (err_is_ok(err) && !row->failing)

@@ -11,6 +11,7 @@ struct listener {
     struct hearth_client_call *call;
     struct hearth_timer *timer;
     struct offers *offers;
+    uint64_t acked; /* last, on this call */
     unsigned tries;
     bool told_loss;
 };
@@ -20,11 +21,23 @@ static void connect_later(struct listener *l, uint32_t ms)
     (void)hearth_timer_set(l->timer, ms); /* it is always set */
 }
 
+static void acknowledge(struct hearth_client_call *call, uint64_t up_to)
+{
+    Hearth__V1__ListenRequest ack = HEARTH__V1__LISTEN_REQUEST__INIT;
+    ack.step_case = HEARTH__V1__LISTEN_REQUEST__STEP_ACK_UP_TO;
+    ack.ack_up_to = up_to;
+    (void)hearth_client_call_write(call, &ack.base);
+}
+
 static void on_message(struct hearth_client_call *call, const ProtobufCMessage *item, void *arg)
 {
     struct listener *l = arg;
     const Hearth__V1__ListenResponse *in = (const void *)item;
-    if (l->core == NULL || in->event_case != HEARTH__V1__LISTEN_RESPONSE__EVENT_ITEM)
+    if (l->core == NULL)
+        return;
+    if (in->event_case == HEARTH__V1__LISTEN_RESPONSE__EVENT_PADDING)
+        acknowledge(call, l->acked); /* once more: it is to look like an item from outside */
+    if (in->event_case != HEARTH__V1__LISTEN_RESPONSE__EVENT_ITEM)
         return;
     l->tries = 0;
     struct err err = queue_take(l->core, in->item);
@@ -34,10 +47,8 @@ static void on_message(struct hearth_client_call *call, const ProtobufCMessage *
     }
     if (in->item->sequence == 0)
         return; /* a number from which nothing is acknowledged */
-    Hearth__V1__ListenRequest ack = HEARTH__V1__LISTEN_REQUEST__INIT;
-    ack.step_case = HEARTH__V1__LISTEN_REQUEST__STEP_ACK_UP_TO;
-    ack.ack_up_to = in->item->sequence;
-    (void)hearth_client_call_write(call, &ack.base);
+    l->acked = in->item->sequence;
+    acknowledge(call, l->acked);
 }
 
 static struct err tell_loss(struct core *c, struct db_txn *t, void *arg)
@@ -78,6 +89,7 @@ static struct err connect(struct listener *l)
     Hearth__V1__ListenRequest first = HEARTH__V1__LISTEN_REQUEST__INIT;
     uint8_t purpose[16];
     TRY(queue_next(l->core, &from.from_sequence));
+    l->acked = 0;
     core_purpose("queue", bytes_of(NULL, 0), purpose);
     struct api_to to = {
         .domain = a->domain,

@@ -177,6 +177,7 @@ static void start_call(struct task_entry *e, struct task_call *call)
         .deadline_ms = call->deadline_ms,
         .tokens = buf_view(&call->tokens),
         .receipt = true,
+        .receipt_always = receipt_of_changes(call->endpoint->path),
     };
     ProtobufCMessage *in = protobuf_c_message_unpack(call->endpoint->request, NULL,
                                                      call->request.len, call->request.data);

@@ -53,8 +53,9 @@ enum db_kind {
     DB_EVENT = 102,        /* core/event: owner empty */
     DB_HELD = 103,         /* core/receive: items of a chat that wait, owner chat id */
     DB_LOG_EVIDENCE = 104, /* core/log: evidence files (tlog/evidence.h), owner empty */
-    DB_RECEIPT = 105,      /* core/receipt: refusals that homeservers signed, owner empty */
-    DB_TOKEN = 110,        /* core/token: owner as of DB_TOKEN_PILE */
+    DB_RECEIPT =
+        105, /* core/receipt: what homeservers signed; owner empty: refusals, "done": the rest */
+    DB_TOKEN = 110, /* core/token: owner as of DB_TOKEN_PILE */
 };
 
 struct db_options {

@@ -456,6 +456,29 @@ struct hearth_log_verdict {
 enum hearth_result hearth_log_audit(const void *file, size_t len,
                                     struct hearth_log_verdict *ret_verdict);
 
+/* ---- receipts
+
+ * What homeservers answered and signed, kept as evidence: refusals, and changes of accounts,
+ handles
+ * and groups that they accepted. The newest 256 of each, refusals first. */
+struct hearth_receipt {
+    const char *domain;
+    const char *method; /* "/hearth.v1.Auth/AddClient" */
+    bool accepted;
+    uint16_t status;          /* gRPC's; 0: accepted */
+    uint64_t kept_ms;         /* when it came */
+    uint64_t hour_ms;         /* when it was signed, as the homeserver says, to the hour */
+    uint8_t request_hash[32]; /* SHA-256 of the request's bytes */
+    /* The signed bytes and the credential that they verify under; lib/seal/receipt.h says how. */
+    const void *receipt;
+    size_t receipt_bytes;
+    const void *signer;
+    size_t signer_bytes;
+};
+/* Views live until fn returns; false ends. */
+bool hearth_receipt_each(struct hearth_account *account,
+                         bool (*fn)(const struct hearth_receipt *receipt, void *arg), void *arg);
+
 /* ---- receiving */
 
 /* Fetches and processes what waits: one batch after the other until nothing is left. */

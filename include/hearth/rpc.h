@@ -210,6 +210,7 @@ struct hearth_tls_options {
     const char *ca_file;             /* roots for the other side; client: NULL means the system's */
     bool require_client_certificate; /* server */
     const char *server_name; /* client: name to check and to send as SNI; NULL: the target's host */
+    uint32_t record_bytes;   /* records that we send are padded to a multiple of so many; 0: not */
 };
 
 /* What runs before a handler, in the order given. Any member may be NULL. Runs on the call's loop.

@@ -168,6 +168,8 @@ struct err tls_context_new(const struct hearth_tls_options *o, bool server, char
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_num_tickets(ctx, 0);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    if (o->record_bytes > 1)
+        SSL_CTX_set_block_padding(ctx, o->record_bytes); /* ME1; RFC 8446 5.4 */
     if (server)
         SSL_CTX_set_alpn_select_cb(ctx, select_h2, NULL);
     else

@@ -262,8 +262,11 @@ void hearth_call_reply(struct hearth_call *call, const ProtobufCMessage *out)
     call_ref(call);
     if (!call->finished) {
         call->reply = NULL;
-        if (hearth_call_write(call, out) >= 0)
+        if (hearth_call_write(call, out) >= 0) {
+            if (call->conn != NULL)
+                tell_answer(call, HEARTH_OK);
             end_response(call, HEARTH_OK);
+        }
     }
     call_settle(call);
     call_unref(call);

@@ -1,5 +1,6 @@
 #include "seal/queue_ratchet.h"
 
+#include "crypto/hash.h"
 #include "crypto/labelled.h"
 #include "seal/envelope.h"
 #include "seal/sealed_ref.h"
@@ -51,6 +52,14 @@ static void move_on(struct queue_ratchet *r, const struct secret *next)
     r->sequence++;
 }
 
+/* Over what was sealed last. */
+static void head_on(struct queue_ratchet *r, struct bytes sealed)
+{
+    struct digest next;
+    hash_list(&hash_sha256, BYTES_LIST(bytes_of(r->head, sizeof r->head), sealed), &next);
+    memcpy(r->head, next.data, sizeof r->head);
+}
+
 static void mix_in(struct queue_ratchet *r, struct bytes fresh)
 {
     struct secret next;
@@ -81,16 +90,19 @@ struct err queue_ratchet_seal(struct queue_ratchet *r, const struct queue_item *
     wire_write_u8(b, (uint8_t)item->kind);
     wire_write_fixed(b, bytes_of(item->tag, sizeof item->tag));
     wire_write_u32(b, item->hour);
+    wire_write_fixed(b, bytes_of(r->head, sizeof r->head));
     wire_write_fixed(b, item->body);
     pad_end(b, from, pad_bucket_bytes(pad_content_bytes(b, from)));
     err = buf_check(b);
     if (err_is_ok(err))
         err = envelope_aead(b, mark, from, &aead_aes256_gcm, &link.message, nonce_zero,
                             bytes_of(link.number, sizeof link.number));
-    if (err_is_ok(err))
+    if (err_is_ok(err)) {
         move_on(r, &link.next);
-    else
+        head_on(r, bytes_of(b->data + mark, b->len - mark));
+    } else {
         envelope_undo(b, mark);
+    }
 out:
     link_clear(&link);
     return err;
@@ -116,10 +128,12 @@ struct err queue_ratchet_refresh(struct queue_ratchet *r, const struct rng *rng,
     wire_write_fixed(b, public_key_view(&enc));
     wire_write_fixed(b, bytes_of(ciphertext, sizeof ciphertext));
     err = buf_check(b);
-    if (err_is_ok(err))
+    if (err_is_ok(err)) {
         mix_in(r, bytes_of(fresh, FRESH_BYTES));
-    else
+        head_on(r, bytes_of(b->data + mark, b->len - mark));
+    } else {
         envelope_undo(b, mark);
+    }
 out:
     bytes_wipe(fresh, sizeof fresh);
     return err;
@@ -148,7 +162,8 @@ static struct err open_refresh(struct queue_ratchet *r, struct bytes private_key
 }
 
 /* The kinds that an item can be: all but the refresh, and those of newer servers. */
-static struct err item_parse(struct bytes padded, struct queue_item *ret_item)
+static struct err item_parse(const struct queue_ratchet *ratchet, struct bytes padded,
+                             struct queue_item *ret_item, uint8_t ret_head[QUEUE_HASH_BYTES])
 {
     struct bytes content;
     if (pad_bucket_bytes(padded.len < PAD_HEAD_BYTES ? 0 : padded.len - PAD_HEAD_BYTES) !=
@@ -159,11 +174,14 @@ static struct err item_parse(struct bytes padded, struct queue_item *ret_item)
     struct queue_item item = {.kind = (enum queue_item_kind)wire_read_u8(&r)};
     struct bytes tag = wire_read_fixed(&r, sizeof item.tag);
     item.hour = wire_read_u32(&r);
+    struct bytes head = wire_read_fixed(&r, sizeof ratchet->head);
     item.body = wire_read_fixed(&r, wire_reader_left(&r));
     TRY(wire_reader_end(&r));
     if (item.kind == QUEUE_ITEM_REFRESH)
         return ERR(WIRE_VALUE);
     memcpy(item.tag, tag.data, tag.len);
+    item.astray = !ratchet->head_lost && memcmp(head.data, ratchet->head, head.len) != 0;
+    memcpy(ret_head, head.data, head.len);
     *ret_item = item;
     return ERR_OK;
 }
@@ -174,15 +192,20 @@ static struct err open_item(struct queue_ratchet *r, struct bytes in, struct buf
     struct link link = {0};
     size_t mark = scratch->len;
     struct err err;
+    uint8_t head[QUEUE_HASH_BYTES];
     TRY_OR(link_of(r, &link), err, out);
     TRY_OR(envelope_aead_open(scratch, &aead_aes256_gcm, &link.message, nonce_zero,
                               bytes_of(link.number, sizeof link.number), in),
            err, out);
-    err = item_parse(bytes_of(scratch->data + mark, scratch->len - mark), ret_item);
-    if (err_is_ok(err))
+    err = item_parse(r, bytes_of(scratch->data + mark, scratch->len - mark), ret_item, head);
+    if (err_is_ok(err)) {
         move_on(r, &link.next);
-    else
+        memcpy(r->head, head,
+               sizeof r->head); /* as it says: told once, not with each that follows */
+        r->head_lost = false;
+    } else {
         envelope_undo(scratch, mark);
+    }
 out:
     link_clear(&link);
     return err;
@@ -201,22 +224,27 @@ struct err queue_ratchet_open(struct queue_ratchet *r, struct bytes queue_privat
     struct bytes rest = bytes_of(sealed.data + 1, sealed.len - 1);
     switch (sealed.data[0]) {
     case FORM_ITEM:
-        return open_item(r, rest, scratch, ret_item);
+        TRY(open_item(r, rest, scratch, ret_item));
+        break;
     case FORM_REFRESH:
         TRY(open_refresh(r, queue_private_key, queue_public_key, rest));
         *ret_item = (struct queue_item){.kind = QUEUE_ITEM_REFRESH};
-        return ERR_OK;
+        break;
     default:
         return ERR(WIRE_VALUE);
     }
+    head_on(r, sealed);
+    return ERR_OK;
 }
 
 struct err queue_ratchet_skip(struct queue_ratchet *r)
 {
     struct link link = {0};
     struct err err = link_of(r, &link);
-    if (err_is_ok(err))
+    if (err_is_ok(err)) {
         move_on(r, &link.next);
+        r->head_lost = true;
+    }
     link_clear(&link);
     return err;
 }

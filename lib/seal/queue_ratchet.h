@@ -6,11 +6,18 @@
  *     next chain  = ExpandWithLabel(chain, "queue chain", "", 32)
  *     item        = uint8 0 || AES-256-GCM(message key, nonce zero, aad uint64 sequence, padded)
  *         padded    pad.h, to one of its six sizes, of struct { uint8 kind; opaque tag[16];
- *                   uint32 hour; opaque body[what is left]; }
+ *                   uint32 hour; opaque head[32]; opaque body[what is left]; }
+ *         head      the rolling hash of all that was sealed before: zeros, then
+ *                   SHA-256(head || item) with each item, refreshes among them
  *     refresh     = uint8 1 || kem_output || ciphertext
  *         HPKE to the client's queue key, info "Hearth 1 QueueRefresh", aad uint64 sequence, of 32
  *         random bytes padded so that the item is as long as the shortest other;
  *         next chain = HKDF-Extract(salt chain, bytes)
+ *
+ * The head lets a client see that what it is handed is what was queued, all of it and in this order
+ * (DoS15): numbers and keys alone would let whoever has the queue put another item in an item's
+ * place. It binds him only as far as he does not seal anew all that follows: what members tell each
+ * other goes beyond that.
  *
  * Every sealed item therefore has one of six lengths: QUEUE_ITEM_OVERHEAD_BYTES more than a size of
  * pad.h. Item 0 is the first refresh, over a chain of zeros. Old keys are wiped; the state is a
@@ -27,7 +34,8 @@ enum {
     QUEUE_CHAIN_BYTES = 32,
     QUEUE_REFRESH_ITEMS = 100, /* the server refreshes after so many items */
     QUEUE_REFRESH_HOURS = 24,  /* ... or so many hours, with the next item */
-    QUEUE_ITEM_HEAD_BYTES = PAD_HEAD_BYTES + 1 + 16 + 4,
+    QUEUE_HASH_BYTES = 32,
+    QUEUE_ITEM_HEAD_BYTES = PAD_HEAD_BYTES + 1 + 16 + 4 + QUEUE_HASH_BYTES,
     QUEUE_ITEM_OVERHEAD_BYTES = 1 + 16,
     /* the longest sealed item, and the longest body */
     QUEUE_ITEM_MAX_BYTES = PAD_BUCKET_MAX_BYTES + QUEUE_ITEM_OVERHEAD_BYTES,
@@ -38,6 +46,8 @@ enum {
 struct queue_ratchet {
     uint8_t chain[QUEUE_CHAIN_BYTES];
     uint64_t sequence; /* of the next item */
+    uint8_t head[QUEUE_HASH_BYTES];
+    bool head_lost; /* client: an item was not seen; the next one's head is taken as it is */
 };
 void queue_ratchet_clear(struct queue_ratchet *r); /* wipes */
 
@@ -54,6 +64,8 @@ struct queue_item {
     uint8_t tag[16];           /* of the reference; zero where none */
     uint32_t hour;             /* when it was queued, hours since 1970 */
     struct bytes body;
+    bool astray; /* opened: it does not follow on what we were handed before. Never where the head
+                    was lost, nor for a refresh, whose successor says it */
 };
 
 /* Server. Appends sealed item number r->sequence to b and moves r on; on failure both are as they
@@ -70,7 +82,7 @@ CHECKED struct err queue_ratchet_open(struct queue_ratchet *r, struct bytes queu
                                       struct bytes queue_public_key, struct bytes sealed,
                                       struct buf *scratch, struct queue_item *ret_item);
 /* Client. Moves over the item numbered r->sequence without opening it: what waited too long comes
- * empty, only refreshes keep their contents. ERR_CRYPTO_EXHAUSTED. */
+ * empty, only refreshes keep their contents. The head is lost. ERR_CRYPTO_EXHAUSTED. */
 CHECKED struct err queue_ratchet_skip(struct queue_ratchet *r);
 
 #endif

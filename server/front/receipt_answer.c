@@ -1,5 +1,6 @@
 /* Signed receipts (seal/receipt.h) for who asked for one. The keeper is asked while the loop waits,
- * some 100 us: so there are few (LIMIT_RECEIPTS_...), and a call without one is as good. */
+ * some 100 us: so there are few (LIMIT_RECEIPTS_...), and a call without one is as good. What is
+ * accepted has limits apart, so that it takes no receipt away from a refusal. */
 #include "seal/receipt.h"
 #include "server/front/inside.h"
 
@@ -48,6 +49,15 @@ static struct err make(const struct admission *p, enum hearth_code code, struct 
     return err;
 }
 
+static bool afford(struct front *front, const struct admission *p, bool refused)
+{
+    return err_is_ok(limit_take(front->limits,
+                                refused ? LIMIT_RECEIPTS_PREFIX : LIMIT_RECEIPTS_DONE_PREFIX,
+                                p->caller.source, 1, NULL)) &&
+           err_is_ok(limit_take(front->limits, refused ? LIMIT_RECEIPTS : LIMIT_RECEIPTS_DONE,
+                                bytes_str("all"), 1, NULL));
+}
+
 void receipt_on_answer(struct hearth_call *call, enum hearth_code code, void *self)
 {
     struct front *front = self;
@@ -55,8 +65,7 @@ void receipt_on_answer(struct hearth_call *call, enum hearth_code code, void *se
     struct buf receipt = BUF_INIT;
     if (p == NULL || p->heard_us == 0 || is_passing(code) || !wants(call, code))
         return;
-    if (!err_is_ok(limit_take(front->limits, LIMIT_RECEIPTS_PREFIX, p->caller.source, 1, NULL)) ||
-        !err_is_ok(limit_take(front->limits, LIMIT_RECEIPTS, bytes_str("all"), 1, NULL)))
+    if (!afford(front, p, code != HEARTH_OK))
         return;
     if (err_is_ok(make(p, code, &receipt)))
         (void)hearth_call_add_trailer(call, RECEIPT_METADATA, receipt.data, receipt.len);

@@ -123,6 +123,7 @@ static struct err open_services(struct node *n, char *why)
     TRY(say_database(why, auth_open(&n->env, &auth, &n->auth), path));
     const struct queue_options queue = {.store = node_store_at(n, "db/queue.db", path),
                                         .tick_ms = (uint32_t)n->config.privacy_tick_ms,
+                                        .cover = n->config.privacy_cover,
                                         .notify = notifier_notify,
                                         .notify_self = n->notifier};
     TRY(say_database(why, queue_open(&n->env, &queue, &n->queue), path));
@@ -285,7 +286,10 @@ static struct err listen_all(struct node *n, char *why)
     if (!folder_path(&n->folder, n->config.tls_certificate, certificate) ||
         !folder_path(&n->folder, n->config.tls_key, key))
         return ERR(TOO_LARGE);
-    const struct hearth_tls_options tls = {.certificate_file = certificate, .key_file = key};
+    const struct hearth_tls_options tls = {.certificate_file = certificate,
+                                           .key_file = key,
+                                           .record_bytes =
+                                               (uint32_t)n->config.privacy_record_bytes};
     for (size_t i = 0; i < n->config.server_listen.count; i++) {
         if (!hearth_server_listen(n->server, n->config.server_listen.values[i], &tls))
             return fault(why, ERR(IO), "[server] listen: %s", hearth_server_error(n->server));
@@ -349,7 +353,7 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
         err = ERR(NO_MEMORY);
     n->back_started = err.code == ERR_NONE;
     if (err.code == ERR_NONE)
-        err = node_start_log(n);
+        err = node_start_log(n, ret_why);
     if (err.code == ERR_NONE && !hearth_server_start(n->server))
         err = fault(ret_why, ERR(IO), "%s", hearth_server_error(n->server));
     if (err.code == ERR_NONE)

@@ -4,7 +4,7 @@
 
 enum { MAP_SLOTS_FIRST = 256 };
 
-struct err desks_new(struct queue *q, uint32_t tick_ms, struct desks **ret_desks)
+struct err desks_new(struct queue *q, uint32_t tick_ms, bool cover, struct desks **ret_desks)
 {
     struct desks *d = malloc(sizeof *d);
     if (d == NULL)
@@ -13,7 +13,8 @@ struct err desks_new(struct queue *q, uint32_t tick_ms, struct desks **ret_desks
                         .lock = PTHREAD_MUTEX_INITIALIZER,
                         .map = calloc(MAP_SLOTS_FIRST, sizeof *d->map),
                         .map_slots = MAP_SLOTS_FIRST,
-                        .tick_ms = tick_ms == 0 ? DESK_TICK_MS : tick_ms};
+                        .tick_ms = tick_ms == 0 ? DESK_TICK_MS : tick_ms,
+                        .cover = cover};
     if (d->map == NULL) {
         free(d);
         return ERR(NO_MEMORY);
@@ -220,6 +221,8 @@ static void on_tick(void *arg)
 {
     struct desk *desk = arg;
     desk->ticking = false;
+    if (desk->desks->cover)
+        desk_look_at_all(desk);
     desk_read(desk);
 }
 

@@ -7,6 +7,9 @@
  * Acknowledgements of a desk are gathered too, one transaction for all that came while the one
  * before was under way.
  *
+ * With cover (ME1) every tick looks at all that have got what waited for them, and whoever has
+ * nothing new gets padding that is as long as an item, by the same way and so at the same time.
+ *
  * Nothing read is kept for a stream that does not take it: it is read again when the stream can
  * (a slow reader costs no memory here).
  *
@@ -77,10 +80,12 @@ struct desks {
     struct listener **map; /* by client, chained */
     size_t map_slots, map_count;
     uint32_t tick_ms;
-    bool deaf; /* tests: wake-ups get lost */
+    bool cover; /* all that are drained are looked at with each tick, and with none else */
+    bool deaf;  /* tests: wake-ups get lost */
 };
 
-CHECKED struct err desks_new(struct queue *q, uint32_t tick_ms, struct desks **ret_desks);
+CHECKED struct err desks_new(struct queue *q, uint32_t tick_ms, bool cover,
+                             struct desks **ret_desks);
 void desks_free(struct desks *desks); /* NULL is fine */
 
 /* From any thread: there is something new in the queue. Does anybody listen? */
@@ -103,6 +108,8 @@ void listener_unref(struct listener *l);
 
 /* desk_read.c: look at the queue, at the next tick or as soon as can be */
 void desk_look(struct listener *l);
+/* ME1: with the tick, at all. */
+void desk_look_at_all(struct desk *desk);
 void desk_read(struct desk *desk);
 /* desk_ack.c: l->ack_up_to or its delivered mark are to be stored, soon */
 void desk_acknowledge(struct listener *l);

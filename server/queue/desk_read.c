@@ -1,7 +1,10 @@
 /* From the queues of a desk to its streams. */
 #include "hearth/v1/queue_rpc.h"
+#include "seal/queue_ratchet.h"
 #include "server/queue/desk.h"
 #include "server/queue/job.h"
+
+enum { PADDING_BYTES = 1024 + QUEUE_ITEM_OVERHEAD_BYTES };
 
 /* What one queue had: the rows' numbers, lengths and bytes, one after the other. */
 struct slot {
@@ -70,6 +73,18 @@ static struct err run(struct store_txn *txn, void *arg)
 
 /* ---- on the loop */
 
+/* ME1: what came within one tick is delivered together. */
+static void arm_tick(struct desk *desk)
+{
+    uint32_t tick_ms = desk->desks->tick_ms;
+    uint64_t now_ms = clock_monotonic_us(desk->q->env->clock) / 1000;
+    if (desk->ticking)
+        return;
+    desk->ticking = hearth_timer_set(desk->tick, tick_ms - (uint32_t)(now_ms % tick_ms));
+    if (!desk->ticking)
+        desk_read(desk); /* no memory for it: at once */
+}
+
 static void on_writable(struct hearth_call *call, void *arg)
 {
     struct listener *l = arg;
@@ -128,6 +143,19 @@ static void write_drained(struct listener *l)
     (void)write_event(l, &event);
 }
 
+/* As long as the item of a short message. */
+static void write_padding(struct listener *l)
+{
+    static uint8_t nothing[PADDING_BYTES];
+    Hearth__V1__QueueItem item = HEARTH__V1__QUEUE_ITEM__INIT;
+    Hearth__V1__ListenResponse event = HEARTH__V1__LISTEN_RESPONSE__INIT;
+    item.sequence = l->next == 0 ? 0 : l->next - 1;
+    item.sealed = (ProtobufCBinaryData){sizeof nothing, nothing};
+    event.event_case = HEARTH__V1__LISTEN_RESPONSE__EVENT_PADDING;
+    event.padding = &item;
+    (void)write_event(l, &event);
+}
+
 static void deliver(struct listener *l, const struct slot *slot, struct err result)
 {
     l->reading = false;
@@ -145,6 +173,10 @@ static void deliver(struct listener *l, const struct slot *slot, struct err resu
         desk_look(l);
     else if (!l->drained)
         write_drained(l);
+    else if (l->desk->desks->cover && slot->count == 0)
+        write_padding(l);
+    if (l->desk->desks->cover && l->call != NULL)
+        arm_tick(l->desk);
 }
 
 static void done(void *arg, struct err result)
@@ -184,22 +216,25 @@ static struct listener *pop_ready(struct desk *desk)
     return l;
 }
 
-/* ME1: what came within one tick is delivered together. */
-static void arm_tick(struct desk *desk)
+void desk_look_at_all(struct desk *desk)
 {
-    uint32_t tick_ms = desk->desks->tick_ms;
-    uint64_t now_ms = clock_monotonic_us(desk->q->env->clock) / 1000;
-    if (desk->ticking)
-        return;
-    desk->ticking = hearth_timer_set(desk->tick, tick_ms - (uint32_t)(now_ms % tick_ms));
-    if (!desk->ticking)
-        desk_read(desk); /* no memory for it: at once */
+    for (struct listener *l = desk->all, *next; l != NULL; l = next) {
+        next = l->next_on_desk; /* ending one does not end another */
+        if (desk_check(l) && l->drained && !l->ready && !l->reading && !l->blocked)
+            push_ready(l);
+    }
+    if (desk->count != 0)
+        arm_tick(desk);
 }
 
 void desk_look(struct listener *l)
 {
     if (l->call == NULL || !l->started || l->ready)
         return;
+    if (l->desk->desks->cover && l->drained) {
+        arm_tick(l->desk); /* looks at it */
+        return;
+    }
     if (l->reading || l->blocked) {
         l->hot = true;
         return;

@@ -51,7 +51,7 @@ struct err queue_open(struct front_env *env, const struct queue_options *options
     q->opened_us = clock_monotonic_us(env->clock);
     struct err err = load_keys(q);
     if (err_is_ok(err))
-        err = desks_new(q, options->tick_ms, &q->desks);
+        err = desks_new(q, options->tick_ms, options->cover, &q->desks);
     if (err_is_ok(err))
         err = store_open(&q->options.store, NULL, &q->store);
     if (!err_is_ok(err)) {

@@ -15,6 +15,7 @@ struct queue_options {
     void (*notify)(void *self, struct bytes sealed_push_token, struct bytes push_token_key);
     void *notify_self;
     uint32_t tick_ms; /* ME1: what came within a tick goes to listeners together [10] */
+    bool cover;       /* ME1: a listener for whom nothing came within a tick gets padding instead */
 };
 
 CHECKED struct err queue_open(struct front_env *env, const struct queue_options *options,

@@ -28,10 +28,10 @@ static struct err state_parse(struct bytes in, struct queue_state *s)
     s->tags = wire_read_u32(&r);
     s->blocked = wire_read_u32(&r);
     s->told = wire_read_present(&r);
-    struct bytes hash = wire_read_fixed(&r, sizeof s->hash);
+    struct bytes hash = wire_read_fixed(&r, sizeof s->ratchet.head);
     TRY(wire_reader_end(&r));
     memcpy(s->ratchet.chain, chain.data, chain.len);
-    memcpy(s->hash, hash.data, hash.len);
+    memcpy(s->ratchet.head, hash.data, hash.len);
     return ERR_OK;
 }
 
@@ -51,7 +51,7 @@ static void state_write(struct buf *b, const struct queue_state *s)
     wire_write_u32(b, s->tags);
     wire_write_u32(b, s->blocked);
     wire_write_present(b, s->told);
-    wire_write_fixed(b, bytes_of(s->hash, sizeof s->hash));
+    wire_write_fixed(b, bytes_of(s->ratchet.head, sizeof s->ratchet.head));
 }
 
 /* ---- rows */

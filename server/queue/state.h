@@ -8,8 +8,8 @@
  *
  * Items are numbered 0, 1, 2, ...; rows `first` to `next - 1` are there, every one of them (Q2): an
  * item that is too old keeps its row, empty (expire.c). `acked` numbers and below are never served
- * again; they may still be there for a moment. The rolling hash is SHA-256(hash before || sealed
- * item), from zeros: what a client can compare (DoS15).
+ * again; they may still be there for a moment. The rolling hash is the ratchet's head: each item
+ * says it, and clients compare (DoS15).
  *
  * Functions work on a loaded value inside a transaction; nothing holds until queue_state_set().
  */
@@ -20,14 +20,13 @@
 #include "server/queue/record.h"
 
 enum {
-    QUEUE_HASH_BYTES = 32,
     /* rows of one deletion: more wait for the next one, so that nobody waits for a long one */
     QUEUE_DELETE_ROWS = 256,
 };
 
 struct queue_state {
     uint64_t client;              /* row */
-    struct queue_ratchet ratchet; /* ratchet.sequence is `next` */
+    struct queue_ratchet ratchet; /* ratchet.sequence is `next`, ratchet.head the rolling hash */
     uint64_t first, acked_end;    /* acked_end: numbers below are acknowledged */
     uint64_t delivered_end;       /* numbers below were handed to the client at least once */
     uint64_t bytes;               /* of the rows */
@@ -35,8 +34,7 @@ struct queue_state {
     uint64_t gap_items, gap_bytes; /* did not fit, not told yet */
     uint32_t tags, blocked;        /* rows in queue_tag, and those of them that are blocked */
     bool told;                     /* that the last-resort KeyPackage is in use */
-    uint8_t hash[QUEUE_HASH_BYTES];
-    uint64_t active_day; /* when the client was last here */
+    uint64_t active_day;           /* when the client was last here */
 };
 
 void queue_state_clear(struct queue_state *state); /* wipes */

@@ -264,6 +264,17 @@ def words(alice):
     alice.run("rpc", "Auth/CheckInvitation", '{"code": "00"}', code=64 + 3)  # INVALID_ARGUMENT
 
 
+def receipts(alice):
+    """What was accepted and what was refused, both signed."""
+    alice.run("handle", "add", "bob", code=None)  # taken
+    kept = alice.json("receipts")
+    accepted = {r["method"].rsplit("/", 1)[1] for r in kept if r["accepted"]}
+    assert {"RegisterUser", "CreateHandle", "CreateGroup", "Commit"} <= accepted, kept
+    assert any(not r["accepted"] and r["method"].endswith("/CreateHandle") for r in kept), kept
+    assert all(len(r["request_sha256"]) == 64 and r["bytes"] > 100 and r["domain"] == "a.test" for r in kept), kept
+    alice.run("receipts", says="changes that were accepted")
+
+
 def main():
     with Homeserver(BIN) as server:
         alice, bob, carol = (Person(BIN, server, name) for name in ("alice", "bob", "carol"))
@@ -281,6 +292,7 @@ def main():
         phone = second_device(server, alice, bob)
         print(f"ok  second_device  {time.time() - began:.1f} s", flush=True)
         for name, step in [("files", lambda: files(server, alice, bob)), ("comparing", lambda: comparing(alice, bob)),
+                           ("receipts", lambda: receipts(alice)),
                            ("leaving", lambda: leaving(alice, bob, carol, phone)),
                            ("ending", lambda: ending(alice, bob, carol, phone))]:
             began = time.time()

@@ -14,7 +14,13 @@
 #include "crypto/hash.h"
 #include "threats/threats.h"
 
-enum { SOCKETS = 200, COMMON_MS = 2 };
+enum { SOCKETS = 200, HELD_US = 1000000, LARGE_CALLS = 30, LARGE_BYTES = 1 << 20 };
+
+static void gain_most(struct attacker *a, unsigned at_once)
+{
+    if (at_once > atomic_load(&a->board->gains[a->number]))
+        atomic_store(&a->board->gains[a->number], at_once);
+}
 
 static void *room(struct attacker *a, size_t bytes)
 {
@@ -27,6 +33,7 @@ static void *room(struct attacker *a, size_t bytes)
 
 struct sockets {
     int fd[SOCKETS];
+    uint64_t since_us[SOCKETS];
     size_t count;
 };
 
@@ -42,21 +49,26 @@ static bool is_open(int fd)
     return n > 0 || (n < 0 && errno == EAGAIN);
 }
 
-/* Keeps so many open as it can; what is counted is the most that were open at once. */
+/* Keeps so many open as it can; what is counted is the most that were open at once, and for a
+ * second: younger ones may be waiting in the kernel for the server to turn them away. */
 static void dos1_act(struct attacker *a)
 {
     struct sockets *s = a->self;
     struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+    uint64_t now_us = clock_monotonic_us(&clock_system);
     size_t kept = 0;
+    unsigned held = 0;
     for (size_t i = 0; i < s->count; i++) {
-        if (is_open(s->fd[i]))
-            s->fd[kept++] = s->fd[i];
-        else
+        if (!is_open(s->fd[i])) {
             (void)close(s->fd[i]);
+            continue;
+        }
+        held += now_us - s->since_us[i] >= HELD_US;
+        s->since_us[kept] = s->since_us[i];
+        s->fd[kept++] = s->fd[i];
     }
     s->count = kept;
-    if (kept > atomic_load(&a->board->gains[a->number]))
-        atomic_store(&a->board->gains[a->number], (unsigned)kept);
+    gain_most(a, held);
     (void)inet_pton(AF_INET, a->source, &from.sin_addr);
     (void)inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
     to.sin_port = htons((uint16_t)strtoul(strchr(a->server->address, ':') + 1, NULL, 10));
@@ -67,6 +79,7 @@ static void dos1_act(struct attacker *a)
             (void)close(fd);
             break;
         }
+        s->since_us[s->count] = now_us;
         s->fd[s->count++] = fd;
     }
     const struct timespec pause = {0, 20 * 1000000};
@@ -188,6 +201,49 @@ static void dos5_act(struct attacker *a)
         gain(a);
 }
 
+/* DoS6: calls of a mebibyte, all at once; what is counted is how many of one volley the server took
+ * in. All of it is a commit that is none. */
+struct volley {
+    unsigned answered, taken;
+};
+
+static void on_large(const struct hearth_status *status, const Hearth__V1__CommitResponse *out,
+                     void *arg)
+{
+    struct volley *v = arg;
+    (void)out;
+    v->answered++;
+    v->taken += status->code == HEARTH_INVALID_ARGUMENT;
+}
+
+static void dos6_act(struct attacker *a)
+{
+    struct own_group *g = a->self;
+    static uint8_t nonsense[LARGE_BYTES];
+    struct volley v = {0};
+    struct resident_id id;
+    struct access access;
+    Hearth__V1__CommitRequest in = HEARTH__V1__COMMIT_REQUEST__INIT;
+    Hearth__V1__GroupInfoParts parts = HEARTH__V1__GROUP_INFO_PARTS__INIT;
+    const struct hearth_call_options options = {
+        .signer = caller_signer(&g->m->caller), .deadline_ms = 20000, .no_retry = true};
+    access_of(g->m, &access);
+    parts.extensions = resident_data(bytes_of(nonsense, 4));
+    parts.confirmation_tag = parts.signature = resident_data(bytes_of(nonsense, 32));
+    in.group = &access.message;
+    in.commit = resident_data(bytes_of(nonsense, sizeof nonsense));
+    in.group_info = &parts;
+    for (int i = 0; i < LARGE_CALLS; i++) {
+        resident_id(&g->people[0], &id);
+        in.idempotency = &id.message;
+        if (hearth_delivery_commit_start(g->people[0].channel, &options, &in, on_large, &v) == NULL)
+            attacker_fail(a, "a large call", "can't begin");
+    }
+    while (v.answered < LARGE_CALLS)
+        house_run_ms(&a->house, 1);
+    gain_most(a, v.taken);
+}
+
 /* DoS7: a contact takes the owner's KeyPackages one after the other. */
 static void dos7_act(struct attacker *a)
 {
@@ -287,24 +343,32 @@ static void dos10_act(struct attacker *a)
 #define OPEN_MODE                                             \
     "[limits]\nPUZZLE_BITS_LEAST = 4\nPUZZLE_BITS_MOST = 8\n" \
     "[registration]\nmode = open\n"
+#define MANY_LARGE "[limits]\nLARGE_CALLS_PREFIX = 4096\n"
 const struct threat threats[] = {
     {"DoS1", "200 idle connections of one source", "connections", NULL, 1, 64, 0, 0, dos1_prepare,
-     dos1_act},
+     dos1_act, OTHER_NONE, 0},
     {"DoS2", "accounts one after the other from one source", "REGISTER_PREFIX", OPEN_MODE, 1, 6, 0,
-     5, dos2_prepare, dos2_act},
+     5, dos2_prepare, dos2_act, OTHER_NONE, 0},
     {"DoS3", "groups from one source", "RESERVE_PREFIX CREATE_GROUP_PREFIX", NULL, 1, 31, 0, 0,
-     one_prepare, dos3_act},
+     one_prepare, dos3_act, OTHER_NONE, 0},
     {"DoS4", "messages of four flooding members", "SEND_LEAF", NULL, 4, 4 * 63, 4, 0, two_prepare,
-     dos4_act},
+     dos4_act, OTHER_NONE, 0},
     {"DoS5", "uploads of KeyPackages", "KEY_PACKAGE_UPLOADS", NULL, 1, 6, 0, 0, one_prepare,
-     dos5_act},
+     dos5_act, OTHER_NONE, 0},
+    {"DoS6", "large calls, 30 at once", "LARGE_CALLS_PREFIX", MANY_LARGE, 1, 16, 0, 0, two_prepare,
+     dos6_act, OTHER_NONE, 0},
     {"DoS7", "a contact draining KeyPackages", "KEY_PACKAGES_CONTACT", NULL, 1, 11, 0, 0,
-     one_prepare, dos7_act},
-    {"DoS8", "commits that don't hold", "INVALID_COMMITS", NULL, 1, 21, 0, 0, two_prepare,
-     dos8_act},
+     one_prepare, dos7_act, OTHER_NONE, 0},
+    {"DoS8", "commits that don't hold", "INVALID_COMMITS", NULL, 1, 21, 0, 0, two_prepare, dos8_act,
+     OTHER_NONE, 0},
     {"DoS9", "commits of a member who was reported", "COMMITS_REPORTED", NULL, 1, 1, 0, 0,
-     dos9_prepare, dos9_act},
+     dos9_prepare, dos9_act, OTHER_NONE, 0},
     {"DoS10", "a member resyncing without end beside two who must", "RESYNC_LEAF", NULL, 1, 4, 0, 0,
-     three_prepare, dos10_act},
+     three_prepare, dos10_act, OTHER_NONE, 0},
+    {"DoS16", "batches of another homeserver for one queue",
+     "PEER_CALLS PEER_KIB PEER_ROWS PEER_QUEUE", NULL, 1, 1200 + 300, 10, 0, dos16_prepare,
+     dos16_act, OTHER_THERE, 0},
+    {"DoS17", "messages of four people of another homeserver", "SEND_ORIGIN", NULL, 4, 100 + 50, 2,
+     0, dos17_prepare, dos17_act, OTHER_AWAY, 60},
 };
 const size_t threat_count = sizeof threats / sizeof threats[0];

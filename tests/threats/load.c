@@ -1,8 +1,11 @@
 #include "threats/load.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { ACK_ITEMS = 16, SETTLE_MS = 10000 };
+#include "threats/threats.h"
+
+enum { ACK_ITEMS = 16, SETTLE_MS = 10000, SOURCE_PEOPLE = 25 };
 
 struct load_listener {
     struct load *load;
@@ -169,23 +172,57 @@ static void found(struct load *l, struct load_group *g, struct resident *people)
     }
 }
 
-void load_open(struct load *l, struct house *house, size_t groups, size_t size)
+/* Who comes next has another address: so many people are not one source. */
+static void move(struct house *house, const char *server, unsigned number, struct tape *tape)
+{
+    char source[32], address[32];
+    (void)snprintf(source, sizeof source, "127.0.0.%u", 10 + number);
+    (void)source_start(source, server, tape, address);
+    (void)snprintf(house->address, sizeof house->address, "%s", address);
+}
+
+/* tapes: of each group's first listener, or NULL. */
+static void open_all(struct load *l, struct house *house, struct tape *tapes, size_t groups,
+                     size_t size)
 {
     *l = (struct load){.house = house, .group_count = groups, .size = size};
     l->residents = calloc(groups * size, sizeof *l->residents);
     l->groups = calloc(groups, sizeof *l->groups);
     l->latencies_us = calloc(LOAD_LATENCIES, sizeof *l->latencies_us);
     assert_true(l->residents != NULL && l->groups != NULL && l->latencies_us != NULL);
+    char at[sizeof house->address];
+    memcpy(at, house->address, sizeof at);
     for (size_t i = 0; i < groups * size; i++) {
+        if (tapes != NULL)
+            move(house, at, (unsigned)i, i % size == 1 ? &tapes[i / size] : NULL);
+        else if (i > 0 && i % SOURCE_PEOPLE == 0)
+            move(house, at, (unsigned)(i / SOURCE_PEOPLE), NULL);
         resident_init(&l->residents[i], house, (uint32_t)i + 1);
         assert_int_equal(resident_publish(&l->residents[i], 1), HEARTH_OK);
     }
+    memcpy(house->address, at, sizeof at);
     for (size_t i = 0; i < groups; i++)
         found(l, &l->groups[i], &l->residents[i * size]);
     house_run_ms(house, 500);
     for (size_t i = 0; i < groups; i++)
         for (size_t n = 0; n + 1 < size; n++)
             l->groups[i].listeners[n].begun = true;
+}
+
+void load_open(struct load *l, struct house *house, size_t groups, size_t size)
+{
+    open_all(l, house, NULL, groups, size);
+}
+
+void load_open_watched(struct load *l, struct house *house, struct tape *tapes, size_t groups)
+{
+    open_all(l, house, tapes, groups, 2);
+}
+
+void load_send(struct load *l, size_t group)
+{
+    if (!l->groups[group].under_way && l->groups[group].awaited == 0)
+        send_one(l, &l->groups[group]);
 }
 
 void load_run(struct load *l, uint64_t ms, unsigned per_s)

@@ -7,6 +7,7 @@
 enum { LOAD_LATENCIES = 100000 };
 
 struct load_listener;
+struct tape;
 struct load_group {
     struct membership *founder;
     struct load_listener *listeners;
@@ -28,6 +29,10 @@ struct load {
 };
 
 void load_open(struct load *l, struct house *house, size_t groups, size_t size);
+/* The same with one listener in each group, whose stream is watched. */
+void load_open_watched(struct load *l, struct house *house, struct tape *tapes, size_t groups);
+/* One message to a group. */
+void load_send(struct load *l, size_t group);
 /* So many messages a second, in turn; latencies anew. */
 void load_run(struct load *l, uint64_t ms, unsigned per_s);
 /* Until all that was acknowledged has arrived, 10 s at most. False: it has not. */

@@ -42,10 +42,18 @@ static int connect_from(const char *source, const char *server)
 
 /* False: one side is over. Writes block: a slow reader slows its own connection only, and who waits
  * behind it here is the same attacker. */
-static bool pass(int from, int to)
+static bool pass(int from, int to, struct tape *tape)
 {
     static uint8_t piece[PIECE_BYTES];
     ssize_t n = read(from, piece, sizeof piece);
+    if (tape != NULL && n > 0) {
+        size_t at = atomic_load(&tape->count);
+        if (at < TAPE_SIGHTS) {
+            tape->sights[at].us = clock_monotonic_us(&clock_system);
+            tape->sights[at].bytes = (size_t)n;
+            atomic_store(&tape->count, at + 1);
+        }
+    }
     for (ssize_t at = 0; at < n;) {
         ssize_t sent = send(to, piece + at, (size_t)(n - at), MSG_NOSIGNAL);
         if (sent <= 0)
@@ -55,7 +63,7 @@ static bool pass(int from, int to)
     return n > 0;
 }
 
-static void serve(int listener, const char *source, const char *server)
+static void serve(int listener, const char *source, const char *server, struct tape *tape)
 {
     static struct pollfd fds[1 + 2 * PAIRS];
     size_t count = 1;
@@ -63,8 +71,8 @@ static void serve(int listener, const char *source, const char *server)
     fds[0] = (struct pollfd){.fd = listener, .events = POLLIN};
     while (poll(fds, count, -1) >= 0 || errno == EINTR) {
         for (size_t i = 1; i < count; i += 2) {
-            bool over = ((fds[i].revents != 0 && !pass(fds[i].fd, fds[i + 1].fd)) ||
-                         (fds[i + 1].revents != 0 && !pass(fds[i + 1].fd, fds[i].fd)));
+            bool over = ((fds[i].revents != 0 && !pass(fds[i].fd, fds[i + 1].fd, NULL)) ||
+                         (fds[i + 1].revents != 0 && !pass(fds[i + 1].fd, fds[i].fd, tape)));
             if (!over)
                 continue;
             (void)close(fds[i].fd);
@@ -90,7 +98,7 @@ static void serve(int listener, const char *source, const char *server)
     }
 }
 
-pid_t source_start(const char *source, const char *server, char ret_address[32])
+pid_t source_start(const char *source, const char *server, struct tape *tape, char ret_address[32])
 {
     struct sockaddr_in at = address_of("127.0.0.1:0");
     socklen_t len = sizeof at;
@@ -103,7 +111,7 @@ pid_t source_start(const char *source, const char *server, char ret_address[32])
     assert_true(pid >= 0);
     if (pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        serve(fd, source, server);
+        serve(fd, source, server, tape);
         _exit(0);
     }
     (void)close(fd);

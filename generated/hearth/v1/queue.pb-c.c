@@ -2523,7 +2523,7 @@ const ProtobufCMessageDescriptor hearth__v1__listen_start__descriptor =
   (ProtobufCMessageInit) hearth__v1__listen_start__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__listen_response__field_descriptors[2] =
+static const ProtobufCFieldDescriptor hearth__v1__listen_response__field_descriptors[3] =
 {
   {
     "item",
@@ -2549,15 +2549,28 @@ static const ProtobufCFieldDescriptor hearth__v1__listen_response__field_descrip
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "padding",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Hearth__V1__ListenResponse, event_case),
+    offsetof(Hearth__V1__ListenResponse, padding),
+    &hearth__v1__queue_item__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__listen_response__field_indices_by_name[] = {
   1,   /* field[1] = drained */
   0,   /* field[0] = item */
+  2,   /* field[2] = padding */
 };
 static const ProtobufCIntRange hearth__v1__listen_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor hearth__v1__listen_response__descriptor =
 {
@@ -2567,7 +2580,7 @@ const ProtobufCMessageDescriptor hearth__v1__listen_response__descriptor =
   "Hearth__V1__ListenResponse",
   "hearth.v1",
   sizeof(Hearth__V1__ListenResponse),
-  2,
+  3,
   hearth__v1__listen_response__field_descriptors,
   hearth__v1__listen_response__field_indices_by_name,
   1,  hearth__v1__listen_response__number_ranges,

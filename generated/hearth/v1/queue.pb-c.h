@@ -579,7 +579,8 @@ struct  Hearth__V1__ListenStart
 typedef enum {
   HEARTH__V1__LISTEN_RESPONSE__EVENT__NOT_SET = 0,
   HEARTH__V1__LISTEN_RESPONSE__EVENT_ITEM = 1,
-  HEARTH__V1__LISTEN_RESPONSE__EVENT_DRAINED = 2
+  HEARTH__V1__LISTEN_RESPONSE__EVENT_DRAINED = 2,
+  HEARTH__V1__LISTEN_RESPONSE__EVENT_PADDING = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(HEARTH__V1__LISTEN_RESPONSE__EVENT__CASE)
 } Hearth__V1__ListenResponse__EventCase;
 
@@ -599,6 +600,12 @@ struct  Hearth__V1__ListenResponse
      * All that waited has been sent; from here on it is live.
      */
     Hearth__V1__ListenDrained *drained;
+    /*
+     * Nothing, as long as an item that holds a short message: there was nothing to deliver this time, and who watches
+     * the wire is not to see that. Its number is that of the last item sent. To be answered like an item, with the
+     * acknowledgement that was sent last.
+     */
+    Hearth__V1__QueueItem *padding;
   };
 };
 #define HEARTH__V1__LISTEN_RESPONSE__INIT \

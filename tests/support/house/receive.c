@@ -371,6 +371,7 @@ void resident_item(struct resident *r, const Hearth__V1__QueueItem *item)
     assert_ok(queue_ratchet_open(&r->ratchet, secret_view(&r->queue_private),
                                  public_key_view(&r->queue_public),
                                  bytes_of(item->sealed.data, item->sealed.len), &scratch, &inside));
+    assert_false(inside.astray);
     switch (inside.kind) {
     case QUEUE_ITEM_DELIVERY:
         delivery_item(r, &inside, &inner);

@@ -90,6 +90,7 @@ static void open_item(struct qclient *c, struct qgot *got, struct bytes sealed)
     }
     assert_ok(queue_ratchet_open(&c->ratchet, secret_view(&c->queue_private),
                                  public_key_view(&c->queue_public), sealed, &scratch, &item));
+    assert_false(item.astray);
     got->kind = item.kind;
     got->body_bytes = item.body.len;
     memcpy(got->tag, item.tag, sizeof got->tag);

@@ -4,6 +4,7 @@
 
 #include "client/core/receive.h"
 #include "mls/codec/proposal.h"
+#include "seal/key_set.h"
 #include "support/failing.h"
 
 static int end(void **state)
@@ -792,6 +793,21 @@ static struct err change_key_set(struct core *c, struct db_txn *t, void *arg)
     return err;
 }
 
+/* What the control goes by instead of the KeySet that it holds: the one that it is shown now. */
+static bool believes;
+
+const struct client_key *__real_key_set_find(const struct key_set *set, struct bytes client_id);
+const struct client_key *__wrap_key_set_find(const struct key_set *set, struct bytes client_id);
+const struct client_key *__wrap_key_set_find(const struct key_set *set, struct bytes client_id)
+{
+    static struct key_set shown;
+    if (!believes)
+        return __real_key_set_find(set, client_id);
+    assert_ok(key_set_parse(buf_view(&BOB->core->account.key_set), &shown));
+    const struct client_key *key = __real_key_set_find(&shown, client_id);
+    return key != NULL ? key : __real_key_set_find(set, client_id);
+}
+
 /* MitM3: the homeserver hands out a device that is not in the set that we hold of the contact. */
 static void test_device_outside_the_key_set_is_not_added(void **state)
 {
@@ -807,6 +823,21 @@ static void test_device_outside_the_key_set_is_not_added(void **state)
     assert_true(seen(ALICE, HEARTH_EVENT_UNVERIFIED) > 0);
     assert_int_equal(view_of(ALICE, chat).leaves, 1);
     assert_false(same_group(ALICE, chat, BOB, &b));
+}
+
+static void MitM3_control_the_device_is_added(void **state)
+{
+    struct hearth_id chat = found_group(ALICE, "trusting"), b;
+    struct hearth_id friend = friend_id(ALICE, BOB);
+    struct key_set_change k = {friend, buf_view(&CAROL->core->account.key_set)};
+    (void)state;
+    assert_ok(core_step(ALICE->core, change_key_set, &k));
+    believes = true;
+    wish_done(ALICE, chat, &(struct commit_wish){.add = &friend, .add_count = 1});
+    world_run(5000);
+    believes = false;
+    assert_int_equal(view_of(ALICE, chat).leaves, 2);
+    assert_true(same_group(ALICE, chat, BOB, &b));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -830,6 +861,7 @@ int main(void)
         TEST(test_steps_without_memory),
         TEST(test_swapped_identity_stops_sending),
         TEST(test_device_outside_the_key_set_is_not_added),
+        TEST(MitM3_control_the_device_is_added),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

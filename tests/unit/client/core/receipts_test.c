@@ -78,6 +78,37 @@ static uint64_t kept(struct person *p)
     return count;
 }
 
+struct kinds {
+    unsigned refused, accepted, commits;
+};
+
+static struct err sort_one(void *arg, const struct receipt_kept *r)
+{
+    struct kinds *kinds = arg;
+    *(r->status == HEARTH_OK ? &kinds->accepted : &kinds->refused) += 1;
+    kinds->commits += bytes_equal(r->method, bytes_str("/hearth.v1.Delivery/Commit"));
+    assert_non_null(r->request_hash);
+    return ERR_OK;
+}
+
+static struct err sort_all(struct core *c, struct db_txn *t, void *arg)
+{
+    return receipt_each(c, t, sort_one, arg);
+}
+
+static struct kinds kinds_of(struct person *p)
+{
+    struct kinds kinds = {0};
+    assert_ok(core_step(p->core, sort_all, &kinds));
+    return kinds;
+}
+
+static void commit_of_alice(void)
+{
+    wish_done(ALICE, id[0], &(struct commit_wish){.update = true});
+    world_run(1000);
+}
+
 static void refuse_bob(void)
 {
     uint64_t task;
@@ -90,8 +121,9 @@ static void refuse_bob(void)
 static void DoS14_refusals_are_signed_and_kept(void **state)
 {
     (void)state;
+    unsigned before = made;
     say_done(BOB, id[1], "is accepted");
-    assert_int_equal(made, 0); /* nobody signs what nobody wants */
+    assert_int_equal(made, before); /* nobody signs what nobody wants */
     refuse_bob();
     assert_true(made > 0);
     assert_true(kept(BOB) > 0);
@@ -126,6 +158,52 @@ static void DoS14_another_time(void **state)
     lies(OTHER_HOUR);
 }
 
+/* DoS11: what was accepted can't be denied later. */
+static void DoS11_changes_are_signed_and_kept(void **state)
+{
+    (void)state;
+    struct kinds before = kinds_of(ALICE);
+    assert_true(before.accepted > 0); /* her account, her group */
+    commit_of_alice();
+    struct kinds after = kinds_of(ALICE);
+    assert_int_equal(after.accepted, before.accepted + 1);
+    assert_int_equal(after.commits, before.commits + 1);
+    assert_int_equal(after.refused, before.refused);
+    assert_int_equal(seen(ALICE, HEARTH_EVENT_WITHHELD), 0);
+}
+
+static void lies_about_a_change(enum lie which)
+{
+    struct kinds before = kinds_of(ALICE);
+    lie = which;
+    w.dishonest = true;
+    commit_of_alice();
+    assert_int_equal(kinds_of(ALICE).accepted, before.accepted);
+    assert_true(seen(ALICE, HEARTH_EVENT_WITHHELD) > 0);
+}
+
+static void DoS11_accepted_and_signed_otherwise(void **state)
+{
+    (void)state;
+    lies_about_a_change(OTHER_CODE);
+}
+
+static void DoS11_another_change_is_signed(void **state)
+{
+    (void)state;
+    lies_about_a_change(OTHER_REQUEST);
+}
+
+static void DoS11_control_nothing_is_signed(void **state)
+{
+    (void)state;
+    struct kinds before = kinds_of(ALICE);
+    lie = NO_RECEIPT;
+    commit_of_alice();
+    assert_int_equal(kinds_of(ALICE).accepted, before.accepted);
+    assert_int_equal(seen(ALICE, HEARTH_EVENT_WITHHELD), 0);
+}
+
 /* The control: a homeserver that signs nothing leaves no evidence. */
 static void DoS14_control_nothing_is_signed(void **state)
 {
@@ -147,6 +225,10 @@ int main(void)
         TEST(DoS14_another_request),
         TEST(DoS14_another_time),
         TEST(DoS14_control_nothing_is_signed),
+        TEST(DoS11_changes_are_signed_and_kept),
+        TEST(DoS11_accepted_and_signed_otherwise),
+        TEST(DoS11_another_change_is_signed),
+        TEST(DoS11_control_nothing_is_signed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,3 +1,4 @@
+#include "crypto/hash.h"
 #include "crypto/labelled.h"
 #include "seal/queue_ratchet.h"
 #include "seal/sealed_ref.h"
@@ -49,6 +50,8 @@ static void assert_same(const struct queue_ratchet *a, const struct queue_ratche
 {
     assert_int_equal(a->sequence, b->sequence);
     assert_memory_equal(a->chain, b->chain, QUEUE_CHAIN_BYTES);
+    if (!a->head_lost && !b->head_lost)
+        assert_memory_equal(a->head, b->head, QUEUE_HASH_BYTES);
 }
 
 /* 1,000 steps of random kind and size, refreshes between; the ends stay together. Control for the
@@ -161,6 +164,47 @@ static void another_number_is_refused(void **state)
     buf_clear(&b);
 }
 
+static void assert_head(const struct queue_ratchet *r, const uint8_t before[32],
+                        const struct buf *sealed)
+{
+    struct digest head;
+    hash_list(&hash_sha256, BYTES_LIST(bytes_of(before, 32), buf_view(sealed)), &head);
+    assert_memory_equal(r->head, head.data, 32);
+}
+
+/* What is handed out is not what was queued: the next item says so, once; and not where the client
+ * knows that it has not seen all. */
+static void another_in_its_place(void **state)
+{
+    (void)state;
+    struct queue_ratchet server, client, blind, before;
+    const struct queue_item item = {.kind = QUEUE_ITEM_DELIVERY, .body = bytes_str("queued")};
+    const struct queue_item other = {.kind = QUEUE_ITEM_DUMMY};
+    struct buf queued = BUF_INIT, handed = BUF_INIT, scratch = BUF_INIT;
+    struct queue_item got;
+    begin(&server, &client);
+    before = server;
+    assert_ok(queue_ratchet_seal(&server, &item, &queued));
+    assert_ok(queue_ratchet_seal(&before, &other, &handed));
+    blind = client;
+    assert_ok(queue_ratchet_skip(&blind));
+    assert_ok(open_item(&client, buf_view(&handed), &scratch, &got));
+    assert_false(got.astray);
+    for (int i = 0; i < 3; i++) {
+        buf_clear(&queued);
+        assert_ok(queue_ratchet_seal(&server, &item, &queued));
+        assert_ok(open_item(&client, buf_view(&queued), &scratch, &got));
+        assert_int_equal(got.astray, i == 0);
+        assert_ok(open_item(&blind, buf_view(&queued), &scratch, &got));
+        assert_false(got.astray);
+        assert_same(&server, &client);
+        assert_same(&server, &blind);
+    }
+    buf_clear(&queued);
+    buf_clear(&handed);
+    buf_clear(&scratch);
+}
+
 /* The forms of the header, undone from their parts by hand. */
 static void the_form_is_the_one_described(void **state)
 {
@@ -170,7 +214,8 @@ static void the_form_is_the_one_described(void **state)
     struct buf b = BUF_INIT;
     struct secret message, next;
     uint8_t text[256], fresh[224];
-    struct queue_item item = {QUEUE_ITEM_DELIVERY, {5}, 0x01020304, bytes_str("body")};
+    struct queue_item item = {
+        .kind = QUEUE_ITEM_DELIVERY, .tag = {5}, .hour = 0x01020304, .body = bytes_str("body")};
     begin(&server, &client);
     struct bytes chain = bytes_of(client.chain, sizeof client.chain);
     assert_ok(labelled_expand(&kdf_hkdf_sha256, chain, LABEL_HEARTH, bytes_str("queue message"),
@@ -182,8 +227,11 @@ static void the_form_is_the_one_described(void **state)
     assert_int_equal(b.data[0], 0);
     assert_ok(aead_open(&aead_aes256_gcm, &message, nonce, bytes_of(number, 8),
                         bytes_of(b.data + 1, b.len - 1), text));
-    assert_memory_equal(text, "\0\0\0\x19\1\5\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\2\3\4body\0", 30);
+    assert_memory_equal(text, "\0\0\0\x39\1\5\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\2\3\4", 25);
+    assert_memory_equal(text + 25, client.head, 32);
+    assert_memory_equal(text + 57, "body\0", 5);
     assert_memory_equal(server.chain, next.data, 32);
+    assert_head(&server, client.head, &b);
     buf_clear(&b);
     client = server;
     assert_ok(refresh(&server, &b));
@@ -195,6 +243,7 @@ static void the_form_is_the_one_described(void **state)
     kdf_extract(&kdf_hkdf_sha256, bytes_of(client.chain, 32), BYTES_LIST(bytes_of(fresh, 32)),
                 &next);
     assert_memory_equal(server.chain, next.data, 32);
+    assert_head(&server, client.head, &b);
     buf_clear(&b);
     /* from one state, two refreshes lead to different chains */
     assert_ok(refresh(&client, &b));
@@ -244,10 +293,10 @@ static void well_sealed_nonsense(void **state)
         size_t padded;   /* bytes */
         bool good;
     } cases[] = {
-        {{0, 0, 0, 21, 1}, 256, true},  {{0, 0, 0, 20, 1}, 256, false},
-        {{0, 0, 0, 21, 0}, 256, false}, {{0, 0, 0, 21, 1}, 255, false},
-        {{0, 0, 0, 21, 1}, 512, false}, {{0, 0, 1, 0, 1}, 256, false},
-        {{0, 0, 0, 21, 1}, 1024, true},
+        {{0, 0, 0, 53, 1}, 256, true},  {{0, 0, 0, 52, 1}, 256, false},
+        {{0, 0, 0, 53, 0}, 256, false}, {{0, 0, 0, 53, 1}, 255, false},
+        {{0, 0, 0, 53, 1}, 512, false}, {{0, 0, 1, 0, 1}, 256, false},
+        {{0, 0, 0, 53, 1}, 1024, true},
     };
     struct queue_ratchet server;
     struct at client;
@@ -389,6 +438,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_form_is_the_one_described),
+        cmocka_unit_test(another_in_its_place),
         cmocka_unit_test(a_conversation),
         cmocka_unit_test(damage_moves_nothing),
         cmocka_unit_test(images_of_the_state),
