@@ -1,7 +1,6 @@
 #include "flow/worlds/world.h"
 
-/* Whoever has something new to join asks the owner for the tree: all must be there then. */
-static bool can_sync(const struct world *w, const struct resident *r)
+bool world_can_sync(const struct world *w, const struct resident *r)
 {
     if (r->gone)
         return false;
@@ -25,7 +24,7 @@ static struct resident *somebody(struct world *w, size_t group)
 static void together(struct world *w, size_t group)
 {
     struct resident *a = somebody(w, group), *b = somebody(w, group);
-    if (a == b || !can_sync(w, a) || !can_sync(w, b))
+    if (a == b || !world_can_sync(w, a) || !world_can_sync(w, b))
         return;
     play_catch_up(&w->play, a);
     play_catch_up(&w->play, b);
@@ -63,7 +62,7 @@ void world_act(struct world *w)
     size_t group = play_roll(&w->play, WORLD_GROUPS);
     struct resident *r = somebody(w, group);
     struct house *owner = world_owner(w, group);
-    bool synced = play_roll(&w->play, 10) < 6 && can_sync(w, r);
+    bool synced = play_roll(&w->play, 10) < 6 && world_can_sync(w, r);
     if (synced)
         play_catch_up(&w->play, r);
     world_intrude(r);
@@ -73,7 +72,7 @@ void world_act(struct world *w)
         house_run_ms(w->houses, play_roll(&w->play, 6000));
     else if (what < 16 && world_is_up(owner))
         together(w, group);
-    else if (what < 22 && can_sync(w, r))
+    else if (what < 22 && world_can_sync(w, r))
         resident_sync(r, (uint32_t)play_roll(&w->play, 5));
     else if (m != NULL && world_is_up(owner))
         act_in(w, group, m, synced && r->house == owner, what); /* what is local is never late */

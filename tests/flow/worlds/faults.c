@@ -136,14 +136,55 @@ static void restore(struct world *w, struct house *h)
     w->restored++;
 }
 
+/* Nothing that the blocked homeserver took since has come in here. */
+static void must_be_silent(struct world *w, const struct house *h)
+{
+    const struct house *other = house_of(w->houses, bytes_str(h->blocked));
+    for (size_t i = 0; i < WORLD_PEOPLE; i++) {
+        struct resident *r = &w->people[i];
+        if (r->house != h || !world_can_sync(w, r))
+            continue;
+        if (r->introduction_count > 0)
+            resident_sync(r, 0);
+        for (size_t k = 0; k < r->got_count; k++)
+            if (r->got[k].in->owner == other && r->got[k].message > w->blocked_at[h - w->houses])
+                fail_msg("message %u came to resident %u from a blocked homeserver",
+                         r->got[k].message, r->number);
+    }
+}
+
+static void unblock(struct world *w, struct house *h)
+{
+    if (h->blocked == NULL)
+        return;
+    PLAY_TRACE(&w->play, "%s blocks nobody any more\n", h->domain);
+    must_be_silent(w, h);
+    house_block(h, NULL);
+}
+
+/* People of a blocked homeserver can't be added. */
+static void must_not_come(struct world *w, size_t group, const struct house *other)
+{
+    const struct resident *founder = w->groups[group].stays[0].resident;
+    struct membership *m = play_membership(&w->play, group, &w->people[founder->number - 1]);
+    for (size_t i = 0; i < WORLD_PEOPLE && m != NULL; i++) {
+        struct resident *r = &w->people[i];
+        if (r->house != other || r->gone || !w->published[i] || r->taken_count == WORLD_PACKAGES ||
+            oracle_has(&w->groups[group], r))
+            continue;
+        const struct commit_wish wish = {.add = &r, .add_count = 1};
+        assert_int_not_equal(membership_commit(m, &wish), HEARTH_OK);
+        return;
+    }
+}
+
 /* What the owner of a group has for members of the homeserver that it blocks is given up, which
  * they are told when they can be. */
 static void block(struct world *w, struct house *h)
 {
     const struct house *other = any_house(w);
     if (h->blocked != NULL) {
-        PLAY_TRACE(&w->play, "%s blocks nobody any more\n", h->domain);
-        house_block(h, NULL);
+        unblock(w, h);
         return;
     }
     for (size_t g = 0; g < WORLD_GROUPS; g++)
@@ -152,10 +193,14 @@ static void block(struct world *w, struct house *h)
             return; /* founders stay */
     PLAY_TRACE(&w->play, "%s blocks %s\n", h->domain, other->domain);
     house_block(h, other->domain);
-    for (size_t g = 0; g < WORLD_GROUPS; g++)
-        if (world_owner(w, g) == h)
-            oracle_lossy(&w->groups[g], other);
+    w->blocked_at[h - w->houses] = w->play.messages;
     w->blocked++;
+    for (size_t g = 0; g < WORLD_GROUPS; g++)
+        if (world_owner(w, g) == h) {
+            oracle_lossy(&w->groups[g], other);
+            if (world_is_up(h) && world_is_up(other))
+                must_not_come(w, g, other);
+        }
 }
 
 void world_fail(struct world *w)
@@ -221,6 +266,7 @@ void world_mend(struct world *w)
         if (!vfs_is_off(h->vfs)) /* else it ends at its next step */
             vfs_power_off_after(h->vfs, -1);
         come_back(w, h);
-        house_block(h, NULL);
     }
+    for (size_t i = 0; i < WORLD_HOMES; i++)
+        unblock(w, &w->houses[i]);
 }

@@ -32,10 +32,10 @@ static void open_houses(struct world *w, uint64_t seed)
         memcpy(h->peers, peers[i], sizeof h->peers);
         h->peer_count = HOUSE_PEERS;
         h->mended = true;
-        h->miss_one_in = i == 0 && w->fate.faults ? 12 : 0;
-        h->detour.put_off_one_in = w->fate.faults ? 5 : 0;
         h->limits = h->scarce = seed % 4 == 0;
         h->peer_queue = h->limits ? 3 : 0; /* so that some of a batch has to come later */
+        h->miss_one_in = i == 0 && w->fate.faults ? 12 : 0;
+        h->detour.put_off_one_in = w->fate.faults ? 5 : 0;
         h->relaxed = w->fate.relaxed;
         h->delivery_control = w->fate.delivery_control;
         h->detour.numbered = w->fate.numbered;

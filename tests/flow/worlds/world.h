@@ -34,10 +34,11 @@ struct world {
         uint64_t epochs[WORLD_GROUPS];
         size_t sent[WORLD_GROUPS];
     } backups[WORLD_HOMES];
-    unsigned restored; /* in all worlds */
-    unsigned blocked;  /* times that somebody was, in this world */
-    unsigned gone;     /* residents who gave up their queues */
-    unsigned faults;   /* that happened, in all worlds */
+    unsigned restored;                /* in all worlds */
+    uint32_t blocked_at[WORLD_HOMES]; /* the last message before */
+    unsigned blocked;                 /* times that somebody was, in this world */
+    unsigned gone;                    /* residents who gave up their queues */
+    unsigned faults;                  /* that happened, in all worlds */
 };
 
 bool world_is_up(const struct house *h);
@@ -52,6 +53,9 @@ void world_end(struct world *w);
 
 /* Somebody does something, if those homeservers that it takes are there. */
 void world_act(struct world *w);
+/* May it ask its queue now? Who has something new to join asks the owner for the tree: all must be
+ * there then. */
+bool world_can_sync(const struct world *w, const struct resident *r);
 /* G5: who was removed tries to open the group, which must fail. */
 void world_intrude(struct resident *r);
 /* Something goes wrong, or is well again (faults.c). */
