@@ -361,8 +361,9 @@ hearth_unit_tests(server_transparency server/transparency tlog_kit test_tokens n
 # People on the real programs: at terminals, and killed at random.
 hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_core LIBS lib::jansson lib::event)
 # What an operator may try with keys, and where clients notice.
-foreach(attacks "honest" "swapped_handle_key extra_client unsigned_client forked_log" "replaced_commitment key_of_his_own token_key_of_his_own forked_for_two vrf_key_of_his_own"
-    "dropped_revocation" "skipped_version" "replaced_item")
+foreach(attacks "honest" "honest_devices" "swapped_handle_key extra_client unsigned_client forked_log" "replaced_commitment key_of_his_own token_key_of_his_own"
+    "forked_for_two vrf_key_of_his_own" "dropped_revocation" "skipped_version" "swapped_handle_key_logged dropped_revocation_promised"
+    "token_key_logged sealing_key_logged" "replaced_item")
   string(REGEX REPLACE " .*" "" first "${attacks}")
   separate_arguments(names UNIX_COMMAND "${attacks}")
   if(NOT HEARTH_SANITIZE OR HEARTH_SANITIZE STREQUAL "address")
@@ -381,11 +382,14 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     SECONDS 600 LABELS crash)
   hearth_test(federation_partition COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/partition.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 400 LABELS flow)
+  hearth_test(federation_srv COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/srv.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 300 LABELS flow)
   hearth_test(federation_hostile COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/hostile.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 300 LABELS flow)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
 endif()
 hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency test_support)
+hearth_program(log_bench SOURCES tests/bench/log_bench.c USES server_transparency server_keeper)
 # kill -9 while epochs are closed and signed: one root per size, ever.
 hearth_program(kt_crash SOURCES tests/crash/kt_crash.c USES server_transparency test_support)
 hearth_test(crash_kt COMMAND kt_crash --cycles 200 SECONDS 300 LABELS crash)
@@ -428,7 +432,7 @@ target_include_directories(threats PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 if(HEARTH_SANITIZE)
   set(threat_options --unhurried)
 endif()
-foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10 ME1 ME3ME4)
+foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17 ME1 ME3ME4)
   hearth_test(threats_${id} COMMAND threats $<TARGET_FILE:hearthd> $<TARGET_FILE:hearth> ${id} ${threat_options}
     SECONDS 60 LABELS "flow;threats")
 endforeach()
@@ -447,3 +451,6 @@ if(NOT HEARTH_SANITIZE)
     ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} --control SECONDS 200 LABELS crash)
 endif()
 target_link_options(unit_client_core_faults_test PRIVATE -Wl,--wrap=group_process -Wl,--wrap=group_join_external)
+# The log by plain HTTP, read by a monitor of its own.
+hearth_test(flow_log_pages COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/server/log_pages.py ${CMAKE_BINARY_DIR}/bin SECONDS 200
+  LABELS flow)

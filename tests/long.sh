@@ -23,12 +23,15 @@ HEARTH_POINTS=0,1 timeout "$seconds" "$bin/flow_failure_test" || status=1
 # worlds from a hundred thousand seeds, with kills and power cuts; kill -9 to the real program
 HEARTH_SEEDS=1000,100000 timeout "$seconds" "$bin/flow_random_test" || [ $? = 124 ] || status=1
 "$bin/hearthd_crash" "$bin/hearthd" --cycles "$((seconds * 3))" || status=1
-timeout "$seconds" python3 tests/crash/kt_hearthd.py "$bin" --cycles 10000 || [ $? = 124 ] || status=1
+timeout "$seconds" "$bin/kt_crash" --cycles 10000 || [ $? = 124 ] || status=1
+timeout "$((seconds * 3))" python3 tests/crash/kt_hearthd.py "$bin" --cycles 10000 || [ $? = 124 ] || status=1
 # random lands of three homeservers
 timeout "$seconds" "$bin/unit_server_federation_world_test" 1000 100000 || [ $? = 124 ] || status=1
 # people killed at random while they work
 python3 tests/crash/clients.py "$bin" --seconds "$seconds" --least-kills 100 || status=1
 python3 tests/crash/clients.py "$bin" --tokens --clients 10 --groups 3 --seconds "$seconds" || status=1
+# one's own devices come and go while one is off: the log raises no alarm
+python3 tests/client/log_attacks.py "$bin" honest_devices_long || status=1
 # three homeservers in network namespaces while the network between them fails
 python3 tests/federation/partition.py "$bin" --seconds "$seconds" || [ $? = 77 ] || status=1
 # the same people as above, spread over two homeservers
@@ -39,7 +42,7 @@ timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=
 "$bin/fair" --disk --seconds 30 || [ $? = 77 ] || status=1
 # attacks on the real hearthd, with the load and the time that the pass rule wants: 200 listeners, 50 messages a second; at
 # two a second nobody has used up his own allowance of messages (60, and one a second) within 50 s, idle phases and all
-for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10; do
+for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17; do
     "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 40 --groups 25 --size 9 --rate 2 || status=1
 done
 "$bin/threats" "$bin/hearthd" "$bin/hearth" ME1 --full || status=1

@@ -118,26 +118,31 @@ int command_kt_show(struct cli *cli)
 
 /* ---- monitor */
 
+struct doubts {
+    struct cli *cli;
+    unsigned count;
+};
+
 static bool count_distrusted(const struct hearth_log *log, void *arg)
 {
-    unsigned *count = arg;
-    *count += log->distrusted || log->overdue;
-    return true;
+    struct doubts *d = arg;
+    d->count += log->distrusted || log->overdue;
+    return log->distrusted || log->overdue ? print_log(log, d->cli) : true;
 }
 
 int command_kt_monitor(struct cli *cli)
 {
     struct showing s = {.cli = cli};
-    unsigned distrusted = 0;
+    struct doubts doubts = {.cli = cli};
     if (!hearth_log_monitor(cli->account))
         return EXIT_FAILED;
     if (!hearth_account_settle(cli->account, cli->timeout_ms > 0 ? cli->timeout_ms : SETTLE_MS))
         return fail_said(cli, EXIT_TIMED_OUT, "is the homeserver up, and the network?",
                          "the log has not answered");
     if (!hearth_log_label_each(cli->account, show_label, &s) ||
-        !hearth_log_each(cli->account, count_distrusted, &distrusted))
+        !hearth_log_each(cli->account, count_distrusted, &doubts))
         return EXIT_FAILED;
-    return s.bad + distrusted > 0 ? EXIT_UNVERIFIED : EXIT_DONE;
+    return s.bad + doubts.count > 0 ? EXIT_UNVERIFIED : EXIT_DONE;
 }
 
 /* ---- evidence */

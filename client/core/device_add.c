@@ -10,6 +10,7 @@
  *                      opaque signing<V>; }     the last two: from ADD on
  */
 #include "client/core/device_add.h"
+#include "client/core/log_receipt.h"
 
 #include "client/core/devices.h"
 #include "client/core/task.h"
@@ -127,6 +128,8 @@ static struct err added(struct core *c, struct db_txn *t, struct task *task,
     if (body.name.len > 0)
         memcpy(device.name, body.name.data, body.name.len);
     TRY(device_put(t, &device));
+    if (in->receipt != NULL)
+        TRY(log_receipt_take(c, t, body.key_set, core_in(in->receipt->proof)));
     TRY(own_key_set_next(c, t, body.key_set));
     TRY(devices_chat_begin(c, t));
     body.credential = core_in(in->credential);

@@ -11,7 +11,7 @@
 #include "client/core/device_add.h"
 #include "client/core/device_set.h"
 #include "client/core/devices.h"
-#include "client/core/log.h"
+#include "client/core/log_receipt.h"
 #include "client/core/task.h"
 #include "hearth/v1/auth_rpc.h"
 #include "hearth/v1/queue_rpc.h"
@@ -178,6 +178,9 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
         return ERR_OK;
     }
     TRY(body_read(task, &body));
+    const Hearth__V1__RemoveClientResponse *in = (const void *)answer->out;
+    if (in != NULL && in->receipt != NULL)
+        TRY(log_receipt_take(c, t, body.key_set, core_in(in->receipt->proof)));
     TRY(own_key_set_next(c, t, body.key_set));
     task->state = QUEUE;
     return ERR_OK;

@@ -3,6 +3,7 @@
 #include "client/core/devices.h"
 #include "client/core/group.h"
 #include "client/core/key_package.h"
+#include "client/core/log.h"
 #include "wire/reader.h"
 
 /* A row of his is ours, but for the chat: each device has its own id for it. */
@@ -107,7 +108,8 @@ static struct err take(struct core *c, struct db_txn *t, enum device_news what, 
     case NEWS_CONTACT_GONE:
         return take_gone(c, t, body);
     case NEWS_HANDLES:
-        return handles_take(c, t, body);
+        TRY(handles_take(c, t, body));
+        return log_own(c, t);
     case NEWS_HANDLE_GONE:
         return take_handle_gone(c, t, body);
     case NEWS_USER:
@@ -115,7 +117,8 @@ static struct err take(struct core *c, struct db_txn *t, enum device_news what, 
     case NEWS_PROFILE:
         return take_name(c, t, body);
     case NEWS_KEY_SETS:
-        return own_key_sets_take(c, t, body);
+        TRY(own_key_sets_take(c, t, body));
+        return log_own(c, t);
     case NEWS_DEVICE:
         return take_device(t, body);
     case NEWS_COMPARED:

@@ -4,6 +4,7 @@
  *     body    struct { opaque credential<V>; opaque signing<V>; }
  */
 #include "client/core/enrol.h"
+#include "client/core/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,6 +250,7 @@ static struct err take_keys(struct core *c, struct db_txn *t, struct task *task,
     c->account.registered = true;
     TRY(account_write(&c->account, t));
     TRY(queue_begin(c, t));
+    TRY(log_own(c, t)); /* this device watches, too */
     return key_package_publish(c, t);
 }
 

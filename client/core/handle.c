@@ -5,7 +5,7 @@
 
 #include "client/core/event.h"
 #include "client/core/handle_inside.h"
-#include "client/core/log.h"
+#include "client/core/log_receipt.h"
 #include "client/core/queue.h"
 #include "hearth/v1/auth.pb-c.h"
 
@@ -91,8 +91,12 @@ static struct err add_answer(struct core *c, struct db_txn *t, struct task *task
         return next_version(c, t, task, row, body);
     if (answer->out == NULL)
         return refuse(c, task, answer->status, ret_next);
-    if (task->state == ADD_CREATE)
+    if (task->state == ADD_CREATE) {
+        const Hearth__V1__CreateHandleResponse *in = (const void *)answer->out;
+        if (in->receipt != NULL)
+            TRY(log_receipt_take(c, t, buf_view(&row->key_set), core_in(in->receipt->proof)));
         return created(c, t, task, row);
+    }
     *ret_next = TASK_NEXT_DONE;
     task_wake(c, NULL); /* who registers waits for it */
     TRY(handle_published(c, t, row));

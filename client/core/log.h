@@ -69,6 +69,11 @@ struct log_label {
     struct kt_dist watched; /* monitored up to there; index 0: not yet */
     struct kt_lookup own[LOG_OWN_MAX];
     size_t own_count;
+    /* the newest LogReceipt of a change of ours (log_receipt.h); empty: none */
+    struct buf receipt, receipt_value;
+    uint32_t receipt_version;
+    uint64_t skip_looked; /* versions left out were looked for up to this distinguished entry */
+    bool receipt_shown;   /* the log has shown that it holds what it promised */
 };
 CHECKED struct err log_label_new(const char *domain, struct bytes label,
                                  struct log_label **ret_label);

@@ -12,10 +12,11 @@
 #include <stdlib.h>
 
 #include "client/core/log_inside.h"
+#include "client/core/log_receipt.h"
 #include "client/core/task.h"
 #include "hearth/v1/transparency.pb-c.h"
 
-enum ask_state { ASK = 0, AGAIN = 1, AFRESH = 2 };
+enum ask_state { ASK = 0, AGAIN = 1, AFRESH = 2, RECEIPT = 3, RECEIPT_AGAIN = 4 };
 enum { EMPTY_WAIT_MS = 1000, EMPTY_TRIES = 60, REFUSED_WAIT_MS = 30 * 1000, REFUSED_TRIES = 4 };
 
 struct body {
@@ -86,7 +87,10 @@ static struct err asking_begin(struct core *c, struct db_txn *t, const struct ta
         a->view = a->log.view;
         a->query = (struct kt_query){
             .label = buf_view(&a->label->label), .now_ms = core_now_ms(c), .opaque_value = system};
-        if (task->state == AFRESH) {
+        if (task->state == RECEIPT || task->state == RECEIPT_AGAIN) {
+            a->query.opaque_value = true;
+            err = log_receipt_view(&a->log, a->label, &a->view);
+        } else if (task->state == AFRESH) {
             a->query.opaque_value = true; /* to see what is there, whatever it is */
             err = config_view(&a->log.view.config, &a->view);
         } else if (l->checked_ms != 0) {
@@ -129,11 +133,16 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     TRY(body_read(task, &body));
     if (task->state == ASK && body.bad.len > 0) /* of monitoring (log_monitor.c) */
         task->state = AFRESH;
-    TRY(asking_begin(c, t, task, &body, &a));
+    struct err err = asking_begin(c, t, task, &body, &a);
+    if (err.code == ERR_NOT_FOUND && task->state >= RECEIPT) { /* dropped meanwhile */
+        *ret_next = TASK_NEXT_DONE;
+        return ERR_OK;
+    }
+    TRY(err);
     (void)snprintf(call->domain, sizeof call->domain, "%s", body.domain);
     call->anonymous = true;
     *ret_next = TASK_NEXT_CALL;
-    struct err err = a.log.state == LOG_HELD ? ask_label(&a, call) : ask_config(call);
+    err = a.log.state == LOG_HELD ? ask_label(&a, call) : ask_config(call);
     asking_end(&a);
     return err;
 }
@@ -280,6 +289,32 @@ static struct err report(struct core *c, struct db_txn *t, struct asking *a,
     return ERR_OK;
 }
 
+/* What the receipt's own log goes on to: the one that we are shown? Of two sizes it can't be told;
+ * the next search tries again. */
+static struct err take_receipt(struct db_txn *t, struct task *task, const struct body *body,
+                               struct asking *a, struct bytes response, struct err err,
+                               enum task_next *ret_next)
+{
+    struct body next = *body;
+    bool same_size = err_is_ok(err) && a->view.size == a->log.view.size;
+    *ret_next = TASK_NEXT_DONE;
+    if (same_size && hash_value_equal(&a->view.root, &a->log.view.root)) {
+        a->label->receipt_shown = true;
+        return log_label_put(t, a->label);
+    }
+    if (err_is_ok(err) && !same_size)
+        return ERR_OK;
+    if (err_is_ok(err))
+        err = ERR(TLOG_FORK);
+    if (err.code == ERR_TLOG_SHRUNK || err.code == ERR_TLOG_STALE || err.code == ERR_TLOG_FUTURE)
+        return ERR_OK; /* it has not come so far; the other two are told by the search itself */
+    next.bad = response.len <= LOG_RESPONSE_KEPT_BYTES ? response : bytes_of(NULL, 0);
+    next.why = (uint32_t)err.code;
+    *ret_next = TASK_NEXT_AGAIN;
+    task->state = task->state == RECEIPT ? RECEIPT_AGAIN : AFRESH;
+    return body_set(task, &next);
+}
+
 static struct err take_label(struct core *c, struct db_txn *t, struct task *task,
                              const struct body *body, struct asking *a, struct bytes response,
                              enum task_next *ret_next)
@@ -289,11 +324,19 @@ static struct err take_label(struct core *c, struct db_txn *t, struct task *task
     if (!err_is_ok(err) && !is_theirs(err))
         return err;
     *ret_next = TASK_NEXT_DONE;
+    if (task->state == RECEIPT || task->state == RECEIPT_AGAIN)
+        return take_receipt(t, task, body, a, response, err, ret_next);
     if (task->state == AFRESH)
         return err_is_ok(err) ? report(c, t, a, body, response, &result)
                               : report(c, t, a, body, bytes_of(NULL, 0), NULL);
-    if (err_is_ok(err))
-        return found(c, t, a, response, &result);
+    if (err_is_ok(err)) {
+        bool due;
+        TRY(found(c, t, a, response, &result));
+        TRY(log_receipt_due(c, t, &a->log, a->label, &due));
+        task->state = RECEIPT;
+        *ret_next = due ? TASK_NEXT_AGAIN : TASK_NEXT_DONE;
+        return ERR_OK;
+    }
     struct body next = *body;
     next.bad = response.len <= LOG_RESPONSE_KEPT_BYTES ? response : bytes_of(NULL, 0);
     next.why = (uint32_t)err.code;
@@ -312,6 +355,8 @@ static struct err refused(struct core *c, struct db_txn *t, struct task *task, s
     *ret_next = TASK_NEXT_DONE;
     if (status->code == HEARTH_UNIMPLEMENTED)
         return no_log(c, t, a);
+    if (task->state == RECEIPT || task->state == RECEIPT_AGAIN)
+        return ERR_OK; /* the next search tries again */
     if (task->state != ASK) /* what failed is not undone by saying nothing more */
         return report(c, t, a, body, bytes_of(NULL, 0), NULL);
     struct body next = *body;
@@ -362,7 +407,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     struct asking a = {0};
     TRY(body_read(task, &body));
     struct err err = asking_begin(c, t, task, &body, &a);
-    if (err.code == ERR_NOT_FOUND) { /* the label is nothing to us any more */
+    if (err.code == ERR_NOT_FOUND) { /* the label, or its receipt, is nothing to us any more */
         *ret_next = TASK_NEXT_DONE;
         return ERR_OK;
     }

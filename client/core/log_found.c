@@ -35,16 +35,34 @@ static struct err stand(const struct log_label *l, struct bytes held, enum stand
     return err;
 }
 
-/* Marks the label until a person decides; says so once. */
-static struct err mark_bad(struct core *c, struct db_txn *t, struct log_label *l,
-                           const struct hearth_id *contact, const char *who, const char *what)
+static struct err convicted(struct db_txn *t, const char *domain)
 {
+    struct log log;
+    TRY(log_get(t, domain, &log));
+    log.distrusted = true;
+    struct err err = log_put(t, &log);
+    log_clear(&log);
+    return err;
+}
+
+/* Marks the label until a person decides; says so once. What we hold may convict. */
+static struct err mark_bad(struct core *c, struct db_txn *t, const struct log *log,
+                           struct log_label *l, const struct hearth_id *contact, const char *who,
+                           const char *what)
+{
+    const struct log_trouble trouble = {.why = ERR(KEY_SET)};
+    uint64_t number;
     if (l->bad)
         return ERR_OK;
     l->bad = true;
     TRY(log_label_put(t, l));
     TRY(log_troubled(c, t));
-    return log_alarm(c, t, contact, 0, "%s: %s", who, what);
+    TRY(log_court(t, log, l, &trouble, &number));
+    if (number == 0)
+        return log_alarm(c, t, contact, 0, "%s: %s", who, what);
+    TRY(convicted(t, l->domain));
+    return log_alarm(c, t, contact, number, "%s: %s; evidence %llu convicts its operator", who,
+                     what, (unsigned long long)number);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -59,7 +77,7 @@ static struct err wait_for_it(struct core *c, struct db_txn *t, const struct log
     uint64_t now = core_now_ms(c), window_ms = log->view.config.window_ms;
     if (l->behind_ms != 0 && now >= l->behind_ms &&
         now - l->behind_ms > least(BEHIND_MS, 2 * window_ms))
-        return mark_bad(c, t, l, contact, who,
+        return mark_bad(c, t, log, l, contact, who,
                         "keys that are in use are not in the homeserver's log");
     if (l->behind_ms == 0)
         l->behind_ms = now;
@@ -84,7 +102,8 @@ static struct err chain_with(struct core *c, struct db_txn *t, struct bytes valu
     return buf_check(b);
 }
 
-static struct err own_next(struct core *c, struct db_txn *t, struct log_label *l)
+static struct err own_next(struct core *c, struct db_txn *t, const struct log *log,
+                           struct log_label *l)
 {
     struct buf chain = BUF_INIT;
     struct key_set *set = calloc(1, sizeof *set);
@@ -103,7 +122,7 @@ static struct err own_next(struct core *c, struct db_txn *t, struct log_label *l
     }
     return ours
                ? settled(t, l)
-               : mark_bad(c, t, l, NULL, l->domain,
+               : mark_bad(c, t, log, l, NULL, l->domain,
                           "the log shows a set of devices of yours that none of your devices made");
 }
 
@@ -116,11 +135,11 @@ static struct err found_own_set(struct core *c, struct db_txn *t, const struct l
     case SAME:
         return settled(t, l);
     case OTHER:
-        return mark_bad(c, t, l, NULL, l->domain, "the log shows other devices of yours");
+        return mark_bad(c, t, log, l, NULL, l->domain, "the log shows other devices of yours");
     case BEHIND:
         return wait_for_it(c, t, log, l, NULL, "your devices");
     case NEXT:
-        return own_next(c, t, l);
+        return own_next(c, t, log, l);
     case GAP: /* several changes by other devices, who tell us */
     default:
         return wait_for_it(c, t, log, l, NULL, "your devices");
@@ -142,9 +161,9 @@ static struct err found_own_handle(struct core *c, struct db_txn *t, const struc
     TRY(err);
     if (standing == SAME)
         return settled(t, l);
-    return standing == BEHIND
-               ? wait_for_it(c, t, log, l, NULL, text)
-               : mark_bad(c, t, l, NULL, text, "the log shows another key of this handle of yours");
+    return standing == BEHIND ? wait_for_it(c, t, log, l, NULL, text)
+                              : mark_bad(c, t, log, l, NULL, text,
+                                         "the log shows another key of this handle of yours");
 }
 
 /* ---- a contact's */
@@ -182,7 +201,8 @@ static struct err found_contact_set(struct core *c, struct db_txn *t, const stru
     if (err_is_ok(err) && standing == SAME)
         err = settled(t, l);
     else if (err_is_ok(err) && standing == OTHER)
-        err = mark_bad(c, t, l, &id, name, "the log shows other keys than those that we were told");
+        err = mark_bad(c, t, log, l, &id, name,
+                       "the log shows other keys than those that we were told");
     else if (err_is_ok(err) && standing == NEXT)
         err = take_next(c, t, l, &contact);
     else if (err_is_ok(err))
@@ -248,13 +268,31 @@ struct err log_own(struct core *c, struct db_txn *t)
     return handle_each(c, t, search_handle, &own);
 }
 
+/* Devices that were taken in by a version of this program that did not watch from the start. */
+static struct err is_watched(struct core *c, struct db_txn *t, bool *ret_is)
+{
+    struct log_label *l = NULL;
+    struct buf label = BUF_INIT;
+    buf_append_byte(&label, LABEL_USER);
+    buf_append_bytes(&label, buf_view(&c->account.user_id));
+    struct err err = buf_check(&label);
+    if (err_is_ok(err))
+        err = log_label_get(t, c->account.domain, buf_view(&label), &l);
+    *ret_is = err_is_ok(err) && (l->roles & LOG_OWN) != 0;
+    log_label_free(l);
+    buf_clear(&label);
+    return err.code == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 struct err log_upkeep(struct core *c, struct db_txn *t)
 {
     struct log log;
+    bool watched;
     TRY(log_get(t, c->account.domain, &log));
     bool held = log.state == LOG_HELD;
     log_clear(&log);
-    return held ? ERR_OK : log_own(c, t);
+    TRY(is_watched(c, t, &watched));
+    return held && watched ? ERR_OK : log_own(c, t);
 }
 
 struct err log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,

@@ -14,6 +14,20 @@ CHECKED struct err log_keys_accept(struct db_txn *t, const char *domain);
  * here on. */
 CHECKED struct err log_report_view(struct core *c, struct db_txn *t, struct log *log,
                                    struct bytes note, struct bytes dist);
+/* Holds all that is kept of a log and a label (may be NULL) against each other and against what
+ * came. ret_number: of the evidence, 0: nothing convicts. */
+CHECKED struct err log_court(struct db_txn *t, const struct log *log, const struct log_label *label,
+                             const struct log_trouble *trouble, uint64_t *ret_number);
+/* ... against what somebody else was shown. */
+CHECKED struct err log_court_view(struct db_txn *t, const struct log *log, struct bytes note,
+                                  struct bytes dist, uint64_t *ret_number);
+/* An OwnerMonitorRequest of which the answer shows whether the version after this one is left out
+ * below the newest that the log has; what it shows of that (log_skipped.c). Appends. */
+CHECKED struct err log_skipped_request(const struct log *log, const struct log_label *label,
+                                       uint32_t above, struct buf *b);
+CHECKED struct err log_skipped(struct db_txn *t, const struct log *log,
+                               const struct log_label *label, uint32_t above, struct bytes response,
+                               uint64_t *ret_number);
 /* Something is marked bad, distrusted or changed: log_may_send looks closely from now on. */
 CHECKED struct err log_troubled(struct core *c, struct db_txn *t);
 /* TASK_LOG_WATCH of the homeserver, if there is none: what is due each window. */

@@ -2,20 +2,24 @@
  * found there (ME6, MitM1).
  *
  *     DB_SETTING "log-keys" || domain:
- *         struct { uint8 state; uint8 refetched; SystemKey claims[]; }      (seal/system_keys.h)
+ *         struct { uint8 state; uint8 flags; SystemKey claims[]; }      (seal/system_keys.h)
+ *         flags: 1 refetched, 2 the labels were marked as bad for it
  *
  * What the log shows instead may only be newer: the keys are fetched once more, and then they are
- * there, or the homeserver gives us others than it gives to everybody.
+ * there, or the homeserver gives us others than it gives to everybody. That is over, without a word
+ * of the user's, when each key that it gives us is found in the log after all: then everybody is
+ * shown it. He was told; what was not used meanwhile is used then.
  */
 #include "client/core/homeserver_inside.h"
 #include "client/core/log_inside.h"
 #include "client/core/task.h"
 #include "seal/system_keys.h"
 
+enum { REFETCHED = 1, MARKED = 2 };
 enum keys_state { KEYS_ASKED = 0, KEYS_GOOD = 1, KEYS_BAD = 2 };
 struct claims {
     enum keys_state state;
-    bool refetched;
+    bool refetched, marked;
     struct buf keys; /* SystemKey, one after the other */
 };
 
@@ -35,7 +39,9 @@ static struct err claims_get(struct db_txn *t, const char *domain, struct claims
         err = db_get(t, DB_SETTING, buf_view(&id), &value);
     if (err_is_ok(err) && value.len >= 2) {
         ret_claims->state = (enum keys_state)value.data[0];
-        ret_claims->refetched = value.data[1] != 0;
+        ret_claims->refetched = (value.data[1] & REFETCHED) != 0;
+        /* without the flag: rows from before there was one */
+        ret_claims->marked = (value.data[1] & MARKED) != 0 || ret_claims->state == KEYS_BAD;
         buf_append(&ret_claims->keys, value.data + 2, value.len - 2);
         err = buf_check(&ret_claims->keys);
     }
@@ -48,7 +54,8 @@ static struct err claims_put(struct db_txn *t, const char *domain, const struct 
 {
     struct buf id = BUF_INIT, value = BUF_INIT;
     wire_write_u8(&value, (uint8_t)claims->state);
-    wire_write_u8(&value, claims->refetched);
+    wire_write_u8(&value,
+                  (uint8_t)((claims->refetched ? REFETCHED : 0) | (claims->marked ? MARKED : 0)));
     buf_append_bytes(&value, buf_view(&claims->keys));
     struct err err = claims_id(domain, &id);
     if (err_is_ok(err))
@@ -125,7 +132,7 @@ struct err log_keys_accept(struct db_txn *t, const char *domain)
     struct claims claims;
     TRY(claims_get(t, domain, &claims));
     claims.state = KEYS_GOOD;
-    claims.refetched = false;
+    claims.refetched = claims.marked = false;
     struct err err = claims_put(t, domain, &claims);
     buf_clear(&claims.keys);
     return err;
@@ -133,10 +140,14 @@ struct err log_keys_accept(struct db_txn *t, const char *domain)
 
 /* ---- answers */
 
-/* missing: a claim that the label's newest value does not have (mark: which is then bad); asked:
- * one whose label is still being asked for. */
+/* What becomes of the labels: nothing, those without a claim are marked as bad, or no one is. */
+enum verdict { VERDICT_NONE, VERDICT_MARK, VERDICT_LIFT };
+
+/* missing: a claim that the label's newest value does not have; asked: one whose label is still
+ * being asked for. */
 static struct err judge(struct core *c, struct db_txn *t, const char *domain,
-                        const struct claims *claims, bool mark, bool *ret_missing, bool *ret_asked)
+                        const struct claims *claims, enum verdict verdict, bool *ret_missing,
+                        bool *ret_asked)
 {
     struct system_key keys[SYSTEM_KEYS_MOST];
     size_t count;
@@ -159,7 +170,10 @@ static struct err judge(struct core *c, struct db_txn *t, const char *domain,
             *ret_asked = true;
         else if (!l->known.exists || !err_is_ok(system_keys_find(buf_view(&l->value), &keys[i])))
             *ret_missing = l->bad = true;
-        err = mark && l != NULL && l->bad ? log_label_put(t, l) : ERR_OK;
+        if (l != NULL && verdict == VERDICT_LIFT)
+            l->bad = false;
+        bool put = l != NULL && (verdict == VERDICT_LIFT || (verdict == VERDICT_MARK && l->bad));
+        err = put ? log_label_put(t, l) : ERR_OK;
         log_label_free(l);
         TRY(err);
     }
@@ -175,32 +189,51 @@ static struct err fetch_again(struct core *c, struct db_txn *t, const char *doma
     return there ? ERR_OK : task_add(c, t, TASK_HOMESERVER, lane, NULL, bytes_str(domain), NULL);
 }
 
+static struct err found_missing(struct core *c, struct db_txn *t, const struct log *log,
+                                struct claims *claims)
+{
+    bool missing, asked;
+    claims->state = KEYS_BAD;
+    claims->refetched = false;
+    claims->marked = true;
+    TRY(claims_put(t, log->domain, claims));
+    TRY(judge(c, t, log->domain, claims, VERDICT_MARK, &missing, &asked));
+    TRY(log_troubled(c, t));
+    TRY(log_alarm(c, t, NULL, 0,
+                  "%s gives us other keys of its own than its log shows to everybody",
+                  log->domain));
+    return homeserver_news(c, t);
+}
+
+static struct err found_all(struct core *c, struct db_txn *t, const struct log *log,
+                            struct claims *claims)
+{
+    bool missing, asked, was = claims->state == KEYS_GOOD,
+                         lift = claims->marked && !log->distrusted;
+    claims->state = KEYS_GOOD;
+    claims->refetched = claims->marked = false;
+    TRY(claims_put(t, log->domain, claims));
+    if (lift) /* or they would not be monitored any more */
+        TRY(judge(c, t, log->domain, claims, VERDICT_LIFT, &missing, &asked));
+    return was ? ERR_OK : homeserver_news(c, t);
+}
+
 static struct err found(struct core *c, struct db_txn *t, const struct log *log,
                         struct claims *claims)
 {
     bool missing = false, asked = false;
     if (log->state == LOG_HELD)
-        TRY(judge(c, t, log->domain, claims, false, &missing, &asked));
-    if (asked || claims->state == KEYS_BAD)
+        TRY(judge(c, t, log->domain, claims, VERDICT_NONE, &missing, &asked));
+    if (asked || (claims->state == KEYS_BAD && (missing || log->state != LOG_HELD)))
         return ERR_OK;
-    if (missing && !claims->refetched) {
-        claims->refetched = true;
-        claims->state = KEYS_ASKED;
-        TRY(claims_put(t, log->domain, claims));
-        return fetch_again(c, t, log->domain);
-    }
-    bool was = claims->state == KEYS_GOOD;
-    claims->state = missing ? KEYS_BAD : KEYS_GOOD;
-    claims->refetched = false;
+    if (!missing)
+        return found_all(c, t, log, claims);
+    if (claims->refetched)
+        return found_missing(c, t, log, claims);
+    claims->refetched = true;
+    claims->state = KEYS_ASKED;
     TRY(claims_put(t, log->domain, claims));
-    if (missing) {
-        TRY(judge(c, t, log->domain, claims, true, &missing, &asked));
-        TRY(log_troubled(c, t));
-        TRY(log_alarm(c, t, NULL, 0,
-                      "%s gives us other keys of its own than its log shows to everybody",
-                      log->domain));
-    }
-    return was && !missing ? ERR_OK : homeserver_news(c, t);
+    return fetch_again(c, t, log->domain);
 }
 
 struct err log_keys_found(struct core *c, struct db_txn *t, const struct log *log)

@@ -11,11 +11,13 @@
 #include "client/core/log_inside.h"
 #include "client/core/task.h"
 #include "hearth/v1/transparency.pb-c.h"
+#include "seal/key_set.h"
 
 struct monitoring {
     struct log log;
     struct log_label *label; /* NULL: nothing is due */
     bool owner;
+    uint32_t skipped_above; /* the log may lack a version above this one; LADDER_NONE: no */
 };
 
 static void monitoring_end(struct monitoring *m)
@@ -37,7 +39,34 @@ static bool contact_due(const struct log_label *l, const struct kt_dist *newest)
     return l->known.exists && l->known.pending && l->known.epoch <= newest->index;
 }
 
+/* Our newest set, where the log shows a later one that we can't follow: is one left out? Another
+ * device's changes, of which it has not told us yet, look the same until the log is asked. */
+static struct err skipped_above(const struct core *c, const struct log_label *l,
+                                uint32_t *ret_version)
+{
+    struct bytes ours = buf_view(&c->account.user_id), of = buf_view(&l->label);
+    *ret_version = LADDER_NONE;
+    if (!(l->roles & LOG_OWN) || !l->known.exists || l->receipt.len == 0 ||
+        of.data[0] != LABEL_USER || !bytes_equal(bytes_of(of.data + 1, of.len - 1), ours))
+        return ERR_OK;
+    struct key_set *set = malloc(sizeof *set);
+    if (set == NULL)
+        return ERR(NO_MEMORY);
+    struct err err = key_set_parse(buf_view(&c->account.key_set), set);
+    if (err_is_ok(err) && l->known.version > set->version)
+        *ret_version = set->version;
+    free(set);
+    return err;
+}
+
+static bool skip_due(const struct log_label *l, const struct kt_dist *newest)
+{
+    return l->watched.index != 0 && l->watched.index < newest->index &&
+           l->skip_looked < newest->index;
+}
+
 struct choosing {
+    const struct core *core;
     const struct kt_dist *newest;
     struct buf label;
     bool found;
@@ -46,7 +75,11 @@ struct choosing {
 static struct err choose(void *arg, struct log_label *l)
 {
     struct choosing *choosing = arg;
-    if (l->bad || (!owner_due(l, choosing->newest) && !contact_due(l, choosing->newest)))
+    uint32_t above;
+    TRY(skipped_above(choosing->core, l, &above));
+    bool owner = above == LADDER_NONE ? !l->bad && owner_due(l, choosing->newest)
+                                      : skip_due(l, choosing->newest);
+    if (!owner && (l->bad || !contact_due(l, choosing->newest)))
         return ERR_OK;
     buf_append_bytes(&choosing->label, buf_view(&l->label));
     TRY(buf_check(&choosing->label));
@@ -54,9 +87,10 @@ static struct err choose(void *arg, struct log_label *l)
     return ERR(CANCELLED);
 }
 
-static struct err next_label(struct db_txn *t, const struct log *log, struct buf *ret_label)
+static struct err next_label(struct core *c, struct db_txn *t, const struct log *log,
+                             struct buf *ret_label)
 {
-    struct choosing choosing = {.newest = kt_view_newest_dist(&log->view)};
+    struct choosing choosing = {.core = c, .newest = kt_view_newest_dist(&log->view)};
     if (choosing.newest == NULL || log->distrusted)
         return ERR_OK;
     struct err err = log_label_each(t, log->domain, choose, &choosing);
@@ -91,11 +125,12 @@ static struct err body_set(struct task *task, const char *domain, struct bytes l
     return buf_replace(&task->body, &b);
 }
 
-static struct err begin(struct db_txn *t, const struct task *task, struct monitoring *m)
+static struct err begin(struct core *c, struct db_txn *t, const struct task *task,
+                        struct monitoring *m)
 {
     char domain[DOMAIN_MAX_BYTES + 1];
     struct bytes label;
-    *m = (struct monitoring){0};
+    *m = (struct monitoring){.skipped_above = LADDER_NONE};
     TRY(body_read(task, domain, &label));
     TRY(log_get(t, domain, &m->log));
     struct err err = ERR_OK;
@@ -104,8 +139,14 @@ static struct err begin(struct db_txn *t, const struct task *task, struct monito
     if (err.code == ERR_NOT_FOUND)
         err = ERR_OK;
     const struct kt_dist *newest = kt_view_newest_dist(&m->log.view);
-    if (err_is_ok(err) && m->label != NULL)
-        m->owner = newest != NULL && owner_due(m->label, newest);
+    if (err_is_ok(err) && m->label != NULL && newest != NULL)
+        err = skipped_above(c, m->label, &m->skipped_above);
+    if (err_is_ok(err) && m->label != NULL && newest != NULL) {
+        if (m->skipped_above != LADDER_NONE && !skip_due(m->label, newest))
+            m->skipped_above = LADDER_NONE;
+        else
+            m->owner = m->skipped_above != LADDER_NONE || owner_due(m->label, newest);
+    }
     if (!err_is_ok(err))
         monitoring_end(m);
     return err;
@@ -129,8 +170,10 @@ static struct err ask(const struct monitoring *m, struct task_call *call)
     struct buf request = BUF_INIT;
     struct kt_own own = own_of(m->label);
     struct kt_contact contact = contact_of(m->label);
-    struct err err = m->owner ? kt_owner_request(&request, &m->log.view, &own, &m->label->watched)
-                              : kt_contact_request(&request, &m->log.view, &contact, 1);
+    struct err err = m->skipped_above != LADDER_NONE
+                         ? log_skipped_request(&m->log, m->label, m->skipped_above, &request)
+                     : m->owner ? kt_owner_request(&request, &m->log.view, &own, &m->label->watched)
+                                : kt_contact_request(&request, &m->log.view, &contact, 1);
     in.monitor = core_out(buf_view(&request));
     (void)snprintf(call->domain, sizeof call->domain, "%s", m->log.domain);
     call->anonymous = true;
@@ -148,11 +191,10 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     struct log log;
     struct buf next = BUF_INIT;
     struct monitoring m;
-    (void)c;
     TRY(body_read(task, domain, &label));
     if (label.len == 0) {
         TRY(log_get(t, domain, &log));
-        struct err err = next_label(t, &log, &next);
+        struct err err = next_label(c, t, &log, &next);
         if (err_is_ok(err) && next.len > 0)
             err = body_set(task, domain, buf_view(&next));
         *ret_next = TASK_NEXT_DONE;
@@ -163,7 +205,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         if (!more)
             return ERR_OK;
     }
-    TRY(begin(t, task, &m));
+    TRY(begin(c, t, task, &m));
     *ret_next = m.label != NULL ? TASK_NEXT_CALL : TASK_NEXT_DONE;
     struct err err = m.label != NULL ? ask(&m, call) : ERR_OK;
     monitoring_end(&m);
@@ -172,51 +214,21 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
 
 /* ---- verifying */
 
-/* A change of another device's lies somewhere between what we watched and where we found it: it is
- * tried at each entry shown. That every entry has what the owner made by then, and nothing else, is
- * what this still proves. */
-static struct err verify_shifted(struct monitoring *m, struct kt_view *view, struct bytes response,
-                                 struct err first, struct kt_dist *ret_to)
-{
-    static struct kt_lookup lookups[LOG_OWN_MAX]; /* one thread */
-    struct log_label *l = m->label;
-    struct owner_response parsed;
-    struct kt_own own = {buf_view(&l->label), lookups, l->own_count};
-    struct kt_lookup *newest = NULL;
-    TRY(owner_response_parse(response, &parsed));
-    memcpy(lookups, l->own, sizeof lookups);
-    for (size_t i = 0; i < l->own_count; i++)
-        if (lookups[i].present && lookups[i].epoch > l->watched.index &&
-            (newest == NULL || lookups[i].version > newest->version))
-            newest = &lookups[i];
-    struct wire_reader r = parsed.steps;
-    for (size_t i = 0; i < parsed.step_count && newest != NULL; i++) {
-        FILLED_LATER struct owner_step step;
-        owner_step_read(&r, &step);
-        TRY(wire_reader_check(&r));
-        newest->epoch = step.dist.index;
-        if (err_is_ok(kt_verify_owner(view, &own, &l->watched, response, ret_to))) {
-            memcpy(l->own, lookups, sizeof lookups);
-            return ERR_OK;
-        }
-    }
-    return first;
-}
-
 static struct err verify_owner(struct monitoring *m, struct bytes response)
 {
-    struct kt_own own = own_of(m->label);
+    struct log_label *l = m->label;
+    struct kt_own own = own_of(l);
     struct kt_dist to;
     struct kt_view view = m->log.view;
     uint64_t newest = kt_view_newest_dist(&view)->index;
-    struct err err = kt_verify_owner(&view, &own, &m->label->watched, response, &to);
-    if (err.code == ERR_TLOG_UNEXPECTED || err.code == ERR_TLOG_VERSION ||
-        err.code == ERR_TLOG_PREFIX_PROOF)
-        err = verify_shifted(m, &view, response, err, &to);
+    struct err err = kt_verify_owner(&view, &own, &l->watched, response, &to);
+    if (err_class_of(err) == ERR_CLASS_PEER || err_class_of(err) == ERR_CLASS_CALLER)
+        err = kt_verify_owner_late(&view, buf_view(&l->label), l->own, l->own_count, &l->watched,
+                                   response, &to); /* another device's changes */
     TRY(err);
-    if (to.index <= m->label->watched.index && newest > m->label->watched.index)
+    if (to.index <= l->watched.index && newest > l->watched.index)
         return ERR(TLOG_STEPS); /* we know of a newer one */
-    m->label->watched = to;
+    l->watched = to;
     m->log.view = view;
     return ERR_OK;
 }
@@ -237,6 +249,26 @@ static struct err put(struct db_txn *t, struct task *task, const struct monitori
     TRY(log_label_put(t, m->label));
     task->state = 0;
     return body_set(task, m->log.domain, bytes_of(NULL, 0));
+}
+
+/* Whatever else the answer shows is not judged: that waits until we know our own sets. */
+static struct err take_skipped(struct core *c, struct db_txn *t, struct task *task,
+                               struct monitoring *m, struct bytes response,
+                               enum task_next *ret_next)
+{
+    uint64_t number = 0;
+    m->label->skip_looked = kt_view_newest_dist(&m->log.view)->index;
+    TRY(log_skipped(t, &m->log, m->label, m->skipped_above, response, &number));
+    if (number != 0) {
+        m->log.distrusted = m->label->bad = true;
+        TRY(log_troubled(c, t));
+        TRY(log_alarm(c, t, NULL, number,
+                      "log of %s: a set of devices of yours is left out; evidence %llu convicts "
+                      "its operator",
+                      m->log.domain, (unsigned long long)number));
+    }
+    *ret_next = TASK_NEXT_AGAIN;
+    return put(t, task, m);
 }
 
 /* A search afresh finds out what is there instead (log_ask.c); until then it is not asked again. */
@@ -266,6 +298,8 @@ static struct err settle_with(struct core *c, struct db_txn *t, struct task *tas
     if (in == NULL)
         return ERR_OK;
     struct bytes response = core_in(in->monitor);
+    if (m->skipped_above != LADDER_NONE)
+        return take_skipped(c, t, task, m, response, ret_next);
     struct err err = m->owner ? verify_owner(m, response) : verify_contact(m, response);
     enum err_class class = err_class_of(err);
     if (!err_is_ok(err) && class != ERR_CLASS_PEER && class != ERR_CLASS_CALLER)
@@ -285,7 +319,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
     struct monitoring m;
-    TRY(begin(t, task, &m));
+    TRY(begin(c, t, task, &m));
     *ret_next = TASK_NEXT_DONE;
     struct err err = m.label != NULL ? settle_with(c, t, task, &m, answer, ret_next) : ERR_OK;
     monitoring_end(&m);
@@ -304,9 +338,26 @@ static struct kt_lookup *own_find(struct log_label *l, uint32_t version)
     return NULL;
 }
 
+/* Room for a new version's ladder: what neither the newest nor one that is not yet watched needs.
+ */
+static void own_forget(struct log_label *l)
+{
+    size_t kept = 0;
+    if (l->own_count + l->known.count <= LOG_OWN_MAX)
+        return;
+    for (size_t i = 0; i < l->own_count; i++) {
+        const struct kt_lookup *lookup = &l->own[i];
+        bool late = lookup->present && lookup->epoch > l->watched.index;
+        if (late || kt_known_find(&l->known, lookup->version) != NULL)
+            l->own[kept++] = *lookup;
+    }
+    l->own_count = kept;
+}
+
 void log_own_learn(struct log_label *l)
 {
     const struct kt_known *known = &l->known;
+    own_forget(l);
     for (size_t i = 0; i < known->count; i++) {
         struct kt_lookup lookup = known->lookups[i];
         struct kt_lookup *held = own_find(l, lookup.version);

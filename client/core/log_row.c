@@ -9,11 +9,12 @@
  *     struct { uint8 version = 1; opaque domain<V>; opaque label<V>; uint8 roles; uint64 task;
  *              uint64 checked_ms; uint8 bad; Known known; uint8 continuity; opaque opening[16];
  *              opaque commitment[32]; opaque value<V>; opaque response<V>; uint64 behind_ms;
- *              Dist watched; Lookup own<V>; } Label
- *         Known: struct { uint8 exists; uint32 version; uint64 epoch; uint64 dist_index;
- *                         uint8 pending; Lookup lookups<V>; }
- *         Lookup: struct { uint32 version; uint8 present; opaque index[32]; opaque commitment[32];
- *                          uint64 epoch; }
+ *              Dist watched; Lookup own<V>;
+ *              optional from here on, since older rows end here: uint32 receipt_version;
+ *              uint8 receipt_shown; uint64 skip_looked; opaque receipt<V>; opaque receipt_value<V>;
+ * } Label Known: struct { uint8 exists; uint32 version; uint64 epoch; uint64 dist_index; uint8
+ * pending; Lookup lookups<V>; } Lookup: struct { uint32 version; uint8 present; opaque index[32];
+ * opaque commitment[32]; uint64 epoch; }
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -284,6 +285,8 @@ void log_label_free(struct log_label *label)
     buf_clear(&label->label);
     buf_clear(&label->value);
     buf_clear(&label->response);
+    buf_clear(&label->receipt);
+    buf_clear(&label->receipt_value);
     free(label);
 }
 
@@ -312,6 +315,11 @@ struct err log_label_put(struct db_txn *t, const struct log_label *l)
     wire_write_u64(&b, l->behind_ms);
     write_dist(&b, &l->watched);
     write_lookups(&b, l->own, l->own_count);
+    wire_write_u32(&b, l->receipt_version);
+    wire_write_present(&b, l->receipt_shown);
+    wire_write_u64(&b, l->skip_looked);
+    wire_write_vector(&b, buf_view(&l->receipt));
+    wire_write_vector(&b, buf_view(&l->receipt_value));
     write_id(&id, l->domain, buf_view(&l->label));
     struct err err = buf_check(&id);
     if (err_is_ok(err))
@@ -341,12 +349,21 @@ static struct err read_label(struct bytes in, struct log_label *l)
     l->behind_ms = wire_read_u64(&r);
     read_dist(&r, &l->watched);
     read_lookups(&r, l->own, LOG_OWN_MAX, &l->own_count);
+    if (wire_reader_more(&r)) {
+        l->receipt_version = wire_read_u32(&r);
+        l->receipt_shown = wire_read_present(&r);
+        l->skip_looked = wire_read_u64(&r);
+        buf_append_bytes(&l->receipt, wire_read_vector(&r));
+        buf_append_bytes(&l->receipt_value, wire_read_vector(&r));
+    }
     TRY(wire_reader_end(&r));
     if (domain.len > DOMAIN_MAX_BYTES)
         return ERR(STORE_CORRUPT);
     (void)snprintf(l->domain, sizeof l->domain, "%.*s", (int)domain.len, (const char *)domain.data);
     TRY(buf_check(&l->label));
     TRY(buf_check(&l->value));
+    TRY(buf_check(&l->receipt));
+    TRY(buf_check(&l->receipt_value));
     return buf_check(&l->response);
 }
 

@@ -5,7 +5,7 @@
 
 #include "client/core/handle.h"
 #include "client/core/homeserver.h"
-#include "client/core/log.h"
+#include "client/core/log_receipt.h"
 #include "client/core/publish.h"
 #include "client/core/queue.h"
 #include "client/core/register_inside.h"
@@ -216,6 +216,8 @@ static struct err take_user(struct core *c, struct db_txn *t, struct task *task,
     const Hearth__V1__RegisterUserResponse *in = (const void *)out;
     TRY(account_take_credential(c, t, &c->account, core_in(in->credential),
                                 core_in(in->signing_credential)));
+    if (in->receipt != NULL)
+        TRY(log_receipt_take(c, t, buf_view(&c->account.key_set), core_in(in->receipt->proof)));
     task->state = REGISTER_QUEUE;
     TRY(token_plan(c, t)); /* the first ones, at once: the queue may cost some */
     return account_write(&c->account, t);

@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,25 +18,54 @@ struct page_server {
     struct hearth_loop *loop;
     struct evhttp *http;
     uint16_t port;
+    const char *path; /* the only one; NULL: get is asked */
     void (*fill)(void *self, struct buf *page);
+    struct err (*get)(void *self, const char *path, struct page *page);
     void *self;
 };
+
+static struct err fill_page(struct page_server *server, struct evhttp_request *request,
+                            struct page *page)
+{
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+    const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+    if (path == NULL)
+        return ERR(NOT_FOUND);
+    if (server->path == NULL)
+        return server->get(server->self, path, page);
+    if (strcmp(path, server->path) != 0)
+        return ERR(NOT_FOUND);
+    page->type = "text/plain; version=0.0.4";
+    server->fill(server->self, &page->body);
+    return ERR_OK;
+}
+
+static bool reply(struct evhttp_request *request, const struct page *page)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+    struct evbuffer *body = evhttp_request_get_output_buffer(request);
+    if (evbuffer_add(body, page->body.data, page->body.len) != 0 ||
+        evhttp_add_header(headers, "Content-Type", page->type) != 0 ||
+        evhttp_add_header(headers, "Cache-Control",
+                          page->forever ? "public, max-age=31536000, immutable" : "no-cache") != 0)
+        return false;
+    evhttp_send_reply(request, HTTP_OK, "OK", NULL);
+    return true;
+}
 
 static void on_page(struct evhttp_request *request, void *arg)
 {
     struct page_server *server = arg;
-    struct buf page = {.limit = PAGE_MAX_BYTES};
+    struct page page = {.body = {.limit = PAGE_MAX_BYTES}, .type = "application/octet-stream"};
     loop_enter(server->loop);
-    server->fill(server->self, &page);
-    struct evbuffer *body = evhttp_request_get_output_buffer(request);
-    bool good = buf_check(&page).code == ERR_NONE && evbuffer_add(body, page.data, page.len) == 0 &&
-                evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
-                                  "text/plain; version=0.0.4") == 0;
-    if (good)
-        evhttp_send_reply(request, HTTP_OK, "OK", NULL);
-    else
+    struct err err = fill_page(server, request, &page);
+    if (err_is_ok(err))
+        err = buf_check(&page.body);
+    if (err.code == ERR_NOT_FOUND)
+        evhttp_send_error(request, HTTP_NOTFOUND, NULL);
+    else if (!err_is_ok(err) || !reply(request, &page))
         evhttp_send_error(request, HTTP_INTERNAL, NULL);
-    buf_clear(&page);
+    buf_clear(&page.body);
     loop_leave(server->loop);
 }
 
@@ -58,21 +88,21 @@ static int open_port(struct address *address)
     return fd;
 }
 
-struct err page_server_new(struct hearth_loop *loop, const char *address, const char *path,
-                           void (*fill)(void *self, struct buf *page), void *self,
-                           struct page_server **ret_server)
+static struct err open_server(const struct page_server *with, const char *address,
+                              struct page_server **ret_server)
 {
     struct address at;
     TRY(address_parse(address, &at));
     struct page_server *server = calloc(1, sizeof *server);
     if (server == NULL)
         return ERR(NO_MEMORY);
-    *server = (struct page_server){.loop = loop, .fill = fill, .self = self};
-    server->http = evhttp_new(hearth_loop_base(loop));
-    if (server->http == NULL || evhttp_set_cb(server->http, path, on_page, server) != 0) {
+    *server = *with;
+    server->http = evhttp_new(hearth_loop_base(server->loop));
+    if (server->http == NULL) {
         page_server_free(server);
         return ERR(NO_MEMORY);
     }
+    evhttp_set_gencb(server->http, on_page, server);
     evhttp_set_max_headers_size(server->http, HEADER_BYTES);
     evhttp_set_max_body_size(server->http, 0);
     evhttp_set_timeout(server->http, TIMEOUT_S);
@@ -89,6 +119,22 @@ struct err page_server_new(struct hearth_loop *loop, const char *address, const 
     server->port = address_port(&at);
     *ret_server = server;
     return ERR_OK;
+}
+
+struct err page_server_new(struct hearth_loop *loop, const char *address, const char *path,
+                           void (*fill)(void *self, struct buf *page), void *self,
+                           struct page_server **ret_server)
+{
+    const struct page_server with = {.loop = loop, .path = path, .fill = fill, .self = self};
+    return open_server(&with, address, ret_server);
+}
+
+struct err page_server_many(struct hearth_loop *loop, const char *address,
+                            struct err (*get)(void *self, const char *path, struct page *page),
+                            void *self, struct page_server **ret_server)
+{
+    const struct page_server with = {.loop = loop, .get = get, .self = self};
+    return open_server(&with, address, ret_server);
 }
 
 uint16_t page_server_port(const struct page_server *server)

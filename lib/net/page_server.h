@@ -1,6 +1,6 @@
-/* Plain HTTP/1.1 pages for monitoring systems that know nothing of gRPC, by libevent's own HTTP
- * server: GET of one path, text. Small on purpose: one page, bounded headers, no bodies, a short
- * timeout. For an address only monitoring reaches.
+/* Plain HTTP/1.1 pages for who knows nothing of gRPC, by libevent's own HTTP server: GET alone.
+ * Small on purpose: bounded headers and pages, no bodies, a short timeout. For an address that only
+ * monitoring or a proxy reaches.
  */
 #ifndef NET_PAGE_SERVER_H
 #define NET_PAGE_SERVER_H
@@ -10,11 +10,24 @@
 
 struct page_server;
 
-/* fill writes the page anew for each request, on the loop's thread. address "127.0.0.1:9464",
+/* fill writes the page anew for each request, on the loop's thread; path is borrowed. address
+ * "127.0.0.1:9464",
  * "[::1]:0". ERR_ADDRESS, ERR_IO (errno says why), ERR_NO_MEMORY. */
 CHECKED struct err page_server_new(struct hearth_loop *loop, const char *address, const char *path,
                                    void (*fill)(void *self, struct buf *page), void *self,
                                    struct page_server **ret_server);
+
+struct page {
+    struct buf body;
+    const char *type; /* Content-Type [application/octet-stream] */
+    bool forever;     /* caches may keep it */
+};
+/* The same with many paths: get fills the page of a path, which has no query. ERR_NOT_FOUND is
+ * answered with 404, other errors with 500. */
+CHECKED struct err page_server_many(struct hearth_loop *loop, const char *address,
+                                    struct err (*get)(void *self, const char *path,
+                                                      struct page *page),
+                                    void *self, struct page_server **ret_server);
 uint16_t page_server_port(const struct page_server *server);
 void page_server_free(struct page_server *server);
 

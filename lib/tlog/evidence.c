@@ -1,7 +1,8 @@
-#include "tlog/evidence.h"
+#include "tlog/evidence_inside.h"
 
 #include <stdlib.h>
 
+#include "tlog/log_tree.h"
 #include "tlog/log_verify.h"
 
 static const char magic[8] = {'K', 'T', 'L', 'E', 'V', 'I', 'D', '1'};
@@ -27,8 +28,8 @@ static void sighting_write(struct buf *b, const struct evidence_sighting *s)
 }
 
 /* Commitments are copied to where prefix_lookup can point at them. */
-static void tree_read(struct wire_reader *r, struct evidence_tree *t,
-                      struct hash_value commitments[PREFIX_LOOKUPS_MAX])
+void evidence_tree_read(struct wire_reader *r, struct evidence_tree *t,
+                        struct hash_value commitments[PREFIX_LOOKUPS_MAX])
 {
     sighting_read(r, &t->at);
     size_t count = wire_read_u8(r);
@@ -43,7 +44,7 @@ static void tree_read(struct wire_reader *r, struct evidence_tree *t,
         wire_reader_fail(r, ERR_WIRE_VALUE);
 }
 
-static void tree_write(struct buf *b, const struct evidence_tree *t)
+void evidence_tree_write(struct buf *b, const struct evidence_tree *t)
 {
     sighting_write(b, &t->at);
     wire_write_u8(b, (uint8_t)t->proof.count);
@@ -58,20 +59,13 @@ static void tree_write(struct buf *b, const struct evidence_tree *t)
 
 /* ---- judging */
 
-/* One file under judgement. About 50 kB. */
-struct file {
-    struct evidence out;
-    struct note_key key;
-    struct evidence_tree trees[2];
-    struct hash_value commitments[2][PREFIX_LOOKUPS_MAX];
-};
-
-static struct err open_note(const struct file *f, struct bytes note, struct checkpoint *ret)
+static struct err open_note(const struct evidence_file *f, struct bytes note,
+                            struct checkpoint *ret)
 {
     return checkpoint_open(note, &f->key, ret);
 }
 
-static struct err sighting_check(const struct file *f, const struct evidence_sighting *s)
+static struct err sighting_check(const struct evidence_file *f, const struct evidence_sighting *s)
 {
     struct checkpoint c;
     struct hash_value leaf;
@@ -80,7 +74,7 @@ static struct err sighting_check(const struct file *f, const struct evidence_sig
     return log_verify_inclusion(s->index, c.size, &leaf, &s->inclusion, &c.root);
 }
 
-static struct err judge_roots(struct file *f, struct wire_reader *r)
+static struct err judge_roots(struct evidence_file *f, struct wire_reader *r)
 {
     struct bytes notes[2] = {wire_read_vector16(r), bytes_of(NULL, 0)};
     struct checkpoint c[2];
@@ -95,7 +89,7 @@ static struct err judge_roots(struct file *f, struct wire_reader *r)
 }
 
 /* Entries and time. */
-static struct err judge_sightings(struct file *f, struct wire_reader *r)
+static struct err judge_sightings(struct evidence_file *f, struct wire_reader *r)
 {
     struct evidence_sighting s[2];
     for (size_t i = 0; i < 2; i++)
@@ -113,7 +107,7 @@ static struct err judge_sightings(struct file *f, struct wire_reader *r)
     return wrong ? ERR_OK : ERR(TLOG_EVIDENCE);
 }
 
-static struct err judge_windows(struct file *f, struct wire_reader *r)
+static struct err judge_windows(struct evidence_file *f, struct wire_reader *r)
 {
     struct bytes notes[2];
     struct dist_entry dists[2];
@@ -133,7 +127,7 @@ static struct err judge_windows(struct file *f, struct wire_reader *r)
     return same_window && dists[0].index != dists[1].index ? ERR_OK : ERR(TLOG_EVIDENCE);
 }
 
-static struct err tree_check(const struct file *f, const struct evidence_tree *t)
+struct err evidence_tree_check(const struct evidence_file *f, const struct evidence_tree *t)
 {
     struct hash_value root;
     TRY(sighting_check(f, &t->at));
@@ -161,13 +155,13 @@ static bool rewritten(const struct evidence_tree *a, const struct evidence_tree 
     return false;
 }
 
-static struct err judge_rewritten(struct file *f, struct wire_reader *r)
+static struct err judge_rewritten(struct evidence_file *f, struct wire_reader *r)
 {
     for (size_t i = 0; i < 2; i++)
-        tree_read(r, &f->trees[i], f->commitments[i]);
+        evidence_tree_read(r, &f->trees[i], f->commitments[i]);
     TRY(wire_reader_end(r));
     for (size_t i = 0; i < 2; i++) {
-        TRY(tree_check(f, &f->trees[i]));
+        TRY(evidence_tree_check(f, &f->trees[i]));
         f->out.at[i] = f->trees[i].at.index;
     }
     bool wrong =
@@ -175,7 +169,45 @@ static struct err judge_rewritten(struct file *f, struct wire_reader *r)
     return wrong ? ERR_OK : ERR(TLOG_EVIDENCE);
 }
 
-static struct err judge(struct file *f, struct bytes in)
+/* The root of the first `size` entries of the log that the checkpoint is of. */
+static struct err prefix_root(const struct evidence_file *f, uint64_t size,
+                              const struct evidence_prefix *p, struct hash_value *ret_root)
+{
+    struct checkpoint c;
+    struct buf raw = BUF_INIT;
+    struct hash_value first;
+    TRY(open_note(f, p->note, &c));
+    if (c.size == size) {
+        *ret_root = c.root;
+        return p->consistency.count == 0 ? ERR_OK : ERR(TLOG_CONSISTENCY);
+    }
+    kt_config_write(&raw, &f->out.config);
+    struct err err = buf_check(&raw);
+    if (err_is_ok(err)) {
+        log_leaf_hash(buf_view(&raw), &first);
+        err = log_consistency_root(size, c.size, &first, &c.root, &p->consistency, ret_root);
+    }
+    buf_clear(&raw);
+    return err;
+}
+
+static struct err judge_forked(struct evidence_file *f, struct wire_reader *r)
+{
+    struct evidence_prefix p[2];
+    struct hash_value roots[2];
+    uint64_t size = wire_read_u64(r);
+    for (size_t i = 0; i < 2; i++) {
+        p[i].note = wire_read_vector16(r);
+        p[i].consistency = hash_run_read8(r);
+        f->out.at[i] = size;
+    }
+    TRY(wire_reader_end(r));
+    for (size_t i = 0; i < 2; i++)
+        TRY(prefix_root(f, size, &p[i], &roots[i]));
+    return hash_value_equal(&roots[0], &roots[1]) ? ERR(TLOG_EVIDENCE) : ERR_OK;
+}
+
+static struct err judge(struct evidence_file *f, struct bytes in)
 {
     struct wire_reader r = wire_reader_of(in);
     if (!bytes_equal(wire_read_fixed(&r, sizeof magic), bytes_of(magic, sizeof magic)))
@@ -196,6 +228,12 @@ static struct err judge(struct file *f, struct bytes in)
         return judge_windows(f, &r);
     case EVIDENCE_REWRITTEN:
         return judge_rewritten(f, &r);
+    case EVIDENCE_UNSIGNED:
+        return evidence_judge_unsigned(f, &r);
+    case EVIDENCE_SKIPPED:
+        return evidence_judge_skipped(f, &r);
+    case EVIDENCE_FORKED:
+        return judge_forked(f, &r);
     default:
         return ERR(WIRE_VALUE);
     }
@@ -205,7 +243,7 @@ struct err evidence_verify(struct bytes file, struct evidence *ret_evidence)
 {
     if (file.len > EVIDENCE_MAX_BYTES)
         return ERR(WIRE_LIMIT);
-    struct file *f = calloc(1, sizeof *f);
+    struct evidence_file *f = calloc(1, sizeof *f);
     if (f == NULL)
         return ERR(NO_MEMORY);
     struct err err = judge(f, file);
@@ -228,6 +266,12 @@ const char *evidence_text(enum evidence_kind kind)
         return "The log's operator signed a later entry that bears an earlier time.";
     case EVIDENCE_REWRITTEN:
         return "The log's operator removed or changed a version that was in the log.";
+    case EVIDENCE_UNSIGNED:
+        return "The log's operator published keys that none of the keys before allowed.";
+    case EVIDENCE_SKIPPED:
+        return "The log's operator published a version without the ones below it.";
+    case EVIDENCE_FORKED:
+        return "The log's operator signed two logs that differ from some entry on.";
     default:
         return "Not a kind of evidence.";
     }
@@ -235,7 +279,7 @@ const char *evidence_text(enum evidence_kind kind)
 
 /* ---- making */
 
-static void file_begin(struct buf *b, const struct kt_config *config, enum evidence_kind kind)
+void evidence_file_begin(struct buf *b, const struct kt_config *config, enum evidence_kind kind)
 {
     struct buf raw = BUF_INIT;
     kt_config_write(&raw, config);
@@ -247,7 +291,7 @@ static void file_begin(struct buf *b, const struct kt_config *config, enum evide
 }
 
 /* Moves a finished file to where it was asked for, if it proves something. */
-static struct err file_end(struct buf *b, struct buf *file)
+struct err evidence_file_end(struct buf *b, struct buf *file)
 {
     struct evidence evidence;
     struct err err = buf_check(file);
@@ -265,10 +309,10 @@ struct err evidence_roots(struct buf *b, const struct kt_config *config, struct 
                           struct bytes other)
 {
     struct buf file = BUF_INIT;
-    file_begin(&file, config, EVIDENCE_ROOTS);
+    evidence_file_begin(&file, config, EVIDENCE_ROOTS);
     wire_write_vector16(&file, a);
     wire_write_vector16(&file, other);
-    return file_end(b, &file);
+    return evidence_file_end(b, &file);
 }
 
 struct err evidence_sightings(struct buf *b, const struct kt_config *config,
@@ -276,10 +320,23 @@ struct err evidence_sightings(struct buf *b, const struct kt_config *config,
                               const struct evidence_sighting *other)
 {
     struct buf file = BUF_INIT;
-    file_begin(&file, config, kind);
+    evidence_file_begin(&file, config, kind);
     sighting_write(&file, a);
     sighting_write(&file, other);
-    return file_end(b, &file);
+    return evidence_file_end(b, &file);
+}
+
+struct err evidence_forked(struct buf *b, const struct kt_config *config, uint64_t size,
+                           const struct evidence_prefix *a, const struct evidence_prefix *other)
+{
+    struct buf file = BUF_INIT;
+    evidence_file_begin(&file, config, EVIDENCE_FORKED);
+    wire_write_u64(&file, size);
+    wire_write_vector16(&file, a->note);
+    hash_run_write8(&file, &a->consistency);
+    wire_write_vector16(&file, other->note);
+    hash_run_write8(&file, &other->consistency);
+    return evidence_file_end(b, &file);
 }
 
 struct err evidence_windows(struct buf *b, const struct kt_config *config, struct bytes note_a,
@@ -287,22 +344,22 @@ struct err evidence_windows(struct buf *b, const struct kt_config *config, struc
                             const struct dist_entry *other)
 {
     struct buf file = BUF_INIT;
-    file_begin(&file, config, EVIDENCE_WINDOWS);
+    evidence_file_begin(&file, config, EVIDENCE_WINDOWS);
     wire_write_vector16(&file, note_a);
     dist_entry_write(&file, a);
     wire_write_vector16(&file, note_other);
     dist_entry_write(&file, other);
-    return file_end(b, &file);
+    return evidence_file_end(b, &file);
 }
 
 struct err evidence_rewritten(struct buf *b, const struct kt_config *config,
                               const struct evidence_tree *a, const struct evidence_tree *other)
 {
     struct buf file = BUF_INIT;
-    file_begin(&file, config, EVIDENCE_REWRITTEN);
-    tree_write(&file, a);
-    tree_write(&file, other);
-    return file_end(b, &file);
+    evidence_file_begin(&file, config, EVIDENCE_REWRITTEN);
+    evidence_tree_write(&file, a);
+    evidence_tree_write(&file, other);
+    return evidence_file_end(b, &file);
 }
 
 /* ---- out of answers */

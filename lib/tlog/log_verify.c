@@ -49,11 +49,17 @@ void log_root_up_to(uint64_t index, uint64_t size, const struct hash_value *leaf
     *ret_root = r;
 }
 
-/* RFC 9162 2.1.4.2 from step 2 on, old < size. */
-static bool consistent(uint64_t old, uint64_t size, const struct hash_value *old_root,
-                       const struct hash_value *root, const struct hash_run *proof)
+static bool is_power_of_two(uint64_t n)
 {
-    bool whole = (old & (old - 1)) == 0; /* the old root is a subtree and not in the proof */
+    return (n & (n - 1)) == 0;
+}
+
+/* RFC 9162 2.1.4.2 from step 2 on, old < size; old_root is needed for powers of two alone. */
+static bool consistent(uint64_t old, uint64_t size, const struct hash_value *old_root,
+                       const struct hash_value *root, const struct hash_run *proof,
+                       struct hash_value *ret_old_root)
+{
+    bool whole = is_power_of_two(old); /* the old root is a subtree and not in the proof */
     if (proof->count == 0)
         return false;
     uint64_t fn = old - 1, sn = size - 1;
@@ -81,14 +87,39 @@ static bool consistent(uint64_t old, uint64_t size, const struct hash_value *old
         fn >>= 1;
         sn >>= 1;
     }
-    return sn == 0 && hash_value_equal(&fr, old_root) && hash_value_equal(&sr, root);
+    *ret_old_root = fr;
+    return sn == 0 && hash_value_equal(&sr, root);
 }
 
 struct err log_verify_consistency(uint64_t old, uint64_t size, const struct hash_value *old_root,
                                   const struct hash_value *root, const struct hash_run *proof)
 {
-    bool well = old > 0 && old < size && consistent(old, size, old_root, root, proof);
+    struct hash_value got;
+    bool well = old > 0 && old < size && consistent(old, size, old_root, root, proof, &got) &&
+                hash_value_equal(&got, old_root);
     if (old > 0 && old == size)
         well = proof->count == 0 && hash_value_equal(old_root, root);
     return well ? ERR_OK : ERR(TLOG_CONSISTENCY);
+}
+
+struct err log_consistency_root(uint64_t old, uint64_t size, const struct hash_value *first,
+                                const struct hash_value *root, const struct hash_run *proof,
+                                struct hash_value *ret_root)
+{
+    struct hash_value r;
+    if (old == 0 || old >= size)
+        return ERR(TLOG_CONSISTENCY);
+    if (!is_power_of_two(old)) {
+        if (!consistent(old, size, first, root, proof, &r))
+            return ERR(TLOG_CONSISTENCY);
+        *ret_root = r;
+        return ERR_OK;
+    }
+    TRY(log_verify_consistency(1, size, first, root, proof));
+    r = *first;
+    size_t i = 0;
+    for (uint64_t n = 1; n < old; n *= 2) /* the leaf's path: 1, 2, 4, 8 entries */
+        join(r.data, hash_run_at(proof, i++), &r);
+    *ret_root = r;
+    return ERR_OK;
 }

@@ -2,19 +2,9 @@
 
 #include <stdlib.h>
 
-#include "tlog/heads.h"
+#include "tlog/prove_inside.h"
 
-/* What all answers begin with, and room for the proofs that they borrow. */
-struct answer {
-    const struct kt_source *source;
-    struct buf note, value;
-    uint64_t size;
-    struct log_proof consistency, inclusion, incl_prev, incl_entry;
-    struct kt_pair pairs[2 * LADDER_MAX];
-    struct buf at_first, at_second; /* PrefixProofs */
-};
-
-static void answer_clear(struct answer *a)
+void answer_clear(struct answer *a)
 {
     buf_clear(&a->note);
     buf_clear(&a->value);
@@ -22,7 +12,7 @@ static void answer_clear(struct answer *a)
     buf_clear(&a->at_second);
 }
 
-static struct err answer_begin(struct answer *a, const struct kt_source *source, uint64_t last)
+struct err answer_begin(struct answer *a, const struct kt_source *source, uint64_t last)
 {
     a->source = source;
     a->note = a->value = a->at_first = a->at_second = BUF_INIT;
@@ -32,7 +22,7 @@ static struct err answer_begin(struct answer *a, const struct kt_source *source,
     return log_prove_consistency(&source->log, last, a->size, &a->consistency);
 }
 
-static struct err prove_dist(struct answer *a, uint64_t index, struct dist_entry *ret_dist)
+struct err answer_dist(struct answer *a, uint64_t index, struct dist_entry *ret_dist)
 {
     const struct kt_source *source = a->source;
     memset(ret_dist, 0, sizeof *ret_dist);
@@ -48,9 +38,8 @@ static struct err prove_dist(struct answer *a, uint64_t index, struct dist_entry
     return ERR_OK;
 }
 
-/* The pairs of versions[0..count) into a->pairs, and as steps: a commitment iff below `version`. */
-static struct err prove_steps(struct answer *a, struct bytes label, const uint32_t *versions,
-                              size_t count, uint32_t version, struct ladder_steps *ret_steps)
+struct err answer_steps(struct answer *a, struct bytes label, const uint32_t *versions,
+                        size_t count, uint32_t version, struct ladder_steps *ret_steps)
 {
     for (size_t i = 0; i < count; i++) {
         struct kt_pair *pair = &a->pairs[i];
@@ -63,14 +52,7 @@ static struct err prove_steps(struct answer *a, struct bytes label, const uint32
     return ERR_OK;
 }
 
-/* Lookups of one or more labels, gathered for one PrefixProof. */
-struct batch {
-    const uint8_t *indices[PREFIX_LOOKUPS_MAX];
-    size_t count;
-};
-
-static struct err prove_batch(struct answer *a, uint64_t epoch, const struct batch *batch,
-                              struct buf *b)
+struct err answer_batch(struct answer *a, uint64_t epoch, const struct batch *batch, struct buf *b)
 {
     struct prefix_store store;
     bool present[PREFIX_LOOKUPS_MAX];
@@ -139,11 +121,11 @@ static struct err search_trees(struct search_answer *s, bool skip_dist)
     s->response.has_at_dist = s->dist != newest && !skip_dist;
     if (s->response.has_at_dist) {
         batch_of(a, s->base.at, s->base.count, &at_dist, &batch);
-        TRY(prove_batch(a, s->dist, &batch, &a->at_first));
+        TRY(answer_batch(a, s->dist, &batch, &a->at_first));
         TRY(reparse(&a->at_first, &s->response.at_dist));
     }
     batch_of(a, s->base.at, s->base.count, &at_entry, &batch);
-    TRY(prove_batch(a, newest, &batch, &a->at_second));
+    TRY(answer_batch(a, newest, &batch, &a->at_second));
     return reparse(&a->at_second, &s->response.at_entry);
 }
 
@@ -165,10 +147,10 @@ static struct err search_run(struct search_answer *s, const struct search_reques
     bool holds = (q->flags & SEARCH_HOLDS_DIST) && q->last_dist == s->dist;
     s->response.has_dist = !holds;
     if (!holds)
-        TRY(prove_dist(a, s->dist, &s->response.dist));
+        TRY(answer_dist(a, s->dist, &s->response.dist));
     TRY(search_found(s, q->label));
     ladder_base(s->version, &s->base);
-    TRY(prove_steps(a, q->label, s->base.at, s->base.count, s->version, &s->response.ladder));
+    TRY(answer_steps(a, q->label, s->base.at, s->base.count, s->version, &s->response.ladder));
     if (knows)
         s->response.ladder.count = 0;
     return search_trees(s, knows && holds && s->dist_version == s->version);
@@ -213,12 +195,14 @@ static struct err owner_steps(struct answer *a, const struct owner_request *q, s
         if (at == 0)
             break;
         TRY(source->greatest(source->self, q->label, at, &version));
-        TRY(prove_dist(a, at, &dist));
+        TRY(answer_dist(a, at, &dist));
+        if (version != LADDER_NONE && version > q->expected)
+            version = q->expected; /* what stands above is in its ladder */
         ladder_base(version, &base);
-        TRY(prove_steps(a, q->label, base.at, base.count, version, &unused));
+        TRY(answer_steps(a, q->label, base.at, base.count, version, &unused));
         batch_of(a, base.at, base.count, &base, &batch);
         dist_entry_write(steps, &dist);
-        TRY(prove_batch(a, at, &batch, steps));
+        TRY(answer_batch(a, at, &batch, steps));
         count++;
     }
     *ret_count = count;
@@ -297,8 +281,8 @@ static struct err contact_run(struct contact_answer *c, const struct contact_req
     TRY(a->source->dist(a->source->self, a->size - 1, &index));
     if (index < c->newest_added) /* no window has begun since */
         return ERR(NOT_FOUND);
-    TRY(prove_dist(a, index, ret_dist));
-    return prove_batch(a, index, &c->batch, &a->at_first);
+    TRY(answer_dist(a, index, ret_dist));
+    return answer_batch(a, index, &c->batch, &a->at_first);
 }
 
 struct err kt_prove_contacts(const struct kt_source *source, const struct contact_request *request,

@@ -9,6 +9,7 @@
 #include "tlog/log_tree.h"
 #include "tlog/monitor.h"
 #include "tlog/prefix_tree.h"
+#include "tlog/search_many.h"
 #include "tlog/update.h"
 
 /* One version of a label, there or not. */
@@ -51,6 +52,9 @@ struct kt_source {
  * log. */
 CHECKED struct err kt_prove_search(const struct kt_source *source,
                                    const struct search_request *request, struct buf *b);
+/* To the first of the labels, as many as one PrefixProof and the answer have room for. */
+CHECKED struct err kt_prove_many(const struct kt_source *source,
+                                 const struct search_many_request *request, struct buf *b);
 /* Steps up to OWNER_STEPS_MAX; the owner asks again from the last. */
 CHECKED struct err kt_prove_owner(const struct kt_source *source,
                                   const struct owner_request *request, struct buf *b);

@@ -55,13 +55,20 @@ void ladder_steps_write(struct buf *b, const struct ladder_steps *steps)
     }
 }
 
-static void found_read(struct wire_reader *r, struct search_found *found)
+void search_found_read(struct wire_reader *r, struct search_found *found)
 {
     found->version = wire_read_u32(r);
     found->opening = wire_read_fixed(r, OPENING_BYTES).data;
     found->value = tlog_read_vector32(r, TLOG_VALUE_MAX_BYTES);
     if (found->version > LADDER_VERSION_MAX)
         wire_reader_fail(r, ERR_WIRE_VALUE);
+}
+
+void search_found_write(struct buf *b, const struct search_found *found)
+{
+    wire_write_u32(b, found->version);
+    wire_write_fixed(b, bytes_of(found->opening, OPENING_BYTES));
+    tlog_write_vector32(b, found->value);
 }
 
 struct err search_response_parse(struct bytes in, struct search_response *ret_response)
@@ -79,7 +86,7 @@ struct err search_response_parse(struct bytes in, struct search_response *ret_re
         dist_entry_read(&r, &s->dist);
     s->has_found = wire_read_present(&r);
     if (s->has_found)
-        found_read(&r, &s->found);
+        search_found_read(&r, &s->found);
     ladder_steps_read(&r, &s->ladder);
     s->has_at_dist = wire_read_present(&r);
     if (s->has_at_dist)
@@ -98,11 +105,8 @@ void search_response_write(struct buf *b, const struct search_response *s)
     if (s->has_dist)
         dist_entry_write(b, &s->dist);
     wire_write_present(b, s->has_found);
-    if (s->has_found) {
-        wire_write_u32(b, s->found.version);
-        wire_write_fixed(b, bytes_of(s->found.opening, OPENING_BYTES));
-        tlog_write_vector32(b, s->found.value);
-    }
+    if (s->has_found)
+        search_found_write(b, &s->found);
     ladder_steps_write(b, &s->ladder);
     wire_write_present(b, s->has_at_dist);
     if (s->has_at_dist)

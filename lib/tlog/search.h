@@ -59,6 +59,15 @@ struct ladder_steps {
 void ladder_steps_read(struct wire_reader *r, struct ladder_steps *ret_steps);
 void ladder_steps_write(struct buf *b, const struct ladder_steps *steps);
 
+struct search_found {
+    uint32_t version;
+    const uint8_t *opening; /* OPENING_BYTES */
+    struct bytes value;
+};
+
+void search_found_read(struct wire_reader *r, struct search_found *ret_found);
+void search_found_write(struct buf *b, const struct search_found *found);
+
 struct search_response {
     struct bytes checkpoint;
     struct hash_run consistency;
@@ -66,11 +75,7 @@ struct search_response {
     struct hash_run inclusion;
     bool has_dist, has_found, has_at_dist;
     struct dist_entry dist;
-    struct search_found {
-        uint32_t version;
-        const uint8_t *opening; /* OPENING_BYTES */
-        struct bytes value;
-    } found;
+    struct search_found found;
     struct ladder_steps ladder;
     struct prefix_proof at_dist, at_entry;
 };

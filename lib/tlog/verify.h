@@ -9,6 +9,7 @@
 #define TLOG_VERIFY_H
 
 #include "tlog/monitor.h"
+#include "tlog/search_many.h"
 #include "tlog/update.h"
 #include "tlog/view.h"
 
@@ -52,6 +53,17 @@ CHECKED struct err kt_search_request(struct buf *b, const struct kt_view *view,
 CHECKED struct err kt_verify_search(struct kt_view *view, const struct kt_query *query,
                                     struct bytes response, struct kt_result *ret_result);
 
+/* The same of several labels at once (search_many.h); queries[0].now_ms counts for all. Appends a
+ * SearchManyRequest. ERR_ARGUMENT: more than SEARCH_MANY_MAX, or none. */
+CHECKED struct err kt_many_request(struct buf *b, const struct kt_view *view,
+                                   const struct kt_query *queries, size_t count);
+/* ret_results has room for count; the first *ret_count, one at least, are answered, and the others
+ * are to be asked for again, with the view as it is then. Errors as of kt_verify_search: one wrong
+ * answer fails all, since nobody knows which. */
+CHECKED struct err kt_verify_many(struct kt_view *view, const struct kt_query *queries,
+                                  size_t count, struct bytes response,
+                                  struct kt_result *ret_results, size_t *ret_count);
+
 /* An own label: every version and absent version whose index was ever learned. */
 struct kt_own {
     struct bytes label;
@@ -71,6 +83,19 @@ CHECKED struct err kt_owner_request(struct buf *b, const struct kt_view *view,
 CHECKED struct err kt_verify_owner(struct kt_view *view, const struct kt_own *own,
                                    const struct kt_dist *from, struct bytes response,
                                    struct kt_dist *ret_to);
+
+/* The same for an owner of several devices, who learns of the others' versions after they were
+ * made: epochs of lookups are at the latest ones, and each version after `from` is taken to be new
+ * where an entry first shows it; lookups get these epochs, on success alone. Every entry must show
+ * one of the owner's versions as its newest, never an older one than the entry before. An entry at
+ * which a version between two that the owner knows may have been the newest, whose ladder was never
+ * learned (a search shows that of the newest alone), is passed over: the device that made it has
+ * watched it, and it is in the owner's chain of signatures. count: at most KT_LATE_MOST. */
+enum { KT_LATE_MOST = 128 };
+CHECKED struct err kt_verify_owner_late(struct kt_view *view, struct bytes label,
+                                        struct kt_lookup *lookups, size_t count,
+                                        const struct kt_dist *from, struct bytes response,
+                                        struct kt_dist *ret_to);
 
 struct kt_contact {
     struct bytes label;

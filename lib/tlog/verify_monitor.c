@@ -37,10 +37,10 @@ static const struct kt_lookup *own_find(const struct kt_own *own, uint32_t versi
     return NULL;
 }
 
-/* The owner's own versions stand at this entry, and nothing above them. */
-static struct err check_step(const struct kt_own *own, const struct owner_step *step)
+/* The owner's own versions up to this one stand at this entry, and nothing above them. */
+static struct err check_step(const struct kt_own *own, uint32_t version,
+                             const struct owner_step *step)
 {
-    uint32_t version = kt_own_version_at(own, step->dist.index);
     struct kt_lookup lookups[LADDER_MAX];
     struct version_ladder base;
     ladder_base(version, &base);
@@ -67,8 +67,9 @@ static bool follows(const struct kt_config *config, const struct kt_dist *from,
            kt_window(config, to->prev.timestamp) == kt_window(config, from->entry.timestamp);
 }
 
-static struct err check_steps(struct kt_view *next, const struct kt_own *own,
-                              const struct owner_response *response, struct kt_dist *at)
+static struct err check_steps(struct kt_view *next, const struct owner_response *response,
+                              struct err (*check)(void *arg, const struct owner_step *step),
+                              void *arg, struct kt_dist *at)
 {
     struct wire_reader r = response->steps;
     for (size_t i = 0; i < response->step_count; i++) {
@@ -78,24 +79,118 @@ static struct err check_steps(struct kt_view *next, const struct kt_own *own,
         TRY(dist_entry_verify(&step.dist, &next->config, next->size, &next->root));
         if (!follows(&next->config, at, &step.dist))
             return ERR(TLOG_STEPS);
-        TRY(check_step(own, &step));
+        TRY(check(arg, &step));
         TRY(kt_view_see_dist(next, &step.dist));
         *at = (struct kt_dist){.index = step.dist.index, .entry = step.dist.entry};
     }
     return ERR_OK;
 }
 
-struct err kt_verify_owner(struct kt_view *view, const struct kt_own *own,
-                           const struct kt_dist *from, struct bytes in, struct kt_dist *ret_to)
+static struct err run_owner(struct kt_view *view, const struct kt_dist *from, struct bytes in,
+                            struct err (*check)(void *arg, const struct owner_step *step),
+                            void *arg, struct kt_dist *ret_to)
 {
     struct kt_view next = *view;
     struct kt_dist at = *from;
     struct owner_response response;
     TRY(owner_response_parse(in, &response));
     TRY(kt_view_head(&next, response.checkpoint, &response.consistency));
-    TRY(check_steps(&next, own, &response, &at));
+    TRY(check_steps(&next, &response, check, arg, &at));
     *view = next;
     *ret_to = at;
+    return ERR_OK;
+}
+
+static struct err check_made(void *arg, const struct owner_step *step)
+{
+    struct kt_own own = *(const struct kt_own *)arg;
+    return check_step(&own, kt_own_version_at(&own, step->dist.index), step);
+}
+
+struct err kt_verify_owner(struct kt_view *view, const struct kt_own *own,
+                           const struct kt_dist *from, struct bytes in, struct kt_dist *ret_to)
+{
+    struct kt_own copy = *own;
+    return run_owner(view, from, in, check_made, &copy, ret_to);
+}
+
+/* ---- owners of several devices */
+
+struct late {
+    struct kt_own own;
+    struct kt_lookup *lookups; /* the same, to be changed */
+    uint32_t at, newest;       /* LADDER_NONE: no version yet */
+};
+
+/* Those that this entry is the first to show. */
+static void place(struct late *late, uint32_t version, uint64_t index)
+{
+    for (size_t i = 0; i < late->own.count; i++) {
+        struct kt_lookup *lookup = &late->lookups[i];
+        bool after = late->at == LADDER_NONE || lookup->version > late->at;
+        if (lookup->present && after && version != LADDER_NONE && lookup->version <= version)
+            lookup->epoch = index;
+    }
+    late->at = version;
+}
+
+/* The version that a step's results say is the newest. False: they are no whole ladder. */
+static bool claimed_version(const struct prefix_proof *proof, uint32_t *ret_version)
+{
+    struct ladder_walk walk;
+    *ret_version = LADDER_NONE;
+    ladder_walk_begin(&walk);
+    for (size_t i = 0; i < proof->count; i++) {
+        bool present = proof->results[i].type == PREFIX_INCLUSION;
+        if (walk.done)
+            return false;
+        if (present && (*ret_version == LADDER_NONE || walk.version > *ret_version))
+            *ret_version = (uint32_t)walk.version;
+        ladder_walk_step(&walk, present);
+    }
+    return walk.done;
+}
+
+static bool is_below(uint32_t a, uint32_t b)
+{
+    return a != b && b != LADDER_NONE && (a == LADDER_NONE || a < b);
+}
+
+/* One entry: its newest version is one of ours, and at least that of the entry before. One whose
+ * ladder we never learned can't be verified. */
+static struct err check_late(void *arg, const struct owner_step *step)
+{
+    struct late *late = arg;
+    uint32_t claimed;
+    if (!claimed_version(&step->proof, &claimed) || is_below(late->newest, claimed))
+        claimed = late->newest; /* which is not so, and the check says how */
+    else if (is_below(claimed, late->at))
+        return ERR(TLOG_VERSION);
+    struct err err = check_step(&late->own, claimed, step);
+    if (err.code == ERR_TLOG_UNKNOWN && is_below(late->at, claimed) &&
+        is_below(claimed, late->newest))
+        return ERR_OK;
+    TRY(err);
+    place(late, claimed, step->dist.index);
+    return ERR_OK;
+}
+
+struct err kt_verify_owner_late(struct kt_view *view, struct bytes label, struct kt_lookup *lookups,
+                                size_t count, const struct kt_dist *from, struct bytes in,
+                                struct kt_dist *ret_to)
+{
+    struct late late = {.own = {label, NULL, count}};
+    if (count > KT_LATE_MOST)
+        return ERR(ARGUMENT);
+    struct kt_lookup placed[KT_LATE_MOST];
+    if (count > 0)
+        memcpy(placed, lookups, count * sizeof *lookups);
+    late.own.lookups = late.lookups = placed;
+    late.at = kt_own_version_at(&late.own, from->index);
+    late.newest = kt_own_version_at(&late.own, UINT64_MAX);
+    TRY(run_owner(view, from, in, check_late, &late, ret_to));
+    if (count > 0)
+        memcpy(lookups, placed, count * sizeof *lookups);
     return ERR_OK;
 }
 

@@ -1,17 +1,6 @@
 /* The eight steps of transparency.md 8, in order. */
 #include "tlog/verify_inside.h"
 
-/* One search under way. About 32 kB. */
-struct search {
-    const struct kt_query *query;
-    struct kt_view next;
-    struct search_response response;
-    struct kt_dist dist; /* the rightmost distinguished entry, D */
-    uint32_t version;    /* LADDER_NONE: the label has none */
-    bool cached;         /* the response leaves out what is known */
-    struct kt_result result;
-};
-
 /* The flags that a client in this state sets. */
 static uint8_t flags_of(const struct kt_view *view, const struct kt_query *query)
 {
@@ -41,52 +30,54 @@ struct err kt_search_request(struct buf *b, const struct kt_view *view,
     return buf_check(b);
 }
 
+/* ---- steps, of one label */
+
 /* Step 4: D, given or held, and that it is the rightmost. */
-static struct err check_dist(struct search *s, uint8_t flags)
+struct err search_dist(struct kt_view *next, const struct dist_entry *given, bool holds,
+                       const struct log_entry *entry, struct kt_dist *ret_dist)
 {
-    const struct kt_config *config = &s->next.config;
-    const struct kt_dist *newest = kt_view_newest_dist(&s->next);
-    if (s->response.has_dist) {
-        const struct dist_entry *dist = &s->response.dist;
-        TRY(dist_entry_verify(dist, config, s->next.size, &s->next.root));
-        if (newest != NULL && dist->index < newest->index)
+    const struct kt_config *config = &next->config;
+    const struct kt_dist *newest = kt_view_newest_dist(next);
+    if (given != NULL) {
+        TRY(dist_entry_verify(given, config, next->size, &next->root));
+        if (newest != NULL && given->index < newest->index)
             return ERR(TLOG_DISTINGUISHED);
-        TRY(kt_view_see_dist(&s->next, dist));
-        s->dist = *kt_view_newest_dist(&s->next);
-    } else if ((flags & SEARCH_HOLDS_DIST) && newest != NULL) {
-        s->dist = *newest;
+        TRY(kt_view_see_dist(next, given));
+        *ret_dist = *kt_view_newest_dist(next);
+    } else if (holds && newest != NULL) {
+        *ret_dist = *newest;
     } else {
         return ERR(TLOG_DISTINGUISHED);
     }
-    if (s->dist.entry.timestamp > s->response.entry.timestamp)
+    if (ret_dist->entry.timestamp > entry->timestamp)
         return ERR(TLOG_TIME);
-    return kt_window(config, s->dist.entry.timestamp) ==
-                   kt_window(config, s->response.entry.timestamp)
+    return kt_window(config, ret_dist->entry.timestamp) == kt_window(config, entry->timestamp)
                ? ERR_OK
                : ERR(TLOG_DISTINGUISHED);
 }
 
-/* Step 5: the ladder's indices and commitments. */
-static struct err check_ladder(struct search *s, uint8_t flags)
+/* Step 5. */
+struct err search_item_ladder(const struct kt_config *config, struct search_item *item)
 {
-    const struct search_response *r = &s->response;
-    const struct kt_known *old = s->query->known;
-    struct kt_result *result = &s->result;
+    const struct search_found *found = item->found;
+    const struct kt_known *old = item->query->known;
+    struct kt_result *result = item->result;
     struct version_ladder base;
-    s->version = r->has_found ? r->found.version : LADDER_NONE;
-    if (old != NULL && old->exists && (!r->has_found || r->found.version < old->version))
+    item->version = found != NULL ? found->version : LADDER_NONE;
+    item->shown.count = 0;
+    if (old != NULL && old->exists && (found == NULL || found->version < old->version))
         return ERR(TLOG_VERSION);
-    if (r->has_found) {
-        result->value = r->found.value;
-        memcpy(result->opening, r->found.opening, OPENING_BYTES);
-        tlog_commit(r->found.opening, s->query->label, s->version, result->value,
+    if (found != NULL) {
+        result->value = found->value;
+        memcpy(result->opening, found->opening, OPENING_BYTES);
+        tlog_commit(found->opening, item->query->label, item->version, result->value,
                     &result->commitment);
     }
-    ladder_base(s->version, &base);
-    s->cached = (flags & SEARCH_KNOWN) && old != NULL && r->has_found &&
-                old->version == s->version && r->ladder.count == 0;
-    if (s->cached) {
-        const struct kt_lookup *held = kt_known_find(old, s->version);
+    ladder_base(item->version, &base);
+    item->cached = item->says_known && old != NULL && found != NULL &&
+                   old->version == item->version && item->ladder->count == 0;
+    if (item->cached) {
+        const struct kt_lookup *held = kt_known_find(old, item->version);
         if (held == NULL || !hash_value_equal(&held->commitment, &result->commitment))
             return ERR(TLOG_COMMITMENT);
         memcpy(result->known.lookups, old->lookups, sizeof old->lookups);
@@ -94,24 +85,24 @@ static struct err check_ladder(struct search *s, uint8_t flags)
         return ERR_OK;
     }
     result->known.count = base.count;
-    TRY(lookups_prove(&s->next.config, s->query->label, &r->ladder, base.at, base.count, s->version,
+    TRY(lookups_prove(config, item->query->label, item->ladder, base.at, base.count, item->version,
                       &result->commitment, old, result->known.lookups));
     return lookups_agree(old, result->known.lookups, base.count);
 }
 
-/* Step 6: the walk at D. shown: the versions present there, as a ladder. */
-static struct err walk_dist(struct search *s, struct version_ladder *ret_shown)
+/* Step 6: the walk at D. */
+struct err search_item_walk(struct search_item *item, const struct prefix_result *results,
+                            size_t left, struct kt_lookup *lookups, size_t *ret_count)
 {
-    const struct prefix_proof *proof = &s->response.at_dist;
-    struct kt_lookup lookups[LADDER_MAX];
+    const struct kt_known *known = &item->result->known;
     struct ladder_walk walk;
     size_t count = 0;
     ladder_walk_begin(&walk);
     for (bool over = false; !over && !walk.done; count++) {
-        if (count == proof->count || count == LADDER_MAX)
+        if (count == left || count == LADDER_MAX)
             return ERR(TLOG_LADDER);
-        bool present = proof->results[count].type == PREFIX_INCLUSION;
-        const struct kt_lookup *lookup = kt_known_find(&s->result.known, (uint32_t)walk.version);
+        bool present = results[count].type == PREFIX_INCLUSION;
+        const struct kt_lookup *lookup = kt_known_find(known, (uint32_t)walk.version);
         if (lookup == NULL)
             return ERR(TLOG_LADDER);
         if (present && !lookup->present)
@@ -119,69 +110,106 @@ static struct err walk_dist(struct search *s, struct version_ladder *ret_shown)
         lookups[count] = *lookup;
         lookups[count].present = present;
         if (present)
-            ret_shown->at[ret_shown->count++] = lookup->version;
+            item->shown.at[item->shown.count++] = lookup->version;
         over = !present && lookup->present;
         ladder_walk_step(&walk, present);
     }
-    return lookups_check(proof, lookups, count, &s->dist.entry.prefix_root, ERR_TLOG_VERSION,
-                         ERR_TLOG_VERSION);
+    *ret_count = count;
+    return ERR_OK;
+}
+
+bool search_item_stands(const struct search_item *item, uint64_t dist_index)
+{
+    return item->cached && item->query->known->dist_index == dist_index;
 }
 
 /* All of it was verified at D before: the versions up to the one known are there. */
-static void shown_before(const struct search *s, struct version_ladder *ret_shown)
+void search_item_shown_before(struct search_item *item)
 {
-    for (size_t i = 0; i < s->result.known.count; i++) {
-        if (s->result.known.lookups[i].present)
-            ret_shown->at[ret_shown->count++] = s->result.known.lookups[i].version;
+    const struct kt_known *known = &item->result->known;
+    for (size_t i = 0; i < known->count; i++) {
+        if (known->lookups[i].present)
+            item->shown.at[item->shown.count++] = known->lookups[i].version;
     }
 }
+
+size_t search_item_left(const struct search_item *item, struct kt_lookup *lookups)
+{
+    const struct kt_known *known = &item->result->known;
+    size_t count = 0;
+    for (size_t i = 0; i < known->count; i++) {
+        if (!ladder_has(&item->shown, known->lookups[i].version))
+            lookups[count++] = known->lookups[i];
+    }
+    return count;
+}
+
+struct err search_item_end(struct search_item *item, uint64_t newest, uint64_t dist_index)
+{
+    struct kt_known *known = &item->result->known;
+    known->exists = item->version != LADDER_NONE;
+    known->version = known->exists ? item->version : 0;
+    known->pending =
+        known->exists && dist_index != newest && !ladder_has(&item->shown, item->version);
+    known->epoch = newest;
+    known->dist_index = dist_index;
+    if (!known->exists)
+        return ERR_OK;
+    return value_check(item->query, known, item->result->value, &item->result->continuity);
+}
+
+/* ---- one search */
+
+/* About 32 kB. */
+struct search {
+    struct kt_view next;
+    struct search_response response;
+    struct kt_dist dist; /* the rightmost distinguished entry, D */
+    struct search_item item;
+    struct kt_result result;
+};
 
 /* Steps 6 and 7. */
 static struct err check_trees(struct search *s, uint8_t flags)
 {
-    const struct kt_known *old = s->query->known;
+    const struct search_response *r = &s->response;
     uint64_t newest = s->next.size - 1;
-    struct version_ladder shown = {.count = 0};
+    struct kt_lookup lookups[LADDER_MAX];
+    size_t count;
     bool both = flags == (SEARCH_KNOWN | SEARCH_HOLDS_DIST);
-    if (s->response.has_at_dist == (s->dist.index == newest) && s->response.has_at_dist)
+    if (r->has_at_dist == (s->dist.index == newest) && r->has_at_dist)
         return ERR(TLOG_LADDER);
-    if (s->response.has_at_dist)
-        TRY(walk_dist(s, &shown));
-    else if (both && s->cached && !s->response.has_dist && s->dist.index == old->dist_index)
-        shown_before(s, &shown);
-    else if (s->dist.index != newest)
+    if (r->has_at_dist) {
+        TRY(search_item_walk(&s->item, r->at_dist.results, r->at_dist.count, lookups, &count));
+        TRY(lookups_check(&r->at_dist, lookups, count, &s->dist.entry.prefix_root, ERR_TLOG_VERSION,
+                          ERR_TLOG_VERSION));
+    } else if (both && !r->has_dist && search_item_stands(&s->item, s->dist.index)) {
+        search_item_shown_before(&s->item);
+    } else if (s->dist.index != newest) {
         return ERR(TLOG_LADDER);
-    struct kt_lookup left[LADDER_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < s->result.known.count; i++) {
-        if (!ladder_has(&shown, s->result.known.lookups[i].version))
-            left[count++] = s->result.known.lookups[i];
     }
-    TRY(lookups_check(&s->response.at_entry, left, count, &s->response.entry.prefix_root,
-                      ERR_TLOG_VERSION, ERR_TLOG_VERSION));
-    s->result.known.pending =
-        s->version != LADDER_NONE && s->dist.index != newest && !ladder_has(&shown, s->version);
-    return ERR_OK;
+    count = search_item_left(&s->item, lookups);
+    return lookups_check(&r->at_entry, lookups, count, &r->entry.prefix_root, ERR_TLOG_VERSION,
+                         ERR_TLOG_VERSION);
 }
 
 static struct err run(struct search *s, const struct kt_view *view, struct bytes response)
 {
-    uint8_t flags = flags_of(view, s->query);
+    const struct search_response *r = &s->response;
+    const struct kt_query *query = s->item.query;
+    uint8_t flags = flags_of(view, query);
     s->next = *view;
     TRY(search_response_parse(response, &s->response));
-    TRY(kt_view_head(&s->next, s->response.checkpoint, &s->response.consistency));
-    TRY(kt_view_entry(&s->next, &s->response.entry, &s->response.inclusion, s->query->now_ms));
-    TRY(check_dist(s, flags));
-    TRY(check_ladder(s, flags));
+    TRY(kt_view_head(&s->next, r->checkpoint, &r->consistency));
+    TRY(kt_view_entry(&s->next, &r->entry, &r->inclusion, query->now_ms));
+    TRY(search_dist(&s->next, r->has_dist ? &r->dist : NULL, (flags & SEARCH_HOLDS_DIST) != 0,
+                    &r->entry, &s->dist));
+    s->item.found = r->has_found ? &r->found : NULL;
+    s->item.ladder = &r->ladder;
+    s->item.says_known = (flags & SEARCH_KNOWN) != 0;
+    TRY(search_item_ladder(&s->next.config, &s->item));
     TRY(check_trees(s, flags));
-    struct kt_known *known = &s->result.known;
-    known->exists = s->version != LADDER_NONE;
-    known->version = known->exists ? s->version : 0;
-    known->epoch = s->next.size - 1;
-    known->dist_index = s->dist.index;
-    if (!known->exists)
-        return ERR_OK;
-    return value_check(s->query, known, s->result.value, &s->result.continuity);
+    return search_item_end(&s->item, s->next.size - 1, s->dist.index);
 }
 
 struct err kt_verify_search(struct kt_view *view, const struct kt_query *query,
@@ -190,8 +218,8 @@ struct err kt_verify_search(struct kt_view *view, const struct kt_query *query,
     if (query->label.len == 0 || query->label.len > LABEL_MAX_BYTES)
         return ERR(ARGUMENT);
     FILLED_LATER struct search s;
-    s.query = query;
     memset(&s.result, 0, sizeof s.result);
+    s.item = (struct search_item){.query = query, .result = &s.result};
     TRY(run(&s, view, response));
     *view = s.next;
     *ret_result = s.result;

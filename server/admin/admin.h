@@ -27,6 +27,7 @@ struct admin_peer {
     uint64_t rows, bytes;
     uint32_t failures, next_attempt_s, banned_s, key_days, unreachable_h;
     const char *why, *key_why;
+    struct bytes root, other_root; /* fingerprints: known; shown instead. Empty: none */
 };
 
 struct admin;
@@ -77,6 +78,8 @@ struct admin_verbs {
     /* What waits for the peer is due now; or is given up, with notices. ERR_NOT_FOUND. */
     struct err (*peer_retry)(void *self, struct bytes domain);
     struct err (*peer_drop)(void *self, struct bytes domain);
+    /* Its keys are those under this root from now on; as federation_accept_root. */
+    struct err (*peer_accept)(void *self, struct bytes domain, const uint8_t root[32]);
 };
 
 /* path: of the socket; what an earlier server left there is replaced. The folder it lies in must be

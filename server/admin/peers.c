@@ -1,6 +1,20 @@
 /* Peers: what is known of them, and what waits for them. Whom we speak with stands in the
  * configuration: [federation] and a reload, so SetPeer changes no rule (UNIMPLEMENTED). */
+#include <string.h>
+
 #include "server/admin/inside.h"
+
+enum { ROOT_BYTES = 32 };
+
+/* Empty without memory: the operator sees that nothing is there. */
+static ProtobufCBinaryData copy(struct hearth_call *call, struct bytes in)
+{
+    uint8_t *at = in.len > 0 ? hearth_call_alloc(call, in.len) : NULL;
+    if (at == NULL)
+        return (ProtobufCBinaryData){0};
+    memcpy(at, in.data, in.len);
+    return (ProtobufCBinaryData){in.len, at};
+}
 
 static void add_peer(void *to, const struct admin_peer *p)
 {
@@ -17,6 +31,8 @@ static void add_peer(void *to, const struct admin_peer *p)
         return;
     peer->rule = (Hearth__V1__PeerRule)p->rule;
     peer->admitted = p->admitted;
+    peer->root = copy(l->call, p->root);
+    peer->other_root = copy(l->call, p->other_root);
     peer->reached = p->reached;
     peer->heard = p->heard;
     peer->backlog_rows = p->rows;
@@ -53,7 +69,13 @@ ADMIN_HANDLER(set_peer, SetPeer)
     if (in->rule != HEARTH__V1__PEER_RULE__PEER_RULE_UNSPECIFIED ||
         admin->verbs.peer_retry == NULL || admin->verbs.peer_drop == NULL)
         return HEARTH_UNIMPLEMENTED;
-    if (in->drop_backlog)
+    if (in->accept_root.len != 0 && admin->verbs.peer_accept == NULL)
+        return HEARTH_UNIMPLEMENTED;
+    if (in->accept_root.len != 0)
+        err = in->accept_root.len == ROOT_BYTES
+                  ? admin->verbs.peer_accept(admin->verbs.self, domain, in->accept_root.data)
+                  : ERR(ARGUMENT);
+    if (err_is_ok(err) && in->drop_backlog)
         err = admin->verbs.peer_drop(admin->verbs.self, domain);
     if (err_is_ok(err) && in->retry_now)
         err = admin->verbs.peer_retry(admin->verbs.self, domain);

@@ -1,8 +1,13 @@
 /* What one homeserver may send us, and what becomes of who sends rubbish (DoS16). */
 #include "server/federation/inside.h"
 
-enum { PUT_OFF_MOST_S = 60 };
-enum { MINUTE_US = 60000000, BAN_MOST_MINUTES = 24 * 60, BANS_FORGOTTEN_H = 24 };
+enum {
+    PUT_OFF_MOST_S = 60,
+    MINUTE_US = 60000000,
+    BAN_MOST_MINUTES = 24 * 60,
+    BANS_FORGOTTEN_H = 24,
+    BYTES_OF_A_ROW = 4096 /* PEER_ROWS */
+};
 
 uint32_t peer_banned_s(const struct peer *peer)
 {
@@ -78,12 +83,36 @@ static bool is_new(struct peer *peer)
     return new;
 }
 
-enum hearth_code peer_charge(struct peer *peer, struct hearth_call *call, size_t bytes)
+static size_t bytes_brought(const Hearth__V1__DeliverRequest *in)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < in->n_payloads; i++)
+        len += in->payloads[i]->sealed.len;
+    return len + in->n_rows * SEALED_REF_MAX_BYTES;
+}
+
+/* A payload comes once and is stored for each row: a small batch can be much to write. What is more
+ * than the bucket holds takes all of it, or it would never get through. */
+static uint32_t rows_stored(const struct peer *peer, const Hearth__V1__DeliverRequest *in)
+{
+    uint64_t rows = in->n_rows;
+    uint64_t most = limit_value(front_limits(peer->federation->env->front), LIMIT_PEER_ROWS);
+    for (size_t i = 0; i < in->n_rows; i++)
+        if (in->rows[i]->payload < in->n_payloads)
+            rows += in->payloads[in->rows[i]->payload]->sealed.len / BYTES_OF_A_ROW;
+    return (uint32_t)(rows < most ? rows : most);
+}
+
+enum hearth_code peer_charge(struct peer *peer, struct hearth_call *call,
+                             const Hearth__V1__DeliverRequest *in)
 {
     struct bytes domain = bytes_str(peer->domain);
-    uint32_t kib = (uint32_t)(bytes / 1024 + 1);
+    uint32_t kib = (uint32_t)(bytes_brought(in) / 1024 + 1);
     enum hearth_code code = front_limit(call, LIMIT_PEER_CALLS, domain, 1);
     if (code == HEARTH_OK && is_new(peer))
         code = front_limit(call, LIMIT_NEW_PEERS_KIB, bytes_str("new"), kib);
-    return code == HEARTH_OK ? front_limit(call, LIMIT_PEER_KIB, domain, kib) : code;
+    if (code == HEARTH_OK)
+        code = front_limit(call, LIMIT_PEER_KIB, domain, kib);
+    return code == HEARTH_OK ? front_limit(call, LIMIT_PEER_ROWS, domain, rows_stored(peer, in))
+                             : code;
 }

@@ -133,6 +133,13 @@ static bool step_connect(struct walk *w)
     return good;
 }
 
+static void hex_of(const uint8_t print[CREDENTIAL_FINGERPRINT_BYTES],
+                   char ret_text[2 * CREDENTIAL_FINGERPRINT_BYTES + 1])
+{
+    for (size_t i = 0; i < CREDENTIAL_FINGERPRINT_BYTES; i++)
+        (void)snprintf(ret_text + 2 * i, 3, "%02x", print[i]);
+}
+
 static bool step_keys(struct walk *w)
 {
     const struct hearth_call_options call = {.deadline_ms = STEP_MS};
@@ -148,10 +155,28 @@ static bool step_keys(struct walk *w)
     protobuf_c_message_free_unpacked(&out->base, NULL);
     if (!err_is_ok(err))
         return say(w, FEDERATION_FAULT, "keys", "%s", err_text(err));
+    char root[2 * CREDENTIAL_FINGERPRINT_BYTES + 1];
+    hex_of(told.root, root);
     return say(w, FEDERATION_GOOD, "keys",
-               "federation key signed up to root %02x%02x%02x%02x..., good for %llu days",
-               told.root[0], told.root[1], told.root[2], told.root[3],
-               (unsigned long long)((told.until_s - now_s) / 86400));
+               "federation key good for %llu days, signed up to root %s",
+               (unsigned long long)((told.until_s - now_s) / 86400), root);
+}
+
+/* Where we have new keys, its operator has to compare this. */
+static void say_our_root(struct walk *w)
+{
+    struct buf whole = BUF_INIT;
+    uint8_t print[CREDENTIAL_FINGERPRINT_BYTES];
+    char root[2 * CREDENTIAL_FINGERPRINT_BYTES + 1];
+    if (err_is_ok(keeper_credential(w->env->keeper, KEEPER_AS_ROOT, &whole))) {
+        credential_fingerprint(buf_view(&whole), print);
+        hex_of(print, root);
+        (void)say(w, FEDERATION_DOUBT, "our root",
+                  "%s; it may know another one under our name: then hearthd admin peer why %s "
+                  "there says so",
+                  root, w->env->domain);
+    }
+    buf_clear(&whole);
 }
 
 /* ---- does it know us */
@@ -185,10 +210,12 @@ static bool step_signature(struct walk *w, Hearth__V1__ProbeResponse **ret_out)
         (void)say(w, FEDERATION_DOUBT, "dial back",
                   "it can't fetch our keys: can %s reach us, by [federation] peer or DNS?",
                   w->domain);
-    else if (status.code == HEARTH_UNAUTHENTICATED)
+    else if (status.code == HEARTH_UNAUTHENTICATED) {
         (void)say(w, FEDERATION_DOUBT, "dial back",
                   "a homeserver that knows nothing of us yet, or has a wrong clock, answers like "
                   "this; it learns of us by the first message to one of its users");
+        say_our_root(w);
+    }
     return say_status(w, "signature", &status);
 }
 

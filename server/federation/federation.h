@@ -16,6 +16,7 @@
 #define SERVER_FEDERATION_H
 
 #include "crypto/blind_rsa.h"
+#include "seal/credential_chain.h"
 #include "server/courier/courier.h"
 #include "server/federation/policy.h"
 #include "server/front/front.h"
@@ -67,6 +68,8 @@ struct federation_peer {
     uint32_t key_days;   /* 0: no key */
     uint32_t banned_s;
     const char *why, *key_why; /* the last batch, the last fetch of keys failed; "": it did not */
+    struct bytes root;         /* fingerprint of the one that is known; empty: none is */
+    struct bytes other_root;   /* of the one that it shows instead; empty: it does not */
 };
 /* Every domain that a setting names or that was spoken with. */
 void federation_each(struct federation *f, void (*say)(void *to, const struct federation_peer *p),
@@ -75,6 +78,13 @@ enum federation_mode federation_mode(struct federation *f);
 /* Ends what is waited for with that peer here: its ban, and the time between fetches of its keys.
  */
 void federation_retry(struct federation *f, struct bytes domain);
+/* The operator says that the peer with this name has new keys, under the root that it shows and he
+ * has compared: they are its own from now on, durably, and its ban ends. From any thread but the
+ * loop's; waits for the disk. ERR_NOT_FOUND: nobody is known under that name;
+ * ERR_FEDERATION_KEYS: its keys are fetched once more, come again; ERR_FEDERATION_ROOT_OTHER: it
+ * shows another one; ERR_FEDERATION_NO_KEYS: it shows none. */
+CHECKED struct err federation_accept_root(struct federation *f, struct bytes domain,
+                                          const uint8_t root[CREDENTIAL_FINGERPRINT_BYTES]);
 
 /* Walks the way to a domain step by step, as deliveries would go, and asks it to come back; for a
  * person (`hearthd check DOMAIN`). Needs no running federation: options.loop, queue and contact are

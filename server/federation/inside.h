@@ -47,6 +47,14 @@ struct voucher_keys {
     } keys[VOUCHER_KEYS_MOST];
 };
 
+/* What an answer to GetKeys says, once it is verified. */
+struct told_keys {
+    uint8_t root[CREDENTIAL_FINGERPRINT_BYTES];
+    struct public_key key;
+    uint64_t from_s, until_s;
+    struct voucher_keys vouchers;
+};
+
 struct peer {
     struct peer *next; /* in its slot */
     struct federation *federation;
@@ -60,15 +68,17 @@ struct peer {
     uint64_t key_from_s, key_until_s;
     uint8_t pin[CREDENTIAL_FINGERPRINT_BYTES]; /* of its root */
     bool pinned;
+    struct told_keys *offered; /* owned; the last keys it showed are under another root; or NULL */
     struct voucher_keys *vouchers; /* owned; NULL: it has none */
     bool fetching;                 /* posted to the loop, or under way there */
     uint32_t fetch_failures, fetches;
-    uint64_t fetch_again_us;              /* not before */
-    bool greet;                           /* known from before this start (hello.c) */
-    bool receiving;                       /* a batch of its is being taken */
-    char why[PEER_WHY_BYTES];             /* the last batch to it failed; "": it did not */
-    char fetch_why[PEER_WHY_BYTES];       /* so did the last fetch of its keys */
-    uint64_t since_s;                     /* its keys were seen first; 0: never yet */
+    uint64_t fetch_again_us;        /* not before */
+    bool looked_again;              /* for the operator who gave a root that it does not show */
+    bool greet;                     /* known from before this start (hello.c) */
+    bool receiving;                 /* a batch of its is being taken */
+    char why[PEER_WHY_BYTES];       /* the last batch to it failed; "": it did not */
+    char fetch_why[PEER_WHY_BYTES]; /* so did the last fetch of its keys */
+    uint64_t since_s;               /* its keys were seen first; 0: never yet */
     uint64_t banned_until_us, put_off_us; /* batches wait until then */
     uint32_t bans;
     uint64_t reached_us, heard_us; /* answered us; proved itself to us. 0: never */
@@ -122,6 +132,8 @@ void peer_say(char why[PEER_WHY_BYTES], const char *what, const char *text);
 /* kept.c: what outlives the process. save: under the lock; it is tried, and no more. */
 CHECKED struct err kept_open(struct federation *f, const struct store_options *options);
 void kept_save(const struct peer *peer);
+/* Not under the lock, peer held: these keys under this root are its own, once that is durable. */
+CHECKED struct err kept_accept(struct peer *peer, const struct told_keys *told);
 void kept_close(struct federation *f);
 
 /* find.c, on the loop. */
@@ -132,13 +144,6 @@ void peer_unreach(struct peer *peer, struct hearth_channel *channel);
 /* What is waiting is told ERR_CANCELLED. */
 void peer_end(struct peer *peer);
 
-/* What an answer to GetKeys says, once it is verified. */
-struct told_keys {
-    uint8_t root[CREDENTIAL_FINGERPRINT_BYTES];
-    struct public_key key;
-    uint64_t from_s, until_s;
-    struct voucher_keys vouchers;
-};
 /* Nobody was there, rather than somebody who said no. */
 static inline bool is_unreached(enum hearth_code code)
 {
@@ -148,6 +153,8 @@ static inline bool is_unreached(enum hearth_code code)
 /* keys.c. ERR_CREDENTIAL and the like: it is not signed by the domain's own root. */
 CHECKED struct err keys_verify(const Hearth__V1__GetKeysResponse *in, struct bytes domain,
                                uint64_t now_s, struct told_keys *ret_told);
+/* keys.c. Under the lock: these are the peer's. */
+void keys_set(struct peer *peer, const struct told_keys *told);
 /* keys.c. Under the lock, any thread: fetches the peer's keys soon, unless that was done or tried
  * too lately. */
 void peer_want_keys(struct peer *peer);
@@ -167,8 +174,10 @@ uint32_t peer_banned_s(const struct peer *peer);
 void peer_refused(struct peer *peer, size_t rows);
 /* Not under the lock. A batch of its was none, which its users can't cause: it may be banned. */
 void peer_malformed(struct peer *peer);
-/* Charges a call with so many bytes. HEARTH_OK, or the call has ended with that. */
-enum hearth_code peer_charge(struct peer *peer, struct hearth_call *call, size_t bytes);
+/* Charges a call for what it brought and for what is to be stored. HEARTH_OK, or the call has ended
+ * with that. */
+enum hearth_code peer_charge(struct peer *peer, struct hearth_call *call,
+                             const Hearth__V1__DeliverRequest *in);
 
 /* stranger.c. Fetches the keys of a domain that we may not know: ERR_FEDERATION_KEYS, and come
  * again. why: what LIMIT_STRANGERS is taken for, each apart. */

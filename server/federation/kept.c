@@ -127,18 +127,26 @@ static void on_saved(void *arg, struct err result)
     saving_free(arg);
 }
 
-static struct err seal(const struct peer *peer, struct saving *s)
+/* What stands in a row. */
+struct record {
+    const char *domain;
+    const uint8_t *pin;
+    const struct public_key *key;
+    uint64_t from_s, until_s, since_s;
+};
+
+static struct err seal(const struct federation *f, const struct record *r, struct saving *s)
 {
-    const struct federation *f = peer->federation;
     struct buf plain = BUF_INIT;
-    at_rest_prf(f->ids_key, BYTES_LIST(bytes_str("peer"), bytes_str(peer->domain)), s->id);
+    s->day = today(f);
+    at_rest_prf(f->ids_key, BYTES_LIST(bytes_str("peer"), bytes_str(r->domain)), s->id);
     wire_write_u8(&plain, VERSION);
-    wire_write_vector(&plain, bytes_str(peer->domain));
-    wire_write_fixed(&plain, bytes_of(peer->pin, sizeof peer->pin));
-    wire_write_vector(&plain, public_key_view(&peer->key));
-    wire_write_u64(&plain, peer->key_from_s);
-    wire_write_u64(&plain, peer->key_until_s);
-    wire_write_u64(&plain, peer->since_s);
+    wire_write_vector(&plain, bytes_str(r->domain));
+    wire_write_fixed(&plain, bytes_of(r->pin, CREDENTIAL_FINGERPRINT_BYTES));
+    wire_write_vector(&plain, public_key_view(r->key));
+    wire_write_u64(&plain, r->from_s);
+    wire_write_u64(&plain, r->until_s);
+    wire_write_u64(&plain, r->since_s);
     struct err err = buf_check(&plain);
     if (err_is_ok(err))
         err = at_rest_seal(&s->sealed, f->rows_key, f->env->rng, bytes_of(s->id, sizeof s->id),
@@ -153,10 +161,39 @@ void kept_save(const struct peer *peer)
     struct saving *s = f->store != NULL ? calloc(1, sizeof *s) : NULL;
     if (s == NULL)
         return;
-    s->day = today(f);
+    const struct record r = {.domain = peer->domain,
+                             .pin = peer->pin,
+                             .key = &peer->key,
+                             .from_s = peer->key_from_s,
+                             .until_s = peer->key_until_s,
+                             .since_s = peer->since_s};
     const struct store_work work = {.cost = 1, .run = run_save, .done = on_saved, .arg = s};
-    if (!err_is_ok(seal(peer, s)) || !err_is_ok(store_submit(f->store, NULL, &work)))
+    if (!err_is_ok(seal(f, &r, s)) || !err_is_ok(store_submit(f->store, NULL, &work)))
         saving_free(s);
+}
+
+struct err kept_accept(struct peer *peer, const struct told_keys *told)
+{
+    struct federation *f = peer->federation;
+    struct saving s = {.sealed = BUF_INIT};
+    federation_lock(f);
+    const struct record r = {.domain = peer->domain,
+                             .pin = told->root,
+                             .key = &told->key,
+                             .from_s = told->from_s,
+                             .until_s = told->until_s,
+                             .since_s = peer->since_s};
+    struct err err = seal(f, &r, &s);
+    federation_unlock(f);
+    if (err_is_ok(err))
+        err = store_call(f->store, run_save, &s);
+    buf_clear(&s.sealed);
+    if (!err_is_ok(err))
+        return err;
+    federation_lock(f);
+    keys_set(peer, told);
+    federation_unlock(f);
+    return ERR_OK;
 }
 
 /* ---- the end */

@@ -103,26 +103,51 @@ static void keep_vouchers(struct peer *peer, const struct voucher_keys *keys)
         *peer->vouchers = *keys;
 }
 
+void keys_set(struct peer *peer, const struct told_keys *told)
+{
+    if (peer->pinned && memcmp(peer->pin, told->root, sizeof peer->pin) != 0) {
+        free(peer->vouchers); /* what the root before has signed is worth nothing */
+        peer->vouchers = NULL;
+    }
+    memcpy(peer->pin, told->root, sizeof peer->pin);
+    peer->pinned = peer->known = true;
+    peer->key = told->key;
+    peer->key_from_s = told->from_s;
+    peer->key_until_s = told->until_s;
+    if (peer->since_s == 0)
+        peer->since_s = clock_unix_ms(peer->federation->env->clock) / 1000;
+    keep_vouchers(peer, &told->vouchers);
+    free(peer->offered);
+    peer->offered = NULL;
+}
+
+/* Another root than before is somebody else, until the operator says that it is not. */
+static struct err keep_offer(struct peer *peer, const struct told_keys *told)
+{
+    if (peer->offered == NULL)
+        peer->offered = malloc(sizeof *peer->offered);
+    if (peer->offered != NULL)
+        *peer->offered = *told;
+    return peer->offered != NULL ? ERR(FEDERATION_ROOT) : ERR(NO_MEMORY);
+}
+
 static struct err take(struct peer *peer, const Hearth__V1__GetKeysResponse *in)
 {
     struct federation *f = peer->federation;
     struct told_keys told;
     TRY(keys_verify(in, bytes_str(peer->domain), clock_unix_ms(f->env->clock) / 1000, &told));
+    struct err err = ERR_OK;
     federation_lock(f);
-    bool same = !peer->pinned || memcmp(peer->pin, told.root, sizeof peer->pin) == 0;
-    if (same) {
-        memcpy(peer->pin, told.root, sizeof peer->pin);
-        peer->pinned = peer->known = true;
-        peer->key = told.key;
-        peer->key_from_s = told.from_s;
-        peer->key_until_s = told.until_s;
-        if (peer->since_s == 0)
-            peer->since_s = clock_unix_ms(f->env->clock) / 1000;
+    if (peer->pinned && memcmp(peer->pin, told.root, sizeof peer->pin) != 0) {
+        err = keep_offer(peer, &told);
+    } else {
+        keys_set(peer, &told);
         kept_save(peer);
-        keep_vouchers(peer, &told.vouchers);
     }
     federation_unlock(f);
-    return same ? ERR_OK : ERR(CREDENTIAL); /* another root than before is somebody else */
+    if (err.code == ERR_FEDERATION_ROOT)
+        front_log(f->env->front, "level=warn event=peer_other_root");
+    return err;
 }
 
 static void end(struct fetch *fetch, struct err err, const char *text)

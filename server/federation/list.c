@@ -30,6 +30,10 @@ static void say_peer(const struct saying *s, struct bytes domain, const struct p
         one.banned_s = peer_banned_s(peer);
         one.why = peer->why;
         one.key_why = peer->fetch_why;
+        if (peer->pinned)
+            one.root = bytes_of(peer->pin, sizeof peer->pin);
+        if (peer->offered != NULL)
+            one.other_root = bytes_of(peer->offered->root, sizeof peer->offered->root);
     }
     s->say(s->to, &one);
 }
@@ -86,4 +90,64 @@ void federation_retry(struct federation *f, struct bytes domain)
         peer->fetch_failures = 0;
     }
     federation_unlock(f);
+}
+
+/* What it shows may be older than what the operator was told: it is asked once more, before the
+ * answer is no. */
+static struct err look_again(struct peer *peer)
+{
+    if (peer->looked_again && !peer->fetching) {
+        peer->looked_again = false;
+        return peer->offered == NULL && peer->fetch_failures > 0 ? ERR(FEDERATION_NO_KEYS)
+                                                                 : ERR(FEDERATION_ROOT_OTHER);
+    }
+    if (!peer->looked_again) {
+        peer->looked_again = true;
+        peer->fetch_again_us = 0;
+        peer_want_keys(peer);
+    }
+    return ERR(FEDERATION_KEYS);
+}
+
+/* The offer that has this root, and who made it, held. ERR_FEDERATION_KEYS: come again, its keys
+ * are being fetched. ret_peer NULL: it has this root already. */
+static struct err find_offer(struct federation *f, struct bytes domain, struct bytes root,
+                             struct told_keys *ret_told, struct peer **ret_peer)
+{
+    struct peer *peer = peer_find(f, domain);
+    if (peer == NULL || !peer->pinned)
+        return ERR(NOT_FOUND);
+    *ret_peer = NULL;
+    if (bytes_equal(root, bytes_of(peer->pin, sizeof peer->pin)))
+        return ERR_OK;
+    if (peer->offered == NULL ||
+        !bytes_equal(root, bytes_of(peer->offered->root, sizeof peer->offered->root)))
+        return look_again(peer);
+    peer->looked_again = false;
+    *ret_told = *peer->offered;
+    *ret_peer = peer;
+    peer->refs++;
+    return ERR_OK;
+}
+
+struct err federation_accept_root(struct federation *f, struct bytes domain,
+                                  const uint8_t root[CREDENTIAL_FINGERPRINT_BYTES])
+{
+    struct told_keys told;
+    struct peer *peer = NULL;
+    federation_lock(f);
+    struct err err =
+        find_offer(f, domain, bytes_of(root, CREDENTIAL_FINGERPRINT_BYTES), &told, &peer);
+    federation_unlock(f);
+    if (!err_is_ok(err) || peer == NULL)
+        return err;
+    err = kept_accept(peer, &told);
+    federation_lock(f);
+    peer_put(peer);
+    federation_unlock(f);
+    if (err_is_ok(err)) {
+        federation_retry(f, domain);
+        front_log(f->env->front, "level=notice event=peer_root_accepted");
+    }
+    return err;
 }

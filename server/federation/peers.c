@@ -23,6 +23,7 @@ struct peer *peer_find(struct federation *f, struct bytes domain)
 static void peer_free(struct peer *peer)
 {
     free(peer->vouchers);
+    free(peer->offered);
     free(peer);
 }
 

@@ -76,14 +76,6 @@ static void on_cancel(struct hearth_call *call, void *arg)
     (void)hearth_call_fail(call, HEARTH_CANCELLED, "cancelled");
 }
 
-static size_t bytes_of_batch(const Hearth__V1__DeliverRequest *in)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < in->n_payloads; i++)
-        len += in->payloads[i]->sealed.len;
-    return len + in->n_rows * SEALED_REF_MAX_BYTES;
-}
-
 /* The rows with copies of what they point to; each payload once. ERR_ARGUMENT: a row names a
  * payload that is not there. */
 static struct err copy_rows(struct receiving *r, const Hearth__V1__DeliverRequest *in)
@@ -185,7 +177,7 @@ enum hearth_code receive_deliver(struct hearth_call *call, const Hearth__V1__Del
     struct err err = begin(f, caller->id, &peer, &wait_s);
     if (!err_is_ok(err))
         return front_fail_later(call, err, wait_s);
-    enum hearth_code code = peer_charge(peer, call, bytes_of_batch(in));
+    enum hearth_code code = peer_charge(peer, call, in);
     struct receiving *r =
         code == HEARTH_OK ? calloc(1, sizeof *r + in->n_rows * sizeof r->rows[0]) : NULL;
     if (r == NULL) {

@@ -1,14 +1,17 @@
 /* hearthd admin peer */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hearth/v1/admin_rpc.h"
 #include "server/main/admin_client.h"
 #include "server/main/admin_verbs.h"
 
-#define USAGE                                                                                 \
-    "hearthd admin peer [list] | show|why|retry|drop DOMAIN; the rule is [federation] and a " \
-    "reload"
+#define USAGE                                                                                      \
+    "hearthd admin peer [list] | show|why|retry|drop DOMAIN | accept-key DOMAIN FINGERPRINT; the " \
+    "rule is [federation] and a reload"
+
+enum { ROOT_BYTES = 32, ROOT_TEXT_BYTES = 2 * ROOT_BYTES + 1, TRIES = 60, TRY_US = 250000 };
 
 /* One word on how it goes. */
 static const char *state_of(const Hearth__V1__Peer *p)
@@ -17,18 +20,30 @@ static const char *state_of(const Hearth__V1__Peer *p)
         return p->rule == HEARTH__V1__PEER_RULE__PEER_RULE_BLOCKED ? "blocked" : "not-admitted";
     if (p->banned_s > 0)
         return "banned";
+    if (p->other_root.len > 0)
+        return "other-keys";
     if (p->failures > 0 || p->last_error[0] != '\0')
         return "failing";
     return p->reached || p->heard ? "good" : "unused";
 }
 
+static const char *hex(ProtobufCBinaryData in, char ret_text[ROOT_TEXT_BYTES])
+{
+    ret_text[0] = '\0';
+    for (size_t i = 0; i < in.len && i < ROOT_BYTES; i++)
+        (void)snprintf(ret_text + 2 * i, 3, "%02x", in.data[i]);
+    return ret_text;
+}
+
 static void print_json(const Hearth__V1__Peer *p)
 {
+    char root[ROOT_TEXT_BYTES], other[ROOT_TEXT_BYTES];
     printf("{\"domain\":\"%s\",\"state\":\"%s\",\"backlog_rows\":%llu,\"backlog_bytes\":%llu,"
-           "\"failures\":%u,\"next_attempt_s\":%u,\"banned_s\":%u,\"key_days\":%u}\n",
+           "\"failures\":%u,\"next_attempt_s\":%u,\"banned_s\":%u,\"key_days\":%u,\"root\":\"%s\","
+           "\"other_root\":\"%s\"}\n",
            p->domain, state_of(p), (unsigned long long)p->backlog_rows,
            (unsigned long long)p->backlog_bytes, p->failures, p->next_attempt_s, p->banned_s,
-           p->key_days);
+           p->key_days, hex(p->root, root), hex(p->other_root, other));
 }
 
 static void print_row(const Hearth__V1__Peer *p)
@@ -42,6 +57,7 @@ static void print_row(const Hearth__V1__Peer *p)
 static void print_all(const Hearth__V1__Peer *p)
 {
     static const char *const rules[] = {"none", "named", "blocked"};
+    char text[ROOT_TEXT_BYTES];
     printf("domain        %s\n", p->domain);
     printf("state         %s\n", state_of(p));
     printf("setting       %s\n", p->rule <= 2 ? rules[p->rule] : "?");
@@ -53,6 +69,10 @@ static void print_all(const Hearth__V1__Peer *p)
         printf("its key       good for %u days\n", p->key_days);
     else
         printf("its key       none%s%s\n", p->key_error[0] != '\0' ? ": " : "", p->key_error);
+    printf("its root      %s\n", p->root.len > 0 ? hex(p->root, text) : "none is known yet");
+    if (p->other_root.len > 0)
+        printf("it shows      %s, another root: hearthd admin peer why %s\n",
+               hex(p->other_root, text), p->domain);
     printf("waiting       %llu rows, %llu bytes\n", (unsigned long long)p->backlog_rows,
            (unsigned long long)p->backlog_bytes);
     printf("failures      %u in a row%s%s\n", p->failures, p->last_error[0] != '\0' ? ": " : "",
@@ -61,6 +81,19 @@ static void print_all(const Hearth__V1__Peer *p)
         printf("next attempt  in %u s\n", p->next_attempt_s);
     if (p->banned_s > 0)
         printf("banned        for %u s\n", p->banned_s);
+}
+
+/* A homeserver that lost its keys, or somebody who wants to be taken for it: only people can tell.
+ */
+static void print_other_root(const Hearth__V1__Peer *p)
+{
+    char known[ROOT_TEXT_BYTES], other[ROOT_TEXT_BYTES];
+    printf("what %s sends is not taken, for it has other keys than before\n"
+           "known root    %s\nit shows      %s\n"
+           "next: ask its operator, by another way than this, whether it was set up anew and what "
+           "its hearthd check of our domain prints; if that is what it shows:\n"
+           "      hearthd admin peer accept-key %s %s\n",
+           p->domain, hex(p->root, known), hex(p->other_root, other), p->domain, other);
 }
 
 /* What stands between us and it, in the order in which it would be met, and what to do. */
@@ -81,6 +114,8 @@ static void print_why(const Hearth__V1__Peer *p)
         printf("%s sent too much that was invalid: nothing of it is taken for %u s\n"
                "next: hearthd admin peer retry %s ends that\n",
                p->domain, p->banned_s, p->domain);
+    else if (p->admitted && p->other_root.len > 0)
+        print_other_root(p);
     else if (p->admitted && p->key_days == 0 && p->key_error[0] != '\0')
         printf("what %s sends is not taken, for its keys can't be fetched: %s\n", p->domain,
                p->key_error);
@@ -126,10 +161,63 @@ static int set(const struct invocation *in, struct hearth_channel *channel, cons
     return EXIT_DONE;
 }
 
+/* Hexadecimal; colons and spaces as people write them. */
+static bool read_root(const char *text, uint8_t ret_root[ROOT_BYTES])
+{
+    size_t digits = 0;
+    for (; *text != '\0'; text++) {
+        const char *known = "0123456789abcdef0123456789ABCDEF", *at = strchr(known, *text);
+        if (*text == ':' || *text == ' ')
+            continue;
+        if (at == NULL || digits == 2 * (size_t)ROOT_BYTES)
+            return false;
+        uint8_t value = (uint8_t)((at - known) % 16);
+        ret_root[digits / 2] =
+            digits % 2 == 0 ? (uint8_t)(value << 4) : (uint8_t)(ret_root[digits / 2] | value);
+        digits++;
+    }
+    return digits == 2 * (size_t)ROOT_BYTES;
+}
+
+static int accept_key(const struct invocation *in, struct hearth_channel *channel,
+                      const char *domain, const char *fingerprint)
+{
+    uint8_t root[ROOT_BYTES];
+    Hearth__V1__SetPeerRequest request;
+    Hearth__V1__SetPeerResponse *answer = NULL;
+    struct hearth_status status = {0};
+    if (!read_root(fingerprint, root)) {
+        (void)command_fail("hearthd admin peer show DOMAIN prints both",
+                           "\"%s\" is not a fingerprint: 64 hexadecimal digits", fingerprint);
+        return EXIT_USAGE;
+    }
+    hearth__v1__set_peer_request__init(&request);
+    request.domain = (char *)(uintptr_t)domain;
+    request.accept_root = (ProtobufCBinaryData){sizeof root, root};
+    for (int i = 0; i < TRIES; i++) { /* its keys may have to be fetched first */
+        hearth_status_clear(&status);
+        if (hearth_admin_set_peer(channel, NULL, &request, &answer, &status) != HEARTH_ABORTED)
+            break;
+        (void)usleep(TRY_US);
+    }
+    if (status.code == HEARTH_NOT_FOUND) {
+        hearth_status_clear(&status);
+        return command_fail("hearthd admin peer list", "no keys of %s are known", domain);
+    }
+    if (status.code != HEARTH_OK)
+        return admin_client_fail(in, &status);
+    protobuf_c_message_free_unpacked(&answer->base, NULL);
+    hearth_status_clear(&status);
+    printf("%s has new keys from now on\n", domain);
+    return EXIT_DONE;
+}
+
 int admin_peer(const struct invocation *in, struct hearth_channel *channel)
 {
     const char *verb = in->argc > 1 ? in->argv[1] : "list";
     const char *domain = in->argc == 3 ? in->argv[2] : "";
+    if (in->argc == 4 && strcmp(verb, "accept-key") == 0)
+        return accept_key(in, channel, in->argv[2], in->argv[3]);
     if (in->argc <= 2 && strcmp(verb, "list") == 0)
         return ask(in, channel, "", print_row);
     if (domain[0] != '\0' && strcmp(verb, "show") == 0)

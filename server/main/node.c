@@ -353,7 +353,7 @@ struct err node_start(struct node *n, char ret_why[NODE_WHY_BYTES])
         err = ERR(NO_MEMORY);
     n->back_started = err.code == ERR_NONE;
     if (err.code == ERR_NONE)
-        err = node_start_log(n);
+        err = node_start_log(n, ret_why);
     if (err.code == ERR_NONE && !hearth_server_start(n->server))
         err = fault(ret_why, ERR(IO), "%s", hearth_server_error(n->server));
     if (err.code == ERR_NONE)

@@ -17,6 +17,7 @@
 #include "server/main/config.h"
 #include "server/main/folder.h"
 #include "server/main/jobs.h"
+#include "server/main/log_pages.h"
 #include "server/main/node.h"
 #include "server/main/notifier.h"
 #include "server/main/settings_door.h"
@@ -49,7 +50,8 @@ struct node {
     struct hearth_loop *back; /* the courier's */
     pthread_t back_thread;
     bool back_started;
-    struct page_server *page; /* on the back loop; NULL: none */
+    struct log_pages *log_pages; /* NULL: none */
+    struct page_server *page;    /* on the back loop; NULL: none */
     struct admin *admin;
     struct jobs *jobs;
     struct notifier *notifier;
@@ -83,7 +85,7 @@ struct err node_open_log(struct node *n, const struct store_options *store,
                          char why[NODE_WHY_BYTES]);
 /* Before anybody is served: our own keys enter the log, and it closes epochs from now on. Before
  * that nothing is signed: who only makes invitations or migrates begins no log. */
-struct err node_start_log(struct node *n);
+struct err node_start_log(struct node *n, char why[NODE_WHY_BYTES]);
 /* For info_options. */
 struct err node_publish_keys(void *node, const struct info_value *values, size_t count);
 void node_resume_log(void *node); /* on the back loop */
@@ -116,6 +118,7 @@ void node_peers(void *node, struct bytes domain,
 struct err node_log_head(void *node, struct buf *note, uint64_t *ret_size, uint64_t *ret_time_s);
 struct err node_peer_retry(void *node, struct bytes domain);
 struct err node_peer_drop(void *node, struct bytes domain);
+struct err node_peer_accept(void *node, struct bytes domain, const uint8_t root[32]);
 /* node_reload.c: what settings mean to the services. */
 enum { NODE_MIB = 1024 * 1024 };
 enum auth_mode node_auth_mode(const struct config *config);

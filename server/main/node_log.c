@@ -198,19 +198,32 @@ void node_resume_log(void *node)
         auth_log_resume(n->auth, n->back);
 }
 
-struct err node_start_log(struct node *n)
+static struct err start_pages(struct node *n, char *why)
+{
+    const char *listen = n->config.transparency_listen;
+    struct err err =
+        listen[0] == '\0' ? ERR_OK : log_pages_open(n->transparency, listen, &n->log_pages);
+    if (!err_is_ok(err))
+        (void)snprintf(why, NODE_WHY_BYTES, "[transparency] listen %.200s: can't be used", listen);
+    return err;
+}
+
+struct err node_start_log(struct node *n, char why[NODE_WHY_BYTES])
 {
     n->publishes = true;
     struct err err = info_refresh(n->info); /* what can't be logged is said in the log of events */
     if (!err_is_ok(err) && err_is_ok(transparency_held(n->transparency)))
         return err;
     TRY(transparency_start(n->transparency, failed, n));
+    TRY(start_pages(n, why));
     return hearth_loop_post(n->back, node_resume_log, n) ? ERR_OK : ERR(NO_MEMORY);
 }
 
 void node_close_log(struct node *n)
 {
     struct transparency *t = n->transparency;
+    log_pages_close(n->log_pages);
+    n->log_pages = NULL;
     n->transparency = NULL; /* nobody appends any more */
     if (t != NULL)
         transparency_close(t);

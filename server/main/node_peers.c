@@ -81,7 +81,9 @@ static void say_peer(void *to, const struct federation_peer *p)
                                    .key_days = p->key_days,
                                    .unreachable_h = p->reached_h,
                                    .why = p->why,
-                                   .key_why = p->key_why};
+                                   .key_why = p->key_why,
+                                   .root = p->root,
+                                   .other_root = p->other_root};
     courier_each(l->node->courier, merge, l);
     l->say(l->to, &l->shown);
 }
@@ -103,7 +105,15 @@ void node_peers(void *node, struct bytes domain,
     (void)err;
 }
 
-/* ---- retry, drop */
+/* ---- accept-key, retry, drop */
+
+struct err node_peer_accept(void *node, struct bytes domain, const uint8_t root[32])
+{
+    struct node *n = node;
+    TRY(federation_accept_root(n->federation, domain, root));
+    courier_contact(n->courier, domain); /* what waits for it is due */
+    return ERR_OK;
+}
 
 struct err node_peer_retry(void *node, struct bytes domain)
 {

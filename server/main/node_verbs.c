@@ -220,5 +220,6 @@ struct admin_verbs node_verbs(struct node *node)
         .log_head = node_log_head,
         .peer_retry = node_peer_retry,
         .peer_drop = node_peer_drop,
+        .peer_accept = node_peer_accept,
     };
 }

@@ -184,6 +184,9 @@ enum hearth_code queue_get_packages(struct hearth_call *call,
     uint8_t who[QUEUE_ID_BYTES + CONTACT_TOKEN_BYTES];
     memcpy(who, in->queue_user_id.data, QUEUE_ID_BYTES);
     memcpy(who + QUEUE_ID_BYTES, in->contact_token.data, CONTACT_TOKEN_BYTES);
+    /* contacts have no name here, and any number of tokens when they work together */
+    if (queue_limited(q, call, LIMIT_KEY_PACKAGES_PREFIX, front_caller(call)->source, &code))
+        return code;
     if (queue_limited(q, call, LIMIT_KEY_PACKAGES_CONTACT, bytes_of(who, sizeof who), &code))
         return code;
     struct fetch *f = queue_job_new(q, call, sizeof *f, &code);

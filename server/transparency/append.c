@@ -18,6 +18,7 @@ struct append {
     void (*done)(void *arg, struct err result, const struct transparency_receipt *receipt);
     void *arg;
     struct buf checkpoint, proof;
+    struct kt_ready *ready; /* what the epoch will need; NULL: not made */
     /* guarded by t->lock */
     bool offered;       /* or is about to be */
     bool busy;          /* a job of the store has it */
@@ -38,17 +39,37 @@ static void tell(struct append *a, struct err result)
     a->done(a->arg, result, &receipt);
     buf_clear(&a->checkpoint);
     buf_clear(&a->proof);
+    free(a->ready);
     free(a);
     transparency_unref(t);
 }
 
 /* ---- the receipt */
 
+/* On the readers' threads, of which there are several; the writer's is one. */
+static struct err make_ready(struct append *a, struct store_txn *txn)
+{
+    if (a->ready != NULL)
+        return ERR_OK;
+    struct kt_ready *ready = malloc(sizeof *ready);
+    if (ready == NULL)
+        return ERR(NO_MEMORY);
+    struct err err = kt_ready_make(a->t->options.log, txn, a->label, a->version, ready);
+    if (err_is_ok(err))
+        a->ready = ready;
+    else
+        free(ready);
+    return err;
+}
+
 static struct err run_receipt(struct store_txn *txn, void *arg)
 {
     struct append *a = arg;
     struct kt_log_at at;
-    TRY(kt_log_has(a->t->options.log, txn, a->label, a->version, a->value));
+    struct err has = kt_log_has(a->t->options.log, txn, a->label, a->version, a->value);
+    if (has.code == ERR_NOT_FOUND)
+        TRY(make_ready(a, txn));
+    TRY(has);
     struct kt_source source = kt_log_source(a->t->options.log, txn, &at);
     uint64_t size;
     a->checkpoint.len = a->proof.len = 0;
@@ -131,8 +152,10 @@ void append_wake(struct transparency *t)
 static struct err run_offer(struct store_txn *txn, void *arg)
 {
     const struct append *a = arg;
+    const struct kt_log *log = a->t->options.log;
     uint64_t epoch;
-    return kt_log_offer(a->t->options.log, txn, a->label, a->version, a->value, &epoch);
+    TRY(kt_log_offer(log, txn, a->label, a->version, a->value, &epoch));
+    return epoch == 0 && a->ready != NULL ? kt_ready_put(log, txn, a->label, a->ready) : ERR_OK;
 }
 
 static void offered(void *arg, struct err result)

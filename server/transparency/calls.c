@@ -3,8 +3,6 @@
 
 #include "server/transparency/service.h"
 
-enum { TILE_WIDTH_MOST = 256, TILE_LEVEL_BITS = 8 };
-
 struct job {
     struct transparency *t;
     struct hearth_call *call;
@@ -186,6 +184,37 @@ static enum hearth_code lookup(struct hearth_call *call, const Hearth__V1__Looku
     return job_run(job, STORE_COST_MAX / 2);
 }
 
+static struct err prove_many(struct job *job, const struct kt_source *source)
+{
+    struct search_many_request *request = malloc(sizeof *request);
+    struct err err = request != NULL ? search_many_request_parse(job->in, request) : ERR(NO_MEMORY);
+    if (err_is_ok(err))
+        err = kt_prove_many(source, request, &job->answer);
+    free(request);
+    return err;
+}
+
+static void reply_many(struct job *job)
+{
+    Hearth__V1__LookupManyResponse out = HEARTH__V1__LOOKUP_MANY_RESPONSE__INIT;
+    out.search = answer_of(job);
+    hearth_transparency_lookup_many_reply(job->call, &out);
+}
+
+static enum hearth_code lookup_many(struct hearth_call *call,
+                                    const Hearth__V1__LookupManyRequest *in,
+                                    Hearth__V1__LookupManyResponse *out, void *self)
+{
+    struct job *job = job_new(self, call);
+    (void)out;
+    if (job == NULL)
+        return front_fail(call, ERR(NO_MEMORY));
+    job->in = bytes_of(in->search.data, in->search.len);
+    job->prove = prove_many;
+    job->reply = reply_many;
+    return job_run(job, STORE_COST_MAX);
+}
+
 /* ---- monitoring */
 
 static struct err prove_monitor(struct job *job, const struct kt_source *source)
@@ -222,18 +251,10 @@ static enum hearth_code monitor(struct hearth_call *call, const Hearth__V1__Moni
 
 /* ---- consistency and tiles */
 
-static struct err signed_size(const struct kt_source *source, uint64_t *ret_size)
-{
-    struct buf note = BUF_INIT;
-    struct err err = source->checkpoint(source->self, &note, ret_size);
-    buf_clear(&note);
-    return err;
-}
-
 static struct err prove_consistency(struct job *job, const struct kt_source *source)
 {
     uint64_t size;
-    TRY(signed_size(source, &size));
+    TRY(kt_signed_size(source, &size));
     if (job->a > job->b || job->b > size)
         return ERR(ARGUMENT);
     return log_prove_consistency(&source->log, job->a, job->b, &job->proof);
@@ -265,47 +286,10 @@ static enum hearth_code get_consistency(struct hearth_call *call,
     return job_run(job, LOG_PATH_MAX);
 }
 
-/* C2SP tlog-tiles: an entry bundle is opaque entry<0..2^16-1> one after the other. */
-static struct err append_entry(struct job *job, const struct kt_source *source, uint64_t index)
-{
-    struct buf raw = BUF_INIT;
-    struct log_entry entry;
-    struct err err = ERR_OK;
-    if (index == 0)
-        kt_config_write(&raw, source->config);
-    else
-        err = source->entry(source->self, index, &entry);
-    if (err_is_ok(err) && index > 0)
-        log_entry_write(&raw, &entry);
-    if (err_is_ok(err))
-        err = buf_check(&raw);
-    wire_write_vector16(&job->answer, buf_view(&raw));
-    buf_clear(&raw);
-    return err;
-}
-
 static struct err prove_tile(struct job *job, const struct kt_source *source)
 {
-    uint64_t size;
-    unsigned level = job->level * TILE_LEVEL_BITS;
-    TRY(signed_size(source, &size));
-    /* the last hash must cover signed entries alone */
-    if (level >= LOG_SIZE_LIMIT_BITS || job->b == 0 || job->b > TILE_WIDTH_MOST ||
-        job->a > UINT32_MAX || (job->entries && level != 0))
-        return ERR(NOT_FOUND);
-    uint64_t first = job->a * TILE_WIDTH_MOST, end = first + job->b;
-    if (end > size >> level)
-        return ERR(NOT_FOUND);
-    for (uint64_t n = first; n < end; n++) {
-        struct hash_value hash;
-        if (job->entries) {
-            TRY(append_entry(job, source, n));
-            continue;
-        }
-        TRY(source->log.get(source->log.self, level, n, &hash));
-        buf_append_bytes(&job->answer, hash_value_view(&hash));
-    }
-    return buf_check(&job->answer);
+    const struct kt_tile tile = {job->level, job->entries, job->a, (unsigned)job->b};
+    return kt_tile(source, &tile, &job->answer);
 }
 
 static void reply_tile(struct job *job)
@@ -334,6 +318,7 @@ static enum hearth_code get_tile(struct hearth_call *call, const Hearth__V1__Get
 const struct hearth_transparency_service transparency_calls = {
     .get_checkpoint = get_checkpoint,
     .lookup = lookup,
+    .lookup_many = lookup_many,
     .monitor = monitor,
     .get_consistency = get_consistency,
     .get_tile = get_tile,

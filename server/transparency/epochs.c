@@ -105,7 +105,7 @@ struct taken {
 struct epoch {
     const struct kt_log *log;
     struct store_txn *txn;
-    uint64_t number;
+    uint64_t number, ms;
     struct taken *taken;
     size_t count;
     size_t bytes;
@@ -204,6 +204,7 @@ static struct err add_waiting(struct epoch *e, size_t i, struct bytes label, str
     for (uint32_t lost = first; lost < t->version; lost++)
         TRY(add_version(e, t->id, lost, label, bytes_of(NULL, 0)));
     TRY(add_version(e, t->id, t->version, label, value));
+    TRY(kt_ended(e->txn, t->id, label, t->version, value, e->ms));
     TRY(drop(e->txn, QUEUE_DROP, t->id, t->version));
     return kt_proofs_keep(e->log, e->txn, label, t->id, t->version);
 }
@@ -252,7 +253,7 @@ struct err kt_log_close(const struct kt_log *log, struct store_txn *txn, uint64_
     uint64_t ms = now_ms > newest.ms ? now_ms : newest.ms;
     bool distinguished =
         newest.epoch == 0 || kt_window(&log->config, ms) > kt_window(&log->config, newest.ms);
-    struct epoch e = {.log = log, .txn = txn, .number = newest.epoch + 1};
+    struct epoch e = {.log = log, .txn = txn, .number = newest.epoch + 1, .ms = ms};
     struct err err = take(&e);
     for (size_t i = 0; i < e.count && err_is_ok(err); i++)
         err = add_taken(&e, i);

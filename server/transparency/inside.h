@@ -29,6 +29,10 @@ CHECKED struct err kt_version_get(const struct kt_log *log, struct store_txn *tx
 CHECKED struct err kt_version_put(const struct kt_log *log, struct store_txn *txn,
                                   const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
                                   const struct kt_version *row);
+/* The same over a row that is there. */
+CHECKED struct err kt_version_replace(const struct kt_log *log, struct store_txn *txn,
+                                      const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                                      const struct kt_version *row);
 /* The greatest version added up to an epoch; LADDER_NONE. */
 CHECKED struct err kt_version_greatest(const struct kt_log *log, struct store_txn *txn,
                                        const uint8_t id[AT_REST_ID_BYTES], uint64_t epoch,
@@ -41,6 +45,22 @@ CHECKED struct err kt_proof_get(const struct kt_log *log, struct store_txn *txn,
 CHECKED struct err kt_proofs_keep(const struct kt_log *log, struct store_txn *txn,
                                   struct bytes label, const uint8_t id[AT_REST_ID_BYTES],
                                   uint32_t version);
+/* Proofs that an epoch will need for a new version: its own, and those of absent versions of its
+ * ladder. Making them is what is dear about a version (a quarter of a millisecond each), so it is
+ * done where several threads can, before the version waits; what was not is made by the epoch. */
+struct kt_ready {
+    struct kt_ready_proof {
+        uint32_t version;
+        uint8_t index[INDEX_BYTES];
+        uint8_t proof[VRF_PROOF_BYTES];
+    } at[1 + LADDER_MAX];
+    size_t count;
+};
+/* Those that the table of proofs lacks. Read transaction. */
+CHECKED struct err kt_ready_make(const struct kt_log *log, struct store_txn *txn,
+                                 struct bytes label, uint32_t version, struct kt_ready *ret_ready);
+CHECKED struct err kt_ready_put(const struct kt_log *log, struct store_txn *txn, struct bytes label,
+                                const struct kt_ready *ready);
 /* Seals or opens what belongs to a row. what: the table. */
 CHECKED struct err kt_seal(const struct kt_log *log, const char *what,
                            const uint8_t id[AT_REST_ID_BYTES], uint32_t version, struct bytes plain,
@@ -48,6 +68,30 @@ CHECKED struct err kt_seal(const struct kt_log *log, const char *what,
 CHECKED struct err kt_open(const struct kt_log *log, const char *what,
                            const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
                            struct bytes sealed, struct buf *b);
+
+/* ---- C2SP tlog-tiles (tiles.c) */
+
+enum { TILE_WIDTH_MOST = 256, TILE_LEVEL_BITS = 8 };
+struct kt_tile {
+    unsigned level;
+    bool entries; /* of level 0: the entries rather than their hashes */
+    uint64_t index;
+    unsigned width; /* 1 to TILE_WIDTH_MOST */
+};
+/* The path below the log's prefix: tile/L/N, tile/entries/N, either with .p/W. False: none. */
+bool kt_tile_parse(const char *path, struct kt_tile *ret_tile);
+/* Appends it. ERR_NOT_FOUND: it goes beyond what is signed. */
+CHECKED struct err kt_tile(const struct kt_source *source, const struct kt_tile *tile,
+                           struct buf *b);
+CHECKED struct err kt_signed_size(const struct kt_source *source, uint64_t *ret_size);
+
+/* ---- erasing (erase.c) */
+
+/* Of each version that an epoch takes in: one that ends its label has those before it erased
+ * KT_ERASE_AFTER_MS later. */
+CHECKED struct err kt_ended(struct store_txn *txn, const uint8_t id[AT_REST_ID_BYTES],
+                            struct bytes label, uint32_t version, struct bytes value,
+                            uint64_t now_ms);
 
 /* ---- epochs (epochs.c) */
 

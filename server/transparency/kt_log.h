@@ -20,12 +20,16 @@
 #include "tlog/prove.h"
 
 enum {
-    KT_EPOCH_MOST = 4096, /* new versions in one epoch */
-    KT_LOST_MOST = 255,   /* versions of a label from before the log */
+    KT_EPOCH_MOST = 16384, /* new versions in one epoch */
+    KT_LOST_MOST = 255,    /* versions of a label from before the log */
     /* Page cache of a connection: an epoch touches pages all over the tree, and the upper levels of
      * 10^6 pairs with their paths are about so much. */
     KT_CACHE_KIB = 65536,
 };
+
+/* So long after a label has ended its earlier versions can still be opened: contacts check what
+ * they found in the window before, and repeats are answered. */
+#define KT_ERASE_AFTER_MS (UINT64_C(30) * 24 * 3600 * 1000)
 
 /* Keys and configuration; borrowed by every call. Thread-safe: nothing changes after it is made. */
 struct kt_log {
@@ -83,6 +87,11 @@ CHECKED struct err kt_log_close(const struct kt_log *log, struct store_txn *txn,
 CHECKED struct err kt_log_sign(const struct kt_log *log, struct store_txn *txn);
 /* Is the newest size signed, or is there no epoch yet? */
 CHECKED struct err kt_log_signed(struct store_txn *txn, bool *ret_signed);
+
+/* Erases values and openings of versions whose label ended long enough ago; a bounded piece. Write
+ * transaction. */
+CHECKED struct err kt_log_erase(const struct kt_log *log, struct store_txn *txn, uint64_t now_ms,
+                                bool *ret_more);
 
 /* ---- proofs */
 

@@ -5,6 +5,7 @@
  * subtrees of the log. version, proof, queue: `label` is a PRF value, everything else of a row is
  * sealed, its epoch too, or rows could be matched with the leaves of that epoch. proof: of versions
  * that are not there, since making one is dear. checkpoint: one row per size, never changed.
+ * ended: versions of the label from next up to this one lose value and opening in hour `due`.
  * cosignature: lines of witnesses over notes of checkpoint. */
 static const struct store_migration migrations[] = {
     {1, "CREATE TABLE hash (level INTEGER NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL,"
@@ -25,6 +26,9 @@ static const struct store_migration migrations[] = {
     {2, PURSE_SQL},
     {3, "CREATE TABLE cosignature (size INTEGER NOT NULL, name BLOB NOT NULL, line BLOB NOT NULL,"
         " PRIMARY KEY (size, name)) WITHOUT ROWID;"},
+    {4, "CREATE TABLE ended (label BLOB PRIMARY KEY, version INTEGER NOT NULL,"
+        " next INTEGER NOT NULL, due INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE INDEX ended_due ON ended (due);"},
 };
 
 static const struct stmt_row statements[] = {
@@ -52,6 +56,18 @@ static const struct stmt_row statements[] = {
                                       " ORDER BY version DESC"},
     [VERSION_PUT] = {"version_put", "INSERT INTO version (label, version, sealed)"
                                     " VALUES ($1, $2, $3)"},
+
+    [VERSION_SET] = {"version_set", "INSERT INTO version (label, version, sealed)"
+                                    " VALUES ($1, $2, $3) ON CONFLICT (label, version)"
+                                    " DO UPDATE SET sealed = excluded.sealed"},
+
+    [ENDED_PUT] = {"ended_put", "INSERT INTO ended (label, version, next, due)"
+                                " VALUES ($1, $2, 0, $3) ON CONFLICT (label) DO UPDATE"
+                                " SET version = excluded.version, due = excluded.due"},
+    [ENDED_DUE] = {"ended_due", "SELECT label, version, next FROM ended WHERE due <= $1"
+                                " ORDER BY due LIMIT 1"},
+    [ENDED_NEXT] = {"ended_next", "UPDATE ended SET next = $1 WHERE label = $2"},
+    [ENDED_DROP] = {"ended_drop", "DELETE FROM ended WHERE label = $1"},
 
     [PROOF_GET] = {"proof_get", "SELECT sealed FROM proof WHERE label = $1 AND version = $2"},
     [PROOF_PUT] = {"proof_put", "INSERT INTO proof (label, version, sealed) VALUES ($1, $2, $3)"},

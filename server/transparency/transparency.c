@@ -86,7 +86,7 @@ struct store *transparency_store(struct transparency *t)
     return t->store;
 }
 
-/* ---- tokens */
+/* ---- what is over */
 
 enum { EXPIRE_MOST = 256 };
 
@@ -99,8 +99,13 @@ static struct err run_expire(struct store_txn *txn, void *arg)
 {
     struct expiry *e = arg;
     const struct purse purse = purse_at(KT_PURSE, e->t->spent_key);
-    return purse_expire(txn, &purse, front_limits(e->t->env->front),
-                        clock_unix_ms(e->t->env->clock) / 1000, EXPIRE_MOST, &e->more);
+    const uint64_t now_ms = clock_unix_ms(e->t->env->clock);
+    bool more = false;
+    TRY(purse_expire(txn, &purse, front_limits(e->t->env->front), now_ms / 1000, EXPIRE_MOST,
+                     &e->more));
+    TRY(kt_log_erase(e->t->options.log, txn, now_ms, &more));
+    e->more |= more;
+    return ERR_OK;
 }
 
 bool transparency_expire(struct transparency *t)

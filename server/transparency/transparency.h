@@ -55,8 +55,9 @@ CHECKED struct err transparency_check_outside(struct transparency *t, struct byt
 void transparency_hold(struct transparency *t);
 /* ERR_OK, or why nothing is signed. */
 struct err transparency_held(const struct transparency *t);
-/* One run of the expiries: tokens spent on days that are over. A bounded piece of work, waited for;
- * true: there is more. The log itself never forgets. */
+/* One run of the expiries: tokens spent on days that are over; values and openings of labels that
+ * ended KT_ERASE_AFTER_MS ago. A bounded piece of work, waited for; true: there is more. What was
+ * committed to stays. */
 bool transparency_expire(struct transparency *t);
 
 /* Closes an epoch when one is due, commits, signs, and tells those whose versions it has. Waits;
@@ -68,6 +69,12 @@ CHECKED struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch
  * ERR_NOT_FOUND: nothing is signed yet. */
 CHECKED struct err transparency_head(struct transparency *t, struct buf *note, uint64_t *ret_size,
                                      uint64_t *ret_ms);
+
+/* What a mirror or monitor asks for by HTTP (C2SP tlog-tiles): path is checkpoint, tile/L/N[.p/W]
+ * or tile/entries/N[.p/W]; appended to body. ret_forever: it never changes. ERR_NOT_FOUND. Waits,
+ * on a reader. */
+CHECKED struct err transparency_page(struct transparency *t, const char *path, struct buf *body,
+                                     bool *ret_forever);
 
 /* Has anything been taken in since this was asked last? Then a tick may find it due. For owners
  * that tick by themselves. */

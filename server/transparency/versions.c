@@ -122,9 +122,9 @@ static struct err put_sealed(const struct kt_log *log, struct store_txn *txn, un
     return err;
 }
 
-struct err kt_version_put(const struct kt_log *log, struct store_txn *txn,
-                          const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
-                          const struct kt_version *row)
+static struct err version_write(const struct kt_log *log, struct store_txn *txn, unsigned statement,
+                                const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                                const struct kt_version *row)
 {
     struct buf plain = BUF_INIT;
     wire_write_u64(&plain, row->pair.epoch);
@@ -133,7 +133,21 @@ struct err kt_version_put(const struct kt_log *log, struct store_txn *txn,
     buf_append(&plain, row->opening, OPENING_BYTES);
     buf_append_bytes(&plain, hash_value_view(&row->pair.commitment));
     buf_append_bytes(&plain, buf_view(&row->value));
-    return put_sealed(log, txn, VERSION_PUT, "version", id, version, &plain);
+    return put_sealed(log, txn, statement, "version", id, version, &plain);
+}
+
+struct err kt_version_put(const struct kt_log *log, struct store_txn *txn,
+                          const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                          const struct kt_version *row)
+{
+    return version_write(log, txn, VERSION_PUT, id, version, row);
+}
+
+struct err kt_version_replace(const struct kt_log *log, struct store_txn *txn,
+                              const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                              const struct kt_version *row)
+{
+    return version_write(log, txn, VERSION_SET, id, version, row);
 }
 
 /* The rows come greatest first; the first that is old enough is the one. */
@@ -212,6 +226,16 @@ struct err kt_proof_get(const struct kt_log *log, struct store_txn *txn, struct 
     return err;
 }
 
+static struct err proof_put(const struct kt_log *log, struct store_txn *txn,
+                            const uint8_t id[AT_REST_ID_BYTES], uint32_t version,
+                            const uint8_t index[INDEX_BYTES], const uint8_t proof[VRF_PROOF_BYTES])
+{
+    struct buf plain = BUF_INIT;
+    buf_append(&plain, index, INDEX_BYTES);
+    buf_append(&plain, proof, VRF_PROOF_BYTES);
+    return put_sealed(log, txn, PROOF_PUT, "proof", id, version, &plain);
+}
+
 struct err kt_proofs_keep(const struct kt_log *log, struct store_txn *txn, struct bytes label,
                           const uint8_t id[AT_REST_ID_BYTES], uint32_t version)
 {
@@ -223,12 +247,57 @@ struct err kt_proofs_keep(const struct kt_log *log, struct store_txn *txn, struc
         if (base.at[i] <= version)
             continue;
         TRY(kt_proof_get(log, txn, label, id, base.at[i], &pair, &kept));
-        if (kept)
+        if (!kept)
+            TRY(proof_put(log, txn, id, base.at[i], pair.index, pair.proof));
+    }
+    return ERR_OK;
+}
+
+/* ---- proofs made ahead */
+
+static struct err proof_there(struct store_txn *txn, const uint8_t id[AT_REST_ID_BYTES],
+                              uint32_t version, bool *ret_there)
+{
+    struct stmt *s = stmt_use(txn, PROOF_GET);
+    stmt_bind_blob(s, 1, bytes_of(id, AT_REST_ID_BYTES));
+    stmt_bind_u64(s, 2, version);
+    return stmt_step(s, ret_there);
+}
+
+struct err kt_ready_make(const struct kt_log *log, struct store_txn *txn, struct bytes label,
+                         uint32_t version, struct kt_ready *ret_ready)
+{
+    uint8_t id[AT_REST_ID_BYTES];
+    struct version_ladder base;
+    kt_label_id(log, label, id);
+    ladder_base(version, &base);
+    ret_ready->count = 0;
+    for (size_t i = 0; i < base.count; i++) {
+        bool there;
+        struct kt_ready_proof *to = &ret_ready->at[ret_ready->count];
+        if (base.at[i] < version)
             continue;
-        struct buf plain = BUF_INIT;
-        buf_append(&plain, pair.index, INDEX_BYTES);
-        buf_append(&plain, pair.proof, VRF_PROOF_BYTES);
-        TRY(put_sealed(log, txn, PROOF_PUT, "proof", id, base.at[i], &plain));
+        TRY(proof_there(txn, id, base.at[i], &there));
+        if (there)
+            continue;
+        to->version = base.at[i];
+        TRY(tlog_index_prove(log->vrf, label, to->version, to->proof, to->index));
+        ret_ready->count++;
+    }
+    return ERR_OK;
+}
+
+struct err kt_ready_put(const struct kt_log *log, struct store_txn *txn, struct bytes label,
+                        const struct kt_ready *ready)
+{
+    uint8_t id[AT_REST_ID_BYTES];
+    kt_label_id(log, label, id);
+    for (size_t i = 0; i < ready->count; i++) {
+        const struct kt_ready_proof *from = &ready->at[i];
+        bool there;
+        TRY(proof_there(txn, id, from->version, &there));
+        if (!there)
+            TRY(proof_put(log, txn, id, from->version, from->index, from->proof));
     }
     return ERR_OK;
 }

@@ -2,6 +2,7 @@
 clients notice: each attack of transparency.md 17 once, with the real programs. Usage: log_attacks.py BIN [NAME...]"""
 import glob
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -64,7 +65,7 @@ def alarmed(p, *words, says=None, within_s=60):
         time.sleep(1)
 
 
-def convicts(p):
+def convicts(p, of=""):
     """The evidence that the client left holds in another process, and not when it is damaged."""
     files = glob.glob(os.path.join(p.folder, "evidence-*.ktl"))
     if not files:
@@ -73,7 +74,7 @@ def convicts(p):
         with tempfile.TemporaryDirectory() as elsewhere:
             audit = [p.hearth, "--home", elsewhere, "kt", "audit"]
             done = subprocess.run([*audit, file], capture_output=True, text=True, timeout=30)
-            if done.returncode != 0 or "a.test/kt/1" not in done.stdout:
+            if done.returncode != 0 or "a.test/kt/1" not in done.stdout or of not in done.stdout:
                 raise Failed(f"evidence is not accepted: {done.stdout}{done.stderr}")
             data = bytearray(open(file, "rb").read())
             data[len(data) // 2] ^= 1
@@ -82,6 +83,13 @@ def convicts(p):
             if subprocess.run([*audit, damaged], capture_output=True, timeout=30).returncode != 3:
                 raise Failed("damaged evidence is accepted")
     return files
+
+
+def proves_nothing(p, why):
+    """Where nothing that the operator signed contradicts itself there is no file, and the reader is told why."""
+    if glob.glob(os.path.join(p.folder, "evidence-*.ktl")):
+        raise Failed(f"{p.name} has evidence where there can be none")
+    print(f"     no evidence for others: {why}", flush=True)
 
 
 def compare(a, b):
@@ -118,6 +126,37 @@ def honest():
         quiet(bob)
 
 
+def changes(rounds):
+    """A user's devices come and go while another one of his is off, each change in a window of its own: no alarm."""
+    with Operator() as server:
+        alice, bob = person(server, "alice"), person(server, "bob")
+        phone = second_device(server, bob)
+        quiet(bob), quiet(phone)
+        for _ in range(rounds):
+            tablet = Person(BIN, server, "bob-tablet")
+            link(server, phone, tablet)
+            time.sleep(WINDOW_S)
+            phone.run("device", "remove", "bob-tablet", "--yes", code=0)
+            time.sleep(WINDOW_S)
+            shutil.rmtree(tablet.folder)
+            quiet(phone)
+        quiet(bob)  # who missed all of it
+        connect(alice, bob)
+        quiet(alice), quiet(bob), quiet(phone)
+
+
+@attack
+def honest_devices():
+    """Nothing is noticed where one's own other device made changes that one missed."""
+    changes(1)
+
+
+@attack
+def honest_devices_long():
+    """The same for ten rounds."""
+    changes(10)
+
+
 @attack
 def swapped_handle_key():
     """Connect gives another key for bob's handle than the log: nothing is sealed to it."""
@@ -125,8 +164,24 @@ def swapped_handle_key():
         alice, bob = person(server, "alice"), person(server, "bob")
         server.does("swap-handle")
         alice.run("contact", "add", "bob@a.test", code=3, says="log")
+        proves_nothing(alice, "the operator signed no more than the right key; what he served instead bears no signature "
+                       "of his (swapped_handle_key_logged: where it does)")
         server.does()
         connect(alice, bob)
+
+
+@attack
+def swapped_handle_key_logged():
+    """The same with a log for alice that has that key, too: it is not the log that she knows, and she can prove it."""
+    with Operator() as server:
+        alice = person(server, "alice")
+        server.does("swap-handle")
+        person(server, "bob")
+        quiet(alice)
+        server.does("swap-handle", "other")
+        alice.run("contact", "add", "bob@a.test", code=3)
+        alarmed(alice)
+        convicts(alice)
 
 
 @attack
@@ -139,6 +194,7 @@ def extra_client():
         bob.run("account", "create", "--invite", server.invite(), "--homeserver", server.where, "--ca", server.ca,
                 code=None)
         alarmed(bob, says="BAD")
+        proves_nothing(bob, "whoever lost all devices makes such a reset, and nobody but bob knows that he did not")
 
 
 @attack
@@ -180,7 +236,8 @@ def unsigned_client():
         bob = Person(BIN, server, "bob")
         bob.run("account", "create", "--invite", server.invite(), "--homeserver", server.where, "--ca", server.ca,
                 code=None)
-        alarmed(bob, says="BAD")
+        alarmed(bob, says="DISTRUSTED")
+        convicts(bob, "none of the keys before allowed")
 
 
 @attack
@@ -191,21 +248,26 @@ def replaced_commitment():
         quiet(bob)
         server.does("replace")
         alarmed(bob)
-        convicts(bob)
+        convicts(bob, "removed or changed a version")
 
 
 def second_device(server, owner):
     phone = Person(BIN, server, owner.name + "-phone")
-    link = phone.start("device", "link", "--domain", "a.test", "--device", "phone", "--homeserver", server.where, "--ca",
-                       server.ca)
+    link(server, owner, phone, "phone")
+    return phone
+
+
+def link(server, owner, device, name=None):
+    """owner's device takes a new one in."""
+    link = device.start("device", "link", "--domain", "a.test", "--device", name or device.name, "--homeserver",
+                        server.where, "--ca", server.ca)
     code = None
     for line in link.stdout:
         if line.startswith("code"):
             code = line.split()[1]
             break
-    owner.run("device", "add", code, "--yes", code=None)
+    owner.run("device", "add", code, "--yes", code=0)
     link.communicate(timeout=60)
-    return phone
 
 
 @attack
@@ -218,6 +280,21 @@ def dropped_revocation():
         server.does("drop")
         bob.run("device", "remove", "phone", "--yes", code=None)
         alarmed(bob, says="BAD")
+        proves_nothing(bob, "that a change was asked for and not made is signed by nobody (dropped_revocation_promised: where "
+                       "it is)")
+
+
+@attack
+def dropped_revocation_promised():
+    """The same with a receipt for bob, which the log then does not hold: a broken promise, signed."""
+    with Operator() as server:
+        bob = person(server, "bob")
+        second_device(server, bob)
+        quiet(bob)
+        server.does("drop", "receipt")
+        bob.run("device", "remove", "phone", "--yes", code=None)
+        alarmed(bob)
+        convicts(bob)
 
 
 @attack
@@ -229,7 +306,9 @@ def skipped_version():
         quiet(bob)
         server.does("skip")
         bob.run("device", "remove", "phone", "--yes", code=None)
-        alarmed(bob)
+        alarmed(bob, says="BAD")  # at once; what is missing below it shows at the next window
+        alarmed(bob, says="DISTRUSTED")
+        convicts(bob, "without the ones below it")
 
 
 @attack
@@ -241,6 +320,8 @@ def key_of_his_own():
         alice.run("account", "create", "--invite", server.invite(), "--homeserver", server.where, "--ca", server.ca,
                   code=None)
         alarmed(alice)
+        proves_nothing(alice, "a statement of a key says from which day on, not which version of the log has it; keys change "
+                       "(sealing_key_logged: in a log for one victim)")
 
 
 @attack
@@ -252,14 +333,17 @@ def token_key_of_his_own():
         alice.run("account", "create", "--invite", server.invite(), "--homeserver", server.where, "--ca", server.ca,
                   code=None)
         alarmed(alice)
+        proves_nothing(alice, "a statement of a key says from which day on, not which version of the log has it; keys change "
+                       "(token_key_logged: in a log for one victim)")
 
 
-def two_logs(*words):
+def two_logs(*at_start, bob_gets=()):
     """Alice is shown one log, bob the other; connected, they tell each other what they saw."""
-    with Operator(*words) as server:
+    with Operator(*at_start) as server:
         alice = person(server, "alice")
-        server.does("other")
+        server.does("other", *bob_gets)
         bob = person(server, "bob")
+        quiet(bob)  # alone he can't know
         server.does()
         alice.run("contact", "add", "bob@a.test", code=0)
         server.does("other")
@@ -283,10 +367,22 @@ def vrf_key_of_his_own():
     two_logs("vrf")
 
 
+@attack
+def token_key_logged():
+    """A token key for bob alone, in a log for bob alone: he takes it, and their chat convicts the operator."""
+    two_logs(bob_gets=["token-key"])
+
+
+@attack
+def sealing_key_logged():
+    """The same with a sealing key."""
+    two_logs(bob_gets=["sealing-key"])
+
+
 def main():
     wanted = sys.argv[2:]
     for test in ATTACKS:
-        if wanted and test.__name__ not in wanted:
+        if test.__name__ not in wanted and (wanted or test.__name__.endswith("_long")):
             continue
         began = time.time()
         test()

@@ -263,8 +263,7 @@ def judge_at_last(people, core, sent, states):
 
 def main():
     limits = "".join(f"TOKENS_{name} = 5000\n" for name in ("FIRST", "AUTH", "DELIVERY", "QUEUE", "TRANSPARENCY"))
-    conf = f"\n[tokens]\nmode = on\n[limits]\n{limits}TOKEN_BATCHES = 10000\n" if options.tokens else "\n[limits]\n"
-    conf += "PEER_QUEUE = 60000\n"  # they talk more than one a second, and what is put off would come after the test
+    conf = f"\n[tokens]\nmode = on\n[limits]\n{limits}TOKEN_BATCHES = 10000\n" if options.tokens else ""
     servers = [Homeserver(BIN, conf=conf)]
     for i in range(1, options.servers):
         servers.append(Homeserver(BIN, f"{'abcdefgh'[i]}.test", conf=conf, beside=servers[0]))

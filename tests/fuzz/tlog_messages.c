@@ -163,17 +163,31 @@ static void shared(uint8_t choice, struct bytes in)
     }
 }
 
+static void many(struct bytes in)
+{
+    static struct search_many_request request;
+    static struct search_many_response response;
+    struct buf b = BUF_INIT;
+    if (err_is_ok(search_many_request_parse(in, &request))) {
+        search_many_request_write(&b, &request);
+        same(&b, in);
+    }
+    (void)search_many_response_parse(in, &response);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     if (len == 0)
         return 0;
     struct bytes in = bytes_of(data + 1, len - 1);
-    uint8_t choice = data[0] % 14;
+    uint8_t choice = data[0] % 15;
     if (choice < 4)
         requests(choice, in);
     else if (choice < 9)
         responses(choice, in);
-    else
+    else if (choice < 14)
         shared(choice, in);
+    else
+        many(in);
     return 0;
 }

@@ -1,5 +1,7 @@
 /* Writes the seeds of fuzz_tlog_messages, fuzz_tlog_text and fuzz_tlog_verify: `tlog_seeds FOLDER`,
- * FOLDER being tests/fuzz. One good object of each kind behind the byte that chooses it. */
+ * FOLDER being tests/fuzz. One good object of each kind behind the byte that chooses it. (Evidence
+ * that names a label, tlog_verify/unsigned and skipped, is of runs of tests/client/log_attacks.py.)
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,12 +44,27 @@ static void save_and_clear(const char *target, const char *name, uint8_t choice,
     buf_clear(b);
 }
 
+static void many(void)
+{
+    static struct search_many_request parsed;
+    struct buf request = BUF_INIT, b = BUF_INIT;
+    struct kt_source source = operator_source(&story.op);
+    const struct kt_query queries[2] = {{.label = story.bob}, {.label = story.dave}};
+    must(kt_many_request(&request, &story.first, queries, 2));
+    must(search_many_request_parse(buf_view(&request), &parsed));
+    must(kt_prove_many(&source, &parsed, &b));
+    save("tlog_verify", "many", 11, buf_view(&b));
+    save_and_clear("tlog_messages", "many_request", 14, &request);
+    save_and_clear("tlog_messages", "many_response", 14, &b);
+}
+
 static void verify(void)
 {
-    static const char *const names[] = {"search",    "again",  "absent", "owner",
-                                        "contact",   "update", "proof",  "heads",
-                                        "dist_note", "roots",  "time",   "rewritten"};
-    static const uint8_t choices[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9};
+    many();
+    static const char *const names[] = {"search", "again",     "absent", "owner",     "contact",
+                                        "update", "proof",     "heads",  "dist_note", "roots",
+                                        "time",   "rewritten", "forked"};
+    static const uint8_t choices[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 9};
     struct buf b = BUF_INIT;
     uint8_t proof[VRF_PROOF_BYTES], output[VRF_OUTPUT_BYTES];
     for (size_t i = 0; i < STORY_ANSWERS; i++)

@@ -53,8 +53,19 @@ static void monitoring(uint8_t choice, struct bytes in)
     uint64_t index;
     static struct kt_result result;
     if (choice == 3) {
-        unchanged_or_grown(kt_verify_owner(&view, &story.own, &story.from, in, &to), &view,
-                           &before);
+        struct kt_view late = view;
+        struct kt_lookup lookups[sizeof story.lookups / sizeof *story.lookups];
+        memcpy(lookups, story.lookups, sizeof lookups);
+        struct err err =
+            kt_verify_owner_late(&late, story.bob, lookups, story.own.count, &story.from, in, &to);
+        unchanged_or_grown(err, &late, &before);
+        bool good = err_is_ok(err);
+        err = kt_verify_owner(&view, &story.own, &story.from, in, &to);
+        unchanged_or_grown(err, &view, &before);
+        if (err_is_ok(err) && !good)
+            abort(); /* who made all himself is one of several devices, too */
+        if (!good && memcmp(lookups, story.lookups, sizeof lookups) != 0)
+            abort();
     } else if (choice == 4) {
         const struct kt_contact contact = {story.bob, &story.bob_pending.known,
                                            story.bob_pending.opening};
@@ -101,7 +112,7 @@ static void evidence(struct bytes in)
 {
     struct evidence found;
     if (err_is_ok(evidence_verify(in, &found)) &&
-        (found.kind < EVIDENCE_ROOTS || found.kind > EVIDENCE_REWRITTEN))
+        (found.kind < EVIDENCE_ROOTS || found.kind > EVIDENCE_FORKED))
         abort();
 }
 
@@ -121,13 +132,33 @@ static void vrf(struct bytes in)
         abort();
 }
 
+static void many(struct bytes in)
+{
+    struct kt_view view = story.first;
+    static struct kt_result results[2];
+    size_t count;
+    const struct kt_query queries[2] = {
+        {.label = story.bob, .now_ms = story.now_ms, .opaque_value = true},
+        {.label = story.dave, .now_ms = story.now_ms}};
+    struct err err = kt_verify_many(&view, queries, 2, in, results, &count);
+    unchanged_or_grown(err, &view, &story.first);
+    if (!err_is_ok(err))
+        return;
+    if (count == 0 || count > 2 || !results[0].known.exists ||
+        (count == 2 && results[1].known.exists))
+        abort();
+    if (!bytes_equal(results[0].value, bytes_str("bob 1")) &&
+        !bytes_equal(results[0].value, bytes_str("bob 0")))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     begin();
     if (len == 0)
         return 0;
     struct bytes in = bytes_of(data + 1, len - 1);
-    uint8_t choice = data[0] % 11;
+    uint8_t choice = data[0] % 12;
     switch (choice) {
     case 0:
         search(in, &story.first, story.bob, NULL);
@@ -155,8 +186,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     case 9:
         evidence(in);
         break;
-    default:
+    case 10:
         vrf(in);
+        break;
+    default:
+        many(in);
     }
     return 0;
 }

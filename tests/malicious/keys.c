@@ -4,8 +4,9 @@
 
 #include "crypto/hash.h"
 #include "hearth/v1/info_rpc.h"
-#include "malicious/malice.h"
+#include "malicious/tree.h"
 #include "seal/server_key.h"
+#include "seal/system_keys.h"
 #include "server/front/front.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
@@ -91,6 +92,28 @@ static struct err swap_token(struct bytes row, struct buf *b)
     return err;
 }
 
+/* What the log says that is shown with it: the other one has this key, too. */
+static void publish(Hearth__V1__KeyUse use, struct bytes row)
+{
+    struct buf label = BUF_INIT, value = BUF_INIT;
+    struct wire_reader r = wire_reader_of(row);
+    struct system_key key = {.use = (uint8_t)use};
+    if (use == HEARTH__V1__KEY_USE__KEY_USE_TOKENS)
+        r = wire_reader_of(wire_read_vector(&r));
+    (void)wire_read_u8(&r); /* as the statement has it (seal/server_key.h) */
+    (void)wire_read_u8(&r);
+    key.algorithm = wire_read_u16(&r);
+    (void)wire_read_u64(&r);
+    (void)wire_read_u64(&r);
+    (void)wire_read_vector(&r);
+    key.key = wire_read_vector(&r);
+    system_label_write(&label, system_label_of((unsigned)use));
+    system_key_write(&value, &key);
+    malice_publish_other(buf_view(&label), buf_view(&value));
+    buf_clear(&label);
+    buf_clear(&value);
+}
+
 static void swap(struct hearth_call *call, Hearth__V1__GetKeysResponse *out, Hearth__V1__KeyUse use,
                  struct err (*change)(struct bytes row, struct buf *b))
 {
@@ -99,6 +122,8 @@ static void swap(struct hearth_call *call, Hearth__V1__GetKeysResponse *out, Hea
         Hearth__V1__ServerKey *row = out->keys[i];
         if (row->use != use || !err_is_ok(change(bytes_of(row->key.data, row->key.len), &b)))
             continue;
+        if (malice_on("other"))
+            publish(use, buf_view(&b));
         uint8_t *copy = hearth_call_alloc(call, b.len);
         if (copy != NULL) {
             memcpy(copy, b.data, b.len);

@@ -81,6 +81,14 @@ struct err __wrap_transparency_publish(struct transparency *t,
     return __real_transparency_publish(other, values, count);
 }
 
+void malice_publish_other(struct bytes label, struct bytes value)
+{
+    const struct transparency_value published = {label, value};
+    struct err err = __real_transparency_publish(other, &published, 1);
+    if (!err_is_ok(err))
+        (void)fprintf(stderr, "malice: not published: %s\n", err_text(err));
+}
+
 /* ---- what enters */
 
 /* An append that nobody waits for, with copies of its own. */
@@ -128,8 +136,12 @@ void __wrap_transparency_append(struct transparency *t, struct bytes label, uint
 {
     static const struct transparency_receipt none;
     bool is_user = label.len > 0 && label.data[0] == KEY_SET_LABEL_USER;
+    bool is_handle = label.len > 0 && label.data[0] == KEY_SET_LABEL_HANDLE;
     if (is_user && version > 0 && malice_on("drop")) {
-        done(arg, ERR_OK, &none);
+        if (malice_on("receipt"))
+            __real_transparency_append(other, label, version, value, loop, done, arg);
+        else
+            done(arg, ERR_OK, &none);
         return;
     }
     if (is_user && version > 0 && malice_on("skip")) {
@@ -138,8 +150,17 @@ void __wrap_transparency_append(struct transparency *t, struct bytes label, uint
         return;
     }
     struct transparency *shown = malice_on("other") ? other : t;
-    append_alone(shown == t ? other : t, label, version, value, loop);
-    __real_transparency_append(shown, label, version, value, loop, done, arg);
+    struct buf forged = BUF_INIT;
+    struct bytes values[2] = {value, value}; /* main log's, the other's */
+    if (is_handle && malice_on("swap-handle") && err_is_ok(malice_only_us(&forged, label, version)))
+        values[1] = buf_view(&forged);
+    append_alone(shown == t ? other : t, label, version, values[shown == t], loop);
+    /* who waits keeps what he gave; a forged one is there already */
+    if (shown == t || forged.len == 0)
+        __real_transparency_append(shown, label, version, value, loop, done, arg);
+    else
+        done(arg, ERR_OK, &none);
+    buf_clear(&forged);
     if (is_user && malice_on("extra-client"))
         add_client(shown, value, loop);
 }

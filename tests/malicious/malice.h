@@ -5,18 +5,25 @@
  * The file that $HEARTH_MALICE names says what it does now: words, read anew each time, so that a
  * test can change its mind between two calls. A server that is to reach it must not be confined
  * ([server] confine = no). Without file or words it is honest.
- *
- *     replace-item   what comes for a queue is replaced by an empty item (DoS15)
- *     swap-handle    Connect gives a package and KeySet of a key of ours (MitM1)
- *     extra-client   after each KeySet of a user one more version, with a client of ours, as a
- * reset unsigned       with extra-client: not as a reset, so nobody before has signed it drop a
- * user's later KeySets never enter the log: removed clients stay (receipts are empty) skip a user's
- * next KeySet is put in one version too far, and the one before is not there replace        the
- * next epoch has another commitment in the place of the last KeySet's token-key      GetKeys gives
- * one a token key of his own sealing-key    and a sealing key other          a second log with the
- * same keys and its own epochs is shown vrf            when the server starts: that second log has
- * another VRF key
  */
+/* clang-format off: a table
+ *     replace-item  what comes for a queue is replaced by an empty item (DoS15)
+ *     swap-handle   Connect gives a package and KeySet of a key of ours (MitM1); said when the handle
+ *                   is made, too: the other log has that KeySet
+ *     extra-client  after each KeySet of a user one more version, with a client of ours, as a reset
+ *     unsigned      with extra-client: not as a reset, so nobody before has signed it
+ *     drop          a user's later KeySets never enter the log: removed clients stay (receipts are
+ *                   empty)
+ *     receipt       with drop: they enter the other log, and receipts are of that
+ *     skip          a user's next KeySet is put in one version too far, and the one before is not
+ *                   there
+ *     replace       the next epoch has another commitment in the place of the last KeySet's
+ *     token-key     GetKeys gives one a token key of his own; with other, that log has it, too
+ *     sealing-key   and a sealing key
+ *     other         a second log with the same keys and its own epochs is shown
+ *     vrf           when the server starts: that second log has another VRF key
+ */
+/* clang-format on */
 #ifndef MALICIOUS_MALICE_H
 #define MALICIOUS_MALICE_H
 

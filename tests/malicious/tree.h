@@ -1,4 +1,4 @@
-/* What the prefix tree of hearthd_malicious holds (malice.h: skip, replace). */
+/* What the logs of hearthd_malicious hold (malice.h). */
 #ifndef MALICIOUS_TREE_H
 #define MALICIOUS_TREE_H
 
@@ -8,5 +8,8 @@
 /* Puts a KeySet of ours in as this version, whatever is missing before it. */
 void malice_skip(struct store *store, const struct kt_log *log, struct bytes label,
                  uint32_t version);
+
+/* Another value of a label of the homeserver's own, in the other log; returns when it is there. */
+void malice_publish_other(struct bytes label, struct bytes value);
 
 #endif

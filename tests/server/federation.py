@@ -53,6 +53,11 @@ class Home:
             self.process = None
             assert ended == 0, open(self.log.name).read()[-3000:]
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
     def change(self, old, new):
         text = open(self.conf).read()
         assert old in text, (old, text)
@@ -67,6 +72,32 @@ class Home:
         """{step: (word, text)}"""
         out = hearthd(self.folder, "check", other.domain, code=code)
         return {m[2]: (m[1], m[3]) for m in re.finditer(r"^(ok|warn|fail) +(\S.*?)  +(.*)$", out, re.M)}
+
+
+def accept_key(a, b):
+    """b's operator is told why, and lets the new root in; no other one, and for good."""
+    def peer(*words, code=0):
+        return hearthd(b.folder, "admin", "peer", *words, code=code)
+
+    why = peer("why", "a.test")
+    known, shown = (re.search(rf"{name} +([0-9a-f]{{64}})\n", why)[1] for name in ("known root", "it shows"))
+    assert known != shown and f"accept-key a.test {shown}" in why, why
+    assert shown in a.check(b, code=1)["our root"][1]
+    told = peer("show", "a.test")
+    assert known in told and shown in told and "another root" in told and "other-keys" in told, told
+    peer("accept-key", "a.test", "0" * 64, code=1)
+    peer("accept-key", "a.test", shown[:63], code=2)
+    peer("accept-key", "nobody.test", shown, code=1)
+    assert a.check(b, code=1)["signature"][0] == "fail", "another fingerprint was enough"
+    peer("accept-key", "a.test", ":".join(shown[i:i + 2] for i in range(0, 64, 2)).upper())
+    assert {w for w, _ in a.check(b).values()} == {"ok"}, "at once"
+    assert shown in peer("show", "a.test") and known not in peer("show", "a.test")
+    peer("accept-key", "a.test", shown)  # as it is already
+    peer("accept-key", "a.test", known, code=1)  # which it does not show any more
+    b.kill()  # what was answered is on the disk
+    b.start()
+    assert {w for w, _ in a.check(b).values()} == {"ok"}
+    assert known not in peer("why", "a.test")
 
 
 def main():
@@ -123,6 +154,7 @@ def main():
         a.start()
         steps = a.check(b, code=1)
         assert steps["keys"][0] == "ok" and steps["signature"][0] == "fail", steps
+        accept_key(a, b)
         # and under another authority nothing is believed at all
         a.stop()
         elsewhere = os.path.join(scratch, "elsewhere")

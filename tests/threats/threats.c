@@ -90,7 +90,7 @@ static unsigned long long shipped(const char *name)
 
 /* Lines `name = value` whose name is kept get what is shipped; the rest is as hearthd_make left it,
  * and `more`. */
-static void configure(const struct hearthd *h, const char *keep, const char *more)
+static void configure(const struct hearthd *h, const char *keep, unsigned scale, const char *more)
 {
     static char text[65536];
     char path[128], kept[256];
@@ -107,7 +107,7 @@ static void configure(const struct hearthd *h, const char *keep, const char *mor
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         char name[64] = "";
         if (sscanf(line, "%63[A-Za-z0-9_] =", name) == 1 && is_kept(kept, name, strlen(name)))
-            (void)fprintf(out, "%s = %llu\n", name, shipped(name));
+            (void)fprintf(out, "%s = %llu\n", name, shipped(name) / (scale > 0 ? scale : 1));
         else
             (void)fprintf(out, "%s\n", line);
     }
@@ -135,7 +135,8 @@ static void attack(const struct threat *t, struct attacker *a)
 }
 
 static pid_t attacker_start(const struct threat *t, const struct settings *s,
-                            const struct hearthd *server, struct board *board, unsigned number)
+                            const struct hearthd *server, const struct hearthd *other,
+                            struct board *board, unsigned number)
 {
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -146,7 +147,8 @@ static pid_t attacker_start(const struct threat *t, const struct settings *s,
     (void)!nice(5);
     if (a == NULL)
         _exit(1);
-    *a = (struct attacker){.server = server, .hearth = s->hearth, .number = number, .board = board};
+    *a = (struct attacker){
+        .server = server, .other = other, .hearth = s->hearth, .number = number, .board = board};
     (void)snprintf(a->source, sizeof a->source, "127.0.0.%u", 101 + number);
     attack(t, a);
     _exit(0);
@@ -188,17 +190,26 @@ static void run(const struct threat *t, const struct settings *s, bool control, 
 {
     static struct load load;
     static struct house house;
-    struct hearthd server;
+    struct hearthd server, other = {0};
+    char more[512];
     pid_t pids[ATTACKERS_MOST];
     struct board *board =
         mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(board != MAP_FAILED);
     *v = (struct verdict){0};
     hearthd_make(&server, s->hearthd);
-    configure(&server, control ? "" : t->keep, t->conf);
+    (void)snprintf(more, sizeof more, "%s", t->conf != NULL ? t->conf : "");
+    if (t->other != OTHER_NONE) {
+        hearthd_make_beside(&other, &server, OTHER_DOMAIN);
+        (void)snprintf(more, sizeof more, "[federation]\nmode = allow\npeer = %s=%s\n",
+                       OTHER_DOMAIN, other.address);
+    }
+    configure(&server, control ? "" : t->keep, t->scale, more);
     hearthd_start(&server);
+    if (t->other == OTHER_THERE)
+        hearthd_start(&other);
     for (unsigned i = 0; i < t->attackers; i++)
-        pids[i] = attacker_start(t, s, &server, board, i);
+        pids[i] = attacker_start(t, s, &server, &other, board, i);
     house_visit(&house, server.address, server.ca_file);
     load_open(&load, &house, s->groups, s->size);
     for (uint64_t ms = 0; atomic_load(&board->ready) < t->attackers && ms < READY_MS; ms += 10)
@@ -227,6 +238,7 @@ static void run(const struct threat *t, const struct settings *s, bool control, 
     v->sent = load.sent;
     v->failed = load.failed;
     load_hang_up(&load);
+    hearthd_kill(&other);
     hearthd_remove(&server);
     (void)munmap(board, sizeof *board);
 }

@@ -16,6 +16,7 @@
 #include "support/house/resident_inside.h"
 
 enum { ATTACKERS_MOST = 4 };
+#define OTHER_DOMAIN "b.test"
 
 /* Shared between the processes. */
 struct board {
@@ -27,7 +28,8 @@ struct board {
 
 struct attacker {
     const struct hearthd *server;
-    const char *hearth; /* program */
+    const struct hearthd *other; /* with which it federates: OTHER_DOMAIN; or NULL */
+    const char *hearth;          /* program */
     unsigned number;
     char address[32]; /* of the server, for calls from our source */
     char source[32];
@@ -35,6 +37,8 @@ struct attacker {
     struct board *board;
     void *self;
 };
+
+enum other { OTHER_NONE, OTHER_THERE, OTHER_AWAY };
 
 struct threat {
     const char *id;    /* of threats.md */
@@ -47,6 +51,9 @@ struct threat {
     unsigned least_s;                    /* so long at least, where one try takes long */
     void (*prepare)(struct attacker *a); /* before the honest load is measured */
     void (*act)(struct attacker *a);     /* once; again and again until the end */
+    enum other other;                    /* homeserver: with which it federates */
+    unsigned scale; /* limits that are kept are so many times smaller than shipped, since four
+                       attackers in two seconds would not meet them; 0: as shipped */
 };
 extern const struct threat threats[];
 extern const size_t threat_count;
@@ -71,6 +78,12 @@ struct tape {
 /* source.c: a process that passes connections on from a source address; address: where it listens.
  * Ends with its parent. tape: what it sees, or NULL. */
 pid_t source_start(const char *source, const char *server, struct tape *tape, char ret_address[32]);
+
+/* homeserver.c */
+void dos16_prepare(struct attacker *a);
+void dos16_act(struct attacker *a);
+void dos17_prepare(struct attacker *a);
+void dos17_act(struct attacker *a);
 
 /* image.c: ME3, ME4. Exit code. */
 int image_run(struct hearthd *server);

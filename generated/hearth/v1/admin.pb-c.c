@@ -2795,7 +2795,7 @@ const ProtobufCMessageDescriptor hearth__v1__list_peers_request__descriptor =
   (ProtobufCMessageInit) hearth__v1__list_peers_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__peer__field_descriptors[14] =
+static const ProtobufCFieldDescriptor hearth__v1__peer__field_descriptors[16] =
 {
   {
     "domain",
@@ -2965,6 +2965,30 @@ static const ProtobufCFieldDescriptor hearth__v1__peer__field_descriptors[14] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "root",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, root),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "other_root",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, other_root),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__peer__field_indices_by_name[] = {
   13,   /* field[13] = admitted */
@@ -2978,14 +3002,16 @@ static const unsigned hearth__v1__peer__field_indices_by_name[] = {
   12,   /* field[12] = key_error */
   4,   /* field[4] = last_error */
   7,   /* field[7] = next_attempt_s */
+  15,   /* field[15] = other_root */
   9,   /* field[9] = reached */
+  14,   /* field[14] = root */
   1,   /* field[1] = rule */
   3,   /* field[3] = unreachable_h */
 };
 static const ProtobufCIntRange hearth__v1__peer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor hearth__v1__peer__descriptor =
 {
@@ -2995,7 +3021,7 @@ const ProtobufCMessageDescriptor hearth__v1__peer__descriptor =
   "Hearth__V1__Peer",
   "hearth.v1",
   sizeof(Hearth__V1__Peer),
-  14,
+  16,
   hearth__v1__peer__field_descriptors,
   hearth__v1__peer__field_indices_by_name,
   1,  hearth__v1__peer__number_ranges,
@@ -3066,7 +3092,7 @@ const ProtobufCMessageDescriptor hearth__v1__list_peers_response__descriptor =
   (ProtobufCMessageInit) hearth__v1__list_peers_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__set_peer_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor hearth__v1__set_peer_request__field_descriptors[5] =
 {
   {
     "domain",
@@ -3116,8 +3142,21 @@ static const ProtobufCFieldDescriptor hearth__v1__set_peer_request__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "accept_root",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__SetPeerRequest, accept_root),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__set_peer_request__field_indices_by_name[] = {
+  4,   /* field[4] = accept_root */
   0,   /* field[0] = domain */
   3,   /* field[3] = drop_backlog */
   2,   /* field[2] = retry_now */
@@ -3126,7 +3165,7 @@ static const unsigned hearth__v1__set_peer_request__field_indices_by_name[] = {
 static const ProtobufCIntRange hearth__v1__set_peer_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor hearth__v1__set_peer_request__descriptor =
 {
@@ -3136,7 +3175,7 @@ const ProtobufCMessageDescriptor hearth__v1__set_peer_request__descriptor =
   "Hearth__V1__SetPeerRequest",
   "hearth.v1",
   sizeof(Hearth__V1__SetPeerRequest),
-  4,
+  5,
   hearth__v1__set_peer_request__field_descriptors,
   hearth__v1__set_peer_request__field_indices_by_name,
   1,  hearth__v1__set_peer_request__number_ranges,

@@ -694,10 +694,18 @@ struct  Hearth__V1__Peer
    * The policy in force lets us speak with it.
    */
   protobuf_c_boolean admitted;
+  /*
+   * Fingerprint of its root that is known, SHA-256; empty: none is yet.
+   */
+  ProtobufCBinaryData root;
+  /*
+   * Of the root that it showed last, if that is another one: nothing under it is taken.
+   */
+  ProtobufCBinaryData other_root;
 };
 #define HEARTH__V1__PEER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__peer__descriptor) \
-    , (char *)protobuf_c_empty_string, HEARTH__V1__PEER_RULE__PEER_RULE_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0 }
+    , (char *)protobuf_c_empty_string, HEARTH__V1__PEER_RULE__PEER_RULE_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, {0,NULL}, {0,NULL} }
 
 
 /*
@@ -747,10 +755,14 @@ struct  Hearth__V1__SetPeerRequest
    * Drop what waits for it; its senders get notices.
    */
   protobuf_c_boolean drop_backlog;
+  /*
+   * It has new keys under the root with this fingerprint, which it shows; empty: not so.
+   */
+  ProtobufCBinaryData accept_root;
 };
 #define HEARTH__V1__SET_PEER_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__set_peer_request__descriptor) \
-    , (char *)protobuf_c_empty_string, HEARTH__V1__PEER_RULE__PEER_RULE_UNSPECIFIED, 0, 0 }
+    , (char *)protobuf_c_empty_string, HEARTH__V1__PEER_RULE__PEER_RULE_UNSPECIFIED, 0, 0, {0,NULL} }
 
 
 /*

@@ -187,6 +187,96 @@ void   hearth__v1__lookup_response__free_unpacked
   assert(message->base.descriptor == &hearth__v1__lookup_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   hearth__v1__lookup_many_request__init
+                     (Hearth__V1__LookupManyRequest         *message)
+{
+  static const Hearth__V1__LookupManyRequest init_value = HEARTH__V1__LOOKUP_MANY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__lookup_many_request__get_packed_size
+                     (const Hearth__V1__LookupManyRequest *message)
+{
+  assert(message->base.descriptor == &hearth__v1__lookup_many_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__lookup_many_request__pack
+                     (const Hearth__V1__LookupManyRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__lookup_many_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__lookup_many_request__pack_to_buffer
+                     (const Hearth__V1__LookupManyRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__lookup_many_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__LookupManyRequest *
+       hearth__v1__lookup_many_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__LookupManyRequest *)
+     protobuf_c_message_unpack (&hearth__v1__lookup_many_request__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__lookup_many_request__free_unpacked
+                     (Hearth__V1__LookupManyRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__lookup_many_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__lookup_many_response__init
+                     (Hearth__V1__LookupManyResponse         *message)
+{
+  static const Hearth__V1__LookupManyResponse init_value = HEARTH__V1__LOOKUP_MANY_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__lookup_many_response__get_packed_size
+                     (const Hearth__V1__LookupManyResponse *message)
+{
+  assert(message->base.descriptor == &hearth__v1__lookup_many_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__lookup_many_response__pack
+                     (const Hearth__V1__LookupManyResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__lookup_many_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__lookup_many_response__pack_to_buffer
+                     (const Hearth__V1__LookupManyResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__lookup_many_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__LookupManyResponse *
+       hearth__v1__lookup_many_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__LookupManyResponse *)
+     protobuf_c_message_unpack (&hearth__v1__lookup_many_response__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__lookup_many_response__free_unpacked
+                     (Hearth__V1__LookupManyResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__lookup_many_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   hearth__v1__monitor_request__init
                      (Hearth__V1__MonitorRequest         *message)
 {
@@ -800,6 +890,82 @@ const ProtobufCMessageDescriptor hearth__v1__lookup_response__descriptor =
   hearth__v1__lookup_response__field_indices_by_name,
   1,  hearth__v1__lookup_response__number_ranges,
   (ProtobufCMessageInit) hearth__v1__lookup_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__lookup_many_request__field_descriptors[1] =
+{
+  {
+    "search",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__LookupManyRequest, search),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__lookup_many_request__field_indices_by_name[] = {
+  0,   /* field[0] = search */
+};
+static const ProtobufCIntRange hearth__v1__lookup_many_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__lookup_many_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.LookupManyRequest",
+  "LookupManyRequest",
+  "Hearth__V1__LookupManyRequest",
+  "hearth.v1",
+  sizeof(Hearth__V1__LookupManyRequest),
+  1,
+  hearth__v1__lookup_many_request__field_descriptors,
+  hearth__v1__lookup_many_request__field_indices_by_name,
+  1,  hearth__v1__lookup_many_request__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__lookup_many_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__lookup_many_response__field_descriptors[1] =
+{
+  {
+    "search",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__LookupManyResponse, search),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__lookup_many_response__field_indices_by_name[] = {
+  0,   /* field[0] = search */
+};
+static const ProtobufCIntRange hearth__v1__lookup_many_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__lookup_many_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.LookupManyResponse",
+  "LookupManyResponse",
+  "Hearth__V1__LookupManyResponse",
+  "hearth.v1",
+  sizeof(Hearth__V1__LookupManyResponse),
+  1,
+  hearth__v1__lookup_many_response__field_descriptors,
+  hearth__v1__lookup_many_response__field_indices_by_name,
+  1,  hearth__v1__lookup_many_response__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__lookup_many_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor hearth__v1__monitor_request__field_descriptors[1] =

@@ -21,6 +21,8 @@ typedef struct Hearth__V1__GetCheckpointRequest Hearth__V1__GetCheckpointRequest
 typedef struct Hearth__V1__GetCheckpointResponse Hearth__V1__GetCheckpointResponse;
 typedef struct Hearth__V1__LookupRequest Hearth__V1__LookupRequest;
 typedef struct Hearth__V1__LookupResponse Hearth__V1__LookupResponse;
+typedef struct Hearth__V1__LookupManyRequest Hearth__V1__LookupManyRequest;
+typedef struct Hearth__V1__LookupManyResponse Hearth__V1__LookupManyResponse;
 typedef struct Hearth__V1__MonitorRequest Hearth__V1__MonitorRequest;
 typedef struct Hearth__V1__MonitorResponse Hearth__V1__MonitorResponse;
 typedef struct Hearth__V1__GetConsistencyRequest Hearth__V1__GetConsistencyRequest;
@@ -104,6 +106,38 @@ struct  Hearth__V1__LookupResponse
 };
 #define HEARTH__V1__LOOKUP_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__lookup_response__descriptor) \
+    , {0,NULL} }
+
+
+/*
+ * Asks for several labels.
+ */
+struct  Hearth__V1__LookupManyRequest
+{
+  ProtobufCMessage base;
+  /*
+   * SearchManyRequest: 64 labels at most.
+   */
+  ProtobufCBinaryData search;
+};
+#define HEARTH__V1__LOOKUP_MANY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__lookup_many_request__descriptor) \
+    , {0,NULL} }
+
+
+/*
+ * The values of the first of them, as many as there is room for, and their proof.
+ */
+struct  Hearth__V1__LookupManyResponse
+{
+  ProtobufCMessage base;
+  /*
+   * SearchManyResponse.
+   */
+  ProtobufCBinaryData search;
+};
+#define HEARTH__V1__LOOKUP_MANY_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__lookup_many_response__descriptor) \
     , {0,NULL} }
 
 
@@ -364,6 +398,44 @@ Hearth__V1__LookupResponse *
 void   hearth__v1__lookup_response__free_unpacked
                      (Hearth__V1__LookupResponse *message,
                       ProtobufCAllocator *allocator);
+/* Hearth__V1__LookupManyRequest methods */
+void   hearth__v1__lookup_many_request__init
+                     (Hearth__V1__LookupManyRequest         *message);
+size_t hearth__v1__lookup_many_request__get_packed_size
+                     (const Hearth__V1__LookupManyRequest   *message);
+size_t hearth__v1__lookup_many_request__pack
+                     (const Hearth__V1__LookupManyRequest   *message,
+                      uint8_t             *out);
+size_t hearth__v1__lookup_many_request__pack_to_buffer
+                     (const Hearth__V1__LookupManyRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__LookupManyRequest *
+       hearth__v1__lookup_many_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__lookup_many_request__free_unpacked
+                     (Hearth__V1__LookupManyRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__LookupManyResponse methods */
+void   hearth__v1__lookup_many_response__init
+                     (Hearth__V1__LookupManyResponse         *message);
+size_t hearth__v1__lookup_many_response__get_packed_size
+                     (const Hearth__V1__LookupManyResponse   *message);
+size_t hearth__v1__lookup_many_response__pack
+                     (const Hearth__V1__LookupManyResponse   *message,
+                      uint8_t             *out);
+size_t hearth__v1__lookup_many_response__pack_to_buffer
+                     (const Hearth__V1__LookupManyResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__LookupManyResponse *
+       hearth__v1__lookup_many_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__lookup_many_response__free_unpacked
+                     (Hearth__V1__LookupManyResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Hearth__V1__MonitorRequest methods */
 void   hearth__v1__monitor_request__init
                      (Hearth__V1__MonitorRequest         *message);
@@ -568,6 +640,12 @@ typedef void (*Hearth__V1__LookupRequest_Closure)
 typedef void (*Hearth__V1__LookupResponse_Closure)
                  (const Hearth__V1__LookupResponse *message,
                   void *closure_data);
+typedef void (*Hearth__V1__LookupManyRequest_Closure)
+                 (const Hearth__V1__LookupManyRequest *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__LookupManyResponse_Closure)
+                 (const Hearth__V1__LookupManyResponse *message,
+                  void *closure_data);
 typedef void (*Hearth__V1__MonitorRequest_Closure)
                  (const Hearth__V1__MonitorRequest *message,
                   void *closure_data);
@@ -608,6 +686,8 @@ extern const ProtobufCMessageDescriptor hearth__v1__get_checkpoint_request__desc
 extern const ProtobufCMessageDescriptor hearth__v1__get_checkpoint_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__lookup_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__lookup_response__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__lookup_many_request__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__lookup_many_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__monitor_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__monitor_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__get_consistency_request__descriptor;

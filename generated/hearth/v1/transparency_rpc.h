@@ -26,6 +26,8 @@ bool hearth__v1__get_consistency_request__check(const Hearth__V1__GetConsistency
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__get_tile_request__check(const Hearth__V1__GetTileRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
+bool hearth__v1__lookup_many_request__check(const Hearth__V1__LookupManyRequest *message, unsigned depth,
+    struct hearth_broken_rule *ret_broken);
 bool hearth__v1__lookup_request__check(const Hearth__V1__LookupRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__monitor_request__check(const Hearth__V1__MonitorRequest *message, unsigned depth,
@@ -48,6 +50,11 @@ struct hearth_transparency_service {
      * The value of a label with its proof; anonymous, since look-ups are the social graph.
      */
     enum hearth_code (*lookup)(struct hearth_call *call, const Hearth__V1__LookupRequest *in, Hearth__V1__LookupResponse *out,
+        void *self);
+    /*
+     * Values of several labels with one proof for all, as for the members of a group that was joined.
+     */
+    enum hearth_code (*lookup_many)(struct hearth_call *call, const Hearth__V1__LookupManyRequest *in, Hearth__V1__LookupManyResponse *out,
         void *self);
     /*
      * Proofs for the owner of labels.
@@ -113,6 +120,22 @@ typedef void hearth_transparency_lookup_done(const struct hearth_status *status,
 struct hearth_client_call *hearth_transparency_lookup_start(struct hearth_channel *channel,
     const struct hearth_call_options *options, const Hearth__V1__LookupRequest *in,
     hearth_transparency_lookup_done *on_done, void *arg);
+
+/* /hearth.v1.Transparency/LookupMany
+ * Values of several labels with one proof for all, as for the members of a group that was joined.
+ */
+/* Server: answers after HEARTH_LATER. */
+void hearth_transparency_lookup_many_reply(struct hearth_call *call, const Hearth__V1__LookupManyResponse *out);
+/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
+ * and status may be NULL. */
+enum hearth_code hearth_transparency_lookup_many(struct hearth_channel *channel, const struct hearth_call_options *options,
+    const Hearth__V1__LookupManyRequest *in, Hearth__V1__LookupManyResponse **ret_out, struct hearth_status *status);
+/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
+ * status, until its return. NULL: out of memory, and on_done will not run. */
+typedef void hearth_transparency_lookup_many_done(const struct hearth_status *status, const Hearth__V1__LookupManyResponse *out, void *arg);
+struct hearth_client_call *hearth_transparency_lookup_many_start(struct hearth_channel *channel,
+    const struct hearth_call_options *options, const Hearth__V1__LookupManyRequest *in,
+    hearth_transparency_lookup_many_done *on_done, void *arg);
 
 /* /hearth.v1.Transparency/Monitor
  * Proofs for the owner of labels.

@@ -52,7 +52,7 @@ static struct err past(struct story *s)
 static struct err monitoring(struct story *s)
 {
     struct kt_source source = operator_source(&s->op);
-    struct owner_request owner = {.last = 1, .label = s->bob};
+    struct owner_request owner = {.last = 1, .label = s->bob, .expected = 1};
     struct contact_request contact = {.last = s->pending.size, .item_count = 1};
     contact.items[0] = (struct contact_item){s->bob, 1, s->bob_pending.opening};
     for (uint32_t v = 0; v < 8; v++) {
@@ -100,6 +100,8 @@ static struct err evidence(struct story *s)
     TRY(operator_close(&s->op, 5220000, 0));
     struct bytes notes[2] = {buf_view(&s->op.epochs[6].note), buf_view(&fork->epochs[6].note)};
     TRY(evidence_roots(&s->answers[STORY_ROOTS], &s->op.config, notes[0], notes[1]));
+    const struct evidence_prefix whole[2] = {{notes[0], {0}}, {notes[1], {0}}};
+    TRY(evidence_forked(&s->answers[STORY_FORKED], &s->op.config, 8, &whole[0], &whole[1]));
     struct log_store logs[2] = {memory_log_store(&s->op.log), memory_log_store(&fork->log)};
     struct log_proof proofs[2];
     TRY(log_prove_inclusion(&logs[0], 6, 8, &proofs[0]));

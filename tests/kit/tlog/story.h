@@ -20,6 +20,7 @@ enum story_answer {
     STORY_ROOTS, /* evidence */
     STORY_TIME,
     STORY_REWRITTEN,
+    STORY_FORKED,
     STORY_ANSWERS,
 };
 

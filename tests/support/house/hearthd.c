@@ -96,18 +96,15 @@ static void raise_limits(const struct hearthd *h)
     assert_int_equal(fclose(conf), 0);
 }
 
-void hearthd_make(struct hearthd *h, const char *program)
+/* In h->folder. */
+static void init(struct hearthd *h, const char *domain)
 {
     char text[4096];
     int out = -1, status = 0;
-    *h = (struct hearthd){.program = program};
-    (void)snprintf(h->root, sizeof h->root, "/tmp/hearthd-test-XXXXXX");
-    assert_non_null(mkdtemp(h->root));
-    (void)snprintf(h->folder, sizeof h->folder, "%s/a", h->root);
     (void)snprintf(h->ca_file, sizeof h->ca_file, "%s/hearth-dev-ca.pem", h->root);
     (void)snprintf(h->address, sizeof h->address, "127.0.0.1:%u", free_port());
-    const char *words[] = {"hearthd",  "--dir",  h->folder,  "init",     "--dev",
-                           "--domain", "a.test", "--listen", h->address, NULL};
+    const char *words[] = {"hearthd",  "--dir", h->folder,  "init",     "--dev",
+                           "--domain", domain,  "--listen", h->address, NULL};
     pid_t pid = spawn(h, words, &out);
     read_out(out, false, text, sizeof text);
     (void)close(out);
@@ -118,6 +115,23 @@ void hearthd_make(struct hearthd *h, const char *program)
     assert_non_null(at);
     assert_int_equal(sscanf(at, " invite %511s", h->invitation), 1);
     raise_limits(h);
+}
+
+void hearthd_make(struct hearthd *h, const char *program)
+{
+    *h = (struct hearthd){.program = program};
+    (void)snprintf(h->root, sizeof h->root, "/tmp/hearthd-test-XXXXXX");
+    assert_non_null(mkdtemp(h->root));
+    (void)snprintf(h->folder, sizeof h->folder, "%s/a", h->root);
+    init(h, "a.test");
+}
+
+void hearthd_make_beside(struct hearthd *h, const struct hearthd *first, const char *domain)
+{
+    *h = (struct hearthd){.program = first->program};
+    (void)snprintf(h->root, sizeof h->root, "%s", first->root);
+    (void)snprintf(h->folder, sizeof h->folder, "%s/%s", h->root, domain);
+    init(h, domain);
 }
 
 void hearthd_start(struct hearthd *h)

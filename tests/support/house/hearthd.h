@@ -23,6 +23,8 @@ struct hearthd {
 /* Initialises for a.test with limits raised as far as they go: what is measured is not the limiter.
  * Fails the test when it can't. */
 void hearthd_make(struct hearthd *h, const char *program);
+/* Another one in the same folder, under the same CA; removed before the first. */
+void hearthd_make_beside(struct hearthd *h, const struct hearthd *first, const char *domain);
 void hearthd_start(struct hearthd *h);
 /* kill -9 to it and its keeper, waited for. */
 void hearthd_kill(struct hearthd *h);

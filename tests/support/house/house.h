@@ -101,6 +101,7 @@ struct house {
     struct hearth_tls_options tls;
     struct public_key queue_key, sender_key; /* as GetKeys told them, in a visit */
     unsigned miss_one_in; /* of the first: residents miss so many answers, and ask again; 0: none */
+    const char *queues_at; /* domain that residents' references name; NULL: the house's own */
     atomic_uint *writing; /* calls under way that change something; NULL: nobody asks */
 };
 

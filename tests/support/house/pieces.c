@@ -33,7 +33,7 @@ void record_fill(const struct membership *m, const uint8_t pseudonym[16],
 void record_own(const struct membership *m, struct record *record)
 {
     record_fill(m, m->self.pseudonym, m->self.identity_key, m->user_pseudonym, record);
-    own_package_reference(m->resident, &m->self, &record->reference);
+    own_package_reference(&m->self, &record->reference);
 }
 
 void parts_of(struct bytes group_info, struct parts *p)

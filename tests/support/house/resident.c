@@ -37,11 +37,13 @@ void own_package_keys(struct resident *r, struct own_package *p)
     struct queue_ref ref = {.has_push_token_key = r->house->push};
     memcpy(ref.queue_client_id, r->client_id, sizeof ref.queue_client_id);
     memcpy(ref.tag, p->tag, sizeof ref.tag);
+    (void)snprintf(p->domain, sizeof p->domain, "%s",
+                   r->house->queues_at != NULL ? r->house->queues_at : r->house->domain);
     assert_ok(sealed_ref_seal(&p->reference, &r->house->rng,
-                              public_key_view(house_queue_key(r->house)),
-                              bytes_str(r->house->domain), &ref, &r->client.key));
-    assert_ok(sealed_ref_sign(&p->leaf_key, bytes_str(r->house->domain), buf_view(&p->reference),
-                              &signature));
+                              public_key_view(house_queue_key(r->house)), bytes_str(p->domain),
+                              &ref, &r->client.key));
+    assert_ok(
+        sealed_ref_sign(&p->leaf_key, bytes_str(p->domain), buf_view(&p->reference), &signature));
     buf_append_bytes(&p->reference_signature, signature_view(&signature));
     assert_ok(buf_check(&p->reference_signature));
 }
@@ -87,11 +89,10 @@ struct mls_client own_package_client(struct resident *r, const struct own_packag
                                .policy = mls_policy_at(clock_unix_ms(&r->house->clock) / 1000)};
 }
 
-void own_package_reference(const struct resident *r, const struct own_package *p,
-                           Hearth__V1__QueueReference *reference)
+void own_package_reference(const struct own_package *p, Hearth__V1__QueueReference *reference)
 {
     hearth__v1__queue_reference__init(reference);
-    reference->domain = (char *)(uintptr_t)r->house->domain;
+    reference->domain = (char *)(uintptr_t)p->domain;
     reference->sealed = resident_data(buf_view(&p->reference));
     reference->signature = resident_data(buf_view(&p->reference_signature));
 }
@@ -212,7 +213,7 @@ static void make_package(struct resident *r, struct own_package *p, bool last_re
     wire_write_u16(&b->message, WIRE_FORMAT_KEY_PACKAGE);
     wire_write_fixed(&b->message, buf_view(&p->bundle.key_package));
     hearth__v1__key_package_bundle__init(&b->bundle);
-    own_package_reference(r, p, &b->reference);
+    own_package_reference(p, &b->reference);
     b->bundle.key_package = resident_data(buf_view(&b->message));
     b->bundle.wrapped_identity_key = resident_data(bytes_of(b->wrapped, sizeof b->wrapped));
     b->bundle.queue_reference = &b->reference;

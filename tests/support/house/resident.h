@@ -37,6 +37,7 @@ struct own_package {
     struct digest ref;
     struct sig_key leaf_key;
     uint8_t tag[16], pseudonym[16], identity_key[32];
+    char domain[16]; /* of the reference */
     struct buf credential, reference, reference_signature;
 };
 

@@ -12,8 +12,7 @@ void own_package_clear(struct own_package *p);
 /* Views into p. */
 struct leaf_profile own_package_profile(const struct own_package *p);
 struct mls_client own_package_client(struct resident *r, const struct own_package *p);
-void own_package_reference(const struct resident *r, const struct own_package *p,
-                           Hearth__V1__QueueReference *reference);
+void own_package_reference(const struct own_package *p, Hearth__V1__QueueReference *reference);
 
 void membership_clear(struct membership *m);
 struct membership *membership_new(struct resident *r);

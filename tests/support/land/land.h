@@ -16,7 +16,7 @@
 #include "support/ways/detour.h"
 #include "support/ways/ways.h"
 
-enum { LAND_HOMES = 4, LAND_CLIENTS = 4, LAND_REFS = 256, LAND_SENT = 512, LAND_REPORTS = 8192 };
+enum { LAND_HOMES = 4, LAND_CLIENTS = 4, LAND_REFS = 256, LAND_SENT = 2048, LAND_REPORTS = 8192 };
 
 struct land;
 

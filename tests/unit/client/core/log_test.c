@@ -4,6 +4,7 @@
 
 #include "client/core/contact.h"
 #include "client/core/task.h"
+#include "seal/system_keys.h"
 #include "unit/client/core/friends.h"
 
 struct reading {
@@ -162,6 +163,86 @@ static void test_unlogged(void **state)
     people_close(&p.all);
 }
 
+/* ---- keys that were not in the log, and are */
+
+static const char keys_row[] = "log-keysa.test";
+
+struct keys_now {
+    bool bad;
+    struct err gate;
+};
+
+static struct err look_keys(struct core *c, struct db_txn *t, void *arg)
+{
+    struct keys_now *now = arg;
+    struct log_label *l = NULL;
+    struct buf label = BUF_INIT;
+    (void)c;
+    system_label_write(&label, "token-keys");
+    struct err err = log_label_get(t, "a.test", buf_view(&label), &l);
+    buf_clear(&label);
+    TRY(err);
+    now->bad = l->bad;
+    now->gate = log_keys_gate(t, "a.test");
+    log_label_free(l);
+    return ERR_OK;
+}
+
+/* As they were left when the log did not show them: no row says more. */
+static struct err spoil_keys(struct core *c, struct db_txn *t, void *arg)
+{
+    struct buf value = BUF_INIT, label = BUF_INIT;
+    struct log_label *l = NULL;
+    const bool *claim_again = arg;
+    struct err err = db_get(t, DB_SETTING, bytes_str(keys_row), &value);
+    if (err_is_ok(err) && *claim_again)
+        err = log_keys_claim(c, t, "a.test", bytes_of(value.data + 2, value.len - 2));
+    system_label_write(&label, "token-keys");
+    if (err_is_ok(err) && !*claim_again) {
+        assert_true(value.len > 2);
+        value.data[0] = 2; /* KEYS_BAD */
+        err = db_put(t, DB_SETTING, bytes_str(keys_row), buf_view(&value));
+        if (err_is_ok(err))
+            err = log_label_get(t, "a.test", buf_view(&label), &l);
+        if (err_is_ok(err)) {
+            l->bad = true;
+            err = log_label_put(t, l);
+        }
+    }
+    log_label_free(l);
+    buf_clear(&label);
+    buf_clear(&value);
+    return err;
+}
+
+/* Keys that the log did not show are used again once it shows every one of them, and the label is
+ * watched again. */
+static void test_keys_heal(void **state)
+{
+    static struct pair p;
+    (void)state;
+    struct keys_now now;
+    bool claim_again = false;
+    pair_init(&p, 6);
+    assert_ok(core_look(p.alice->core, look_keys, &now));
+    assert_false(now.bad);
+    assert_ok(now.gate);
+    assert_ok(core_step(p.alice->core, spoil_keys, &claim_again));
+    assert_ok(core_look(p.alice->core, look_keys, &now));
+    assert_true(now.bad);
+    assert_err(now.gate, CLIENT_LOG);
+    claim_again = true; /* GetKeys hands out the same */
+    assert_ok(core_step(p.alice->core, spoil_keys, &claim_again));
+    person_settle(p.alice);
+    assert_ok(core_look(p.alice->core, look_keys, &now));
+    assert_ok(now.gate);
+    assert_false(now.bad);
+    assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 0);
+    befriend(&p);
+    talk(&p, "as before");
+    people_close(&p.all);
+}
+
 /* What a member says about a log without proof is told, and changes nothing. */
 static struct err hear_nonsense(struct core *c, struct db_txn *t, void *arg)
 {
@@ -270,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_unlogged),
         cmocka_unit_test(test_word_of_a_member),
         cmocka_unit_test(test_refused_after_failing),
+        cmocka_unit_test(test_keys_heal),
         cmocka_unit_test(test_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

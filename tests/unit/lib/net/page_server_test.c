@@ -77,8 +77,50 @@ static void serves_one_page(void **state)
     hearth_loop_free(p.loop);
 }
 
+static struct err get(void *self, const char *path, struct page *page)
+{
+    (void)self;
+    if (strcmp(path, "/gone") == 0)
+        return ERR(NOT_FOUND);
+    if (strcmp(path, "/fails") == 0)
+        return ERR(IO);
+    page->forever = strcmp(path, "/x/y") == 0;
+    buf_append_bytes(&page->body, bytes_str(path));
+    return ERR_OK;
+}
+
+static void serves_many_pages(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *status, *holds;
+    } cases[] = {{"/x/y", "200 OK", "immutable"},
+                 {"/x/y?q", "200 OK", "\r\n\r\n/x/y"},
+                 {"/z", "200 OK", "no-cache"},
+                 {"/z", "200 OK", "application/octet-stream"},
+                 {"/gone", "404", ""},
+                 {"/fails", "500", ""}};
+    struct place p = {.loop = hearth_loop_new(NULL)};
+    struct page_server *server = NULL;
+    char request[128], answer[4096];
+    assert_ok(page_server_many(p.loop, "127.0.0.1:0", get, NULL, &server));
+    assert_int_equal(pthread_create(&p.thread, NULL, run, p.loop), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)snprintf(request, sizeof request,
+                       "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", cases[i].path);
+        ask(page_server_port(server), request, answer, sizeof answer);
+        assert_non_null(strstr(answer, cases[i].status));
+        assert_non_null(strstr(answer, cases[i].holds));
+    }
+    hearth_loop_stop(p.loop);
+    assert_int_equal(pthread_join(p.thread, NULL), 0);
+    page_server_free(server);
+    hearth_loop_free(p.loop);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(serves_one_page)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(serves_one_page),
+                                       cmocka_unit_test(serves_many_pages)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,10 +33,39 @@ static struct err do_prove_search(void)
     return err;
 }
 
+static struct err do_many(void)
+{
+    static struct kt_result results[2];
+    static struct search_many_request parsed;
+    struct kt_source source = operator_source(&story.op);
+    struct kt_view view = story.first;
+    struct buf request = BUF_INIT, b = BUF_INIT;
+    size_t count = 77;
+    const struct kt_query queries[2] = {
+        {.label = story.bob, .now_ms = story.now_ms, .opaque_value = true},
+        {.label = story.dave, .now_ms = story.now_ms}};
+    struct err err = kt_many_request(&request, &view, queries, 2);
+    if (err_is_ok(err))
+        err = search_many_request_parse(buf_view(&request), &parsed);
+    if (err_is_ok(err))
+        err = kt_prove_many(&source, &parsed, &b);
+    if (!err_is_ok(err))
+        assert_int_equal(b.len, 0);
+    if (err_is_ok(err)) {
+        err = kt_verify_many(&view, queries, 2, buf_view(&b), results, &count);
+        assert_int_equal(count, err_is_ok(err) ? 2 : 77);
+        if (!err_is_ok(err))
+            assert_memory_equal(&view, &story.first, sizeof view);
+    }
+    buf_clear(&request);
+    buf_clear(&b);
+    return err;
+}
+
 static struct err do_prove_owner(void)
 {
     struct kt_source source = operator_source(&story.op);
-    struct owner_request request = {.last = 1, .label = story.bob};
+    struct owner_request request = {.last = 1, .label = story.bob, .expected = 1};
     struct buf b = BUF_INIT;
     struct err err = kt_prove_owner(&source, &request, &b);
     if (!err_is_ok(err))
@@ -174,7 +203,7 @@ static void test_allocations(void **state)
     static struct err (*const steps[])(void) = {
         do_search,       do_prove_search, do_prove_owner, do_prove_contacts,
         do_prove_update, do_prove_member, do_owner,       do_contacts,
-        do_update,       do_evidence,     do_cosign,
+        do_update,       do_evidence,     do_cosign,      do_many,
     };
     if (!test_can_fail_allocations())
         skip();

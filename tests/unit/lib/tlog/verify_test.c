@@ -391,6 +391,82 @@ static void test_owner(void **state)
     assert_err(monitor(BOB, &at), TLOG_UNKNOWN);
 }
 
+static struct err monitor_late(struct bytes label, const struct kt_dist *from,
+                               struct kt_dist *ret_at)
+{
+    struct kt_source source = operator_source(&op);
+    struct owner_request request = {.last = view.size, .from_dist = from->index, .label = label};
+    struct buf b = BUF_INIT;
+    const struct kt_own own = {label, own_lookups, own_count};
+    request.expected = kt_own_version_at(&own, UINT64_MAX);
+    assert_ok(kt_prove_owner(&source, &request, &b));
+    struct err err =
+        kt_verify_owner_late(&view, label, own_lookups, own_count, from, buf_view(&b), ret_at);
+    buf_clear(&b);
+    return err;
+}
+
+/* Another device made versions 1 to `made` in windows of their own; this one learned of them by a
+ * search for the newest alone. */
+static void other_device(uint32_t made, struct kt_dist *ret_from)
+{
+    struct kt_result result;
+    own_count = 0;
+    close_epoch();
+    own_update(BOB, 0, "0");
+    next_window();
+    *ret_from = (struct kt_dist){.index = 0};
+    assert_ok(monitor(BOB, ret_from));
+    for (uint32_t version = 1; version <= made; version++) {
+        add(BOB, "another device's");
+        close_epoch();
+        next_window();
+    }
+    find(BOB, NULL, &result);
+    for (size_t i = 0; i < result.known.count; i++) /* at the latest there */
+        if (result.known.lookups[i].present && result.known.lookups[i].version > 0)
+            result.known.lookups[i].epoch = view.size - 1;
+    own_merge(&result.known);
+}
+
+static void test_owner_of_several_devices(void **state)
+{
+    for (uint32_t made = 1; made < 12; made++) {
+        struct kt_dist from, at;
+        other_device(made, &from);
+        assert_ok(monitor_late(BOB, &from, &at));
+        assert_int_equal(at.index, op.epoch_count);
+        /* from here on as the only one */
+        at.index = op.epoch_count;
+        own_update(BOB, made + 1, "ours");
+        next_window();
+        at = *kt_view_newest_dist(&view);
+        assert_ok(monitor_late(BOB, &at, &at));
+        /* one that none of the devices made */
+        add(BOB, "not his");
+        next_window();
+        struct kt_dist before = at;
+        assert_err(monitor_late(BOB, &at, &at), TLOG_UNEXPECTED);
+        assert_int_equal(at.index, before.index);
+        end(state);
+        begin(state);
+    }
+}
+
+/* What is known to be there must stay there, also where much was missed. */
+static void test_owner_of_several_devices_rolled_back(void **state)
+{
+    (void)state;
+    struct kt_dist from, at;
+    other_device(5, &from);
+    assert_ok(monitor_late(BOB, &from, &at));
+    assert_ok(operator_roll_back(&op, 3));
+    operator_find(&op, BOB, 5)->hidden = operator_find(&op, BOB, 4)->hidden = true;
+    operator_find(&op, BOB, 3)->hidden = operator_find(&op, BOB, 2)->hidden = true;
+    next_window();
+    assert_err(monitor_late(BOB, &at, &at), TLOG_VERSION);
+}
+
 /* A label that its owner never used. */
 static void test_owner_of_nothing(void **state)
 {
@@ -685,6 +761,8 @@ int main(void)
         TEST(test_repeat_at_dist),
         TEST(test_contacts),
         TEST(test_owner),
+        TEST(test_owner_of_several_devices),
+        TEST(test_owner_of_several_devices_rolled_back),
         TEST(test_owner_of_nothing),
         TEST(test_first_epoch_update),
         TEST(test_member_proof),

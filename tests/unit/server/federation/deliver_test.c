@@ -136,11 +136,10 @@ static void a_key_is_rotated(void **state)
     land_close(&land);
 }
 
-/* Another root under the same name is somebody else: nothing of his is taken. */
-static void another_root_is_refused(void **state)
+/* a.test was known to b.test, lost its keys, and has something for b.test. */
+static void begin_anew(uint64_t seed)
 {
-    (void)state;
-    struct land_ref *r = begin(5);
+    struct land_ref *r = begin(seed);
     put(r);
     land_run_ms(&land, 2000);
     assert_int_equal(land_check(&land, false), 1);
@@ -149,9 +148,83 @@ static void another_root_is_refused(void **state)
     assert_ok(keeper_open(NULL, bytes_str("a.test"), &land.clock, &land.rng, &home(0)->env.keeper));
     land_home_open(home(0));
     put(r);
+}
+
+/* Another root under the same name is somebody else: nothing of his is taken. */
+static void another_root_is_refused(void **state)
+{
+    (void)state;
+    begin_anew(5);
     land_run_ms(&land, 3600000);
     assert_int_equal(land_check(&land, true), 1);
     assert_int_equal(land_waiting(home(0)), 1);
+    land_close(&land);
+}
+
+struct roots {
+    uint8_t known[CREDENTIAL_FINGERPRINT_BYTES], shown[CREDENTIAL_FINGERPRINT_BYTES];
+    bool other;
+};
+
+static void take_roots(void *to, const struct federation_peer *p)
+{
+    struct roots *r = to;
+    if (!bytes_equal(p->domain, bytes_str("a.test")))
+        return;
+    assert_int_equal(p->root.len, sizeof r->known);
+    memcpy(r->known, p->root.data, sizeof r->known);
+    r->other = p->other_root.len > 0;
+    if (r->other)
+        memcpy(r->shown, p->other_root.data, sizeof r->shown);
+}
+
+static struct roots roots_at_b(void)
+{
+    struct roots r = {.other = false};
+    federation_each(home(1)->federation, take_roots, &r);
+    return r;
+}
+
+/* What b's operator is told. */
+static enum err_code accept_root(const uint8_t root[CREDENTIAL_FINGERPRINT_BYTES])
+{
+    return federation_accept_root(home(1)->federation, bytes_str("a.test"), root).code;
+}
+
+/* The operator lets it in: the root that it shows, none other, and not before it is durable. */
+static void another_root_is_let_in(void **state)
+{
+    (void)state;
+    uint8_t wrong[CREDENTIAL_FINGERPRINT_BYTES] = {1};
+    begin_anew(14);
+    land_run_ms(&land, 600000);
+    struct roots roots = roots_at_b();
+    assert_true(roots.other && memcmp(roots.known, roots.shown, sizeof roots.known) != 0);
+    assert_int_equal(accept_root(wrong), ERR_FEDERATION_KEYS);
+    assert_int_equal(accept_root(wrong), ERR_FEDERATION_KEYS);
+    land_run_ms(&land, 1000);
+    assert_int_equal(accept_root(wrong), ERR_FEDERATION_ROOT_OTHER);
+    assert_int_equal(federation_accept_root(home(1)->federation, bytes_str("c.test"), wrong).code,
+                     ERR_NOT_FOUND);
+    vfs_fail(home(1)->vfs, VFS_SYNC, VFS_ERROR, 0, 1);
+    assert_int_not_equal(accept_root(roots.shown), ERR_NONE);
+    assert_true(vfs_failed(home(1)->vfs));
+    assert_memory_equal(roots_at_b().known, roots.known, sizeof roots.known);
+    assert_true(roots_at_b().other);
+    land_home_kill(home(1), true);
+    land_home_open(home(1));
+    assert_int_equal(land_check(&land, true), 1);
+    assert_int_equal(accept_root(roots.shown),
+                     ERR_FEDERATION_KEYS); /* what it shows was forgotten */
+    land_run_ms(&land, 1000);
+    assert_int_equal(accept_root(roots.shown), ERR_NONE);
+    assert_memory_equal(roots_at_b().known, roots.shown, sizeof roots.known);
+    assert_false(roots_at_b().other);
+    land_home_kill(home(1), true); /* at once: it was durable */
+    land_home_open(home(1));
+    assert_memory_equal(roots_at_b().known, roots.shown, sizeof roots.known);
+    land_run_ms(&land, 3600000);
+    assert_int_equal(land_check(&land, false), 2);
     land_close(&land);
 }
 
@@ -242,6 +315,7 @@ int main(void)
         cmocka_unit_test(lost_answers_both_ways_make_no_storm),
         cmocka_unit_test(a_key_is_rotated),
         cmocka_unit_test(another_root_is_refused),
+        cmocka_unit_test(another_root_is_let_in),
         cmocka_unit_test(a_dead_peer_delays_nobody),
         cmocka_unit_test(who_starts_again_says_so),
         cmocka_unit_test(what_can_not_be_delivered_is_reported),

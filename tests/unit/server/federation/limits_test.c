@@ -82,7 +82,7 @@ static void one_reference_introduces_few(void **state)
     land_close(&land);
 }
 
-/* One queue gets 60 rows of an origin at once, then one a second; nothing is lost, and another
+/* One queue gets 1,200 rows of an origin at once, then ten a second; nothing is lost, and another
  * queue of the same origin does not wait for it. */
 static uint64_t flood_one_queue(bool limits)
 {
@@ -91,7 +91,7 @@ static uint64_t flood_one_queue(bool limits)
     struct land_ref *other = land_reference(&land, 0, land_client(home(2)));
     assert_true(put(flooded));
     land_run_ms(&land, 3000);
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < 1500; i++)
         assert_true(put(flooded));
     assert_true(put(other));
     land_run_ms(&land, 1000);
@@ -100,7 +100,7 @@ static uint64_t flood_one_queue(bool limits)
     assert_true(other->ref.owner->ratchet.sequence > 1);
     uint64_t waiting = land_waiting(home(0));
     land_run_ms(&land, 7200000);
-    assert_int_equal(land_check(&land, false), 302);
+    assert_int_equal(land_check(&land, false), 1502);
     land_close(&land);
     return waiting;
 }
@@ -115,6 +115,43 @@ static void control_it_is_without_limits(void **state)
 {
     (void)state;
     assert_int_equal(flood_one_queue(false), 0);
+}
+
+/* One homeserver's rows are a share of the writer, counted as they are stored: here 100 at once, 8
+ * a second. A batch that is more than all of it takes all of it. */
+static uint64_t flood_the_writer(bool limits)
+{
+    begin(7, limits);
+    assert_ok(limits_set(front_limits(home(2)->front), "PEER_ROWS", 100));
+    struct land_ref *refs[3];
+    for (size_t i = 0; i < 3; i++) {
+        refs[i] = land_reference(&land, 0, land_client(home(2)));
+        assert_true(put(refs[i]));
+    }
+    land_run_ms(&land, 3000);
+    for (int i = 0; i < 20; i++) /* 2 further rows each, for their size */
+        assert_true(land_put(&land, refs, 3, false, 1, 9000));
+    land_run_ms(&land, 1000);
+    for (int i = 0; i < 20; i++)
+        assert_true(land_put(&land, refs, 3, false, 1, 9000));
+    land_run_ms(&land, 3000);
+    uint64_t waiting = land_waiting(home(0));
+    land_run_ms(&land, 7200000);
+    assert_int_equal(land_check(&land, false), 123);
+    land_close(&land);
+    return waiting;
+}
+
+static void the_writer_is_shared(void **state)
+{
+    (void)state;
+    assert_int_equal(flood_the_writer(true), 60);
+}
+
+static void control_it_is_not_without_limits(void **state)
+{
+    (void)state;
+    assert_int_equal(flood_the_writer(false), 0);
 }
 
 /* References that are refused are the doing of users over there, whom their homeserver can't look
@@ -252,15 +289,15 @@ static void a_peer_that_moved(void **state)
     struct land_ref *r = land_reference(&land, 0, land_client(home(2)));
     assert_true(put(r));
     land_run_ms(&land, 3000);
-    assert_int_equal(land.dials[0][2], 1);
+    assert_int_equal(land.ways.dials[0][2], 1);
     char *text = home(0)->peer_texts[1];
     assert_string_equal(text, "c.test=pipe:c@a");
     text[sizeof "c.test=pipe:" - 1] = 'b'; /* nobody it knows: nothing is taken there */
     land_set(home(0));
-    unsigned dials = land.dials[0][1];
+    unsigned dials = land.ways.dials[0][1];
     assert_true(put(r));
     land_run_ms(&land, 3000);
-    assert_true(land.dials[0][1] > dials);
+    assert_true(land.ways.dials[0][1] > dials);
     assert_int_equal(land_waiting(home(0)), 1);
     text[sizeof "c.test=pipe:" - 1] = 'c';
     land_set(home(0));
@@ -311,6 +348,8 @@ int main(void)
         cmocka_unit_test(control_it_is_without_limits),
         cmocka_unit_test(nobody_gets_his_homeserver_banned),
         cmocka_unit_test(refused_rows_take_their_time),
+        cmocka_unit_test(the_writer_is_shared),
+        cmocka_unit_test(control_it_is_not_without_limits),
         cmocka_unit_test(rubbish_is_banned),
         cmocka_unit_test(names_push_nobody_out),
         cmocka_unit_test(a_peer_that_moved),

@@ -162,7 +162,7 @@ static size_t live(uint64_t seed, enum control control, size_t *ret_compared)
     }
     land_open(&land);
     for (size_t i = 0; i < HOMES && land.homes[i].limits; i++)
-        assert_ok(limits_set(front_limits(land.homes[i].front), "PEER_QUEUE", 3));
+        assert_ok(limits_set(front_limits(land.homes[i].front), "PEER_QUEUE", 6));
     populate();
     for (int i = 0; i < STEPS; i++) {
         something_happens();

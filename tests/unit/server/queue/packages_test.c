@@ -382,6 +382,26 @@ static void dos7_one_contact(void **state)
     assert_int_equal(got, 100 - 10 - 1 - 20);
 }
 
+/* DoS7: contacts that work together share what their source may. */
+static void dos7_one_source(void **state)
+{
+    (void)state;
+    struct asking a;
+    struct digest hash[16];
+    size_t count = 0;
+    assert_int_equal(publish(&alice, 100), HEARTH_OK);
+    qworld_limit(&w, "KEY_PACKAGES_PREFIX", 10);
+    unsigned got = 0;
+    for (uint8_t i = 0; i < 30; i++) {
+        asking_init(&a, &alice, i);
+        got += ask(&a, hash, &count) == HEARTH_OK;
+    }
+    assert_int_equal(got, 10);
+    assert_int_equal(w.last.code, HEARTH_RESOURCE_EXHAUSTED);
+    qworld_limit(&w, "KEY_PACKAGES_PREFIX", 1000);
+    (void)ask_one(&alice, 40);
+}
+
 /* DoS7: the last fifth is for contacts that took none today. */
 static void dos7_the_last_fifth(void **state)
 {
@@ -513,6 +533,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(last_resort_tells_the_owner, setup, teardown),
         cmocka_unit_test_setup_teardown(p5_one_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(dos7_one_contact, setup, teardown),
+        cmocka_unit_test_setup_teardown(dos7_one_source, setup, teardown),
         cmocka_unit_test_setup_teardown(dos7_the_last_fifth, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_packages_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(dos6_sizes, setup, teardown),

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "seal/at_rest.h"
-#include "server/transparency/kt_log.h"
-#include "server/transparency/schema.h"
+#include "seal/key_set.h"
+#include "server/transparency/inside.h"
 #include "support/store_dir.h"
 #include "support/test.h"
 #include "tlog/verify.h"
@@ -107,6 +107,19 @@ static struct err run_offer(struct store_txn *txn, void *arg)
 {
     struct offer *o = arg;
     return kt_log_offer(&kt, txn, o->label, o->version, bytes_str(o->value), &o->epoch);
+}
+
+struct offer_bytes {
+    struct bytes label;
+    uint32_t version;
+    struct bytes value;
+};
+
+static struct err run_offer_bytes(struct store_txn *txn, void *arg)
+{
+    const struct offer_bytes *o = arg;
+    uint64_t at;
+    return kt_log_offer(&kt, txn, o->label, o->version, o->value, &at);
 }
 
 static struct err offer(struct bytes label, uint32_t version, const char *value,
@@ -334,7 +347,7 @@ static void test_updates_and_monitoring(void **state)
         if (v % 2 == 1)
             next_window();
     }
-    struct owner_request owner = {.last = 1, .label = BOB};
+    struct owner_request owner = {.last = 1, .label = BOB, .expected = LADDER_NONE};
     struct ask ask = {.owner = &owner};
     assert_ok(store_call_read(store, run_ask, &ask));
     assert_ok(kt_verify_owner(&view, &own, &from, buf_view(&ask.answer), &from));
@@ -575,6 +588,115 @@ static void test_rows_at_rest(void **state)
     buf_clear(&answer);
 }
 
+/* ---- erasing */
+
+struct peek {
+    struct bytes label;
+    uint32_t version;
+    struct kt_version row;
+};
+
+static struct err run_peek(struct store_txn *txn, void *arg)
+{
+    struct peek *p = arg;
+    uint8_t id[AT_REST_ID_BYTES];
+    kt_label_id(&kt, p->label, id);
+    return kt_version_get(&kt, txn, id, p->version, &p->row);
+}
+
+/* Has it a value, and is its opening there? */
+static bool is_open(struct bytes label, uint32_t version)
+{
+    static const uint8_t none[OPENING_BYTES];
+    struct peek p = {.label = label, .version = version};
+    assert_ok(store_call_read(store, run_peek, &p));
+    bool value = p.row.value.len > 0, opening = memcmp(p.row.opening, none, OPENING_BYTES) != 0;
+    buf_clear(&p.row.value);
+    assert_int_equal(value, opening);
+    return value;
+}
+
+static struct err run_erase(struct store_txn *txn, void *arg)
+{
+    return kt_log_erase(&kt, txn, now_ms, arg);
+}
+
+static bool erase(void)
+{
+    bool more = false;
+    assert_ok(store_call(store, run_erase, &more));
+    return more;
+}
+
+/* A KeySet of BOB's; with or without a client. */
+static void put_set(uint32_t version, bool empty)
+{
+    static const uint8_t before[32] = {9};
+    struct buf b = BUF_INIT;
+    struct key_set set = {.label = BOB, .version = version, .created_ms = now_ms};
+    const struct bytes id = bytes_str("client");
+    const struct sig_key *const keys[] = {&log_key};
+    if (version > 0)
+        set.prev_commitment = bytes_of(before, sizeof before);
+    if (!empty) {
+        set.client_count = 1;
+        set.clients[0] = (struct client_key){.client_id = id,
+                                             .sig_scheme = 0x0807,
+                                             .public_key = public_key_view(&log_key.public_key),
+                                             .added_ms = now_ms,
+                                             .flags = 1};
+    }
+    assert_ok(key_set_make(&b, &set, keys, &id, 1));
+    struct offer_bytes o = {BOB, version, buf_view(&b)};
+    assert_ok(store_call(store, run_offer_bytes, &o));
+    (void)epoch();
+    buf_clear(&b);
+}
+
+/* Who was deleted is forgotten after a time, but for the word that he was; the log and its proofs
+ * are as before. Others are not touched, and neither is who goes on. */
+static void test_erasing(void **state)
+{
+    (void)state;
+    enum { VERSIONS = 70 }; /* more than one piece */
+    struct kt_result result;
+    uint64_t at;
+    assert_ok(store_call(store, run_start, NULL));
+    assert_ok(offer(CAROL, 0, "carol's", &at));
+    for (uint32_t version = 0; version < VERSIONS; version++)
+        put_set(version, false);
+    now_ms += 2 * KT_ERASE_AFTER_MS;
+    assert_false(erase()); /* nobody has ended */
+    put_set(VERSIONS, true);
+    assert_false(erase());
+    now_ms += KT_ERASE_AFTER_MS - 3600000;
+    assert_false(erase());
+    assert_true(is_open(BOB, 0) && is_open(BOB, VERSIONS - 1));
+    now_ms += 2 * 3600000;
+    assert_true(erase());
+    assert_false(is_open(BOB, 0) || is_open(BOB, 63));
+    assert_true(is_open(BOB, 64));
+    assert_true(erase());
+    assert_false(erase());
+    for (uint32_t version = 0; version < VERSIONS; version++)
+        assert_false(is_open(BOB, version));
+    assert_true(is_open(BOB, VERSIONS) && is_open(CAROL, 0));
+    (void)epoch();
+    assert_ok(search(BOB, NULL, &result));
+    assert_int_equal(result.known.version, VERSIONS);
+    assert_true(result.value.len > 0);
+    assert_ok(search(CAROL, NULL, &result));
+    /* a name that is given again, and given up again */
+    put_set(VERSIONS + 1, false);
+    put_set(VERSIONS + 2, true);
+    now_ms += KT_ERASE_AFTER_MS + 2 * 3600000;
+    while (erase())
+        ;
+    assert_false(is_open(BOB, VERSIONS) || is_open(BOB, VERSIONS + 1));
+    assert_true(is_open(BOB, VERSIONS + 2));
+    buf_clear(&answer);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -590,6 +712,7 @@ int main(void)
         TEST(test_cadence),
         TEST(test_clock_goes_back),
         TEST(test_rows_at_rest),
+        TEST(test_erasing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include "hearth/v1/transparency_rpc.h"
 #include "net/loop.h"
+#include "server/transparency/inside.h"
 #include "server/transparency/keys.h"
 #include "server/transparency/transparency.h"
 #include "support/test.h"
@@ -220,6 +221,22 @@ static enum hearth_code lookup(struct bytes search, struct got *got)
     return got->code;
 }
 
+static void on_many(const struct hearth_status *status, const Hearth__V1__LookupManyResponse *out,
+                    void *arg)
+{
+    keep(arg, status, out != NULL ? &out->search : NULL);
+}
+
+static enum hearth_code lookup_many(struct bytes search, struct got *got)
+{
+    Hearth__V1__LookupManyRequest in = HEARTH__V1__LOOKUP_MANY_REQUEST__INIT;
+    *got = (struct got){.done = false};
+    in.search = (ProtobufCBinaryData){search.len, (uint8_t *)(uintptr_t)search.data};
+    assert_non_null(hearth_transparency_lookup_many_start(w.channel, NULL, &in, on_many, got));
+    ended(got);
+    return got->code;
+}
+
 static enum hearth_code monitor(struct bytes request, struct got *got)
 {
     Hearth__V1__MonitorRequest in = HEARTH__V1__MONITOR_REQUEST__INIT;
@@ -365,6 +382,86 @@ static void test_append_and_search(void **state)
 }
 
 /* Nobody is told before the signature, whatever was committed. */
+struct kept {
+    uint32_t version;
+    bool kept;
+};
+
+static struct err run_kept(struct store_txn *txn, void *arg)
+{
+    struct kept *k = arg;
+    uint8_t id[AT_REST_ID_BYTES];
+    struct kt_pair pair;
+    kt_label_id(&w.keys.log, BOB, id);
+    return kt_proof_get(&w.keys.log, txn, BOB, id, k->version, &pair, &k->kept);
+}
+
+static bool is_kept(uint32_t version)
+{
+    struct kept k = {.version = version};
+    assert_ok(store_call_read(transparency_store(w.t), run_kept, &k));
+    return k.kept;
+}
+
+/* What is dear about a version is done before it waits, not by the epoch that takes it in, and is
+ * there once. */
+static void test_proofs_made_ahead(void **state)
+{
+    (void)state;
+    struct told bob;
+    assert_int_equal(tick_after(0), 1);
+    bring(BOB, 0, "bob's", &bob);
+    assert_int_equal(bob.times, 0);
+    assert_true(is_kept(0) && is_kept(1));
+    assert_false(is_kept(3)); /* of a ladder that it is not in */
+    assert_int_equal(tick_after(1000), 2);
+    assert_int_equal(bob.times, 1);
+    assert_ok(bob.result);
+    assert_false(is_kept(0)); /* the version's own row has it */
+    assert_true(is_kept(1));
+    told_clear(&bob);
+    bring(BOB, 1, "bob's next", &bob);
+    assert_true(is_kept(1) && is_kept(2) && is_kept(3));
+    assert_int_equal(tick_after(1000), 3);
+    assert_ok(bob.result);
+    told_clear(&bob);
+}
+
+/* As many labels as one call may ask for, some of them there. */
+static void test_many(void **state)
+{
+    (void)state;
+    static struct kt_result results[SEARCH_MANY_MAX];
+    static struct kt_query queries[SEARCH_MANY_MAX];
+    static char names[SEARCH_MANY_MAX][256];
+    struct buf request = BUF_INIT;
+    struct got got;
+    struct told bob;
+    size_t count = 0;
+    assert_int_equal(tick_after(0), 1);
+    bring(BOB, 0, "bob's", &bob);
+    assert_int_equal(tick_after(1000), 2);
+    told_clear(&bob);
+    for (size_t i = 0; i < SEARCH_MANY_MAX; i++) {
+        (void)snprintf(names[i], sizeof names[i], "%0255zu", i);
+        queries[i] = (struct kt_query){
+            .label = bytes_str(names[i]), .now_ms = now_ms(), .opaque_value = true};
+    }
+    queries[7].label = BOB;
+    assert_ok(kt_many_request(&request, &w.view, queries, SEARCH_MANY_MAX));
+    assert_int_equal(lookup_many(buf_view(&request), &got), HEARTH_OK);
+    assert_ok(
+        kt_verify_many(&w.view, queries, SEARCH_MANY_MAX, buf_view(&got.bytes), results, &count));
+    assert_int_equal(count, SEARCH_MANY_MAX);
+    assert_true(results[7].known.exists && results[7].known.pending);
+    test_assert_bytes(results[7].value, bytes_str("bob's"));
+    assert_false(results[8].known.exists);
+    buf_clear(&got.bytes);
+    request.len--;
+    assert_int_equal(lookup_many(buf_view(&request), &got), HEARTH_INVALID_ARGUMENT);
+    buf_clear(&request);
+}
+
 static void test_keeper_gone(void **state)
 {
     (void)state;
@@ -696,6 +793,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_before_the_first_epoch),
         TEST(test_append_and_search),
+        TEST(test_many),
+        TEST(test_proofs_made_ahead),
         TEST(test_keeper_gone),
         TEST(test_who_waits_at_the_end),
         TEST(test_monitoring),
