@@ -7,6 +7,7 @@
  * ([server] confine = no). Without file or words it is honest.
  */
 /* clang-format off: a table
+ *     replace-item  what comes for a queue is replaced by an empty item (DoS15)
  *     swap-handle   Connect gives a package and KeySet of a key of ours (MitM1); said when the handle
  *                   is made, too: the other log has that KeySet
  *     extra-client  after each KeySet of a user one more version, with a client of ours, as a reset

@@ -15,7 +15,7 @@
 #include "threats/load.h"
 #include "threats/threats.h"
 
-enum { LISTENERS = 8, TICK_MS = 100, APART_MS = 250, SENDS_MOST = 1000 };
+enum { LISTENERS = 8, TICK_MS = 100, APART_MS = 100, SENDS_MOST = 1000 };
 enum { BY_BYTES, BY_FIRST, BY_LAST, CLASSIFIERS };
 static const char *const names[CLASSIFIERS] = {"bytes", "first sight", "last sight"};
 
@@ -110,7 +110,9 @@ static unsigned watch(const char *hearthd, bool cover, unsigned sends)
         load_send(&load, sent[n].to);
         house_run_ms(&house, APART_MS);
         settled = load_settled(&load) && settled; /* where it takes longer */
-        house_run_ms(&house, 1);
+        /* between two ticks, so that the end of a window says nothing: it must not come with the
+         * very tick that brought the message */
+        house_run_ms(&house, TICK_MS * 3 / 2);
         sent[n].until_us = clock_monotonic_us(&clock_system);
     }
     classify(tapes, sent, sends, right);
