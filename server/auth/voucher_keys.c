@@ -106,10 +106,37 @@ static struct err put(struct store_txn *txn, void *arg)
     return err;
 }
 
+/* By which a request names its key (RFC 9578 6.1). */
+static uint8_t tag_of(const uint8_t spki[BLIND_RSA_PUBLIC_BYTES])
+{
+    struct digest id;
+    hash_once(&hash_sha256, bytes_of(spki, BLIND_RSA_PUBLIC_BYTES), &id);
+    return id.data[PASS_KEY_ID_BYTES - 1];
+}
+
+/* Does the week before or after name its key so? Requests for one would be signed with the other.
+ */
+static bool tag_is_taken(const struct fresh *f, uint8_t tag)
+{
+    bool taken = false;
+    pthread_mutex_lock(&f->auth->lock);
+    for (uint32_t week = f->week - 1; week <= f->week + 1; week += 2) {
+        const struct voucher_key *slot = slot_of(f->auth, f->class, week);
+        taken =
+            taken || (slot->class == f->class && slot->week == week && tag_of(slot->spki) == tag);
+    }
+    pthread_mutex_unlock(&f->auth->lock);
+    return taken;
+}
+
 static struct err make(struct fresh *f)
 {
     struct blind_rsa_key key;
     TRY(blind_rsa_key_generate(&key));
+    if (tag_is_taken(f, tag_of(key.public.spki))) { /* one in 128; a second one hardly ever */
+        blind_rsa_key_clear(&key);
+        TRY(blind_rsa_key_generate(&key));
+    }
     struct err err = blind_rsa_key_write(&key, &f->pkcs8);
     blind_rsa_key_clear(&key);
     if (err_is_ok(err))
@@ -145,13 +172,6 @@ bool voucher_keys_make(struct auth *auth)
 
 /* ---- using */
 
-static uint8_t tag_of(const struct voucher_key *slot)
-{
-    struct digest id;
-    hash_once(&hash_sha256, bytes_of(slot->spki, sizeof slot->spki), &id);
-    return id.data[PASS_KEY_ID_BYTES - 1];
-}
-
 struct err voucher_key_get(struct auth *auth, uint8_t class, uint8_t tag, uint64_t now_s,
                            struct blind_rsa_key *ret_key)
 {
@@ -162,7 +182,7 @@ struct err voucher_key_get(struct auth *auth, uint8_t class, uint8_t tag, uint64
     pthread_mutex_lock(&auth->lock);
     for (uint32_t ahead = 0; ahead <= 1 && err.code == ERR_PASS_KEY; ahead++) {
         const struct voucher_key *slot = slot_of(auth, class, week + ahead);
-        if (slot->class == class && slot->week == week + ahead && tag_of(slot) == tag)
+        if (slot->class == class && slot->week == week + ahead && tag_of(slot->spki) == tag)
             err = blind_rsa_key_init(buf_view(&slot->pkcs8), ret_key);
     }
     pthread_mutex_unlock(&auth->lock);

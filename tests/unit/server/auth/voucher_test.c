@@ -162,6 +162,8 @@ static void given_by_allowance(void **state)
     auth_world_expire(&w);
     struct auth_voucher_key keys[AUTH_VOUCHER_KEYS_MOST];
     assert_int_equal(auth_voucher_keys(w.auth, keys), 10); /* this week's and the next's */
+    for (int i = 0; i < 10; i += 2)
+        assert_int_not_equal(tag_of(keys[i].spki), tag_of(keys[i + 1].spki));
     blind_rsa_public_clear(&key);
 }
 
