@@ -9,7 +9,7 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-enum { LINK_MS = 600000 };
+enum { LINK_MS = 600000, LOOK_MS = 200, LOOKS_MOST = 150 };
 
 /* ---- the end */
 
@@ -238,29 +238,24 @@ static const struct hearth_stream_events events = {
 
 /* ---- beginning */
 
+/* Before its stream is open there is no on_done to free it. */
+static void end_now(struct linking *l, struct err err)
+{
+    bool opened = l->call != NULL;
+    end_err(l, err);
+    if (!opened)
+        linking_drop(l);
+}
+
 /* Whoever begins anew does not wait for what is left of the attempt before. */
 static void link_give_up(struct core *c)
 {
     struct linking *l = c->linking;
     if (l != NULL)
-        end_err(l, ERR(CANCELLED));
+        end_now(l, ERR(CANCELLED));
 }
 
 /* From the loop: what steps and verbs left to be done outside of them. */
-static void soon(void *arg)
-{
-    struct linking *l = arg;
-    struct err err = ERR_OK;
-    if (l->over)
-        return;
-    if (l->is_new && l->show != NULL)
-        l->show(l->code, l->show_arg);
-    else if (!l->is_new)
-        err = link_old_grants(l);
-    if (!err_is_ok(err))
-        end_err(l, err);
-}
-
 static struct err open_stream(struct linking *l)
 {
     uint8_t purpose[16]; /* the old device signs: not among anonymous calls */
@@ -276,6 +271,34 @@ static struct err open_stream(struct linking *l)
     return ERR_OK;
 }
 
+/* Who adds a device right after another change of the account has not yet seen that in the log. The
+ * code is used up by the stream, so this is waited for before. */
+static struct err open_when_ready(struct linking *l)
+{
+    struct err err = link_old_ready(l);
+    if (err.code == ERR_CLIENT_LOG_LATER && ++l->looks <= LOOKS_MOST)
+        return hearth_timer_set(l->soon, LOOK_MS) ? ERR_OK : ERR(NO_MEMORY);
+    l->looks = 0;
+    TRY(err);
+    return open_stream(l);
+}
+
+static void soon(void *arg)
+{
+    struct linking *l = arg;
+    struct err err = ERR_OK;
+    if (l->over)
+        return;
+    if (l->is_new && l->show != NULL)
+        l->show(l->code, l->show_arg);
+    else if (!l->is_new && l->looks > 0)
+        err = open_when_ready(l);
+    else if (!l->is_new)
+        err = link_old_grants(l);
+    if (!err_is_ok(err))
+        end_now(l, err);
+}
+
 static struct err begin(struct core *c, struct linking *l, const uint8_t code[LINK_CODE_BYTES],
                         struct hearth_op *op)
 {
@@ -285,7 +308,7 @@ static struct err begin(struct core *c, struct linking *l, const uint8_t code[LI
     l->soon = hearth_timer_new(c->loop, soon, l);
     if (l->soon == NULL)
         return ERR(NO_MEMORY);
-    TRY(open_stream(l));
+    TRY(l->is_new ? open_stream(l) : open_when_ready(l));
     l->op = op;
     c->linking = l;
     if (l->is_new)

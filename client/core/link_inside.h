@@ -37,11 +37,12 @@ struct linking {
     void (*show)(const char *code, void *arg);
     void *show_arg;
     char code[LINK_CODE_TEXT_BYTES];
-    struct hearth_timer *soon; /* shows the code, sends the grant */
+    struct hearth_timer *soon; /* shows the code, looks again, sends the grant */
     /* old */
     uint8_t new_uuid[UUID_BYTES];
     struct buf request, tbs, new_key, queue_auth_key, queue_key;
-    uint64_t task; /* TASK_DEVICE_ADD */
+    unsigned looks; /* at whether the log has shown our set; 0 again when the stream is open */
+    uint64_t task;  /* TASK_DEVICE_ADD */
     struct buf credential, signing;
     uint8_t queue_client_id[UUID_BYTES];
     struct hearth_error failed; /* of the task */
@@ -57,6 +58,8 @@ void link_end(struct linking *l, const struct hearth_error *error);
 /* A letter that came, of the kind that was expected. */
 CHECKED struct err link_new_hears(struct linking *l, struct bytes body);
 CHECKED struct err link_old_hears(struct linking *l, struct bytes body);
+/* Old: may our set be changed? ERR_CLIENT_LOG_LATER: the log has not shown yet what it is now. */
+CHECKED struct err link_old_ready(struct linking *l);
 /* Old: the keys stand. */
 CHECKED struct err link_old_begins(struct linking *l);
 /* Old, from the loop: the task has ended one way or the other. */

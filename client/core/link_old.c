@@ -43,6 +43,12 @@ static struct err look_before(struct core *c, struct db_txn *t, void *arg)
     return log_commitment_before(c, t, buf_view(&c->account.key_set), arg);
 }
 
+struct err link_old_ready(struct linking *l)
+{
+    uint8_t before[HASH_VALUE_BYTES];
+    return core_step(l->core, look_before, before);
+}
+
 static struct err take_request(struct linking *l, struct bytes name, struct bytes request)
 {
     struct credential_request r;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "client/core/link.h"
+#include "client/core/log.h"
 #include "unit/client/core/linking.h"
 
 /* Whatever one of the three says the other two hear. */
@@ -20,6 +21,23 @@ static void all_talk(struct pair *p, struct person *phone, const char *text)
         (void)hears(p->bob, &p->bob_chat, line[i]);
         (void)hears(phone, &phone_chat, line[i]);
     }
+}
+
+/* So many times the log has not shown yet what the account's set is now. */
+static unsigned log_is_late;
+struct err __real_log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,
+                                        uint8_t ret_commitment[HASH_VALUE_BYTES]);
+CHECKED struct err __wrap_log_commitment_before(struct core *c, struct db_txn *t,
+                                                struct bytes before,
+                                                uint8_t ret_commitment[HASH_VALUE_BYTES]);
+struct err __wrap_log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,
+                                        uint8_t ret_commitment[HASH_VALUE_BYTES])
+{
+    if (log_is_late > 0) {
+        log_is_late--;
+        return ERR(CLIENT_LOG_LATER);
+    }
+    return __real_log_commitment_before(c, t, before, ret_commitment);
 }
 
 /* ---- tests */
@@ -71,6 +89,25 @@ static void test_linked(void **state)
     assert_true(hearth_safety_number(&phone->account, &bob, &a));
     assert_true(hearth_safety_number(&p.bob->account, &p.alice_id, &b));
     assert_string_equal(a.digits, b.digits);
+    people_close(&p.all);
+}
+
+static void test_log_is_waited_for(void **state)
+{
+    static struct pair p;
+    struct wait a, b;
+    (void)state;
+    pair_init(&p, 28);
+    befriend(&p);
+    struct person *phone = person_new(&p.all, "phone");
+    log_is_late = 1000;
+    assert_false(link_once(&p, p.alice, phone, &a, &b)); /* some half a minute, then it is told */
+    assert_true(b.over);
+    assert_string_equal(b.result.name, "CLIENT_LOG_LATER");
+    log_is_late = 5;
+    link_device(&p, p.alice, phone);
+    assert_int_equal(log_is_late, 0);
+    assert_int_equal(devices_of(p.alice), 2);
     people_close(&p.all);
 }
 
@@ -201,9 +238,13 @@ static void test_new_killed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_code),       cmocka_unit_test(test_linked),
-        cmocka_unit_test(test_removed),    cmocka_unit_test(test_news),
-        cmocka_unit_test(test_new_killed), cmocka_unit_test(test_old_killed),
+        cmocka_unit_test(test_code),
+        cmocka_unit_test(test_linked),
+        cmocka_unit_test(test_log_is_waited_for),
+        cmocka_unit_test(test_removed),
+        cmocka_unit_test(test_news),
+        cmocka_unit_test(test_new_killed),
+        cmocka_unit_test(test_old_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
