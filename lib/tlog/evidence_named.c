@@ -117,7 +117,7 @@ static struct err judge_sets(const struct evidence_named named[2], const struct 
 
 struct err evidence_judge_unsigned(struct evidence_file *f, struct wire_reader *r)
 {
-    struct evidence_named named[2];
+    struct evidence_named named[2] = {{0}};
     size_t at;
     for (size_t i = 0; i < 2; i++) {
         named_read(r, &f->trees[i], f->commitments[i], &named[i]);
@@ -142,8 +142,8 @@ struct err evidence_judge_unsigned(struct evidence_file *f, struct wire_reader *
 
 struct err evidence_judge_skipped(struct evidence_file *f, struct wire_reader *r)
 {
-    struct evidence_named named;
-    size_t at[2];
+    struct evidence_named named = {0};
+    size_t at[2] = {0};
     named_read(r, &f->trees[0], f->commitments[0], &named);
     TRY(wire_reader_end(r));
     if (named.count != 2 || named.versions[0].version <= named.versions[1].version)

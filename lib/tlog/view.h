@@ -55,8 +55,8 @@ struct kt_known {
 };
 
 /* The view of someone who has only the configuration: what the homeserver's Info said, or a pinned
- * one. Errors of kt_config_parse; ERR_TLOG_CONFIG: a window under a second or over a week, or bounds
- * of time over a day ahead or a week behind, by which nobody could watch it. */
+ * one. Errors of kt_config_parse; ERR_TLOG_CONFIG: a window under a second or over a week, or
+ * bounds of time over a day ahead or a week behind, by which nobody could watch it. */
 CHECKED struct err kt_view_init(struct bytes config, struct kt_view *ret_view);
 const struct kt_dist *kt_view_newest_dist(const struct kt_view *view); /* NULL: none */
 const struct kt_dist *kt_view_find_dist(const struct kt_view *view, uint64_t index);

@@ -1,6 +1,6 @@
-/* The courier from the inside: what courier.c, look.c, drain.c, ahead.c, give_up.c and route.c share. All on
- * the courier's loop, but for what a job's function does on the store's threads with what the job
- * owns.
+/* The courier from the inside: what courier.c, look.c, drain.c, ahead.c, give_up.c and route.c
+ * share. All on the courier's loop, but for what a job's function does on the store's threads with
+ * what the job owns.
  */
 #ifndef SERVER_COURIER_INSIDE_H
 #define SERVER_COURIER_INSIDE_H

@@ -81,6 +81,8 @@ static void on_cancel(struct hearth_call *call, void *arg)
 static struct err copy_rows(struct receiving *r, const Hearth__V1__DeliverRequest *in)
 {
     size_t len = 0, at = 0;
+    if (in->n_payloads == 0) /* the row's rules say so too */
+        return ERR(ARGUMENT);
     for (size_t i = 0; i < in->n_payloads; i++)
         len += in->payloads[i]->sealed.len;
     for (size_t i = 0; i < in->n_rows; i++) {

@@ -82,8 +82,8 @@ static void one_reference_introduces_few(void **state)
     land_close(&land);
 }
 
-/* One queue gets 1,800 rows of an origin at once, then thirty a second; nothing is lost, and another
- * queue of the same origin does not wait for it. */
+/* One queue gets 1,800 rows of an origin at once, then thirty a second; nothing is lost, and
+ * another queue of the same origin does not wait for it. */
 static uint64_t flood_one_queue(bool limits)
 {
     begin(4, limits);
