@@ -192,7 +192,7 @@ static struct err open_item(struct queue_ratchet *r, struct bytes in, struct buf
     struct link link = {0};
     size_t mark = scratch->len;
     struct err err;
-    uint8_t head[QUEUE_HASH_BYTES];
+    uint8_t head[QUEUE_HASH_BYTES] = {0};
     TRY_OR(link_of(r, &link), err, out);
     TRY_OR(envelope_aead_open(scratch, &aead_aes256_gcm, &link.message, nonce_zero,
                               bytes_of(link.number, sizeof link.number), in),
@@ -200,8 +200,7 @@ static struct err open_item(struct queue_ratchet *r, struct bytes in, struct buf
     err = item_parse(r, bytes_of(scratch->data + mark, scratch->len - mark), ret_item, head);
     if (err_is_ok(err)) {
         move_on(r, &link.next);
-        memcpy(r->head, head,
-               sizeof r->head); /* as it says: told once, not with each that follows */
+        memcpy(r->head, head, sizeof r->head); /* as it says: told once, not with each after it */
         r->head_lost = false;
     } else {
         envelope_undo(scratch, mark);
