@@ -350,7 +350,7 @@ def two_logs(*at_start, bob_gets=()):
         bob.run("wait", "contact", code=0)
         bob.run("contact", "accept", "alice@a.test", code=0)
         server.does()
-        alarmed(alice, "sync")
+        alarmed(alice, "sync", says="convicts its operator")  # bob's keys alarm, too, and sometimes first
         alice.run("kt", "head", says="DISTRUSTED", code=None)
         convicts(alice)
 
