@@ -63,9 +63,9 @@ CHECKED struct err queue_accept(struct queue *queue, struct bytes origin,
                                              const enum queue_outcome *outcomes),
                                 void *arg);
 
-/* The same in two steps, so that a batch can be checked while the one before it is appended:
- * checked() comes once, on inbox's loop, unless an error is returned; with an error there is
- * nothing left, else either queue_accept_append(), whose done may come before it returns, or
+/* The same in two steps, so that a batch can be checked while the one before it is appended. All on
+ * inbox's loop. checked() comes once unless an error is returned; with an error there is nothing
+ * left, else either queue_accept_append(), whose done may come before it returns, or
  * queue_accept_drop() ends it. The rows stay borrowed until then. */
 struct accept;
 CHECKED struct err queue_accept_check(struct queue *queue, struct bytes origin,

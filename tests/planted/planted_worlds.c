@@ -17,7 +17,7 @@
 #include "flow/worlds/world.h"
 #include "planted/planted.h"
 
-enum { STEPS = 30, SEEDS = 40, WORLD_S = 120, TEXT_MAX = 65536 };
+enum { SEEDS = 40, WORLD_S = 120, TEXT_MAX = 65536 };
 
 static const char *const names[PLANTS] = {
     "none",
@@ -52,14 +52,7 @@ static void worlds(void **state)
     for (uint64_t seed = first; seed < first + most; seed++) {
         shared->seed = seed;
         (void)alarm(WORLD_S);
-        world_begin(&world, seed, &fate);
-        for (size_t i = 0; i < STEPS; i++) {
-            world_fail(&world);
-            world_act(&world);
-        }
-        world_heal(&world);
-        world_judge(&world);
-        world_end(&world);
+        world_run(&world, seed, &fate);
     }
 }
 

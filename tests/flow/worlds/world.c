@@ -113,3 +113,16 @@ void world_end(struct world *w)
         house_close(&w->houses[i]);
     }
 }
+
+void world_run(struct world *w, uint64_t seed, const struct world_fate *fate)
+{
+    enum { STEPS = 26 };
+    world_begin(w, seed, fate);
+    for (size_t i = 0; i < STEPS; i++) {
+        world_fail(w);
+        world_act(w);
+    }
+    world_heal(w);
+    world_judge(w);
+    world_end(w);
+}

@@ -66,4 +66,7 @@ void world_mend(struct world *w);
 void world_heal(struct world *w);
 void world_judge(struct world *w);
 
+/* All of it: begins, some steps of faults and acts, heals, is judged, ends. */
+void world_run(struct world *w, uint64_t seed, const struct world_fate *fate);
+
 #endif

@@ -12,7 +12,7 @@
 
 #include "flow/worlds/world.h"
 
-enum { STEPS = 26, FOUND_OUT = 3, CONTROL_SEEDS = 40, CONTROL_S = 60 };
+enum { FOUND_OUT = 3, CONTROL_SEEDS = 40, CONTROL_S = 60 };
 
 static struct world world;
 static uint64_t first = 1, count = 200;
@@ -22,14 +22,7 @@ static uint64_t running; /* seed */
 static void run(uint64_t seed)
 {
     running = seed;
-    world_begin(&world, seed, &fate);
-    for (size_t i = 0; i < STEPS; i++) {
-        world_fail(&world);
-        world_act(&world);
-    }
-    world_heal(&world);
-    world_judge(&world);
-    world_end(&world);
+    world_run(&world, seed, &fate);
     running = 0;
 }
 
