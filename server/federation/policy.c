@@ -13,7 +13,7 @@ struct name {
 
 struct policy {
     enum federation_mode mode;
-    bool development;
+    bool development, private_addresses;
     struct name *names[LISTS];
     size_t count[LISTS];
 };
@@ -94,6 +94,7 @@ struct err policy_new(const struct federation_settings *settings, struct bytes *
         return ERR(NO_MEMORY);
     p->mode = settings->mode;
     p->development = settings->development;
+    p->private_addresses = settings->private_addresses;
     struct err err = fill(p, settings, ret_wrong);
     if (!err_is_ok(err)) {
         policy_free(p);
@@ -148,6 +149,11 @@ const char *policy_target(const struct policy *p, struct bytes domain)
 {
     const struct name *name = find(p, PEERS, domain);
     return name != NULL ? name->target : NULL;
+}
+
+bool policy_private_addresses(const struct policy *p)
+{
+    return p->private_addresses;
 }
 
 void policy_each(const struct policy *p, void (*say)(void *to, struct bytes domain, int rule),

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "hearth/v1/admin_rpc.h"
+#include "net/address.h"
 #include "server/main/admin_client.h"
 #include "server/main/admin_verbs.h"
 
@@ -96,6 +97,25 @@ static void print_other_root(const Hearth__V1__Peer *p)
            p->domain, hex(p->root, known), hex(p->other_root, other), p->domain, other);
 }
 
+/* False: that is not what it is. */
+static bool print_private(const Hearth__V1__Peer *p, const char *error)
+{
+    if (strstr(error, ADDRESS_NOT_PUBLIC) == NULL)
+        return false;
+    printf("the DNS leads to this machine or into a network of its own, where nobody is sent\n"
+           "next, if %s is meant to be there: [federation] peer = %s=HOST:PORT, or "
+           "private_addresses = yes for all; then hearthd admin reload\n",
+           p->domain, p->domain);
+    return true;
+}
+
+static void print_last_error(const Hearth__V1__Peer *p)
+{
+    printf("the last batch to %s failed: %s\n", p->domain, p->last_error);
+    if (!print_private(p, p->last_error))
+        printf("next: hearthd check %s\n", p->domain);
+}
+
 /* What stands between us and it, in the order in which it would be met, and what to do. */
 static void print_why(const Hearth__V1__Peer *p)
 {
@@ -103,8 +123,7 @@ static void print_why(const Hearth__V1__Peer *p)
         printf("[federation] does not admit %s: mode, allow, block; then hearthd admin reload\n",
                p->domain);
     else if (p->last_error[0] != '\0')
-        printf("the last batch to %s failed: %s\nnext: hearthd check %s\n", p->domain,
-               p->last_error, p->domain);
+        print_last_error(p);
     else if (p->next_attempt_s > 0)
         printf("%s says that some queues take no more for now; next attempt in %u s\n", p->domain,
                p->next_attempt_s);
@@ -116,9 +135,11 @@ static void print_why(const Hearth__V1__Peer *p)
                p->domain, p->banned_s, p->domain);
     else if (p->admitted && p->other_root.len > 0)
         print_other_root(p);
-    else if (p->admitted && p->key_days == 0 && p->key_error[0] != '\0')
+    else if (p->admitted && p->key_days == 0 && p->key_error[0] != '\0') {
         printf("what %s sends is not taken, for its keys can't be fetched: %s\n", p->domain,
                p->key_error);
+        (void)print_private(p, p->key_error);
+    }
 }
 
 static int ask(const struct invocation *in, struct hearth_channel *channel, const char *domain,
