@@ -175,9 +175,17 @@ static bool step_keys(struct walk *w)
         return say(w, FEDERATION_FAULT, "keys", "%s", err_text(err));
     char root[2 * CREDENTIAL_FINGERPRINT_BYTES + 1];
     hex_of(told.root, root);
-    return say(w, FEDERATION_GOOD, "keys",
-               "federation key good for %llu days, signed up to root %s",
-               (unsigned long long)((told.until_s - now_s) / 86400), root);
+    (void)say(w, FEDERATION_GOOD, "keys", "federation key good for %llu days, signed up to root %s",
+              (unsigned long long)((told.until_s - now_s) / 86400), root);
+    struct bytes known = w->options->known_root;
+    if (known.len == sizeof told.root && memcmp(known.data, told.root, known.len) != 0) {
+        hex_of(known.data, root);
+        (void)say(w, FEDERATION_FAULT, "root",
+                  "we know another one, %s: what it sends is not taken; hearthd admin peer why %s "
+                  "says what to do",
+                  root, w->domain);
+    }
+    return true;
 }
 
 /* Where we have new keys, its operator has to compare this. */

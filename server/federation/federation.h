@@ -31,6 +31,8 @@ struct federation_options {
     struct federation_settings settings; /* read before federation_open returns */
     const char *ca_file;                 /* roots for certificates of peers; NULL: the system's */
     const char *dns_servers;             /* tests; NULL: the host's */
+    /* federation_check: the root that the running homeserver knows of that domain; empty: none */
+    struct bytes known_root;
     /* tests: where a domain is that is not configured, instead of the DNS; NULL: nowhere */
     const char *(*locate)(void *self, const char *domain);
     void *locate_self;
@@ -78,8 +80,8 @@ void federation_each(struct federation *f, void (*say)(void *to, const struct fe
                      void *to);
 enum federation_mode federation_mode(struct federation *f);
 /* Ends what is waited for with that peer here: its ban, and the time between fetches of its keys.
- */
-void federation_retry(struct federation *f, struct bytes domain);
+ * ERR_NOT_FOUND: no setting names it, and it was never spoken with. */
+CHECKED struct err federation_retry(struct federation *f, struct bytes domain);
 /* The operator says that the peer with this name has new keys, under the root that it shows and he
  * has compared: they are its own from now on, durably, and its ban ends. From any thread but the
  * loop's; waits for the disk. ERR_NOT_FOUND: nobody is known under that name;

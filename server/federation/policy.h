@@ -46,7 +46,9 @@ bool policy_names(const struct policy *policy, struct bytes domain);
 const char *policy_target(const struct policy *policy, struct bytes domain);
 /* May one that no setting places be at an address that is not public? */
 bool policy_private_addresses(const struct policy *policy);
-/* Every domain that is named in the lists; rule: 0 a peer, 1 allowed, 2 blocked. */
+/* Does any list name it, that of blocked ones too? */
+bool policy_lists(const struct policy *policy, struct bytes domain);
+/* Every domain that is named in the lists, once; rule: 2 blocked, else 0 a peer, else 1 allowed. */
 void policy_each(const struct policy *policy, void (*say)(void *to, struct bytes domain, int rule),
                  void *to);
 
