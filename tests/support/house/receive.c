@@ -269,6 +269,16 @@ static void refusal_item(struct resident *r, struct bytes sealed)
     buf_clear(&scratch);
 }
 
+static void loss_item(struct membership *m, struct bytes body)
+{
+    uint64_t count;
+    if (!m->lossy && m->owner->backlog_rows == 0)
+        fail_msg("a loss that nothing caused");
+    assert_ok(delivery_loss_parse(body, &count));
+    m->told = true;
+    m->told_count += count;
+}
+
 static void group_item(struct membership *m, const struct delivery_item *d)
 {
     struct resident *r = m->resident;
@@ -299,9 +309,7 @@ static void group_item(struct membership *m, const struct delivery_item *d)
         m->left = true;
         break;
     case DELIVERY_LOSS:
-        if (!m->lossy)
-            fail_msg("a loss that nothing caused");
-        m->told = true;
+        loss_item(m, d->body);
         break;
     case DELIVERY_LEAF_NEWS:
     case DELIVERY_TARGETED: /* nothing in it that we could open */
