@@ -104,6 +104,7 @@ void world_begin(struct world *w, uint64_t seed, const struct world_fate *fate)
     w->fate = *fate;
     w->gone = w->blocked = 0;
     w->rotated = false;
+    parts_of_bytes(seed % 4 == 3 ? WORLD_PAYLOAD : 0);
     w->bounded = seed % 4 == 2;
     memset(w->published, 0, sizeof w->published);
     open_houses(w, seed);

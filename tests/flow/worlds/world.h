@@ -18,7 +18,8 @@ enum {
     WORLD_PACKAGES = 2,
     WORLD_GONE = 2,
     WORLD_BATCH = 3,
-    WORLD_BACKLOG = 3
+    WORLD_BACKLOG = 3,
+    WORLD_PAYLOAD = 700
 };
 
 /* What may go wrong, and what is spoiled on purpose (controls, which must be found out). */
@@ -54,6 +55,8 @@ struct world {
 
 bool world_is_up(const struct house *h);
 struct house *world_owner(struct world *w, size_t group);
+/* Items of more bytes go in parts from now on; 0: those that must (parts.c). */
+void parts_of_bytes(size_t bytes);
 /* What it sends to its own people is with them at once: its queues were not full lately. */
 bool world_is_prompt(const struct house *h);
 

@@ -30,6 +30,7 @@ void membership_clear(struct membership *m)
     for (size_t i = 0; i < RESIDENT_BEFORE; i++)
         group_free(m->before[i]);
     own_package_clear(&m->self);
+    buf_clear(&m->parts);
     if (m->resident != NULL)
         caller_clear(&m->caller);
     *m = (struct membership){0};

@@ -319,6 +319,32 @@ static void group_item(struct membership *m, const struct delivery_item *d)
     }
 }
 
+/* A large item comes in parts, one right behind the other. */
+static void part_item(struct membership *m, struct bytes body)
+{
+    struct fan_out_part part;
+    struct delivery_item whole;
+    assert_ok(fan_out_part_parse(body, &part));
+    if (part.index == 0) {
+        buf_reset_unwiped(&m->parts);
+        memcpy(m->parts_id, part.id, sizeof m->parts_id);
+        m->parts_next = 0;
+    }
+    if (part.index != m->parts_next || memcmp(m->parts_id, part.id, sizeof m->parts_id) != 0) {
+        if (!m->lossy)
+            fail_msg("resident %u: part %u of an item where %u was due", m->resident->number,
+                     part.index, m->parts_next);
+        break_off(m);
+        return;
+    }
+    buf_append_bytes(&m->parts, part.piece);
+    assert_ok(buf_check(&m->parts));
+    if (++m->parts_next < part.count)
+        return;
+    assert_ok(delivery_item_parse(buf_view(&m->parts), &whole));
+    group_item(m, &whole);
+}
+
 static bool is_lossy(const struct resident *r, const struct own_package *p)
 {
     return p != NULL && must_be_expected(r, &p->ref)->lossy;
@@ -342,7 +368,10 @@ static void delivery_item(struct resident *r, const struct queue_item *item, str
         if (err_is_ok(fan_out_open(m->keys[i], membership_group_id(m), item->body, scratch, &d))) {
             if (m->left && d.kind != DELIVERY_DELETED) /* which comes with its commit */
                 fail_msg("G5: something came after the removal");
-            group_item(m, &d);
+            if (d.kind == DELIVERY_PART)
+                part_item(m, d.body);
+            else
+                group_item(m, &d);
             return;
         }
     if (m->lossy && !m->left) {

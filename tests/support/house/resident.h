@@ -64,7 +64,10 @@ struct membership {
     uint64_t heard_epoch;  /* that the last commit out of the queue led to */
     /* test: items may be missing, as it is with who is at a blocked homeserver; it was told so */
     bool lossy, told;
-    uint64_t told_count;                    /* so many messages were given up, it was told */
+    uint64_t told_count; /* so many messages were given up, it was told */
+    struct buf parts;    /* of a large item, as far as they came */
+    uint8_t parts_id[PART_ID_BYTES];
+    uint16_t parts_next;
     bool deaf;                              /* test: commits are not processed */
     bool doubts;                            /* test: the next commit proves wrong */
     uint8_t commit_hash[COMMIT_HASH_BYTES]; /* of the last that came: for a report */
