@@ -85,13 +85,14 @@ static struct err in_set(struct bytes key_set, struct bytes uuid, struct bytes k
 }
 
 static struct err check_label(struct core *c, struct db_txn *t, const struct log *log,
-                              struct bytes label, struct bytes uuid, struct bytes key)
+                              struct bytes label, struct bytes uuid, struct bytes key,
+                              enum log_role role)
 {
     struct log_label *l;
     struct err err = log_label_get(t, log->domain, label, &l);
     uint64_t now = core_now_ms(c);
     if (err.code == ERR_NOT_FOUND) {
-        TRY(log_search(c, t, log->domain, label, LOG_CONTACT, NULL));
+        TRY(log_search(c, t, log->domain, label, role, NULL));
         return ERR(NOT_FOUND);
     }
     TRY(err);
@@ -104,12 +105,13 @@ static struct err check_label(struct core *c, struct db_txn *t, const struct log
     log_label_free(l);
     if (!unknown && !again)
         return err;
-    TRY(log_search(c, t, log->domain, label, LOG_CONTACT, NULL));
+    TRY(log_search(c, t, log->domain, label, role, NULL));
     return ERR(NOT_FOUND);
 }
 
-struct err log_check_member(struct core *c, struct db_txn *t, struct bytes user_id,
-                            struct bytes uuid, struct bytes key)
+static struct err check_user(struct core *c, struct db_txn *t, struct bytes user_id,
+                             struct bytes uuid, struct bytes key, enum log_role role,
+                             bool *ret_unlogged)
 {
     char domain[DOMAIN_MAX_BYTES + 1];
     struct buf label = BUF_INIT;
@@ -121,10 +123,26 @@ struct err log_check_member(struct core *c, struct db_txn *t, struct bytes user_
     if (err_is_ok(err))
         err = log_get(t, domain, &log);
     if (err_is_ok(err)) {
-        if (log.state != LOG_UNLOGGED)
-            err = check_label(c, t, &log, buf_view(&label), uuid, key);
+        *ret_unlogged = log.state == LOG_UNLOGGED;
+        if (!*ret_unlogged)
+            err = check_label(c, t, &log, buf_view(&label), uuid, key, role);
         log_clear(&log);
     }
     buf_clear(&label);
     return err;
+}
+
+struct err log_check_member(struct core *c, struct db_txn *t, struct bytes user_id,
+                            struct bytes uuid, struct bytes key)
+{
+    bool unlogged;
+    return check_user(c, t, user_id, uuid, key, LOG_CONTACT, &unlogged);
+}
+
+struct err log_check_device(struct core *c, struct db_txn *t, struct bytes user_id,
+                            struct bytes uuid, struct bytes key, enum log_role role)
+{
+    bool unlogged;
+    TRY(check_user(c, t, user_id, uuid, key, role, &unlogged));
+    return unlogged ? ERR(KEY_SET) : ERR(CLIENT_MEMBER_LATER);
 }

@@ -85,8 +85,9 @@ CHECKED struct err resync_begin(struct core *c, struct db_txn *t, const struct h
 CHECKED struct err send_in_lane(struct core *c, struct db_txn *t, const struct hearth_id *chat,
                                 enum chat_lane lane, const struct content *content,
                                 uint64_t message_number, uint64_t *ret_task);
-/* May something be sent? ERR_OK; ERR_CLIENT_CHAT_STATE, ERR_CLIENT_UNVERIFIED; ERR_NOT_FOUND:
- * not yet (broken, or pending leaves, which are tried again). */
+/* May something be sent? ERR_OK; ERR_CLIENT_CHAT_STATE, ERR_CLIENT_UNVERIFIED, ERR_CLIENT_LOG;
+ * ERR_CLIENT_MEMBER_LATER: a leaf is late; ERR_NOT_FOUND: not yet (broken, or pending leaves, which
+ * are tried again). */
 CHECKED struct err send_ready(struct core *c, struct db_txn *t, struct open_chat *chat);
 
 #endif
