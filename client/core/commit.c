@@ -95,16 +95,26 @@ struct err group_wish(struct core *c, struct db_txn *t, const struct hearth_id *
     return add_wish(c, t, id, CHAT_LANE, wish, ret_task);
 }
 
-struct err group_cover(struct core *c, struct db_txn *t, const struct hearth_id *chat)
+/* At most one at a time beside what people want: any commit covers the proposals that wait. */
+static struct err add_beside(struct core *c, struct db_txn *t, const struct hearth_id *chat,
+                             const struct commit_wish *wish)
 {
     uint8_t lane[16];
     bool there;
     uint64_t task;
     chat_lane(chat, CHAT_LANE_COVER, lane);
     TRY(task_in_lane(c, t, lane, TASK_COMMIT, &there));
-    return there
-               ? ERR_OK
-               : add_wish(c, t, chat, CHAT_LANE_COVER, &(struct commit_wish){.cover = true}, &task);
+    return there ? ERR_OK : add_wish(c, t, chat, CHAT_LANE_COVER, wish, &task);
+}
+
+struct err group_cover(struct core *c, struct db_txn *t, const struct hearth_id *chat)
+{
+    return add_beside(c, t, chat, &(struct commit_wish){.cover = true});
+}
+
+struct err group_fresh_leaf(struct core *c, struct db_txn *t, const struct hearth_id *chat)
+{
+    return add_beside(c, t, chat, &(struct commit_wish){.update = true});
 }
 
 /* ---- FETCH */

@@ -106,15 +106,8 @@ static size_t keys_since(const struct open_chat *chat)
 
 struct err identity_key_renew(struct core *c, struct db_txn *t, const struct open_chat *chat)
 {
-    const struct commit_wish wish = {.update = true};
-    const struct hearth_id id = chat->chat.id;
-    uint8_t lane[16];
-    uint64_t task;
-    bool busy;
     if (chat->chat.state != HEARTH_CHAT_OPEN || chat->group == NULL || chat->chat.leaving ||
         keys_since(chat) < BEHIND_LEAST + (size_t)(chat->chat.pseudonym[0] % BEHIND_SPREAD))
         return ERR_OK;
-    chat_lane(&id, CHAT_LANE, lane);
-    TRY(task_in_lane(c, t, lane, TASK_COMMIT, &busy));
-    return busy ? ERR_OK : group_wish(c, t, &id, &wish, &task); /* else with the next key */
+    return group_fresh_leaf(c, t, &chat->chat.id); /* or, where that is busy, with the next key */
 }

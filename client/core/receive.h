@@ -74,6 +74,8 @@ CHECKED struct err receive_targeted(struct core *c, struct db_txn *t, struct ope
                                     const struct delivery_item *item);
 /* ---- commit.c: pending proposals are to be committed, in a moment */
 CHECKED struct err group_cover(struct core *c, struct db_txn *t, const struct hearth_id *chat);
+/* ... our leaf is to be replaced, beside what people want */
+CHECKED struct err group_fresh_leaf(struct core *c, struct db_txn *t, const struct hearth_id *chat);
 /* ---- replace_info.c: after a commit, with the hash of the external_pub that the server now holds
  */
 CHECKED struct err replace_info_check(struct core *c, struct db_txn *t, struct open_chat *chat,

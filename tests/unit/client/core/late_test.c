@@ -210,14 +210,71 @@ static void test_keys_cross(void **state)
     world_close();
 }
 
+/* More removals than keys are kept: nobody's leaf stays under one that is forgotten, and who joins
+ * then knows everybody. */
+static void test_many_removals(void **state)
+{
+    struct hearth_id id[3], a = group_of_four_less_one(4, id), d;
+    const struct hearth_id dave = friend_id(ALICE, w.who[3]);
+    (void)state;
+    /* a leaf's commits are one in ten seconds */
+    for (unsigned i = 0; i < CHAT_IDENTITY_KEYS + 6; i++) {
+        wish_done(ALICE, a, &(struct commit_wish){.add = &dave, .add_count = 1});
+        world_run(1000);
+        assert_true(same_group(ALICE, a, w.who[3], &d));
+        uint8_t user[16];
+        memcpy(user, view_of(w.who[3], d).user, sizeof user);
+        wish_done(ALICE, a,
+                  &(struct commit_wish){.remove = (const uint8_t(*)[16])user, .remove_count = 1});
+        world_run(20000);
+    }
+    wish_done(ALICE, a, &(struct commit_wish){.add = &dave, .add_count = 1});
+    world_run(20000);
+    assert_true(same_group(ALICE, a, w.who[3], &d));
+    assert_known(w.who[3], d, 4);
+    assert_known(BOB, id[1], 4);
+    assert_no_alarm();
+    world_close();
+}
+
+/* ---- a homeserver's keys */
+
+static struct err fail_keys(struct core *c, struct db_txn *t, void *arg)
+{
+    struct homeserver h = {.failed_ms = core_now_ms(c)};
+    (void)arg;
+    return homeserver_put(t, TOWN_DOMAIN, &h);
+}
+
+/* bob was refused the keys of dave's homeserver a moment ago, and has none: he asks again. */
+static void test_keys_refused(void **state)
+{
+    struct hearth_id id[3], a = group_of_four_less_one(5, id);
+    const struct hearth_id dave = friend_id(ALICE, w.who[3]);
+    uint64_t said;
+    (void)state;
+    assert_ok(core_step(BOB->core, fail_keys, NULL));
+    wish_done(ALICE, a, &(struct commit_wish){.add = &dave, .add_count = 1});
+    world_run(2000);
+    assert_int_equal(view_of(BOB, id[1]).pending, 1);
+    assert_ok(say(BOB, id[1], "welcome", &said)); /* waits */
+    assert_no_alarm();
+    world_run(longer);
+    assert_known(BOB, id[1], 4);
+    assert_false(tasks_has(BOB->core, said));
+    assert_int_equal(has_message(ALICE, a, "welcome", 0), 1);
+    assert_no_alarm();
+    world_close();
+}
+
 /* ---- main */
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_committer_is_gone),
-        cmocka_unit_test(test_committer_doubts),
-        cmocka_unit_test(test_keys_cross),
+        cmocka_unit_test(test_committer_is_gone), cmocka_unit_test(test_committer_doubts),
+        cmocka_unit_test(test_keys_cross),        cmocka_unit_test(test_many_removals),
+        cmocka_unit_test(test_keys_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
