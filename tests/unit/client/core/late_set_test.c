@@ -73,11 +73,11 @@ static void assert_devices(struct pair *p, struct setting *s, uint32_t verified,
 /* bob has a phone; alice is back where she has not heard of it yet. */
 static void begin(struct pair *p, struct setting *s, struct buf *before, uint64_t seed)
 {
-    pair_init(p, seed);
+    pair_init_two(p, seed);
     befriend(p);
     *s = (struct setting){.contact = p->bob_id, .chat = p->alice_chat, .save = before};
     person_step(p->alice, change_set, s);
-    link_device(p, p->bob, person_new(&p->all, "phone"));
+    link_device(p, p->bob, person_new_at(&p->all, "phone", TOWN_OTHER));
     assert_int_equal(contact_of(p->alice, &p->bob_id).devices, 2);
     assert_devices(p, s, 2, 0, 0);
     assert_int_equal(person_count_events(p->alice, HEARTH_EVENT_UNVERIFIED), 0);
@@ -115,12 +115,12 @@ static void test_log_is_late(void **state)
     struct buf before = BUF_INIT;
     (void)state;
     begin(&p, &s, &before, 2);
-    town_stop_server(p.all.town, TOWN_DOMAIN);
+    town_stop_server(p.all.town, TOWN_OTHER);
     person_step(p.alice, come_anew, &s);
     people_run_ms(&p.all, 3 * ROSTER_PATIENCE_MS);
     assert_devices(&p, &s, 1, 1, 0);
     assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_UNVERIFIED), 0);
-    town_start_server(p.all.town, TOWN_DOMAIN);
+    town_start_server(p.all.town, TOWN_OTHER);
     people_run_ms(&p.all, 120000);
     assert_devices(&p, &s, 2, 0, 0);
     assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_UNVERIFIED), 0);
@@ -146,8 +146,8 @@ static void test_no_log(void **state)
     (void)state;
     begin(&p, &s, &before, 3);
     buf_append_bytes(&now, buf_view(&p.bob->core->account.key_set));
-    town_hide_log(p.all.town, TOWN_DOMAIN, true);
-    person_step(p.alice, forget_log, (void *)(uintptr_t)TOWN_DOMAIN);
+    town_hide_log(p.all.town, TOWN_OTHER, true);
+    person_step(p.alice, forget_log, (void *)(uintptr_t)TOWN_OTHER);
     person_step(p.alice, come_anew, &s);
     people_run_ms(&p.all, ROSTER_PATIENCE_MS / 2);
     assert_devices(&p, &s, 1, 1, 0);
