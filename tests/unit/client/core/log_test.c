@@ -163,6 +163,38 @@ static void test_unlogged(void **state)
     people_close(&p.all);
 }
 
+/* A log that nobody hears of for longer than its window and an hour is an alarm, once, and no
+ * longer when it is back. */
+static void test_overdue(void **state)
+{
+    enum { HOUR_MS = 3600 * 1000 };
+    static struct pair p;
+    struct reading r = {.domain = "b.test"};
+    (void)state;
+    pair_init_two(&p, 8);
+    people_run_ms(&p.all, 6 * HOUR_MS);
+    meet(&p);
+    town_stop_server(p.all.town, TOWN_OTHER);
+    people_run_ms(&p.all, HOUR_MS / 2);
+    assert_int_equal(person_count_events(p.bob, HEARTH_EVENT_LOG), 0); /* too early to tell */
+    people_run_ms(&p.all, 8 * HOUR_MS);
+    assert_ok(core_look(p.bob->core, read_log_rows, &r));
+    assert_true(r.log.overdue);
+    assert_false(r.log.distrusted);
+    reading_end(&r);
+    people_run_ms(&p.all, 12 * HOUR_MS);
+    assert_int_equal(person_count_events(p.bob, HEARTH_EVENT_LOG), 1);
+    assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 0);
+    town_start_server(p.all.town, TOWN_OTHER);
+    people_run_ms(&p.all, 6 * HOUR_MS);
+    meet(&p);
+    assert_ok(core_look(p.bob->core, read_log_rows, &r));
+    assert_false(r.log.overdue);
+    reading_end(&r);
+    assert_int_equal(person_count_events(p.bob, HEARTH_EVENT_LOG), 0); /* no further one */
+    people_close(&p.all);
+}
+
 /* ---- keys that were not in the log, and are */
 
 static const char keys_row[] = "log-keysa.test";
@@ -349,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_friends),
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_unlogged),
+        cmocka_unit_test(test_overdue),
         cmocka_unit_test(test_word_of_a_member),
         cmocka_unit_test(test_refused_after_failing),
         cmocka_unit_test(test_keys_heal),
