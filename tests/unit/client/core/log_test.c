@@ -4,6 +4,7 @@
 
 #include "client/core/contact.h"
 #include "client/core/task.h"
+#include "hearth/v1/transparency.pb-c.h"
 #include "seal/system_keys.h"
 #include "unit/client/core/friends.h"
 
@@ -314,6 +315,100 @@ static void test_word_of_a_member(void **state)
     people_close(&p.all);
 }
 
+/* ---- answers that fail, given to the task by hand */
+
+static struct err settle_by_hand(struct core *c, struct db_txn *t, struct task *task,
+                                 const char *domain, struct bytes label,
+                                 const struct task_answer *answer, enum task_next *ret_next)
+{
+    wire_write_vector(&task->body, bytes_str(domain));
+    wire_write_vector(&task->body, label);
+    wire_write_vector(&task->body, bytes_of(NULL, 0));
+    wire_write_u32(&task->body, 0);
+    TRY(buf_check(&task->body));
+    return task_steps_LOG.settle(c, t, task, answer, ret_next);
+}
+
+/* One that does not verify may have been damaged on its way: it is asked for again as it was, and
+ * then afresh, before anybody is told. */
+static struct err answer_badly(struct core *c, struct db_txn *t, void *arg)
+{
+    const struct person *bob = arg;
+    struct buf label = user_label((struct person *)(uintptr_t)bob);
+    uint8_t nonsense[40] = {7};
+    Hearth__V1__LookupResponse in = HEARTH__V1__LOOKUP_RESPONSE__INIT;
+    in.search = (ProtobufCBinaryData){sizeof nonsense, nonsense};
+    const struct task_answer answer = {.out = &in.base};
+    for (uint32_t tries = 0; tries < 2; tries++) {
+        struct task task = {.kind = TASK_LOG, .state = tries};
+        enum task_next next = TASK_NEXT_DONE;
+        struct err err = settle_by_hand(c, t, &task, "a.test", buf_view(&label), &answer, &next);
+        assert_int_equal(next, TASK_NEXT_AGAIN);
+        assert_int_equal(task.state, tries + 1);
+        buf_clear(&task.body);
+        TRY(err);
+    }
+    buf_clear(&label);
+    return ERR_OK;
+}
+
+static void test_damaged_answer(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 9);
+    befriend(&p);
+    person_step(p.alice, answer_badly, p.bob);
+    struct reading r = reading_of(p.alice, bytes_of(NULL, 0));
+    assert_false(r.log.distrusted);
+    reading_end(&r);
+    assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 0);
+    people_close(&p.all);
+}
+
+/* Another homeserver serves this one's log as its own. */
+static struct err serve_others_log(struct core *c, struct db_txn *t, void *arg)
+{
+    struct log log;
+    struct log_label *l;
+    struct buf tile = BUF_INIT, config = BUF_INIT;
+    Hearth__V1__GetTileResponse in = HEARTH__V1__GET_TILE_RESPONSE__INIT;
+    const struct task_answer answer = {.out = &in.base};
+    struct task task = {.kind = TASK_LOG};
+    enum task_next next = TASK_NEXT_AGAIN;
+    struct bytes label = bytes_str("\1someone");
+    (void)arg;
+    TRY(log_label_new("m.test", label, &l));
+    struct err err = log_label_put(t, l);
+    log_label_free(l);
+    TRY(err);
+    TRY(log_get(t, "a.test", &log));
+    kt_config_write(&config, &log.view.config);
+    wire_write_vector16(&tile, buf_view(&config));
+    in.tile = (ProtobufCBinaryData){tile.len, tile.data};
+    err = settle_by_hand(c, t, &task, "m.test", label, &answer, &next);
+    assert_int_equal(next, TASK_NEXT_DONE);
+    log_clear(&log);
+    buf_clear(&task.body);
+    buf_clear(&tile);
+    buf_clear(&config);
+    return err;
+}
+
+static void test_others_log(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 10);
+    person_step(p.alice, serve_others_log, NULL);
+    struct reading r = {.domain = "m.test"};
+    assert_ok(core_look(p.alice->core, read_log_rows, &r));
+    assert_int_not_equal(r.log.state, LOG_HELD);
+    reading_end(&r);
+    assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 1);
+    people_close(&p.all);
+}
+
 /* An answer did not verify, and when it is asked for again there is none: what failed stands. */
 static struct err refuse_after_failing(struct core *c, struct db_txn *t, void *arg)
 {
@@ -383,6 +478,8 @@ int main(void)
         cmocka_unit_test(test_unlogged),
         cmocka_unit_test(test_overdue),
         cmocka_unit_test(test_word_of_a_member),
+        cmocka_unit_test(test_damaged_answer),
+        cmocka_unit_test(test_others_log),
         cmocka_unit_test(test_refused_after_failing),
         cmocka_unit_test(test_keys_heal),
         cmocka_unit_test(test_codes),

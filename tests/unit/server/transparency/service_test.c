@@ -637,12 +637,14 @@ static void test_cosignatures(void **state)
     assert_ok(note_parse(buf_view(&got.bytes), &note));
     assert_int_equal(note.line_count, 1);
     const struct bytes text = note.text;
-    assert_int_not_equal(cosign(&w.stranger_key, &w.stranger, text, 2, now_s), HEARTH_OK);
-    assert_int_not_equal(cosign(&w.stranger_key, &w.witness, text, 2, now_s), HEARTH_OK);
-    assert_int_not_equal(cosign(&w.witness_key, &w.witness, text, 3, now_s), HEARTH_OK);
-    assert_int_not_equal(cosign(&w.witness_key, &w.witness, bytes_str("other\n"), 2, now_s),
-                         HEARTH_OK);
-    assert_int_not_equal(cosign(&w.witness_key, &w.witness, text, 2, now_s + 100), HEARTH_OK);
+    assert_int_equal(cosign(&w.stranger_key, &w.stranger, text, 2, now_s),
+                     HEARTH_PERMISSION_DENIED);
+    assert_int_equal(cosign(&w.stranger_key, &w.witness, text, 2, now_s), HEARTH_INVALID_ARGUMENT);
+    assert_int_equal(cosign(&w.witness_key, &w.witness, text, 3, now_s), HEARTH_NOT_FOUND);
+    assert_int_equal(cosign(&w.witness_key, &w.witness, bytes_str("other\n"), 2, now_s),
+                     HEARTH_INVALID_ARGUMENT);
+    assert_int_equal(cosign(&w.witness_key, &w.witness, text, 2, now_s + 100),
+                     HEARTH_INVALID_ARGUMENT);
     assert_int_equal(cosign(&w.witness_key, &w.witness, text, 2, now_s - 7), HEARTH_OK);
     assert_int_equal(cosign(&w.witness_key, &w.witness, text, 2, now_s), HEARTH_OK); /* again */
     struct buf before = got.bytes;
