@@ -315,6 +315,75 @@ static void test_word_of_a_member(void **state)
     people_close(&p.all);
 }
 
+/* ---- a log that shows, well proved, other keys under the version that we go by */
+
+enum shown { OWN_SET, OWN_HANDLE, CONTACT_SET };
+struct other_keys {
+    enum shown which;
+    bool bad;
+};
+
+static bool is_shown(const struct log_label *l, enum shown which)
+{
+    bool own = (l->roles & LOG_OWN) != 0, user = l->label.data[0] == LABEL_USER;
+    return which == OWN_HANDLE ? own && l->label.data[0] == LABEL_HANDLE
+                               : user && own == (which == OWN_SET);
+}
+
+static struct err show_others(void *arg, struct log_label *l)
+{
+    struct buf *label = arg;
+    enum shown which = (enum shown)label->data[0];
+    if (label->len > 1 || !is_shown(l, which))
+        return ERR_OK;
+    buf_append_bytes(label, buf_view(&l->label));
+    return buf_check(label);
+}
+
+static struct err show_other_keys(struct core *c, struct db_txn *t, void *arg)
+{
+    struct other_keys *o = arg;
+    struct buf label = BUF_INIT;
+    struct log_label *l;
+    struct log log;
+    buf_append_byte(&label, (uint8_t)o->which);
+    TRY(log_label_each(t, "a.test", show_others, &label));
+    assert_true(label.len > 1);
+    struct bytes name = bytes_of(label.data + 1, label.len - 1);
+    TRY(log_get(t, "a.test", &log));
+    TRY(log_label_get(t, "a.test", name, &l));
+    l->value.data[l->value.len - 1] ^= 1;
+    struct err err = log_found(c, t, &log, l, false);
+    log_label_free(l);
+    if (err_is_ok(err))
+        err = log_label_get(t, "a.test", name, &l);
+    if (err_is_ok(err)) {
+        o->bad = l->bad;
+        log_label_free(l);
+    }
+    log_clear(&log);
+    buf_clear(&label);
+    return err;
+}
+
+static void test_other_keys(void **state)
+{
+    (void)state;
+    for (enum shown which = OWN_SET; which <= CONTACT_SET; which++) {
+        static struct pair p;
+        struct other_keys o = {.which = which};
+        pair_init(&p, 11);
+        befriend(&p);
+        person_step(p.alice, show_other_keys, &o);
+        assert_true(o.bad);
+        assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 1);
+        struct hearth_op *op = hearth_send(&p.alice->account, &p.alice_chat, "can it be said?");
+        assert_int_equal(person_op(p.alice, op),
+                         which == CONTACT_SET ? HEARTH_UNVERIFIED : HEARTH_DONE);
+        people_close(&p.all);
+    }
+}
+
 /* ---- answers that fail, given to the task by hand */
 
 static struct err settle_by_hand(struct core *c, struct db_txn *t, struct task *task,
@@ -472,17 +541,12 @@ static void test_codes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own),
-        cmocka_unit_test(test_friends),
-        cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_unlogged),
-        cmocka_unit_test(test_overdue),
-        cmocka_unit_test(test_word_of_a_member),
-        cmocka_unit_test(test_damaged_answer),
-        cmocka_unit_test(test_others_log),
-        cmocka_unit_test(test_refused_after_failing),
-        cmocka_unit_test(test_keys_heal),
-        cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_own),        cmocka_unit_test(test_friends),
+        cmocka_unit_test(test_windows),    cmocka_unit_test(test_unlogged),
+        cmocka_unit_test(test_overdue),    cmocka_unit_test(test_word_of_a_member),
+        cmocka_unit_test(test_other_keys), cmocka_unit_test(test_damaged_answer),
+        cmocka_unit_test(test_others_log), cmocka_unit_test(test_refused_after_failing),
+        cmocka_unit_test(test_keys_heal),  cmocka_unit_test(test_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
