@@ -32,7 +32,8 @@ static void worlds(void **state)
     for (uint64_t seed = first; seed < first + count; seed++)
         run(seed);
     play_tell("worlds", &world.play.tally);
-    print_message("%u faults, %u backups restored\n", world.faults, world.restored);
+    print_message("%u faults, %u backups restored, %llu messages given up and told\n", world.faults,
+                  world.restored, (unsigned long long)world.told);
     assert_true(world.play.tally.deliveries > count);
 }
 
