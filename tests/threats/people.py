@@ -353,7 +353,7 @@ def DoS13():
     """The operator issues bob no tokens any more: he goes on with those that he has, and has signed refusals. The control has
     none in stock."""
     server = Operator()
-    server.configure("[tokens]\nmode = on\n")
+    server.configure("[tokens]\nmode = on\n[limits]\nPRICE_FACTOR = 1\n")  # a machine that is busy has high prices
     with server:
         bob, carol = person(server, "bob"), person(server, "carol")
         until(lambda: sum(bob.json("account", "show")[0]["tokens"]["now"]) > 0 or bob.run("sync", code=None) is None)
@@ -366,14 +366,13 @@ def DoS13():
             raise held("who has no tokens in stock")
         bob.run("group", "create", "his", code=0)
         bob.run("send", "carol@a.test", "still here", code=0)
-        bob.run("handle", "add", "robert", code=0)
         if sum(bob.json("account", "show")[0]["tokens"]["now"]) >= stock:
             raise Failed("nothing was paid for")
         server.does()
         until(lambda: " on a.test" in late.run("account", "create", code=None))
         rows = refusals(late, "IssueTokens")
-        if not rows:
-            raise Failed(f"no receipt of IssueTokens: {late.run('receipts')}")
+        if not 0 < len(rows) <= 20:  # a client that asked without end would push out all other receipts
+            raise Failed(f"{len(rows)} receipts of IssueTokens: {late.run('receipts')}")
         figure("DoS13", f"who had {stock} tokens went on; control, who had none: got nowhere, and has {len(rows)} signed refusals")
 
 
