@@ -446,7 +446,7 @@ foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17 ME1 ME
     SECONDS 60 LABELS "flow;threats")
 endforeach()
 # The same as people on the real programs live through it: members and operators who cheat.
-foreach(id DoS9 DoS10 DoS11 DoS12 DoS13 DoS14 DoS15 ME6 MitM1 MitM2 MitM3)
+foreach(id DoS9 DoS10 DoS11 DoS12 DoS13 DoS14 DoS15 ME2 ME6 MitM1 MitM2 MitM3 T1 T2)
   hearth_test(threats_people_${id} COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/threats/people.py ${CMAKE_BINARY_DIR}/bin ${id}
     SECONDS 300 LABELS "flow;threats")
 endforeach()

@@ -7,8 +7,10 @@ attack must succeed.
 usage: people.py BIN_FOLDER [ID...] [--rounds N]     --rounds: each so many times, as in tests/long.sh
 """
 import base64
+import copy
 import os
 import shutil
+import socket
 import statistics
 import sys
 import threading
@@ -368,8 +370,6 @@ def DoS13():
         bob.run("send", "carol@a.test", "still here", code=0)
         if sum(bob.json("account", "show")[0]["tokens"]["now"]) >= stock:
             raise Failed("nothing was paid for")
-        server.does()
-        until(lambda: " on a.test" in late.run("account", "create", code=None))
         rows = refusals(late, "IssueTokens")
         if not 0 < len(rows) <= 20:  # a client that asked without end would push out all other receipts
             raise Failed(f"{len(rows)} receipts of IssueTokens: {late.run('receipts')}")
@@ -499,6 +499,153 @@ def MitM3():
         control.run("account", "show", code=0, says="on a.test")
         not_told(control)
         figure("MitM3", "control, a client that looks at no log: not told")
+
+
+# ---- the network
+
+class Wire(threading.Thread):
+    """Between people and a homeserver: notes what passes, and turns one bit of each connection where it is told to."""
+
+    def __init__(self, to):
+        super().__init__(daemon=True)
+        self.to, self.up, self.down, self.flip, self.flipped = to, bytearray(), bytearray(), None, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.where = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.start()
+
+    def run(self):
+        while True:
+            near, _ = self.listener.accept()
+            host, port = self.to.split(":")
+            far = socket.create_connection((host, int(port)))
+            for one, other, tape, way in ((near, far, self.up, "up"), (far, near, self.down, "down")):
+                threading.Thread(target=self.carry, args=(one, other, tape, way), daemon=True).start()
+
+    def carry(self, one, other, tape, way):
+        passed = 0
+        try:
+            while piece := bytearray(one.recv(65536)):
+                tape += piece
+                if self.flip and self.flip[0] == way and passed <= self.flip[1] < passed + len(piece):
+                    piece[self.flip[1] - passed] ^= 1
+                    self.flipped += 1
+                passed += len(piece)
+                other.sendall(piece)
+        except OSError:
+            pass
+        for s in (one, other):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+class Page:
+    """A homeserver whose log's page is there in plain text: the control, over the same wire."""
+
+    def __init__(self):
+        self.port = stage.free_port()
+        self.server = stage.Homeserver(BIN, conf=f"[transparency]\nlisten = 127.0.0.1:{self.port}\n")
+
+    def fetch(self, wire):
+        with socket.create_connection(tuple([wire.where.split(":")[0], int(wire.where.split(":")[1])])) as s:
+            s.sendall(b"GET /checkpoint HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+            got = b""
+            while piece := s.recv(65536):
+                got += piece
+        return got
+
+
+def wired(server, *names):
+    """People who reach the homeserver over a wire, and are contacts."""
+    wire, through = Wire(server.listen), copy.copy(server)
+    through.where = f"a.test={wire.where}"
+    people = [person(through, name) for name in names]
+    connect(*people)
+    return wire, people
+
+
+def admitted(server):
+    return {line.split()[0]: int(line.split()[1]) for line in server.run("status").splitlines() if line.startswith("hearthd_admitted")}
+
+
+@threat
+def T1():
+    """Who watches the wire reads neither words nor names nor which calls are made. The control is a page without TLS."""
+    page = Page()
+    with page.server as server:
+        wire, (alice, robert) = wired(server, "alice", "robert")
+        alice.run("send", "robert@a.test", "a canary sentence", code=0)
+        robert.run("sync", code=0)
+        robert.run("history", "alice@a.test", code=0, says="a canary sentence")
+        seen = bytes(wire.up + wire.down)
+        words = [b"canary", b"hearth.v1", b"alice", b"robert"]
+        read = [word for word in words if word in seen]
+        if read or len(seen) < 10000:
+            raise Failed(f"in {len(seen)} bytes {read} can be read")
+        plain = Wire(f"127.0.0.1:{page.port}")
+        page.fetch(plain)
+        if b"a.test/kt/1" not in plain.down:
+            raise held("a page without TLS")
+        figure("T1", f"{len(seen)} bytes seen, none of {len(words)} words in them (the domain is in the greeting); control, a page without "
+               "TLS: read")
+
+
+@threat
+def T2():
+    """Who turns bits on the wire changes nothing that is taken: what is said arrives as it was said, or not. The control is a page
+    without TLS."""
+    page = Page()
+    with page.server as server:
+        wire, (alice, bob) = wired(server, "alice", "bob")
+        for way, at in (("up", 20), ("up", 900), ("up", 1500), ("down", 60), ("down", 1200), ("down", 3000)):
+            wire.flip = (way, at)
+            alice.run("--timeout", "1", "send", "bob@a.test", f"said {way} {at}", code=None)
+        wire.flip = None
+        until(lambda: alice.run("sync", code=None) is not None and "not sent yet" not in alice.run("history", "bob@a.test", code=0))
+        bob.run("sync", code=0)
+        said = [m["text"] for m in bob.json("history", "alice@a.test") if not m["own"] and m["text"].startswith("said")]
+        wanted = [f"said {way} {at}" for way, at in (("up", 20), ("up", 900), ("up", 1500), ("down", 60), ("down", 1200), ("down", 3000))]
+        if said != wanted or wire.flipped < len(wanted):
+            raise Failed(f"{wire.flipped} bits turned; read: {said}")
+        plain = Wire(f"127.0.0.1:{page.port}")
+        true = page.fetch(plain)
+        plain.flip = ("down", len(true) - 30)
+        if page.fetch(plain) == true:
+            raise held("a page without TLS")
+        figure("T2", f"{wire.flipped} bits turned in {len(wanted)} attempts to send: all arrived once and as they were said; control, a page "
+               "without TLS: taken as changed")
+
+
+@threat
+def ME2():
+    """What was seen on the wire is sent again, to see what comes back: the homeserver admits no call. The control is a page without
+    TLS, which answers again."""
+    page = Page()
+    with page.server as server:
+        wire, (alice, bob) = wired(server, "alice", "bob")
+        wire.up.clear()
+        alice.run("send", "bob@a.test", "once", code=0)
+        before, again = admitted(server), bytes(wire.up)
+        for cut in (len(again), len(again) // 2, 517):
+            with socket.create_connection(tuple([server.listen.split(":")[0], int(server.listen.split(":")[1])])) as s:
+                s.sendall(again[:cut])
+                s.settimeout(2)
+                try:
+                    while s.recv(65536):
+                        pass
+                except OSError:
+                    pass
+        after = admitted(server)
+        if after != before:
+            raise Failed(f"calls were admitted: {before}, {after}")
+        bob.run("sync", code=0)
+        if len([m for m in bob.json("history", "alice@a.test") if m["text"] == "once"]) != 1:
+            raise Failed("said twice")
+        plain = Wire(f"127.0.0.1:{page.port}")
+        if page.fetch(plain) != page.fetch(plain):
+            raise held("a page without TLS")
+        figure("ME2", f"{len(again)} bytes of a conversation sent again in 3 ways: no call admitted; control, a page without TLS: answers again")
 
 
 def main():

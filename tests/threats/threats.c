@@ -254,13 +254,13 @@ static void run(const struct threat *t, const struct settings *s, bool control, 
 
 /* ---- judging */
 
-/* Messages are held to the pass rule. Of the rest there is so little, in the short form a handful
- * of each, that it may take four times as long there, or 50 ms more: an attack that keeps people
- * from committing, fetching or searching keeps them for seconds. */
+/* Messages are held to the pass rule. Of the rest there is so little, a handful of each in the
+ * short form and eighty commits in the long one, that it may take four times as long, or 50 ms
+ * more: an attack that keeps people from committing, fetching or searching keeps them for seconds.
+ */
 static bool late(const struct settings *s, const struct verdict *v, unsigned kind)
 {
-    const bool rule = kind == LOAD_SEND || s->full;
-    const double times = rule ? 2 : 4, more = rule ? 10 : 50;
+    const double times = kind == LOAD_SEND ? 2 : 4, more = kind == LOAD_SEND ? 10 : 50;
     double before = v->idle[kind].ms[s->full], after = v->after[kind].ms[s->full],
            now = v->attack[kind].ms[s->full], idle = before > after ? before : after;
     return now > (times * idle > idle + more ? times * idle : idle + more) ||
@@ -373,7 +373,7 @@ int main(int argc, char **argv)
         if (strcmp(threats[i].id, s.id) == 0)
             return judge(&threats[i], &s);
     if (strcmp(s.id, "ME1") == 0)
-        return watch_run(s.hearthd, s.full ? 200 : 16);
+        return watch_run(s.hearthd, s.full ? 200 : 16, s.full ? 100 : 50);
     if (strcmp(s.id, "ME3ME4") == 0) {
         struct hearthd server;
         hearthd_make(&server, s.hearthd);
