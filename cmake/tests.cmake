@@ -421,11 +421,18 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
 endif()
 # An operator who cheats, for the tests of what clients notice: hearthd, with functions wrapped by the linker.
 hearth_program(hearthd_malicious SOURCES server/hearthd.c tests/malicious/malice.c tests/malicious/queue.c tests/malicious/connect.c
-  tests/malicious/keys.c tests/malicious/log.c tests/malicious/tree.c USES server_main)
+  tests/malicious/keys.c tests/malicious/log.c tests/malicious/refuse.c tests/malicious/tree.c USES server_main)
 target_include_directories(hearthd_malicious PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-foreach(wrapped queue_ratchet_seal hearth_auth_connect_write hearth_server_add_info front_new transparency_open transparency_close
+foreach(wrapped queue_ratchet_seal hearth_auth_connect_write hearth_server_add_auth hearth_server_add_delivery hearth_server_add_info front_new transparency_open transparency_close
     transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_version_put kt_version_get)
   target_link_options(hearthd_malicious PRIVATE -Wl,--wrap=${wrapped})
+endforeach()
+# A member who cheats, or a client without a defence: the control of what clients notice.
+hearth_program(hearth_malicious SOURCES client/hearth.c tests/malicious/client.c tests/malicious/malice.c USES client_cli)
+target_include_directories(hearth_malicious PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+foreach(wrapped labelled_encrypt group_join_external log_search log_contact log_says_of log_keys_gate log_check_member queue_ratchet_open
+    receipt_take)
+  target_link_options(hearth_malicious PRIVATE -Wl,--wrap=${wrapped})
 endforeach()
 # An operator's own changes to an honest server, and clients that don't look (DoS15).
 target_link_options(unit_client_core_groups_fault_test PRIVATE -Wl,--wrap=key_set_find) # MitM3: who believes anything
@@ -442,6 +449,11 @@ endif()
 foreach(id DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17 ME1 ME3ME4)
   hearth_test(threats_${id} COMMAND threats $<TARGET_FILE:hearthd> $<TARGET_FILE:hearth> ${id} ${threat_options}
     SECONDS 60 LABELS "flow;threats")
+endforeach()
+# The same as people on the real programs live through it: members and operators who cheat.
+foreach(id DoS9 DoS10 DoS11 DoS12 DoS13 DoS14 DoS15 ME2 ME6 MitM1 MitM2 MitM3 T1 T2)
+  hearth_test(threats_people_${id} COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/threats/people.py ${CMAKE_BINARY_DIR}/bin ${id}
+    SECONDS 300 LABELS "flow;threats")
 endforeach()
 # tests/tokens: does a homeserver learn from tokens who makes anonymous calls?
 hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
