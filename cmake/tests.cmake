@@ -467,3 +467,4 @@ foreach(function
   EVP_PKEY_derive EVP_DigestVerify EVP_DigestSign EVP_PKEY_verify EVP_PKEY_sign)
   target_link_options(unit_server_delivery_curve_test PRIVATE -Wl,--wrap=${function})
 endforeach()
+target_link_options(unit_client_core_prices_test PRIVATE -Wl,--wrap=charge_begin,--wrap=charge_by_size,--wrap=charge_fail,--wrap=charge_take)
