@@ -463,6 +463,7 @@ target_link_options(unit_client_core_devices_test PRIVATE -Wl,--wrap=log_commitm
 target_link_options(unit_client_core_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=send_check)
 target_link_options(unit_server_front_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=keeper_credential)
 target_link_options(unit_client_core_tokens_test PRIVATE -Wl,--wrap=pass_order_finish)
+target_link_options(unit_client_core_token_seen_test PRIVATE -Wl,--wrap=keeper_token_public)
 # kill -9 to a real hearthd while it closes epochs and signs them.
 if(NOT HEARTH_SANITIZE)
   hearth_test(crash_kt_hearthd COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/crash/kt_hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
@@ -474,3 +475,13 @@ target_link_options(unit_client_core_faults_test PRIVATE -Wl,--wrap=group_proces
 # The log by plain HTTP, read by a monitor of its own.
 hearth_test(flow_log_pages COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/server/log_pages.py ${CMAKE_BINARY_DIR}/bin SECONDS 200
   LABELS flow)
+# what a message costs in operations on curves: every function for one is counted.
+foreach(function
+  crypto_sign_ed25519_verify_detached crypto_sign_ed25519_detached crypto_scalarmult_ristretto255
+  crypto_scalarmult_ristretto255_base crypto_core_ristretto255_from_hash crypto_core_ristretto255_add
+  crypto_core_ristretto255_is_valid_point crypto_scalarmult_curve25519 crypto_scalarmult_curve25519_base
+  crypto_scalarmult_ed25519_noclamp crypto_scalarmult_ed25519_base_noclamp crypto_sign_ed25519_seed_keypair
+  EVP_PKEY_derive EVP_DigestVerify EVP_DigestSign EVP_PKEY_verify EVP_PKEY_sign)
+  target_link_options(unit_server_delivery_curve_test PRIVATE -Wl,--wrap=${function})
+endforeach()
+target_link_options(unit_client_core_prices_test PRIVATE -Wl,--wrap=charge_begin,--wrap=charge_by_size,--wrap=charge_fail,--wrap=charge_take)

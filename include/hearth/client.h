@@ -549,7 +549,8 @@ bool hearth_account_settle(struct hearth_account *account, uint32_t timeout_ms);
 /* ---- raw calls, for tools */
 
 /* Calls any method ("hearth.v1.Auth/ListClients") with a JSON body, as the caller that it asks for.
- * done hears the answer as JSON. */
+ * done hears the answer as JSON. Where the homeserver wants tokens for it, they are taken from the
+ * stock, once. */
 struct hearth_op *hearth_rpc(struct hearth_account *account, const char *method, const char *json,
                              const struct hearth_id *chat,
                              void (*answer)(const char *json, void *arg), void *arg);
