@@ -179,8 +179,11 @@ int main(int argc, char **argv)
         return 2;
     configure();
     store_dir_make(&dir);
-    const struct store_options options = {
-        .path = dir.path, .schema = &kt_schema, .cache_kib = KT_CACHE_KIB};
+    const struct store_options options = {.path = dir.path,
+                                          .schema = &kt_schema,
+                                          .cache_kib = KT_CACHE_KIB,
+                                          .writer_cache_kib = KT_WRITER_CACHE_KIB,
+                                          .checkpoint_bytes = KT_CHECKPOINT_BYTES};
     must(store_open(&options, NULL, &store), "open");
     must(store_call(store, run_start, NULL), "start");
     double start = wall_ms();
