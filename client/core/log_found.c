@@ -161,6 +161,9 @@ static struct err found_own_handle(struct core *c, struct db_txn *t, const struc
     TRY(err);
     if (standing == SAME)
         return settled(t, l);
+    /* another key that the one before allowed: another device of ours, which is about to say so */
+    if (standing == NEXT && l->continuity != KT_RESET)
+        return wait_for_it(c, t, log, l, NULL, text);
     return standing == BEHIND ? wait_for_it(c, t, log, l, NULL, text)
                               : mark_bad(c, t, log, l, NULL, text,
                                          "the log shows another key of this handle of yours");
