@@ -422,6 +422,7 @@ foreach(wrapped queue_ratchet_seal hearth_auth_connect_write hearth_server_add_i
     transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_version_put kt_version_get)
   target_link_options(hearthd_malicious PRIVATE -Wl,--wrap=${wrapped})
 endforeach()
+hearth_test(federation_log COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/log.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 300)
 # An operator's own changes to an honest server, and clients that don't look (DoS15).
 target_link_options(unit_client_core_groups_fault_test PRIVATE -Wl,--wrap=key_set_find) # MitM3: who believes anything
 target_link_options(unit_client_core_queue_chain_test PRIVATE -Wl,--wrap=queue_ratchet_seal

@@ -70,6 +70,7 @@ struct peer {
     bool pinned;
     struct told_keys *offered; /* owned; the last keys it showed are under another root; or NULL */
     struct voucher_keys *vouchers; /* owned; NULL: it has none */
+    struct kt_view *log;           /* owned; what was seen of its log; NULL: nothing yet */
     bool fetching;                 /* posted to the loop, or under way there */
     uint32_t fetch_failures, fetches;
     uint64_t fetch_again_us;        /* not before */
@@ -165,6 +166,12 @@ void keys_set(struct peer *peer, const struct told_keys *told);
 void peer_want_keys(struct peer *peer);
 /* Under the lock: a key that is good now. */
 bool peer_has_key(const struct peer *peer);
+
+/* logged.c, on the loop. Is the federation key in the peer's log, if it has one? done comes once,
+ * inside the call or later, on the loop; text says more of the error, or is NULL. told is borrowed
+ * until then, and the peer held. ERR_NOT_FOUND: it is not; TLOG_*: the log does not hold. */
+void logged_check(struct peer *peer, struct hearth_channel *channel, const struct told_keys *told,
+                  void (*done)(void *arg, struct err err, const char *text), void *arg);
 
 /* send.c */
 struct err send_batch(void *federation, struct bytes domain, const struct courier_batch_row *rows,

@@ -24,6 +24,7 @@ static void peer_free(struct peer *peer)
 {
     free(peer->vouchers);
     free(peer->offered);
+    free(peer->log);
     free(peer);
 }
 

@@ -20,6 +20,7 @@
  *     replace       the next epoch has another commitment in the place of the last KeySet's
  *     token-key     GetKeys gives one a token key of his own; with other, that log has it, too
  *     sealing-key   and a sealing key
+ *     federation-key  and a federation key, which other homeservers are to believe
  *     replace-item  what comes for a queue is replaced by an empty item (DoS15)
  *     other         a second log with the same keys and its own epochs is shown
  *     vrf           when the server starts: that second log has another VRF key
