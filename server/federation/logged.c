@@ -161,10 +161,14 @@ void logged_check(struct peer *peer, struct hearth_channel *channel, const struc
     federation_unlock(f);
     in.width = 1;
     in.entries = true;
-    if (!err_is_ok(buf_check(&l->label)))
-        end(l, ERR(NO_MEMORY), NULL);
-    else if (known)
+    struct err err = buf_check(&l->label);
+    if (err_is_ok(err) && known) {
         look_up(l);
-    else if (hearth_transparency_get_tile_start(channel, &options, &in, on_tile, l) == NULL)
-        end(l, ERR(NO_MEMORY), NULL);
+        return;
+    }
+    if (err_is_ok(err) &&
+        hearth_transparency_get_tile_start(channel, &options, &in, on_tile, l) == NULL)
+        err = ERR(NO_MEMORY);
+    if (!err_is_ok(err))
+        end(l, err, NULL);
 }
