@@ -76,14 +76,25 @@ struct err notices_list(struct store_txn *txn, const struct delivery *d, struct 
     return ERR_OK;
 }
 
+/* tag: of the group; lives until the statement has run. at: the first parameter that says which. */
+static void bind_notice(struct stmt *s, int at, const uint8_t tag[NOTICE_TAG_BYTES],
+                        const struct notice *notice)
+{
+    stmt_bind_blob(s, at, bytes_of(tag, NOTICE_TAG_BYTES));
+    stmt_bind_blob(s, at + 1, bytes_of(notice->leaf_tag, NOTICE_TAG_BYTES));
+    stmt_bind_u64(s, at + 2, (uint64_t)notice->why);
+}
+
 struct err notice_drop(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
                        const struct notice *notice)
 {
     uint8_t tag[NOTICE_TAG_BYTES];
     notice_group_tag(d, group_id, tag);
-    struct stmt *s = stmt_use(txn, NOTICE_DROP);
-    stmt_bind_blob(s, 1, bytes_of(tag, NOTICE_TAG_BYTES));
-    stmt_bind_blob(s, 2, bytes_of(notice->leaf_tag, NOTICE_TAG_BYTES));
-    stmt_bind_u64(s, 3, (uint64_t)notice->why);
+    struct stmt *s = stmt_use(txn, NOTICE_LESS);
+    stmt_bind_u64(s, 1, notice->count);
+    bind_notice(s, 2, tag, notice);
+    TRY(stmt_run(s, NULL));
+    s = stmt_use(txn, NOTICE_DROP);
+    bind_notice(s, 1, tag, notice);
     return stmt_run(s, NULL);
 }

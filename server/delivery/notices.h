@@ -32,6 +32,7 @@ struct notice {
 CHECKED struct err notices_list(struct store_txn *txn, const struct delivery *d,
                                 struct bytes group_id, struct notice *ret_notices,
                                 size_t *ret_count);
+/* What was listed is done with; what came since stays, to be told the next time. */
 CHECKED struct err notice_drop(struct store_txn *txn, const struct delivery *d,
                                struct bytes group_id, const struct notice *notice);
 

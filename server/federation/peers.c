@@ -24,7 +24,11 @@ static void peer_free(struct peer *peer)
 {
     free(peer->vouchers);
     free(peer->offered);
+<<<<<<< HEAD
     free(peer->log);
+=======
+    kept_log_free(peer->log);
+>>>>>>> main
     free(peer);
 }
 

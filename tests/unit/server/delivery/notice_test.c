@@ -1,5 +1,6 @@
 /* What the server does for a group by itself: queues that are gone, messages that were lost,
  * members who are silent. */
+#include "server/delivery/notices.h"
 #include "support/delivery/delivery_world.h"
 
 static struct dworld w;
@@ -327,6 +328,53 @@ static void another_reference_ends_the_rest(void **state)
     assert_int_equal(c->seen[DELIVERY_LOSS], 1);
 }
 
+/* The courier reports on while the group's next request is at work. */
+static struct err report_thrice(struct store_txn *txn, void *arg)
+{
+    uint8_t notice[NOTICE_BYTES] = {0};
+    (void)arg;
+    notice_group_tag(w.delivery, buf_view(&w.group_id), notice);
+    for (int i = 0; i < 3; i++)
+        TRY(delivery_refused(txn, w.delivery, notice, QUEUE_LATER));
+    return ERR_OK;
+}
+
+struct noticed {
+    struct notice notices[NOTICES_AT_ONCE];
+    size_t count;
+};
+
+static struct err list_notices(struct store_txn *txn, void *arg)
+{
+    struct noticed *n = arg;
+    return notices_list(txn, w.delivery, buf_view(&w.group_id), n->notices, &n->count);
+}
+
+static struct err drop_notice(struct store_txn *txn, void *arg)
+{
+    struct noticed *n = arg;
+    return notice_drop(txn, w.delivery, buf_view(&w.group_id), &n->notices[0]);
+}
+
+static void losses_meanwhile_are_told_the_next_time(void **state)
+{
+    struct store *store = delivery_store(w.delivery);
+    struct noticed told, next;
+    (void)state;
+    assert_ok(store_call(store, report_thrice, NULL));
+    assert_ok(store_call_read(store, list_notices, &told));
+    assert_int_equal(told.count, 1);
+    assert_int_equal(told.notices[0].count, 3);
+    assert_ok(store_call(store, report_thrice, NULL));
+    assert_ok(store_call(store, drop_notice, &told));
+    assert_ok(store_call_read(store, list_notices, &next));
+    assert_int_equal(next.count, 1);
+    assert_int_equal(next.notices[0].count, 3);
+    assert_ok(store_call(store, drop_notice, &next));
+    assert_ok(store_call_read(store, list_notices, &next));
+    assert_int_equal(next.count, 0);
+}
+
 static void silent_members_are_proposed_for_removal(void **state)
 {
     (void)state;
@@ -370,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(losses_are_told_to_who_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(who_refuses_all_rests, setup, teardown),
         cmocka_unit_test_setup_teardown(another_reference_ends_the_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(losses_meanwhile_are_told_the_next_time, setup, teardown),
         cmocka_unit_test_setup_teardown(silent_members_are_proposed_for_removal, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
