@@ -161,7 +161,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         return ERR_OK;
     }
     if (f.order.len == 0) {
-        struct err err = token_gate(t, c->account.domain, f.class);
+        struct err err = token_gate(c, t, c->account.domain, PASS_TYPE_TOKEN, f.class, f.period);
         if (err.code == ERR_CLIENT_LOG_LATER) {
             *ret_next = TASK_NEXT_WAIT;
             task->not_before_ms = now + GATE_MS;
@@ -191,7 +191,7 @@ static struct err fewer(struct core *c, struct db_txn *t, struct task *task, str
         return body_set(task, f);
     }
     struct pass_public_key key;
-    TRY(token_key(t, c->account.domain, f->class, f->period, &key));
+    TRY(token_key(c, t, c->account.domain, f->class, f->period, &key));
     TRY(token_pile_add(t, c->account.domain, &key, NULL, 0, 0, 0));
     return over(c, t, ret_next);
 }
