@@ -82,8 +82,8 @@ struct federation_peer {
 void federation_each(struct federation *f, void (*say)(void *to, const struct federation_peer *p),
                      void *to);
 enum federation_mode federation_mode(struct federation *f);
-/* Ends what is waited for with that peer here: its ban, and the time between fetches of its keys.
- * ERR_NOT_FOUND: no setting names it, and it was never spoken with. */
+/* Ends what is waited for with that peer here: its ban, and the time between fetches of its keys
+ * and between looks at its log. ERR_NOT_FOUND: no setting names it, and it was never spoken with. */
 CHECKED struct err federation_retry(struct federation *f, struct bytes domain);
 /* The operator says that the peer with this name has new keys, under the root that it shows and he
  * has compared: they are its own from now on, durably, and its ban ends. From any thread but the

@@ -194,7 +194,7 @@ static void on_joined(const struct hearth_status *status,
                       const Hearth__V1__GetConsistencyResponse *out, void *arg)
 {
     struct look *l = arg;
-    struct checkpoint c;
+    struct checkpoint c = {.size = 0};
     if (out == NULL) {
         end_status(l, status);
         return;
