@@ -24,12 +24,14 @@ static struct resident *somebody(struct world *w, size_t group)
 static void together(struct world *w, size_t group)
 {
     struct resident *a = somebody(w, group), *b = somebody(w, group);
-    if (a == b || !world_can_sync(w, a) || !world_can_sync(w, b))
+    if (a == b || !world_trusts(w, a) || !world_trusts(w, b) || !world_can_sync(w, a) ||
+        !world_can_sync(w, b))
         return;
     play_catch_up(&w->play, a);
     play_catch_up(&w->play, b);
     const struct house *owner = world_owner(w, group);
-    play_together(&w->play, group, a, b, a->house == owner && b->house == owner);
+    play_together(&w->play, group, a, b,
+                  a->house == owner && b->house == owner && world_is_prompt(owner));
 }
 
 static void act_in(struct world *w, size_t group, struct membership *m, bool fresh, uint64_t what)
@@ -61,6 +63,8 @@ void world_act(struct world *w)
 {
     size_t group = play_roll(&w->play, WORLD_GROUPS);
     struct resident *r = somebody(w, group);
+    if (!world_judges(w, group) || !world_trusts(w, r))
+        return;
     struct house *owner = world_owner(w, group);
     bool synced = play_roll(&w->play, 10) < 6 && world_can_sync(w, r);
     if (synced)
@@ -75,5 +79,5 @@ void world_act(struct world *w)
     else if (what < 22 && world_can_sync(w, r))
         resident_sync(r, (uint32_t)play_roll(&w->play, 5));
     else if (m != NULL && world_is_up(owner))
-        act_in(w, group, m, synced && r->house == owner, what); /* what is local is never late */
+        act_in(w, group, m, synced && r->house == owner && world_is_prompt(owner), what);
 }

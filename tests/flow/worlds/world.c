@@ -7,6 +7,12 @@ bool world_is_up(const struct house *h)
     return h->server != NULL;
 }
 
+bool world_is_prompt(const struct house *h)
+{
+    enum { LATE_US = 20000000 }; /* the courier's longest wait for its own, twice */
+    return h->queue_full_until_us == 0 || h->first->fake.now_us > h->queue_full_until_us + LATE_US;
+}
+
 struct house *world_owner(struct world *w, size_t group)
 {
     struct domain_name name;
@@ -32,8 +38,11 @@ static void open_houses(struct world *w, uint64_t seed)
         memcpy(h->peers, peers[i], sizeof h->peers);
         h->peer_count = HOUSE_PEERS;
         h->mended = true;
-        h->limits = h->scarce = seed % 4 == 0;
+        h->limits = seed % 4 == 0;
         h->peer_queue = h->limits ? 3 : 0; /* so that some of a batch has to come later */
+        h->batch_rows = seed % 4 == 1 || seed % 4 == 2 ? WORLD_BATCH : 0;
+        h->backlog_rows = w->bounded ? WORLD_BACKLOG : 0;
+        h->scarce = true; /* its disk may be full for a while */
         h->miss_one_in = i == 0 && w->fate.faults ? 12 : 0;
         h->detour.put_off_one_in = w->fate.faults ? 5 : 0;
         h->relaxed = w->fate.relaxed;
@@ -55,7 +64,8 @@ static bool can_come(struct play *p, size_t group, const struct resident *r)
     const char *blocked = world_owner(w, group)->blocked;
     if (blocked != NULL && strcmp(blocked, r->house->domain) == 0)
         return false;
-    if (r->gone || !world_is_up(r->house) || r->taken_count == WORLD_PACKAGES)
+    if (r->gone || !world_trusts(w, r) || !world_is_up(r->house) ||
+        r->taken_count == WORLD_PACKAGES)
         return false;
     if (!w->published[i])
         assert_int_equal(resident_publish(&w->people[i], WORLD_PACKAGES), HEARTH_OK);
@@ -66,10 +76,12 @@ static bool can_come(struct play *p, size_t group, const struct resident *r)
 static void found(struct world *w, size_t g)
 {
     struct resident *founder = &w->people[g];
-    struct house *owner = &w->houses[play_roll(&w->play, 4) == 0 ? play_roll(&w->play, 3) : g];
+    struct house *owner =
+        &w->houses[!w->lying && play_roll(&w->play, 4) == 0 ? play_roll(&w->play, 3) : g];
     struct membership *m = resident_found_at(founder, owner);
     assert_non_null(m);
     oracle_founded(&w->groups[g], m);
+    w->groups[g].sparse = w->bounded;
     struct resident *add[3];
     struct commit_wish wish = {.add = add};
     for (size_t i = 0; i < 3; i++) { /* of each homeserver one */
@@ -93,23 +105,34 @@ void world_begin(struct world *w, uint64_t seed, const struct world_fate *fate)
     play_init(&w->play, seed);
     w->fate = *fate;
     w->gone = w->blocked = 0;
+    w->rotated = false;
+    parts_of_bytes(seed % 4 == 3 ? WORLD_PAYLOAD : 0);
+    w->bounded = seed % 4 == 2;
+    w->liar = NULL;
+    w->lying = fate->lies || (fate->faults && seed % WORLD_LIES_ONE_IN == WORLD_LIES_AT);
+    rng_seeded_init(&w->lies, seed ^ 0x6c6965737468657a);
     memset(w->published, 0, sizeof w->published);
     open_houses(w, seed);
     for (uint32_t i = 0; i < WORLD_PEOPLE; i++)
         resident_init(&w->people[i], &w->houses[i % WORLD_HOMES], i + 1);
     for (size_t g = 0; g < WORLD_GROUPS; g++)
         found(w, g);
+    if (w->lying)
+        world_lie(w);
 }
 
 void world_end(struct world *w)
 {
     play_count(&w->play);
-    for (size_t i = 0; i < WORLD_PEOPLE; i++)
+    for (size_t i = 0; i < WORLD_PEOPLE; i++) {
+        w->lies_heard += w->people[i].lies;
         resident_clear(&w->people[i]);
+    }
     for (size_t i = WORLD_HOMES; i-- > 0;) {
         vfs_saved_free(w->backups[i].saved);
         w->backups[i].saved = NULL;
         w->play.tally.lives += w->houses[i].lives;
+        w->lied += w->houses[i].detour.lied;
         house_close(&w->houses[i]);
     }
 }
@@ -121,6 +144,7 @@ void world_run(struct world *w, uint64_t seed, const struct world_fate *fate)
     for (size_t i = 0; i < STEPS; i++) {
         world_fail(w);
         world_act(w);
+        world_gossip(w);
     }
     world_heal(w);
     world_judge(w);
