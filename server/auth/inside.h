@@ -53,7 +53,7 @@ struct auth {
         uint8_t class; /* 0: none */
         uint32_t week;
         uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
-        struct buf pkcs8;         /* secret */
+        struct buf wrapped;       /* by the keeper */
     } voucher_keys[VOUCHER_KEYS]; /* by class and week mod 3 */
     bool vouchers_changed;        /* since auth_vouchers_changed() was asked */
 };
@@ -413,10 +413,21 @@ void voucher_keys_clear(struct auth *auth);
 /* One that is missing, this week's or the next's, is made: tenths of a second. true: there was one
  * to make. */
 bool voucher_keys_make(struct auth *auth);
-/* The key of a class whose id ends in this byte, of this week or the next. ERR_PASS_KEY. Clear it.
- */
-CHECKED struct err voucher_key_get(struct auth *auth, uint8_t class, uint8_t tag, uint64_t now_s,
-                                   struct blind_rsa_key *ret_key);
+/* A key to sign with. Clear it; the zero state is fine. */
+struct voucher_signer {
+    uint8_t class;
+    uint32_t week;
+    uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
+    struct buf wrapped;
+};
+void voucher_signer_clear(struct voucher_signer *signer);
+/* The key of a class whose id ends in this byte, of this week or the next. ERR_PASS_KEY. */
+CHECKED struct err voucher_signer_find(struct auth *auth, uint8_t class, uint8_t tag,
+                                       uint64_t now_s, struct voucher_signer *ret_signer);
+/* Asks the keeper: not on a loop. Errors of pass_voucher_request_parse, keeper_voucher_sign. */
+CHECKED struct err voucher_signer_sign(struct auth *auth, const struct voucher_signer *signer,
+                                       struct bytes request,
+                                       uint8_t ret_response[PASS_VOUCHER_RESPONSE_BYTES]);
 
 /* ---- handlers, one file each */
 

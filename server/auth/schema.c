@@ -76,6 +76,7 @@ static const struct store_migration migrations[] = {
         "CREATE TABLE voucher_spent (id BLOB NOT NULL PRIMARY KEY, request BLOB NOT NULL,"
         " week INTEGER NOT NULL) WITHOUT ROWID;"
         "CREATE INDEX voucher_spent_week ON voucher_spent (week);"},
+    {8, "DELETE FROM voucher_key;"}, /* of before the keeper wrapped them */
 };
 
 static const struct stmt_row statements[] = {

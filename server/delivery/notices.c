@@ -13,14 +13,25 @@ void notice_group_tag(const struct delivery *d, struct bytes group_id,
     memcpy(ret_tag, id, NOTICE_TAG_BYTES);
 }
 
-void notice_leaf_tag(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
-                     uint8_t ret_tag[NOTICE_TAG_BYTES])
+static void tag_of(const struct delivery *d, const char *label, struct bytes group_id,
+                   const struct leaf_entry *leaf, uint8_t ret_tag[NOTICE_TAG_BYTES])
 {
     uint8_t id[ROW_ID_BYTES];
     at_rest_prf(d->ids_key,
-                BYTES_LIST(bytes_str("notice-leaf"), group_id, leaf->pseudonym, leaf->sealed_ref),
-                id);
+                BYTES_LIST(bytes_str(label), group_id, leaf->pseudonym, leaf->sealed_ref), id);
     memcpy(ret_tag, id, NOTICE_TAG_BYTES);
+}
+
+void notice_leaf_tag(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
+                     uint8_t ret_tag[NOTICE_TAG_BYTES])
+{
+    tag_of(d, "notice-leaf", group_id, leaf, ret_tag);
+}
+
+void notice_loss_tag(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
+                     uint8_t ret_tag[NOTICE_TAG_BYTES])
+{
+    tag_of(d, "notice-loss", group_id, leaf, ret_tag);
 }
 
 struct err delivery_refused(struct store_txn *txn, void *self, const uint8_t notice[16],

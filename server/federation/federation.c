@@ -89,6 +89,7 @@ struct err federation_set(struct federation *f, const struct federation_settings
     f->policy = fresh;
     federation_unlock(f);
     policy_free(old);
+    (void)hearth_loop_post(f->options.loop, peers_obey, f); /* or when they are next looked at */
     return ERR_OK;
 }
 

@@ -21,7 +21,7 @@
 enum {
     PEERS_MOST = 4096,
     PEER_SLOTS = 1024,
-    PEER_WHY_BYTES = 120,
+    PEER_WHY_BYTES = 200,
     KEYS_AGAIN_S = 60, /* between two fetches of one peer's keys that succeed */
     KEYS_RETRY_S = 2,  /* after the first that failed, doubled with each more ... */
     KEYS_RETRY_MOST_S = 600,
@@ -88,6 +88,8 @@ struct peer {
     unsigned tries;        /* which of several targets */
     struct reach *waiting; /* for the channel */
     char target[POLICY_TARGET_MAX_BYTES];
+    bool found;       /* the target was looked up: the setting names none */
+    bool public_only; /* the channel was made so */
 };
 
 /* Wants a channel; embedded in who waits. ready is called once on the loop, inside peer_reach() or
@@ -141,6 +143,9 @@ void peer_reach(struct peer *peer, struct reach *reach);
 /* The channel did not work: the next attempt looks the domain up again. One that is not the peer's
  * any more, or NULL, is fine. */
 void peer_unreach(struct peer *peer, struct hearth_channel *channel);
+/* The policy is another one: channels that it does not want are closed, what is under way there
+ * ends. Has the shape of what is posted to a loop. */
+void peers_obey(void *federation);
 /* What is waiting is told ERR_CANCELLED. */
 void peer_end(struct peer *peer);
 

@@ -118,7 +118,7 @@ struct err node_peer_accept(void *node, struct bytes domain, const uint8_t root[
 struct err node_peer_retry(void *node, struct bytes domain)
 {
     struct node *n = node;
-    federation_retry(n->federation, domain);
+    TRY(federation_retry(n->federation, domain));
     courier_contact(n->courier, domain);
     return ERR_OK;
 }

@@ -23,8 +23,9 @@ static void all_talk(struct pair *p, struct person *phone, const char *text)
     }
 }
 
-/* So many times the log has not shown yet what the account's set is now. */
-static unsigned log_is_late;
+/* So many times the log has not shown yet what the account's set is now, after so many times that
+ * it has. */
+static unsigned log_is_late, log_late_after;
 struct err __real_log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,
                                         uint8_t ret_commitment[HASH_VALUE_BYTES]);
 CHECKED struct err __wrap_log_commitment_before(struct core *c, struct db_txn *t,
@@ -33,10 +34,11 @@ CHECKED struct err __wrap_log_commitment_before(struct core *c, struct db_txn *t
 struct err __wrap_log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,
                                         uint8_t ret_commitment[HASH_VALUE_BYTES])
 {
-    if (log_is_late > 0) {
+    if (log_is_late > 0 && log_late_after == 0) {
         log_is_late--;
         return ERR(CLIENT_LOG_LATER);
     }
+    log_late_after -= log_late_after > 0;
     return __real_log_commitment_before(c, t, before, ret_commitment);
 }
 
@@ -108,6 +110,13 @@ static void test_log_is_waited_for(void **state)
     link_device(&p, p.alice, phone);
     assert_int_equal(log_is_late, 0);
     assert_int_equal(devices_of(p.alice), 2);
+    /* and asked again once it was seen, as each window: that is nothing to wait for */
+    struct person *tablet = person_new(&p.all, "tablet");
+    log_late_after = 1;
+    log_is_late = 1000;
+    link_device(&p, p.alice, tablet);
+    log_is_late = 0;
+    assert_int_equal(devices_of(p.alice), 3);
     people_close(&p.all);
 }
 
