@@ -134,7 +134,8 @@ static void say_peer(void *house, const struct federation_peer *p)
 static void recover(struct world *w, bool heard)
 {
     house_run_ms(w->houses, heard ? HEARD_MS : HEALED_MS);
-    for (size_t i = 0; i < WORLD_HOMES && !w->houses[0].limits; i++) {
+    bool sure = !w->houses[0].limits && w->liar == NULL; /* who lies may put off for ever */
+    for (size_t i = 0; i < WORLD_HOMES && sure; i++) {
         uint64_t rows = house_waiting(&w->houses[i]);
         if (rows == 0)
             continue;
