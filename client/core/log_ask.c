@@ -232,6 +232,7 @@ static struct err take_result(struct core *c, struct asking *a, struct bytes res
                 l->known.version != result->known.version;
     a->log.view = a->view;
     a->log.asked_ms = core_now_ms(c);
+    a->log.overdue = false; /* its newest entry is fresh */
     TRY(search_response_parse(response, &parsed));
     remember_seen(&a->log, &parsed);
     l->known = result->known;
