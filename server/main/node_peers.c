@@ -122,6 +122,7 @@ struct err node_peer_retry(void *node, struct bytes domain)
 {
     struct node *n = node;
     TRY(federation_retry(n->federation, domain));
+    federation_watch_logs(n->federation);
     courier_contact(n->courier, domain);
     return ERR_OK;
 }
