@@ -39,6 +39,9 @@ python3 tests/client/log_attacks.py "$bin" honest_devices_long || status=1
 python3 tests/federation/partition.py "$bin" --seconds "$seconds" || [ $? = 77 ] || status=1
 # the same people as above, spread over two homeservers
 python3 tests/crash/clients.py "$bin" --servers 2 --seconds "$seconds" --least-kills 100 || status=1
+# homeservers that stand still for longer than clients are patient
+python3 tests/crash/clients.py "$bin" --servers 2 --clients 10 --groups 4 --stops 70 --seconds "$seconds" || status=1
+timeout "$seconds" "$bin/world_random" --liar --seed 1000 --seeds 100000 || [ $? = 124 ] || status=1
 timeout "$seconds" "$bin/store_crash" --cycles 100000 || [ $? = 124 ] || status=1
 timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=1
 # a heavy user against light ones at a database's writer
@@ -47,6 +50,10 @@ timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=
 # two a second nobody has used up his own allowance of messages (60, and one a second) within 50 s, idle phases and all
 for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17; do
     "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 40 --groups 25 --size 9 --rate 2 || status=1
+done
+# the same as people live through it
+for id in DoS9 DoS9_control DoS10 DoS11 DoS12 DoS13 DoS14 DoS15 ME2 ME6 MitM1 MitM2 MitM3 T1 T2; do
+    python3 tests/threats/people.py "$bin" "$id" --rounds 10 || status=1
 done
 "$bin/threats" "$bin/hearthd" "$bin/hearth" ME1 --full || status=1
 "$bin/threats" "$bin/hearthd" "$bin/hearth" ME3ME4 || [ $? = 77 ] || status=1

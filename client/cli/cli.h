@@ -47,7 +47,8 @@ struct cli {
     struct hearth_account *account;
 };
 
-enum command_needs { NOTHING, A_PROFILE, AN_ACCOUNT };
+/* A_BEGUN_ACCOUNT: also one that is not registered yet. */
+enum command_needs { NOTHING, A_PROFILE, A_BEGUN_ACCOUNT, AN_ACCOUNT };
 struct command {
     const char *noun, *verb;
     int (*run)(struct cli *cli);

@@ -72,7 +72,7 @@ static int run(struct cli *cli, const struct command *command)
                          skip == 2 ? " " : "", command->verb, command->arguments);
     int code =
         command->needs != NOTHING ? home_folder(cli, command->needs == A_PROFILE) : EXIT_DONE;
-    if (code == EXIT_DONE && command->needs == AN_ACCOUNT)
+    if (code == EXIT_DONE && command->needs >= A_BEGUN_ACCOUNT)
         code = home_open(cli, false);
     if (code == EXIT_DONE && command->needs == AN_ACCOUNT)
         code = registered(cli);

@@ -161,6 +161,9 @@ static struct err found_own_handle(struct core *c, struct db_txn *t, const struc
     TRY(err);
     if (standing == SAME)
         return settled(t, l);
+    /* another key that the one before allowed: another device of ours, which is about to say so */
+    if (standing == NEXT && l->continuity != KT_RESET)
+        return wait_for_it(c, t, log, l, NULL, text);
     return standing == BEHIND ? wait_for_it(c, t, log, l, NULL, text)
                               : mark_bad(c, t, log, l, NULL, text,
                                          "the log shows another key of this handle of yours");
@@ -205,8 +208,10 @@ static struct err found_contact_set(struct core *c, struct db_txn *t, const stru
                        "the log shows other keys than those that we were told");
     else if (err_is_ok(err) && standing == NEXT)
         err = take_next(c, t, l, &contact);
-    else if (err_is_ok(err))
+    else if (err_is_ok(err) && standing == BEHIND)
         err = wait_for_it(c, t, log, l, &id, name);
+    /* GAP: he made several changes, and will tell us of them; until then the roster knows none of
+     * the devices that only the newest set has */
     contact_clear(&contact);
     return err;
 }

@@ -291,6 +291,11 @@ static struct err prove_monitor(struct job *job, const struct kt_source *source)
         TRY(look_for_miss(job, source, owner.label));
         return kt_prove_owner(source, &owner, &job->answer);
     }
+    struct sight_request sight;
+    if (job->in.len > 0 && job->in.data[0] == MONITOR_SIGHT) {
+        TRY(sight_request_parse(job->in, &sight));
+        return kt_prove_sight(source, &sight, &job->answer);
+    }
     FILLED_LATER struct contact_request contact;
     TRY(contact_request_parse(job->in, &contact));
     return kt_prove_contacts(source, &contact, &job->answer);

@@ -453,6 +453,11 @@ struct committing *membership_commit_begin(struct membership *m, const struct co
     return NULL;
 }
 
+bool membership_commit_answered(const struct committing *c)
+{
+    return c->request.done;
+}
+
 enum hearth_code membership_commit_end(struct committing *c)
 {
     enum hearth_code code = take_answer(c);

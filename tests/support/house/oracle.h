@@ -39,6 +39,7 @@ struct oracle {
     size_t stay_count;
     /* Messages may be missing, no more than their member was told; and nothing but messages. */
     bool sparse;
+    const struct house *liar; /* what comes to its people nobody can promise; NULL: none */
 };
 
 void oracle_founded(struct oracle *o, const struct membership *m);

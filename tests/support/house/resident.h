@@ -132,7 +132,7 @@ struct resident {
     struct resident_offer offer;
     struct got got[RESIDENT_GOT];
     size_t got_count;
-    unsigned welcomes, commits, proposals, gaps, repeats, last_resorts, faults;
+    unsigned welcomes, commits, proposals, gaps, repeats, last_resorts, faults, lies;
     unsigned retries; /* of calls */
     struct hearth_status last;
 };
@@ -210,6 +210,8 @@ enum hearth_code membership_send(struct membership *m, uint32_t message);
 struct committing;
 /* NULL: it can't be made (group_commit's error is printed), or a KeyPackage is refused. */
 struct committing *membership_commit_begin(struct membership *m, const struct commit_wish *wish);
+/* Is there an answer? Then end waits no more, unless it has to repeat the call. */
+bool membership_commit_answered(const struct committing *c);
 enum hearth_code membership_commit_end(struct committing *c);
 void membership_send_begin(struct membership *m, uint32_t message, struct resident_request *q);
 enum hearth_code membership_leave(struct membership *m);
