@@ -44,7 +44,7 @@ static struct err claim_other_key(struct core *c, struct db_txn *t, void *arg)
             log_clear(&log);
         }
         o->gate = log_keys_gate(t, "a.test");
-        o->tokens = token_gate(t, "a.test", PASS_AUTH);
+        o->tokens = token_gate(c, t, "a.test", 0x0005, PASS_AUTH, 0);
     }
     buf_clear(&value);
     buf_clear(&row);
