@@ -1,8 +1,10 @@
 /* Servers that lie: keys that the log does not show, logs that show other keys, answers that fail.
  */
+#include "client/core/log_gate.h"
 #include "client/core/token_inside.h"
 #include "hearth/v1/info.pb-c.h"
 #include "hearth/v1/transparency.pb-c.h"
+#include "seal/key_set.h"
 #include "unit/client/core/linking.h"
 #include "unit/client/core/logs.h"
 
@@ -187,6 +189,33 @@ static void test_asker(void **state)
     }
 }
 
+/* A key that the log's set of a member does not have. */
+static struct err check_keys(struct core *c, struct db_txn *t, void *arg)
+{
+    const struct person *bob = arg;
+    struct key_set *set = calloc(1, sizeof *set);
+    uint8_t other[32] = {1};
+    assert_non_null(set);
+    struct bytes user = buf_view(&bob->core->account.user_id);
+    TRY(key_set_parse(buf_view(&bob->core->account.key_set), set));
+    struct bytes uuid = set->clients[0].client_id, key = set->clients[0].public_key;
+    assert_ok(log_check_member(c, t, user, uuid, key));
+    assert_err(log_check_member(c, t, user, uuid, bytes_of(other, sizeof other)), KEY_SET);
+    assert_err(log_check_member(c, t, user, bytes_of(other, 16), key), KEY_SET);
+    free(set);
+    return ERR_OK;
+}
+
+static void test_key_of_a_member(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 15);
+    befriend(&p);
+    person_step(p.alice, check_keys, p.bob);
+    people_close(&p.all);
+}
+
 static bool was_asked_for(struct person *who, struct person *other, uint32_t version)
 {
     struct buf label = user_label(other);
@@ -286,6 +315,49 @@ static void test_damaged_answer(void **state)
     people_close(&p.all);
 }
 
+/* Monitoring is answered with nothing, where we know of an entry that is to be looked at. */
+static struct err answer_no_step(struct core *c, struct db_txn *t, void *arg)
+{
+    struct person *alice = arg;
+    struct buf label = user_label(alice), response = BUF_INIT;
+    struct log log;
+    struct log_label *l;
+    Hearth__V1__MonitorResponse in = HEARTH__V1__MONITOR_RESPONSE__INIT;
+    const struct task_answer answer = {.out = &in.base};
+    struct task task = {.kind = TASK_LOG_MONITOR};
+    enum task_next next = TASK_NEXT_DONE;
+    TRY(log_get(t, "a.test", &log));
+    TRY(log_label_get(t, "a.test", buf_view(&label), &l));
+    assert_true(log.view.dist_count > 1);
+    l->watched = log.view.dists[0];
+    TRY(log_label_put(t, l));
+    buf_append_byte(&response, MONITOR_OWNER);
+    wire_write_vector16(&response, bytes_of(log.view.note, log.view.note_len));
+    buf_append_byte(&response, 0); /* the same size: no consistency to prove */
+    buf_append_byte(&response, 0); /* no steps */
+    in.monitor = (ProtobufCBinaryData){response.len, response.data};
+    wire_write_vector(&task.body, bytes_str("a.test"));
+    wire_write_vector(&task.body, buf_view(&label));
+    struct err err = task_steps_LOG_MONITOR.settle(c, t, &task, &answer, &next);
+    assert_int_equal(task.state, 1); /* one answer that failed */
+    log_label_free(l);
+    log_clear(&log);
+    buf_clear(&task.body);
+    buf_clear(&response);
+    buf_clear(&label);
+    return err;
+}
+
+static void test_no_step(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 16);
+    people_run_ms(&p.all, 7 * 3600 * 1000);
+    person_step(p.alice, answer_no_step, p.alice);
+    people_close(&p.all);
+}
+
 /* Another homeserver serves this one's log as its own. */
 static struct err serve_others_log(struct core *c, struct db_txn *t, void *arg)
 {
@@ -376,6 +448,8 @@ int main(void)
         cmocka_unit_test(test_other_keys),
         cmocka_unit_test(test_asker),
         cmocka_unit_test(test_looked_up),
+        cmocka_unit_test(test_key_of_a_member),
+        cmocka_unit_test(test_no_step),
         cmocka_unit_test(test_damaged_answer),
         cmocka_unit_test(test_others_log),
         cmocka_unit_test(test_refused_after_failing),
