@@ -24,7 +24,10 @@ static void peer_free(struct peer *peer)
 {
     free(peer->vouchers);
     free(peer->offered);
+<<<<<<< HEAD
+=======
     kept_log_free(peer->log);
+>>>>>>> main
     free(peer);
 }
 
