@@ -77,10 +77,13 @@ def distrusts(p, within_s=10):
 
 
 def convicts(p, of=""):
-    """The evidence that the client left holds in another process, and not when it is damaged."""
-    files = glob.glob(os.path.join(p.folder, "evidence-*.ktl"))
-    if not files:
-        raise Failed(f"{p.name} has no evidence")
+    """The evidence that the client left holds in another process, and not when it is damaged. It may come after the alarm."""
+    until = time.time() + 60
+    while not (files := glob.glob(os.path.join(p.folder, "evidence-*.ktl"))):
+        if time.time() > until:
+            raise Failed(f"{p.name} has no evidence\n" + p.run("kt", "show", code=None) + p.run("kt", "head", code=None))
+        p.run("kt", "monitor", code=None)
+        time.sleep(0.5)
     for file in files:
         with tempfile.TemporaryDirectory() as elsewhere:
             audit = [p.hearth, "--home", elsewhere, "kt", "audit"]
