@@ -364,7 +364,7 @@ hearth_unit_tests(server_transparency server/transparency tlog_kit test_tokens n
 hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_core LIBS lib::jansson lib::event)
 # What an operator may try with keys, and where clients notice.
 foreach(attacks "honest" "honest_devices" "swapped_handle_key extra_client unsigned_client forked_log" "replaced_commitment key_of_his_own token_key_of_his_own"
-    "forked_for_two vrf_key_of_his_own" "forked_apart" "dropped_revocation" "skipped_version" "swapped_handle_key_logged dropped_revocation_promised"
+    "forked_for_two vrf_key_of_his_own" "dropped_revocation" "skipped_version" "swapped_handle_key_logged dropped_revocation_promised"
     "token_key_logged sealing_key_logged" "replaced_item")
   string(REGEX REPLACE " .*" "" first "${attacks}")
   separate_arguments(names UNIX_COMMAND "${attacks}")

@@ -348,9 +348,8 @@ def token_key_of_his_own():
                        "(token_key_logged: in a log for one victim)")
 
 
-def two_logs(*at_start, bob_gets=(), apart_s=0):
-    """Alice is shown one log, bob the other; connected, they tell each other what they saw: she has evidence each time, also
-    where so long lies between their last looks at their logs."""
+def two_logs(*at_start, bob_gets=()):
+    """Alice is shown one log, bob the other; connected, they tell each other what they saw: she has evidence each time."""
     with Operator(*at_start) as server:
         alice = person(server, "alice")
         server.does("other", *bob_gets)
@@ -362,7 +361,6 @@ def two_logs(*at_start, bob_gets=(), apart_s=0):
         bob.run("wait", "contact", code=0)
         bob.run("contact", "accept", "alice@a.test", code=0)
         server.does()
-        time.sleep(apart_s)
         alarmed(alice, "sync")
         if not distrusts(alice):
             raise Failed("alarmed, but without evidence")
@@ -373,12 +371,6 @@ def two_logs(*at_start, bob_gets=(), apart_s=0):
 def forked_for_two():
     """A log for alice and one for bob, from the first entry on: what they say in their chat convicts the operator."""
     two_logs()
-
-
-@attack
-def forked_apart():
-    """The same where bob, whose newest look is of another window than hers, shows her older ones, too."""
-    two_logs(apart_s=WINDOW_S + 1)
 
 
 @attack
