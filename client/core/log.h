@@ -49,6 +49,7 @@ enum log_role {
     LOG_OWN = 1,     /* of this account: monitored each window */
     LOG_CONTACT = 2, /* of a contact or member: searched again each window */
     LOG_SYSTEM = 4,  /* of the homeserver: searched again each window */
+    LOG_PROVEN = 8,  /* of a member who proves it himself (log_proof.h) */
 };
 /* About 16 kB: on the heap. */
 struct log_label {
@@ -74,6 +75,8 @@ struct log_label {
     uint32_t receipt_version;
     uint64_t skip_looked; /* versions left out were looked for up to this distinguished entry */
     bool receipt_shown;   /* the log has shown that it holds what it promised */
+    uint64_t awaited_ms;  /* a member's own proof is waited for since then (log_proof.h); 0: no */
+    struct buf proof;     /* of our own label: the KtProof that we send; else empty */
 };
 CHECKED struct err log_label_new(const char *domain, struct bytes label,
                                  struct log_label **ret_label);

@@ -3,6 +3,7 @@
 
 #include "client/core/contact.h"
 #include "client/core/log_gate.h"
+#include "client/core/log_proof.h"
 #include "client/core/roster.h"
 #include "seal/key_set.h"
 
@@ -84,16 +85,23 @@ static struct err in_set(struct bytes key_set, struct bytes uuid, struct bytes k
     return err;
 }
 
+static struct err look_for(struct core *c, struct db_txn *t, const char *domain, struct bytes label,
+                           bool proves_himself)
+{
+    TRY(proves_himself ? log_proof_await(c, t, domain, label)
+                       : log_search(c, t, domain, label, LOG_CONTACT, NULL));
+    return ERR(NOT_FOUND);
+}
+
 static struct err check_label(struct core *c, struct db_txn *t, const struct log *log,
-                              struct bytes label, struct bytes uuid, struct bytes key)
+                              struct bytes label, struct bytes uuid, struct bytes key,
+                              bool proves_himself)
 {
     struct log_label *l;
     struct err err = log_label_get(t, log->domain, label, &l);
     uint64_t now = core_now_ms(c);
-    if (err.code == ERR_NOT_FOUND) {
-        TRY(log_search(c, t, log->domain, label, LOG_CONTACT, NULL));
-        return ERR(NOT_FOUND);
-    }
+    if (err.code == ERR_NOT_FOUND)
+        return look_for(c, t, log->domain, label, proves_himself);
     TRY(err);
     uint64_t age_ms = now >= l->checked_ms ? now - l->checked_ms : UINT64_MAX;
     bool shown = !log->distrusted && !l->bad && l->known.exists;
@@ -104,12 +112,11 @@ static struct err check_label(struct core *c, struct db_txn *t, const struct log
     log_label_free(l);
     if (!unknown && !again)
         return err;
-    TRY(log_search(c, t, log->domain, label, LOG_CONTACT, NULL));
-    return ERR(NOT_FOUND);
+    return look_for(c, t, log->domain, label, proves_himself);
 }
 
 struct err log_check_member(struct core *c, struct db_txn *t, struct bytes user_id,
-                            struct bytes uuid, struct bytes key)
+                            struct bytes uuid, struct bytes key, bool proves_himself)
 {
     char domain[DOMAIN_MAX_BYTES + 1];
     struct buf label = BUF_INIT;
@@ -122,7 +129,7 @@ struct err log_check_member(struct core *c, struct db_txn *t, struct bytes user_
         err = log_get(t, domain, &log);
     if (err_is_ok(err)) {
         if (log.state != LOG_UNLOGGED)
-            err = check_label(c, t, &log, buf_view(&label), uuid, key);
+            err = check_label(c, t, &log, buf_view(&label), uuid, key, proves_himself);
         log_clear(&log);
     }
     buf_clear(&label);

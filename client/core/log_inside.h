@@ -4,6 +4,13 @@
 
 #include "client/core/log.h"
 
+/* The view of somebody who has the configuration alone. */
+CHECKED struct err log_config_view(const struct kt_config *config, struct kt_view *ret_view);
+/* What was verified of a label goes into its row, which is not written. news: another version. */
+CHECKED struct err log_take_result(struct core *c, const struct log *log, struct log_label *label,
+                                   const struct kt_result *result, bool *ret_news);
+/* A distinguished entry under a signed checkpoint, kept for whoever has to prove it. */
+void log_remember_seen(struct log *log, struct bytes checkpoint, const struct dist_entry *dist);
 /* Takes over what a search showed of an own label. */
 void log_own_learn(struct log_label *label);
 /* A label of the homeserver's was found, or it has no log. */

@@ -12,6 +12,7 @@
  *              Dist watched; Lookup own<V>;
  *              optional from here on, since older rows end here: uint32 receipt_version;
  *              uint8 receipt_shown; uint64 skip_looked; opaque receipt<V>; opaque receipt_value<V>;
+ *              optional: uint64 awaited_ms; opaque proof<V>;
  * } Label Known: struct { uint8 exists; uint32 version; uint64 epoch; uint64 dist_index; uint8
  * pending; Lookup lookups<V>; } Lookup: struct { uint32 version; uint8 present; opaque index[32];
  * opaque commitment[32]; uint64 epoch; }
@@ -287,6 +288,7 @@ void log_label_free(struct log_label *label)
     buf_clear(&label->response);
     buf_clear(&label->receipt);
     buf_clear(&label->receipt_value);
+    buf_clear(&label->proof);
     free(label);
 }
 
@@ -320,6 +322,8 @@ struct err log_label_put(struct db_txn *t, const struct log_label *l)
     wire_write_u64(&b, l->skip_looked);
     wire_write_vector(&b, buf_view(&l->receipt));
     wire_write_vector(&b, buf_view(&l->receipt_value));
+    wire_write_u64(&b, l->awaited_ms);
+    wire_write_vector(&b, buf_view(&l->proof));
     write_id(&id, l->domain, buf_view(&l->label));
     struct err err = buf_check(&id);
     if (err_is_ok(err))
@@ -356,6 +360,10 @@ static struct err read_label(struct bytes in, struct log_label *l)
         buf_append_bytes(&l->receipt, wire_read_vector(&r));
         buf_append_bytes(&l->receipt_value, wire_read_vector(&r));
     }
+    if (wire_reader_more(&r)) {
+        l->awaited_ms = wire_read_u64(&r);
+        buf_append_bytes(&l->proof, wire_read_vector(&r));
+    }
     TRY(wire_reader_end(&r));
     if (domain.len > DOMAIN_MAX_BYTES)
         return ERR(STORE_CORRUPT);
@@ -364,6 +372,7 @@ static struct err read_label(struct bytes in, struct log_label *l)
     TRY(buf_check(&l->value));
     TRY(buf_check(&l->receipt));
     TRY(buf_check(&l->receipt_value));
+    TRY(buf_check(&l->proof));
     return buf_check(&l->response);
 }
 

@@ -8,6 +8,7 @@
 #include "client/core/event.h"
 #include "client/core/homeserver.h"
 #include "client/core/log_gate.h"
+#include "client/core/log_proof.h"
 #include "crypto/hash.h"
 #include "seal/key_set.h"
 
@@ -60,7 +61,7 @@ static struct err check_key_set(struct bytes key_set, const struct verified_clie
 }
 
 static struct err check_owner(struct core *c, struct db_txn *t,
-                              const struct verified_client *client,
+                              const struct verified_client *client, bool proves_himself,
                               struct roster_identity *identity)
 {
     struct bytes user = bytes_of(client->id_bytes.data, client->id_bytes.len - UUID_BYTES);
@@ -71,41 +72,51 @@ static struct err check_owner(struct core *c, struct db_txn *t,
     struct err err = contact_by_user(c, t, user, &identity->contact);
     struct bytes uuid = bytes_of(client->id.client, UUID_BYTES);
     if (err.code == ERR_NOT_FOUND)
-        return log_check_member(c, t, user, uuid, client->public_key);
+        return log_check_member(c, t, user, uuid, client->public_key, proves_himself);
     TRY(err);
     struct contact contact = {0};
     TRY(contact_get(c, t, &identity->contact, &contact));
-    err = contact.key_set.len > 0 ? check_key_set(buf_view(&contact.key_set), client)
-                                  : log_check_member(c, t, user, uuid, client->public_key);
+    err = contact.key_set.len > 0
+              ? check_key_set(buf_view(&contact.key_set), client)
+              : log_check_member(c, t, user, uuid, client->public_key, proves_himself);
     contact_clear(&contact);
     return err;
 }
 
+/* The client credential in it, which its homeserver signed; client is of views into scratch. */
+static struct err open_client(struct core *c, struct db_txn *t, struct bytes leaf_credential,
+                              struct bytes signature_key,
+                              const uint8_t identity_key[IDENTITY_KEY_BYTES], struct buf *scratch,
+                              char ret_domain[DOMAIN_MAX_BYTES + 1],
+                              struct verified_client *ret_client)
+{
+    struct leaf_credential credential;
+    struct bytes client_credential;
+    TRY(leaf_credential_parse(leaf_credential, &credential));
+    TRY(leaf_credential_open(&credential, identity_key, signature_key, scratch,
+                             &client_credential));
+    TRY(client_credential_domain(client_credential, ret_domain));
+    return homeserver_verify_client(c, t, client_credential, ret_client);
+}
+
 struct err roster_identify(struct core *c, struct db_txn *t, struct bytes leaf_credential,
                            struct bytes signature_key,
-                           const uint8_t identity_key[IDENTITY_KEY_BYTES],
+                           const uint8_t identity_key[IDENTITY_KEY_BYTES], bool proves_himself,
                            char ret_domain[DOMAIN_MAX_BYTES + 1],
                            struct roster_identity *ret_identity)
 {
-    struct leaf_credential credential;
     struct buf scratch = BUF_INIT;
-    struct bytes client_credential = {0};
     struct verified_client client;
     struct roster_identity identity = {0};
-    TRY(leaf_credential_parse(leaf_credential, &credential));
-    struct err err = leaf_credential_open(&credential, identity_key, signature_key, &scratch,
-                                          &client_credential);
-    if (err_is_ok(err))
-        err = client_credential_domain(client_credential, ret_domain);
-    if (err_is_ok(err))
-        err = homeserver_verify_client(c, t, client_credential, &client);
+    struct err err = open_client(c, t, leaf_credential, signature_key, identity_key, &scratch,
+                                 ret_domain, &client);
     if (err_is_ok(err) &&
         (client.id_bytes.len > sizeof identity.client_id || client.id_bytes.len <= UUID_BYTES))
         err = ERR(CREDENTIAL);
     if (err_is_ok(err)) {
         memcpy(identity.client_id, client.id_bytes.data, client.id_bytes.len);
         identity.client_id_len = client.id_bytes.len;
-        err = check_owner(c, t, &client, &identity);
+        err = check_owner(c, t, &client, proves_himself, &identity);
     }
     buf_clear(&scratch);
     if (err_is_ok(err))
@@ -228,8 +239,8 @@ static struct err try_leaf(struct core *c, struct db_txn *t, struct open_chat *c
     if (!err_is_ok(err) && core_now_ms(c) < l->news_ms + ROSTER_PATIENCE_MS)
         return ERR_OK; /* the new group identity key is under way, perhaps */
     if (err_is_ok(err))
-        err =
-            roster_identify(c, t, node.credential.body, node.signature_key, key, domain, &identity);
+        err = roster_identify(c, t, node.credential.body, node.signature_key, key,
+                              chat->chat.kind == HEARTH_CHAT_GROUP, domain, &identity);
     bytes_wipe(key, sizeof key);
     return judge(c, t, chat, l, err, domain, &identity);
 }
@@ -310,12 +321,40 @@ struct err roster_news(struct core *c, struct db_txn *t, struct open_chat *chat,
         return ERR_OK; /* of a leaf that is not there: nothing to say */
     chat->roster->changed = true;
     TRY(row_of(chat->roster, news->leaf, &l));
+    bool newcomer = memcmp(l->user_pseudonym, news->user_pseudonym, sizeof l->user_pseudonym) != 0;
     TRY(fill_row(c, &node, news, accepted_s, l));
     if (news->leaf == group_own_leaf(chat->group)) {
         fill_own(c, &chat->chat, l);
         return ERR_OK;
     }
-    return try_leaf(c, t, chat, l);
+    TRY(try_leaf(c, t, chat, l));
+    return newcomer && !l->own_user ? log_proof_due(c, t, chat) : ERR_OK;
+}
+
+bool roster_opened(struct core *c, struct db_txn *t, const struct open_chat *chat)
+{
+    char domain[DOMAIN_MAX_BYTES + 1];
+    for (size_t i = 0; i < chat->roster->count; i++) {
+        const struct roster_leaf *l = &chat->roster->leaves[i];
+        struct leaf_node node;
+        uint8_t key[IDENTITY_KEY_BYTES], hash[32];
+        struct buf scratch = BUF_INIT;
+        struct verified_client client;
+        if (l->state != ROSTER_PENDING ||
+            !public_group_leaf(group_public(chat->group), l->leaf, &node))
+            continue;
+        leaf_hash(&node, hash);
+        struct err err = memcmp(hash, l->leaf_hash, sizeof hash) == 0 ? unwrap(&chat->chat, l, key)
+                                                                      : ERR(CREDENTIAL);
+        if (err_is_ok(err))
+            err = open_client(c, t, node.credential.body, node.signature_key, key, &scratch, domain,
+                              &client);
+        bytes_wipe(key, sizeof key);
+        buf_clear(&scratch);
+        if (!err_is_ok(err))
+            return false;
+    }
+    return true;
 }
 
 struct err roster_prune(struct core *c, struct db_txn *t, struct open_chat *chat)

@@ -51,7 +51,8 @@ CHECKED struct err roster_refuse(struct core *c, struct db_txn *t, struct open_c
 /* What an identity says, opened under its key and found good: the steps that roster and commit
  * share. Errors: those of leaf_credential_open and homeserver_verify_client (ERR_NOT_FOUND: the
  * keys of `ret_domain` are wanted first), ERR_KEY_SET: the set that we hold of the user has not
- * this client, or another key. ret_domain is written with ERR_NOT_FOUND too. */
+ * this client, or another key. ret_domain is written with ERR_NOT_FOUND too. proves_himself: as of
+ * log_check_member. */
 struct roster_identity {
     uint8_t client_id[CLIENT_ID_MAX_BYTES];
     size_t client_id_len;
@@ -61,7 +62,7 @@ struct roster_identity {
 CHECKED struct err roster_identify(struct core *c, struct db_txn *t, struct bytes leaf_credential,
                                    struct bytes signature_key,
                                    const uint8_t identity_key[IDENTITY_KEY_BYTES],
-                                   char ret_domain[DOMAIN_MAX_BYTES + 1],
+                                   bool proves_himself, char ret_domain[DOMAIN_MAX_BYTES + 1],
                                    struct roster_identity *ret_identity);
 /* The ClientCredential in a leaf's identity, which was verified when it came. Views into scratch.
  * Errors of identity_key_unwrap and leaf_credential_open. */
@@ -70,6 +71,9 @@ CHECKED struct err roster_credential(const struct open_chat *chat, const struct 
 const struct roster_leaf *roster_find(const struct roster *r, uint32_t leaf);
 size_t roster_unverified(const struct roster *r);
 size_t roster_pending(const struct roster *r);
+/* Does the identity of every leaf that is pending open, under the group's identity key and its
+ * homeserver's keys, so that only the log is still to be heard? */
+bool roster_opened(struct core *c, struct db_txn *t, const struct open_chat *chat);
 /* UserId of a leaf, of its ClientId; empty while not opened. View. */
 struct bytes roster_user(const struct roster_leaf *leaf);
 size_t roster_users(const struct roster *r); /* user pseudonyms */

@@ -74,6 +74,18 @@ struct err send_ready(struct core *c, struct db_txn *t, struct open_chat *chat)
     return roster_pending(chat->roster) > 0 ? ERR(NOT_FOUND) : ERR_OK;
 }
 
+/* Our own proof goes to those who are verified but for the log's word: they wait for it, as we do
+ * for theirs (log_proof.h). */
+static struct err may_go_first(struct core *c, struct db_txn *t, const struct open_chat *chat,
+                               struct bytes content)
+{
+    struct content what;
+    bool may = chat->chat.state == HEARTH_CHAT_OPEN && chat->group != NULL &&
+               err_is_ok(content_read(content, &what)) && what.kind == CONTENT_LOG_PROOF &&
+               roster_opened(c, t, chat);
+    return may ? ERR_OK : ERR(NOT_FOUND);
+}
+
 struct err send_in_lane(struct core *c, struct db_txn *t, const struct hearth_id *chat,
                         enum chat_lane lane, const struct content *content, uint64_t message_number,
                         uint64_t *ret_task)
@@ -160,6 +172,8 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     }
     if (task->state == ENCRYPT) {
         struct err err = send_ready(c, t, chat);
+        if (err.code == ERR_NOT_FOUND)
+            err = may_go_first(c, t, chat, body.content);
         if (err.code == ERR_NOT_FOUND) {
             task->not_before_ms = core_now_ms(c) + SEND_PATIENCE_MS;
             *ret_next = TASK_NEXT_WAIT;
