@@ -54,9 +54,9 @@ static void next_window(struct four *f)
 /* Time passes, and who is there listens. */
 static void go_on(struct four *f, uint64_t ms)
 {
-    for (uint64_t at = 0; at < ms; at += 500)
+    for (uint64_t at = 0; at < ms; at += 1000)
         for (size_t i = 0; i < PEOPLE; i++) {
-            people_run_ms(&f->p.all, 125);
+            people_run_ms(&f->p.all, 1000 / PEOPLE);
             if (!f->away[i])
                 person_sync(f->who[i]);
         }
@@ -191,7 +191,7 @@ static void test_nobody_is_asked(void **state)
     four_init(&f, 1);
     begin_counting(&a, &f);
     gather(&f);
-    go_on(&f, 12000);
+    go_on(&f, 10000);
     everybody_is_verified(&f, "tulips");
     assert_int_equal(of_others(&a) + a.of_friends, 0);
     assert_true(a.own >= 3); /* what counts is counted */
@@ -218,7 +218,7 @@ static void test_silent(void **state)
     leave(&f, 1);
     leave(&f, 3);
     gather(&f);
-    go_on(&f, 12000);
+    go_on(&f, 10000);
     everybody_is_verified(&f, "where are you?");
     assert_int_equal(a.many, 1);
     assert_int_equal(a.many_labels, 2);
@@ -226,7 +226,7 @@ static void test_silent(void **state)
     a.many = 0;
     come_back(&f, 1);
     come_back(&f, 3);
-    go_on(&f, 12000);
+    go_on(&f, 10000);
     everybody_is_verified(&f, "here you are");
     assert_int_equal(a.many, 0);
     end_counting(&a);
@@ -278,13 +278,13 @@ static void test_changes(void **state)
     (void)state;
     four_init(&f, 3);
     gather(&f);
-    go_on(&f, 12000);
+    go_on(&f, 10000);
     everybody_is_verified(&f, "before");
     begin_counting(&a, &f);
     struct person *phone = person_new_at(&f.p.all, "phone", TOWN_OTHER);
     address_of(phone, a.phone);
     link_device(&f.p, f.p.bob, phone);
-    go_on(&f, 12000);
+    go_on(&f, 10000);
     assert_int_equal(version_at(f.who[2], f.p.bob, &pending), 1);
     assert_true(pending);
     people_run_ms(&f.p.all, 6 * 3600 * 1000);
@@ -346,7 +346,7 @@ static void test_tampered(void **state)
     four_init(&f, 4);
     next_window(&f);
     gather(&f);
-    go_on(&f, 12000);
+    go_on(&f, 10000);
     everybody_is_verified(&f, "before");
     struct log_label *own = row_of(f.p.bob, f.p.bob);
     assert_true(own->proof.len > 0);
@@ -385,13 +385,13 @@ static void test_old(void **state)
     four_init(&f, 5);
     next_window(&f);
     gather(&f);
-    go_on(&f, 12000);
+    go_on(&f, 10000);
     struct log_label *own = row_of(f.p.bob, f.p.bob);
     struct saying s = {buf_view(&own->label), buf_view(&own->proof), PROOF_AT_DIST};
     assert_true(own->proof.len > 0);
     struct person *phone = person_new_at(&f.p.all, "phone", TOWN_OTHER);
     link_device(&f.p, f.p.bob, phone);
-    go_on(&f, 12000);
+    go_on(&f, 10000);
     assert_int_equal(version_at(f.who[2], f.p.bob, &pending), 1);
     person_step(f.who[2], say_it, &s);
     assert_int_equal(version_at(f.who[2], f.p.bob, &pending), 1);
