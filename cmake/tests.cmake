@@ -334,6 +334,7 @@ target_link_libraries(test_town PUBLIC test_house)
 file(GLOB people_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/people/*.c)
 add_library(test_people STATIC EXCLUDE_FROM_ALL ${people_sources})
 target_link_libraries(test_people PUBLIC client_core test_town)
+target_link_options(test_people INTERFACE -Wl,--wrap=argon2id -Wl,--undefined=__wrap_argon2id)
 hearth_unit_tests(client_core client/core client_db test_people)
 # The public header from C++.
 add_executable(unit_client_core_consumer ${CMAKE_SOURCE_DIR}/tests/unit/client/core/consumer.cc)
