@@ -157,6 +157,15 @@ static void heard(void *self, const char *path, const char *from, struct bytes m
         assert_ok(search_request_parse(bytes_of(in->search.data, in->search.len), &request));
         count_label(a, request.label, from);
         hearth__v1__lookup_request__free_unpacked(in, NULL);
+    } else if (strstr(path, "Transparency/Monitor") != NULL) {
+        Hearth__V1__MonitorRequest *in =
+            hearth__v1__monitor_request__unpack(NULL, message.len, message.data);
+        static struct contact_request request;
+        request.item_count = 0; /* of an owner: own labels */
+        if (err_is_ok(contact_request_parse(bytes_of(in->monitor.data, in->monitor.len), &request)))
+            for (size_t i = 0; i < request.item_count; i++)
+                count_label(a, request.items[i].label, from);
+        hearth__v1__monitor_request__free_unpacked(in, NULL);
     }
 }
 
