@@ -41,6 +41,10 @@ void log_clear(struct log *log);
 /* The row; UNKNOWN where there is none. */
 CHECKED struct err log_get(struct db_txn *t, const char *domain, struct log *ret_log);
 CHECKED struct err log_put(struct db_txn *t, const struct log *log);
+/* What the row is (log_row.c). ERR_STORE_CORRUPT: it can't be read, and there is nothing to clear.
+ */
+void log_write(struct buf *b, const struct log *log);
+CHECKED struct err log_read(struct bytes in, struct log *ret_log);
 CHECKED struct err log_each(struct core *c, struct db_txn *t,
                             struct err (*fn)(void *arg, const struct log *log), void *arg);
 
@@ -85,6 +89,8 @@ void log_label_free(struct log_label *label); /* NULL is fine */
 CHECKED struct err log_label_get(struct db_txn *t, const char *domain, struct bytes label,
                                  struct log_label **ret_label);
 CHECKED struct err log_label_put(struct db_txn *t, const struct log_label *label);
+void log_label_write(struct buf *b, const struct log_label *label);
+CHECKED struct err log_label_read(struct bytes in, struct log_label **ret_label);
 /* Of one homeserver (NULL: of all). */
 CHECKED struct err log_label_each(struct db_txn *t, const char *domain,
                                   struct err (*fn)(void *arg, struct log_label *label), void *arg);
