@@ -31,7 +31,8 @@ function(hearth_program name)
 endfunction()
 
 # hearth_unit_tests(TARGET FOLDER ...): every tests/unit/FOLDER/*_test.c becomes a cmocka program of its own,
-# linked against TARGET; what follows are further targets.
+# linked against TARGET; what follows are further targets. Those that never look at the time take one place.
+set(HEARTH_LOOKS_AT_TIME "clock_gettime|usleep|nanosleep|pthread_create|fork\\(|hearth_loop_new")
 function(hearth_unit_tests target folder)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${folder}/*_test.c)
   foreach(source IN LISTS sources)
@@ -40,14 +41,23 @@ function(hearth_unit_tests target folder)
     set(name unit_${prefix}_${stem})
     add_executable(${name} ${source})
     target_link_libraries(${name} PRIVATE hearth_flags ${target} ${ARGN} test_support lib::cmocka)
-    hearth_test(${name} COMMAND ${name})
+    file(STRINGS ${source} looks_at_time REGEX "${HEARTH_LOOKS_AT_TIME}" LIMIT_COUNT 1)
+    if(looks_at_time)
+      hearth_test(${name} COMMAND ${name})
+    else()
+      hearth_test(${name} COMMAND ${name} PLACES 1)
+    endif()
   endforeach()
 endfunction()
 
-# hearth_test(NAME COMMAND ... [SECONDS n] [LABELS ...]): exit 77 means skipped, and the output says why. SECONDS ends
-# what hangs [400]; it judges nothing, since machines under load take several times as long.
+# hearth_test(NAME COMMAND ... [SECONDS n] [PLACES n] [LABELS ...]): exit 77 means skipped, and the output says why.
+# SECONDS ends what hangs [400]; it judges nothing, since machines under load take several times as long. PLACES: a core
+# is a place, and a program under real time takes two [2], so that half of the machine is idle while it is judged.
 function(hearth_test name)
-  cmake_parse_arguments(arg "" "SECONDS" "COMMAND;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "" "SECONDS;PLACES" "COMMAND;LABELS" ${ARGN})
+  if(NOT arg_PLACES)
+    set(arg_PLACES 2)
+  endif()
   if(NOT arg_SECONDS)
     set(arg_SECONDS 400)
   endif()
@@ -55,5 +65,6 @@ function(hearth_test name)
     math(EXPR arg_SECONDS "${arg_SECONDS} * 4")
   endif()
   add_test(NAME ${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${arg_SECONDS} LABELS "${arg_LABELS}")
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${arg_SECONDS} LABELS "${arg_LABELS}"
+    PROCESSORS ${arg_PLACES})
 endfunction()

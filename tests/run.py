@@ -137,7 +137,7 @@ def main():
     for preset in a.presets or PRESETS:
         begun = time.monotonic()
         if build(preset, a.jobs, tally):
-            ctest(preset, PRESETS[preset], max(1, a.jobs // 2), tally)
+            ctest(preset, PRESETS[preset], max(2, a.jobs), tally)
         print(f"{preset}: {time.monotonic() - begun:.0f} s", flush=True)
     if not a.presets:
         fuzz(a.fuzz_seconds, a.jobs, tally)
