@@ -276,7 +276,7 @@ endif()
 foreach(seed 1 51 101 151)
   hearth_test(flow_worlds_${seed} COMMAND world_random --seed ${seed} --seeds ${worlds_seeds} SECONDS 600 LABELS flow)
 endforeach()
-foreach(control numbered backwards versions rotation relaxed)
+foreach(control numbered backwards versions rotation relaxed believed held_up)
   hearth_test(flow_worlds_control_${control} COMMAND world_random --control ${control} SECONDS 600 LABELS flow)
 endforeach()
 # Twelve bugs, one at a time, which those worlds must find. Functions are wrapped by the linker: what ships is the same without.

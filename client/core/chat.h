@@ -18,7 +18,7 @@
 
 enum {
     CHAT_STATE_KEYS = 8,
-    CHAT_IDENTITY_KEYS = 16, /* before the one of now */
+    CHAT_IDENTITY_KEYS = 64, /* before the one of now */
     CHAT_ROTATIONS = 8,
     CHAT_TAGS = 32,
     CHAT_NAME_MAX_BYTES = 128,

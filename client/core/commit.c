@@ -95,16 +95,26 @@ struct err group_wish(struct core *c, struct db_txn *t, const struct hearth_id *
     return add_wish(c, t, id, CHAT_LANE, wish, ret_task);
 }
 
-struct err group_cover(struct core *c, struct db_txn *t, const struct hearth_id *chat)
+/* At most one at a time beside what people want: any commit covers the proposals that wait. */
+static struct err add_beside(struct core *c, struct db_txn *t, const struct hearth_id *chat,
+                             const struct commit_wish *wish)
 {
     uint8_t lane[16];
     bool there;
     uint64_t task;
     chat_lane(chat, CHAT_LANE_COVER, lane);
     TRY(task_in_lane(c, t, lane, TASK_COMMIT, &there));
-    return there
-               ? ERR_OK
-               : add_wish(c, t, chat, CHAT_LANE_COVER, &(struct commit_wish){.cover = true}, &task);
+    return there ? ERR_OK : add_wish(c, t, chat, CHAT_LANE_COVER, wish, &task);
+}
+
+struct err group_cover(struct core *c, struct db_txn *t, const struct hearth_id *chat)
+{
+    return add_beside(c, t, chat, &(struct commit_wish){.cover = true});
+}
+
+struct err group_fresh_leaf(struct core *c, struct db_txn *t, const struct hearth_id *chat)
+{
+    return add_beside(c, t, chat, &(struct commit_wish){.update = true});
 }
 
 /* ---- FETCH */
@@ -343,29 +353,6 @@ static void take_leaf(struct chat *chat, struct commit_body *body)
     chat_leaf_move(chat, &body->leaf);
 }
 
-struct err group_tell_identity_key(struct core *c, struct db_txn *t, const struct open_chat *chat)
-{
-    struct buf b = BUF_INIT;
-    struct hearth_id id;
-    uint64_t task;
-    if (group_public(chat->group)->tree.member_count < 2)
-        return ERR_OK;
-    TRY(core_random_id(c, &id));
-    wire_write_u64(&b, chat->chat.identity_epoch);
-    wire_write_fixed(&b, bytes_of(chat->chat.identity_key, sizeof chat->chat.identity_key));
-    wire_write_fixed(&b, bytes_of(chat->chat.identity_before,
-                                  chat->chat.identity_before_count * IDENTITY_KEY_BYTES));
-    struct content content = {.kind = CONTENT_IDENTITY_KEY,
-                              .id = id.bytes,
-                              .sent_ms = core_now_ms(c),
-                              .body = buf_view(&b)};
-    struct err err = buf_check(&b);
-    if (err_is_ok(err))
-        err = send_in_lane(c, t, &chat->chat.id, CHAT_LANE_KEYS, &content, 0, &task);
-    buf_clear(&b);
-    return err;
-}
-
 static struct err enter(struct core *c, struct db_txn *t, struct open_chat *chat,
                         struct commit_body *body, const Hearth__V1__CommitRequest *request,
                         const Hearth__V1__CommitResponse *out)
@@ -389,6 +376,7 @@ static struct err enter(struct core *c, struct db_txn *t, struct open_chat *chat
         TRY(group_tell_identity_key(c, t, chat));
     }
     TRY(take_records(c, t, chat, request, added, count, out->accepted_at));
+    TRY(identity_key_renew(c, t, chat));
     return receive_new_epoch(c, t, chat);
 }
 

@@ -88,7 +88,7 @@ static struct err check_bundle(struct core *c, struct db_txn *t, const struct ow
     struct err err =
         roster_identify(c, t, kp->leaf_node.credential.body, kp->leaf_node.signature_key, ret_key,
                         false, domain, ret_identity);
-    if (err.code == ERR_NOT_FOUND)
+    if (err.code == ERR_NOT_FOUND || err.code == ERR_CLIENT_MEMBER_LATER)
         memcpy(adds->wanted, domain, sizeof adds->wanted);
     TRY(err);
     bool his = owner->own ? ret_identity->own_user
@@ -170,7 +170,8 @@ static struct err take_bundle(struct core *c, struct db_txn *t, const struct ope
             err = fill_add(c, chat, owner, bundle, &kp, key, group_key, a);
             adds->count += err_is_ok(err);
         }
-    } else if (err.code == ERR_NOT_FOUND && adds->wanted[0] != '\0') {
+    } else if ((err.code == ERR_NOT_FOUND || err.code == ERR_CLIENT_MEMBER_LATER) &&
+               adds->wanted[0] != '\0') {
         err = ERR_OK; /* later */
     } else if (!err_is_ok(err) && err.code != ERR_NO_MEMORY && err.code != ERR_IO) {
         err = refuse(c, t, chat, owner, adds);

@@ -118,6 +118,7 @@ struct err core_open(const struct core_options *options, struct core **ret_core)
         return ERR(NO_MEMORY);
     c->clock = options->db.clock;
     c->rng = options->db.rng;
+    c->opened_ms = core_now_ms(c);
     struct err err = core_begin(c, options);
     if (!err_is_ok(err)) {
         core_close(c);

@@ -38,6 +38,7 @@ struct core {
     struct listener *listener;   /* NULL: not listening */
     struct fetching *fetching;   /* core/queue.h: Dequeue, who waits for it */
     struct hearth_timer *upkeep; /* core/renew.h */
+    uint64_t opened_ms;          /* when this process opened the account */
     struct linking *linking;     /* NULL: no device is being linked */
     struct hearth_error error;   /* of the last verb that could not begin */
     struct hearth_error trouble; /* why the last call had no answer; none after one that had */

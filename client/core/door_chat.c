@@ -31,7 +31,7 @@ static struct err show_chat(struct core *c, struct db_txn *t, struct open_chat *
         .admin = group_is_admin(o, chat->user_pseudonym),
         .leaves = (uint32_t)o->roster->count,
         .members = (uint32_t)roster_users(o->roster),
-        .unverified = (uint32_t)roster_unverified(o->roster),
+        .unverified = (uint32_t)(roster_unverified(o->roster) + roster_late(c, o->roster)),
         .epoch = o->group != NULL ? group_epoch(o->group) : 0,
         .messages = messages,
         .seen = chat->seen,

@@ -42,7 +42,7 @@ struct err group_member_name(struct core *c, struct db_txn *t, const struct open
 struct err group_over(struct core *c, struct db_txn *t, struct open_chat *chat, const char *text)
 {
     static const enum chat_lane lanes[] = {CHAT_LANE, CHAT_LANE_COVER, CHAT_LANE_RESYNC,
-                                           CHAT_LANE_KEYS};
+                                           CHAT_LANE_KEYS, CHAT_LANE_ROSTER};
     struct hearth_id id = chat->chat.id;
     struct hearth_error error;
     uint8_t lane[16];

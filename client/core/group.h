@@ -15,6 +15,7 @@ enum chat_lane {
     CHAT_LANE_COVER = 1,  /* commits of others' proposals */
     CHAT_LANE_RESYNC = 2, /* joining again */
     CHAT_LANE_KEYS = 3,   /* new group identity keys */
+    CHAT_LANE_ROSTER = 4, /* leaves that are pending */
 };
 void chat_lane(const struct hearth_id *chat, enum chat_lane lane, uint8_t ret_lane[16]);
 
@@ -54,7 +55,8 @@ CHECKED struct err group_delete_begin(struct core *c, struct db_txn *t,
 CHECKED struct err group_resync_begin(struct core *c, struct db_txn *t,
                                       const struct hearth_id *chat, uint64_t *ret_task);
 /* Content to all; message_number: the DB_MESSAGE row whose state follows, 0: none. Refused at once
- * where a leaf is unverified (ERR_CLIENT_UNVERIFIED); what is pending is waited for. */
+ * where a leaf is unverified (ERR_CLIENT_UNVERIFIED), and what is no message of the user's also
+ * where one is late (ERR_CLIENT_MEMBER_LATER); what is pending is waited for. */
 CHECKED struct err group_send(struct core *c, struct db_txn *t, const struct hearth_id *chat,
                               const struct content *content, uint64_t message_number,
                               uint64_t *ret_task);
@@ -62,7 +64,12 @@ CHECKED struct err group_send(struct core *c, struct db_txn *t, const struct hea
 CHECKED struct err group_send_to(struct core *c, struct db_txn *t, const struct hearth_id *chat,
                                  const uint8_t user_pseudonym[16], const struct content *content,
                                  uint64_t message_number, uint64_t *ret_task);
-/* commit.c: tells the members the key that identities are wrapped under from here on, and those
+/* identity_key.c: what a member said of it; and a fresh leaf, if that of ours has grown old. */
+CHECKED struct err identity_key_take(struct core *c, struct db_txn *t, struct open_chat *chat,
+                                     uint32_t leaf, struct bytes body);
+CHECKED struct err identity_key_renew(struct core *c, struct db_txn *t,
+                                      const struct open_chat *chat);
+/* Tells the members the key that identities are wrapped under from here on, and those
  * before it. */
 CHECKED struct err group_tell_identity_key(struct core *c, struct db_txn *t,
                                            const struct open_chat *chat);

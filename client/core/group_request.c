@@ -246,6 +246,7 @@ struct err group_records(struct core *c, struct db_txn *t, struct open_chat *cha
                 bytes_of(r->wrapped_profile_key.data, r->wrapped_profile_key.len),
         };
         TRY(roster_news(c, t, chat, &news, core_now_ms(c) / 1000));
+        roster_from_outside(chat, i); /* for all that we know */
     }
     return n == count ? ERR_OK : ERR(WIRE_VALUE);
 }

@@ -16,7 +16,7 @@
 #include "wire/writer.h"
 
 enum { ROW_VERSION = 1, PIN_LEAST = 16 };
-enum { FRESH_MS = 24 * 3600 * 1000, FAILED_MS = 60 * 1000 };
+enum { FRESH_MS = 24 * 3600 * 1000, FAILED_MS = 60 * 1000, REFETCH_MS = 10 * 1000 };
 
 void homeserver_clear(struct homeserver *h)
 {
@@ -97,10 +97,11 @@ struct err homeserver_row(struct db_txn *t, const char *domain, struct homeserve
     return ERR_OK;
 }
 
-static bool just_failed(const struct core *c, const struct homeserver *h)
+uint64_t homeserver_again_ms(const struct core *c, const struct homeserver *h)
 {
     uint64_t now = core_now_ms(c);
-    return h->failed_ms != 0 && now >= h->failed_ms && now - h->failed_ms < FAILED_MS;
+    bool failed = h->failed_ms != 0 && now >= h->failed_ms && now - h->failed_ms < FAILED_MS;
+    return failed ? h->failed_ms + FAILED_MS : 0;
 }
 
 struct err homeserver_get(struct core *c, struct db_txn *t, const char *domain,
@@ -123,7 +124,7 @@ struct err homeserver_get_unlogged(struct core *c, struct db_txn *t, const char 
     struct homeserver h;
     TRY(homeserver_row(t, domain, &h));
     if (h.fetched_ms == 0) {
-        struct err err = just_failed(c, &h) ? ERR(CREDENTIAL) : ERR(NOT_FOUND);
+        struct err err = homeserver_again_ms(c, &h) != 0 ? ERR(CREDENTIAL) : ERR(NOT_FOUND);
         homeserver_clear(&h);
         return err;
     }
@@ -137,23 +138,25 @@ bool homeserver_is_stale(const struct core *c, const struct homeserver *h)
     return h->fetched_ms != 0 && (now < h->fetched_ms || now - h->fetched_ms >= FRESH_MS);
 }
 
-struct err homeserver_want(struct core *c, struct db_txn *t, const char *domain)
+static struct err fetch(struct core *c, struct db_txn *t, const char *domain)
 {
-    struct homeserver h;
     uint8_t lane[16];
     bool there = false;
-    TRY(domain_check(bytes_str(domain), true));
-    TRY(homeserver_row(t, domain, &h));
-    bool fresh = h.fetched_ms != 0 && !homeserver_is_stale(c, &h);
-    bool failed = just_failed(c, &h);
-    homeserver_clear(&h);
-    if (fresh || failed)
-        return ERR_OK;
     homeserver_lane(domain, lane);
     TRY(task_in_lane(c, t, lane, TASK_HOMESERVER, &there));
     if (there)
         return ERR_OK;
     return task_add(c, t, TASK_HOMESERVER, lane, NULL, bytes_str(domain), NULL);
+}
+
+struct err homeserver_want(struct core *c, struct db_txn *t, const char *domain)
+{
+    struct homeserver h;
+    TRY(domain_check(bytes_str(domain), true));
+    TRY(homeserver_row(t, domain, &h));
+    bool fresh = h.fetched_ms != 0 && !homeserver_is_stale(c, &h);
+    homeserver_clear(&h);
+    return fresh ? ERR_OK : fetch(c, t, domain);
 }
 
 struct err homeserver_pin(struct core *c, struct db_txn *t, const char *domain, struct bytes pin)
@@ -236,11 +239,15 @@ struct err homeserver_verify_client(struct core *c, struct db_txn *t, struct byt
     (void)snprintf(domain, sizeof domain, "%.*s", (int)id.user.domain.len,
                    (const char *)id.user.domain.data);
     struct err err = homeserver_get(c, t, domain, &h);
-    if (err.code == ERR_CLIENT_LOG_LATER) /* like keys that are still being fetched */
+    /* like keys that are still being fetched; what failed says nothing about this credential */
+    if (err.code == ERR_CLIENT_LOG_LATER || err.code == ERR_CREDENTIAL)
         return ERR(NOT_FOUND);
     TRY(err);
     err = verify(c, &h, &client);
+    bool old = h.fetched_ms + REFETCH_MS <= core_now_ms(c);
     homeserver_clear(&h);
+    if (err.code == ERR_NOT_FOUND && old) /* signed by a key that is newer than what we have? */
+        TRY(fetch(c, t, domain));
     TRY(err);
     *ret_client = (struct verified_client){.id = id,
                                            .id_bytes = client.subject,

@@ -28,9 +28,9 @@ CHECKED struct err homeserver_get(struct core *c, struct db_txn *t, const char *
  * root that an invitation pinned. */
 CHECKED struct err homeserver_get_unlogged(struct core *c, struct db_txn *t, const char *domain,
                                            struct homeserver *ret);
-/* Leaves a task that fetches and verifies, unless there is one; older than a day is fetched anew,
- * what did not verify after a minute. Afterwards, also in vain, every chat's roster is tried again
- * and all waiting tasks are woken. */
+/* Leaves a task that fetches and verifies, unless there is one; older than a day is fetched anew.
+ * What did not verify, or was refused, is asked for again after a minute. Afterwards, also in vain,
+ * every chat's roster is tried again and all waiting tasks are woken. */
 CHECKED struct err homeserver_want(struct core *c, struct db_txn *t, const char *domain);
 /* Daily: wants the keys of our own domain, and of those that contacts, chats and their members are
  * of (revocations must be heard of). */

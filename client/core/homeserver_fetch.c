@@ -256,29 +256,39 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
 {
     Hearth__V1__GetKeysRequest keys = HEARTH__V1__GET_KEYS_REQUEST__INIT;
     Hearth__V1__GetServerInfoRequest info = HEARTH__V1__GET_SERVER_INFO_REQUEST__INIT;
-    (void)c;
-    (void)t;
     if (task->body.len > DOMAIN_MAX_BYTES)
         return ERR(DOMAIN);
     memcpy(call->domain, task->body.data, task->body.len);
     call->anonymous = true;
+    if (task->state == FETCH_KEYS) {
+        struct homeserver h;
+        TRY(homeserver_row(t, call->domain, &h));
+        task->not_before_ms = homeserver_again_ms(c, &h);
+        homeserver_clear(&h);
+        *ret_next = TASK_NEXT_WAIT;
+        if (task->not_before_ms != 0)
+            return ERR_OK;
+    }
     *ret_next = TASK_NEXT_CALL;
     if (task->state == FETCH_INFO)
         return task_call_request(call, "Info", "GetServerInfo", &info.base);
     return task_call_request(call, "Info", "GetKeys", &keys.base);
 }
 
-/* Somebody shows other keys than he should: people must hear of it. */
+/* shown: somebody shows other keys than he should, and people must hear of it, once. One who says
+ * nothing of his keys may be starting, or busy. */
 static struct err did_not_verify(struct core *c, struct db_txn *t, const char *domain,
-                                 struct err why)
+                                 struct err why, bool shown)
 {
     struct homeserver h;
     char text[DOMAIN_MAX_BYTES + 128];
     TRY(homeserver_row(t, domain, &h));
+    bool told = h.failed_ms != 0;
     h.failed_ms = core_now_ms(c);
     struct err err = homeserver_put(t, domain, &h);
     homeserver_clear(&h);
-    TRY(err);
+    if (!err_is_ok(err) || !shown || told)
+        return err;
     (void)snprintf(text, sizeof text, "keys of homeserver %s: %s", domain, err_text(why));
     struct hearth_event event = {
         .kind = HEARTH_EVENT_UNVERIFIED, .result = HEARTH_UNVERIFIED, .text = text};
@@ -343,7 +353,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     if (err_is_ok(err))
         task->state = FETCH_INFO;
     else
-        TRY(did_not_verify(c, t, domain, err));
+        TRY(did_not_verify(c, t, domain, err, answer->out != NULL));
     if (revoked)
         TRY(homeserver_revoked(c, t, domain));
     return homeserver_news(c, t);

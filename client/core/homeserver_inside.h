@@ -13,6 +13,8 @@ void homeserver_lane(const char *domain, uint8_t ret_lane[16]);
 bool homeserver_is_stale(const struct core *c, const struct homeserver *h);
 /* Is this ClientCredential on its list? */
 bool homeserver_has_revoked(const struct homeserver *h, struct bytes credential);
+/* What it sent last did not verify, or it did not say: when it may be asked again; 0: now. */
+uint64_t homeserver_again_ms(const struct core *c, const struct homeserver *h);
 /* homeserver_news.c: every chat's roster is tried again. */
 CHECKED struct err homeserver_news(struct core *c, struct db_txn *t);
 /* Another revocation list came: leaves whose credential is on it now are unverified. */

@@ -86,22 +86,22 @@ static struct err in_set(struct bytes key_set, struct bytes uuid, struct bytes k
 }
 
 static struct err look_for(struct core *c, struct db_txn *t, const char *domain, struct bytes label,
-                           bool proves_himself)
+                           enum log_role role, bool proves_himself)
 {
     TRY(proves_himself ? log_proof_await(c, t, domain, label)
-                       : log_search(c, t, domain, label, LOG_CONTACT, NULL));
+                       : log_search(c, t, domain, label, role, NULL));
     return ERR(NOT_FOUND);
 }
 
 static struct err check_label(struct core *c, struct db_txn *t, const struct log *log,
                               struct bytes label, struct bytes uuid, struct bytes key,
-                              bool proves_himself)
+                              enum log_role role, bool proves_himself)
 {
     struct log_label *l;
     struct err err = log_label_get(t, log->domain, label, &l);
     uint64_t now = core_now_ms(c);
     if (err.code == ERR_NOT_FOUND)
-        return look_for(c, t, log->domain, label, proves_himself);
+        return look_for(c, t, log->domain, label, role, proves_himself);
     TRY(err);
     uint64_t age_ms = now >= l->checked_ms ? now - l->checked_ms : UINT64_MAX;
     bool shown = !log->distrusted && !l->bad && l->known.exists;
@@ -112,7 +112,29 @@ static struct err check_label(struct core *c, struct db_txn *t, const struct log
     log_label_free(l);
     if (!unknown && !again)
         return err;
-    return look_for(c, t, log->domain, label, proves_himself);
+    return look_for(c, t, log->domain, label, role, proves_himself);
+}
+
+/* In the log's set. That one is held against ours (log_found.c) whenever it comes. */
+static struct err look_again(struct core *c, struct db_txn *t, const char *domain,
+                             struct bytes label, enum log_role role)
+{
+    struct log_label *l;
+    TRY(log_label_get(t, domain, label, &l));
+    bool due = core_now_ms(c) > l->checked_ms + MEMBER_AGAIN_MS;
+    log_label_free(l);
+    if (due)
+        TRY(log_search(c, t, domain, label, role, NULL));
+    return ERR(CLIENT_MEMBER_LATER);
+}
+
+static struct err user_label(struct bytes user_id, struct buf *label,
+                             char ret_domain[DOMAIN_MAX_BYTES + 1])
+{
+    buf_append_byte(label, LABEL_USER);
+    buf_append_bytes(label, user_id);
+    TRY(buf_check(label));
+    return log_label_domain(buf_view(label), ret_domain) ? ERR_OK : ERR(CREDENTIAL);
 }
 
 struct err log_check_member(struct core *c, struct db_txn *t, struct bytes user_id,
@@ -121,17 +143,35 @@ struct err log_check_member(struct core *c, struct db_txn *t, struct bytes user_
     char domain[DOMAIN_MAX_BYTES + 1];
     struct buf label = BUF_INIT;
     struct log log;
-    buf_append_byte(&label, LABEL_USER);
-    buf_append_bytes(&label, user_id);
-    TRY(buf_check(&label));
-    struct err err = log_label_domain(buf_view(&label), domain) ? ERR_OK : ERR(CREDENTIAL);
+    struct err err = user_label(user_id, &label, domain);
     if (err_is_ok(err))
         err = log_get(t, domain, &log);
     if (err_is_ok(err)) {
         if (log.state != LOG_UNLOGGED)
-            err = check_label(c, t, &log, buf_view(&label), uuid, key, proves_himself);
+            err = check_label(c, t, &log, buf_view(&label), uuid, key, LOG_CONTACT, proves_himself);
         log_clear(&log);
     }
+    buf_clear(&label);
+    return err;
+}
+
+struct err log_check_device(struct core *c, struct db_txn *t, struct bytes user_id,
+                            struct bytes uuid, struct bytes key, enum log_role role)
+{
+    char domain[DOMAIN_MAX_BYTES + 1];
+    struct buf label = BUF_INIT;
+    struct log log;
+    struct err err = user_label(user_id, &label, domain);
+    if (err_is_ok(err))
+        err = log_get(t, domain, &log);
+    if (err_is_ok(err)) {
+        err = log.state == LOG_UNLOGGED
+                  ? ERR(KEY_SET)
+                  : check_label(c, t, &log, buf_view(&label), uuid, key, role, false);
+        log_clear(&log);
+    }
+    if (err_is_ok(err))
+        err = look_again(c, t, domain, buf_view(&label), role);
     buf_clear(&label);
     return err;
 }

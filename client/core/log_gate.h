@@ -14,5 +14,11 @@ CHECKED struct err log_may_send(struct core *c, struct db_txn *t, const struct o
  * looked up only where he does not. */
 CHECKED struct err log_check_member(struct core *c, struct db_txn *t, struct bytes user_id,
                                     struct bytes uuid, struct bytes key, bool proves_himself);
+/* A device that the set which we hold of its user, ours or a contact's, does not have. What the log
+ * shows is held against that set when it comes, and taken where it follows. ERR_NOT_FOUND: being
+ * asked, as above. ERR_KEY_SET: not in the log's set either, or there is no log.
+ * ERR_CLIENT_MEMBER_LATER: it is, but that set does not follow on ours yet. */
+CHECKED struct err log_check_device(struct core *c, struct db_txn *t, struct bytes user_id,
+                                    struct bytes uuid, struct bytes key, enum log_role role);
 
 #endif

@@ -216,7 +216,8 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         *ret_next = TASK_NEXT_WAIT;
         return ERR_OK;
     }
-    if (chat->chat.state != HEARTH_CHAT_OPEN)
+    /* nothing of ours goes to who may be put there by the homeserver */
+    if (chat->chat.state != HEARTH_CHAT_OPEN || chat->group == NULL || !roster_opened(c, t, chat))
         return again(c, task, ret_next);
     TRY(own_begin(c, t, &own));
     err = prepare_with(c, t, task, &own, call, ret_next);

@@ -74,6 +74,8 @@ CHECKED struct err receive_targeted(struct core *c, struct db_txn *t, struct ope
                                     const struct delivery_item *item);
 /* ---- commit.c: pending proposals are to be committed, in a moment */
 CHECKED struct err group_cover(struct core *c, struct db_txn *t, const struct hearth_id *chat);
+/* ... our leaf is to be replaced, beside what people want */
+CHECKED struct err group_fresh_leaf(struct core *c, struct db_txn *t, const struct hearth_id *chat);
 /* ---- replace_info.c: after a commit, with the hash of the external_pub that the server now holds
  */
 CHECKED struct err replace_info_check(struct core *c, struct db_txn *t, struct open_chat *chat,
@@ -85,8 +87,9 @@ CHECKED struct err resync_begin(struct core *c, struct db_txn *t, const struct h
 CHECKED struct err send_in_lane(struct core *c, struct db_txn *t, const struct hearth_id *chat,
                                 enum chat_lane lane, const struct content *content,
                                 uint64_t message_number, uint64_t *ret_task);
-/* May something be sent? ERR_OK; ERR_CLIENT_CHAT_STATE, ERR_CLIENT_UNVERIFIED; ERR_NOT_FOUND:
- * not yet (broken, or pending leaves, which are tried again). */
+/* May something be sent? ERR_OK; ERR_CLIENT_CHAT_STATE, ERR_CLIENT_UNVERIFIED, ERR_CLIENT_LOG;
+ * ERR_CLIENT_MEMBER_LATER: a leaf is late; ERR_NOT_FOUND: not yet (broken, or pending leaves, which
+ * are tried again). */
 CHECKED struct err send_ready(struct core *c, struct db_txn *t, struct open_chat *chat);
 
 #endif

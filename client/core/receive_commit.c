@@ -278,6 +278,7 @@ static struct err check_external(struct core *c, struct db_txn *t, struct open_c
     const struct roster_leaf *l = roster_find(chat->roster, f->committer);
     if (!f->external || l == NULL)
         return ERR_OK;
+    roster_from_outside(chat, f->committer);
     if (f->replaced != UINT32_MAX) {
         struct bytes before = bytes_of(f->replaced_user, f->replaced_user_len);
         if (l->state == ROSTER_VERIFIED && before.len > 0 && !bytes_equal(roster_user(l), before))

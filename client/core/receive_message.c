@@ -98,37 +98,6 @@ static struct err take_file(struct core *c, struct db_txn *t, struct open_chat *
     return add_row(c, t, chat, row, content, accepted_s);
 }
 
-/* The committer of a removal names the key that holds from it on. Whoever joined later has it from
- * his Welcome, or, after a resync, from whoever tells him (receive_commit.c). */
-static bool may_name_key(const struct chat *chat, uint32_t leaf, uint64_t epoch, uint64_t now)
-{
-    if (epoch > now)
-        return false;
-    for (size_t i = 0; i < chat->rotation_count; i++)
-        if (chat->rotations[i].epoch == epoch && chat->rotations[i].leaf == leaf)
-            return true;
-    return epoch <= chat->joined_epoch && epoch > chat->identity_epoch;
-}
-
-static struct err take_identity_key(struct core *c, struct db_txn *t, struct open_chat *chat,
-                                    uint32_t leaf, struct bytes body)
-{
-    struct wire_reader r = wire_reader_of(body);
-    uint64_t epoch = wire_read_u64(&r);
-    struct bytes key = wire_read_fixed(&r, IDENTITY_KEY_BYTES);
-    struct bytes before = wire_read_fixed(&r, wire_reader_left(&r));
-    if (!err_is_ok(wire_reader_end(&r)) || before.len % IDENTITY_KEY_BYTES != 0 ||
-        before.len > sizeof chat->chat.identity_before ||
-        !may_name_key(&chat->chat, leaf, epoch, group_epoch(chat->group)))
-        return ERR_OK;
-    /* oldest first, as they would have come; what a device missed while it joined again */
-    for (size_t at = before.len; at > 0; at -= IDENTITY_KEY_BYTES)
-        chat_add_identity_key(&chat->chat, before.data + at - IDENTITY_KEY_BYTES, 0);
-    chat_add_identity_key(&chat->chat, key.data, epoch);
-    TRY(roster_retry(c, t, chat));
-    return group_take_name(chat);
-}
-
 /* Is it not settled yet who took up our offer? */
 static bool is_asked(struct core *c, struct db_txn *t, const struct hearth_id *id)
 {
@@ -172,7 +141,7 @@ static struct err take_content(struct core *c, struct db_txn *t, struct open_cha
     case CONTENT_FILE:
         return take_file(c, t, chat, row, content, accepted_s);
     case CONTENT_IDENTITY_KEY:
-        return take_identity_key(c, t, chat, leaf, content->body);
+        return identity_key_take(c, t, chat, leaf, content->body);
     case CONTENT_FRIENDSHIP:
         if (chat->chat.kind != HEARTH_CHAT_DIRECT)
             return ERR_OK;

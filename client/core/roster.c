@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
-#include "client/core/client_credential.h"
 #include "client/core/contact.h"
 #include "client/core/event.h"
+#include "client/core/group.h"
 #include "client/core/homeserver.h"
-#include "client/core/log_gate.h"
 #include "client/core/log_proof.h"
+#include "client/core/task.h"
 #include "crypto/hash.h"
 #include "seal/key_set.h"
 
@@ -40,88 +40,27 @@ size_t roster_pending(const struct roster *r)
     return count_state(r, ROSTER_PENDING);
 }
 
+bool roster_may_hear_keys(const struct roster *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->leaves[i].state == ROSTER_UNVERIFIED ||
+            (r->leaves[i].state == ROSTER_PENDING && r->leaves[i].outside))
+            return false;
+    return true;
+}
+
+void roster_from_outside(struct open_chat *chat, uint32_t leaf)
+{
+    for (size_t i = 0; i < chat->roster->count; i++)
+        chat->roster->leaves[i].outside |= chat->roster->leaves[i].leaf == leaf;
+    chat->roster->changed = true;
+}
+
 struct bytes roster_user(const struct roster_leaf *leaf)
 {
     return leaf->client_id_len > UUID_BYTES
                ? bytes_of(leaf->client_id, leaf->client_id_len - UUID_BYTES)
                : bytes_of(NULL, 0);
-}
-
-/* ---- an identity */
-
-/* The set that we hold of the user, ours or a contact's, must have this client with this key. */
-static struct err check_key_set(struct bytes key_set, const struct verified_client *client)
-{
-    struct key_set set;
-    if (key_set.len == 0)
-        return ERR_OK;
-    TRY(key_set_parse(key_set, &set));
-    const struct client_key *key = key_set_find(&set, bytes_of(client->id.client, UUID_BYTES));
-    return key != NULL && bytes_equal(key->public_key, client->public_key) ? ERR_OK : ERR(KEY_SET);
-}
-
-static struct err check_owner(struct core *c, struct db_txn *t,
-                              const struct verified_client *client, bool proves_himself,
-                              struct roster_identity *identity)
-{
-    struct bytes user = bytes_of(client->id_bytes.data, client->id_bytes.len - UUID_BYTES);
-    if (bytes_equal(user, buf_view(&c->account.user_id))) {
-        identity->own_user = true;
-        return check_key_set(buf_view(&c->account.key_set), client);
-    }
-    struct err err = contact_by_user(c, t, user, &identity->contact);
-    struct bytes uuid = bytes_of(client->id.client, UUID_BYTES);
-    if (err.code == ERR_NOT_FOUND)
-        return log_check_member(c, t, user, uuid, client->public_key, proves_himself);
-    TRY(err);
-    struct contact contact = {0};
-    TRY(contact_get(c, t, &identity->contact, &contact));
-    err = contact.key_set.len > 0
-              ? check_key_set(buf_view(&contact.key_set), client)
-              : log_check_member(c, t, user, uuid, client->public_key, proves_himself);
-    contact_clear(&contact);
-    return err;
-}
-
-/* The client credential in it, which its homeserver signed; client is of views into scratch. */
-static struct err open_client(struct core *c, struct db_txn *t, struct bytes leaf_credential,
-                              struct bytes signature_key,
-                              const uint8_t identity_key[IDENTITY_KEY_BYTES], struct buf *scratch,
-                              char ret_domain[DOMAIN_MAX_BYTES + 1],
-                              struct verified_client *ret_client)
-{
-    struct leaf_credential credential;
-    struct bytes client_credential;
-    TRY(leaf_credential_parse(leaf_credential, &credential));
-    TRY(leaf_credential_open(&credential, identity_key, signature_key, scratch,
-                             &client_credential));
-    TRY(client_credential_domain(client_credential, ret_domain));
-    return homeserver_verify_client(c, t, client_credential, ret_client);
-}
-
-struct err roster_identify(struct core *c, struct db_txn *t, struct bytes leaf_credential,
-                           struct bytes signature_key,
-                           const uint8_t identity_key[IDENTITY_KEY_BYTES], bool proves_himself,
-                           char ret_domain[DOMAIN_MAX_BYTES + 1],
-                           struct roster_identity *ret_identity)
-{
-    struct buf scratch = BUF_INIT;
-    struct verified_client client;
-    struct roster_identity identity = {0};
-    struct err err = open_client(c, t, leaf_credential, signature_key, identity_key, &scratch,
-                                 ret_domain, &client);
-    if (err_is_ok(err) &&
-        (client.id_bytes.len > sizeof identity.client_id || client.id_bytes.len <= UUID_BYTES))
-        err = ERR(CREDENTIAL);
-    if (err_is_ok(err)) {
-        memcpy(identity.client_id, client.id_bytes.data, client.id_bytes.len);
-        identity.client_id_len = client.id_bytes.len;
-        err = check_owner(c, t, &client, proves_himself, &identity);
-    }
-    buf_clear(&scratch);
-    if (err_is_ok(err))
-        *ret_identity = identity;
-    return err;
 }
 
 /* ---- leaves */
@@ -176,6 +115,20 @@ static struct err unwrap(const struct chat *chat, const struct roster_leaf *l,
     return err;
 }
 
+bool roster_waits_for(const struct roster *r, const uint8_t identity_key[IDENTITY_KEY_BYTES])
+{
+    uint8_t key[IDENTITY_KEY_BYTES];
+    bool opens = false;
+    for (size_t i = 0; i < r->count && !opens; i++) {
+        const struct roster_leaf *l = &r->leaves[i];
+        opens = l->state == ROSTER_PENDING && l->waits == ROSTER_WAITS_KEY &&
+                err_is_ok(identity_key_unwrap(identity_key, l->pseudonym,
+                                              buf_view(&l->wrapped_identity_key), key));
+    }
+    bytes_wipe(key, sizeof key);
+    return opens;
+}
+
 struct err roster_credential(const struct open_chat *chat, const struct roster_leaf *l,
                              struct buf *scratch, struct bytes *ret_client_credential)
 {
@@ -200,6 +153,35 @@ static void take_identity(struct roster_leaf *l, const struct roster_identity *i
     l->own_user = identity->own_user;
 }
 
+static bool is_ours(struct err err)
+{
+    return err.code == ERR_NO_MEMORY || err.code == ERR_IO || err.code == ERR_STORE_FULL ||
+           err.code == ERR_STORE_LOW_DISK || err.code == ERR_STORE_STOPPED ||
+           err.code == ERR_STORE_UNCERTAIN;
+}
+
+/* Since when could we have heard? Not while we were away. */
+static bool is_patient(const struct core *c, const struct roster_leaf *l)
+{
+    uint64_t since = l->news_ms > c->opened_ms ? l->news_ms : c->opened_ms;
+    return core_now_ms(c) < since + ROSTER_PATIENCE_MS;
+}
+
+/* Stays what it was; while it is pending, somebody comes back to it. */
+static struct err wait_for(struct core *c, struct db_txn *t, const struct open_chat *chat,
+                           struct roster_leaf *l, enum roster_waits waits)
+{
+    uint8_t lane[16];
+    bool there;
+    if (l->state != ROSTER_PENDING)
+        return ERR_OK;
+    l->waits = waits;
+    chat_lane(&chat->chat.id, CHAT_LANE_ROSTER, lane);
+    TRY(task_in_lane(c, t, lane, TASK_ROSTER, &there));
+    return there ? ERR_OK
+                 : task_add(c, t, TASK_ROSTER, lane, &chat->chat.id, bytes_of(NULL, 0), NULL);
+}
+
 static struct err judge(struct core *c, struct db_txn *t, struct open_chat *chat,
                         struct roster_leaf *l, struct err err, const char *domain,
                         const struct roster_identity *identity)
@@ -210,12 +192,17 @@ static struct err judge(struct core *c, struct db_txn *t, struct open_chat *chat
             return set_unverified(c, t, chat, l,
                                   "a device claims to belong to another member of the chat");
         l->state = ROSTER_VERIFIED;
+        l->waits = ROSTER_WAITS_NONE;
         return ERR_OK;
     }
-    if (err.code == ERR_NOT_FOUND)
-        return homeserver_want(c, t, domain); /* stays pending */
-    if (err.code == ERR_NO_MEMORY || err.code == ERR_IO)
+    if (is_ours(err))
         return err;
+    if (err.code == ERR_NOT_FOUND || err.code == ERR_CLIENT_LOG_LATER) {
+        TRY(homeserver_want(c, t, domain));
+        return wait_for(c, t, chat, l, ROSTER_WAITS_SERVER);
+    }
+    if (err.code == ERR_CLIENT_MEMBER_LATER || (err.code == ERR_KEY_SET && is_patient(c, l)))
+        return wait_for(c, t, chat, l, ROSTER_WAITS_SET);
     return set_unverified(c, t, chat, l,
                           err.code == ERR_KEY_SET
                               ? "a device in the chat is not among its user's devices"
@@ -235,14 +222,64 @@ static struct err try_leaf(struct core *c, struct db_txn *t, struct open_chat *c
     if (memcmp(hash, l->leaf_hash, sizeof hash) != 0)
         return set_unverified(c, t, chat, l,
                               "a device came to the chat without saying whose it is");
+    if (l->news_ms == 0) /* refused, or with no identity that could open */
+        return set_unverified(c, t, chat, l, "the identity of a device in the chat does not hold");
     struct err err = unwrap(&chat->chat, l, key);
-    if (!err_is_ok(err) && core_now_ms(c) < l->news_ms + ROSTER_PATIENCE_MS)
-        return ERR_OK; /* the new group identity key is under way, perhaps */
-    if (err_is_ok(err))
-        err = roster_identify(c, t, node.credential.body, node.signature_key, key,
-                              chat->chat.kind == HEARTH_CHAT_GROUP, domain, &identity);
+    if (!err_is_ok(err))
+        return is_ours(err) ? err : wait_for(c, t, chat, l, ROSTER_WAITS_KEY);
+    err = roster_identify(c, t, node.credential.body, node.signature_key, key,
+                          chat->chat.kind == HEARTH_CHAT_GROUP, domain, &identity);
     bytes_wipe(key, sizeof key);
     return judge(c, t, chat, l, err, domain, &identity);
+}
+
+/* ---- those that are late */
+
+static bool is_late(const struct core *c, const struct roster_leaf *l)
+{
+    return l->state == ROSTER_PENDING &&
+           (l->waits == ROSTER_WAITS_KEY || l->waits == ROSTER_WAITS_SET) && !is_patient(c, l);
+}
+
+size_t roster_late(const struct core *c, const struct roster *r)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->count; i++)
+        count += is_late(c, &r->leaves[i]);
+    return count;
+}
+
+/* No alarm: nothing speaks against it. */
+static struct err tell_late(struct core *c, struct db_txn *t, const struct open_chat *chat,
+                            struct roster_leaf *l)
+{
+    if (l->told || !is_late(c, l))
+        return ERR_OK;
+    l->told = true;
+    return event_tell(
+        c, t,
+        &(struct hearth_event){.kind = HEARTH_EVENT_CHAT_CHANGED,
+                               .chat = chat->chat.id,
+                               .message = l->leaf,
+                               .text = l->waits == ROSTER_WAITS_KEY
+                                           ? "nobody has said yet whose a device in the chat is"
+                                           : "a device in the chat is newer than what its user "
+                                             "has told us of his devices"});
+}
+
+struct err roster_retry_pending(struct core *c, struct db_txn *t, struct open_chat *chat)
+{
+    if (chat->group == NULL)
+        return ERR_OK;
+    for (size_t i = 0; i < chat->roster->count; i++) {
+        struct roster_leaf *l = &chat->roster->leaves[i];
+        if (l->state != ROSTER_PENDING || l->leaf == group_own_leaf(chat->group))
+            continue;
+        chat->roster->changed = true;
+        TRY(try_leaf(c, t, chat, l));
+        TRY(tell_late(c, t, chat, l));
+    }
+    return ERR_OK;
 }
 
 /* ---- rows */
@@ -284,7 +321,9 @@ static struct err fill_row(struct core *c, const struct leaf_node *node,
                            const struct leaf_news *news, uint64_t accepted_s, struct roster_leaf *l)
 {
     struct leaf_credential credential;
+    bool outside = l->outside && l->state != ROSTER_VERIFIED; /* another leaf of the same */
     row_clear(l);
+    l->outside = outside;
     l->since_s = accepted_s;
     l->news_ms = core_now_ms(c);
     memcpy(l->user_pseudonym, news->user_pseudonym, sizeof l->user_pseudonym);
@@ -333,25 +372,19 @@ struct err roster_news(struct core *c, struct db_txn *t, struct open_chat *chat,
 
 bool roster_opened(struct core *c, struct db_txn *t, const struct open_chat *chat)
 {
-    char domain[DOMAIN_MAX_BYTES + 1];
     for (size_t i = 0; i < chat->roster->count; i++) {
         const struct roster_leaf *l = &chat->roster->leaves[i];
         struct leaf_node node;
         uint8_t key[IDENTITY_KEY_BYTES], hash[32];
-        struct buf scratch = BUF_INIT;
-        struct verified_client client;
         if (l->state != ROSTER_PENDING ||
             !public_group_leaf(group_public(chat->group), l->leaf, &node))
             continue;
         leaf_hash(&node, hash);
-        struct err err = memcmp(hash, l->leaf_hash, sizeof hash) == 0 ? unwrap(&chat->chat, l, key)
-                                                                      : ERR(CREDENTIAL);
-        if (err_is_ok(err))
-            err = open_client(c, t, node.credential.body, node.signature_key, key, &scratch, domain,
-                              &client);
+        bool opened = memcmp(hash, l->leaf_hash, sizeof hash) == 0 &&
+                      err_is_ok(unwrap(&chat->chat, l, key)) &&
+                      roster_opens(c, t, node.credential.body, node.signature_key, key);
         bytes_wipe(key, sizeof key);
-        buf_clear(&scratch);
-        if (!err_is_ok(err))
+        if (!opened)
             return false;
     }
     return true;
@@ -389,6 +422,15 @@ struct err roster_prune(struct core *c, struct db_txn *t, struct open_chat *chat
     return ERR_OK;
 }
 
+/* Is the key that it came under still among those that we keep? */
+static bool can_open(const struct chat *chat, const struct roster_leaf *l)
+{
+    uint8_t key[IDENTITY_KEY_BYTES];
+    bool can = err_is_ok(unwrap(chat, l, key));
+    bytes_wipe(key, sizeof key);
+    return can;
+}
+
 /* A verified leaf against what we have learned since: its user has become a contact, or his KeySet
  * has changed. */
 static struct err check_again(struct core *c, struct db_txn *t, struct open_chat *chat,
@@ -404,8 +446,8 @@ static struct err check_again(struct core *c, struct db_txn *t, struct open_chat
     if (err.code == ERR_NOT_FOUND)
         return ERR_OK;
     TRY(err);
-    if (memcmp(l->contact.bytes, nobody.bytes, sizeof nobody.bytes) == 0 ||
-        !hearth_id_equal(&l->contact, &id))
+    bool known = !hearth_id_equal(&l->contact, &nobody) && hearth_id_equal(&l->contact, &id);
+    if (!known && can_open(&chat->chat, l))
         return try_leaf(c, t, chat, l);
     TRY(contact_get(c, t, &id, &contact));
     bool in = contact.key_set.len == 0 ||
@@ -413,6 +455,8 @@ static struct err check_again(struct core *c, struct db_txn *t, struct open_chat
                key_set_find(&set, bytes_of(l->client_id + l->client_id_len - UUID_BYTES,
                                            UUID_BYTES)) != NULL);
     contact_clear(&contact);
+    if (in)
+        l->contact = id;
     return in ? ERR_OK
               : set_unverified(c, t, chat, l,
                                "a device in the chat is not among its user's devices");

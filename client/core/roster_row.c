@@ -1,8 +1,9 @@
 /* A roster as it is stored, and its life.
  *
- *     struct { uint8 version = 1; Leaf leaves[...]; } Roster
+ *     struct { uint8 version = 2; Leaf leaves[...]; } Roster
  *     struct { uint32 leaf; uint8 state; opaque user_pseudonym[16], pseudonym[16], leaf_hash[32];
  *              opaque client_id<V>; opaque contact[16]; uint8 own_user; uint64 since_s, news_ms;
+ *              uint8 flags; (not in version 1; 1 outside, 2 told, above these: waits)
  *              opaque wrapped_identity_key<V>, wrapped_profile_key<V>; } Leaf
  */
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-enum { ROW_VERSION = 1 };
+enum { ROW_VERSION_1 = 1, ROW_VERSION = 2 };
+enum { OUTSIDE = 1, TOLD = 2, WAITS_SHIFT = 2 };
 
 void roster_free(struct roster *r)
 {
@@ -37,6 +39,8 @@ static void leaf_write(struct buf *b, const struct roster_leaf *l)
     wire_write_u8(b, l->own_user ? 1 : 0);
     wire_write_u64(b, l->since_s);
     wire_write_u64(b, l->news_ms);
+    wire_write_u8(b, (uint8_t)((l->outside ? OUTSIDE : 0) | (l->told ? TOLD : 0) |
+                               ((unsigned)l->waits << WAITS_SHIFT)));
     wire_write_vector(b, buf_view(&l->wrapped_identity_key));
     wire_write_vector(b, buf_view(&l->wrapped_profile_key));
 }
@@ -63,7 +67,7 @@ static void read_buf(struct wire_reader *r, struct buf *out)
         wire_reader_fail(r, ERR_NO_MEMORY);
 }
 
-static void leaf_read(struct wire_reader *r, struct roster_leaf *l)
+static void leaf_read(struct wire_reader *r, uint8_t version, struct roster_leaf *l)
 {
     l->leaf = wire_read_u32(r);
     l->state = (enum roster_state)wire_read_u8(r);
@@ -81,6 +85,12 @@ static void leaf_read(struct wire_reader *r, struct roster_leaf *l)
     l->own_user = wire_read_present(r);
     l->since_s = wire_read_u64(r);
     l->news_ms = wire_read_u64(r);
+    if (version >= ROW_VERSION) {
+        uint8_t flags = wire_read_u8(r);
+        l->outside = (flags & OUTSIDE) != 0;
+        l->told = (flags & TOLD) != 0;
+        l->waits = (enum roster_waits)(flags >> WAITS_SHIFT);
+    }
     read_buf(r, &l->wrapped_identity_key);
     read_buf(r, &l->wrapped_profile_key);
 }
@@ -91,7 +101,8 @@ struct err roster_read(struct bytes in, struct roster **ret_roster)
     struct roster *roster = calloc(1, sizeof *roster);
     if (roster == NULL)
         return ERR(NO_MEMORY);
-    if (wire_read_u8(&r) != ROW_VERSION)
+    uint8_t version = wire_read_u8(&r);
+    if (version != ROW_VERSION && version != ROW_VERSION_1)
         wire_reader_fail(&r, ERR_WIRE_VALUE);
     while (wire_reader_more(&r)) {
         struct roster_leaf *leaves = realloc(roster->leaves, (roster->count + 1) * sizeof *leaves);
@@ -101,7 +112,7 @@ struct err roster_read(struct bytes in, struct roster **ret_roster)
         }
         roster->leaves = leaves;
         leaves[roster->count] = (struct roster_leaf){0};
-        leaf_read(&r, &leaves[roster->count++]);
+        leaf_read(&r, version, &leaves[roster->count++]);
     }
     struct err err = wire_reader_end(&r);
     if (!err_is_ok(err)) {

@@ -1,6 +1,9 @@
 /* Sending to all: the message is a row, then a PrivateMessage in the task's body together with the
  * ratchet that it used up, then a call; in another epoch it is encrypted anew.
  *
+ * A group identity key has to be told, or nobody will ever know who came under it: that task waits
+ * and tries again where others fail, until the chat is over.
+ *
  *     body: struct { uint8 version = 1; uint64 message; opaque content<V>; uint32 tries;
  *                    uint64 epoch; opaque request<V>; }
  */
@@ -12,7 +15,12 @@
 #include "wire/writer.h"
 
 enum send_state { ENCRYPT = 0, SENT = 1 };
-enum { BODY_VERSION = 1, SEND_PATIENCE_MS = 5000, CONTENT_MAX_BYTES = 70000 };
+enum {
+    BODY_VERSION = 1,
+    SEND_PATIENCE_MS = 5000,
+    KEYS_AGAIN_MS = 60000,
+    CONTENT_MAX_BYTES = 70000
+};
 
 struct send_body {
     uint64_t message;
@@ -71,19 +79,44 @@ struct err send_ready(struct core *c, struct db_txn *t, struct open_chat *chat)
     if (roster_unverified(chat->roster) > 0)
         return ERR(CLIENT_UNVERIFIED);
     TRY(log_may_send(c, t, chat));
+    if (roster_late(c, chat->roster) > 0)
+        return ERR(CLIENT_MEMBER_LATER);
     return roster_pending(chat->roster) > 0 ? ERR(NOT_FOUND) : ERR_OK;
+}
+
+static bool is_kind(const struct send_body *body, enum content_kind kind)
+{
+    struct content content;
+    return err_is_ok(content_read(body->content, &content)) && content.kind == kind;
 }
 
 /* Our own proof goes to those who are verified but for the log's word: they wait for it, as we do
  * for theirs (log_proof.h). */
-static struct err may_go_first(struct core *c, struct db_txn *t, const struct open_chat *chat,
-                               struct bytes content)
+static struct err proof_ready(struct core *c, struct db_txn *t, struct open_chat *chat)
 {
-    struct content what;
-    bool may = chat->chat.state == HEARTH_CHAT_OPEN && chat->group != NULL &&
-               err_is_ok(content_read(content, &what)) && what.kind == CONTENT_LOG_PROOF &&
-               roster_opened(c, t, chat);
-    return may ? ERR_OK : ERR(NOT_FOUND);
+    struct err err = send_ready(c, t, chat);
+    bool waits = err.code == ERR_NOT_FOUND || err.code == ERR_CLIENT_MEMBER_LATER;
+    return waits && chat->chat.state == HEARTH_CHAT_OPEN && chat->group != NULL &&
+                   roster_opened(c, t, chat)
+               ? ERR_OK
+               : err;
+}
+
+/* A pending leaf may wait for this very key, or its key for ours: two removals that crossed. */
+static struct err keys_ready(struct core *c, struct db_txn *t, struct open_chat *chat)
+{
+    if (chat->chat.state == HEARTH_CHAT_OVER)
+        return ERR(CLIENT_CHAT_STATE);
+    if (chat->chat.state != HEARTH_CHAT_OPEN || chat->group == NULL || chat->chat.leaving)
+        return ERR(NOT_FOUND);
+    if (!roster_may_hear_keys(chat->roster)) {
+        TRY(roster_retry(c, t, chat));
+        TRY(chat_save(c, t, chat));
+    }
+    if (!roster_may_hear_keys(chat->roster))
+        return ERR(NOT_FOUND);
+    struct err err = log_may_send(c, t, chat);
+    return err.code == ERR_CLIENT_LOG ? ERR(NOT_FOUND) : err; /* until a person decides */
 }
 
 struct err send_in_lane(struct core *c, struct db_txn *t, const struct hearth_id *chat,
@@ -111,7 +144,9 @@ struct err group_send(struct core *c, struct db_txn *t, const struct hearth_id *
     struct open_chat *chat;
     TRY(chat_open(c, t, id, &chat));
     struct err err = send_ready(c, t, chat);
-    if (!err_is_ok(err) && err.code != ERR_NOT_FOUND)
+    bool waits =
+        err.code == ERR_NOT_FOUND || (err.code == ERR_CLIENT_MEMBER_LATER && message_number == 0);
+    if (!err_is_ok(err) && !waits)
         return err; /* what is only not yet so is waited for by the task */
     return send_in_lane(c, t, id, CHAT_LANE, content, message_number, ret_task);
 }
@@ -171,16 +206,22 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         return ERR_OK;
     }
     if (task->state == ENCRYPT) {
-        struct err err = send_ready(c, t, chat);
-        if (err.code == ERR_NOT_FOUND)
-            err = may_go_first(c, t, chat, body.content);
-        if (err.code == ERR_NOT_FOUND) {
+        bool is_proof = is_kind(&body, CONTENT_LOG_PROOF);
+        struct err err = is_kind(&body, CONTENT_IDENTITY_KEY) ? keys_ready(c, t, chat)
+                         : is_proof                           ? proof_ready(c, t, chat)
+                                                              : send_ready(c, t, chat);
+        if (is_proof && (err.code == ERR_NOT_FOUND || err.code == ERR_CLIENT_MEMBER_LATER)) {
+            *ret_next = TASK_NEXT_DONE; /* a group identity key may wait behind it */
+            return ERR_OK;
+        }
+        if (err.code == ERR_NOT_FOUND ||
+            (err.code == ERR_CLIENT_MEMBER_LATER && body.message == 0)) {
             task->not_before_ms = core_now_ms(c) + SEND_PATIENCE_MS;
             *ret_next = TASK_NEXT_WAIT;
             return ERR_OK;
         }
         if (err.code == ERR_CLIENT_UNVERIFIED || err.code == ERR_CLIENT_LOG ||
-            err.code == ERR_CLIENT_CHAT_STATE)
+            err.code == ERR_CLIENT_MEMBER_LATER || err.code == ERR_CLIENT_CHAT_STATE)
             return task_step_failed(c, task, err, ret_next);
         TRY(err);
         TRY(encrypt(c, t, task, chat, &body));
@@ -194,6 +235,19 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
 }
 
 /* ---- settle */
+
+static struct err keys_later(struct core *c, struct task *task, struct send_body *body,
+                             enum task_next *ret_next)
+{
+    body->tries = 0;
+    body->request = bytes_of(NULL, 0);
+    task->state = ENCRYPT;
+    TRY(put_body(task, body));
+    TRY(task_renew(c, task));
+    task->not_before_ms = core_now_ms(c) + KEYS_AGAIN_MS;
+    *ret_next = TASK_NEXT_WAIT;
+    return ERR_OK;
+}
 
 static struct err settle_stale(struct core *c, struct db_txn *t, struct task *task,
                                struct open_chat *chat, struct send_body *body,
@@ -213,6 +267,9 @@ static struct err settle_stale(struct core *c, struct db_txn *t, struct task *ta
         return group_catch_up(c, task, body->tries, ret_next);
     if (chat->group != NULL)
         TRY(group_resync_begin(c, t, &chat->chat.id, &resync));
+    TRY(read_body(buf_view(&task->body), body));
+    if (is_kind(body, CONTENT_IDENTITY_KEY))
+        return keys_later(c, task, body, ret_next);
     return task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
 }
 
@@ -236,6 +293,8 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     case GROUP_ANSWER_STALE:
         return settle_stale(c, t, task, chat, &body, ret_next);
     default:
+        if (is_kind(&body, CONTENT_IDENTITY_KEY) && chat->chat.state != HEARTH_CHAT_OVER)
+            return keys_later(c, task, &body, ret_next);
         return task_step_refused(c, task, answer, ret_next);
     }
 }

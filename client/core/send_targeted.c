@@ -96,7 +96,9 @@ struct err group_send_to(struct core *c, struct db_txn *t, const struct hearth_i
     uint8_t lane[16];
     TRY(chat_open(c, t, id, &chat));
     struct err err = send_ready(c, t, chat);
-    if (!err_is_ok(err) && err.code != ERR_NOT_FOUND)
+    bool waits =
+        err.code == ERR_NOT_FOUND || (err.code == ERR_CLIENT_MEMBER_LATER && message_number == 0);
+    if (!err_is_ok(err) && !waits)
         return err;
     for (size_t i = 0; i < chat->roster->count; i++)
         there |= memcmp(chat->roster->leaves[i].user_pseudonym, user_pseudonym, 16) == 0;
@@ -251,13 +253,14 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     }
     if (task->state == ENCRYPT) {
         struct err err = send_ready(c, t, chat);
-        if (err.code == ERR_NOT_FOUND) {
+        if (err.code == ERR_NOT_FOUND ||
+            (err.code == ERR_CLIENT_MEMBER_LATER && body.message == 0)) {
             task->not_before_ms = core_now_ms(c) + PATIENCE_MS;
             *ret_next = TASK_NEXT_WAIT;
             return ERR_OK;
         }
         if (err.code == ERR_CLIENT_UNVERIFIED || err.code == ERR_CLIENT_LOG ||
-            err.code == ERR_CLIENT_CHAT_STATE)
+            err.code == ERR_CLIENT_MEMBER_LATER || err.code == ERR_CLIENT_CHAT_STATE)
             return task_step_failed(c, task, err, ret_next);
         TRY(err);
         if (!next_leaf(chat, &body))

@@ -128,12 +128,30 @@ static void tell_state(const char *number)
 
 /* ---- events */
 
+static bool print_doubtful(const struct hearth_member *m, void *arg)
+{
+    (void)arg;
+    if (!m->verified)
+        printf(", not verified: %s", m->name);
+    return true;
+}
+
+/* event->message is the leaf that an UNVERIFIED event is about. Who driving us wants to explain it
+ * needs to know which device, in which group and epoch, and what this one was waiting for. */
 static void tell_fault(struct hearth_account *account, const struct hearth_event *event)
 {
     struct hearth_chat chat = {.name = "no chat"};
+    struct hearth_contact contact = {.handle = "nobody we know"};
+    struct hearth_account_info info;
     (void)hearth_chat_get(account, &event->chat, &chat);
-    printf("fault %d %s (%s, state %d, epoch %llu)\n", (int)event->kind, event->text, chat.name,
+    printf("fault %d %s (%s, state %d, epoch %llu", (int)event->kind, event->text, chat.name,
            (int)chat.state, (unsigned long long)chat.epoch);
+    (void)hearth_contact_get(account, &event->contact, &contact);
+    hearth_account_info(account, &info);
+    printf(", leaf %llu, of %s, %d tasks, item %llu", (unsigned long long)event->message,
+           contact.handle, (int)info.tasks, (unsigned long long)info.queue_sequence);
+    (void)hearth_member_each(account, &event->chat, print_doubtful, NULL);
+    printf(")\n");
 }
 
 static bool tell_message(const struct hearth_message *m, void *arg)

@@ -2,12 +2,16 @@
 """Clients and their homeserver killed at random while they work: in the end all members of each group agree, and no
 message is lost or shown twice.
 
-usage: clients.py BIN_FOLDER [--clients 20] [--groups 5] [--seconds 60] [--seed N] [--servers 1]
+usage: clients.py BIN_FOLDER [--clients 20] [--groups 5] [--seconds 60] [--seed N] [--servers 1] [--stops N]
 
 Each client is a process (client_worker) that is killed with SIGKILL and started again on the same file; the homeserver
 likewise, or each of several, over which clients and groups are spread then. The oracle: a message whose sending was acknowledged, or only begun (begun is durable), is in the history of
 the sender and of everyone who is in the group from its first message to the end, exactly once. After the last kill
-everything has to come to rest: no operation under way, the same epoch and members at all, nobody unverified.
+everything has to come to rest: no operation under way, the same epoch and members at all, nobody unverified. Nobody lies
+here, so that no device may be called unverified at any time; what is only late must be waited for.
+
+--stops N: now and then a homeserver is stopped (SIGSTOP) for N to N + 20 seconds, longer than clients are patient, while
+the others, and all clients, go on.
 """
 import argparse
 import contextlib
@@ -32,11 +36,23 @@ arguments.add_argument("--seconds", type=float, default=60)
 arguments.add_argument("--seed", type=int, default=None)
 arguments.add_argument("--servers", type=int, default=1)
 arguments.add_argument("--tokens", action="store_true", help="calls cost tokens")
+arguments.add_argument("--stops", type=float, default=0, help="homeservers are stopped for so many seconds, and 20 more")
 arguments.add_argument("--least-kills", type=int, default=10, help="during unacknowledged work")
 options = arguments.parse_args()
 BIN = os.path.abspath(options.bin)
 seed = options.seed if options.seed is not None else random.randrange(1 << 32)
 choose = random.Random(seed)
+begun_at = time.time()
+history = []  # (seconds, what): of the driver, for who has to explain a fault
+
+
+def note(what):
+    history.append((time.time() - begun_at, what))
+
+
+def what_was(at):
+    """What the driver did in the two minutes before."""
+    return "".join(f"\n    {t:7.1f} s  {what}" for t, what in history if at - 120 <= t <= at + 1)
 
 
 class Worker:
@@ -45,7 +61,7 @@ class Worker:
         self.folder = os.path.join(server.scratch.name, name)
         os.makedirs(self.folder)
         self.number, self.begun, self.ended, self.states, self.faults = 0, {}, {}, queue.Queue(), []
-        self.lost_with_kill, self.resyncs, self.process = set(), 0, None
+        self.lost_with_kill, self.resyncs, self.process, self.last = set(), 0, None, {}
         self.lock = threading.Lock()
         self.start()
 
@@ -68,15 +84,23 @@ class Worker:
                     self.begun[int(words[1])] = True
                 elif words[0] == "ended":
                     self.ended[int(words[1])] = words[2]
+                    self.last["ended"] = f"{words[1]} {words[2]}"
                 elif words[0] == "state":
                     self.states.put(json.loads(words[2]))
                 elif words[0] == "resync":
                     self.resyncs += 1
                 elif words[0] == "fault":
-                    self.faults.append(row.strip())
+                    self.faults.append((time.time() - begun_at, row.strip(), dict(self.last)))
+
+    def fault_rows(self):
+        return [f"{self.name} at {at:.1f} s: {text}\n    its last step: {last}{what_was(at)}" for at, text, last in self.faults]
 
     def say(self, *words):
         self.number += 1
+        if words[0] != "state":
+            self.last["asked"] = f"{self.number} {' '.join(words)}"
+        if words[0] in ("add", "remove", "update"):
+            note(f"{self.name}: {' '.join(words)}")
         try:
             self.process.stdin.write(f"{self.number} {' '.join(words)}\n")
             self.process.stdin.flush()
@@ -110,6 +134,7 @@ class Worker:
             raise Failed(f"{self.name} ended by itself with {self.process.returncode} (seed {seed}): "
                          f"{open(os.path.join(self.folder, 'stderr')).read()[-3000:]}")
         working = self.under_way()
+        note(f"{self.name} is killed, {len(working)} operations under way")
         self.process.kill()
         self.process.wait()
         self.process.stdin.close()
@@ -180,10 +205,43 @@ def act(people, core, sent, count):
             founder.say("add" if kind < 0.92 else "remove", name, other.handle)
 
 
+class Stops:
+    """One homeserver at a time stands still for longer than clients are patient. It is killed by nobody meanwhile."""
+
+    def __init__(self, servers):
+        self.servers, self.server, self.until, self.count, self.next = servers, None, 0, 0, time.time() + 5
+
+    def turn(self):
+        if self.server is not None and time.time() > self.until:
+            self.go_on()
+        if self.server is None and options.stops > 0 and time.time() > self.next:
+            self.server, self.until = choose.choice(self.servers), time.time() + options.stops + choose.random() * 20
+            note(f"{self.server.domain} is stopped")
+            self.server.process.send_signal(signal.SIGSTOP)
+            self.count += 1
+
+    def go_on(self):
+        if self.server is not None:
+            note(f"{self.server.domain} goes on")
+            self.server.process.send_signal(signal.SIGCONT)
+            self.server, self.next = None, time.time() + 20
+
+
 def play(servers, people, core):
+    stops = Stops(servers)
+    try:
+        return play_with(stops, servers, people, core)
+    finally:
+        stops.go_on()
+        if stops.count:
+            print(f"{stops.count} stops of a homeserver, each of {options.stops:.0f} s and more", flush=True)
+
+
+def play_with(stops, servers, people, core):
     sent, kills, working_kills, server_kills, count = [], 0, 0, 0, 0
     until = time.time() + options.seconds
     while time.time() < until:
+        stops.turn()
         act(people, core, sent, count)
         count += 1
         chance = choose.random()
@@ -192,10 +250,11 @@ def play(servers, people, core):
             time.sleep(choose.random() * 0.01)  # while it works: a step takes some milliseconds
             busy = [p for p in people if p.under_way()]
             working_kills += choose.choice(busy or people).kill()
-        elif chance < 0.045:
+        elif chance < 0.045 and (stops.server is None or len(servers) > 1):
             server_kills += 1
             working = any(p.under_way() for p in people)
-            server = choose.choice(servers)
+            server = choose.choice([s for s in servers if s is not stops.server])
+            note(f"{server.domain} is killed")
             server.end(signal.SIGKILL)
             working_kills += working
             server.start()
@@ -226,7 +285,7 @@ def at_rest(people, core):
             return states
         if time.time() > until:
             raise Failed(f"did not come to rest (seed {seed}): busy {busy}, differing {differing}, "
-                         f"faults {[f'{p.name}: {f}' for p in people for f in p.faults][:10]}")
+                         f"faults {[f for p in people for f in p.fault_rows()][:10]}")
         time.sleep(0.5)
 
 
@@ -280,7 +339,7 @@ def main():
         sent, kills, working, server_kills = play(servers, people, core)
         states = at_rest(people, core)
         wanted = judge_at_last(people, core, sent, states)
-        faults = [f"{p.name}: {f}" for p in people for f in p.faults]
+        faults = [f for p in people for f in p.fault_rows()]
         resyncs = sum(p.resyncs for p in people)
         for p in people:
             p.say("quit")

@@ -24,7 +24,8 @@ static struct resident *somebody(struct world *w, size_t group)
 static void together(struct world *w, size_t group)
 {
     struct resident *a = somebody(w, group), *b = somebody(w, group);
-    if (a == b || !world_can_sync(w, a) || !world_can_sync(w, b))
+    if (a == b || !world_trusts(w, a) || !world_trusts(w, b) || !world_can_sync(w, a) ||
+        !world_can_sync(w, b))
         return;
     play_catch_up(&w->play, a);
     play_catch_up(&w->play, b);
@@ -61,6 +62,8 @@ void world_act(struct world *w)
 {
     size_t group = play_roll(&w->play, WORLD_GROUPS);
     struct resident *r = somebody(w, group);
+    if (!world_judges(w, group) || !world_trusts(w, r))
+        return;
     struct house *owner = world_owner(w, group);
     bool synced = play_roll(&w->play, 10) < 6 && world_can_sync(w, r);
     if (synced)

@@ -68,6 +68,8 @@ static void rotate(struct world *w, struct house *h)
         return;
     PLAY_TRACE(&w->play, "%s has another federation key\n", h->domain);
     assert_ok(keeper_rotate(h->keeper, KEEPER_FEDERATION));
+    if (h == w->liar && play_roll(&w->play, 2) == 0)
+        return;                            /* and goes on showing the one of before */
     if (!err_is_ok(info_refresh(h->info))) /* its disk fails just now: as the next start does */
         house_settle(h);
 }
@@ -79,7 +81,8 @@ static void give_up(struct world *w)
     for (size_t g = 0; g < WORLD_GROUPS; g++)
         if (w->groups[g].stays[0].resident == r)
             return; /* founders stay: they are who commits in the end */
-    if (w->gone == WORLD_GONE || r->gone || !world_is_up(r->house) || !w->published[r->number - 1])
+    if (!world_trusts(w, r) || w->gone == WORLD_GONE || r->gone || !world_is_up(r->house) ||
+        !w->published[r->number - 1])
         return;
     PLAY_TRACE(&w->play, "%u gives up\n", r->number);
     resident_give_up(r);
@@ -142,7 +145,7 @@ static void must_be_silent(struct world *w, const struct house *h)
     const struct house *other = house_of(w->houses, bytes_str(h->blocked));
     for (size_t i = 0; i < WORLD_PEOPLE; i++) {
         struct resident *r = &w->people[i];
-        if (r->house != h || !world_can_sync(w, r))
+        if (!world_trusts(w, r) || r->house != h || !world_can_sync(w, r))
             continue;
         if (r->introduction_count > 0)
             resident_sync(r, 0);
@@ -187,6 +190,8 @@ static void block(struct world *w, struct house *h)
         unblock(w, h);
         return;
     }
+    if (h == w->liar)
+        return;
     for (size_t g = 0; g < WORLD_GROUPS; g++)
         if (h == other ||
             (world_owner(w, g) == h && w->groups[g].stays[0].resident->house == other))

@@ -10,11 +10,14 @@ static bool gather(struct world *w)
     /* what a peer may send to one queue comes row by row, a second each */
     house_run_ms(w->houses, w->houses[0].limits ? LIMITED_MS : QUIET_MS);
     for (size_t i = 0; i < WORLD_PEOPLE; i++)
-        if (!w->people[i].gone && (i < WORLD_GROUPS || w->people[i].introduction_count > 0))
+        if (!w->people[i].gone && world_trusts(w, &w->people[i]) &&
+            (i < WORLD_GROUPS || w->people[i].introduction_count > 0))
             resident_sync(&w->people[i], 0);
     for (size_t g = 0; g < WORLD_GROUPS; g++)
         for (size_t i = 0; i < WORLD_PEOPLE; i++) {
             struct membership *m = play_membership(&w->play, g, &w->people[i]);
+            if (!world_judges(w, g) || !world_trusts(w, &w->people[i]))
+                continue;
             if (m != NULL)
                 m->deaf = false;
             if (m != NULL && m->broken)
@@ -46,7 +49,7 @@ static void speak(struct world *w, size_t g)
     for (size_t h = 0; h < WORLD_HOMES; h++)
         for (size_t i = h; i < WORLD_PEOPLE; i += WORLD_HOMES) {
             struct membership *m = play_membership(&w->play, g, &w->people[i]);
-            if (m == NULL)
+            if (m == NULL || !world_trusts(w, &w->people[i]))
                 continue;
             play_send(&w->play, g, m, !m->lossy);
             break;
@@ -58,9 +61,12 @@ static void speak(struct world *w, size_t g)
 static void bury(struct world *w)
 {
     for (size_t g = 0; g < WORLD_GROUPS; g++)
-        play_send(&w->play, g, founder_of(w, g), true);
+        if (world_judges(w, g))
+            play_send(&w->play, g, founder_of(w, g), true);
     settle(w);
     for (size_t g = 0; g < WORLD_GROUPS; g++) {
+        if (!world_judges(w, g))
+            continue;
         struct membership *m = founder_of(w, g);
         assert_int_equal(membership_commit(m, &(struct commit_wish){0}), HEARTH_OK);
         oracle_committed(&w->groups[g], m, NULL, 0);
@@ -74,25 +80,31 @@ void world_heal(struct world *w)
     house_run_ms(w->houses, HEALED_MS);
     settle(w);
     for (size_t g = 0; g < WORLD_GROUPS; g++)
-        speak(w, g);
+        if (world_judges(w, g))
+            speak(w, g);
     settle(w);
     bury(w);
     for (size_t i = 0; i < WORLD_PEOPLE; i++)
-        world_intrude(&w->people[i]);
+        if (world_trusts(w, &w->people[i]))
+            world_intrude(&w->people[i]);
 }
 
 void world_judge(struct world *w)
 {
     for (size_t g = 0; g < WORLD_GROUPS; g++)
-        w->play.tally.deliveries += oracle_check(&w->groups[g]);
+        if (world_judges(w, g))
+            w->play.tally.deliveries += oracle_check(&w->groups[g]);
     for (size_t i = 0; i < WORLD_PEOPLE; i++) {
         const struct resident *r = &w->people[i];
+        if (!world_trusts(w, r))
+            continue;
         assert_int_equal(r->gaps, 0);
         for (size_t g = 0; r->gone && g < WORLD_GROUPS; g++)
-            if (oracle_has(&w->groups[g], r))
+            if (world_judges(w, g) && oracle_has(&w->groups[g], r))
                 fail_msg("resident %u has no queue but is a member still", r->number);
     }
-    for (size_t i = 0; i < WORLD_HOMES; i++) {
+    for (size_t i = 0; i < WORLD_HOMES && w->liar == NULL;
+         i++) { /* who has rows for it keeps some */
         struct courier_stats stats = courier_stats(w->houses[i].courier);
         assert_int_equal((w->blocked > 0 ? 0 : stats.refused) + stats.lost + stats.waiting, 0);
     }

@@ -55,7 +55,8 @@ static bool can_come(struct play *p, size_t group, const struct resident *r)
     const char *blocked = world_owner(w, group)->blocked;
     if (blocked != NULL && strcmp(blocked, r->house->domain) == 0)
         return false;
-    if (r->gone || !world_is_up(r->house) || r->taken_count == WORLD_PACKAGES)
+    if (r->gone || !world_trusts(w, r) || !world_is_up(r->house) ||
+        r->taken_count == WORLD_PACKAGES)
         return false;
     if (!w->published[i])
         assert_int_equal(resident_publish(&w->people[i], WORLD_PACKAGES), HEARTH_OK);
@@ -66,7 +67,8 @@ static bool can_come(struct play *p, size_t group, const struct resident *r)
 static void found(struct world *w, size_t g)
 {
     struct resident *founder = &w->people[g];
-    struct house *owner = &w->houses[play_roll(&w->play, 4) == 0 ? play_roll(&w->play, 3) : g];
+    struct house *owner =
+        &w->houses[!w->lying && play_roll(&w->play, 4) == 0 ? play_roll(&w->play, 3) : g];
     struct membership *m = resident_found_at(founder, owner);
     assert_non_null(m);
     oracle_founded(&w->groups[g], m);
@@ -93,23 +95,31 @@ void world_begin(struct world *w, uint64_t seed, const struct world_fate *fate)
     play_init(&w->play, seed);
     w->fate = *fate;
     w->gone = w->blocked = 0;
+    w->liar = NULL;
+    w->lying = fate->lies || (fate->faults && seed % WORLD_LIES_ONE_IN == WORLD_LIES_AT);
+    rng_seeded_init(&w->lies, seed ^ 0x6c6965737468657a);
     memset(w->published, 0, sizeof w->published);
     open_houses(w, seed);
     for (uint32_t i = 0; i < WORLD_PEOPLE; i++)
         resident_init(&w->people[i], &w->houses[i % WORLD_HOMES], i + 1);
     for (size_t g = 0; g < WORLD_GROUPS; g++)
         found(w, g);
+    if (w->lying)
+        world_lie(w);
 }
 
 void world_end(struct world *w)
 {
     play_count(&w->play);
-    for (size_t i = 0; i < WORLD_PEOPLE; i++)
+    for (size_t i = 0; i < WORLD_PEOPLE; i++) {
+        w->lies_heard += w->people[i].lies;
         resident_clear(&w->people[i]);
+    }
     for (size_t i = WORLD_HOMES; i-- > 0;) {
         vfs_saved_free(w->backups[i].saved);
         w->backups[i].saved = NULL;
         w->play.tally.lives += w->houses[i].lives;
+        w->lied += w->houses[i].detour.lied;
         house_close(&w->houses[i]);
     }
 }
@@ -121,6 +131,7 @@ void world_run(struct world *w, uint64_t seed, const struct world_fate *fate)
     for (size_t i = 0; i < STEPS; i++) {
         world_fail(w);
         world_act(w);
+        world_gossip(w);
     }
     world_heal(w);
     world_judge(w);

@@ -4,6 +4,11 @@
  * homeservers are killed, lose their power or stay away, disks fail, keys change, queues are given
  * up, rows are put off, people miss answers. When all that is over, everybody has what the owner of
  * each group acknowledged, in its order, once (support/house/oracle.h). One seed says everything.
+ *
+ * In one of ten worlds the third homeserver lies (support/ways/lies.h) from the time on at which
+ * its group, that of its people, has members of all. What the other two promise each other and
+ * their people must hold all the same, in groups of theirs, whose members of the liar may lose
+ * anything.
  */
 #ifndef TESTS_FLOW_WORLDS_WORLD_H
 #define TESTS_FLOW_WORLDS_WORLD_H
@@ -12,6 +17,7 @@
 #include "support/ways/ways.h"
 
 enum { WORLD_HOMES = 3, WORLD_PEOPLE = 30, WORLD_GROUPS = 3, WORLD_PACKAGES = 2, WORLD_GONE = 2 };
+enum { WORLD_LIAR = 2, WORLD_LIES_ONE_IN = 10, WORLD_LIES_AT = 7 };
 
 /* What may go wrong, and what is spoiled on purpose (controls, which must be found out). */
 struct world_fate {
@@ -19,6 +25,9 @@ struct world_fate {
     bool relaxed;              /* commits are not durable */
     bool numbered, backwards;  /* support/ways/detour.h */
     uint32_t delivery_control; /* server/delivery/delivery.h */
+    bool lies;                 /* in all of them */
+    bool believed;             /* what the liar answers is taken for the answer of all */
+    bool held_up;              /* who has something for the liar has nothing for others meanwhile */
 };
 
 struct world {
@@ -29,6 +38,10 @@ struct world {
     bool published[WORLD_PEOPLE];
     struct oracle groups[WORLD_GROUPS];
     struct world_fate fate;
+    struct house *liar; /* NULL: none in this world, or not yet */
+    bool lying;         /* one is, or will be */
+    struct rng_seeded lies;
+    unsigned lied, lies_heard; /* in all worlds */
     struct {
         struct vfs_saved *saved; /* of delivery.db; NULL: none */
         uint64_t epochs[WORLD_GROUPS];
@@ -43,6 +56,12 @@ struct world {
 
 bool world_is_up(const struct house *h);
 struct house *world_owner(struct world *w, size_t group);
+/* Is it, or its owner, one whose word counts? */
+bool world_trusts(const struct world *w, const struct resident *r);
+bool world_judges(struct world *w, size_t group);
+/* From now on it lies (liar.c); and something is said in its group, which nobody is sure to get. */
+void world_lie(struct world *w);
+void world_gossip(struct world *w);
 
 /* ---- life */
 

@@ -1,6 +1,7 @@
 /* Worlds from seeds.
  *
  *     world_random [--seed N] [--seeds K]                 from N on, K of them; else 200 from 1
+ *     world_random --liar [...]                           one homeserver lies in all of them
  *     world_random --control NAME                         a defence is off: must be found out
  *
  * A world that is not as it must be ends the run, with its seed. HEARTH_TRACE=1 tells what happens.
@@ -32,7 +33,9 @@ static void worlds(void **state)
     for (uint64_t seed = first; seed < first + count; seed++)
         run(seed);
     play_tell("worlds", &world.play.tally);
-    print_message("%u faults, %u backups restored\n", world.faults, world.restored);
+    print_message("%u faults, %u backups restored, %u lies, %u items of a liar's\n", world.faults,
+                  world.restored, world.lied, world.lies_heard);
+    assert_true((world.lied > 0 && world.lies_heard > 0) || count < WORLD_LIES_ONE_IN);
     assert_true(world.play.tally.deliveries > count);
 }
 
@@ -60,6 +63,9 @@ static const struct {
     {"backwards", {.faults = true, .backwards = true}}, /* a batch goes last row first */
     {"versions", {.faults = true, .delivery_control = DELIVERY_NO_VERSION}}, /* two commits win */
     {"rotation", {.faults = true, .delivery_control = DELIVERY_NO_ROTATION}},
+    /* one who lies is let to spoil what is between others */
+    {"believed", {.faults = true, .lies = true, .believed = true}},
+    {"held_up", {.faults = true, .lies = true, .held_up = true}},
     {"relaxed", {.faults = true, .relaxed = true}}, /* commits are not durable */
 };
 
@@ -100,6 +106,11 @@ static int run_control(const char *name)
 int main(int argc, char **argv)
 {
     const char *control = NULL;
+    if (argc > 1 && strcmp(argv[1], "--liar") == 0) {
+        fate.lies = true;
+        argc--;
+        argv++;
+    }
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--seed") == 0)
             first = strtoull(argv[i + 1], NULL, 10);

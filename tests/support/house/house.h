@@ -101,6 +101,7 @@ struct house {
     char address[64];
     struct hearth_tls_options tls;
     struct public_key queue_key, sender_key; /* as GetKeys told them, in a visit */
+    bool lies;            /* residents take nothing that its groups say for granted: they skip it */
     unsigned miss_one_in; /* of the first: residents miss so many answers, and ask again; 0: none */
     const char *queues_at; /* domain that residents' references name; NULL: the house's own */
     atomic_uint *writing;  /* calls under way that change something; NULL: nobody asks */

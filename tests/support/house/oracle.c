@@ -160,7 +160,7 @@ static bool is_lost(const struct oracle_stay *s)
 static size_t check_stay(const struct oracle *o, const struct oracle_stay *s)
 {
     const struct resident *r = s->resident;
-    if (r->gone || (s->lossy && find_membership(s) == NULL))
+    if (r->gone || r->house == o->liar || (s->lossy && find_membership(s) == NULL))
         return 0;
     const struct membership *m = membership_of(s);
     bool told = s->lossy && (m->told || is_lost(s));
@@ -194,7 +194,8 @@ static void check_agreement(const struct oracle *o)
 {
     struct bytes first = {0};
     for (size_t i = 0; i < o->stay_count; i++) {
-        if (o->stays[i].resident->gone || is_lost(&o->stays[i]))
+        if (o->stays[i].resident->gone || o->stays[i].resident->house == o->liar ||
+            is_lost(&o->stays[i]))
             continue;
         if (o->stays[i].to != UINT64_MAX) {
             /* who missed its removal can't know of it */

@@ -37,6 +37,7 @@ struct oracle {
     size_t sent_count;
     struct oracle_stay stays[ORACLE_STAYS];
     size_t stay_count;
+    const struct house *liar; /* what comes to its people nobody can promise; NULL: none */
 };
 
 void oracle_founded(struct oracle *o, const struct membership *m);

@@ -128,7 +128,7 @@ struct resident {
     struct resident_offer offer;
     struct got got[RESIDENT_GOT];
     size_t got_count;
-    unsigned welcomes, commits, proposals, gaps, repeats, last_resorts, faults;
+    unsigned welcomes, commits, proposals, gaps, repeats, last_resorts, faults, lies;
     unsigned retries; /* of calls */
     struct hearth_status last;
 };

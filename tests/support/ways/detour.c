@@ -1,39 +1,8 @@
 #include "support/ways/detour.h"
 
-#include "server/courier/outbox_rows.h"
 #include "support/test.h"
-
-struct stale {
-    char domain[16];
-    size_t count;
-    struct courier_batch_row rows[BATCH_ROWS];
-    struct buf bytes[BATCH_ROWS]; /* of reference and payload */
-};
-
-static void stale_free(struct stale *s)
-{
-    for (size_t i = 0; s != NULL && i < s->count; i++)
-        buf_clear(&s->bytes[i]);
-    free(s);
-}
-
-static struct stale *keep(struct bytes domain, const struct courier_batch_row *rows, size_t count)
-{
-    struct stale *s = calloc(1, sizeof *s);
-    assert_non_null(s);
-    memcpy(s->domain, domain.data, domain.len);
-    s->count = count;
-    for (size_t i = 0; i < count; i++) {
-        buf_append_bytes(&s->bytes[i], rows[i].sealed_ref);
-        buf_append_bytes(&s->bytes[i], rows[i].payload);
-        assert_ok(buf_check(&s->bytes[i]));
-        s->rows[i] = rows[i];
-        s->rows[i].sealed_ref = bytes_of(s->bytes[i].data, rows[i].sealed_ref.len);
-        s->rows[i].payload =
-            bytes_of(s->bytes[i].data + rows[i].sealed_ref.len, rows[i].payload.len);
-    }
-    return s;
-}
+#include "support/ways/kept_batch.h"
+#include "support/ways/lies.h"
 
 /* ---- putting off */
 
@@ -83,8 +52,22 @@ static struct err deliver(void *self, struct bytes domain, const struct courier_
     struct detour *d = self;
     struct courier_batch_row *ours = (struct courier_batch_row *)(uintptr_t)rows;
     d->batches++;
+    if (d->liar != NULL && bytes_equal(domain, bytes_str(d->liar)))
+        return lies_answer(d, domain, rows, count, inbox, done, arg);
+    if (d->held_up && d->stuck)
+        return ERR(FEDERATION_BUSY);
+    if (d->believed && d->gone) {
+        enum queue_outcome all[BATCH_ROWS];
+        for (size_t i = 0; i < count; i++)
+            all[i] = QUEUE_GONE;
+        d->gone = false;
+        done(arg, ERR_OK, all);
+        return ERR_OK;
+    }
+    if (d->lies)
+        return lies_send(d, domain, rows, count, inbox, done, arg);
     if (d->stale == NULL && !d->no_stale)
-        d->stale = keep(domain, rows, count);
+        d->stale = kept_batch(domain, rows, count);
     for (size_t i = 0; i < count && d->numbered; i++)
         ours[i].sequence = ++d->number;
     for (size_t i = 0; i < count / 2 && d->backwards; i++) {
@@ -107,20 +90,20 @@ static void on_repeated(void *arg, struct err result, const enum queue_outcome *
 {
     (void)result; /* nobody waits for it: the courier was answered long ago */
     (void)outcomes;
-    stale_free(arg);
+    kept_free(arg);
 }
 
 void detour_repeat(struct detour *d)
 {
-    struct stale *s = d->stale;
+    struct kept_batch *s = d->stale;
     d->stale = NULL;
     if (s != NULL && !err_is_ok(d->route.deliver(d->route.self, bytes_str(s->domain), s->rows,
                                                  s->count, NULL, on_repeated, s)))
-        stale_free(s);
+        kept_free(s);
 }
 
 void detour_clear(struct detour *d)
 {
-    stale_free(d->stale);
+    kept_free(d->stale);
     d->stale = NULL;
 }

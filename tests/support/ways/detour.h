@@ -6,7 +6,8 @@
 
 #include "server/courier/courier.h"
 
-struct stale;
+struct kept_batch;
+struct rng_seeded;
 
 /* The zero value changes nothing. */
 struct detour {
@@ -18,9 +19,18 @@ struct detour {
     /* each so-manieth batch: the second half of its rows is told to come later, as by the limits of
      * who takes them; 0: none */
     unsigned put_off_one_in;
-    bool no_stale;       /* none is kept */
-    struct stale *stale; /* a batch that was handed over before, to come again late */
+    bool no_stale;            /* none is kept */
+    struct kept_batch *stale; /* a batch that was handed over before, to come again late */
     unsigned batches;
+    /* lies.h. liar: a domain whose answers are not what it did; lies: what we send is not what
+     * there is to send. Both by these dice. */
+    const char *liar;
+    bool lies;
+    struct rng_seeded *dice;
+    unsigned lied;
+    /* controls. believed: what the liar answered last is taken for the answer of the next, too;
+     * held_up: once it had no good answer, nothing goes to anybody else */
+    bool believed, held_up, stuck, gone;
 };
 
 /* What the courier is to be given. Borrows d. */

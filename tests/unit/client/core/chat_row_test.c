@@ -94,9 +94,9 @@ static void test_chat_comes_back(void **state)
 static void test_newest_keys_stand_first(void **state)
 {
     struct chat chat = {0};
-    uint8_t keys[40][32];
+    uint8_t keys[100][32];
     (void)state;
-    for (unsigned i = 0; i < 40; i++)
+    for (unsigned i = 0; i < 100; i++)
         fill(keys[i], 32);
     for (unsigned i = 0; i < 20; i++)
         chat_add_state_key(&chat, keys[i], i);
@@ -109,14 +109,14 @@ static void test_newest_keys_stand_first(void **state)
     chat_add_state_key(&chat, keys[19], 30); /* known */
     assert_int_equal(chat.state_key_epoch, 19);
 
-    for (unsigned i = 0; i < 30; i++)
+    for (unsigned i = 0; i < 80; i++)
         chat_add_identity_key(&chat, keys[i], i + 1);
-    assert_memory_equal(chat.identity_key, keys[29], 32);
+    assert_memory_equal(chat.identity_key, keys[79], 32);
     assert_int_equal(chat.identity_before_count, CHAT_IDENTITY_KEYS);
-    assert_memory_equal(chat.identity_before[0], keys[28], 32);
-    chat_add_identity_key(&chat, keys[35], 3);
-    assert_memory_equal(chat.identity_key, keys[29], 32);
-    assert_memory_equal(chat.identity_before[0], keys[35], 32);
+    assert_memory_equal(chat.identity_before[0], keys[78], 32);
+    chat_add_identity_key(&chat, keys[90], 3);
+    assert_memory_equal(chat.identity_key, keys[79], 32);
+    assert_memory_equal(chat.identity_before[0], keys[90], 32);
 }
 
 static void test_leaf_moves(void **state)

@@ -180,7 +180,12 @@ static void test_wanted(void **state)
     assert_int_equal(person_count_events(bob, HEARTH_EVENT_UNVERIFIED), 1);
     assert_err(core_look(bob->core, get, &h), CREDENTIAL);
     person_step(bob, want, (void *)(uintptr_t)TOWN_DOMAIN);
-    assert_int_equal(tasks_left(bob->core), 0);
+    people_run_ms(&all, 30000);
+    assert_int_equal(tasks_left(bob->core), 1); /* waits */
+    assert_err(core_look(bob->core, get, &h), CREDENTIAL);
+    people_run_ms(&all, 31000);
+    assert_int_equal(tasks_left(bob->core), 0); /* was asked again, in vain */
+    assert_int_equal(person_count_events(bob, HEARTH_EVENT_UNVERIFIED), 0);
     people_run_ms(&all, 61000);
     assert_err(core_look(bob->core, get, &h), NOT_FOUND);
     assert_err(core_step(bob->core, want, (void *)(uintptr_t) "no domain"), DOMAIN);
