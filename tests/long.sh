@@ -48,6 +48,10 @@ timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=
 for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17; do
     "$bin/threats" "$bin/hearthd" "$bin/hearth" "$id" --full --seconds 40 --groups 25 --size 9 --rate 2 || status=1
 done
+# the same as people live through it
+for id in DoS9 DoS9_control DoS10 DoS11 DoS12 DoS13 DoS14 DoS15 ME2 ME6 MitM1 MitM2 MitM3 T1 T2; do
+    python3 tests/threats/people.py "$bin" "$id" --rounds 10 || status=1
+done
 "$bin/threats" "$bin/hearthd" "$bin/hearth" ME1 --full || status=1
 "$bin/threats" "$bin/hearthd" "$bin/hearth" ME3ME4 || [ $? = 77 ] || status=1
 exit $status

@@ -53,6 +53,26 @@ static json_t *account_json(const struct cli *cli, const struct hearth_account_i
                      "tasks", (int)info->tasks, "handles", handles, "tokens", token_json(cli));
 }
 
+static bool print_logged(const struct hearth_log_label *label, void *arg)
+{
+    bool ours =
+        label->own && label->exists && !label->bad && strcmp(label->name, "your devices") == 0;
+    if (ours)
+        line(arg, "log", "this device stands in it, found at entry %llu, proof checked",
+             (unsigned long long)label->entry);
+    return !ours;
+}
+
+/* What the homeserver's log shows of the new account; it may take longer, or there is none. */
+static void print_log(struct cli *cli)
+{
+    enum { LOG_MS = 20000 };
+    if (cli->json)
+        return;
+    (void)hearth_account_settle(cli->account, cli->timeout_said ? cli->timeout_ms : LOG_MS);
+    (void)hearth_log_label_each(cli->account, print_logged, cli);
+}
+
 int command_account_create(struct cli *cli)
 {
     struct hearth_account_info info = {0};
@@ -87,6 +107,7 @@ int command_account_create(struct cli *cli)
     }
     line(cli, "account", "on %s, this device is \"%s\"", info.domain, info.device);
     (void)hearth_handle_each(cli->account, print_handle, cli);
+    print_log(cli);
     object(cli, cli->json ? account_json(cli, &info) : NULL);
     return EXIT_DONE;
 }

@@ -34,6 +34,7 @@ struct cli {
     const char *home;    /* --home [$HEARTH_HOME, $XDG_DATA_HOME/hearth, ~/.local/share/hearth] */
     const char *passphrase_file; /* --passphrase-file; "-": asked for on the terminal */
     const char *homeservers;     /* --homeserver D=A:P, kept in the profile */
+    char *homeservers_joined;    /* the same, where it was said more than once; owned */
     const char *ca_file;         /* --ca, kept in the profile */
     const char *invite, *domain, *root_pin, *handle, *device, *name, *picture, *to, *chat, *qr;
     uint64_t count;      /* --count; 0: not said */
@@ -46,7 +47,8 @@ struct cli {
     struct hearth_account *account;
 };
 
-enum command_needs { NOTHING, A_PROFILE, AN_ACCOUNT };
+/* A_BEGUN_ACCOUNT: also one that is not registered yet. */
+enum command_needs { NOTHING, A_PROFILE, A_BEGUN_ACCOUNT, AN_ACCOUNT };
 struct command {
     const char *noun, *verb;
     int (*run)(struct cli *cli);

@@ -84,6 +84,10 @@ static bool print_message(const struct hearth_message *m, void *arg)
               (unsigned long long)m->number, p->chat.name, state_text(m->state));
         return true;
     }
+    if (m->kind == HEARTH_MESSAGE_NOTE) {
+        print(stdout, "%-8s  %s: %s\n", clock_text(at_s, time), p->chat.name, m->text);
+        return true;
+    }
     print(stdout, "%-8s  %s%s%s%s%s  ", clock_text(at_s, time), m->own ? "(you)" : m->sender_name,
           m->own || m->sender_verified ? "" : " (not verified)", p->chat.direct ? "" : " in ",
           p->chat.direct ? "" : p->chat.name, m->targeted ? " (to one)" : "");

@@ -17,8 +17,8 @@ static const struct {
     {"--yes", "say yes to what would be asked"},
     {"--passphrase-file FILE",
      "opens the account's file; - asks on the terminal [a key file of the profile]"},
-    {"--homeserver D=A:P",
-     "where domains are, when DNS does not say so (D=A:P,...); kept with a new account"},
+    {"--homeserver D=A:P", "where domains are, when DNS does not say so (D=A:P,..., or said "
+                           "again); kept with a new account"},
     {"--ca FILE", "certificates to trust besides; kept with a new account"},
 };
 

@@ -20,12 +20,13 @@ static const char *state_text(const struct hearth_log *log)
 
 static void print_held(const struct cli *cli, const struct hearth_log *log)
 {
-    char root[65], checked[32], newest[32];
+    char root[65], key[65], checked[32], newest[32];
     (void)hex_text(log->root, sizeof log->root, root);
     line(cli, state_text(log), "%s: %llu entries, the newest of %s, checked %s%s", log->domain,
          (unsigned long long)log->entries, clock_text(log->newest_ms / 1000, newest),
          clock_text(log->checked_ms / 1000, checked), log->overdue ? ", OVERDUE" : "");
     line(cli, "root", "%s", root);
+    line(cli, "key", "%s", hex_text(log->key, sizeof log->key, key));
     line(cli, "window", "%llu, of %llu seconds, begins with entry %llu",
          (unsigned long long)log->window, (unsigned long long)log->window_ms / 1000,
          (unsigned long long)log->window_entry);
@@ -34,7 +35,7 @@ static void print_held(const struct cli *cli, const struct hearth_log *log)
 static bool print_log(const struct hearth_log *log, void *arg)
 {
     const struct cli *cli = arg;
-    char root[65];
+    char root[65], key[65];
     if (log->state == HEARTH_LOG_HELD)
         print_held(cli, log);
     else
@@ -44,13 +45,14 @@ static bool print_log(const struct hearth_log *log, void *arg)
                  : "nothing was asked of its log yet");
     object(cli,
            cli->json
-               ? json_pack("{s:s, s:s, s:b, s:b, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s}", "domain",
-                           log->domain, "state",
+               ? json_pack("{s:s, s:s, s:b, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s}",
+                           "domain", log->domain, "state",
                            log->state == HEARTH_LOG_HELD       ? "logged"
                            : log->state == HEARTH_LOG_UNLOGGED ? "unlogged"
                                                                : "unknown",
                            "distrusted", log->distrusted, "overdue", log->overdue, "origin",
-                           log->origin, "entries", (json_int_t)log->entries, "root",
+                           log->origin, "key", hex_text(log->key, sizeof log->key, key), "entries",
+                           (json_int_t)log->entries, "root",
                            hex_text(log->root, sizeof log->root, root), "newest_ms",
                            (json_int_t)log->newest_ms, "checked_ms", (json_int_t)log->checked_ms,
                            "window", (json_int_t)log->window, "window_entry",
@@ -69,6 +71,7 @@ int command_kt_head(struct cli *cli)
 struct showing {
     const struct cli *cli;
     const char *only; /* a name; NULL: all */
+    bool own;         /* those of the account, else the others */
     unsigned shown, bad;
 };
 
@@ -76,7 +79,7 @@ static bool show_label(const struct hearth_log_label *label, void *arg)
 {
     struct showing *s = arg;
     char commitment[65], checked[32];
-    if (s->only != NULL && strcmp(s->only, label->name) != 0)
+    if (label->own != s->own || (s->only != NULL && strcmp(s->only, label->name) != 0))
         return true;
     s->shown++;
     s->bad += label->bad;
@@ -105,10 +108,20 @@ static bool show_label(const struct hearth_log_label *label, void *arg)
     return true;
 }
 
+/* Our own first. */
+static bool show_labels(struct cli *cli, struct showing *s)
+{
+    s->own = true;
+    if (!hearth_log_label_each(cli->account, show_label, s))
+        return false;
+    s->own = false;
+    return hearth_log_label_each(cli->account, show_label, s);
+}
+
 int command_kt_show(struct cli *cli)
 {
     struct showing s = {.cli = cli, .only = cli->argc > 0 ? cli->argv[0] : NULL};
-    if (!hearth_log_label_each(cli->account, show_label, &s))
+    if (!show_labels(cli, &s))
         return EXIT_FAILED;
     if (s.only != NULL && s.shown == 0)
         return fail_said(cli, EXIT_NOT_THERE, "hearth kt show lists all",
@@ -139,74 +152,112 @@ int command_kt_monitor(struct cli *cli)
     if (!hearth_account_settle(cli->account, cli->timeout_ms > 0 ? cli->timeout_ms : SETTLE_MS))
         return fail_said(cli, EXIT_TIMED_OUT, "is the homeserver up, and the network?",
                          "the log has not answered");
-    if (!hearth_log_label_each(cli->account, show_label, &s) ||
-        !hearth_log_each(cli->account, count_distrusted, &doubts))
+    if (!show_labels(cli, &s) || !hearth_log_each(cli->account, count_distrusted, &doubts))
         return EXIT_FAILED;
     return s.bad + doubts.count > 0 ? EXIT_UNVERIFIED : EXIT_DONE;
 }
 
 /* ---- evidence */
 
+/* One file of evidence on its way into a folder where others may have written theirs. */
 struct writing {
-    const char *path;
-    bool written;
+    const char *folder;
+    uint64_t number;
+    char path[CLI_PATH_MAX + 64];
+    bool there, written; /* the file is in the folder; it was not there before */
 };
 
-static void write_file(const void *file, size_t len, void *arg)
+static bool holds(const char *path, const void *file, size_t len)
 {
-    struct writing *w = arg;
-    FILE *out = fopen(w->path, "wbx");
-    if (out == NULL)
-        return;
-    bool good = fwrite(file, 1, len, out) == len;
-    good = fclose(out) == 0 && good;
-    w->written = good;
-    if (!good)
-        (void)unlink(w->path);
+    uint8_t *in = malloc(len + 1);
+    FILE *from = in != NULL ? fopen(path, "rb") : NULL;
+    bool same = from != NULL && fread(in, 1, len + 1, from) == len && memcmp(in, file, len) == 0;
+    if (from != NULL)
+        (void)fclose(from);
+    free(in);
+    return same;
 }
 
-/* Each that there is not yet, into the folder. Number of the last; 0: none. */
-static uint64_t write_all(const struct cli *cli, const char *folder, unsigned *ret_written)
+static bool write_new(const char *path, const void *file, size_t len)
 {
-    char path[CLI_PATH_MAX + 64];
-    uint64_t number = 1;
-    for (*ret_written = 0;; number++) {
-        struct writing w = {.path = path};
-        (void)snprintf(path, sizeof path, "%s/evidence-%llu.ktl", folder,
-                       (unsigned long long)number);
-        if (!hearth_log_evidence(cli->account, number, write_file, &w))
-            return number - 1;
-        if (w.written) {
-            (*ret_written)++;
-            (void)fprintf(stderr, "evidence  %s; hearth kt audit says what it proves\n", path);
-        }
+    FILE *out = fopen(path, "wbx");
+    if (out == NULL)
+        return false;
+    bool good = fwrite(file, 1, len, out) == len;
+    good = fclose(out) == 0 && good;
+    if (!good)
+        (void)unlink(path);
+    return good;
+}
+
+/* Under the first name that is free, or that has the same evidence already. */
+static void write_file(const void *file, size_t len, void *arg)
+{
+    enum { NAMES_MOST = 1000 };
+    struct writing *w = arg;
+    for (unsigned i = 1; i < NAMES_MOST && !w->there; i++) {
+        char more[16] = "";
+        if (i > 1)
+            (void)snprintf(more, sizeof more, "-%u", i);
+        (void)snprintf(w->path, sizeof w->path, "%s/evidence-%llu%s.ktl", w->folder,
+                       (unsigned long long)w->number, more);
+        w->written = write_new(w->path, file, len);
+        w->there = w->written || holds(w->path, file, len);
+        if (!w->there && access(w->path, F_OK) != 0)
+            return;
     }
 }
+
+/* Each that there is not yet, into the folder. False: one can't be written, which was said. */
+static bool write_all(const struct cli *cli, const char *folder, uint64_t *ret_last)
+{
+    for (uint64_t number = 1;; number++) {
+        struct writing w = {.folder = folder, .number = number};
+        *ret_last = number - 1;
+        if (!hearth_log_evidence(cli->account, number, write_file, &w))
+            return true;
+        if (!w.there) {
+            (void)fail_said(cli, EXIT_FAILED, "make room, or name another folder",
+                            "evidence can't be written to %s", folder);
+            return false;
+        }
+        if (w.written)
+            (void)fprintf(stderr, "evidence  %s; hearth kt audit says what it proves\n", w.path);
+    }
+}
+
+struct exporting {
+    const char *folder;
+    bool good;
+};
 
 static bool write_checkpoint(const struct hearth_log *log, void *arg)
 {
     char path[CLI_PATH_MAX + 320];
-    const char *folder = arg;
+    struct exporting *e = arg;
     if (log->state != HEARTH_LOG_HELD)
         return true;
-    (void)snprintf(path, sizeof path, "%s/%s.checkpoint", folder, log->domain);
+    (void)snprintf(path, sizeof path, "%s/%s.checkpoint", e->folder, log->domain);
     FILE *out = fopen(path, "w");
-    if (out == NULL)
-        return false;
-    (void)fputs(log->checkpoint, out);
-    return fclose(out) == 0;
+    e->good = out != NULL && fputs(log->checkpoint, out) >= 0;
+    if (out != NULL)
+        e->good = fclose(out) == 0 && e->good;
+    return e->good;
 }
 
 int command_kt_export(struct cli *cli)
 {
-    unsigned written;
+    uint64_t last;
     const char *folder = cli->argv[0];
-    if (access(folder, W_OK) != 0)
+    if (access(folder, W_OK | X_OK) != 0)
         return fail_said(cli, EXIT_NOT_THERE, "make it first", "can't write to the folder %s",
                          folder);
-    uint64_t last = write_all(cli, folder, &written);
-    if (!hearth_log_each(cli->account, write_checkpoint, (void *)(uintptr_t)folder))
+    if (!write_all(cli, folder, &last))
         return EXIT_FAILED;
+    struct exporting e = {folder, true};
+    if (!hearth_log_each(cli->account, write_checkpoint, &e) || !e.good)
+        return fail_said(cli, EXIT_FAILED, "make room, or name another folder",
+                         "checkpoints can't be written to %s", folder);
     line(cli, "exported", "the checkpoint of each homeserver, and %llu pieces of evidence, to %s",
          (unsigned long long)last, folder);
     object(cli, cli->json ? json_pack("{s:I, s:s}", "evidence", (json_int_t)last, "folder", folder)
@@ -238,6 +289,9 @@ int command_kt_audit(struct cli *cli)
     line(cli, "entries", "%llu and %llu", (unsigned long long)verdict.first,
          (unsigned long long)verdict.second);
     line(cli, "key", "%s", key);
+    if (!cli->json)
+        (void)fprintf(stderr, "  next: is this the log's key? hearth kt head, of whoever met that "
+                              "homeserver, says so\n");
     object(cli, cli->json
                     ? json_pack("{s:b, s:s, s:s, s:s, s:I, s:I}", "proved", 1, "origin",
                                 verdict.origin, "text", verdict.text, "key", key, "first",
@@ -264,10 +318,10 @@ int command_kt_accept(struct cli *cli)
 
 int kt_aftermath(struct cli *cli, int code)
 {
-    unsigned written;
+    uint64_t last;
     if (hearth_log_alarms(cli->account) == 0)
         return code;
-    (void)write_all(cli, cli->folder, &written);
+    (void)write_all(cli, cli->folder, &last);
     (void)fprintf(stderr, "alarm     a homeserver's log does not hold: hearth kt head, hearth kt "
                           "show, hearth listen\n");
     return code == EXIT_DONE ? EXIT_UNVERIFIED : code;

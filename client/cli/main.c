@@ -1,6 +1,7 @@
 /* Finds the command, opens what it needs, runs it. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/cli/cli.h"
@@ -71,7 +72,7 @@ static int run(struct cli *cli, const struct command *command)
                          skip == 2 ? " " : "", command->verb, command->arguments);
     int code =
         command->needs != NOTHING ? home_folder(cli, command->needs == A_PROFILE) : EXIT_DONE;
-    if (code == EXIT_DONE && command->needs == AN_ACCOUNT)
+    if (code == EXIT_DONE && command->needs >= A_BEGUN_ACCOUNT)
         code = home_open(cli, false);
     if (code == EXIT_DONE && command->needs == AN_ACCOUNT)
         code = registered(cli);
@@ -90,24 +91,31 @@ static int run(struct cli *cli, const struct command *command)
     return code;
 }
 
+static int cli_run(struct cli *cli, int argc, char **argv)
+{
+    bool help = false, noun_known;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        cli->json |=
+            strcmp(argv[i], "--json") == 0; /* wrong options before it are said as JSON, too */
+    if (!options_read(argc, argv, cli, &help))
+        return EXIT_USAGE;
+    if (help || cli->argc == 0) {
+        cli->argc = cli->argc > 2 ? 2 : cli->argc;
+        int code = command_help(cli);
+        return help ? code : EXIT_USAGE;
+    }
+    const char *verb = cli->argc > 1 ? cli->argv[1] : NULL;
+    const struct command *command = find(cli->argv[0], verb, &noun_known);
+    if (command == NULL)
+        return unknown(cli, cli->argv[0], verb, noun_known);
+    return run(cli, command);
+}
+
 int cli_main(int argc, char **argv)
 {
     struct cli cli = {.profile = "default"};
-    bool help = false, noun_known;
     (void)signal(SIGPIPE, SIG_IGN);
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-        cli.json |=
-            strcmp(argv[i], "--json") == 0; /* wrong options before it are said as JSON, too */
-    if (!options_read(argc, argv, &cli, &help))
-        return EXIT_USAGE;
-    if (help || cli.argc == 0) {
-        cli.argc = cli.argc > 2 ? 2 : cli.argc;
-        int code = command_help(&cli);
-        return help ? code : EXIT_USAGE;
-    }
-    const char *verb = cli.argc > 1 ? cli.argv[1] : NULL;
-    const struct command *command = find(cli.argv[0], verb, &noun_known);
-    if (command == NULL)
-        return unknown(&cli, cli.argv[0], verb, noun_known);
-    return run(&cli, command);
+    int code = cli_run(&cli, argc, argv);
+    free(cli.homeservers_joined);
+    return code;
 }

@@ -107,10 +107,25 @@ static const char **text_of(struct cli *cli, int option)
     }
 }
 
+/* Said again: those of before count, too. */
+static bool add_homeservers(struct cli *cli)
+{
+    size_t size = strlen(cli->homeservers) + 1 + strlen(optarg) + 1;
+    char *all = malloc(size);
+    if (all == NULL)
+        return false;
+    (void)snprintf(all, size, "%s,%s", cli->homeservers, optarg);
+    free(cli->homeservers_joined);
+    cli->homeservers = cli->homeservers_joined = all;
+    return true;
+}
+
 static bool take(struct cli *cli, int option, bool *ret_help)
 {
     const char **text = text_of(cli, option);
     uint64_t seconds;
+    if (option == HOMESERVER && cli->homeservers != NULL)
+        return add_homeservers(cli);
     if (text != NULL) {
         *text = optarg;
         return true;

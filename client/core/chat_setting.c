@@ -262,9 +262,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
         task->state = BUILD;
         TRY(put_body(&task->body, &body));
         TRY(task_renew(c, task));
-        return body.tries < GROUP_STALE_MAX
-                   ? group_catch_up(c, task, body.tries, ret_next)
-                   : task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+        return group_try_again(c, task, body.tries, ret_next);
     default:
         return task_step_refused(c, task, answer, ret_next);
     }

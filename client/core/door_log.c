@@ -28,6 +28,7 @@ static void fill_held(const struct log *log, char origin[KT_ORIGIN_MAX_BYTES + 1
     shown->origin = origin;
     shown->checkpoint = note;
     shown->entries = view->size;
+    memcpy(shown->key, view->config.signature_key, sizeof shown->key);
     memcpy(shown->root, view->root.data, sizeof shown->root);
     shown->newest_ms = view->last_ms;
     shown->checked_ms = log->asked_ms;

@@ -6,6 +6,8 @@
 #include "client/core/chat.h"
 #include "client/core/door.h"
 #include "client/core/json_message.h"
+#include "client/core/token.h"
+#include "client/core/token_pay.h"
 
 enum { METHOD_MAX_BYTES = 96 };
 
@@ -20,6 +22,8 @@ struct raw_call {
     struct buf id;
     struct sig_key key;
     struct api_call *call;
+    ProtobufCMessage *in;
+    struct buf tokens; /* shown with it; once, since they are gone then */
     void (*answer)(const char *json, void *arg);
     void *arg;
 };
@@ -27,7 +31,9 @@ struct raw_call {
 static void raw_call_free(struct raw_call *r)
 {
     buf_clear(&r->id);
+    buf_clear(&r->tokens);
     sig_key_clear(&r->key);
+    protobuf_c_message_free_unpacked(r->in, NULL);
     free(r);
 }
 
@@ -38,13 +44,61 @@ static void tell(const struct raw_call *r, struct buf *text)
         r->answer((const char *)text->data, r->arg);
 }
 
+static void done(const struct hearth_status *status, const ProtobufCMessage *out, void *arg);
+
+static struct err start(struct raw_call *r)
+{
+    r->to.tokens = buf_view(&r->tokens);
+    return api_start(r->core->api, &r->to, r->endpoint, r->in, done, r, &r->call);
+}
+
+/* ---- paying: what the homeserver asks for, out of the stock, once */
+
+struct taking {
+    struct raw_call *call;
+    uint8_t class;
+    uint32_t wanted, there;
+    uint64_t wait_ms;
+};
+
+static struct err take(struct core *c, struct db_txn *t, void *arg)
+{
+    struct taking *k = arg;
+    struct raw_call *r = k->call;
+    TRY(token_count(c, t, r->domain, k->class, &k->there));
+    return token_take(c, t, r->domain, k->class, k->wanted, &r->tokens, &k->wait_ms);
+}
+
+/* Is the call made again, with tokens? If not, *error says why. */
+static bool pays(struct raw_call *r, const struct hearth_status *status, struct hearth_error *error)
+{
+    struct taking k = {.call = r};
+    if (r->tokens.len > 0 || status->code != HEARTH_UNAUTHENTICATED ||
+        !token_demand(status, &k.class, &k.wanted))
+        return false;
+    struct err err = core_step(r->core, take, &k);
+    if (err_is_ok(err) && r->tokens.len > 0 && err_is_ok(start(r)))
+        return true;
+    *error = (struct hearth_error){.result = HEARTH_FAILED, .name = "TOKENS"};
+    (void)snprintf(error->text, sizeof error->text, "this call costs %u tokens of class %u",
+                   k.wanted, k.class);
+    (void)snprintf(error->cause, sizeof error->cause, "%u are in stock for %s%s", k.there,
+                   r->domain, k.wait_ms > 0 ? ", and have to rest for some seconds" : "");
+    (void)snprintf(error->hint, sizeof error->hint, "%s",
+                   k.wait_ms > 0 ? "try again in a few seconds" : "hearth status shows the stock");
+    return false;
+}
+
 static void done(const struct hearth_status *status, const ProtobufCMessage *out, void *arg)
 {
     struct raw_call *r = arg;
     struct hearth_error error = {0};
     struct buf text = BUF_INIT;
     if (status->code != HEARTH_OK) {
-        core_error_of_status(status, &error);
+        if (pays(r, status, &error))
+            return;
+        if (error.result == HEARTH_DONE)
+            core_error_of_status(status, &error);
     } else {
         struct err err = json_message_write(out, &text);
         if (!err_is_ok(err))
@@ -130,9 +184,8 @@ static struct err begin(struct hearth_account *a, struct raw_call *r, const char
 {
     static const struct hearth_id nothing;
     char why[128];
-    ProtobufCMessage *in = NULL;
     TRY(core_step(a->core, choose_caller, r));
-    struct err err = json_message_read(r->endpoint->request, json, why, &in);
+    struct err err = json_message_read(r->endpoint->request, json, why, &r->in);
     if (!err_is_ok(err)) {
         (void)verb_usage(a, why, "the fields stand in docs/protocol");
         return ERR(ARGUMENT);
@@ -141,11 +194,10 @@ static struct err begin(struct hearth_account *a, struct raw_call *r, const char
     r->to.purpose = r->to.caller.kind != 0 ? r->purpose : NULL;
     err = op_new_free(a->core, &nothing, &r->op);
     if (err_is_ok(err)) {
-        err = api_start(a->core->api, &r->to, r->endpoint, in, done, r, &r->call);
+        err = start(r);
         if (!err_is_ok(err))
             op_detach(r->op);
     }
-    protobuf_c_message_free_unpacked(in, NULL);
     if (!err_is_ok(err))
         (void)verb_refuse(a, err);
     return err;

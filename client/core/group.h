@@ -177,6 +177,9 @@ bool group_waits_on(struct core *c, const struct task *task, const struct open_c
                     uint32_t tries, uint64_t epoch);
 CHECKED struct err group_catch_up(struct core *c, struct task *task, uint32_t tries,
                                   enum task_next *ret_next);
+/* The same, or at GROUP_STALE_MAX the task's end (CLIENT_LOST_STEP). */
+CHECKED struct err group_try_again(struct core *c, struct task *task, uint32_t tries,
+                                   enum task_next *ret_next);
 
 /* ---- roster from a tree's records, in the order of its leaves (GetWelcomeInfo,
  * GetExternalCommitInfo): ERR_WIRE_VALUE when there are more or fewer than leaves, or one is

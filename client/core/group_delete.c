@@ -1,40 +1,13 @@
 /* Deleting a group: an admin's commit that removes everybody else, which nobody merges.
- *
- *     body: struct { uint32 tries; uint64 epoch; opaque request<V>; }
+ * Its body: client/core/epoch_request.h.
  */
 #include <stdlib.h>
 
+#include "client/core/epoch_request.h"
 #include "client/core/receive.h"
 #include "client/core/roster.h"
-#include "wire/writer.h"
 
 enum delete_state { BUILD = 0, SENT = 1 };
-
-struct delete_body {
-    uint32_t tries;
-    uint64_t epoch;
-    struct bytes request;
-};
-
-static struct err read_body(struct bytes in, struct delete_body *ret_body)
-{
-    struct wire_reader r = wire_reader_of(in);
-    struct delete_body body = {.tries = wire_read_u32(&r)};
-    body.epoch = wire_read_u64(&r);
-    body.request = wire_read_vector(&r);
-    TRY(wire_reader_end(&r));
-    *ret_body = body;
-    return ERR_OK;
-}
-
-static struct err put_body(struct buf *out, const struct delete_body *body)
-{
-    struct buf b = BUF_INIT;
-    wire_write_u32(&b, body->tries);
-    wire_write_u64(&b, body->epoch);
-    wire_write_vector(&b, body->request);
-    return buf_replace(out, &b);
-}
 
 struct err group_delete_begin(struct core *c, struct db_txn *t, const struct hearth_id *id,
                               uint64_t *ret_task)
@@ -47,7 +20,7 @@ struct err group_delete_begin(struct core *c, struct db_txn *t, const struct hea
         return ERR(CLIENT_CHAT_STATE);
     if (!group_we_are_admin(chat))
         return ERR(CLIENT_NOT_ADMIN);
-    struct err err = put_body(&body, &(struct delete_body){0});
+    struct err err = epoch_request_begin(&body);
     chat_lane(id, CHAT_LANE, lane);
     if (err_is_ok(err))
         err = task_add(c, t, TASK_DELETE, lane, id, buf_view(&body), ret_task);
@@ -102,7 +75,7 @@ static struct err pack_request(const struct task *task, const struct open_chat *
     return core_pack(&in.base, packed);
 }
 
-static struct err build(struct task *task, struct open_chat *chat, struct delete_body *body)
+static struct err build(struct task *task, struct open_chat *chat, struct epoch_request *r)
 {
     struct commit_output output = {0};
     struct buf packed = BUF_INIT;
@@ -110,10 +83,8 @@ static struct err build(struct task *task, struct open_chat *chat, struct delete
     group_drop_pending(chat->group); /* there is no epoch after it */
     struct err err = pack_request(task, chat, &output.commit, &packed);
     if (err_is_ok(err)) {
-        body->epoch = group_epoch(chat->group);
-        body->request = buf_view(&packed);
         task->state = SENT;
-        err = put_body(&task->body, body);
+        err = epoch_request_keep(task, chat->group, &packed, r);
     }
     commit_output_clear(&output);
     buf_clear(&packed);
@@ -126,60 +97,42 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
     struct open_chat *chat;
-    struct delete_body body;
+    struct epoch_request r;
     TRY(chat_open(c, t, &task->subject, &chat));
-    TRY(read_body(buf_view(&task->body), &body));
+    TRY(epoch_request_read(task, &r));
     *ret_next = TASK_NEXT_DONE;
     if (chat->chat.state == HEARTH_CHAT_OVER || chat->group == NULL)
         return ERR_OK;
     if (task->state == BUILD) {
         *ret_next = TASK_NEXT_WAIT;
-        if (group_waits_on(c, task, chat, body.tries, body.epoch))
+        if (group_waits_on(c, task, chat, r.tries, r.epoch))
             return ERR_OK;
         task->not_before_ms = 0;
         if (chat->chat.state == HEARTH_CHAT_BROKEN || chat->chat.commit_task != 0)
             return ERR_OK;
         if (!group_we_are_admin(chat))
             return task_step_failed(c, task, ERR(CLIENT_NOT_ADMIN), ret_next);
-        TRY(build(task, chat, &body));
-        TRY(read_body(buf_view(&task->body), &body));
+        TRY(build(task, chat, &r));
     }
     *ret_next = TASK_NEXT_CALL;
     return group_call_packed(c, &chat->chat, group_own_leaf(chat->group), &chat->chat.leaf_key,
-                             call, "DeleteGroup", body.request);
-}
-
-static struct err settle_stale(struct core *c, struct task *task, const struct open_chat *chat,
-                               struct delete_body *body, enum task_next *ret_next)
-{
-    bool moved = chat->group != NULL && group_epoch(chat->group) > body->epoch;
-    body->tries = moved ? 0 : body->tries + 1;
-    body->request = bytes_of(NULL, 0);
-    task->state = BUILD;
-    TRY(put_body(&task->body, body));
-    TRY(task_renew(c, task));
-    *ret_next = TASK_NEXT_AGAIN;
-    if (moved)
-        return ERR_OK;
-    return body->tries < GROUP_STALE_MAX
-               ? group_catch_up(c, task, body->tries, ret_next)
-               : task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+                             call, "DeleteGroup", r.request);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
     struct open_chat *chat;
-    struct delete_body body;
+    struct epoch_request r;
     uint64_t epoch;
     TRY(chat_open(c, t, &task->subject, &chat));
-    TRY(read_body(buf_view(&task->body), &body));
+    TRY(epoch_request_read(task, &r));
     switch (group_answer_of(answer, &epoch)) {
     case GROUP_ANSWER_OK:
         *ret_next = TASK_NEXT_DONE;
         return group_over(c, t, chat, "you deleted the group");
     case GROUP_ANSWER_STALE:
-        return settle_stale(c, task, chat, &body, ret_next);
+        return epoch_request_stale(c, task, chat, BUILD, &r, ret_next);
     default:
         return task_step_refused(c, task, answer, ret_next);
     }

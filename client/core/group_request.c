@@ -219,6 +219,13 @@ struct err group_catch_up(struct core *c, struct task *task, uint32_t tries,
     return queue_drain_then_wake(c, task->lane);
 }
 
+struct err group_try_again(struct core *c, struct task *task, uint32_t tries,
+                           enum task_next *ret_next)
+{
+    return tries < GROUP_STALE_MAX ? group_catch_up(c, task, tries, ret_next)
+                                   : task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+}
+
 /* ---- records */
 
 struct err group_records(struct core *c, struct db_txn *t, struct open_chat *chat,

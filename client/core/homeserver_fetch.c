@@ -189,7 +189,6 @@ static void claim_one(const struct taking *k, unsigned use, struct bytes bytes, 
     struct system_key claim = {.use = (uint8_t)use};
     uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
     struct server_key key;
-    struct bytes statement = bytes;
     struct wire_reader r = wire_reader_of(bytes);
     if (system_label_of(use) == NULL)
         return;
@@ -200,11 +199,15 @@ static void claim_one(const struct taking *k, unsigned use, struct bytes bytes, 
         system_key_write(b, &claim);
         return;
     }
-    if (use == HEARTH__V1__KEY_USE__KEY_USE_TOKENS)
-        statement = wire_read_vector(&r);
+    if (use == HEARTH__V1__KEY_USE__KEY_USE_TOKENS) {
+        (void)wire_read_vector(&r);
+        claim.key = wire_read_vector(&r);
+        system_key_write(b, &claim);
+        return;
+    }
     struct err err = ERR(CREDENTIAL);
     for (size_t i = 0; i < k->signing_count && !err_is_ok(err); i++)
-        err = server_key_read(statement, &k->signings[i], &key);
+        err = server_key_read(bytes, &k->signings[i], &key);
     if (!err_is_ok(err))
         return;
     claim.algorithm = key.algorithm;

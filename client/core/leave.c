@@ -1,40 +1,13 @@
 /* Leaving: our other devices are removed by a commit of ours (group_leave_begin), then our own leaf
  * asks to be (ProposeSelfRemove). Done when the server holds the proposal; over when somebody has
  * committed it.
- *
- *     body: struct { uint32 tries; uint64 epoch; opaque request<V>; }
+ * Its body: client/core/epoch_request.h.
  */
+#include "client/core/epoch_request.h"
 #include "client/core/receive.h"
 #include "client/core/roster.h"
-#include "wire/writer.h"
 
 enum leave_state { PROPOSE = 0, SENT = 1 };
-
-struct leave_body {
-    uint32_t tries;
-    uint64_t epoch;
-    struct bytes request;
-};
-
-static struct err read_body(struct bytes in, struct leave_body *ret_body)
-{
-    struct wire_reader r = wire_reader_of(in);
-    struct leave_body body = {.tries = wire_read_u32(&r)};
-    body.epoch = wire_read_u64(&r);
-    body.request = wire_read_vector(&r);
-    TRY(wire_reader_end(&r));
-    *ret_body = body;
-    return ERR_OK;
-}
-
-static struct err put_body(struct buf *out, const struct leave_body *body)
-{
-    struct buf b = BUF_INIT;
-    wire_write_u32(&b, body->tries);
-    wire_write_u64(&b, body->epoch);
-    wire_write_vector(&b, body->request);
-    return buf_replace(out, &b);
-}
 
 /* ---- the verb */
 
@@ -81,7 +54,7 @@ struct err group_leave_begin(struct core *c, struct db_txn *t, const struct hear
     if (is_alone(chat) && group_we_are_admin(chat))
         return group_delete_begin(c, t, id, ret_task);
     TRY(remove_other_devices(c, t, chat));
-    struct err err = put_body(&body, &(struct leave_body){0});
+    struct err err = epoch_request_begin(&body);
     chat_lane(id, CHAT_LANE, lane);
     if (err_is_ok(err))
         err = task_add(c, t, TASK_LEAVE, lane, id, buf_view(&body), ret_task);
@@ -107,7 +80,7 @@ static struct err pack_request(const struct task *task, const struct open_chat *
 
 /* It is stored in our group, too, and waits there for whoever commits it. */
 static struct err propose(struct core *c, struct db_txn *t, struct task *task,
-                          struct open_chat *chat, struct leave_body *body)
+                          struct open_chat *chat, struct epoch_request *r)
 {
     struct buf proposal = BUF_INIT, message = BUF_INIT, packed = BUF_INIT;
     proposal_write(&proposal, &(struct proposal){.type = PROPOSAL_REMOVE,
@@ -117,10 +90,8 @@ static struct err propose(struct core *c, struct db_txn *t, struct task *task,
     if (err_is_ok(err))
         err = pack_request(task, chat, &message, &packed);
     if (err_is_ok(err)) {
-        body->epoch = group_epoch(chat->group);
-        body->request = buf_view(&packed);
         task->state = SENT;
-        err = put_body(&task->body, body);
+        err = epoch_request_keep(task, chat->group, &packed, r);
     }
     if (err_is_ok(err))
         err = chat_save(c, t, chat);
@@ -134,52 +105,34 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
     struct open_chat *chat;
-    struct leave_body body;
+    struct epoch_request r;
     TRY(chat_open(c, t, &task->subject, &chat));
-    TRY(read_body(buf_view(&task->body), &body));
+    TRY(epoch_request_read(task, &r));
     *ret_next = TASK_NEXT_DONE;
     if (chat->chat.state == HEARTH_CHAT_OVER || chat->group == NULL)
         return ERR_OK;
     *ret_next = TASK_NEXT_WAIT;
-    if (task->state == PROPOSE && group_waits_on(c, task, chat, body.tries, body.epoch))
+    if (task->state == PROPOSE && group_waits_on(c, task, chat, r.tries, r.epoch))
         return ERR_OK;
     task->not_before_ms = 0;
     if (task->state == PROPOSE) {
         if (chat->chat.state == HEARTH_CHAT_BROKEN || chat->chat.commit_task != 0)
             return ERR_OK;
-        TRY(propose(c, t, task, chat, &body));
-        TRY(read_body(buf_view(&task->body), &body));
+        TRY(propose(c, t, task, chat, &r));
     }
     *ret_next = TASK_NEXT_CALL;
     return group_call_packed(c, &chat->chat, group_own_leaf(chat->group), &chat->chat.leaf_key,
-                             call, "ProposeSelfRemove", body.request);
-}
-
-static struct err settle_stale(struct core *c, struct task *task, const struct open_chat *chat,
-                               struct leave_body *body, enum task_next *ret_next)
-{
-    bool moved = chat->group != NULL && group_epoch(chat->group) > body->epoch;
-    body->tries = moved ? 0 : body->tries + 1;
-    body->request = bytes_of(NULL, 0);
-    task->state = PROPOSE;
-    TRY(put_body(&task->body, body));
-    TRY(task_renew(c, task));
-    *ret_next = TASK_NEXT_AGAIN;
-    if (moved)
-        return ERR_OK;
-    return body->tries < GROUP_STALE_MAX
-               ? group_catch_up(c, task, body->tries, ret_next)
-               : task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+                             call, "ProposeSelfRemove", r.request);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                          const struct task_answer *answer, enum task_next *ret_next)
 {
     struct open_chat *chat;
-    struct leave_body body;
+    struct epoch_request r;
     uint64_t epoch;
     TRY(chat_open(c, t, &task->subject, &chat));
-    TRY(read_body(buf_view(&task->body), &body));
+    TRY(epoch_request_read(task, &r));
     switch (group_answer_of(answer, &epoch)) {
     case GROUP_ANSWER_OK:
         *ret_next = TASK_NEXT_DONE;
@@ -188,7 +141,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
         chat->chat.leaving = true;
         return chat_save(c, t, chat);
     case GROUP_ANSWER_STALE:
-        return settle_stale(c, task, chat, &body, ret_next);
+        return epoch_request_stale(c, task, chat, PROPOSE, &r, ret_next);
     default:
         return task_step_refused(c, task, answer, ret_next);
     }

@@ -4,6 +4,7 @@
 
 #include "client/core/link_seal.h"
 #include "client/core/op.h"
+#include "tlog/hash_value.h"
 
 enum link_letter {
     LETTER_OFFER = 1, /* opaque user_id<V>; opaque pin[32] */
@@ -42,7 +43,8 @@ struct linking {
     uint8_t new_uuid[UUID_BYTES];
     struct buf request, tbs, new_key, queue_auth_key, queue_key;
     unsigned looks; /* at whether the log has shown our set; 0 again when the stream is open */
-    uint64_t task;  /* TASK_DEVICE_ADD */
+    struct hash_value before, before_of; /* as the log showed it then, and of which set (SHA-256) */
+    uint64_t task;                       /* TASK_DEVICE_ADD */
     struct buf credential, signing;
     uint8_t queue_client_id[UUID_BYTES];
     struct hearth_error failed; /* of the task */

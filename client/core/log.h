@@ -51,7 +51,7 @@ CHECKED struct err log_each(struct core *c, struct db_txn *t,
 /* Bits: why we look at a label. */
 enum log_role {
     LOG_OWN = 1,     /* of this account: monitored each window */
-    LOG_CONTACT = 2, /* of a contact or member: searched again each window */
+    LOG_CONTACT = 2, /* of a contact or member: searched again when keys of his come */
     LOG_SYSTEM = 4,  /* of the homeserver: searched again each window */
     LOG_PROVEN = 8,  /* of a member who proves it himself (log_proof.h) */
 };
@@ -135,7 +135,7 @@ CHECKED struct err log_own(struct core *c, struct db_txn *t);
 /* Daily, and when an account is opened: where our homeserver had no log, it may have one now. */
 CHECKED struct err log_upkeep(struct core *c, struct db_txn *t);
 /* The log's commitment of our own newest KeySet of this label, for prev_commitment of the next one;
- * SHA-256 of `before` where the homeserver has no log or it is not known yet. */
+ * SHA-256 of `before` where the homeserver has no log. ERR_CLIENT_LOG_LATER: it is being asked. */
 CHECKED struct err log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,
                                          uint8_t ret_commitment[HASH_VALUE_BYTES]);
 

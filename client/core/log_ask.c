@@ -251,6 +251,7 @@ static struct err take_result(struct core *c, struct asking *a, struct bytes res
     struct log_label *l = a->label;
     a->log.view = a->view;
     a->log.asked_ms = core_now_ms(c);
+    a->log.overdue = false; /* its newest entry is fresh */
     TRY(search_response_parse(response, &parsed));
     if (parsed.has_dist)
         log_remember_seen(&a->log, parsed.checkpoint, &parsed.dist);

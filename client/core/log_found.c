@@ -162,6 +162,9 @@ static struct err found_own_handle(struct core *c, struct db_txn *t, const struc
     TRY(err);
     if (standing == SAME)
         return settled(t, l);
+    /* another key that the one before allowed: another device of ours, which is about to say so */
+    if (standing == NEXT && l->continuity != KT_RESET)
+        return wait_for_it(c, t, log, l, NULL, text);
     return standing == BEHIND ? wait_for_it(c, t, log, l, NULL, text)
                               : mark_bad(c, t, log, l, NULL, text,
                                          "the log shows another key of this handle of yours");
@@ -304,7 +307,6 @@ struct err log_upkeep(struct core *c, struct db_txn *t)
 struct err log_commitment_before(struct core *c, struct db_txn *t, struct bytes before,
                                  uint8_t ret_commitment[HASH_VALUE_BYTES])
 {
-    struct log log = {.state = LOG_UNKNOWN};
     struct log_label *l = NULL;
     struct digest hash;
     enum log_says says = LOG_SAYS_UNLOGGED;
@@ -313,13 +315,7 @@ struct err log_commitment_before(struct core *c, struct db_txn *t, struct bytes 
         return ERR(NO_MEMORY);
     struct err err = key_set_parse(before, set);
     if (err_is_ok(err))
-        err = log_get(t, c->account.domain, &log);
-    if (err_is_ok(err)) {
-        bool held = log.state == LOG_HELD;
-        log_clear(&log);
-        if (held)
-            err = log_says_of(c, t, c->account.domain, before, LOG_OWN, UINT64_MAX, &says);
-    }
+        err = log_says_of(c, t, c->account.domain, before, LOG_OWN, UINT64_MAX, &says);
     if (err_is_ok(err) && says == LOG_SAYS_GOOD)
         err = log_label_get(t, c->account.domain, set->label, &l);
     else if (err_is_ok(err) && says != LOG_SAYS_UNLOGGED)

@@ -13,6 +13,7 @@
 #include "client/core/homeserver_inside.h"
 #include "client/core/log_inside.h"
 #include "client/core/task.h"
+#include "client/core/token_seen.h"
 #include "seal/system_keys.h"
 
 enum { REFETCHED = 1, MARKED = 2 };
@@ -215,6 +216,7 @@ static struct err found_all(struct core *c, struct db_txn *t, const struct log *
     TRY(claims_put(t, log->domain, claims));
     if (lift) /* or they would not be monitored any more */
         TRY(judge(c, t, log->domain, claims, VERDICT_LIFT, &missing, &asked));
+    TRY(token_seen_found(c, t, log));
     return was ? ERR_OK : homeserver_news(c, t);
 }
 

@@ -248,6 +248,7 @@ static struct err settle_with(struct core *c, struct db_txn *t, struct task *tas
         return one_by_one(c, t, domain, labels);
     TRY(err);
     a->log.asked_ms = core_now_ms(c);
+    a->log.overdue = false;
     remember(&a->log, response);
     TRY(log_put(t, &a->log));
     TRY(go_on(task, domain, labels, a, answered, ret_next));

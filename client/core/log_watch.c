@@ -198,19 +198,32 @@ static uint64_t next_look(const struct core *c, const struct log *log)
     return begin * window_ms + own % spread;
 }
 
-static struct err overdue(struct core *c, struct db_txn *t, struct log *log)
+/* Tells people that the log stands still, or is hidden; a search that verifies ends that
+ * (log_ask.c). Answers to a look need time: it is judged an hour later, or, where windows are
+ * shorter, when the next one is made. A machine that has slept has looked at nothing meanwhile.
+ * before_ms: the look before the one that is made now; 0: none is made. */
+static struct err overdue(struct core *c, struct db_txn *t, struct log *log, uint64_t before_ms)
 {
-    bool is = kt_view_overdue(&log->view, core_now_ms(c));
-    if (is == log->overdue)
+    uint64_t now = core_now_ms(c);
+    bool judged = before_ms != 0 || now >= log->watched_ms + OVERDUE_LOOK_MS;
+    if (log->overdue || !judged || !kt_view_overdue(&log->view, before_ms != 0 ? before_ms : now))
         return ERR_OK;
-    log->overdue = is;
+    log->overdue = true;
     TRY(log_put(t, log));
-    return is ? log_alarm(
-                    c, t, NULL, 0,
-                    "the log of %s has not moved on for longer than its window: what it shows "
-                    "may be old",
-                    log->domain)
-              : ERR_OK;
+    return log_alarm(c, t, NULL, 0,
+                     "the log of %s has not moved on for longer than its window: what it shows "
+                     "may be old",
+                     log->domain);
+}
+
+/* When TASK_LOG_WATCH has something to do: a look, or to see what came of the last one. */
+static uint64_t next_turn(const struct core *c, const struct log *log, uint64_t early)
+{
+    uint64_t now = core_now_ms(c), at = next_look(c, log);
+    uint64_t judged = log->watched_ms + OVERDUE_LOOK_MS;
+    if (judged > now && judged < at)
+        at = judged;
+    return early != 0 && early < at ? early : at;
 }
 
 static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
@@ -232,15 +245,14 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
             err = log_put(t, &log);
         }
         bool window = now >= next_look(c, &log);
+        uint64_t before = window ? log.watched_ms : 0;
         if (err_is_ok(err) && (window || (early != 0 && now >= early))) {
             err = look_around(c, t, &log, !window);
             early = 0;
         }
-        if (err_is_ok(err) && now > log.watched_ms + OVERDUE_LOOK_MS)
-            err = overdue(c, t, &log);
-        task->not_before_ms = next_look(c, &log);
-        if (early != 0 && early < task->not_before_ms)
-            task->not_before_ms = early;
+        if (err_is_ok(err))
+            err = overdue(c, t, &log, before);
+        task->not_before_ms = next_turn(c, &log, early);
     }
     log_clear(&log);
     return err;

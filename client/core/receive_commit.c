@@ -351,11 +351,28 @@ static struct err merge(struct core *c, struct db_txn *t, struct open_chat *chat
     return after_commit(c, t, chat, &facts, leaves, item);
 }
 
+/* Whose signature is on it: only where the fault lies behind that. Else the homeserver may have
+ * made it, and nobody is named. */
+static void name_maker(struct open_chat *chat, struct bytes commit, struct err fault)
+{
+    struct arena arena;
+    struct mls_message m;
+    if ((fault.code != ERR_MLS_PATH_SECRET && fault.code != ERR_MLS_CONFIRMATION_TAG) ||
+        !err_is_ok(parse(commit, &arena, &m)))
+        return;
+    if (m.wire_format == WIRE_FORMAT_PUBLIC_MESSAGE &&
+        m.public_message.content.content.sender.type == SENDER_MEMBER)
+        chat_committed(&chat->chat, group_epoch(chat->group) + 1,
+                       m.public_message.content.content.sender.index);
+    arena_clear(&arena);
+}
+
 /* The commit can't be processed: told to the server, and joined again. */
 static struct err faulty(struct core *c, struct db_txn *t, struct open_chat *chat,
-                         struct bytes commit)
+                         struct bytes commit, struct err fault)
 {
     struct digest hash;
+    name_maker(chat, commit, fault);
     hash_once(&hash_sha256, commit, &hash);
     return receive_broken(c, t, chat, group_epoch(chat->group) + 1, hash.data,
                           "a change of the group could not be followed");
@@ -390,7 +407,7 @@ struct err receive_commit(struct core *c, struct db_txn *t, struct open_chat *ch
     if (err_is_ok(err))
         err = merge(c, t, chat, &received, leaves, hash, item);
     else if (!is_ours(err) && err.code != ERR_MLS_OWN_MESSAGE)
-        err = faulty(c, t, chat, commit);
+        err = faulty(c, t, chat, commit, err);
     mls_received_clear(&received);
     return err.code == ERR_MLS_OWN_MESSAGE ? ERR_OK : err;
 }

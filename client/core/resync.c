@@ -355,9 +355,7 @@ static struct err again(struct core *c, struct db_txn *t, struct task *task, str
     task->state = INFO;
     TRY(put_body(&task->body, body));
     TRY(task_renew(c, task));
-    return body->tries < GROUP_STALE_MAX
-               ? group_catch_up(c, task, body->tries, ret_next)
-               : task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
+    return group_try_again(c, task, body->tries, ret_next);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,

@@ -5,7 +5,8 @@
  * Today's are fetched only by a client that has none (a new one, one that was away), and then not
  * spent at once. Keys are those of the directory in GetKeys, one for each class and period for
  * good: a directory in which one that we know has become another is refused (pass/key_rules.h), and
- * none is used before it was found in the homeserver's log (core/log.h), where there is one.
+ * none is used before it was found in the homeserver's log (core/log.h), where there is one, and
+ * was there a window before its time (token_seen.h).
  *
  * A token leaves its pile in the very step that gives it to a task; from then on it belongs to that
  * task, its class and its connection, and is sent with each repeat. What a task did not need in the
@@ -31,6 +32,9 @@ struct token_facts {
     bool on;              /* calls cost tokens */
     uint64_t seen_s;      /* when the directory was last seen */
     struct buf directory; /* TokenKeyDirectory; empty: none yet */
+    /* since when its keys are in the log (token_seen.h) */
+    uint64_t first_s; /* when that log's first epoch was; 0: not known */
+    struct buf seen, asked;
 };
 void token_facts_clear(struct token_facts *f);
 /* Zero where there is none. */
@@ -44,14 +48,15 @@ CHECKED struct err token_directory_take(struct core *c, struct db_txn *t, const 
                                         struct bytes directory);
 /* That calls there cost tokens, or do not. */
 CHECKED struct err token_facts_set(struct db_txn *t, const char *domain, bool on);
-/* The key of a class and period, if it is to be used. Errors of pass_token_key_accept. */
-CHECKED struct err token_key(struct db_txn *t, const char *domain, uint8_t class, uint32_t period,
-                             struct pass_public_key *ret_key);
+/* The key of a class and period, if it is to be used. Errors of pass_token_key_accept;
+ * ERR_CLIENT_LOG_LATER: since when it is public is not known (token_gate()). */
+CHECKED struct err token_key(struct core *c, struct db_txn *t, const char *domain, uint8_t class,
+                             uint32_t period, struct pass_public_key *ret_key);
 
 /* The key of our homeserver's vouchers of a class and week; clear it. Appends its published form.
- * Errors of pass_voucher_key_accept. */
-CHECKED struct err token_voucher_key(struct db_txn *t, const char *domain, uint8_t class,
-                                     uint32_t week, struct buf *spki,
+ * Errors of pass_voucher_key_accept; ERR_CLIENT_LOG_LATER. */
+CHECKED struct err token_voucher_key(struct core *c, struct db_txn *t, const char *domain,
+                                     uint8_t class, uint32_t week, struct buf *spki,
                                      struct blind_rsa_public *ret_key);
 
 /* ---- the stock (token_stock.c; DB_TOKEN_PILE and list DB_TOKEN, id domain, class, period mod 4)

@@ -1,21 +1,21 @@
 /* Whether a homeserver takes tokens, and by which keys.
  *
- *     struct { uint8 version = 1; uint8 on; uint64 seen_s; opaque directory<V>; }
+ *     struct { uint8 version = 2; uint8 on; uint64 seen_s; opaque directory<V>; uint64 first_s;
+ *              opaque seen<V>; opaque asked<V>; }     token_seen.c
  *
- * While there is no log in which the directory can be looked up, the first sight of a key counts:
- * it was asked for on a connection that says nothing of who asks, days before it is used, and it
- * stays the same.
+ * A key that has become another one is refused whatever the log says.
  */
-#include "client/core/token.h"
-#include "pass/key_rules.h"
+#include "client/core/token_seen.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-enum { ROW_VERSION = 1, WINDOW_S = 24 * 3600 };
+enum { ROW_VERSION = 2 };
 
 void token_facts_clear(struct token_facts *f)
 {
     buf_clear(&f->directory);
+    buf_clear(&f->seen);
+    buf_clear(&f->asked);
     *f = (struct token_facts){0};
 }
 
@@ -26,6 +26,9 @@ struct err token_facts_put(struct db_txn *t, const char *domain, const struct to
     wire_write_u8(&b, facts->on ? 1 : 0);
     wire_write_u64(&b, facts->seen_s);
     wire_write_vector(&b, buf_view(&facts->directory));
+    wire_write_u64(&b, facts->first_s);
+    wire_write_vector(&b, buf_view(&facts->seen));
+    wire_write_vector(&b, buf_view(&facts->asked));
     struct err err = buf_check(&b);
     if (err_is_ok(err))
         err = db_put(t, DB_TOKEN_FACTS, bytes_str(domain), buf_view(&b));
@@ -33,15 +36,26 @@ struct err token_facts_put(struct db_txn *t, const char *domain, const struct to
     return err;
 }
 
+/* 1: of before the log was asked. */
 static struct err read_row(struct bytes in, struct token_facts *f)
 {
     struct wire_reader r = wire_reader_of(in);
-    if (wire_read_u8(&r) != ROW_VERSION)
+    const uint8_t version = wire_read_u8(&r);
+    if (version == 0 || version > ROW_VERSION)
         wire_reader_fail(&r, ERR_WIRE_VALUE);
     f->on = wire_read_u8(&r) != 0;
     f->seen_s = wire_read_u64(&r);
     buf_append_bytes(&f->directory, wire_read_vector(&r));
-    return err_is_ok(wire_reader_end(&r)) ? buf_check(&f->directory) : ERR(STORE_CORRUPT);
+    if (version > 1) {
+        f->first_s = wire_read_u64(&r);
+        buf_append_bytes(&f->seen, wire_read_vector(&r));
+        buf_append_bytes(&f->asked, wire_read_vector(&r));
+    }
+    if (!err_is_ok(wire_reader_end(&r)))
+        return ERR(STORE_CORRUPT);
+    TRY(buf_check(&f->seen));
+    TRY(buf_check(&f->asked));
+    return buf_check(&f->directory);
 }
 
 struct err token_facts_get(struct db_txn *t, const char *domain, struct token_facts *ret_facts)
@@ -114,19 +128,35 @@ struct err token_facts_set(struct db_txn *t, const char *domain, bool on)
     return err;
 }
 
-/* That of a log whose first epoch this was: nobody has seen more. */
-static struct pass_sighting sighting_of(const struct token_facts *f)
+/* By what the key is accepted, or is not. */
+static struct err sighting_of(struct core *c, struct db_txn *t, const char *domain,
+                              uint16_t token_type, uint8_t class, uint32_t period,
+                              struct pass_sighting *ret_sighting)
 {
-    return (struct pass_sighting){.epoch_s = f->seen_s, .first_s = f->seen_s, .window_s = WINDOW_S};
+    enum token_verdict verdict;
+    uint64_t ask_s;
+    const uint64_t now_s = core_now_ms(c) / 1000;
+    TRY(token_seen_judge(t, domain, token_type, class, period, now_s, &verdict, ret_sighting,
+                         &ask_s));
+    if (verdict == TOKEN_KEY_GOOD)
+        return ERR_OK;
+    if (verdict == TOKEN_KEY_LATE)
+        return ERR(PASS_KEY_UNKNOWN);
+    if (class != PASS_TRANSPARENCY)
+        return ERR(CLIENT_LOG_LATER);
+    /* they pay for asking; as of a log whose first epoch this was */
+    *ret_sighting = (struct pass_sighting){.epoch_s = now_s, .first_s = now_s, .window_s = 1};
+    return ERR_OK;
 }
 
-struct err token_key(struct db_txn *t, const char *domain, uint8_t class, uint32_t period,
-                     struct pass_public_key *ret_key)
+struct err token_key(struct core *c, struct db_txn *t, const char *domain, uint8_t class,
+                     uint32_t period, struct pass_public_key *ret_key)
 {
     struct token_facts facts;
     struct pass_directory directory;
+    struct pass_sighting sighting;
+    TRY(sighting_of(c, t, domain, PASS_TYPE_TOKEN, class, period, &sighting));
     TRY(token_facts_get(t, domain, &facts));
-    const struct pass_sighting sighting = sighting_of(&facts);
     struct err err = pass_directory_parse(buf_view(&facts.directory), &directory);
     if (err_is_ok(err))
         err =
@@ -135,14 +165,15 @@ struct err token_key(struct db_txn *t, const char *domain, uint8_t class, uint32
     return err;
 }
 
-struct err token_voucher_key(struct db_txn *t, const char *domain, uint8_t class, uint32_t week,
-                             struct buf *spki, struct blind_rsa_public *ret_key)
+struct err token_voucher_key(struct core *c, struct db_txn *t, const char *domain, uint8_t class,
+                             uint32_t week, struct buf *spki, struct blind_rsa_public *ret_key)
 {
     struct token_facts facts;
     struct pass_directory directory;
     struct pass_directory_key key;
+    struct pass_sighting sighting;
+    TRY(sighting_of(c, t, domain, PASS_TYPE_VOUCHER, class, week, &sighting));
     TRY(token_facts_get(t, domain, &facts));
-    const struct pass_sighting sighting = sighting_of(&facts);
     struct err err = pass_directory_parse(buf_view(&facts.directory), &directory);
     if (err_is_ok(err))
         err =

@@ -21,6 +21,8 @@ enum {
     BODY_VERSION = 1,
     COUNT_LEAST = 4,
     GATE_MS = 60 * 1000,
+    REFUSED_TODAY_MS = 60 * 1000,
+    REFUSED_NEXT_MS = 3600 * 1000,
 };
 
 struct fetch {
@@ -159,7 +161,7 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         return ERR_OK;
     }
     if (f.order.len == 0) {
-        struct err err = token_gate(t, c->account.domain, f.class);
+        struct err err = token_gate(c, t, c->account.domain, PASS_TYPE_TOKEN, f.class, f.period);
         if (err.code == ERR_CLIENT_LOG_LATER) {
             *ret_next = TASK_NEXT_WAIT;
             task->not_before_ms = now + GATE_MS;
@@ -189,9 +191,24 @@ static struct err fewer(struct core *c, struct db_txn *t, struct task *task, str
         return body_set(task, f);
     }
     struct pass_public_key key;
-    TRY(token_key(t, c->account.domain, f->class, f->period, &key));
+    TRY(token_key(c, t, c->account.domain, f->class, f->period, &key));
     TRY(token_pile_add(t, c->account.domain, &key, NULL, 0, 0, 0));
     return over(c, t, ret_next);
+}
+
+/* As by an operator who wants somebody out (DoS13). Asked again, though not at once: whoever waits
+ * for tokens would begin anew as soon as this failed, and the receipts of it would push out all
+ * others. */
+static struct err refused(struct core *c, struct task *task, const struct hearth_status *status,
+                          struct fetch *f, enum task_next *ret_next)
+{
+    const bool today = f->period <= token_day(c);
+    core_error_of_status(status, &c->trouble);
+    f->when_ms = core_now_ms(c) + (today ? REFUSED_TODAY_MS : REFUSED_NEXT_MS);
+    f->order = bytes_of(NULL, 0);
+    *ret_next = TASK_NEXT_AGAIN;
+    TRY(task_renew(c, task));
+    return body_set(task, f);
 }
 
 static struct err settle(struct core *c, struct db_txn *t, struct task *task,
@@ -207,7 +224,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     }
     if (answer->status->code == HEARTH_RESOURCE_EXHAUSTED)
         return fewer(c, t, task, &f, ret_next);
-    return task_step_refused(c, task, answer, ret_next);
+    return refused(c, task, answer->status, &f, ret_next);
 }
 
 /* What the homeserver sent does not verify: people must hear of it. */

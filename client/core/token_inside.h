@@ -10,9 +10,11 @@ static inline size_t token_order_bytes(size_t count)
 {
     return VOPRF_ELEMENT_BYTES * (1 + 3 * count);
 }
-/* Is the directory in the domain's log? Tokens that pay for looking into that log can't wait for
- * it: what it shows later is held against the same directory. Errors of log_keys_gate. */
-CHECKED struct err token_gate(struct db_txn *t, const char *domain, uint8_t class);
+/* Is the directory in the domain's log, and was the key in time? Tokens that pay for looking into
+ * that log can't wait for it: what it shows later is held against the same directory. Errors of
+ * log_keys_gate (ERR_CLIENT_LOG_LATER: it is being asked); ERR_PASS_KEY_UNKNOWN: too late. */
+CHECKED struct err token_gate(struct core *c, struct db_txn *t, const char *domain,
+                              uint16_t token_type, uint8_t class, uint32_t period);
 /* Draws one and appends it. Errors of token_key and pass_order_init. */
 CHECKED struct err token_order_make(struct core *c, struct db_txn *t, const char *domain,
                                     uint8_t class, uint32_t period, size_t count, struct buf *b);

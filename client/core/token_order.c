@@ -1,13 +1,29 @@
 /* Orders between their request and its answer. */
-#include "client/core/log.h"
 #include "client/core/token_inside.h"
+#include "client/core/token_seen.h"
 #include "wire/writer.h"
 
 enum { ELEMENT = VOPRF_ELEMENT_BYTES };
 
-struct err token_gate(struct db_txn *t, const char *domain, uint8_t class)
+struct err token_gate(struct core *c, struct db_txn *t, const char *domain, uint16_t token_type,
+                      uint8_t class, uint32_t period)
 {
-    return class == PASS_TRANSPARENCY ? ERR_OK : log_keys_gate(t, domain);
+    enum token_verdict verdict;
+    struct pass_sighting sighting;
+    uint64_t ask_s;
+    if (class == PASS_TRANSPARENCY)
+        return ERR_OK;
+    TRY(log_keys_gate(t, domain));
+    struct err err = token_seen_judge(t, domain, token_type, class, period, core_now_ms(c) / 1000,
+                                      &verdict, &sighting, &ask_s);
+    if (err.code == ERR_PASS_KEY || err.code == ERR_WIRE_SHORT)
+        return ERR_OK; /* whoever makes the order finds no key */
+    TRY(err);
+    if (verdict == TOKEN_KEY_ASK)
+        TRY(token_sight(c, t, domain, ask_s));
+    return verdict == TOKEN_KEY_GOOD  ? ERR_OK
+           : verdict == TOKEN_KEY_ASK ? ERR(CLIENT_LOG_LATER)
+                                      : ERR(PASS_KEY_UNKNOWN);
 }
 
 struct err token_order_make(struct core *c, struct db_txn *t, const char *domain, uint8_t class,
@@ -15,7 +31,7 @@ struct err token_order_make(struct core *c, struct db_txn *t, const char *domain
 {
     struct pass_public_key key;
     struct pass_order order;
-    TRY(token_key(t, domain, class, period, &key));
+    TRY(token_key(c, t, domain, class, period, &key));
     TRY(pass_order_init(&key, count, c->rng, &order));
     wire_write_fixed(b, bytes_of(order.key.public_key, ELEMENT));
     wire_write_fixed(b, bytes_of(order.nonces, order.count * ELEMENT));

@@ -37,22 +37,34 @@ static bool refused_what_came(struct task_payment *p)
     return ++p->refusals < TOKEN_REFUSALS_MOST;
 }
 
+bool token_demand(const struct hearth_status *status, uint8_t *ret_class, uint32_t *ret_tokens)
+{
+    ProtobufCMessage *detail = hearth_status_find(status, &hearth__v1__tokens_required__descriptor);
+    if (detail == NULL)
+        return false;
+    const Hearth__V1__TokensRequired *in = (const void *)detail;
+    const bool good = in->token_class >= PASS_DELIVERY && in->token_class < PASS_CLASS_END &&
+                      in->tokens > 0 && in->tokens <= TOKEN_LIST_MOST;
+    *ret_class = good ? (uint8_t)in->token_class : 0;
+    *ret_tokens = in->tokens;
+    protobuf_c_message_free_unpacked(detail, NULL);
+    return good;
+}
+
 bool token_demanded(struct task *task, const struct hearth_status *status)
 {
     struct task_payment *p = &task->payment;
     bool again = false;
+    uint8_t class;
+    uint32_t wanted;
     if (status->code != HEARTH_UNAUTHENTICATED) {
         over(p);
         return false;
     }
-    ProtobufCMessage *detail = hearth_status_find(status, &hearth__v1__tokens_required__descriptor);
-    if (detail != NULL) {
-        const Hearth__V1__TokensRequired *in = (const void *)detail;
-        again = in->token_class >= PASS_DELIVERY && in->token_class < PASS_CLASS_END &&
-                in->tokens > 0 && in->tokens <= TOKEN_LIST_MOST && refused_what_came(p);
-        p->class = (uint8_t)in->token_class;
-        p->wanted = in->tokens;
-        protobuf_c_message_free_unpacked(detail, NULL);
+    if (token_demand(status, &class, &wanted)) {
+        again = refused_what_came(p);
+        p->class = class;
+        p->wanted = wanted;
     } else if (p->tokens.len > 0) { /* spent, or of a key that is gone: others then */
         again = refused_what_came(p);
     }

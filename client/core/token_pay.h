@@ -20,6 +20,8 @@ enum {
  * or fail where there will be none (NEXT_FAILED). Does nothing where nothing is owed. */
 CHECKED struct err token_pay(struct core *c, struct db_txn *t, struct task *task,
                              struct task_call *call, enum task_next *next);
+/* What a refusal asks for (TokensRequired). False: it is not about tokens, or nonsense. */
+bool token_demand(const struct hearth_status *status, uint8_t *ret_class, uint32_t *ret_tokens);
 /* Before an answer is settled: is it about payment? Then task->payment says what is wanted, and the
  * call is to be prepared again. Else what it was paid with is over. */
 bool token_demanded(struct task *task, const struct hearth_status *status);

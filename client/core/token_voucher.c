@@ -131,9 +131,9 @@ static struct err ordered_make(struct core *c, struct db_txn *t, struct task *ta
     struct blind_rsa_public key;
     struct pass_voucher_order order;
     uint8_t digest[PASS_DIGEST_BYTES], ordered[ORDERED_BYTES];
-    TRY(token_gate(t, c->account.domain, v->class));
+    TRY(token_gate(c, t, c->account.domain, PASS_TYPE_VOUCHER, v->class, v->week));
     TRY(digest_of(c, v, digest));
-    TRY(token_voucher_key(t, c->account.domain, v->class, v->week, &spki, &key));
+    TRY(token_voucher_key(c, t, c->account.domain, v->class, v->week, &spki, &key));
     struct err err = pass_voucher_order_init(&key, digest, c->rng, &order);
     blind_rsa_public_clear(&key);
     if (err_is_ok(err)) {
@@ -205,7 +205,7 @@ static struct err take_voucher(struct task *task, struct body *v,
 static struct err order_make(struct core *c, struct db_txn *t, struct task *task, struct body *v)
 {
     struct buf b = BUF_INIT;
-    TRY(token_gate(t, v->domain, v->class));
+    TRY(token_gate(c, t, v->domain, PASS_TYPE_TOKEN, v->class, v->period));
     struct err err = token_order_make(c, t, v->domain, v->class, v->period, v->count, &b);
     v->order = buf_view(&b);
     if (err_is_ok(err))

@@ -459,9 +459,12 @@ struct hearth_channel_options {
     uint32_t stream_window_bytes;     /* [262144] */
     uint32_t connection_window_bytes; /* [1048576] */
     const char
-        *service; /* SRV name, "_hearth._tcp.example.org": where its records lead (RFC 2782) is
-                     tried in the place of the target, unless there are none; copied; not for
-                     pipes and sockets. TLS still checks the target's name or server_name */
+        *service;     /* SRV name, "_hearth._tcp.example.org": where its records lead (RFC 2782) is
+                         tried in the place of the target, unless there are none; copied; not for
+                         pipes and sockets. TLS still checks the target's name or server_name */
+    bool public_only; /* for targets that strangers name: only addresses that belong to the Internet
+                         at large are dialed; not loopback, private, link-local, multicast or the
+                         like, nor sockets and pipes. Others fail like ones where nobody answers */
 };
 
 /* target: "host:port", "127.0.0.1:50051", "[::1]:50051", "unix:/path". Connects at the first call;

@@ -98,6 +98,54 @@ bool address_is_loopback(const struct address *a)
     return a->storage.ss_family == AF_UNIX;
 }
 
+/* This network, private (RFC 1918), shared (RFC 6598), loopback, link-local, assignments,
+ * documentation, 6to4 relays (RFC 7526), benchmarks (RFC 2544), multicast, and all above it. */
+static bool v4_is_public(uint32_t a)
+{
+    static const struct {
+        uint32_t net;
+        unsigned bits;
+    } others[] = {{0, 8},           {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},
+                  {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0000000, 24}, {0xc0000200, 24},
+                  {0xc0586300, 24}, {0xc0a80000, 16}, {0xc6120000, 15}, {0xc6336400, 24},
+                  {0xcb007100, 24}, {0xe0000000, 3}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if ((a ^ others[i].net) >> (32 - others[i].bits) == 0)
+            return false;
+    }
+    return true;
+}
+
+static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+static uint32_t v4_within(const uint8_t a[16])
+{
+    return (uint32_t)a[12] << 24 | (uint32_t)a[13] << 16 | (uint32_t)a[14] << 8 | a[15];
+}
+
+/* 2000::/3 is what is given out, but for protocols' own (2001::/23, Teredo among them), 6to4,
+ * and documentation (RFC 3849, RFC 9637). NAT64 (RFC 6052) is how a host without IPv4 reaches it.
+ */
+static bool v6_is_public(const uint8_t a[16])
+{
+    static const uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b};
+    if (memcmp(a, mapped, sizeof mapped) == 0 || memcmp(a, nat64, sizeof nat64) == 0)
+        return v4_is_public(v4_within(a));
+    bool protocols = a[0] == 0x20 && a[1] == 0x01 && a[2] < 2;
+    bool tunnel = a[0] == 0x20 && a[1] == 0x02;
+    bool documentation = (a[0] == 0x20 && a[1] == 0x01 && a[2] == 0x0d && a[3] == 0xb8) ||
+                         (a[0] == 0x3f && a[1] == 0xff && a[2] < 0x10);
+    return a[0] >> 5 == 1 && !protocols && !tunnel && !documentation;
+}
+
+bool address_is_public(const struct address *a)
+{
+    if (a->storage.ss_family == AF_INET)
+        return v4_is_public(ntohl(((const struct sockaddr_in *)&a->storage)->sin_addr.s_addr));
+    return a->storage.ss_family == AF_INET6 &&
+           v6_is_public(((const struct sockaddr_in6 *)&a->storage)->sin6_addr.s6_addr);
+}
+
 static uint64_t first_bits(uint64_t high, unsigned bits)
 {
     if (bits == 0)
@@ -121,10 +169,8 @@ uint64_t address_prefix(const struct address *a, unsigned bits_v4, unsigned bits
     if (a->storage.ss_family != AF_INET6)
         return PREFIX_UNIX;
     const uint8_t *b = ((const struct sockaddr_in6 *)&a->storage)->sin6_addr.s6_addr;
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     if (memcmp(b, mapped, sizeof mapped) == 0)
-        return prefix_v4(
-            (uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 | (uint32_t)b[14] << 8 | b[15], bits_v4);
+        return prefix_v4(v4_within(b), bits_v4);
     uint64_t high = 0;
     for (int i = 0; i < 8; i++)
         high = high << 8 | b[i];

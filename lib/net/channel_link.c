@@ -198,8 +198,13 @@ static void on_dead(struct client_conn *conn)
 
 /* ---- dialing ---- */
 
-static int dial(const struct address *address, const char **ret_why)
+/* What is asked is the address that is connected to, whatever names and records led there. */
+static int dial(const struct address *address, bool public_only, const char **ret_why)
 {
+    if (public_only && !address_is_public(address)) {
+        *ret_why = ADDRESS_NOT_PUBLIC;
+        return -1;
+    }
     int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int one = 1;
     if (fd < 0) {
@@ -294,7 +299,8 @@ void channel_dial_next(struct hearth_channel *channel, const char *why)
     (void)snprintf(text, sizeof text, "%s", why);
     while (link == NULL && channel->next_address < channel->address_count) {
         const char *dial_why = "out of memory";
-        int fd = dial(&channel->addresses[channel->next_address++], &dial_why);
+        int fd = dial(&channel->addresses[channel->next_address++], channel->options.public_only,
+                      &dial_why);
         if (fd >= 0 && !err_is_ok(make_link(channel, fd, NULL, &link)))
             close(fd);
         if (link == NULL)

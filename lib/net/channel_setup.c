@@ -74,6 +74,8 @@ struct err channel_set_up(struct hearth_channel *channel, const char *target,
     (void)snprintf(host, sizeof host, "localhost");
     if (is_pipe && (tls != NULL || options == NULL || options->loop == NULL))
         return ERR(ADDRESS); /* pipes are plain, and join what runs on one loop */
+    if (is_pipe && options->public_only)
+        return ERR(ADDRESS);
     if (!is_pipe && options != NULL && options->loop != NULL && options->loop->base == NULL)
         return ERR(ADDRESS); /* a stepped loop has no sockets */
     if (!is_pipe)

@@ -4,6 +4,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,7 +45,12 @@ static bool reply(struct evhttp_request *request, const struct page *page)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     struct evbuffer *body = evhttp_request_get_output_buffer(request);
-    if (evbuffer_add(body, page->body.data, page->body.len) != 0 ||
+    char length[24];
+    bool head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
+    (void)snprintf(length, sizeof length, "%zu", page->body.len);
+    /* RFC 9110 9.3.2: as for GET, without the body */
+    if ((head ? evhttp_add_header(headers, "Content-Length", length)
+              : evbuffer_add(body, page->body.data, page->body.len)) != 0 ||
         evhttp_add_header(headers, "Content-Type", page->type) != 0 ||
         evhttp_add_header(headers, "Cache-Control",
                           page->forever ? "public, max-age=31536000, immutable" : "no-cache") != 0)
@@ -106,7 +112,7 @@ static struct err open_server(const struct page_server *with, const char *addres
     evhttp_set_max_headers_size(server->http, HEADER_BYTES);
     evhttp_set_max_body_size(server->http, 0);
     evhttp_set_timeout(server->http, TIMEOUT_S);
-    evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET);
+    evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
     int fd = open_port(&at);
     if (fd < 0 || evhttp_accept_socket_with_handle(server->http, fd) == NULL) {
         int why = errno;

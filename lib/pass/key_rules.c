@@ -20,7 +20,7 @@ bool pass_key_interval(uint16_t token_type, uint32_t period, uint64_t *ret_not_b
 }
 
 /* Public at a distinguished epoch one window before its time, or in a log that is young. */
-static bool seen_in_time(const struct pass_sighting *s, uint64_t not_before)
+bool pass_key_seen_in_time(const struct pass_sighting *s, uint64_t not_before)
 {
     if (s->epoch_s >= s->first_s && (s->epoch_s - s->first_s) / 2 < s->window_s)
         return true;
@@ -38,7 +38,7 @@ static struct err find(const struct pass_directory *directory, const struct pass
         return ERR(PASS_KEY);
     if (!pass_key_interval(token_type, period, &not_before, &not_after) ||
         ret_key->not_before != not_before || ret_key->not_after != not_after ||
-        !seen_in_time(sighting, not_before))
+        !pass_key_seen_in_time(sighting, not_before))
         return ERR(PASS_KEY_UNKNOWN);
     return ERR_OK;
 }

@@ -27,6 +27,9 @@ struct pass_sighting {
 bool pass_key_interval(uint16_t token_type, uint32_t period, uint64_t *ret_not_before,
                        uint64_t *ret_not_after);
 
+/* Was it public a window before its time, or in the first two windows of a log? */
+bool pass_key_seen_in_time(const struct pass_sighting *sighting, uint64_t not_before);
+
 /* The directory's key of that class and period, if the client may use it: ERR_PASS_KEY when there
  * is none, ERR_PASS_KEY_UNKNOWN when it breaks a rule, ERR_CRYPTO_ELEMENT, ERR_ARGUMENT (class,
  * domain). In a log's first two windows it suffices that the key is in the log. */

@@ -85,8 +85,9 @@ void pass_voucher_order_clear(struct pass_voucher_order *order)
     bytes_wipe(order, sizeof *order);
 }
 
-struct err pass_voucher_issue(const struct blind_rsa_key *key, struct bytes request,
-                              uint8_t ret_response[PASS_VOUCHER_RESPONSE_BYTES])
+struct err pass_voucher_request_parse(struct bytes request,
+                                      const uint8_t spki[BLIND_RSA_PUBLIC_BYTES],
+                                      const uint8_t **ret_blinded)
 {
     struct wire_reader r = wire_reader_of(request);
     struct digest id;
@@ -95,10 +96,19 @@ struct err pass_voucher_issue(const struct blind_rsa_key *key, struct bytes requ
     uint8_t tag = wire_read_u8(&r);
     struct bytes blinded = wire_read_fixed(&r, BLIND_RSA_BYTES);
     TRY(wire_reader_end(&r));
-    key_id(&key->public, &id);
+    hash_once(&hash_sha256, bytes_of(spki, BLIND_RSA_PUBLIC_BYTES), &id);
     if (tag != id.data[PASS_KEY_ID_BYTES - 1])
         return ERR(PASS_KEY);
-    return blind_rsa_sign(key, blinded.data, ret_response);
+    *ret_blinded = blinded.data;
+    return ERR_OK;
+}
+
+struct err pass_voucher_issue(const struct blind_rsa_key *key, struct bytes request,
+                              uint8_t ret_response[PASS_VOUCHER_RESPONSE_BYTES])
+{
+    const uint8_t *blinded;
+    TRY(pass_voucher_request_parse(request, key->public.spki, &blinded));
+    return blind_rsa_sign(key, blinded, ret_response);
 }
 
 struct err pass_voucher_check(const struct blind_rsa_public *key,

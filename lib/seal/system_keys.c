@@ -5,7 +5,7 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-enum { AS_ROOT = 1, AS_SIGNING, QUEUE_SEALING, FEDERATION, EXTERNAL_SENDER = 7, TOKENS };
+enum { AS_ROOT = 1, AS_SIGNING, QUEUE_SEALING, FEDERATION, EXTERNAL_SENDER = 7 };
 
 enum { CREDENTIALS, SEALING, FEDERATION_KEYS, EXTERNAL_SENDERS, TOKEN_KEYS };
 const char *const system_labels[] = {
@@ -25,7 +25,7 @@ const char *system_label_of(unsigned use)
         return system_labels[FEDERATION_KEYS];
     case EXTERNAL_SENDER:
         return system_labels[EXTERNAL_SENDERS];
-    case TOKENS:
+    case SYSTEM_USE_TOKENS:
         return system_labels[TOKEN_KEYS];
     default:
         return NULL;

@@ -14,7 +14,8 @@
  *     "sealing"          QUEUE_SEALING
  *     "federation"       FEDERATION
  *     "external-senders" EXTERNAL_SENDER
- *     "token-keys"       TOKENS: the key is the SHA-256 of the directory
+ *     "token-keys"       TOKENS: the key is the directory itself, algorithm 0, so that what was
+ *                        public when can be seen (pass/key_rules.h)
  *
  * The keys of the log itself are in its leaf 0.
  */
@@ -24,6 +25,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
+enum { SYSTEM_USE_TOKENS = 8 }; /* as in hearth.v1.KeyUse */
 enum { SYSTEM_LABEL_KIND = 0x00, SYSTEM_LABEL_MAX_BYTES = 32, SYSTEM_KEYS_MOST = 64 };
 
 /* Names of the labels there are, without their kind; NULL after the last. */

@@ -10,6 +10,7 @@
 #include "tlog/monitor.h"
 #include "tlog/prefix_tree.h"
 #include "tlog/search_many.h"
+#include "tlog/sight.h"
 #include "tlog/update.h"
 
 /* One version of a label, there or not. */
@@ -61,6 +62,9 @@ CHECKED struct err kt_prove_owner(const struct kt_source *source,
 /* ERR_NOT_FOUND unless every item's opening is that of its version. */
 CHECKED struct err kt_prove_contacts(const struct kt_source *source,
                                      const struct contact_request *request, struct buf *b);
+/* ERR_NOT_FOUND when trees of that time are no longer kept. */
+CHECKED struct err kt_prove_sight(const struct kt_source *source,
+                                  const struct sight_request *request, struct buf *b);
 /* What happened to an update that was asked for with `last`. ERR_NOT_FOUND when the version is not
  * in the log yet. */
 CHECKED struct err kt_prove_update(const struct kt_source *source, uint64_t last,

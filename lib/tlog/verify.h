@@ -10,6 +10,7 @@
 
 #include "tlog/monitor.h"
 #include "tlog/search_many.h"
+#include "tlog/sight.h"
 #include "tlog/update.h"
 #include "tlog/view.h"
 
@@ -96,6 +97,24 @@ CHECKED struct err kt_verify_owner_late(struct kt_view *view, struct bytes label
                                         struct kt_lookup *lookups, size_t count,
                                         const struct kt_dist *from, struct bytes response,
                                         struct kt_dist *ret_to);
+
+/* One of the homeserver's own labels at a distinguished entry of before: a new client can't have
+ * been there. Nothing is said of what lies between: searches and `known` do that. */
+struct kt_sight {
+    uint64_t index; /* of the entry; 1: the log's first, whatever was asked for */
+    uint64_t at_ms; /* its time */
+    bool exists;    /* false: the label had no version then, or none is shown */
+    uint32_t version;
+    struct bytes value; /* a view into the response */
+};
+
+/* Appends a SightRequest. ERR_ARGUMENT: no label. */
+CHECKED struct err kt_sight_request(struct buf *b, const struct kt_view *view, struct bytes label,
+                                    uint64_t at_ms);
+/* At an entry that is not later than at_ms, or the log's first. TLOG_DISTINGUISHED: later, or not
+ * distinguished. Errors of kt_verify_proof. */
+CHECKED struct err kt_verify_sight(struct kt_view *view, struct bytes label, uint64_t at_ms,
+                                   struct bytes response, struct kt_sight *ret_sight);
 
 struct kt_contact {
     struct bytes label;

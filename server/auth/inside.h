@@ -53,7 +53,7 @@ struct auth {
         uint8_t class; /* 0: none */
         uint32_t week;
         uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
-        struct buf pkcs8;         /* secret */
+        struct buf wrapped;       /* by the keeper */
     } voucher_keys[VOUCHER_KEYS]; /* by class and week mod 3 */
     bool vouchers_changed;        /* since auth_vouchers_changed() was asked */
 };
@@ -331,6 +331,12 @@ CHECKED struct err handle_load(struct store_txn *txn, const struct auth *auth,
                                struct handle *ret_handle);
 CHECKED struct err handle_insert(struct store_txn *txn, const struct auth *auth,
                                  const struct handle *handle);
+/* Key and key set alone. */
+CHECKED struct err handle_update(struct store_txn *txn, const struct auth *auth,
+                                 const struct handle *handle);
+/* Does a key set name exactly one key, which may authorise and is of the form of handles' keys, for
+ * the label of this handle? */
+bool handle_set_is(const struct key_set *set, struct bytes hash);
 /* The call is signed as this handle. */
 CHECKED struct err handle_caller(const struct auth *auth, struct hearth_call *call,
                                  struct bytes hash, uint8_t ret_id[AUTH_ID_BYTES]);
@@ -341,6 +347,28 @@ CHECKED struct err handle_delete(struct store_txn *txn, const uint8_t id[AUTH_ID
 enum { HANDLE_PLACE_BYTES = AUTH_ID_BYTES + 8 };
 void handle_place(const uint8_t handle[AUTH_ID_BYTES], uint64_t number,
                   uint8_t ret_place[HANDLE_PLACE_BYTES]);
+
+/* ---- packages.c */
+
+enum { HANDLE_PACKAGES_MOST = 101 };
+/* Packages of one handle as they came in a request. */
+struct package_list {
+    const ProtobufCBinaryData *items; /* borrowed */
+    size_t count;                     /* at most HANDLE_PACKAGES_MOST */
+    struct {
+        uint64_t expires_hour;
+        bool last_resort;
+    } facts[HANDLE_PACKAGES_MOST]; /* by packages_verify() */
+};
+/* All are the handle's, signed by this key, not over, and one is of last resort. Takes tens of
+ * microseconds for each: for readers. ERR_ARGUMENT, ERR_CREDENTIAL_TIME, as
+ * connection_package_read(). */
+CHECKED struct err packages_verify(struct package_list *list, struct bytes hash, struct bytes key,
+                                   uint64_t now_s);
+/* In place of those that are there. */
+CHECKED struct err packages_put(struct store_txn *txn, const struct auth *auth,
+                                const uint8_t handle[AUTH_ID_BYTES],
+                                const struct package_list *list);
 
 /* ---- listeners.c: who listens to which handle */
 
@@ -413,10 +441,21 @@ void voucher_keys_clear(struct auth *auth);
 /* One that is missing, this week's or the next's, is made: tenths of a second. true: there was one
  * to make. */
 bool voucher_keys_make(struct auth *auth);
-/* The key of a class whose id ends in this byte, of this week or the next. ERR_PASS_KEY. Clear it.
- */
-CHECKED struct err voucher_key_get(struct auth *auth, uint8_t class, uint8_t tag, uint64_t now_s,
-                                   struct blind_rsa_key *ret_key);
+/* A key to sign with. Clear it; the zero state is fine. */
+struct voucher_signer {
+    uint8_t class;
+    uint32_t week;
+    uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
+    struct buf wrapped;
+};
+void voucher_signer_clear(struct voucher_signer *signer);
+/* The key of a class whose id ends in this byte, of this week or the next. ERR_PASS_KEY. */
+CHECKED struct err voucher_signer_find(struct auth *auth, uint8_t class, uint8_t tag,
+                                       uint64_t now_s, struct voucher_signer *ret_signer);
+/* Asks the keeper: not on a loop. Errors of pass_voucher_request_parse, keeper_voucher_sign. */
+CHECKED struct err voucher_signer_sign(struct auth *auth, const struct voucher_signer *signer,
+                                       struct bytes request,
+                                       uint8_t ret_response[PASS_VOUCHER_RESPONSE_BYTES]);
 
 /* ---- handlers, one file each */
 
@@ -440,6 +479,7 @@ AUTH_HANDLER(create_invitations, CreateInvitations);
 AUTH_HANDLER(check_invitation, CheckInvitation);
 AUTH_HANDLER(create_handle, CreateHandle);
 AUTH_HANDLER(refresh_handle, RefreshHandle);
+AUTH_HANDLER(rotate_handle, RotateHandle);
 AUTH_HANDLER(delete_handle, DeleteHandle);
 AUTH_HANDLER(check_handle, CheckHandle);
 AUTH_HANDLER(publish_connection_packages, PublishConnectionPackages);

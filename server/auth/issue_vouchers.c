@@ -10,7 +10,7 @@ struct issue_job {
     struct client_caller caller;
     struct token_order order;
     const Hearth__V1__IssueVouchersRequest *in; /* the job's copy */
-    struct blind_rsa_key key;
+    struct voucher_signer signer;
     uint32_t left;
 };
 
@@ -29,7 +29,7 @@ static struct err sign(struct store_txn *txn, struct auth_job *job)
         uint8_t *room = buf_extend(&job->answer, PASS_VOUCHER_RESPONSE_BYTES);
         if (room == NULL)
             return ERR(NO_MEMORY);
-        TRY(pass_voucher_issue(&i->key, auth_in(i->in->requests[n]), room));
+        TRY(voucher_signer_sign(job->auth, &i->signer, auth_in(i->in->requests[n]), room));
     }
     return ERR_OK;
 }
@@ -56,7 +56,7 @@ static void reply(struct auth_job *job)
 
 static void clear(struct auth_job *job)
 {
-    blind_rsa_key_clear(&((struct issue_job *)job)->key);
+    voucher_signer_clear(&((struct issue_job *)job)->signer);
 }
 
 /* All requests name one key, by its last byte (RFC 9578 6.1): struct { uint16 type; uint8 tag; ..}
@@ -68,8 +68,8 @@ static struct err prepare(struct issue_job *i)
     if (in->n_requests == 0 || in->n_requests > VOUCHERS_MOST ||
         in->requests[0].len != PASS_VOUCHER_REQUEST_BYTES)
         return ERR(ARGUMENT); /* the row's rules say so too */
-    TRY(voucher_key_get(auth, (uint8_t)in->token_class, in->requests[0].data[2], i->job.now_s,
-                        &i->key));
+    TRY(voucher_signer_find(auth, (uint8_t)in->token_class, in->requests[0].data[2], i->job.now_s,
+                            &i->signer));
     i->order.class = (uint8_t)(in->token_class | TOKEN_ORDER_VOUCHERS);
     i->order.period = pass_period_at(i->job.now_s);
     i->order.count = (uint32_t)in->n_requests;

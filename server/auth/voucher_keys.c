@@ -1,6 +1,8 @@
 /* Keys of vouchers: RSA, one for each class and week, made here a week ahead, since they can't be
- * derived as token keys are (key_schedule.h). They lie sealed in auth.db, and as bytes in memory:
- * good for a week, and for nothing but calls to other homeservers. */
+ * derived as token keys are (key_schedule.h). The keeper wraps each as soon as it is made, and
+ * signs with it; what lies in auth.db, sealed as all rows, and in memory is the wrapped form.
+ *
+ *     struct { opaque public_key[342]; opaque wrapped[]; } row */
 #include "server/auth/inside.h"
 
 static struct voucher_key *slot_of(struct auth *auth, uint8_t class, uint32_t week)
@@ -17,26 +19,19 @@ static struct bytes place_of(uint8_t class, uint32_t week, uint8_t room[5])
 }
 
 /* Takes the buffer. */
-static struct err keep(struct auth *auth, uint8_t class, uint32_t week, struct buf *pkcs8)
+static void keep(struct auth *auth, uint8_t class, uint32_t week, const uint8_t *spki,
+                 struct buf *wrapped)
 {
-    struct blind_rsa_key key;
-    struct err err = blind_rsa_key_init(buf_view(pkcs8), &key);
-    if (!err_is_ok(err)) {
-        buf_clear(pkcs8);
-        return err;
-    }
     pthread_mutex_lock(&auth->lock);
     struct voucher_key *slot = slot_of(auth, class, week);
-    buf_clear(&slot->pkcs8);
+    buf_clear(&slot->wrapped);
     slot->class = class;
     slot->week = week;
-    slot->pkcs8 = *pkcs8;
-    memcpy(slot->spki, key.public.spki, sizeof slot->spki);
+    slot->wrapped = *wrapped;
+    memcpy(slot->spki, spki, sizeof slot->spki);
     auth->vouchers_changed = true;
     pthread_mutex_unlock(&auth->lock);
-    *pkcs8 = BUF_INIT;
-    blind_rsa_key_clear(&key);
-    return ERR_OK;
+    *wrapped = BUF_INIT;
 }
 
 /* ---- the rows */
@@ -48,16 +43,23 @@ static struct err map_key(struct stmt *row, void *arg)
     struct bytes sealed = stmt_blob(row, 0);
     uint8_t class = (uint8_t)stmt_u64(row, 1);
     uint32_t week = (uint32_t)stmt_u64(row, 2);
-    struct buf pkcs8 = BUF_INIT;
+    struct buf plain = BUF_INIT, wrapped = BUF_INIT;
     TRY(stmt_row_check(row));
     if (class == 0 || class >= PASS_CLASS_END)
         return ERR(STORE_CORRUPT);
-    struct err err = auth_unseal(auth, "voucher_key", place_of(class, week, room), sealed, &pkcs8);
-    if (!err_is_ok(err)) {
-        buf_clear(&pkcs8);
-        return err;
+    struct err err = auth_unseal(auth, "voucher_key", place_of(class, week, room), sealed, &plain);
+    if (err_is_ok(err) && plain.len <= BLIND_RSA_PUBLIC_BYTES)
+        err = ERR(STORE_CORRUPT);
+    if (err_is_ok(err)) {
+        buf_append(&wrapped, plain.data + BLIND_RSA_PUBLIC_BYTES,
+                   plain.len - BLIND_RSA_PUBLIC_BYTES);
+        err = buf_check(&wrapped);
     }
-    return keep(auth, class, week, &pkcs8);
+    if (err_is_ok(err))
+        keep(auth, class, week, plain.data, &wrapped);
+    buf_clear(&wrapped);
+    buf_clear(&plain);
+    return err;
 }
 
 static struct err load(struct store_txn *txn, void *arg)
@@ -76,7 +78,7 @@ struct err voucher_keys_load(struct auth *auth)
 void voucher_keys_clear(struct auth *auth)
 {
     for (size_t i = 0; i < VOUCHER_KEYS; i++)
-        buf_clear(&auth->voucher_keys[i].pkcs8);
+        buf_clear(&auth->voucher_keys[i].wrapped);
 }
 
 /* ---- making */
@@ -85,16 +87,21 @@ struct fresh {
     struct auth *auth;
     uint8_t class;
     uint32_t week;
-    struct buf pkcs8;
+    uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
+    struct buf wrapped;
 };
 
 static struct err put(struct store_txn *txn, void *arg)
 {
     const struct fresh *f = arg;
     uint8_t room[5];
-    struct buf sealed = BUF_INIT;
-    struct err err = auth_seal(f->auth, "voucher_key", place_of(f->class, f->week, room),
-                               buf_view(&f->pkcs8), &sealed);
+    struct buf plain = BUF_INIT, sealed = BUF_INIT;
+    buf_append(&plain, f->spki, sizeof f->spki);
+    buf_append_bytes(&plain, buf_view(&f->wrapped));
+    struct err err = buf_check(&plain);
+    if (err_is_ok(err))
+        err = auth_seal(f->auth, "voucher_key", place_of(f->class, f->week, room), buf_view(&plain),
+                        &sealed);
     if (err_is_ok(err)) {
         struct stmt *s = stmt_use(txn, VOUCHER_KEY_PUT);
         stmt_bind_u64(s, 1, f->class);
@@ -103,6 +110,7 @@ static struct err put(struct store_txn *txn, void *arg)
         err = stmt_run(s, NULL);
     }
     buf_clear(&sealed);
+    buf_clear(&plain);
     return err;
 }
 
@@ -137,12 +145,19 @@ static struct err make(struct fresh *f)
         blind_rsa_key_clear(&key);
         TRY(blind_rsa_key_generate(&key));
     }
-    struct err err = blind_rsa_key_write(&key, &f->pkcs8);
+    struct buf pkcs8 = BUF_INIT;
+    struct err err = blind_rsa_key_write(&key, &pkcs8);
+    memcpy(f->spki, key.public.spki, sizeof f->spki);
     blind_rsa_key_clear(&key);
     if (err_is_ok(err))
+        err = keeper_voucher_wrap(f->auth->env->keeper, f->class, f->week, buf_view(&pkcs8),
+                                  &f->wrapped);
+    buf_clear(&pkcs8);
+    if (err_is_ok(err))
         err = store_call_growing(f->auth->store, put, f);
-    /* a row before anything is signed: vouchers outlive a crash */
-    return err_is_ok(err) ? keep(f->auth, f->class, f->week, &f->pkcs8) : err;
+    if (err_is_ok(err)) /* a row before anything is signed: vouchers outlive a crash */
+        keep(f->auth, f->class, f->week, f->spki, &f->wrapped);
+    return err;
 }
 
 static bool has(struct auth *auth, uint8_t class, uint32_t week)
@@ -163,7 +178,7 @@ bool voucher_keys_make(struct auth *auth)
             if (has(auth, f.class, f.week))
                 continue;
             struct err err = make(&f);
-            buf_clear(&f.pkcs8);
+            buf_clear(&f.wrapped);
             return err_is_ok(err); /* the next run tries again */
         }
     }
@@ -172,21 +187,45 @@ bool voucher_keys_make(struct auth *auth)
 
 /* ---- using */
 
-struct err voucher_key_get(struct auth *auth, uint8_t class, uint8_t tag, uint64_t now_s,
-                           struct blind_rsa_key *ret_key)
+void voucher_signer_clear(struct voucher_signer *signer)
+{
+    buf_clear(&signer->wrapped);
+}
+
+struct err voucher_signer_find(struct auth *auth, uint8_t class, uint8_t tag, uint64_t now_s,
+                               struct voucher_signer *ret_signer)
 {
     uint32_t week = (uint32_t)(now_s / PASS_WEEK_S);
-    struct err err = ERR(PASS_KEY);
+    struct voucher_signer signer = {.class = 0};
     if (class == 0 || class >= PASS_CLASS_END)
-        return err;
+        return ERR(PASS_KEY);
     pthread_mutex_lock(&auth->lock);
-    for (uint32_t ahead = 0; ahead <= 1 && err.code == ERR_PASS_KEY; ahead++) {
+    for (uint32_t ahead = 0; ahead <= 1 && signer.class == 0; ahead++) {
         const struct voucher_key *slot = slot_of(auth, class, week + ahead);
-        if (slot->class == class && slot->week == week + ahead && tag_of(slot->spki) == tag)
-            err = blind_rsa_key_init(buf_view(&slot->pkcs8), ret_key);
+        if (slot->class != class || slot->week != week + ahead || tag_of(slot->spki) != tag)
+            continue;
+        signer.class = class;
+        signer.week = week + ahead;
+        memcpy(signer.spki, slot->spki, sizeof signer.spki);
+        buf_append_bytes(&signer.wrapped, buf_view(&slot->wrapped));
     }
     pthread_mutex_unlock(&auth->lock);
+    struct err err = signer.class == 0 ? ERR(PASS_KEY) : buf_check(&signer.wrapped);
+    if (err_is_ok(err))
+        *ret_signer = signer;
+    else
+        buf_clear(&signer.wrapped);
     return err;
+}
+
+struct err voucher_signer_sign(struct auth *auth, const struct voucher_signer *signer,
+                               struct bytes request,
+                               uint8_t ret_response[PASS_VOUCHER_RESPONSE_BYTES])
+{
+    const uint8_t *blinded;
+    TRY(pass_voucher_request_parse(request, signer->spki, &blinded));
+    return keeper_voucher_sign(auth->env->keeper, signer->class, signer->week,
+                               buf_view(&signer->wrapped), blinded, ret_response);
 }
 
 size_t auth_voucher_keys(struct auth *auth,

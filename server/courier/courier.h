@@ -56,6 +56,7 @@ struct courier_options {
     void *refused_self;
     uint32_t backlog_rows;  /* of one domain [50000] */
     uint64_t backlog_bytes; /* [64 MiB] */
+    uint32_t batch_rows;    /* of one batch [BATCH_ROWS, which is also the most] */
 };
 
 /* Before the server starts: raises the outbox's numbers (outbox_sql.h), and waits for that. */

@@ -14,6 +14,7 @@ struct parcel *parcel_new(struct domain *d)
     p->domain = d;
     p->newest = d->newest;
     p->batch.domain = d->id;
+    p->batch.most = d->courier->options.batch_rows;
     p->batch.today = outbox_day(clock_unix_ms(d->courier->clock));
     return p;
 }

@@ -27,11 +27,13 @@ struct err access_use_key(struct request *r, struct bytes key)
     return ERR_OK;
 }
 
-/* Is there something the server has to propose? */
+/* Is there something the server has to propose, or to tell? */
 static bool needs_upkeep(const struct request *r)
 {
     for (uint32_t i = 0; i < r->state.leaf_count; i++) {
         const struct leaf_entry *leaf = &r->state.leaves[i];
+        if (leaf_has_loss(leaf, r->now_s))
+            return true;
         if ((leaf->flags & LEAF_REMOVE_PENDING) == 0 && r->state.leaf_count > 1 &&
             ((leaf->flags & LEAF_QUEUE_GONE) != 0 || access_is_silent(r->d, leaf, r->now_s)))
             return true;

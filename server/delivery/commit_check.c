@@ -179,6 +179,8 @@ static struct err check_own(struct request *r, const struct commit_in *in, struc
         ok->own_changed = true;
         if (old != NULL && ok->own.policy == 0)
             ok->own.policy = old->policy;
+        if (old != NULL)
+            ok->own.lost = old->lost; /* told by way of the new reference */
         if (old == NULL)
             TRY(user_pseudonym_check(&r->state, r->group_id, &ok->own));
         else if (!bytes_equal(old->user_pseudonym, ok->own.user_pseudonym))

@@ -96,7 +96,10 @@ static void add_row(struct fanout *f, const struct fanout_from *from,
     };
     mark_row(row, leaf, &how);
     memcpy(row->notice, tag, NOTICE_TAG_BYTES);
-    notice_leaf_tag(from->d, from->group_id, leaf, row->notice + NOTICE_TAG_BYTES);
+    if (how.loss)
+        notice_loss_tag(from->d, from->group_id, leaf, row->notice + NOTICE_TAG_BYTES);
+    else
+        notice_leaf_tag(from->d, from->group_id, leaf, row->notice + NOTICE_TAG_BYTES);
     f->payloads[f->payload_count - 1].count++;
 }
 
@@ -145,8 +148,10 @@ struct err fanout_all(struct fanout *f, const struct fanout_from *from, enum del
             continue;
         }
         for (size_t i = 0; i < count; i++) {
-            /* a queue that is gone takes nothing until there is another reference */
-            if (leaves[i].index != except && (leaves[i].flags & LEAF_QUEUE_GONE) == 0)
+            /* a queue that is gone takes nothing until there is another reference, one that
+             * refuses all nothing for a while */
+            if (leaves[i].index != except && (leaves[i].flags & LEAF_QUEUE_GONE) == 0 &&
+                !leaf_rests(&leaves[i], from->accepted_s))
                 add_row(f, from, tag, &leaves[i], how);
         }
         if (f->row_count == first) { /* nobody but the sender */

@@ -37,6 +37,7 @@ struct fanout_from {
 struct fanout_how {
     bool notify;               /* members may be woken */
     bool control;              /* commits and Welcomes */
+    bool loss;                 /* tells of a loss */
     bool called;               /* it is meant for just those it goes to */
     const uint32_t *mentioned; /* indices of leaves that are called by name; borrowed */
     size_t mentioned_count;

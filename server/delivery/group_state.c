@@ -2,7 +2,30 @@
 
 #include <stdlib.h>
 
-enum { STATE_FORMAT_NO_POLICY = 1, STATE_FORMAT = 2 };
+enum { STATE_FORMAT_NO_POLICY = 1, STATE_FORMAT_NO_LOSS = 2, STATE_FORMAT = 3 };
+enum { REST_LEAST_S = 4, REST_DOUBLINGS = 10, REST_MOST_S = 3600, SETTLED_S = 3600 };
+
+/* A clock that went back ends all waiting. */
+static bool is_within(uint64_t since_s, uint64_t wait_s, uint64_t now_s)
+{
+    return now_s >= since_s && now_s - since_s < wait_s;
+}
+
+bool leaf_rests(const struct leaf_entry *leaf, uint64_t now_s)
+{
+    if (leaf->refusals == 0 || (leaf->flags & LEAF_LOSS_TOLD) != 0)
+        return false;
+    unsigned doublings = leaf->refusals < REST_DOUBLINGS ? leaf->refusals : REST_DOUBLINGS;
+    uint64_t rest_s = (uint64_t)REST_LEAST_S << (doublings - 1);
+    return is_within(leaf->loss_s, rest_s < REST_MOST_S ? rest_s : REST_MOST_S, now_s);
+}
+
+bool leaf_has_loss(const struct leaf_entry *leaf, uint64_t now_s)
+{
+    if ((leaf->flags & LEAF_LOSS_TOLD) != 0)
+        return !is_within(leaf->loss_s, SETTLED_S, now_s);
+    return leaf->lost > 0 && !leaf_rests(leaf, now_s);
+}
 
 static void leaf_entry_write(struct buf *b, const struct leaf_entry *leaf)
 {
@@ -20,6 +43,9 @@ static void leaf_entry_write(struct buf *b, const struct leaf_entry *leaf)
     wire_write_vector(b, leaf->ref_signature);
     wire_write_vector(b, leaf->pseudonym_signature);
     wire_write_u8(b, leaf->policy);
+    wire_write_u32(b, leaf->lost);
+    wire_write_u8(b, leaf->refusals);
+    wire_write_u64(b, leaf->loss_s);
 }
 
 /* Sticky in the reader. */
@@ -39,6 +65,10 @@ static void leaf_entry_read(struct wire_reader *r, uint16_t format, struct leaf_
     ret_leaf->ref_signature = wire_read_vector(r);
     ret_leaf->pseudonym_signature = wire_read_vector(r);
     ret_leaf->policy = format == STATE_FORMAT_NO_POLICY ? 0 : wire_read_u8(r);
+    bool losses = format > STATE_FORMAT_NO_LOSS;
+    ret_leaf->lost = losses ? wire_read_u32(r) : 0;
+    ret_leaf->refusals = losses ? wire_read_u8(r) : 0;
+    ret_leaf->loss_s = losses ? wire_read_u64(r) : 0;
 }
 
 static void fact_write(struct buf *b, const struct epoch_fact *fact)
@@ -135,7 +165,7 @@ static struct err parse(struct group_state *state)
 {
     struct wire_reader r = wire_reader_of(buf_view(&state->plain));
     uint16_t format = wire_read_u16(&r);
-    if (format != STATE_FORMAT && format != STATE_FORMAT_NO_POLICY)
+    if (format < STATE_FORMAT_NO_POLICY || format > STATE_FORMAT)
         return ERR(DELIVERY_STATE);
     state->suite = suite_find(wire_read_u16(&r));
     state->epoch = wire_read_u64(&r);

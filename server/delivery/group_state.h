@@ -4,15 +4,16 @@
  *              opaque pseudonym[16]; opaque user_pseudonym[16]; opaque wrapped_identity_key<V>;
  *              opaque wrapped_profile_key<V>; opaque domain<V>; opaque sealed_ref<V>;
  *              opaque ref_signature<V>; opaque pseudonym_signature<V>;
- *              uint8 policy; } LeafEntry;                 policy: not in format 1, where it is 0
- *     struct { uint64 epoch; uint64 hour; opaque committer[16]; opaque commit_hash[32];
+ *              uint8 policy;                              not in format 1, where it is 0
+ *              uint32 lost; uint8 refusals; uint64 at; } LeafEntry;  not in formats 1 and 2, where
+ * they are 0 struct { uint64 epoch; uint64 hour; opaque committer[16]; opaque commit_hash[32];
  *              opaque reporters<V>; } EpochFact;      reporters: leaf pseudonyms, 16 bytes each
  *     struct { uint64 epoch; uint32 bytes; } PastTree;        rows of past_tree.h that may be there
- *     struct { uint16 format = 2; uint16 suite; uint64 epoch; LeafEntry leaves<V>;
+ *     struct { uint16 format = 3; uint16 suite; uint64 epoch; LeafEntry leaves<V>;
  *              opaque info_extensions<V>; uint32 info_signer; opaque info_signature<V>;
  *              EpochFact facts<V>; PastTree past_trees<V>; opaque public_group<V>; } GroupState;
  *
- * States of format 1 are opened, and written as format 2 when they are next written.
+ * States of formats 1 and 2 are opened, and written as format 3 when they are next written.
  *
  * A decoded state holds views: into `plain`, which it owns, and after changes into the request's
  * memory. Sending a message needs the leaves alone, so public_group (public_group_save) stays bytes
@@ -27,6 +28,7 @@
 enum {
     LEAF_QUEUE_GONE = 1,      /* its queue service said so; until there is another reference */
     LEAF_REMOVE_PENDING = 2,  /* a Remove of it is among the pending proposals */
+    LEAF_LOSS_TOLD = 4,       /* at `loss_s` it was told what it had lost */
     GROUP_FACTS = 5,          /* epochs that can be reported */
     FACT_REPORTERS_MAX = 64,  /* of one commit */
     GROUP_PAST_TREES = 256,   /* of one group */
@@ -48,6 +50,9 @@ struct leaf_entry {
     struct bytes ref_signature;
     struct bytes pseudonym_signature; /* empty: none */
     uint8_t policy;                   /* Hearth__V1__NotificationPolicy; 0: for everything */
+    uint32_t lost;                    /* messages that it may not know of yet, about */
+    uint8_t refusals;                 /* so often was it told, and refused that, in a row */
+    uint64_t loss_s;                  /* Unix time of the last telling, or refusal of that */
 };
 
 struct epoch_fact {
@@ -87,6 +92,13 @@ void group_state_write(struct buf *b, const struct group_state *state);
 size_t group_state_bytes(const struct group_state *state);
 /* Wipes. The zero state is safe to clear. */
 void group_state_clear(struct group_state *state);
+
+/* Its queue service refuses all, even that it lost something: nothing is sent there for a while,
+ * which is some seconds, doubled with each refusal, an hour at most. Then the loss is told, and the
+ * rest follows. */
+bool leaf_rests(const struct leaf_entry *leaf, uint64_t now_s);
+/* There is a loss to be told now, or one that was told is settled. */
+bool leaf_has_loss(const struct leaf_entry *leaf, uint64_t now_s);
 
 /* NULL when there is none. Lives until the leaves change. */
 struct leaf_entry *group_state_leaf(const struct group_state *state, uint32_t index);

@@ -13,14 +13,25 @@ void notice_group_tag(const struct delivery *d, struct bytes group_id,
     memcpy(ret_tag, id, NOTICE_TAG_BYTES);
 }
 
-void notice_leaf_tag(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
-                     uint8_t ret_tag[NOTICE_TAG_BYTES])
+static void tag_of(const struct delivery *d, const char *label, struct bytes group_id,
+                   const struct leaf_entry *leaf, uint8_t ret_tag[NOTICE_TAG_BYTES])
 {
     uint8_t id[ROW_ID_BYTES];
     at_rest_prf(d->ids_key,
-                BYTES_LIST(bytes_str("notice-leaf"), group_id, leaf->pseudonym, leaf->sealed_ref),
-                id);
+                BYTES_LIST(bytes_str(label), group_id, leaf->pseudonym, leaf->sealed_ref), id);
     memcpy(ret_tag, id, NOTICE_TAG_BYTES);
+}
+
+void notice_leaf_tag(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
+                     uint8_t ret_tag[NOTICE_TAG_BYTES])
+{
+    tag_of(d, "notice-leaf", group_id, leaf, ret_tag);
+}
+
+void notice_loss_tag(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
+                     uint8_t ret_tag[NOTICE_TAG_BYTES])
+{
+    tag_of(d, "notice-loss", group_id, leaf, ret_tag);
 }
 
 struct err delivery_refused(struct store_txn *txn, void *self, const uint8_t notice[16],
@@ -65,14 +76,25 @@ struct err notices_list(struct store_txn *txn, const struct delivery *d, struct 
     return ERR_OK;
 }
 
+/* tag: of the group; lives until the statement has run. at: the first parameter that says which. */
+static void bind_notice(struct stmt *s, int at, const uint8_t tag[NOTICE_TAG_BYTES],
+                        const struct notice *notice)
+{
+    stmt_bind_blob(s, at, bytes_of(tag, NOTICE_TAG_BYTES));
+    stmt_bind_blob(s, at + 1, bytes_of(notice->leaf_tag, NOTICE_TAG_BYTES));
+    stmt_bind_u64(s, at + 2, (uint64_t)notice->why);
+}
+
 struct err notice_drop(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
                        const struct notice *notice)
 {
     uint8_t tag[NOTICE_TAG_BYTES];
     notice_group_tag(d, group_id, tag);
-    struct stmt *s = stmt_use(txn, NOTICE_DROP);
-    stmt_bind_blob(s, 1, bytes_of(tag, NOTICE_TAG_BYTES));
-    stmt_bind_blob(s, 2, bytes_of(notice->leaf_tag, NOTICE_TAG_BYTES));
-    stmt_bind_u64(s, 3, (uint64_t)notice->why);
+    struct stmt *s = stmt_use(txn, NOTICE_LESS);
+    stmt_bind_u64(s, 1, notice->count);
+    bind_notice(s, 2, tag, notice);
+    TRY(stmt_run(s, NULL));
+    s = stmt_use(txn, NOTICE_DROP);
+    bind_notice(s, 1, tag, notice);
     return stmt_run(s, NULL);
 }

@@ -19,6 +19,10 @@ void notice_group_tag(const struct delivery *d, struct bytes group_id,
 void notice_leaf_tag(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
                      uint8_t ret_tag[NOTICE_TAG_BYTES]);
 
+/* The leaf's for rows that tell of a loss: what becomes of those is known apart. */
+void notice_loss_tag(const struct delivery *d, struct bytes group_id, const struct leaf_entry *leaf,
+                     uint8_t ret_tag[NOTICE_TAG_BYTES]);
+
 struct notice {
     uint8_t leaf_tag[NOTICE_TAG_BYTES];
     enum queue_outcome why;
@@ -28,6 +32,7 @@ struct notice {
 CHECKED struct err notices_list(struct store_txn *txn, const struct delivery *d,
                                 struct bytes group_id, struct notice *ret_notices,
                                 size_t *ret_count);
+/* What was listed is done with; what came since stays, to be told the next time. */
 CHECKED struct err notice_drop(struct store_txn *txn, const struct delivery *d,
                                struct bytes group_id, const struct notice *notice);
 

@@ -23,7 +23,7 @@ static struct err check(struct request *r)
         return ERR(DELIVERY_EPOCH); /* sealed to a key that may be gone */
     if (to == NULL)
         return ERR(NOT_FOUND); /* a member may know who is there */
-    if ((to->flags & LEAF_QUEUE_GONE) != 0)
+    if ((to->flags & LEAF_QUEUE_GONE) != 0 || leaf_rests(to, r->now_s))
         return ERR(DELIVERY_GONE); /* never silently; the group is told as well (upkeep) */
     if (in->message.len > delivery_limit(r->d, LIMIT_MESSAGE_BYTES))
         return ERR(TOO_LARGE);

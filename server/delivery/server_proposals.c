@@ -168,36 +168,81 @@ static struct err remove_leaf(struct upkeep *u, struct leaf_entry *leaf,
     return err;
 }
 
-static struct err tell_loss(struct upkeep *u, const struct leaf_entry *leaf, uint64_t count)
+static struct err send_loss(struct upkeep *u, const struct leaf_entry *leaf)
 {
     struct buf body = BUF_INIT;
     struct fanout_from from = from_of(u);
-    delivery_loss_write(&body, count);
+    delivery_loss_write(&body, leaf->lost);
     struct err err = buf_check(&body);
     if (err_is_ok(err))
         err = fanout_one(&u->fanout, &from, DELIVERY_LOSS, buf_view(&body), leaf,
-                         (struct fanout_how){.control = true});
+                         (struct fanout_how){.control = true, .loss = true});
     buf_clear(&body);
     return err;
 }
 
-static struct err read_notices(struct upkeep *u)
+/* What became of the word that it has lost something: who refuses that refuses all, so what follows
+ * would go there for nothing, and each refusal be told anew. It rests. */
+static void take_loss_notice(struct upkeep *u, struct leaf_entry *leaf, const struct notice *n)
 {
-    uint8_t tag[NOTICE_TAG_BYTES];
-    for (uint32_t i = 0; i < u->state.leaf_count; i++) {
+    u->changed = true;
+    if (n->why == QUEUE_GONE)
+        leaf->flags |= LEAF_QUEUE_GONE;
+    leaf->flags &= (uint8_t)~LEAF_LOSS_TOLD; /* it was not */
+    if (n->why == QUEUE_REFUSED) {
+        leaf->refusals += leaf->refusals < UINT8_MAX;
+        leaf->loss_s = u->now_s;
+    }
+    if (leaf->lost == 0) /* taken for told, for it took so long */
+        leaf->lost = 1;
+}
+
+/* Never silently: told at once, unless it rests. */
+static void take_notice(struct upkeep *u, struct leaf_entry *leaf, const struct notice *n)
+{
+    u->changed = true;
+    if (n->why == QUEUE_GONE) {
+        leaf->flags |= LEAF_QUEUE_GONE;
+        return;
+    }
+    if ((leaf->flags & LEAF_LOSS_TOLD) != 0)
+        leaf->lost = 0; /* of those it was told */
+    leaf->flags &= (uint8_t)~LEAF_LOSS_TOLD;
+    uint64_t lost = leaf->lost + n->count;
+    leaf->lost = lost < UINT32_MAX ? (uint32_t)lost : UINT32_MAX;
+}
+
+static void read_notices(struct upkeep *u)
+{
+    uint8_t tag[NOTICE_TAG_BYTES], loss[NOTICE_TAG_BYTES];
+    for (uint32_t i = 0; i < u->state.leaf_count && u->notice_count > 0; i++) {
         struct leaf_entry *leaf = &u->state.leaves[i];
         notice_leaf_tag(u->d, buf_view(&u->group_id), leaf, tag);
-        for (size_t k = 0; k < u->notice_count; k++) {
-            const struct notice *n = &u->notices[k];
-            if (memcmp(n->leaf_tag, tag, NOTICE_TAG_BYTES) != 0)
-                continue;
-            if (n->why == QUEUE_GONE) {
-                u->changed |= (leaf->flags & LEAF_QUEUE_GONE) == 0;
-                leaf->flags |= LEAF_QUEUE_GONE;
-            } else {
-                TRY(tell_loss(u, leaf, n->count));
-            }
+        notice_loss_tag(u->d, buf_view(&u->group_id), leaf, loss);
+        for (size_t k = 0; k < u->notice_count; k++)
+            if (memcmp(u->notices[k].leaf_tag, loss, NOTICE_TAG_BYTES) == 0)
+                take_loss_notice(u, leaf, &u->notices[k]);
+        for (size_t k = 0; k < u->notice_count; k++)
+            if (memcmp(u->notices[k].leaf_tag, tag, NOTICE_TAG_BYTES) == 0)
+                take_notice(u, leaf, &u->notices[k]);
+    }
+}
+
+static struct err tell_losses(struct upkeep *u)
+{
+    for (uint32_t i = 0; i < u->state.leaf_count; i++) {
+        struct leaf_entry *leaf = &u->state.leaves[i];
+        if (!leaf_has_loss(leaf, u->now_s))
+            continue;
+        u->changed = true;
+        if ((leaf->flags & LEAF_LOSS_TOLD) != 0) { /* and nobody has refused it since */
+            leaf->flags &= (uint8_t)~LEAF_LOSS_TOLD;
+            leaf->lost = leaf->refusals = 0;
+            continue;
         }
+        TRY(send_loss(u, leaf));
+        leaf->flags |= LEAF_LOSS_TOLD;
+        leaf->loss_s = u->now_s;
     }
     return ERR_OK;
 }
@@ -244,7 +289,8 @@ static struct err run_read(struct store_txn *txn, void *arg)
     TRY(group_state_parse(&plain, &u->state));
     TRY(notices_list(txn, u->d, buf_view(&u->group_id), u->notices, &u->notice_count));
     TRY(public_group_load(u->state.public_group, &u->group));
-    TRY(read_notices(u));
+    read_notices(u);
+    TRY(tell_losses(u));
     TRY(propose_removes(u));
     return u->changed ? seal_state(u) : ERR_OK;
 }

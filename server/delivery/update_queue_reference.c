@@ -17,7 +17,8 @@ static struct err check(struct request *r)
         return ERR(DELIVERY_RECORD);
     if (in->queue_reference != NULL) {
         TRY(reference_check(r->d, r->state.suite, in->queue_reference, r->leaf));
-        r->leaf->flags &= (uint8_t)~LEAF_QUEUE_GONE;
+        r->leaf->flags &= (uint8_t) ~(LEAF_QUEUE_GONE | LEAF_LOSS_TOLD);
+        r->leaf->refusals = 0;
     }
     if (in->notification_policy != 0)
         r->leaf->policy = (uint8_t)in->notification_policy;

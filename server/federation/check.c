@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "net/address.h"
 #include "server/federation/inside.h"
 
 enum { STEP_MS = 8000, CLOCK_OFF_MS = 5000, BACK_TRIES = 20, BACK_US = 400000 };
@@ -15,6 +16,7 @@ struct walk {
     void *to;
     struct hearth_loop *loop;
     char target[POLICY_TARGET_MAX_BYTES];
+    bool public_only; /* the target was looked up, and no setting allows it to be anywhere */
     struct err found;
     struct hearth_channel *channel;
     struct signing signing;
@@ -90,6 +92,7 @@ static bool step_policy(struct walk *w)
     if (target != NULL)
         (void)snprintf(w->target, sizeof w->target, "%s", target);
     enum federation_mode mode = policy_mode(policy);
+    w->public_only = target == NULL && !policy_private_addresses(policy);
     policy_free(policy);
     if (strcmp(w->domain, w->env->domain) == 0)
         return say(w, FEDERATION_FAULT, "policy", "this is our own domain");
@@ -105,6 +108,18 @@ static bool step_policy(struct walk *w)
 
 /* ---- who is there */
 
+/* Only the connection itself can say: it was not made to the address that its look-up gave. */
+static void say_private(struct walk *w, const struct hearth_status *status)
+{
+    if (w->public_only && status->message != NULL &&
+        strstr(status->message, ADDRESS_NOT_PUBLIC) != NULL)
+        (void)say(
+            w, FEDERATION_DOUBT, "address",
+            "the DNS leads to this machine or into a network of its own; if %s is meant to be "
+            "there: [federation] peer = %s=HOST:PORT, or private_addresses = yes for all",
+            w->domain, w->domain);
+}
+
 static bool step_connect(struct walk *w)
 {
     const struct hearth_tls_options tls = {.ca_file = w->options->ca_file,
@@ -114,7 +129,8 @@ static bool step_connect(struct walk *w)
                                                    .user_agent = "hearthd-check",
                                                    .dns_servers = w->options->dns_servers,
                                                    .connect_timeout_ms = STEP_MS,
-                                                   .attempts = 1};
+                                                   .attempts = 1,
+                                                   .public_only = w->public_only};
     const struct hearth_call_options call = {.deadline_ms = STEP_MS};
     const Hearth__V1__GetServerInfoRequest in = HEARTH__V1__GET_SERVER_INFO_REQUEST__INIT;
     Hearth__V1__GetServerInfoResponse *out = NULL;
@@ -122,8 +138,10 @@ static bool step_connect(struct walk *w)
     w->channel = hearth_channel_new(w->target, &options);
     if (w->channel == NULL)
         return say(w, FEDERATION_FAULT, "tls", "\"%s\" is not HOST:PORT", w->target);
-    if (hearth_info_get_server_info(w->channel, &call, &in, &out, &status) != HEARTH_OK)
+    if (hearth_info_get_server_info(w->channel, &call, &in, &out, &status) != HEARTH_OK) {
+        say_private(w, &status);
         return say_status(w, "tls", &status);
+    }
     hearth_status_clear(&status);
     (void)say(w, FEDERATION_GOOD, "tls", "a certificate for %s, TLS 1.3", w->domain);
     bool same = strcmp(out->domain, w->domain) == 0;
@@ -157,9 +175,17 @@ static bool step_keys(struct walk *w)
         return say(w, FEDERATION_FAULT, "keys", "%s", err_text(err));
     char root[2 * CREDENTIAL_FINGERPRINT_BYTES + 1];
     hex_of(told.root, root);
-    return say(w, FEDERATION_GOOD, "keys",
-               "federation key good for %llu days, signed up to root %s",
-               (unsigned long long)((told.until_s - now_s) / 86400), root);
+    (void)say(w, FEDERATION_GOOD, "keys", "federation key good for %llu days, signed up to root %s",
+              (unsigned long long)((told.until_s - now_s) / 86400), root);
+    struct bytes known = w->options->known_root;
+    if (known.len == sizeof told.root && memcmp(known.data, told.root, known.len) != 0) {
+        hex_of(known.data, root);
+        (void)say(w, FEDERATION_FAULT, "root",
+                  "we know another one, %s: what it sends is not taken; hearthd admin peer why %s "
+                  "says what to do",
+                  root, w->domain);
+    }
+    return true;
 }
 
 /* Where we have new keys, its operator has to compare this. */

@@ -1,8 +1,9 @@
 /* Federation's door (protocol.md 8): other homeservers found, known, called and answered. Serves
  * hearth.v1.Federation; is the courier's way to peers. Opens no connection that the policy does not
- * admit, and none because a stranger asks for it: a homeserver that we do not know yet is looked up
- * only when its batch has a reference that one of our queues made, or when our own outbox has
- * something for it. Relays nothing: what it takes goes into our own queues.
+ * admit, none into our own network because the DNS says so, and none because a stranger asks for
+ * it: a homeserver that we do not know yet is looked up only when its batch has a reference that
+ * one of our queues made, or when our own outbox has something for it. Relays nothing: what it
+ * takes goes into our own queues.
  *
  * A peer's key: fetched by GetKeys over TLS with the name of its domain checked, verified by its
  * credentials, whose root is pinned at first sight; kept until the statement ends; fetched anew
@@ -30,6 +31,8 @@ struct federation_options {
     struct federation_settings settings; /* read before federation_open returns */
     const char *ca_file;                 /* roots for certificates of peers; NULL: the system's */
     const char *dns_servers;             /* tests; NULL: the host's */
+    /* federation_check: the root that the running homeserver knows of that domain; empty: none */
+    struct bytes known_root;
     /* tests: where a domain is that is not configured, instead of the DNS; NULL: nowhere */
     const char *(*locate)(void *self, const char *domain);
     void *locate_self;
@@ -54,7 +57,8 @@ bool federation_admits(struct federation *f, struct bytes domain);
 /* For courier_options.peers. */
 struct courier_route federation_route(struct federation *f);
 /* New settings, from any thread; on failure the old ones stay. Connections to domains that are not
- * admitted any more go when they are next looked at. */
+ * admitted any more, or are elsewhere now, are closed by the loop; a batch that is under way there
+ * fails, and is judged anew. */
 CHECKED struct err federation_set(struct federation *f, const struct federation_settings *settings,
                                   char ret_why[FEDERATION_WHY_BYTES]);
 /* For the operator, from any thread. say is called under the lock: it asks nothing of federation.
@@ -70,14 +74,17 @@ struct federation_peer {
     const char *why, *key_why; /* the last batch, the last fetch of keys failed; "": it did not */
     struct bytes root;         /* fingerprint of the one that is known; empty: none is */
     struct bytes other_root;   /* of the one that it shows instead; empty: it does not */
+    uint64_t log_size;         /* of its log we have verified; 0: nothing */
+    const char *log_why;       /* the last look at its log failed; "": it did not */
+    struct bytes log_evidence; /* it signed two logs: a file for whoever doubts it; or empty */
 };
 /* Every domain that a setting names or that was spoken with. */
 void federation_each(struct federation *f, void (*say)(void *to, const struct federation_peer *p),
                      void *to);
 enum federation_mode federation_mode(struct federation *f);
 /* Ends what is waited for with that peer here: its ban, and the time between fetches of its keys.
- */
-void federation_retry(struct federation *f, struct bytes domain);
+ * ERR_NOT_FOUND: no setting names it, and it was never spoken with. */
+CHECKED struct err federation_retry(struct federation *f, struct bytes domain);
 /* The operator says that the peer with this name has new keys, under the root that it shows and he
  * has compared: they are its own from now on, durably, and its ban ends. From any thread but the
  * loop's; waits for the disk. ERR_NOT_FOUND: nobody is known under that name;
@@ -101,6 +108,9 @@ void federation_check(struct front_env *env, const struct federation_options *op
  * none such. From any thread. */
 CHECKED struct err federation_voucher_key(void *federation, struct bytes domain, uint8_t class,
                                           uint32_t week, uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES]);
+/* Now and then: looks at the logs of peers that are due (logs.c), a few at a time. From any thread;
+ * does not wait. */
+void federation_watch_logs(struct federation *f);
 /* After the courier's end, on its loop: ends all that is under way; done of each batch comes before
  * the loop has run what is posted now. Nothing is begun any more. */
 void federation_stop(struct federation *f);

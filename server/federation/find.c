@@ -1,5 +1,7 @@
 /* Where a domain is: as configured, else SRV records of _hearth._tcp, else the domain itself at the
- * port of HTTPS. The certificate must name the domain, whatever host the records point to. */
+ * port of HTTPS. The certificate must name the domain, whatever host the records point to. What the
+ * DNS says is the domain's owner's word: it may not lead into our own network, unless a setting
+ * says that it may. */
 #include <stdio.h>
 
 #include "server/federation/inside.h"
@@ -24,10 +26,12 @@ static void tell(struct peer *peer, struct err result)
     }
 }
 
-/* A pipe of a test has no TLS; only where the operator named it. */
+/* A pipe of a test has no TLS; only where the operator named it, or a test plays the DNS. */
 static bool is_pipe(const struct peer *peer)
 {
-    return peer->federation->env->development && strncmp(peer->target, "pipe:", 5) == 0;
+    const struct federation *f = peer->federation;
+    return f->env->development && (!peer->found || f->options.locate != NULL) &&
+           strncmp(peer->target, "pipe:", 5) == 0;
 }
 
 static bool is_admitted(const struct peer *peer)
@@ -39,9 +43,19 @@ static bool is_admitted(const struct peer *peer)
     return admitted;
 }
 
-static void open_channel(struct peer *peer)
+/* Under the lock. What is found by a test's own means is a pipe. */
+static bool public_only(const struct peer *peer)
 {
     const struct federation *f = peer->federation;
+    return peer->found && f->options.locate == NULL && !policy_private_addresses(f->policy);
+}
+
+static void open_channel(struct peer *peer)
+{
+    struct federation *f = peer->federation;
+    federation_lock(f);
+    peer->public_only = public_only(peer);
+    federation_unlock(f);
     const struct hearth_tls_options tls = {.ca_file = f->ca_file, .server_name = peer->domain};
     const struct hearth_channel_options options = {
         .tls = is_pipe(peer) ? NULL : &tls,
@@ -52,11 +66,25 @@ static void open_channel(struct peer *peer)
         .connect_timeout_ms = CONNECT_MS,
         .idle_ms = IDLE_MS,
         .attempts = 1, /* the courier repeats */
+        .public_only = peer->public_only,
     };
     peer->channel = hearth_channel_new(peer->target, &options);
     if (peer->channel != NULL)
         hold(peer, 1);
     tell(peer, peer->channel != NULL ? ERR_OK : ERR(FEDERATION_NAME));
+}
+
+/* Then the target is what the setting says. */
+static bool is_configured(struct peer *peer)
+{
+    struct federation *f = peer->federation;
+    federation_lock(f);
+    const char *target = policy_target(f->policy, bytes_str(peer->domain));
+    if (target != NULL)
+        (void)snprintf(peer->target, sizeof peer->target, "%s", target);
+    federation_unlock(f);
+    peer->found = target == NULL;
+    return target != NULL;
 }
 
 static void on_services(struct err err, const struct resolve_service *at, size_t count, void *arg)
@@ -65,6 +93,10 @@ static void on_services(struct err err, const struct resolve_service *at, size_t
     peer->resolve = NULL;
     if (!is_admitted(peer)) { /* the operator has spoken while the DNS was asked */
         tell(peer, ERR(FEDERATION_REFUSED));
+        return;
+    }
+    if (is_configured(peer)) { /* has said where it is */
+        open_channel(peer);
         return;
     }
     if (err_is_ok(err) && count > 0) {
@@ -83,17 +115,12 @@ static void look_up(struct peer *peer)
 {
     struct federation *f = peer->federation;
     char name[sizeof "_hearth._tcp." + DOMAIN_MAX_BYTES];
-    federation_lock(f);
-    const char *target = policy_target(f->policy, bytes_str(peer->domain));
-    if (target != NULL)
-        (void)snprintf(peer->target, sizeof peer->target, "%s", target);
-    federation_unlock(f);
-    if (target != NULL) {
+    if (is_configured(peer)) {
         open_channel(peer);
         return;
     }
     if (f->options.locate != NULL) {
-        target = f->options.locate(f->options.locate_self, peer->domain);
+        const char *target = f->options.locate(f->options.locate_self, peer->domain);
         (void)snprintf(peer->target, sizeof peer->target, "%s", target != NULL ? target : "pipe:-");
         open_channel(peer);
         return;
@@ -108,27 +135,29 @@ static void look_up(struct peer *peer)
         tell(peer, err);
 }
 
-/* Does a setting name another place than the one that the channel leads to? */
-static bool has_moved(const struct peer *peer)
+/* Under the lock. The policy does not want its channel, or would have it made otherwise today. */
+static bool is_unwanted(const struct peer *peer)
 {
-    struct federation *f = peer->federation;
-    federation_lock(f);
-    const char *target = policy_target(f->policy, bytes_str(peer->domain));
-    bool moved = peer->channel != NULL && target != NULL && strcmp(target, peer->target) != 0;
-    federation_unlock(f);
-    return moved;
+    const struct policy *policy = peer->federation->policy;
+    const char *target = policy_target(policy, bytes_str(peer->domain));
+    return !policy_admits(policy, bytes_str(peer->domain)) || peer->found != (target == NULL) ||
+           (target != NULL && strcmp(target, peer->target) != 0) ||
+           peer->public_only != public_only(peer);
 }
 
 void peer_reach(struct peer *peer, struct reach *reach)
 {
     struct federation *f = peer->federation;
-    if (!is_admitted(peer)) {
+    federation_lock(f);
+    bool admitted = policy_admits(f->policy, bytes_str(peer->domain));
+    bool leave = peer->channel != NULL && is_unwanted(peer);
+    federation_unlock(f);
+    if (leave)
         peer_unreach(peer, peer->channel);
+    if (!admitted) {
         reach->ready(reach, peer, ERR(FEDERATION_REFUSED));
         return;
     }
-    if (has_moved(peer))
-        peer_unreach(peer, peer->channel);
     if (f->stopped || peer->channel != NULL) {
         reach->ready(reach, peer, f->stopped ? ERR(CANCELLED) : ERR_OK);
         return;
@@ -148,6 +177,26 @@ void peer_unreach(struct peer *peer, struct hearth_channel *channel)
     peer->tries++;
     hearth_channel_free(channel);
     hold(peer, -1);
+}
+
+/* One with a channel that the policy does not want; held by that. */
+static struct peer *unwanted(struct federation *f, size_t slot)
+{
+    federation_lock(f);
+    struct peer *peer = f->slots[slot];
+    for (; peer != NULL; peer = peer->next)
+        if (peer->channel != NULL && is_unwanted(peer))
+            break;
+    federation_unlock(f);
+    return peer;
+}
+
+void peers_obey(void *federation)
+{
+    struct federation *f = federation;
+    for (size_t i = 0; i < PEER_SLOTS && !f->stopped; i++)
+        for (struct peer *peer; (peer = unwanted(f, i)) != NULL;)
+            peer_unreach(peer, peer->channel);
 }
 
 void peer_end(struct peer *peer)

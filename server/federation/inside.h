@@ -17,11 +17,12 @@
 #include "seal/credential_chain.h"
 #include "seal/names.h"
 #include "server/federation/federation.h"
+#include "tlog/view.h"
 
 enum {
     PEERS_MOST = 4096,
     PEER_SLOTS = 1024,
-    PEER_WHY_BYTES = 120,
+    PEER_WHY_BYTES = 200,
     KEYS_AGAIN_S = 60, /* between two fetches of one peer's keys that succeed */
     KEYS_RETRY_S = 2,  /* after the first that failed, doubled with each more ... */
     KEYS_RETRY_MOST_S = 600,
@@ -55,6 +56,17 @@ struct told_keys {
     struct voucher_keys vouchers;
 };
 
+/* What we have verified of a peer's log (logs.c). Changed on the loop, under the lock. */
+struct peer_log {
+    bool has_view;
+    struct kt_view view;
+    struct buf evidence; /* it has forked; empty: it has not, as far as we know */
+    uint64_t due_us;     /* the next look */
+    bool looking;
+    unsigned failures;        /* of looks, in a row */
+    char why[PEER_WHY_BYTES]; /* the last look failed; "": it did not */
+};
+
 struct peer {
     struct peer *next; /* in its slot */
     struct federation *federation;
@@ -82,12 +94,15 @@ struct peer {
     uint64_t banned_until_us, put_off_us; /* batches wait until then */
     uint32_t bans;
     uint64_t reached_us, heard_us; /* answered us; proved itself to us. 0: never */
+    struct peer_log *log;          /* owned; NULL: never looked at */
     /* on the loop */
     struct hearth_channel *channel;
     struct resolve *resolve;
     unsigned tries;        /* which of several targets */
     struct reach *waiting; /* for the channel */
     char target[POLICY_TARGET_MAX_BYTES];
+    bool found;       /* the target was looked up: the setting names none */
+    bool public_only; /* the channel was made so */
 };
 
 /* Wants a channel; embedded in who waits. ready is called once on the loop, inside peer_reach() or
@@ -105,12 +120,15 @@ struct federation {
     struct policy *policy; /* under the lock */
     struct store *store;   /* NULL once stopped */
     uint8_t rows_key[KEEPER_KEY_BYTES], ids_key[KEEPER_KEY_BYTES];
+    unsigned log_statements; /* kept_logs.c */
     struct peer *slots[PEER_SLOTS];
     size_t peer_count;
     bool greeting;     /* inside hello.c; of the loop */
     unsigned hellos;   /* under way */
     size_t greet_slot; /* where the search for the next is */
-    bool stopped;      /* of the loop */
+    unsigned looks;    /* at logs, under way; of the loop */
+    size_t look_slot, gossip_slot;
+    bool stopped; /* of the loop */
 };
 
 static inline uint64_t federation_now_us(const struct federation *f)
@@ -136,11 +154,21 @@ void kept_save(const struct peer *peer);
 CHECKED struct err kept_accept(struct peer *peer, const struct told_keys *told);
 void kept_close(struct federation *f);
 
+/* kept_logs.c: the same of their logs. */
+/* Statements begin at `first` in the table of kept.c. */
+enum { KEPT_LOG_ALL, KEPT_LOG_PUT, KEPT_LOG_OLD, KEPT_LOG_STATEMENTS };
+CHECKED struct err kept_logs_load(struct federation *f, struct store_txn *txn, unsigned first);
+void kept_log_save(const struct peer *peer);
+void kept_log_free(struct peer_log *log); /* NULL is fine */
+
 /* find.c, on the loop. */
 void peer_reach(struct peer *peer, struct reach *reach);
 /* The channel did not work: the next attempt looks the domain up again. One that is not the peer's
  * any more, or NULL, is fine. */
 void peer_unreach(struct peer *peer, struct hearth_channel *channel);
+/* The policy is another one: channels that it does not want are closed, what is under way there
+ * ends. Has the shape of what is posted to a loop. */
+void peers_obey(void *federation);
 /* What is waiting is told ERR_CANCELLED. */
 void peer_end(struct peer *peer);
 
@@ -192,6 +220,10 @@ enum hearth_code receive_deliver(struct hearth_call *call, const Hearth__V1__Del
                                  Hearth__V1__DeliverResponse *out, void *federation);
 enum hearth_code receive_probe(struct hearth_call *call, const Hearth__V1__ProbeRequest *in,
                                Hearth__V1__ProbeResponse *out, void *federation);
+/* logs.c */
+enum hearth_code logs_get_witnessed(struct hearth_call *call,
+                                    const Hearth__V1__GetWitnessedRequest *in,
+                                    Hearth__V1__GetWitnessedResponse *out, void *federation);
 /* known.c: the front's key source. */
 struct front_key_source known_source(struct federation *f);
 

@@ -19,7 +19,8 @@ static void say_peer(const struct saying *s, struct bytes domain, const struct p
                                   .rule = rule,
                                   .admitted = policy_admits(s->f->policy, domain),
                                   .why = "",
-                                  .key_why = ""};
+                                  .key_why = "",
+                                  .log_why = ""};
     if (peer != NULL) {
         one.reached = peer->reached_us != 0;
         one.heard = peer->heard_us != 0;
@@ -32,6 +33,11 @@ static void say_peer(const struct saying *s, struct bytes domain, const struct p
         one.key_why = peer->fetch_why;
         if (peer->pinned)
             one.root = bytes_of(peer->pin, sizeof peer->pin);
+        if (peer->log != NULL) {
+            one.log_size = peer->log->has_view ? peer->log->view.size : 0;
+            one.log_why = peer->log->why;
+            one.log_evidence = buf_view(&peer->log->evidence);
+        }
         if (peer->offered != NULL)
             one.other_root = bytes_of(peer->offered->root, sizeof peer->offered->root);
     }
@@ -44,18 +50,6 @@ static void say_named(void *to, struct bytes domain, int rule)
     say_peer(s, domain, peer_find(s->f, domain), rule == 2 ? 2 : 1);
 }
 
-struct looking {
-    struct bytes domain;
-    bool there;
-};
-
-static void look(void *to, struct bytes domain, int rule)
-{
-    struct looking *l = to;
-    (void)rule;
-    l->there = l->there || bytes_equal(l->domain, domain);
-}
-
 void federation_each(struct federation *f, void (*say)(void *to, const struct federation_peer *p),
                      void *to)
 {
@@ -64,10 +58,9 @@ void federation_each(struct federation *f, void (*say)(void *to, const struct fe
     policy_each(f->policy, say_named, &s);
     for (size_t i = 0; i < PEER_SLOTS; i++)
         for (const struct peer *p = f->slots[i]; p != NULL; p = p->next) {
-            struct looking l = {.domain = bytes_str(p->domain)};
-            policy_each(f->policy, look, &l);
-            if (!l.there)
-                say_peer(&s, l.domain, p, 0);
+            struct bytes domain = bytes_str(p->domain);
+            if (!policy_lists(f->policy, domain))
+                say_peer(&s, domain, p, 0);
         }
     federation_unlock(f);
 }
@@ -80,16 +73,18 @@ enum federation_mode federation_mode(struct federation *f)
     return mode;
 }
 
-void federation_retry(struct federation *f, struct bytes domain)
+struct err federation_retry(struct federation *f, struct bytes domain)
 {
     federation_lock(f);
     struct peer *peer = peer_find(f, domain);
+    bool known = peer != NULL || policy_lists(f->policy, domain);
     if (peer != NULL) {
         peer->banned_until_us = 0;
         peer->fetch_again_us = 0;
         peer->fetch_failures = 0;
     }
     federation_unlock(f);
+    return known ? ERR_OK : ERR(NOT_FOUND);
 }
 
 /* What it shows may be older than what the operator was told: it is asked once more, before the
@@ -146,7 +141,7 @@ struct err federation_accept_root(struct federation *f, struct bytes domain,
     peer_put(peer);
     federation_unlock(f);
     if (err_is_ok(err)) {
-        federation_retry(f, domain);
+        err = federation_retry(f, domain);
         front_log(f->env->front, "level=notice event=peer_root_accepted");
     }
     return err;

@@ -13,7 +13,7 @@ struct name {
 
 struct policy {
     enum federation_mode mode;
-    bool development;
+    bool development, private_addresses;
     struct name *names[LISTS];
     size_t count[LISTS];
 };
@@ -30,10 +30,20 @@ void policy_free(struct policy *p)
     free(p);
 }
 
+static const struct name *find(const struct policy *p, enum list list, struct bytes domain)
+{
+    for (size_t i = 0; i < p->count[list]; i++)
+        if (bytes_equal(p->names[list][i].domain, domain))
+            return &p->names[list][i];
+    return NULL;
+}
+
 static struct err add(struct policy *p, enum list list, struct bytes domain, struct bytes target)
 {
     if (p->count[list] == POLICY_NAMES_MOST || !err_is_ok(domain_check(domain, p->development)))
         return ERR(ARGUMENT);
+    if (find(p, list, domain) != NULL)
+        return ERR_OK; /* said twice: the first counts */
     struct name *names = realloc(p->names[list], (p->count[list] + 1) * sizeof *p->names[list]);
     if (names == NULL)
         return ERR(NO_MEMORY);
@@ -94,6 +104,7 @@ struct err policy_new(const struct federation_settings *settings, struct bytes *
         return ERR(NO_MEMORY);
     p->mode = settings->mode;
     p->development = settings->development;
+    p->private_addresses = settings->private_addresses;
     struct err err = fill(p, settings, ret_wrong);
     if (!err_is_ok(err)) {
         policy_free(p);
@@ -106,14 +117,6 @@ struct err policy_new(const struct federation_settings *settings, struct bytes *
 enum federation_mode policy_mode(const struct policy *p)
 {
     return p->mode;
-}
-
-static const struct name *find(const struct policy *p, enum list list, struct bytes domain)
-{
-    for (size_t i = 0; i < p->count[list]; i++)
-        if (bytes_equal(p->names[list][i].domain, domain))
-            return &p->names[list][i];
-    return NULL;
 }
 
 /* evil.example blocks a.evil.example: subdomains cost nothing. */
@@ -136,6 +139,11 @@ bool policy_names(const struct policy *p, struct bytes domain)
     return find(p, PEERS, domain) != NULL || find(p, ALLOWED, domain) != NULL;
 }
 
+bool policy_lists(const struct policy *p, struct bytes domain)
+{
+    return policy_names(p, domain) || find(p, BLOCKED, domain) != NULL;
+}
+
 bool policy_admits(const struct policy *p, struct bytes domain)
 {
     if (p->mode == FEDERATION_OFF || !err_is_ok(domain_check(domain, p->development)) ||
@@ -150,10 +158,19 @@ const char *policy_target(const struct policy *p, struct bytes domain)
     return name != NULL ? name->target : NULL;
 }
 
+bool policy_private_addresses(const struct policy *p)
+{
+    return p->private_addresses;
+}
+
 void policy_each(const struct policy *p, void (*say)(void *to, struct bytes domain, int rule),
                  void *to)
 {
     for (int list = 0; list < LISTS; list++)
-        for (size_t i = 0; i < p->count[list]; i++)
-            say(to, p->names[list][i].domain, list);
+        for (size_t i = 0; i < p->count[list]; i++) {
+            struct bytes domain = p->names[list][i].domain;
+            if (list == BLOCKED || (find(p, BLOCKED, domain) == NULL &&
+                                    (list == PEERS || find(p, PEERS, domain) == NULL)))
+                say(to, domain, list);
+        }
 }

@@ -18,7 +18,8 @@ enum { POLICY_NAMES_MOST = 1024, POLICY_TARGET_MAX_BYTES = 280 };
 /* As in hearthd.conf, borrowed. */
 struct federation_settings {
     enum federation_mode mode;
-    bool development; /* *.test is a domain, and "pipe:" a target */
+    bool development;       /* *.test is a domain, and "pipe:" a target */
+    bool private_addresses; /* peers that are found may be anywhere, inside of our network too */
     /* "DOMAIN=HOST:PORT" */
     const char *const *peers;
     size_t peer_count;
@@ -43,7 +44,11 @@ bool policy_admits(const struct policy *policy, struct bytes domain);
 bool policy_names(const struct policy *policy, struct bytes domain);
 /* Where it is, as configured; NULL: to be looked up. */
 const char *policy_target(const struct policy *policy, struct bytes domain);
-/* Every domain that is named in the lists; rule: 0 a peer, 1 allowed, 2 blocked. */
+/* May one that no setting places be at an address that is not public? */
+bool policy_private_addresses(const struct policy *policy);
+/* Does any list name it, that of blocked ones too? */
+bool policy_lists(const struct policy *policy, struct bytes domain);
+/* Every domain that is named in the lists, once; rule: 2 blocked, else 0 a peer, else 1 allowed. */
 void policy_each(const struct policy *policy, void (*say)(void *to, struct bytes domain, int rule),
                  void *to);
 

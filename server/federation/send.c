@@ -1,4 +1,5 @@
 /* The courier's way to a peer: one signed Deliver. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "server/federation/inside.h"
@@ -72,10 +73,13 @@ static void on_answer(const struct hearth_status *status, const Hearth__V1__Deli
         end(s, take_outcomes(s, out), NULL);
         return;
     }
-    if (is_unreached(status->code) && !s->peer->federation->stopped)
+    bool unreached = is_unreached(status->code);
+    const char *text = status->message != NULL ? status->message : hearth_code_name(status->code);
+    char said[PEER_WHY_BYTES]; /* "this homeserver" in it is the other one */
+    (void)snprintf(said, sizeof said, "%s%s", unreached ? "" : "it says: ", text);
+    if (unreached && !s->peer->federation->stopped)
         peer_unreach(s->peer, s->channel);
-    end(s, ERR(FEDERATION_PEER),
-        status->message != NULL ? status->message : hearth_code_name(status->code));
+    end(s, ERR(FEDERATION_PEER), said);
 }
 
 /* ---- the request */

@@ -34,7 +34,9 @@ static struct err write_row(struct bytes row, Hearth__V1__KeyUse use, struct buf
         key.key = bytes_of(fingerprint, sizeof fingerprint);
     } else if (use == HEARTH__V1__KEY_USE__KEY_USE_TOKENS) {
         struct wire_reader r = wire_reader_of(row);
-        TRY(statement_key(wire_read_vector(&r), &key));
+        (void)wire_read_vector(&r); /* the statement about it */
+        key.key = wire_read_vector(&r);
+        TRY(wire_reader_check(&r));
     } else {
         TRY(statement_key(row, &key));
     }

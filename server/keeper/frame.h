@@ -30,6 +30,9 @@ enum frame_verb {
     FRAME_EXTERNAL_KEYS = 8, /* -> struct { uint16 scheme; uint8 present; opaque key<V>; }... */
     FRAME_SIGN_EXTERNAL = 9, /* key<V>, label<V>, content<V> -> signature<V> */
     FRAME_TOKEN_KEY = 10,    /* uint8 class, uint32 period, uint8 private -> opaque key[32] */
+    FRAME_VOUCHER_WRAP = 11, /* uint8 class, uint32 week, pkcs8<V> -> wrapped<V> */
+    FRAME_VOUCHER_SIGN = 12, /* uint8 class, uint32 week, opaque blinded[256], wrapped<V>
+                                -> opaque signature[256] */
 };
 
 /* Waits as long as the socket does. ERR_KEEPER_GONE when the other end is gone, is too slow or says

@@ -146,6 +146,38 @@ static struct err answer_token_key(struct keeper *keeper, struct wire_reader *r,
     return ERR_OK;
 }
 
+static struct err answer_voucher_wrap(struct keeper *keeper, struct wire_reader *r,
+                                      struct buf *reply)
+{
+    struct buf wrapped = BUF_INIT;
+    uint8_t class = wire_read_u8(r);
+    uint32_t week = wire_read_u32(r);
+    struct bytes pkcs8 = wire_read_vector(r);
+    TRY(wire_reader_end(r));
+    struct err err = keeper_voucher_wrap(keeper, class, week, pkcs8, &wrapped);
+    write_reply(reply, err);
+    if (err_is_ok(err))
+        wire_write_vector(reply, buf_view(&wrapped));
+    buf_clear(&wrapped);
+    return ERR_OK;
+}
+
+static struct err answer_voucher_sign(struct keeper *keeper, struct wire_reader *r,
+                                      struct buf *reply)
+{
+    uint8_t signature[BLIND_RSA_BYTES];
+    uint8_t class = wire_read_u8(r);
+    uint32_t week = wire_read_u32(r);
+    struct bytes blinded = wire_read_fixed(r, BLIND_RSA_BYTES);
+    struct bytes wrapped = wire_read_vector(r);
+    TRY(wire_reader_end(r));
+    struct err err = keeper_voucher_sign(keeper, class, week, wrapped, blinded.data, signature);
+    write_reply(reply, err);
+    if (err_is_ok(err))
+        wire_write_fixed(reply, bytes_of(signature, sizeof signature));
+    return ERR_OK;
+}
+
 struct err frame_answer(struct keeper *keeper, struct bytes request, struct buf *reply)
 {
     struct wire_reader r = wire_reader_of(request);
@@ -172,6 +204,10 @@ struct err frame_answer(struct keeper *keeper, struct bytes request, struct buf 
         return answer_sign_external(keeper, &r, reply);
     case FRAME_TOKEN_KEY:
         return answer_token_key(keeper, &r, reply);
+    case FRAME_VOUCHER_WRAP:
+        return answer_voucher_wrap(keeper, &r, reply);
+    case FRAME_VOUCHER_SIGN:
+        return answer_voucher_sign(keeper, &r, reply);
     }
     return ERR(WIRE_VALUE);
 }

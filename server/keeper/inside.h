@@ -25,6 +25,11 @@ struct keeper_ops {
     struct err (*storage_key)(struct keeper *keeper, enum keeper_purpose purpose, uint8_t *ret_key);
     struct err (*token_key)(struct keeper *keeper, uint8_t class, uint32_t period,
                             bool private_half, uint8_t *ret_key);
+    struct err (*voucher_wrap)(struct keeper *keeper, uint8_t class, uint32_t week,
+                               struct bytes pkcs8, struct buf *wrapped);
+    struct err (*voucher_sign)(struct keeper *keeper, uint8_t class, uint32_t week,
+                               struct bytes wrapped, const uint8_t *blinded,
+                               uint8_t *ret_signature);
     void (*close)(struct keeper *keeper);
 };
 

@@ -120,6 +120,23 @@ struct err keeper_token_public(struct keeper *keeper, uint8_t class, uint32_t pe
     return token_key(keeper, class, period, false, ret_public);
 }
 
+struct err keeper_voucher_wrap(struct keeper *keeper, uint8_t class, uint32_t week,
+                               struct bytes pkcs8, struct buf *wrapped)
+{
+    if (class == 0 || class >= PASS_CLASS_END || pkcs8.len > KEEPER_VOUCHER_MAX_BYTES - 64)
+        return ERR(ARGUMENT);
+    return keeper->ops->voucher_wrap(keeper, class, week, pkcs8, wrapped);
+}
+
+struct err keeper_voucher_sign(struct keeper *keeper, uint8_t class, uint32_t week,
+                               struct bytes wrapped, const uint8_t blinded[BLIND_RSA_BYTES],
+                               uint8_t ret_signature[BLIND_RSA_BYTES])
+{
+    if (class == 0 || class >= PASS_CLASS_END || wrapped.len > KEEPER_VOUCHER_MAX_BYTES)
+        return ERR(ARGUMENT);
+    return keeper->ops->voucher_sign(keeper, class, week, wrapped, blinded, ret_signature);
+}
+
 void keeper_close(struct keeper *keeper)
 {
     if (keeper != NULL)

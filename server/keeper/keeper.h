@@ -16,6 +16,7 @@
 #define SERVER_KEEPER_H
 
 #include "base/clock.h"
+#include "crypto/blind_rsa.h"
 #include "crypto/sig.h"
 #include "seal/sealed_ref.h"
 
@@ -154,5 +155,19 @@ CHECKED struct err keeper_token_key(struct keeper *keeper, uint8_t class, uint32
                                     uint8_t ret_private[KEEPER_KEY_BYTES]);
 CHECKED struct err keeper_token_public(struct keeper *keeper, uint8_t class, uint32_t period,
                                        uint8_t ret_public[KEEPER_KEY_BYTES]);
+
+/* ---- keys of vouchers (pass/voucher.h), one for each class and week: wrapped here, so that who
+ * keeps them can't read them. Signing takes half a millisecond. */
+
+enum { KEEPER_VOUCHER_MAX_BYTES = 2048 };
+/* A new one, of blind_rsa_key_write(): appends it wrapped, KEEPER_VOUCHER_MAX_BYTES at most.
+ * ERR_ARGUMENT: class, length; ERR_CRYPTO_KEY. */
+CHECKED struct err keeper_voucher_wrap(struct keeper *keeper, uint8_t class, uint32_t week,
+                                       struct bytes pkcs8, struct buf *wrapped);
+/* Signs blindly. ERR_CRYPTO_TAG: not wrapped by this keeper for this class and week. ERR_ARGUMENT:
+ * class, or no number below the modulus. */
+CHECKED struct err keeper_voucher_sign(struct keeper *keeper, uint8_t class, uint32_t week,
+                                       struct bytes wrapped, const uint8_t blinded[BLIND_RSA_BYTES],
+                                       uint8_t ret_signature[BLIND_RSA_BYTES]);
 
 #endif

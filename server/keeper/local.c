@@ -7,6 +7,7 @@
 #include "server/keeper/key_file.h"
 #include "server/keeper/keyring.h"
 #include "server/keeper/ref_cache.h"
+#include "server/keeper/voucher.h"
 
 struct local {
     struct keeper keeper; /* first */
@@ -239,6 +240,25 @@ static struct err local_token_key(struct keeper *keeper, uint8_t class, uint32_t
     return ERR_OK;
 }
 
+static struct err local_voucher_wrap(struct keeper *keeper, uint8_t class, uint32_t week,
+                                     struct bytes pkcs8, struct buf *wrapped)
+{
+    struct local *l = enter(keeper);
+    struct err err = voucher_wrap(l->ring->master, l->rng, class, week, pkcs8, wrapped);
+    leave(l);
+    return err;
+}
+
+static struct err local_voucher_sign(struct keeper *keeper, uint8_t class, uint32_t week,
+                                     struct bytes wrapped, const uint8_t *blinded,
+                                     uint8_t *ret_signature)
+{
+    struct local *l = enter(keeper);
+    struct err err = voucher_sign(l->ring->master, class, week, wrapped, blinded, ret_signature);
+    leave(l);
+    return err;
+}
+
 static void local_close(struct keeper *keeper);
 
 static const struct keeper_ops local_ops = {
@@ -252,6 +272,8 @@ static const struct keeper_ops local_ops = {
     .open_refs = local_open_refs,
     .storage_key = local_storage_key,
     .token_key = local_token_key,
+    .voucher_wrap = local_voucher_wrap,
+    .voucher_sign = local_voucher_sign,
     .close = local_close,
 };
 

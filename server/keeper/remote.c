@@ -287,6 +287,48 @@ static struct err remote_token_key(struct keeper *keeper, uint8_t class, uint32_
     return err;
 }
 
+static struct err remote_voucher_wrap(struct keeper *keeper, uint8_t class, uint32_t week,
+                                      struct bytes pkcs8, struct buf *wrapped)
+{
+    struct wire_reader r;
+    struct remote *k = enter(keeper, FRAME_VOUCHER_WRAP);
+    wire_write_u8(&k->request, class);
+    wire_write_u32(&k->request, week);
+    wire_write_vector(&k->request, pkcs8);
+    struct err err = exchange(k, &r);
+    if (err_is_ok(err)) {
+        struct bytes key = wire_read_vector(&r);
+        err = finish(k, &r);
+        if (err_is_ok(err)) {
+            buf_append_bytes(wrapped, key);
+            err = buf_check(wrapped);
+        }
+    }
+    leave(k);
+    return err;
+}
+
+static struct err remote_voucher_sign(struct keeper *keeper, uint8_t class, uint32_t week,
+                                      struct bytes wrapped, const uint8_t *blinded,
+                                      uint8_t *ret_signature)
+{
+    struct wire_reader r;
+    struct remote *k = enter(keeper, FRAME_VOUCHER_SIGN);
+    wire_write_u8(&k->request, class);
+    wire_write_u32(&k->request, week);
+    wire_write_fixed(&k->request, bytes_of(blinded, BLIND_RSA_BYTES));
+    wire_write_vector(&k->request, wrapped);
+    struct err err = exchange(k, &r);
+    if (err_is_ok(err)) {
+        struct bytes signature = wire_read_fixed(&r, BLIND_RSA_BYTES);
+        err = finish(k, &r);
+        if (err_is_ok(err))
+            memcpy(ret_signature, signature.data, BLIND_RSA_BYTES);
+    }
+    leave(k);
+    return err;
+}
+
 /* The child ends when its socket does; one that does not (it is stopped, or stuck) is killed. */
 static void end_child(const struct remote *k)
 {
@@ -330,6 +372,8 @@ static const struct keeper_ops remote_ops = {
     .open_refs = remote_open_refs,
     .storage_key = remote_storage_key,
     .token_key = remote_token_key,
+    .voucher_wrap = remote_voucher_wrap,
+    .voucher_sign = remote_voucher_sign,
     .close = remote_close,
 };
 

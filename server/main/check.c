@@ -10,10 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net/address.h"
 #include "net/tls_make.h"
 #include "seal/names.h"
 #include "server/main/command.h"
 #include "server/main/log_head.h"
+#include "tlog/note.h"
 
 enum finding { GOOD, WARNING, FAULT };
 enum { MIB = 1024 * 1024, CERTIFICATE_WARNING_DAYS = 21, YEAR_2025_S = 1735689600 };
@@ -136,6 +138,25 @@ static void check_databases(struct findings *f, const struct folder *folder)
             "was restored: it may sign nothing until others' newest checkpoint is known");
 }
 
+/* What the start of the log would refuse. */
+static void check_log(struct findings *f, const struct config *config)
+{
+    const struct config_list *witnesses = &config->transparency_witness;
+    struct address at;
+    for (size_t i = 0; i < witnesses->count; i++) {
+        struct note_key key;
+        struct err err = note_key_parse(bytes_str(witnesses->values[i]), &key);
+        if (err.code != ERR_NONE || key.type != NOTE_COSIGNATURE)
+            say(f, FAULT, "log of keys",
+                "[transparency] witness = NAME+ID+KEY, as the witness's operator gives it",
+                "no verifier key of a witness: %s", witnesses->values[i]);
+    }
+    const char *listen = config->transparency_listen;
+    if (listen[0] != '\0' && address_parse(listen, &at).code != ERR_NONE)
+        say(f, FAULT, "log of keys", "[transparency] listen = ADDRESS:PORT", "can't listen at %s",
+            listen);
+}
+
 int command_check(const struct invocation *in)
 {
     static struct config config;
@@ -164,6 +185,7 @@ int command_check(const struct invocation *in)
     check_disk(&f, &folder, &config);
     check_folder(&f, &folder);
     check_databases(&f, &folder);
+    check_log(&f, &config);
     printf("%u warnings, %u faults\n", f.warnings, f.faults);
     return f.faults > 0 ? EXIT_FAILED : EXIT_DONE;
 }

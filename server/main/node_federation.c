@@ -20,6 +20,7 @@ static struct federation_settings settings_of(const struct config *config,
                 : strcmp(mode, "allow") == 0 ? FEDERATION_ALLOW
                                              : FEDERATION_OFF,
         .development = config->server_development,
+        .private_addresses = config->federation_private_addresses,
         .peers = texts->peers,
         .peer_count = point(&config->federation_peer, texts->peers),
         .allow = texts->allow,

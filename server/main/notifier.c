@@ -1,7 +1,6 @@
 #include "server/main/notifier.h"
 
 #include <curl/curl.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "crypto/hash.h"
+#include "net/address.h"
 
 enum {
     TIMEOUT_MS = 5000,
@@ -59,46 +59,16 @@ struct notifier {
 
 /* ---- where a push may go */
 
-static bool v4_is_public(uint32_t a)
-{
-    static const struct {
-        uint32_t net;
-        unsigned bits;
-    } others[] = {{0, 8},           {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},
-                  {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0000000, 24}, {0xc0a80000, 16},
-                  {0xc6120000, 15}, {0xe0000000, 3}};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if ((a ^ others[i].net) >> (32 - others[i].bits) == 0)
-            return false;
-    }
-    return true;
-}
-
-static bool v6_is_public(const uint8_t a[16])
-{
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    if (memcmp(a, mapped, sizeof mapped) == 0)
-        return v4_is_public((uint32_t)a[12] << 24 | (uint32_t)a[13] << 16 | (uint32_t)a[14] << 8 |
-                            a[15]);
-    /* 2000::/3 is what is given out; of it neither Teredo, 6to4 nor documentation reach a host of
-     * their own */
-    bool tunnel =
-        (a[0] == 0x20 && a[1] == 0x02) || (a[0] == 0x20 && a[1] == 0x01 && a[2] == 0 && a[3] == 0);
-    bool documentation = a[0] == 0x20 && a[1] == 0x01 && a[2] == 0x0d && a[3] == 0xb8;
-    return a[0] >> 5 == 1 && !tunnel && !documentation;
-}
-
 /* Asked for each address that a name had: a name in public DNS may point inside. */
 static curl_socket_t open_socket(void *self, curlsocktype purpose, struct curl_sockaddr *to)
 {
     const struct push *push = self;
+    struct address at = {.len = to->addrlen};
     bool allowed = push->any_address;
-    if (!allowed && to->family == AF_INET)
-        allowed = v4_is_public(
-            ntohl(((const struct sockaddr_in *)(const void *)&to->addr)->sin_addr.s_addr));
-    else if (!allowed && to->family == AF_INET6)
-        allowed =
-            v6_is_public(((const struct sockaddr_in6 *)(const void *)&to->addr)->sin6_addr.s6_addr);
+    if (!allowed && to->addrlen <= sizeof at.storage) {
+        memcpy(&at.storage, &to->addr, to->addrlen);
+        allowed = address_is_public(&at);
+    }
     if (purpose != CURLSOCKTYPE_IPCXN || !allowed)
         return CURL_SOCKET_BAD;
     return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);

@@ -15,6 +15,7 @@ struct job {
     struct buf answer;
     struct log_proof proof;
     uint32_t cost; /* rows read, about */
+    bool missed;   /* a handle was asked for that the log does not have */
 };
 
 static struct err run(struct store_txn *txn, void *arg)
@@ -62,6 +63,43 @@ static enum hearth_code submit(struct job *job)
         return HEARTH_LATER;
     free(job);
     return front_fail(call, err);
+}
+
+/* ---- handles: whoever looks for those that there are asks for many that there are not. A miss is
+ * counted for the source; where it has none left, it is answered about no handle, or the refusal
+ * itself would tell (transparency.md 18). Ids of users are too long to be guessed. */
+
+static bool is_handle(struct bytes label)
+{
+    return label.len > 0 && label.data[0] == LABEL_HANDLE;
+}
+
+/* Are there any left? HEARTH_OK, or the call has ended. */
+static enum hearth_code may_miss(struct hearth_call *call, struct bytes label)
+{
+    return is_handle(label) ? front_limit(call, LIMIT_HANDLE_MISSES, front_caller(call)->source, 0)
+                            : HEARTH_OK;
+}
+
+static struct err look_for_miss(struct job *job, const struct kt_source *source, struct bytes label)
+{
+    uint32_t greatest;
+    if (!is_handle(label))
+        return ERR_OK;
+    TRY(source->greatest(source->self, label, UINT64_MAX, &greatest));
+    job->missed = greatest == LADDER_NONE;
+    return ERR_OK;
+}
+
+/* On the call's loop, before the reply. What others of the source used up meanwhile does not
+ * matter: at least one was left. */
+static void count_miss(const struct job *job)
+{
+    if (!job->missed)
+        return;
+    struct err err = limit_take(front_limits(job->t->env->front), LIMIT_HANDLE_MISSES,
+                                front_caller(job->call)->source, 1, NULL);
+    (void)err;
 }
 
 /* ---- what it costs: a token beyond the allowance of the source; who asks is nobody's to know */
@@ -161,12 +199,14 @@ static struct err prove_lookup(struct job *job, const struct kt_source *source)
 {
     struct search_request request;
     TRY(search_request_parse(job->in, &request));
+    TRY(look_for_miss(job, source, request.label));
     return kt_prove_search(source, &request, &job->answer);
 }
 
 static void reply_lookup(struct job *job)
 {
     Hearth__V1__LookupResponse out = HEARTH__V1__LOOKUP_RESPONSE__INIT;
+    count_miss(job);
     out.search = answer_of(job);
     hearth_transparency_lookup_reply(job->call, &out);
 }
@@ -174,8 +214,15 @@ static void reply_lookup(struct job *job)
 static enum hearth_code lookup(struct hearth_call *call, const Hearth__V1__LookupRequest *in,
                                Hearth__V1__LookupResponse *out, void *self)
 {
-    struct job *job = job_new(self, call);
+    struct search_request request;
     (void)out;
+    struct err err = search_request_parse(bytes_of(in->search.data, in->search.len), &request);
+    if (!err_is_ok(err))
+        return front_fail(call, err);
+    enum hearth_code code = may_miss(call, request.label);
+    if (code != HEARTH_OK)
+        return code;
+    struct job *job = job_new(self, call);
     if (job == NULL)
         return front_fail(call, ERR(NO_MEMORY));
     job->in = bytes_of(in->search.data, in->search.len);
@@ -201,12 +248,31 @@ static void reply_many(struct job *job)
     hearth_transparency_lookup_many_reply(job->call, &out);
 }
 
+/* Each handle of many counts as missed, whether it is there or not: a refusal after looking would
+ * tell of several at the price of one. */
+static enum hearth_code may_miss_many(struct hearth_call *call, struct bytes in)
+{
+    uint32_t handles = 0;
+    struct search_many_request *request = malloc(sizeof *request);
+    struct err err = request != NULL ? search_many_request_parse(in, request) : ERR(NO_MEMORY);
+    for (size_t i = 0; err_is_ok(err) && i < request->count; i++)
+        handles += is_handle(request->items[i].label);
+    free(request);
+    if (!err_is_ok(err))
+        return front_fail(call, err);
+    return handles > 0 ? front_limit(call, LIMIT_HANDLE_MISSES, front_caller(call)->source, handles)
+                       : HEARTH_OK;
+}
+
 static enum hearth_code lookup_many(struct hearth_call *call,
                                     const Hearth__V1__LookupManyRequest *in,
                                     Hearth__V1__LookupManyResponse *out, void *self)
 {
-    struct job *job = job_new(self, call);
     (void)out;
+    enum hearth_code code = may_miss_many(call, bytes_of(in->search.data, in->search.len));
+    if (code != HEARTH_OK)
+        return code;
+    struct job *job = job_new(self, call);
     if (job == NULL)
         return front_fail(call, ERR(NO_MEMORY));
     job->in = bytes_of(in->search.data, in->search.len);
@@ -222,7 +288,13 @@ static struct err prove_monitor(struct job *job, const struct kt_source *source)
     struct owner_request owner;
     if (job->in.len > 0 && job->in.data[0] == MONITOR_OWNER) {
         TRY(owner_request_parse(job->in, &owner));
+        TRY(look_for_miss(job, source, owner.label));
         return kt_prove_owner(source, &owner, &job->answer);
+    }
+    struct sight_request sight;
+    if (job->in.len > 0 && job->in.data[0] == MONITOR_SIGHT) {
+        TRY(sight_request_parse(job->in, &sight));
+        return kt_prove_sight(source, &sight, &job->answer);
     }
     FILLED_LATER struct contact_request contact;
     TRY(contact_request_parse(job->in, &contact));
@@ -232,6 +304,7 @@ static struct err prove_monitor(struct job *job, const struct kt_source *source)
 static void reply_monitor(struct job *job)
 {
     Hearth__V1__MonitorResponse out = HEARTH__V1__MONITOR_RESPONSE__INIT;
+    count_miss(job);
     out.monitor = answer_of(job);
     hearth_transparency_monitor_reply(job->call, &out);
 }
@@ -239,8 +312,18 @@ static void reply_monitor(struct job *job)
 static enum hearth_code monitor(struct hearth_call *call, const Hearth__V1__MonitorRequest *in,
                                 Hearth__V1__MonitorResponse *out, void *self)
 {
-    struct job *job = job_new(self, call);
+    struct owner_request owner;
     (void)out;
+    struct bytes request = bytes_of(in->monitor.data, in->monitor.len);
+    if (request.len > 0 && request.data[0] == MONITOR_OWNER) {
+        struct err err = owner_request_parse(request, &owner);
+        if (!err_is_ok(err))
+            return front_fail(call, err);
+        enum hearth_code code = may_miss(call, owner.label);
+        if (code != HEARTH_OK)
+            return code;
+    }
+    struct job *job = job_new(self, call);
     if (job == NULL)
         return front_fail(call, ERR(NO_MEMORY));
     job->in = bytes_of(in->monitor.data, in->monitor.len);

@@ -79,6 +79,8 @@ static struct err run_cosign(struct store_txn *txn, void *arg)
         err = buf_check(&whole);
     if (err_is_ok(err))
         err = check(c, buf_view(&whole), &note, &name);
+    if (err_class_of(err) == ERR_CLASS_PEER) /* a line that is none: the caller's doing */
+        err = ERR(TLOG_COSIGNATURE);
     if (err_is_ok(err)) {
         s = stmt_use(txn, COSIGNATURE_PUT);
         stmt_bind_u64(s, 1, c->size);

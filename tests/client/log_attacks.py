@@ -87,6 +87,8 @@ def convicts(p, of=""):
             done = subprocess.run([*audit, file], capture_output=True, text=True, timeout=30)
             if done.returncode != 0 or "a.test/kt/1" not in done.stdout or of not in done.stdout:
                 raise Failed(f"evidence is not accepted: {done.stdout}{done.stderr}")
+            if key_of(p, "a.test") not in done.stdout:
+                raise Failed(f"evidence is under another key than that of the log: {done.stdout}")
             data = bytearray(open(file, "rb").read())
             data[len(data) // 2] ^= 1
             damaged = os.path.join(elsewhere, "damaged")
@@ -94,6 +96,26 @@ def convicts(p, of=""):
             if subprocess.run([*audit, damaged], capture_output=True, timeout=30).returncode != 3:
                 raise Failed("damaged evidence is accepted")
     return files
+
+
+def key_of(p, domain):
+    """Of the log, as a person sees it."""
+    return next(log["key"] for log in p.json("kt", "head", code=None) if log.get("domain") == domain)
+
+
+def exports(p):
+    """Evidence is written beside what others left under that name, and the same is not written twice."""
+    with tempfile.TemporaryDirectory() as folder:
+        others = os.path.join(folder, "evidence-1.ktl")
+        open(others, "wb").write(b"somebody else's")
+        for _ in range(2):
+            p.run("kt", "export", folder, code=None, says="exported")
+        if open(others, "rb").read() != b"somebody else's":
+            raise Failed("export wrote over a file")
+        there = [open(file, "rb").read() for file in glob.glob(os.path.join(folder, "evidence-*.ktl"))]
+        first = open(os.path.join(p.folder, "evidence-1.ktl"), "rb").read()
+        if there.count(first) != 1:
+            raise Failed(f"the evidence is {there.count(first)} times in the folder")
 
 
 def proves_nothing(p, why):
@@ -126,7 +148,9 @@ def compare(a, b):
 def honest():
     """Nothing is noticed where there is nothing: several windows, changes among them."""
     with Operator() as server:
-        alice, bob = person(server, "alice"), person(server, "bob")
+        alice, bob = person(server, "alice", create=False), person(server, "bob")
+        alice.run("account", "create", "--invite", server.invite(), "--handle", "alice", "--homeserver", "z.test=127.0.0.1:1",
+                  "--homeserver", server.where, "--ca", server.ca, "--timeout", "60", says="log +this device stands in it")
         connect(alice, bob)
         for _ in range(3):
             time.sleep(WINDOW_S)
@@ -260,6 +284,7 @@ def replaced_commitment():
         server.does("replace")
         alarmed(bob)
         convicts(bob, "removed or changed a version")
+        exports(bob)
 
 
 def second_device(server, owner):

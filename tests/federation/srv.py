@@ -20,7 +20,8 @@ from stage import Failed, Homeserver  # noqa: E402
 
 BIN = os.path.abspath(sys.argv[1])
 PATIENCE_S = 60
-OPEN = "\n[federation]\nmode = open\n"
+INSIDE = "private_addresses = yes\n"  # all of this lies in a network of one's own
+OPEN = "\n[federation]\nmode = open\n" + INSIDE
 MOUNTED = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
 
 
@@ -159,6 +160,38 @@ def itself(w):
     expect("beta.example:443" in steps["found"][1] and steps["tls"][0] == "fail", steps)
 
 
+def inside(w):
+    """As shipped, nobody is sent into our own network because the DNS says so; the operator is told what to do."""
+    w.names.set(w.srv_a, w.srv_b, *w.hosts)
+    conf = os.path.join(w.a.folder, "hearthd.conf")
+    with open(conf) as at:
+        text = at.read()
+
+    def change(to):
+        with open(conf, "w") as out:
+            out.write(to)
+        w.a.run("admin", "reload")
+
+    def why():
+        return w.a.run("admin", "peer", "why", "beta.example")
+    change(text.replace(INSIDE, ""))
+    w.write()
+    until = time.monotonic() + PATIENCE_S
+    while "not a public address" not in (said := why()):
+        expect(time.monotonic() < until, said)
+        time.sleep(0.1)
+    expect("[federation] peer = beta.example=HOST:PORT, or private_addresses = yes" in said, said)
+    steps = w.check("beta.example", code=1)
+    expect(steps["tls"][0] == "fail" and "not a public address" in steps["tls"][1], steps)
+    expect(steps["address"][0] == "warn" and "private_addresses = yes" in steps["address"][1], steps)
+    # what the operator says himself is where he says
+    change(text.replace(INSIDE, f"peer = beta.example={w.net.address('b')}:7777\n"))
+    w.a.run("admin", "peer", "retry", "beta.example")
+    w.settle()
+    change(text)
+    expect({word for word, _ in w.check("beta.example").values()} == {"ok"}, "and by DNS again")
+
+
 def nobody_answers(w):
     """While names can't be looked up, what is written waits; afterwards it comes."""
     w.names.set("fails")
@@ -179,7 +212,7 @@ def main():
         world = World(net)
         try:
             world.start()
-            for part in (found, moved, second, itself, nobody_answers):
+            for part in (found, moved, second, itself, inside, nobody_answers):
                 began = time.monotonic()
                 part(world)
                 print(f"ok  {part.__name__}  {time.monotonic() - began:.1f} s", flush=True)

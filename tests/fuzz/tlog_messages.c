@@ -5,6 +5,7 @@
 #include "tlog/compare.h"
 #include "tlog/evidence.h"
 #include "tlog/monitor.h"
+#include "tlog/sight.h"
 #include "tlog/update.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -176,19 +177,36 @@ static void many(struct bytes in)
         abort();
 }
 
+static void sight(struct bytes in)
+{
+    struct buf b = BUF_INIT;
+    struct sight_request request;
+    struct sight_response response;
+    if (err_is_ok(sight_request_parse(in, &request))) {
+        sight_request_write(&b, &request);
+        same(&b, in);
+    }
+    if (err_is_ok(sight_response_parse(in, &response))) {
+        sight_response_write(&b, &response);
+        same(&b, in);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     if (len == 0)
         return 0;
     struct bytes in = bytes_of(data + 1, len - 1);
-    uint8_t choice = data[0] % 15;
+    uint8_t choice = data[0] % 16;
     if (choice < 4)
         requests(choice, in);
     else if (choice < 9)
         responses(choice, in);
     else if (choice < 14)
         shared(choice, in);
-    else
+    else if (choice == 14)
         many(in);
+    else
+        sight(in);
     return 0;
 }

@@ -58,9 +58,23 @@ static void many(void)
     save_and_clear("tlog_messages", "many_response", 14, &b);
 }
 
+static void sight(void)
+{
+    struct buf b = BUF_INIT;
+    struct kt_source source = operator_source(&story.op);
+    struct sight_request request = {1, 5150000, story.bob};
+    must(kt_prove_sight(&source, &request, &b));
+    save("tlog_verify", "sight", 12, buf_view(&b));
+    save_and_clear("tlog_messages", "sight_response", 15, &b);
+    request.label = bytes_of("\0keys", 5);
+    sight_request_write(&b, &request);
+    save_and_clear("tlog_messages", "sight_request", 15, &b);
+}
+
 static void verify(void)
 {
     many();
+    sight();
     static const char *const names[] = {"search", "again",     "absent", "owner",     "contact",
                                         "update", "proof",     "heads",  "dist_note", "roots",
                                         "time",   "rewritten", "forked"};

@@ -98,15 +98,18 @@ static void publish(Hearth__V1__KeyUse use, struct bytes row)
     struct buf label = BUF_INIT, value = BUF_INIT;
     struct wire_reader r = wire_reader_of(row);
     struct system_key key = {.use = (uint8_t)use};
-    if (use == HEARTH__V1__KEY_USE__KEY_USE_TOKENS)
-        r = wire_reader_of(wire_read_vector(&r));
-    (void)wire_read_u8(&r); /* as the statement has it (seal/server_key.h) */
-    (void)wire_read_u8(&r);
-    key.algorithm = wire_read_u16(&r);
-    (void)wire_read_u64(&r);
-    (void)wire_read_u64(&r);
-    (void)wire_read_vector(&r);
-    key.key = wire_read_vector(&r);
+    if (use == HEARTH__V1__KEY_USE__KEY_USE_TOKENS) {
+        (void)wire_read_vector(&r);
+        key.key = wire_read_vector(&r); /* the directory itself (seal/system_keys.h) */
+    } else {                            /* as the statement has it (seal/server_key.h) */
+        (void)wire_read_u8(&r);
+        (void)wire_read_u8(&r);
+        key.algorithm = wire_read_u16(&r);
+        (void)wire_read_u64(&r);
+        (void)wire_read_u64(&r);
+        (void)wire_read_vector(&r);
+        key.key = wire_read_vector(&r);
+    }
     system_label_write(&label, system_label_of((unsigned)use));
     system_key_write(&value, &key);
     malice_publish_other(buf_view(&label), buf_view(&value));

@@ -119,13 +119,23 @@ static void append_alone(struct transparency *t, struct bytes label, uint32_t ve
                                alone_done, a);
 }
 
+/* One more version without any client of his. */
+static struct err without_him(struct buf *b, const struct key_set *set)
+{
+    struct key_set nobody = *set;
+    nobody.client_count = 0;
+    return malice_key_set(b, &nobody, set->version + 1, !malice_on("unsigned"));
+}
+
 /* One more version, with a client of ours. */
 static void add_client(struct transparency *t, struct bytes value, struct hearth_loop *loop)
 {
     struct key_set set;
     struct buf forged = BUF_INIT;
     if (err_is_ok(key_set_parse(value, &set)) &&
-        err_is_ok(malice_key_set(&forged, &set, set.version + 1, !malice_on("unsigned"))))
+        err_is_ok(malice_on("only-us")
+                      ? without_him(&forged, &set)
+                      : malice_key_set(&forged, &set, set.version + 1, !malice_on("unsigned"))))
         append_alone(t, set.label, set.version + 1, buf_view(&forged), loop);
     buf_clear(&forged);
 }
@@ -161,7 +171,7 @@ void __wrap_transparency_append(struct transparency *t, struct bytes label, uint
     else
         done(arg, ERR_OK, &none);
     buf_clear(&forged);
-    if (is_user && malice_on("extra-client"))
+    if (is_user && (malice_on("extra-client") || malice_on("only-us")))
         add_client(shown, value, loop);
 }
 

@@ -20,7 +20,10 @@
  *     replace       the next epoch has another commitment in the place of the last KeySet's
  *     token-key     GetKeys gives one a token key of his own; with other, that log has it, too
  *     sealing-key   and a sealing key
- *     replace-item  what comes for a queue is replaced by an empty item (DoS15)
+ *     only-us       after each KeySet of a user one more version without any of his clients, with one
+ *                   of ours (DoS12), as a reset or, with unsigned, not
+ *     refuse-user, refuse-tokens, refuse-member    AddClient, IssueTokens, SendMessage are
+ *                   forbidden (DoS11, DoS13, DoS14)
  *     other         a second log with the same keys and its own epochs is shown
  *     vrf           when the server starts: that second log has another VRF key
  */
@@ -34,6 +37,7 @@
 #include "seal/key_set.h"
 
 bool malice_on(const char *word);
+/* hearth_malicious has words of its own (client.c). */
 /* A key of the operator's own. */
 const struct sig_key *malice_key(void);
 /* The KeySet with all clients of `before` and one with our key; version: its number. Appends. */

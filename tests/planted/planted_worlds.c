@@ -1,7 +1,7 @@
-/* Each planted bug against the worlds of three homeservers, one seed after the other, until one is
- * not as it must be.
+/* Each planted bug of a set against the worlds of three homeservers, one seed after the other,
+ * until one is not as it must be.
  *
- *     planted_worlds [--first N] [--seeds K] [--plant N]      from seed N on, K of them at most
+ *     planted_worlds [--set S] [--first N] [--seeds K] [--plant N]    from seed N on, K at most
  *
  * As many worlds as the slowest of them took must hold without any, in this same program. Prints
  * the seed at which each was found and what was said of it. A bug that no world finds is a fault of
@@ -21,7 +21,13 @@ enum { SEEDS = 40, WORLD_S = 120, TEXT_MAX = 65536 };
 
 static const char *const names[PLANTS] = {
     "none",
-#define PLANT(name, what) what,
+#define PLANT(set, name, what) what,
+#include "planted/planted.def"
+#undef PLANT
+};
+static const int sets[PLANTS] = {
+    0,
+#define PLANT(set, name, what) set,
 #include "planted/planted.def"
 #undef PLANT
 };
@@ -121,12 +127,14 @@ static bool is_found(enum plant plant)
 
 int main(int argc, char **argv)
 {
-    int only = 0;
+    int only = 0, set = 1;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--first") == 0)
             first = strtoull(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--seeds") == 0)
             most = strtoull(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--set") == 0)
+            set = atoi(argv[i + 1]);
         else if (strcmp(argv[i], "--plant") == 0)
             only = atoi(argv[i + 1]);
     }
@@ -136,7 +144,7 @@ int main(int argc, char **argv)
     int found = 0, tried = 0;
     uint64_t slowest = first;
     for (int plant = 1; plant < PLANTS; plant++) {
-        if (only != 0 && plant != only)
+        if (only != 0 ? plant != only : sets[plant] != set)
             continue;
         tried++;
         found += is_found((enum plant)plant);

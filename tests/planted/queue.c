@@ -1,6 +1,9 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "planted/planted.h"
+#include "server/queue/accept.h"
+#include "server/queue/job.h"
 #include "server/queue/package.h"
 #include "server/queue/state.h"
 #include "server/queue/tag.h"
@@ -101,5 +104,70 @@ struct err __wrap_package_take(struct store_txn *txn, const struct queue *q, uin
                                uint64_t now_s, struct buf *b, struct package *ret_package)
 {
     TRY(__real_package_take(txn, q, client, now_s, b, ret_package));
-    return plant_is(PLANT_PACKAGE_TWICE) ? package_add(txn, q, ret_package) : ERR_OK;
+    bool stays = plant_is(PLANT_PACKAGE_TWICE);
+    if (plant_is(PLANT_LAST_PACKAGE_STAYS)) {
+        uint64_t left;
+        TRY(package_count(txn, client, now_s, &left));
+        stays = left == 0;
+        if (stays)
+            plant_strikes();
+    }
+    return stays ? package_add(txn, q, ret_package) : ERR_OK;
+}
+
+/* ---- what is answered */
+
+/* A write of the queue service, and the batch whose rows were appended in it. */
+struct appending {
+    struct store_work work;
+    const struct accept *accept;
+};
+static struct appending *running;
+
+__typeof__(accept_append) __real_accept_append, __wrap_accept_append;
+struct err __wrap_accept_append(struct store_txn *txn, struct accept *a)
+{
+    TRY(__real_accept_append(txn, a));
+    if (running != NULL)
+        running->accept = a;
+    return ERR_OK;
+}
+
+static struct err run_appending(struct store_txn *txn, void *arg)
+{
+    struct appending *w = arg;
+    running = w;
+    struct err err = w->work.run(txn, w->work.arg);
+    running = NULL;
+    return err;
+}
+
+static void on_appended(void *arg, struct err result)
+{
+    struct appending w = *(struct appending *)arg;
+    free(arg);
+    if (w.accept != NULL && !err_is_ok(result)) {
+        plant_strikes();
+        result = ERR_OK;
+    }
+    w.work.done(w.work.arg, result);
+}
+
+__typeof__(queue_write) __real_queue_write, __wrap_queue_write;
+struct err __wrap_queue_write(struct queue *q, struct inbox *inbox, const struct store_work *work)
+{
+    if (!plant_is(PLANT_UNCOMMITTED_OK) || work->done == NULL)
+        return __real_queue_write(q, inbox, work);
+    struct appending *w = malloc(sizeof *w);
+    if (w == NULL)
+        return ERR(NO_MEMORY);
+    *w = (struct appending){.work = *work};
+    struct store_work wrapped = *work;
+    wrapped.run = run_appending;
+    wrapped.done = on_appended;
+    wrapped.arg = w;
+    struct err err = __real_queue_write(q, inbox, &wrapped);
+    if (!err_is_ok(err))
+        free(w);
+    return err;
 }

@@ -4,6 +4,7 @@ say when all is well, and when a certificate, an authority, the policy of either
 
 usage: federation.py BIN_FOLDER
 """
+import json
 import os
 import re
 import shutil
@@ -83,6 +84,8 @@ def accept_key(a, b):
     known, shown = (re.search(rf"{name} +([0-9a-f]{{64}})\n", why)[1] for name in ("known root", "it shows"))
     assert known != shown and f"accept-key a.test {shown}" in why, why
     assert shown in a.check(b, code=1)["our root"][1]
+    steps = b.check(a, code=1)  # good keys, but not those that its server knows
+    assert steps["keys"][0] == "ok" and steps["root"][0] == "fail" and known in steps["root"][1], steps
     told = peer("show", "a.test")
     assert known in told and shown in told and "another root" in told and "other-keys" in told, told
     peer("accept-key", "a.test", "0" * 64, code=1)
@@ -116,17 +119,25 @@ def main():
 
         # the policy of each side, changed while both run
         b.set("mode = open", "mode = open\nblock = a.test")
-        assert "blocked" in hearthd(b.folder, "admin", "peer")
+        assert re.findall(r"a\.test  (\S+)", hearthd(b.folder, "admin", "peer")) == ["blocked"], "named twice, said once"
         steps = a.check(b, code=1)
         assert steps["signature"][0] == "fail" and "does not federate" in steps["signature"][1], steps
         steps = b.check(a, code=1)
         assert steps["policy"][0] == "fail" and "tls" not in steps, steps  # and nobody was called
-        assert "does not admit a.test" in hearthd(b.folder, "admin", "peer", "why", "a.test")
+        assert "block names a.test" in hearthd(b.folder, "admin", "peer", "why", "a.test")
         b.set("\nblock = a.test", "")
         assert "fail" not in {w for w, _ in a.check(b).values()}
         a.set("mode = open", "mode = off")
         assert a.check(b, code=1)["policy"][0] == "fail"
+        assert "mode is off" in hearthd(a.folder, "admin", "peer", "why", "b.test")
         a.set("mode = off", "mode = open")
+
+        # verbs about who is not there, and about nothing
+        for verb, domain, code in (("retry", "b.test", 0), ("retry", "c.test", 1), ("why", "c.test", 1), ("drop", "b.test", 1),
+                                   ("drop", "c.test", 1)):
+            hearthd(a.folder, "admin", "peer", verb, domain, code=code)
+        row = json.loads(hearthd(a.folder, "admin", "peer", "show", "b.test", "--json"))
+        assert row["state"] == "good" and row["last_error"] == "", row
 
         # a new federation key: the first call under it makes the other side ask again, at most once a minute
         hearthd(a.folder, "admin", "keys", "federation")
@@ -161,7 +172,8 @@ def main():
         os.mkdir(elsewhere)
         Home(elsewhere, "d.test", 1, [])
         a.change("ca = ../hearth-dev-ca.pem", "ca = ../elsewhere/hearth-dev-ca.pem")
-        assert a.check(b, code=1)["tls"][0] == "fail"
+        steps = a.check(b, code=1)
+        assert steps["tls"][0] == "fail" and steps["server"][0] == "warn", steps  # nor does a serve now
         print("ok")
     finally:
         for home in (a, b):

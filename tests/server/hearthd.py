@@ -109,6 +109,17 @@ def init_makes_a_working_homeserver():
 
 
 @test
+def check_says_what_the_log_would_refuse():
+    for line, why in (("witness = nonsense", "verifier key"), ("listen = nowhere", "can't listen")):
+        h = Homeserver()
+        with open(os.path.join(h.folder, "hearthd.conf"), "a") as out:
+            out.write(f"[transparency]\n{line}\n")
+        assert why in h.run("check", code=1).stdout
+        assert "[transparency]" in h.run("run", code=1).stderr
+        h.scratch.cleanup()
+
+
+@test
 def init_overwrites_nothing():
     h = Homeserver()
     keys = open(os.path.join(h.folder, "keys", "keyring"), "rb").read()

@@ -171,6 +171,10 @@ def main():
                      "tile/entries/x999/999", "metrics", "tile/0/000%00"):
             assert log.status(path) == 404, path
         assert log.status("tile/1/000.p/2") == 200
+        for path in ("checkpoint", "tile/0/000"):  # what caches and health checks ask
+            asked = urllib.request.Request(f"http://{where}/{path}", method="HEAD")
+            with urllib.request.urlopen(asked, timeout=60) as answer:
+                assert int(answer.headers["Content-Length"]) > 100 and answer.read() == b"", path
         server.end()
         server.start()  # the address is free again, and the log the same
         check(log, note)

@@ -20,9 +20,11 @@ struct test_dns_row {
 struct test_dns {
     _Atomic(const struct test_dns_row *) rows; /* may be changed while it runs */
     atomic_uint questions;
-    atomic_int fail_code; /* other than 0: the rcode of every answer */
-    atomic_bool lies;     /* lengths of records point behind the end */
-    char servers[32];     /* "127.0.0.1:port" */
+    atomic_int fail_code;  /* other than 0: the rcode of every answer */
+    atomic_bool lies;      /* lengths of records point behind the end */
+    atomic_uint holds;     /* questions of this type wait until it is another; 0: none */
+    atomic_uint addresses; /* so many questions for A and AAAA came */
+    char servers[32];      /* "127.0.0.1:port" */
     int fd;
     pthread_t thread;
 };

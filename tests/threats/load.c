@@ -17,9 +17,16 @@ struct load_listener {
     uint64_t items; /* since then */
 };
 
-static uint64_t now_us(void)
+uint64_t load_now_us(void)
 {
     return clock_monotonic_us(&clock_system);
+}
+
+void load_took(struct load *l, enum load_kind kind, uint64_t since_us)
+{
+    struct load_series *s = &l->series[kind];
+    if (s->count < LOAD_LATENCIES)
+        s->us[s->count++] = load_now_us() - since_us;
 }
 
 /* ---- listening */
@@ -53,8 +60,7 @@ static void on_event(struct hearth_client_call *call, const Hearth__V1__ListenRe
     l->load->arrived++;
     if (l->group->awaited > 0) {
         l->group->awaited--;
-        if (l->load->latency_count < LOAD_LATENCIES)
-            l->load->latencies_us[l->load->latency_count++] = now_us() - l->group->sent_us;
+        load_took(l->load, l->group->kind, l->group->sent_us);
     }
 }
 
@@ -144,36 +150,58 @@ static void send_one(struct load *l, struct load_group *g)
                             bytes_of(NULL, 0), &s->sealed));
     g->under_way = true;
     g->retried = false;
-    g->awaited = l->size - 1;
-    g->sent_us = now_us();
+    g->awaited = g->size - 1;
+    g->sent_us = load_now_us();
     l->sent++;
     start(s);
 }
 
 /* ---- all of it */
 
-static void found(struct load *l, struct load_group *g, struct resident *people)
+void load_found(struct load *l, struct load_group *g, struct resident *people, size_t size)
 {
     struct resident *list[RESIDENT_PACKAGES];
+    g->size = size;
     g->founder = resident_found(&people[0]);
     if (g->founder == NULL)
         fail_msg("CreateGroup: %s", people[0].last.message);
-    g->listeners = calloc(l->size, sizeof *g->listeners);
+    g->listeners = calloc(size, sizeof *g->listeners);
     assert_non_null(g->listeners);
-    for (size_t i = 1; i < l->size; i++)
+    for (size_t i = 1; i < size; i++)
         list[i - 1] = &people[i];
-    const struct commit_wish wish = {.add = list, .add_count = l->size - 1};
+    const struct commit_wish wish = {.add = list, .add_count = size - 1};
     if (membership_commit(g->founder, &wish) != HEARTH_OK)
         fail_msg("Commit: %s", people[0].last.message);
-    for (size_t i = 1; i < l->size; i++) {
+    for (size_t i = 1; i < size; i++) {
         g->listeners[i - 1] = (struct load_listener){.load = l, .group = g, .resident = &people[i]};
         people[i].introduction_count = 0; /* nobody joins: listeners only count */
         listen_to(&g->listeners[i - 1]);
     }
 }
 
+void load_group_begin(struct load_group *g)
+{
+    for (size_t n = 0; n + 1 < g->size; n++)
+        g->listeners[n].begun = true;
+}
+
+bool load_group_settled(const struct load_group *g)
+{
+    for (size_t n = 0; n + 1 < g->size; n++)
+        if (g->under_way || g->listeners[n].items < g->expected)
+            return false;
+    return true;
+}
+
+void load_group_hang_up(struct load_group *g)
+{
+    for (size_t n = 0; n + 1 < g->size; n++)
+        if (g->listeners[n].call != NULL)
+            hearth_client_call_cancel(g->listeners[n].call);
+}
+
 /* Who comes next has another address: so many people are not one source. */
-static void move(struct house *house, const char *server, unsigned number, struct tape *tape)
+void load_move(struct house *house, const char *server, unsigned number, struct tape *tape)
 {
     char source[32], address[32];
     (void)snprintf(source, sizeof source, "127.0.0.%u", 10 + number);
@@ -188,30 +216,38 @@ static void open_all(struct load *l, struct house *house, struct tape *tapes, si
     *l = (struct load){.house = house, .group_count = groups, .size = size};
     l->residents = calloc(groups * size, sizeof *l->residents);
     l->groups = calloc(groups, sizeof *l->groups);
-    l->latencies_us = calloc(LOAD_LATENCIES, sizeof *l->latencies_us);
-    assert_true(l->residents != NULL && l->groups != NULL && l->latencies_us != NULL);
+    assert_true(l->residents != NULL && l->groups != NULL);
+    for (size_t i = 0; i < LOAD_KINDS; i++) {
+        l->series[i].us = calloc(LOAD_LATENCIES, sizeof *l->series[i].us);
+        assert_non_null(l->series[i].us);
+    }
     char at[sizeof house->address];
     memcpy(at, house->address, sizeof at);
     for (size_t i = 0; i < groups * size; i++) {
         if (tapes != NULL)
-            move(house, at, (unsigned)i, i % size == 1 ? &tapes[i / size] : NULL);
+            load_move(house, at, (unsigned)i, i % size == 1 ? &tapes[i / size] : NULL);
         else if (i > 0 && i % SOURCE_PEOPLE == 0)
-            move(house, at, (unsigned)(i / SOURCE_PEOPLE), NULL);
+            load_move(house, at, (unsigned)(i / SOURCE_PEOPLE), NULL);
         resident_init(&l->residents[i], house, (uint32_t)i + 1);
         assert_int_equal(resident_publish(&l->residents[i], 1), HEARTH_OK);
     }
     memcpy(house->address, at, sizeof at);
     for (size_t i = 0; i < groups; i++)
-        found(l, &l->groups[i], &l->residents[i * size]);
+        load_found(l, &l->groups[i], &l->residents[i * size], size);
     house_run_ms(house, 500);
     for (size_t i = 0; i < groups; i++)
-        for (size_t n = 0; n + 1 < size; n++)
-            l->groups[i].listeners[n].begun = true;
+        load_group_begin(&l->groups[i]);
 }
 
 void load_open(struct load *l, struct house *house, size_t groups, size_t size)
 {
     open_all(l, house, NULL, groups, size);
+}
+
+void load_open_busy(struct load *l, struct house *house, size_t groups, size_t size, unsigned pace)
+{
+    open_all(l, house, NULL, groups, size);
+    chores_open(l, pace);
 }
 
 void load_open_watched(struct load *l, struct house *house, struct tape *tapes, size_t groups)
@@ -227,34 +263,38 @@ void load_send(struct load *l, size_t group)
 
 void load_run(struct load *l, uint64_t ms, unsigned per_s)
 {
-    uint64_t from = now_us();
-    l->latency_count = 0;
+    uint64_t from = load_now_us();
+    for (size_t i = 0; i < LOAD_KINDS; i++)
+        l->series[i].count = 0;
     for (uint64_t n = 0; n < ms * per_s / 1000; n++) {
         struct load_group *g = &l->groups[n % l->group_count];
-        while (now_us() < from + n * 1000000 / per_s)
+        while (load_now_us() < from + n * 1000000 / per_s) {
             loop_turn_now(l->house->loop);
+            chores_step(l, false);
+        }
         if (!g->under_way && g->awaited == 0)
             send_one(l, g);
     }
-    while (now_us() < from + ms * 1000)
+    while (load_now_us() < from + ms * 1000) {
         house_run_ms(l->house, 1);
+        chores_step(l, false);
+    }
 }
 
 static bool all_there(const struct load *l)
 {
-    for (size_t i = 0; i < l->group_count; i++) {
-        const struct load_group *g = &l->groups[i];
-        for (size_t n = 0; n + 1 < l->size; n++)
-            if (g->under_way || g->listeners[n].items < g->expected)
-                return false;
-    }
-    return true;
+    for (size_t i = 0; i < l->group_count; i++)
+        if (!load_group_settled(&l->groups[i]))
+            return false;
+    return chores_settled(l);
 }
 
 bool load_settled(struct load *l)
 {
-    for (uint64_t ms = 0; ms < SETTLE_MS && !all_there(l); ms += 20)
+    for (uint64_t ms = 0; ms < SETTLE_MS && !all_there(l); ms += 20) {
         house_run_ms(l->house, 20);
+        chores_step(l, true);
+    }
     return all_there(l);
 }
 
@@ -264,22 +304,22 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void load_latency_ms(struct load *l, double ret_ms[2])
+void load_latency_ms(struct load *l, enum load_kind kind, double ret_ms[2])
 {
+    struct load_series *s = &l->series[kind];
     ret_ms[0] = ret_ms[1] = 0;
-    if (l->latency_count == 0)
+    if (s->count == 0)
         return;
-    qsort(l->latencies_us, l->latency_count, sizeof *l->latencies_us, by_size);
-    ret_ms[0] = (double)l->latencies_us[l->latency_count / 2] / 1000;
-    ret_ms[1] = (double)l->latencies_us[(l->latency_count - 1) * 99 / 100] / 1000;
+    qsort(s->us, s->count, sizeof *s->us, by_size);
+    ret_ms[0] = (double)s->us[s->count / 2] / 1000;
+    ret_ms[1] = (double)s->us[(s->count - 1) * (kind == LOAD_SEND ? 99 : 90) / 100] / 1000;
 }
 
 void load_hang_up(struct load *l)
 {
     for (size_t i = 0; i < l->group_count; i++)
-        for (size_t n = 0; n + 1 < l->size; n++)
-            if (l->groups[i].listeners[n].call != NULL)
-                hearth_client_call_cancel(l->groups[i].listeners[n].call);
+        load_group_hang_up(&l->groups[i]);
+    chores_hang_up(l);
     house_run_ms(l->house, 50);
     for (size_t i = 0; i < l->group_count * l->size; i++)
         house_exit(l->house, &l->residents[i].channel);

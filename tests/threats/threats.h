@@ -89,6 +89,6 @@ void dos17_act(struct attacker *a);
 int image_run(struct hearthd *server);
 
 /* watch.c: ME1. Exit code. */
-int watch_run(const char *hearthd, unsigned sends);
+int watch_run(const char *hearthd, unsigned sends, unsigned tick_ms);
 
 #endif

@@ -30,7 +30,8 @@ static void together(struct world *w, size_t group)
     play_catch_up(&w->play, a);
     play_catch_up(&w->play, b);
     const struct house *owner = world_owner(w, group);
-    play_together(&w->play, group, a, b, a->house == owner && b->house == owner);
+    play_together(&w->play, group, a, b,
+                  a->house == owner && b->house == owner && world_is_prompt(owner));
 }
 
 static void act_in(struct world *w, size_t group, struct membership *m, bool fresh, uint64_t what)
@@ -78,5 +79,5 @@ void world_act(struct world *w)
     else if (what < 22 && world_can_sync(w, r))
         resident_sync(r, (uint32_t)play_roll(&w->play, 5));
     else if (m != NULL && world_is_up(owner))
-        act_in(w, group, m, synced && r->house == owner, what); /* what is local is never late */
+        act_in(w, group, m, synced && r->house == owner && world_is_prompt(owner), what);
 }

@@ -62,12 +62,23 @@ static void fail_disk(struct world *w, struct house *h)
              (long)play_roll(&w->play, 12), 1);
 }
 
+/* No queue takes anything for a while: what was sent stays in outboxes, this homeserver's own, too.
+ * With limits, those who try again and again would use up what they may try. */
+static void fill_queue(struct world *w, struct house *h)
+{
+    if (!world_is_up(h) || h->limits)
+        return;
+    PLAY_TRACE(&w->play, "the queues of %s are full\n", h->domain);
+    house_fill_queue(h, 1000 + play_roll(&w->play, 15000));
+}
+
 static void rotate(struct world *w, struct house *h)
 {
     if (!world_is_up(h))
         return;
     PLAY_TRACE(&w->play, "%s has another federation key\n", h->domain);
     assert_ok(keeper_rotate(h->keeper, KEEPER_FEDERATION));
+    w->rotated = true;
     if (h == w->liar && play_roll(&w->play, 2) == 0)
         return;                            /* and goes on showing the one of before */
     if (!err_is_ok(info_refresh(h->info))) /* its disk fails just now: as the next start does */
@@ -116,7 +127,8 @@ static bool can_restore(struct world *w, const struct house *h)
         for (size_t g = 0; g < RESIDENT_GROUPS; g++)
             if (w->people[k].groups[g].leaving)
                 return false;
-    return w->backups[i].saved != NULL && w->gone == 0;
+    /* what was given up since would be tried again, behind what came after it */
+    return w->backups[i].saved != NULL && w->gone == 0 && !w->bounded;
 }
 
 static void restore(struct world *w, struct house *h)
@@ -214,7 +226,7 @@ void world_fail(struct world *w)
     if (!w->fate.faults || play_roll(&w->play, 2) == 0)
         return;
     w->faults++;
-    switch (play_roll(&w->play, 18)) {
+    switch (play_roll(&w->play, 20)) {
     case 0:
     case 1:
     case 2:
@@ -254,6 +266,10 @@ void world_fail(struct world *w)
     case 15:
         block(w, h);
         break;
+    case 16:
+    case 17:
+        fill_queue(w, h);
+        break;
     default:
         restore(w, h);
         break;
@@ -267,6 +283,7 @@ void world_mend(struct world *w)
         struct house *h = &w->houses[i];
         h->miss_one_in = h->detour.put_off_one_in = 0;
         h->kill_in_steps = -1;
+        house_fill_queue(h, 0); /* it is late for a while */
         (void)vfs_failed(h->vfs);
         if (!vfs_is_off(h->vfs)) /* else it ends at its next step */
             vfs_power_off_after(h->vfs, -1);

@@ -1,7 +1,15 @@
 #include "flow/worlds/world.h"
 
-/* HEALED_MS: longer than what backoffs have grown to while the faults lasted. */
-enum { HEALED_MS = 240 * 1000, ROUNDS_MOST = 10, QUIET_MS = 5000, LIMITED_MS = 120 * 1000 };
+/* HEALED_MS: longer than what backoffs have grown to while the faults lasted. HEARD_MS: and where
+ * everybody has heard of everybody again, nobody waits for them. */
+enum {
+    HEALED_MS = 240 * 1000,
+    LASTING_MS = 120 * 1000,
+    HEARD_MS = 10 * 1000,
+    ROUNDS_MOST = 10,
+    QUIET_MS = 5000,
+    LIMITED_MS = 120 * 1000
+};
 
 /* Everybody who was ever added reads everything; whoever missed something resyncs. Did somebody? */
 static bool gather(struct world *w)
@@ -74,16 +82,67 @@ static void bury(struct world *w)
     settle(w);
 }
 
+/* Two of three start again: their own backoffs are forgotten, and the third hears of both, which
+ * ends those that it has for them (F3). */
+static void restart_two(struct world *w)
+{
+    size_t stays = play_roll(&w->play, WORLD_HOMES);
+    for (size_t i = 0; i < WORLD_HOMES; i++) {
+        struct house *h = &w->houses[i];
+        if (i == stays)
+            continue;
+        h->power = h->slam = false;
+        house_kill(h);
+        house_open(h);
+    }
+}
+
+/* Nothing waits any more, of what limits let through at once. heard: soon. */
+static void recover(struct world *w, bool heard)
+{
+    house_run_ms(w->houses, heard ? HEARD_MS : HEALED_MS);
+    for (size_t i = 0; i < WORLD_HOMES && !w->houses[0].limits; i++) {
+        uint64_t rows = house_waiting(&w->houses[i]);
+        if (rows > 0)
+            fail_msg("%llu rows of %s still wait", (unsigned long long)rows, w->houses[i].domain);
+    }
+}
+
+/* Somebody asks for more KeyPackages than there are: none comes twice, but the last resort (K1). */
+static void exhaust_packages(struct world *w)
+{
+    const struct resident *by = founder_of(w, 0)->resident;
+    size_t begin = play_roll(&w->play, WORLD_PEOPLE), people = 0;
+    for (size_t i = 0; i < WORLD_PEOPLE && people < 3; i++) {
+        struct resident *who = &w->people[(begin + i) % WORLD_PEOPLE];
+        if (who->gone || !w->published[who->number - 1])
+            continue;
+        people++;
+        for (size_t n = 0; n <= WORLD_PACKAGES; n++) {
+            struct digest ref;
+            assert_int_equal(resident_take_package(&w->people[by->number - 1], who, &ref),
+                             HEARTH_OK);
+        }
+    }
+}
+
 void world_heal(struct world *w)
 {
+    /* who has another key now is heard when that was asked for, which may take a while */
+    bool heard = !w->rotated && !w->houses[0].limits && play_roll(&w->play, 2) == 0;
+    if (heard) /* waits grow */
+        house_run_ms(w->houses, LASTING_MS);
     world_mend(w);
-    house_run_ms(w->houses, HEALED_MS);
+    if (heard)
+        restart_two(w);
+    recover(w, heard);
     settle(w);
     for (size_t g = 0; g < WORLD_GROUPS; g++)
         if (world_judges(w, g))
             speak(w, g);
     settle(w);
     bury(w);
+    exhaust_packages(w);
     for (size_t i = 0; i < WORLD_PEOPLE; i++)
         if (world_trusts(w, &w->people[i]))
             world_intrude(&w->people[i]);
@@ -99,6 +158,8 @@ void world_judge(struct world *w)
         if (!world_trusts(w, r))
             continue;
         assert_int_equal(r->gaps, 0);
+        for (size_t k = 0; k < RESIDENT_GROUPS; k++)
+            w->told += r->groups[k].told_count;
         for (size_t g = 0; r->gone && g < WORLD_GROUPS; g++)
             if (world_judges(w, g) && oracle_has(&w->groups[g], r))
                 fail_msg("resident %u has no queue but is a member still", r->number);
@@ -106,6 +167,8 @@ void world_judge(struct world *w)
     for (size_t i = 0; i < WORLD_HOMES && w->liar == NULL;
          i++) { /* who has rows for it keeps some */
         struct courier_stats stats = courier_stats(w->houses[i].courier);
-        assert_int_equal((w->blocked > 0 ? 0 : stats.refused) + stats.lost + stats.waiting, 0);
+        assert_int_equal((w->blocked > 0 ? 0 : stats.refused) + (w->bounded ? 0 : stats.lost) +
+                             stats.waiting,
+                         0);
     }
 }

@@ -7,6 +7,12 @@ bool world_is_up(const struct house *h)
     return h->server != NULL;
 }
 
+bool world_is_prompt(const struct house *h)
+{
+    enum { LATE_US = 20000000 }; /* the courier's longest wait for its own, twice */
+    return h->queue_full_until_us == 0 || h->first->fake.now_us > h->queue_full_until_us + LATE_US;
+}
+
 struct house *world_owner(struct world *w, size_t group)
 {
     struct domain_name name;
@@ -32,8 +38,11 @@ static void open_houses(struct world *w, uint64_t seed)
         memcpy(h->peers, peers[i], sizeof h->peers);
         h->peer_count = HOUSE_PEERS;
         h->mended = true;
-        h->limits = h->scarce = seed % 4 == 0;
+        h->limits = seed % 4 == 0;
         h->peer_queue = h->limits ? 3 : 0; /* so that some of a batch has to come later */
+        h->batch_rows = seed % 4 == 1 || seed % 4 == 2 ? WORLD_BATCH : 0;
+        h->backlog_rows = w->bounded ? WORLD_BACKLOG : 0;
+        h->scarce = true; /* its disk may be full for a while */
         h->miss_one_in = i == 0 && w->fate.faults ? 12 : 0;
         h->detour.put_off_one_in = w->fate.faults ? 5 : 0;
         h->relaxed = w->fate.relaxed;
@@ -72,6 +81,7 @@ static void found(struct world *w, size_t g)
     struct membership *m = resident_found_at(founder, owner);
     assert_non_null(m);
     oracle_founded(&w->groups[g], m);
+    w->groups[g].sparse = w->bounded;
     struct resident *add[3];
     struct commit_wish wish = {.add = add};
     for (size_t i = 0; i < 3; i++) { /* of each homeserver one */
@@ -95,6 +105,9 @@ void world_begin(struct world *w, uint64_t seed, const struct world_fate *fate)
     play_init(&w->play, seed);
     w->fate = *fate;
     w->gone = w->blocked = 0;
+    w->rotated = false;
+    parts_of_bytes(seed % 4 == 3 ? WORLD_PAYLOAD : 0);
+    w->bounded = seed % 4 == 2;
     w->liar = NULL;
     w->lying = fate->lies || (fate->faults && seed % WORLD_LIES_ONE_IN == WORLD_LIES_AT);
     rng_seeded_init(&w->lies, seed ^ 0x6c6965737468657a);

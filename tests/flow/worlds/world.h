@@ -16,7 +16,16 @@
 #include "support/house/play.h"
 #include "support/ways/ways.h"
 
-enum { WORLD_HOMES = 3, WORLD_PEOPLE = 30, WORLD_GROUPS = 3, WORLD_PACKAGES = 2, WORLD_GONE = 2 };
+enum {
+    WORLD_HOMES = 3,
+    WORLD_PEOPLE = 30,
+    WORLD_GROUPS = 3,
+    WORLD_PACKAGES = 2,
+    WORLD_GONE = 2,
+    WORLD_BATCH = 3,
+    WORLD_BACKLOG = 3,
+    WORLD_PAYLOAD = 700
+};
 enum { WORLD_LIAR = 2, WORLD_LIES_ONE_IN = 10, WORLD_LIES_AT = 7 };
 
 /* What may go wrong, and what is spoiled on purpose (controls, which must be found out). */
@@ -51,11 +60,18 @@ struct world {
     uint32_t blocked_at[WORLD_HOMES]; /* the last message before */
     unsigned blocked;                 /* times that somebody was, in this world */
     unsigned gone;                    /* residents who gave up their queues */
+    bool bounded;                     /* backlogs are, to next to nothing */
+    bool rotated;                     /* a federation key changed, in this world */
+    uint64_t told;                    /* messages that were given up, in all worlds */
     unsigned faults;                  /* that happened, in all worlds */
 };
 
 bool world_is_up(const struct house *h);
 struct house *world_owner(struct world *w, size_t group);
+/* Items of more bytes go in parts from now on; 0: those that must (parts.c). */
+void parts_of_bytes(size_t bytes);
+/* What it sends to its own people is with them at once: its queues were not full lately. */
+bool world_is_prompt(const struct house *h);
 /* Is it, or its owner, one whose word counts? */
 bool world_trusts(const struct world *w, const struct resident *r);
 bool world_judges(struct world *w, size_t group);

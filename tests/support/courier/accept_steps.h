@@ -1,5 +1,6 @@
 /* queue_accept_check() and what follows it, over the queue_accept() that the including file plays:
- * everything is fine with the references, a turn of the loop later. Included once by a program.
+ * everything is fine with the references, a turn of the loop later, unless accept_faults says
+ * otherwise. Included once by a program.
  */
 #ifndef TESTS_SUPPORT_COURIER_ACCEPT_STEPS_H
 #define TESTS_SUPPORT_COURIER_ACCEPT_STEPS_H
@@ -8,13 +9,19 @@
 
 #include "hearth/rpc.h"
 #include "server/queue/queue.h"
+#include "support/courier/accept_faults.h"
 #include "support/failing.h"
 #include "support/test.h"
 
 static struct hearth_loop *accept_steps_loop(void);
 
-extern unsigned accept_steps_checks; /* so many batches were checked */
-unsigned accept_steps_checks;
+unsigned accept_steps_checks, accept_steps_live;
+struct accept_faults accept_faults;
+
+static bool accept_steps_draw(unsigned percent)
+{
+    return accept_faults.rng != NULL && rng_seeded_next(accept_faults.rng) % 100 < percent;
+}
 
 struct accept {
     struct queue *queue;
@@ -26,10 +33,25 @@ struct accept {
     void *arg;
 };
 
+static void accept_steps_end(struct accept *a)
+{
+    accept_steps_live--;
+    free(a);
+}
+
 static void accept_steps_checked(void *arg)
 {
-    const struct accept *a = arg;
-    a->checked(a->arg, ERR_OK);
+    struct accept *a = arg;
+    void (*checked)(void *, struct err) = a->checked;
+    void *told = a->arg;
+    if (accept_steps_draw(accept_faults.slow)) {
+        assert_true(hearth_loop_post(accept_steps_loop(), accept_steps_checked, a));
+        return;
+    }
+    bool fails = accept_steps_draw(accept_faults.fail);
+    if (fails)
+        accept_steps_end(a);
+    checked(told, fails ? ERR(TIMEOUT) : ERR_OK);
 }
 
 struct err queue_accept_check(struct queue *queue, struct bytes origin,
@@ -37,7 +59,10 @@ struct err queue_accept_check(struct queue *queue, struct bytes origin,
                               void (*checked)(void *arg, struct err result), void *arg,
                               struct accept **ret_accept)
 {
+    if (accept_steps_draw(accept_faults.wont_start))
+        return ERR(STORE_QUEUE_FULL);
     accept_steps_checks++;
+    accept_steps_live++;
     test_pause_failing();
     struct accept *a = malloc(sizeof *a);
     assert_non_null(a);
@@ -54,14 +79,14 @@ void queue_accept_append(struct accept *a,
                          void *arg)
 {
     struct err err = queue_accept(a->queue, a->origin, a->rows, a->count, a->inbox, done, arg);
-    free(a);
+    accept_steps_end(a);
     if (!err_is_ok(err))
         done(arg, err, NULL);
 }
 
 void queue_accept_drop(struct accept *a)
 {
-    free(a);
+    accept_steps_end(a);
 }
 
 #endif

@@ -10,6 +10,7 @@
 #include "server/courier/courier.h"
 #include "server/courier/outbox_rows.h"
 #include "store/store.h"
+#include "support/courier/accept_faults.h"
 #include "support/test.h"
 #include "support/vfs_fault.h"
 
@@ -30,7 +31,9 @@ struct taken {
 struct place {
     char name[64];
     enum mood mood;
-    uint32_t later_ref; /* this reference alone says later; 0: none */
+    uint32_t later_ref;   /* this reference alone says later; 0: none */
+    uint32_t refused_ref; /* this one is refused */
+    bool at_once;         /* answers come inside the call */
     uint64_t last[REFS];
     struct taken taken[TAKEN_MAX]; /* effects, in order */
     size_t taken_count;
@@ -93,8 +96,6 @@ struct reports {
     } at[REPORTS_MAX];
     size_t count;
 };
-
-extern unsigned accept_steps_checks; /* batches checked for our own queues, in all worlds */
 
 void world_new(struct cworld *w, uint64_t seed);
 void world_open(struct cworld *w);

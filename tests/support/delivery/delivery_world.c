@@ -29,8 +29,10 @@ static enum queue_outcome take(struct bytes ref, struct bytes payload, uint64_t 
     struct member *m = owner_of(ref);
     if (m == NULL)
         return QUEUE_REFUSED;
-    if (m->mood != QUEUE_OK)
+    if (m->mood != QUEUE_OK) {
+        m->refused++;
         return m->mood;
+    }
     if (m->item_count > 0 && sequence <= m->items[m->item_count - 1].sequence)
         return QUEUE_OK;
     assert_true(m->item_count < DW_ITEMS);

@@ -55,6 +55,7 @@ struct member {
     uint8_t old_state_key[STATE_KEY_BYTES]; /* one's own rotation comes under it too */
     uint64_t state_epoch;                   /* since when state_key is good */
     enum queue_outcome mood;                /* of its queue */
+    unsigned refused;                       /* rows to which it was another than OK */
     Hearth__V1__NotificationPolicy policy;  /* said in its own records */
     struct ditem items[DW_ITEMS];
     size_t item_count;

@@ -7,6 +7,8 @@
 #include "support/failing.h"
 #include "support/house/visit.h"
 
+enum { LOW_DISK_BYTES = 1 << 20 };
+
 static void init_rest(struct house *h)
 {
     h->vfs = vfs_fault_new(h->name);
@@ -71,9 +73,22 @@ static struct store_options files(struct house *h, const char *path)
                                   .mode = STORE_INLINE,
                                   .no_check = true,
                                   .relaxed = h->relaxed,
-                                  .low_disk_bytes = 1 << 20,
+                                  .low_disk_bytes = LOW_DISK_BYTES,
                                   .free_bytes = free_bytes,
                                   .free_bytes_self = h};
+}
+
+static uint64_t queue_free_bytes(void *self)
+{
+    const struct house *h = self;
+    return h->first->fake.now_us < h->queue_full_until_us ? 0 : free_bytes(self);
+}
+
+void house_fill_queue(struct house *h, uint64_t ms)
+{
+    h->queue_full_until_us = h->first->fake.now_us + ms * 1000;
+    if (h->queue != NULL)
+        store_set_low_disk(queue_store(h->queue), LOW_DISK_BYTES); /* looks at once */
 }
 
 static void wake_courier(void *self)
@@ -243,8 +258,9 @@ static struct err find_voucher_key(void *self, struct bytes domain, uint8_t clas
 static void open_services(struct house *h)
 {
     open_log(h);
-    const struct queue_options queue = {
+    struct queue_options queue = {
         .store = files(h, "queue.db"), .notify = h->push ? count_push : NULL, .notify_self = h};
+    queue.store.free_bytes = queue_free_bytes;
     const struct delivery_options delivery = {.store = files(h, "delivery.db"),
                                               .wake = wake_courier,
                                               .wake_self = h,
@@ -279,7 +295,9 @@ static void open_services(struct house *h)
         .peers = detour_route(&h->detour, federation_route(h->federation)),
         .loop = h->loop,
         .refused = delivery_refused,
-        .refused_self = h->delivery};
+        .refused_self = h->delivery,
+        .backlog_rows = h->backlog_rows,
+        .batch_rows = h->batch_rows};
     assert_ok(courier_new(&h->env, &courier, &h->courier));
 }
 
@@ -534,4 +552,31 @@ void house_expire(struct house *h)
         more |= attachment_expire(h->attachment);
         house_settle(h);
     }
+}
+
+struct counting {
+    struct house *house;
+    uint64_t rows;
+};
+
+static struct err map_number(struct stmt *row, void *arg)
+{
+    *(uint64_t *)arg = stmt_u64(row, 0);
+    return stmt_row_check(row);
+}
+
+static struct err run_count(struct store_txn *txn, void *arg)
+{
+    struct house *h = ((struct counting *)arg)->house;
+    struct stmt *s = stmt_use(txn, delivery_outbox(h->delivery).statements + OUTBOX_COUNT);
+    stmt_bind_u64(s, 1, 0);
+    stmt_bind_u64(s, 2, INT64_MAX);
+    return stmt_first(s, map_number, &((struct counting *)arg)->rows);
+}
+
+uint64_t house_waiting(struct house *h)
+{
+    struct counting counting = {.house = h};
+    assert_ok(store_call_read(delivery_store(h->delivery), run_count, &counting));
+    return counting.rows;
 }

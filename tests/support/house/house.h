@@ -76,15 +76,19 @@ struct house {
     uint32_t peer_queue; /* with limits: rows of a peer for one queue at once; 0: as shipped */
     bool tokens;         /* calls cost tokens, after next to nothing for nothing */
     struct hearth_interceptor watch; /* sees calls before the front does */
-    bool push; /* residents have push tokens; pushes are counted by their numbers */
+    uint32_t batch_rows;             /* of the courier; 0: as shipped */
+    uint32_t backlog_rows; /* of the courier: what is over that may be lost; 0: as shipped */
+    bool push;             /* residents have push tokens; pushes are counted by their numbers */
     unsigned pushed[HOUSE_PUSHED];
     struct front_options front_options;
     uint32_t delivery_control;
     bool no_log;   /* the Transparency service answers UNIMPLEMENTED, as of an older homeserver */
     bool relaxed;  /* commits are not durable: a control */
     bool low_disk; /* S2 */
-    bool scarce;   /* no memory, no disk: residents repeat what is refused for that */
-    bool failing;  /* allocations fail in the steps of this house, see house_fail_allocation */
+    /* the disk of queue.db is full until then, house_fill_queue() */
+    uint64_t queue_full_until_us;
+    bool scarce;  /* no memory, no disk: residents repeat what is refused for that */
+    bool failing; /* allocations fail in the steps of this house, see house_fail_allocation */
     /* kills */
     long kill_in_steps; /* below 0: never */
     bool mended;        /* a disk that was to fail does so no more in the next life */
@@ -125,6 +129,10 @@ const struct public_key *house_sender_key(struct house *h);
 void house_open(struct house *h);
 /* Another homeserver, or nobody (NULL), is blocked from now on. */
 void house_block(struct house *h, const char *domain);
+/* Nothing can be put into queues for so long; 0: it can. */
+void house_fill_queue(struct house *h, uint64_t ms);
+/* Rows in the outbox. */
+uint64_t house_waiting(struct house *h);
 /* Ends properly. */
 void house_shut(struct house *h);
 /* As kill -9 would, or a power cut (h->power). */

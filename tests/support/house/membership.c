@@ -30,6 +30,7 @@ void membership_clear(struct membership *m)
     for (size_t i = 0; i < RESIDENT_BEFORE; i++)
         group_free(m->before[i]);
     own_package_clear(&m->self);
+    buf_clear(&m->parts);
     if (m->resident != NULL)
         caller_clear(&m->caller);
     *m = (struct membership){0};
@@ -216,10 +217,11 @@ struct committing {
     struct resident_request request;
 };
 
-static enum hearth_code fetch_package(struct committing *c, struct resident *who)
+/* One bundle, if any; noted as taken (K1). */
+static enum hearth_code ask_package(struct resident *by, struct resident *who,
+                                    ProtobufCMessage **ret_out, struct bytes *ret_key_package,
+                                    struct digest *ret_ref)
 {
-    struct adding *a = &c->adds[c->add_count];
-    struct resident *by = c->m->resident;
     struct resident_id id;
     uint8_t token[48];
     Hearth__V1__GetKeyPackagesRequest in = HEARTH__V1__GET_KEY_PACKAGES_REQUEST__INIT;
@@ -228,18 +230,39 @@ static enum hearth_code fetch_package(struct committing *c, struct resident *who
     in.idempotency = &id.message;
     in.queue_user_id = resident_data(bytes_of(who->user_id, 16));
     in.contact_token = resident_data(bytes_of(token, sizeof token));
-    *a = (struct adding){.resident = who};
     enum hearth_code code = resident_call_at(by, who->house, NULL, &hearth_queue_descriptor,
-                                             "GetKeyPackages", &in.base, &a->fetched);
+                                             "GetKeyPackages", &in.base, ret_out);
+    if (code != HEARTH_OK)
+        return code;
+    const Hearth__V1__GetKeyPackagesResponse *out = (const void *)*ret_out;
+    assert_int_equal(out->n_bundles, 1);
+    const ProtobufCBinaryData message = out->bundles[0]->key_package;
+    *ret_key_package = bytes_of(message.data + 4, message.len - 4);
+    assert_ok(key_package_ref(*ret_key_package, ret_ref));
+    resident_taken(by, who, ret_ref);
+    return HEARTH_OK;
+}
+
+enum hearth_code resident_take_package(struct resident *by, struct resident *who,
+                                       struct digest *ret_ref)
+{
+    ProtobufCMessage *out = NULL;
+    struct bytes key_package;
+    enum hearth_code code = ask_package(by, who, &out, &key_package, ret_ref);
+    if (out != NULL)
+        protobuf_c_message_free_unpacked(out, NULL);
+    return code;
+}
+
+static enum hearth_code fetch_package(struct committing *c, struct resident *who)
+{
+    struct adding *a = &c->adds[c->add_count];
+    *a = (struct adding){.resident = who};
+    enum hearth_code code = ask_package(c->m->resident, who, &a->fetched, &a->key_package, &a->ref);
     if (code != HEARTH_OK)
         return code;
     c->add_count++;
-    const Hearth__V1__GetKeyPackagesResponse *out = (const void *)a->fetched;
-    assert_int_equal(out->n_bundles, 1);
-    a->bundle = out->bundles[0];
-    a->key_package = bytes_of(a->bundle->key_package.data + 4, a->bundle->key_package.len - 4);
-    assert_ok(key_package_ref(a->key_package, &a->ref));
-    resident_taken(by, who, &a->ref);
+    a->bundle = ((const Hearth__V1__GetKeyPackagesResponse *)(const void *)a->fetched)->bundles[0];
     return HEARTH_OK;
 }
 
@@ -430,6 +453,11 @@ struct committing *membership_commit_begin(struct membership *m, const struct co
     return NULL;
 }
 
+bool membership_commit_answered(const struct committing *c)
+{
+    return c->request.done;
+}
+
 enum hearth_code membership_commit_end(struct committing *c)
 {
     enum hearth_code code = take_answer(c);
@@ -570,9 +598,16 @@ enum hearth_code membership_delete(struct membership *m)
 
 /* ---- resync */
 
-static enum hearth_code send_resync(struct membership *m, struct bytes commit,
-                                    const struct record *record, struct mls_group *joining)
+struct resyncing {
+    struct membership *m;
+    ProtobufCMessage *info; /* of the group as it was when it was asked for */
+    struct mls_group *joining;
+    struct resident_request request;
+};
+
+static void send_resync(struct resyncing *s, struct bytes commit, const struct record *record)
 {
+    struct membership *m = s->m;
     struct resident_id id;
     struct access access;
     struct parts parts;
@@ -580,8 +615,8 @@ static enum hearth_code send_resync(struct membership *m, struct bytes commit,
     struct record own = *record;
     Hearth__V1__ResyncRequest in = HEARTH__V1__RESYNC_REQUEST__INIT;
     struct mls_client client = own_package_client(m->resident, &m->self);
-    assert_ok(
-        group_make_pending_info(joining, &client, (struct group_info_options){false, true}, &info));
+    assert_ok(group_make_pending_info(s->joining, &client, (struct group_info_options){false, true},
+                                      &info));
     parts_of(buf_view(&info), &parts);
     resident_id(m->resident, &id);
     access_of(m, &access);
@@ -590,18 +625,18 @@ static enum hearth_code send_resync(struct membership *m, struct bytes commit,
     in.commit = resident_data(commit);
     in.group_info = &parts.message;
     in.leaf = &own.message;
-    enum hearth_code code = membership_call(m, &m->caller, "Resync", &in.base, NULL);
+    resident_begin(m->resident, m->owner, &m->caller, &hearth_delivery_descriptor, "Resync",
+                   &in.base, &s->request);
     parts_clear(&parts);
     buf_clear(&info);
-    return code;
 }
 
-static enum hearth_code resync_from(struct membership *m,
-                                    const Hearth__V1__GetExternalCommitInfoResponse *answer)
+void membership_resync_begin(struct resyncing *s)
 {
+    struct membership *m = s->m;
+    const Hearth__V1__GetExternalCommitInfoResponse *answer = (const void *)s->info;
     struct record *record = calloc(1, sizeof *record);
     struct buf data = BUF_INIT, commit = BUF_INIT;
-    struct mls_group *joining = NULL;
     struct mls_client client = own_package_client(m->resident, &m->self);
     struct leaf_profile profile = own_package_profile(&m->self);
     struct mls_group_config config = membership_config();
@@ -615,22 +650,30 @@ static enum hearth_code resync_from(struct membership *m,
         .resync = true,
         .former_leaf = group_own_leaf(m->group),
         .authenticated_data = buf_view(&data)};
-    assert_ok(group_join_external(&client, &config, &join, &profile, &commit, &joining));
-    enum hearth_code code = send_resync(m, buf_view(&commit), record, joining);
-    if (code == HEARTH_OK) {
-        assert_ok(group_merge_pending(joining));
-        group_free(m->before[RESIDENT_BEFORE - 1]);
-        memmove(m->before + 1, m->before, (RESIDENT_BEFORE - 1) * sizeof *m->before);
-        m->before[0] = m->group;
-        m->group = joining;
-        m->broken = m->deaf = m->leaving = false;
-        membership_caller(m);
-    } else {
-        group_free(joining);
-    }
+    assert_ok(group_join_external(&client, &config, &join, &profile, &commit, &s->joining));
+    send_resync(s, buf_view(&commit), record);
     buf_clear(&data);
     buf_clear(&commit);
     free(record);
+}
+
+enum hearth_code membership_resync_end(struct resyncing *s)
+{
+    struct membership *m = s->m;
+    enum hearth_code code = resident_end(&s->request, NULL);
+    if (code == HEARTH_OK) {
+        assert_ok(group_merge_pending(s->joining));
+        group_free(m->before[RESIDENT_BEFORE - 1]);
+        memmove(m->before + 1, m->before, (RESIDENT_BEFORE - 1) * sizeof *m->before);
+        m->before[0] = m->group;
+        m->group = s->joining;
+        m->broken = m->deaf = m->leaving = false;
+        membership_caller(m);
+    } else {
+        group_free(s->joining);
+    }
+    protobuf_c_message_free_unpacked(s->info, NULL);
+    free(s);
     return code;
 }
 
@@ -649,13 +692,24 @@ enum hearth_code membership_look(struct membership *m)
     return external_info(m, NULL);
 }
 
+struct resyncing *membership_resync_prepare(struct membership *m, enum hearth_code *ret_code)
+{
+    struct resyncing *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    s->m = m;
+    *ret_code = external_info(m, &s->info);
+    if (*ret_code == HEARTH_OK)
+        return s;
+    free(s);
+    return NULL;
+}
+
 enum hearth_code membership_resync(struct membership *m)
 {
-    ProtobufCMessage *out = NULL;
-    enum hearth_code code = external_info(m, &out);
-    if (code != HEARTH_OK)
+    enum hearth_code code;
+    struct resyncing *s = membership_resync_prepare(m, &code);
+    if (s == NULL)
         return code;
-    code = resync_from(m, (const void *)out);
-    protobuf_c_message_free_unpacked(out, NULL);
-    return code;
+    membership_resync_begin(s);
+    return membership_resync_end(s);
 }

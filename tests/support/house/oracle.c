@@ -164,7 +164,7 @@ static size_t check_stay(const struct oracle *o, const struct oracle_stay *s)
         return 0;
     const struct membership *m = membership_of(s);
     bool told = s->lossy && (m->told || is_lost(s));
-    size_t at = 0, count = 0;
+    size_t at = 0, count = 0, missing = 0;
     for (size_t i = 0; i < o->sent_count; i++) {
         if (!is_for(o, i, s))
             continue;
@@ -173,6 +173,10 @@ static size_t check_stay(const struct oracle *o, const struct oracle_stay *s)
         bool came = at < r->got_count && r->got[at].message == o->sent[i].message;
         if (!came && (o->sent[i].maybe || told))
             continue;
+        if (!came && o->sparse) {
+            missing++;
+            continue;
+        }
         if (at == r->got_count)
             fail_msg("message %u of epoch %llu never came to resident %u", o->sent[i].message,
                      (unsigned long long)o->sent[i].epoch, r->number);
@@ -187,6 +191,9 @@ static size_t check_stay(const struct oracle *o, const struct oracle_stay *s)
     for (; at < r->got_count; at++)
         if (r->got[at].in == m)
             fail_msg("resident %u: message %u came too often", r->number, r->got[at].message);
+    if (missing > m->told_count && s->to == UINT64_MAX) /* else it can't be told any more */
+        fail_msg("resident %u: %zu messages are missing, and it was told of %llu", r->number,
+                 missing, (unsigned long long)m->told_count);
     return count;
 }
 

@@ -37,6 +37,8 @@ struct oracle {
     size_t sent_count;
     struct oracle_stay stays[ORACLE_STAYS];
     size_t stay_count;
+    /* Messages may be missing, no more than their member was told; and nothing but messages. */
+    bool sparse;
     const struct house *liar; /* what comes to its people nobody can promise; NULL: none */
 };
 

@@ -143,26 +143,47 @@ void play_leave(struct play *p, size_t group, struct membership *m, bool fresh)
 struct one {
     struct membership *m;
     struct committing *commit;
+    struct resyncing *resync;
     struct resident_request send;
     uint32_t message;
-    bool commits, taken;
+    bool commits, resyncs; /* a resync is a commit, too */
+    bool taken;
 };
 
-static void one_begin(struct play *p, struct one *one)
+/* What it does; a resync has asked for the group then, as it is before both. */
+static void one_choose(struct play *p, struct one *one)
 {
+    enum hearth_code code;
     one->commits = play_roll(p, 2) == 0;
     one->message = ++p->messages;
-    if (one->commits)
+    if (one->commits && play_roll(p, 2) == 0)
+        one->resync = membership_resync_prepare(one->m, &code);
+    one->resyncs = one->resync != NULL;
+}
+
+static void one_begin(struct one *one)
+{
+    if (one->resyncs)
+        membership_resync_begin(one->resync);
+    else if (one->commits)
         one->commit = membership_commit_begin(one->m, &(struct commit_wish){0});
     else
         membership_send_begin(one->m, one->message, &one->send);
 }
 
+static const char *one_does(const struct one *one)
+{
+    return one->resyncs ? "resync" : one->commits ? "commit" : "send";
+}
+
 static void one_end(struct play *p, struct one *one)
 {
-    assert_true(!one->commits || one->commit != NULL);
-    enum hearth_code code =
-        one->commits ? membership_commit_end(one->commit) : resident_end(&one->send, NULL);
+    enum hearth_code code;
+    assert_true(!one->commits || one->resyncs || one->commit != NULL);
+    if (one->resyncs)
+        code = membership_resync_end(one->resync);
+    else
+        code = one->commits ? membership_commit_end(one->commit) : resident_end(&one->send, NULL);
     one->taken = code == HEARTH_OK;
     if (!one->taken)
         refused(p, one->m, code, false, "at once");
@@ -177,9 +198,11 @@ void play_together(struct play *p, size_t group, struct resident *a, struct resi
             group_epoch(one[i].m->group) != o->epoch)
             return;
     for (size_t i = 0; i < 2; i++)
-        one_begin(p, &one[i]);
+        one_choose(p, &one[i]);
+    for (size_t i = 0; i < 2; i++)
+        one_begin(&one[i]);
     PLAY_TRACE(p, "%u and %u at once in %zu: %s, %s\n", a->number, b->number, group,
-               one[0].commits ? "commit" : "send", one[1].commits ? "commit" : "send");
+               one_does(&one[0]), one_does(&one[1]));
     for (size_t i = 0; i < 2; i++)
         one_end(p, &one[i]);
     if (one[0].commits && one[1].commits && one[0].taken && one[1].taken)

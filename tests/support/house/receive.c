@@ -269,6 +269,16 @@ static void refusal_item(struct resident *r, struct bytes sealed)
     buf_clear(&scratch);
 }
 
+static void loss_item(struct membership *m, struct bytes body)
+{
+    uint64_t count;
+    if (!m->lossy && m->owner->backlog_rows == 0)
+        fail_msg("a loss that nothing caused");
+    assert_ok(delivery_loss_parse(body, &count));
+    m->told = true;
+    m->told_count += count;
+}
+
 static void group_item(struct membership *m, const struct delivery_item *d)
 {
     struct resident *r = m->resident;
@@ -299,9 +309,7 @@ static void group_item(struct membership *m, const struct delivery_item *d)
         m->left = true;
         break;
     case DELIVERY_LOSS:
-        if (!m->lossy)
-            fail_msg("a loss that nothing caused");
-        m->told = true;
+        loss_item(m, d->body);
         break;
     case DELIVERY_LEAF_NEWS:
     case DELIVERY_TARGETED: /* nothing in it that we could open */
@@ -309,6 +317,32 @@ static void group_item(struct membership *m, const struct delivery_item *d)
     default:
         fail_msg("an item of kind %d", (int)d->kind);
     }
+}
+
+/* A large item comes in parts, one right behind the other. */
+static void part_item(struct membership *m, struct bytes body)
+{
+    struct fan_out_part part;
+    struct delivery_item whole;
+    assert_ok(fan_out_part_parse(body, &part));
+    if (part.index == 0) {
+        buf_reset_unwiped(&m->parts);
+        memcpy(m->parts_id, part.id, sizeof m->parts_id);
+        m->parts_next = 0;
+    }
+    if (part.index != m->parts_next || memcmp(m->parts_id, part.id, sizeof m->parts_id) != 0) {
+        if (!m->lossy)
+            fail_msg("resident %u: part %u of an item where %u was due", m->resident->number,
+                     part.index, m->parts_next);
+        break_off(m);
+        return;
+    }
+    buf_append_bytes(&m->parts, part.piece);
+    assert_ok(buf_check(&m->parts));
+    if (++m->parts_next < part.count)
+        return;
+    assert_ok(delivery_item_parse(buf_view(&m->parts), &whole));
+    group_item(m, &whole);
 }
 
 static bool is_lossy(const struct resident *r, const struct own_package *p)
@@ -338,7 +372,10 @@ static void delivery_item(struct resident *r, const struct queue_item *item, str
         if (err_is_ok(fan_out_open(m->keys[i], membership_group_id(m), item->body, scratch, &d))) {
             if (m->left && d.kind != DELIVERY_DELETED) /* which comes with its commit */
                 fail_msg("G5: something came after the removal");
-            group_item(m, &d);
+            if (d.kind == DELIVERY_PART)
+                part_item(m, d.body);
+            else
+                group_item(m, &d);
             return;
         }
     if (m->lossy && !m->left) {

@@ -64,6 +64,10 @@ struct membership {
     uint64_t heard_epoch;  /* that the last commit out of the queue led to */
     /* test: items may be missing, as it is with who is at a blocked homeserver; it was told so */
     bool lossy, told;
+    uint64_t told_count; /* so many messages were given up, it was told */
+    struct buf parts;    /* of a large item, as far as they came */
+    uint8_t parts_id[PART_ID_BYTES];
+    uint16_t parts_next;
     bool deaf;                              /* test: commits are not processed */
     bool doubts;                            /* test: the next commit proves wrong */
     uint8_t commit_hash[COMMIT_HASH_BYTES]; /* of the last that came: for a report */
@@ -179,6 +183,9 @@ void resident_give_up(struct resident *r);
 enum hearth_code resident_publish(struct resident *r, size_t count);
 /* Items to this leaf may be missing from now on. */
 void resident_lossy(struct resident *r, const uint8_t signature_key[32]);
+/* `by` asks for one of who's KeyPackages and does nothing with it. */
+enum hearth_code resident_take_package(struct resident *by, struct resident *who,
+                                       struct digest *ret_ref);
 /* A token that lets others fetch r's KeyPackages. */
 void resident_token(struct resident *r, uint32_t contact, uint8_t token[48]);
 
@@ -203,6 +210,8 @@ enum hearth_code membership_send(struct membership *m, uint32_t message);
 struct committing;
 /* NULL: it can't be made (group_commit's error is printed), or a KeyPackage is refused. */
 struct committing *membership_commit_begin(struct membership *m, const struct commit_wish *wish);
+/* Is there an answer? Then end waits no more, unless it has to repeat the call. */
+bool membership_commit_answered(const struct committing *c);
 enum hearth_code membership_commit_end(struct committing *c);
 void membership_send_begin(struct membership *m, uint32_t message, struct resident_request *q);
 enum hearth_code membership_leave(struct membership *m);
@@ -211,6 +220,12 @@ enum hearth_code membership_send_targeted(struct membership *m, uint32_t leaf);
 /* UpdateQueueReference with a notification policy alone. */
 enum hearth_code membership_policy(struct membership *m, Hearth__V1__NotificationPolicy policy);
 enum hearth_code membership_resync(struct membership *m);
+/* In three steps: what it joins is asked for; the commit is sent; the answer. prepare: NULL, and
+ * ret_code, when it is refused. */
+struct resyncing;
+struct resyncing *membership_resync_prepare(struct membership *m, enum hearth_code *ret_code);
+void membership_resync_begin(struct resyncing *s);
+enum hearth_code membership_resync_end(struct resyncing *s);
 /* Does the owner open the group's state for it? What only members should be able to. */
 enum hearth_code membership_look(struct membership *m);
 /* By a commit that removes everybody else; ours is over, too, then. */

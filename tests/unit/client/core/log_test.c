@@ -1,48 +1,6 @@
 /* The client against the log of the whole server: what is pinned, searched, held against keys, and
- * watched; and servers that lie. */
-#include "client/core/log.h"
-
-#include "client/core/contact.h"
-#include "client/core/task.h"
-#include "seal/system_keys.h"
-#include "unit/client/core/friends.h"
-
-struct reading {
-    const char *domain;
-    struct bytes label;
-    struct log log;
-    struct log_label *l;
-};
-
-static struct err read_log_rows(struct core *c, struct db_txn *t, void *arg)
-{
-    struct reading *r = arg;
-    (void)c;
-    TRY(log_get(t, r->domain, &r->log));
-    return r->label.len > 0 ? log_label_get(t, r->domain, r->label, &r->l) : ERR_OK;
-}
-
-static struct reading reading_of(struct person *p, struct bytes label)
-{
-    struct reading r = {.domain = "a.test", .label = label};
-    assert_ok(core_look(p->core, read_log_rows, &r));
-    return r;
-}
-
-static void reading_end(struct reading *r)
-{
-    log_clear(&r->log);
-    log_label_free(r->l);
-}
-
-static struct buf user_label(struct person *p)
-{
-    struct buf label = BUF_INIT;
-    buf_append_byte(&label, LABEL_USER);
-    buf_append_bytes(&label, buf_view(&p->core->account.user_id));
-    assert_ok(buf_check(&label));
-    return label;
-}
+ * watched. */
+#include "unit/client/core/logs.h"
 
 /* Registered: our own set and handle are found, and the configuration is pinned. */
 static void test_own(void **state)
@@ -163,9 +121,39 @@ static void test_unlogged(void **state)
     people_close(&p.all);
 }
 
-/* ---- keys that were not in the log, and are */
+/* A log that nobody hears of for longer than its window and an hour is an alarm, once, and no
+ * longer when it is back. */
+static void test_overdue(void **state)
+{
+    enum { HOUR_MS = 3600 * 1000 };
+    static struct pair p;
+    struct reading r = {.domain = "b.test"};
+    (void)state;
+    pair_init_two(&p, 8);
+    people_run_ms(&p.all, 6 * HOUR_MS);
+    meet(&p);
+    town_stop_server(p.all.town, TOWN_OTHER);
+    people_run_ms(&p.all, HOUR_MS / 2);
+    assert_int_equal(person_count_events(p.bob, HEARTH_EVENT_LOG), 0); /* too early to tell */
+    people_run_ms(&p.all, 8 * HOUR_MS);
+    assert_ok(core_look(p.bob->core, read_log_rows, &r));
+    assert_true(r.log.overdue);
+    assert_false(r.log.distrusted);
+    reading_end(&r);
+    people_run_ms(&p.all, 12 * HOUR_MS);
+    assert_int_equal(person_count_events(p.bob, HEARTH_EVENT_LOG), 1);
+    assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 0);
+    town_start_server(p.all.town, TOWN_OTHER);
+    people_run_ms(&p.all, 6 * HOUR_MS);
+    meet(&p);
+    assert_ok(core_look(p.bob->core, read_log_rows, &r));
+    assert_false(r.log.overdue);
+    reading_end(&r);
+    assert_int_equal(person_count_events(p.bob, HEARTH_EVENT_LOG), 0); /* no further one */
+    people_close(&p.all);
+}
 
-static const char keys_row[] = "log-keysa.test";
+/* ---- keys that were not in the log, and are */
 
 struct keys_now {
     bool bad;
@@ -282,46 +270,6 @@ static void test_word_of_a_member(void **state)
     people_close(&p.all);
 }
 
-/* An answer did not verify, and when it is asked for again there is none: what failed stands. */
-static struct err refuse_after_failing(struct core *c, struct db_txn *t, void *arg)
-{
-    const struct person *bob = arg;
-    const struct hearth_status status = {.code = HEARTH_RESOURCE_EXHAUSTED};
-    const struct task_answer answer = {.status = &status};
-    struct task task = {.kind = TASK_LOG, .state = 1}; /* asked again */
-    enum task_next next = TASK_NEXT_AGAIN;
-    struct buf label = user_label((struct person *)(uintptr_t)bob);
-    wire_write_vector(&task.body, bytes_str("a.test"));
-    wire_write_vector(&task.body, buf_view(&label));
-    wire_write_vector(&task.body, bytes_str("what failed"));
-    wire_write_u32(&task.body, ERR_TLOG_COMMITMENT);
-    struct err err = buf_check(&task.body);
-    if (err_is_ok(err))
-        err = task_steps_LOG.settle(c, t, &task, &answer, &next);
-    assert_int_equal(next, TASK_NEXT_DONE);
-    buf_clear(&task.body);
-    buf_clear(&label);
-    return err;
-}
-
-static void test_refused_after_failing(void **state)
-{
-    static struct pair p;
-    (void)state;
-    pair_init(&p, 7);
-    befriend(&p);
-    person_step(p.alice, refuse_after_failing, p.bob);
-    struct buf label = user_label(p.bob);
-    struct reading r = reading_of(p.alice, buf_view(&label));
-    assert_true(r.l->bad);
-    reading_end(&r);
-    buf_clear(&label);
-    assert_true(person_count_events(p.alice, HEARTH_EVENT_LOG) > 0);
-    struct hearth_op *op = hearth_send(&p.alice->account, &p.alice_chat, "can't be said");
-    assert_int_equal(person_op(p.alice, op), HEARTH_UNVERIFIED);
-    people_close(&p.all);
-}
-
 /* The codes of two people are the same, and a false QR code is told from a true one. */
 static void test_codes(void **state)
 {
@@ -345,14 +293,10 @@ static void test_codes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own),
-        cmocka_unit_test(test_friends),
-        cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_unlogged),
-        cmocka_unit_test(test_word_of_a_member),
-        cmocka_unit_test(test_refused_after_failing),
-        cmocka_unit_test(test_keys_heal),
-        cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_own),       cmocka_unit_test(test_friends),
+        cmocka_unit_test(test_windows),   cmocka_unit_test(test_unlogged),
+        cmocka_unit_test(test_overdue),   cmocka_unit_test(test_word_of_a_member),
+        cmocka_unit_test(test_keys_heal), cmocka_unit_test(test_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,6 +132,49 @@ static void a_name_is_looked_up_again_after_failure(void **state)
     test_dns_stop(&dns);
 }
 
+static bool is_refused(struct hearth_channel *channel)
+{
+    Bench__EchoReply *out = NULL;
+    struct hearth_status status = {.code = HEARTH_OK};
+    const Bench__EchoRequest in = BENCH__ECHO_REQUEST__INIT;
+    enum hearth_code code = bench_echo_unary(channel, NULL, &in, &out, &status);
+    bool refused = code == HEARTH_UNAVAILABLE && strstr(status.message, ADDRESS_NOT_PUBLIC) != NULL;
+    if (out != NULL)
+        bench__echo_reply__free_unpacked(out, NULL);
+    hearth_status_clear(&status);
+    return refused;
+}
+
+/* Whatever led there: a name, a number, a name that is nobody's to answer. */
+static void only_public_addresses_are_dialed(void **state)
+{
+    static const char *const hosts[] = {"server.test", "127.0.0.1", "localhost", "[::1]",
+                                        "[::ffff:127.0.0.1]"};
+    (void)state;
+    struct test_dns dns;
+    test_dns_start(&dns, three);
+    struct hearth_server *server = start_server(0);
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        struct hearth_channel_options options = {.dns_servers = dns.servers, .public_only = true};
+        uint16_t port = (uint16_t)hearth_server_port(server, 0);
+        struct hearth_channel *channel = open_channel(hosts[i], port, &options);
+        if (!is_refused(channel))
+            fail_msg("%s was dialed", hosts[i]);
+        hearth_channel_free(channel);
+        options.public_only = false;
+        channel = open_channel(hosts[i], port, &options);
+        if (hosts[i][0] != '[') /* the server is on 127.0.0.1 alone */
+            assert_int_equal(call(channel, "hello", NULL), HEARTH_OK);
+        hearth_channel_free(channel);
+    }
+    const struct hearth_channel_options options = {.public_only = true};
+    struct hearth_channel *channel = hearth_channel_new("unix:/nowhere", &options);
+    assert_true(is_refused(channel));
+    hearth_channel_free(channel);
+    hearth_server_free(server);
+    test_dns_stop(&dns);
+}
+
 /* ---- services */
 
 enum { SERVICE_ROWS = 8 };
@@ -401,6 +444,7 @@ int main(void)
         cmocka_unit_test(addresses_are_tried_in_turn),
         cmocka_unit_test(a_name_is_looked_up_again_after_failure),
         cmocka_unit_test(a_name_that_nobody_knows),
+        cmocka_unit_test(only_public_addresses_are_dialed),
         cmocka_unit_test(a_service_goes_before_the_target),
         cmocka_unit_test(a_target_without_service),
         cmocka_unit_test(a_silent_address_gives_way),

@@ -322,6 +322,31 @@ static void test_mitm2_swapped_and_removed(void **state)
     assert_err(evidence_rewritten(&file, &op.config, &trees[0], &trees[0]), TLOG_EVIDENCE);
 }
 
+/* What every log does, shown in either order, convicts nobody: a version that is absent first and
+ * there later. */
+static void test_growth_is_no_rewriting(void **state)
+{
+    (void)state;
+    struct buf file = BUF_INIT;
+    static struct search_response responses[2];
+    static struct evidence_tree trees[2];
+    static struct buf answers[2];
+    add(BOB, "0");
+    close_epoch();
+    for (int i = 0; i < 2; i++) {
+        assert_ok(search(&alice, &op, BOB));
+        buf_append_bytes(&answers[i], buf_view(&alice.response));
+        assert_ok(search_response_parse(buf_view(&answers[i]), &responses[i]));
+        evidence_tree_of_search(&responses[i], &alice.result.known, alice.view.size, &trees[i]);
+        add(BOB, "1");
+        close_epoch();
+    }
+    assert_err(evidence_rewritten(&file, &op.config, &trees[0], &trees[1]), TLOG_EVIDENCE);
+    assert_err(evidence_rewritten(&file, &op.config, &trees[1], &trees[0]), TLOG_EVIDENCE);
+    buf_clear(&answers[0]);
+    buf_clear(&answers[1]);
+}
+
 /* The same version again with another value. */
 static void test_replaced_commitment(void **state)
 {
@@ -500,6 +525,22 @@ static void test_time_runs_backwards(void **state)
                                   log_proof_run(&proofs[2])};
     assert_err(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &a, &c), TLOG_EVIDENCE);
     assert_err(evidence_sightings(&file, &op.config, EVIDENCE_TIME, &c, &a), TLOG_EVIDENCE);
+}
+
+/* By less than to the window's first entry: each answer alone is as it should be. */
+static void test_time_runs_back_a_little(void **state)
+{
+    (void)state;
+    close_epoch();
+    close_epoch();
+    close_epoch();
+    assert_ok(search(&alice, &op, BOB));
+    struct kt_view before = alice.view;
+    now_ms -= EPOCH_MS + 1;
+    close_epoch(); /* a millisecond before the entry that she has seen */
+    assert_err(search(&alice, &op, BOB), TLOG_TIME);
+    assert_memory_equal(&alice.view, &before, sizeof before);
+    assert_ok(search(&carol, &op, BOB)); /* who has not seen that one can't know */
 }
 
 /* An update that is said to lie before the epoch before it. */
@@ -1010,12 +1051,14 @@ int main(void)
         TEST(test_rollback_of_the_log),
         TEST(test_mitm2_swapped_key_seen_by_owner),
         TEST(test_mitm2_swapped_and_removed),
+        TEST(test_growth_is_no_rewriting),
         TEST(test_replaced_commitment),
         TEST(test_skipped_versions),
         TEST(test_skipped_versions_are_not_believed),
         TEST(test_dropped_revocation),
         TEST(test_version_goes_back),
         TEST(test_time_runs_backwards),
+        TEST(test_time_runs_back_a_little),
         TEST(test_update_in_the_past),
         TEST(test_two_entries_of_one_window),
         TEST(test_wrong_distinguished_entry),

@@ -87,6 +87,18 @@ static struct err do_prove_contacts(void)
     return err;
 }
 
+static struct err do_prove_sight(void)
+{
+    struct kt_source source = operator_source(&story.op);
+    const struct sight_request request = {story.pending.size, 5150000, story.bob};
+    struct buf b = BUF_INIT;
+    struct err err = kt_prove_sight(&source, &request, &b);
+    if (!err_is_ok(err))
+        assert_int_equal(b.len, 0);
+    buf_clear(&b);
+    return err;
+}
+
 static struct err do_prove_update(void)
 {
     struct kt_source source = operator_source(&story.op);
@@ -201,9 +213,9 @@ static void test_allocations(void **state)
 {
     (void)state;
     static struct err (*const steps[])(void) = {
-        do_search,       do_prove_search, do_prove_owner, do_prove_contacts,
-        do_prove_update, do_prove_member, do_owner,       do_contacts,
-        do_update,       do_evidence,     do_cosign,      do_many,
+        do_search,       do_prove_search, do_prove_owner, do_prove_contacts, do_prove_update,
+        do_prove_member, do_owner,        do_contacts,    do_update,         do_evidence,
+        do_cosign,       do_many,         do_prove_sight,
     };
     if (!test_can_fail_allocations())
         skip();

@@ -90,6 +90,54 @@ static void a_courier_ends_with_one_ahead(void **state)
     world_close(w);
 }
 
+/* One turn of the loop or the store. */
+static bool step(struct cworld *w)
+{
+    return loop_step(w->loop) || store_turn(w->store);
+}
+
+static void what_is_ahead_and_can_not_be_checked(void **state)
+{
+    (void)state;
+    struct cworld *w = start(35);
+    while (accept_steps_checks < 2)
+        assert_true(step(w));
+    accept_faults = (struct accept_faults){.rng = &w->seeded, .fail = 100};
+    world_settle(w);
+    accept_faults = (struct accept_faults){.rng = NULL};
+    assert_int_equal(accept_steps_checks, 2);
+    assert_int_equal(accept_steps_live, 0);
+    w->places[0].mood = TAKES;
+    release_hanging(w, ERR_OK);
+    world_settle(w); /* no backoff: the batch before it is fine */
+    assert_all_once_in_order(w);
+}
+
+/* Reading, checking, appending, with one ahead in each of these: the courier goes while it is
+ * there, everything under way comes to its end, and the next one does what is left. */
+static void a_courier_ends_after_each_step(void **state)
+{
+    (void)state;
+    for (int steps = 0, more = true; more; steps++) {
+        struct cworld *w = start(36);
+        w->places[0].mood = steps % 2 == 0 ? HANGS : TAKES;
+        w->places[0].at_once = steps % 4 == 1;
+        for (int i = 0; i < steps && more; i++)
+            more = step(w);
+        more = more || steps % 2 == 0; /* what hangs is done soon */
+        world_kill(w, false, 0);
+        assert_int_equal(accept_steps_live, 0);
+        w->places[0].mood = TAKES;
+        world_open(w);
+        world_run_ms(w, 60000);
+        assert_int_equal(place_check(&w->places[0]), ROWS);
+        assert_int_equal(world_left(w).rows, 0);
+        world_close(w);
+        if (!more)
+            print_message("%d steps\n", steps);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +145,8 @@ int main(void)
         cmocka_unit_test(what_is_ahead_never_overtakes_a_later),
         cmocka_unit_test(what_is_ahead_never_overtakes_a_failure),
         cmocka_unit_test(a_courier_ends_with_one_ahead),
+        cmocka_unit_test(what_is_ahead_and_can_not_be_checked),
+        cmocka_unit_test(a_courier_ends_after_each_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* What calls to the delivery service cost (tokens.md): credits of a leaf, whole tokens where nobody
  * is known, each spent once and with its effect (T1), repeats for nothing, and nothing where the
  * operator has tokens off. */
+#include "crypto/hash.h"
 #include "server/delivery/delivery_inside.h"
 #include "support/delivery/delivery_world.h"
 #include "support/vfs_fault.h"
@@ -277,6 +278,61 @@ static void off_means_off(void **state)
     assert_int_equal(say(b), HEARTH_OK); /* that token is unspent */
 }
 
+/* Refused without tokens, with what it costs; paid with them; and not again. */
+static void costs(struct member *m, const char *name, const ProtobufCMessage *in, size_t *from)
+{
+    struct dsigner signer = dw_signer(m);
+    bring(0, 0);
+    assert_int_equal(dw_call(&w, name, &signer, in), HEARTH_UNAUTHENTICATED);
+    assert_int_equal(w.wanted, 3);
+    bring(*from, 3);
+    assert_int_equal(dw_call(&w, name, &signer, in), HEARTH_OK);
+    bring(0, 0);
+    assert_int_equal(dw_call(&w, name, &signer, in), HEARTH_OK);
+    *from += 3;
+}
+
+/* Members' calls that people hardly ever make (client/core/prices_test.c has all others). */
+static void rare_calls_are_paid(void **state)
+{
+    (void)state;
+    Hearth__V1__UpdateProfileKeyRequest profile;
+    Hearth__V1__ReplaceGroupInfoRequest replace;
+    Hearth__V1__ReportFaultRequest report;
+    struct buf info = BUF_INIT;
+    struct digest hash;
+    size_t from = 0;
+    Hearth__V1__CommitRequest *commit = dw_commit_request(b, &(struct dcommit){0});
+    front_set_tokens(w.front, false);
+    assert_int_equal(dw_commit_send(b, commit), HEARTH_OK);
+    dw_receive_all(&w);
+    hash_once(&hash_sha256, bytes_of(commit->commit.data, commit->commit.len), &hash);
+    front_set_tokens(w.front, true);
+    dw_limit(&w, "CREDITS_FREE", 1);
+    dw_limit(&w, "PRICE_LOW", 3);
+    dw_limit(&w, "CREDITS_PER_TOKEN", 1);
+    hearth__v1__update_profile_key_request__init(&profile);
+    profile.idempotency = dw_once(&w);
+    profile.group = dw_access(&w, b->state_key);
+    profile.wrapped_profile_key = dw_bytes(&w, bytes_str("wrapped"));
+    costs(b, "UpdateProfileKey", &profile.base, &from);
+    assert_ok(group_make_info(b->group, &b->client,
+                              (struct group_info_options){.external_pub = true}, &info));
+    hearth__v1__replace_group_info_request__init(&replace);
+    replace.idempotency = dw_once(&w);
+    replace.group = dw_access(&w, b->state_key);
+    replace.epoch = group_epoch(b->group);
+    replace.group_info = dw_parts(&w, buf_view(&info));
+    costs(b, "ReplaceGroupInfo", &replace.base, &from);
+    hearth__v1__report_fault_request__init(&report);
+    report.idempotency = dw_once(&w);
+    report.group = dw_access(&w, a->state_key);
+    report.epoch = group_epoch(a->group);
+    report.commit_hash = dw_bytes(&w, digest_view(&hash));
+    costs(a, "ReportFault", &report.base, &from);
+    buf_clear(&info);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -287,6 +343,7 @@ int main(void)
         TEST(a_commit_costs_more),       TEST(a_commit_that_adds_costs_more),
         TEST(an_invalid_commit_is_paid), TEST(credits_go_with_the_leaf),
         TEST(credits_have_a_bound),      TEST(off_means_off),
+        TEST(rare_calls_are_paid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

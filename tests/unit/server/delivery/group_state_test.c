@@ -23,6 +23,9 @@ static struct leaf_entry leaf_at(uint32_t index)
         .ref_signature = bytes_str("its signature"),
         .pseudonym_signature = bytes_str("countersignature"),
         .policy = (uint8_t)(index % 4),
+        .lost = index,
+        .refusals = (uint8_t)(index * 2),
+        .loss_s = UINT64_C(1800000000) + index,
     };
 }
 
@@ -80,6 +83,9 @@ static void comes_back(void **state)
     assert_int_equal(group_state_leaf(&read, 4)->epoch, 1004);
     assert_int_equal(group_state_leaf(&read, 2)->policy, 2);
     assert_int_equal(group_state_leaf(&read, 9)->policy, 1);
+    assert_int_equal(group_state_leaf(&read, 9)->lost, 9);
+    assert_int_equal(group_state_leaf(&read, 9)->refusals, 18);
+    assert_int_equal(group_state_leaf(&read, 9)->loss_s, 1800000009);
     group_state_drop(&read, 4);
     group_state_drop(&read, 5);
     assert_null(group_state_leaf(&read, 4));
@@ -111,7 +117,7 @@ static void damage_is_found(void **state)
     bytes.data[3] = 99; /* the suite */
     assert_err(parse_copy(buf_view(&bytes), &read), DELIVERY_STATE);
     bytes.data[3] = 3;
-    bytes.data[1] = 3; /* the format: of a later program, or none */
+    bytes.data[1] = 4; /* the format: of a later program, or none */
     assert_err(parse_copy(buf_view(&bytes), &read), DELIVERY_STATE);
     bytes.data[1] = 0;
     assert_err(parse_copy(buf_view(&bytes), &read), DELIVERY_STATE);
@@ -119,15 +125,15 @@ static void damage_is_found(void **state)
     buf_clear(&bytes);
 }
 
-/* As it was written before leaves had a policy: byte for byte the present form, but for that. */
-static void states_of_format_1_are_opened(void **state)
+/* As it was written before leaves had a policy, or losses: byte for byte the present form, but for
+ * that. */
+static void open_format(uint16_t format)
 {
-    (void)state;
     struct group_state made, read;
     struct buf now = BUF_INIT;
     struct buf before = BUF_INIT;
     make(&made);
-    wire_write_u16(&before, 1);
+    wire_write_u16(&before, format);
     wire_write_u16(&before, made.suite->id);
     wire_write_u64(&before, made.epoch);
     size_t mark = wire_vector_begin(&before);
@@ -146,6 +152,8 @@ static void states_of_format_1_are_opened(void **state)
         wire_write_vector(&before, leaf->sealed_ref);
         wire_write_vector(&before, leaf->ref_signature);
         wire_write_vector(&before, leaf->pseudonym_signature);
+        if (format >= 2)
+            wire_write_u8(&before, leaf->policy);
     }
     wire_vector_end(&before, mark);
     /* what follows the leaves is the same in both */
@@ -157,8 +165,13 @@ static void states_of_format_1_are_opened(void **state)
     assert_ok(parse_copy(buf_view(&before), &read));
     assert_int_equal(read.leaf_count, 4);
     for (uint32_t i = 0; i < read.leaf_count; i++) {
-        assert_int_equal(read.leaves[i].policy, 0);
+        assert_int_equal(read.leaves[i].policy, format >= 2 ? made.leaves[i].policy : 0);
+        assert_int_equal(read.leaves[i].lost + read.leaves[i].refusals, 0);
+        assert_int_equal(read.leaves[i].loss_s, 0);
         read.leaves[i].policy = made.leaves[i].policy;
+        read.leaves[i].lost = made.leaves[i].lost;
+        read.leaves[i].refusals = made.leaves[i].refusals;
+        read.leaves[i].loss_s = made.leaves[i].loss_s;
     }
     /* and from there on it is like any other */
     buf_clear(&before);
@@ -168,6 +181,13 @@ static void states_of_format_1_are_opened(void **state)
     group_state_clear(&read);
     buf_clear(&before);
     buf_clear(&now);
+}
+
+static void states_of_older_formats_are_opened(void **state)
+{
+    (void)state;
+    open_format(1);
+    open_format(2);
 }
 
 static void past_trees_are_bounded(void **state)
@@ -214,7 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comes_back),
         cmocka_unit_test(damage_is_found),
-        cmocka_unit_test(states_of_format_1_are_opened),
+        cmocka_unit_test(states_of_older_formats_are_opened),
         cmocka_unit_test(past_trees_are_bounded),
         cmocka_unit_test(leaves_out_of_order_are_damage),
     };

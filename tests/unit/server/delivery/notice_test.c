@@ -1,5 +1,6 @@
 /* What the server does for a group by itself: queues that are gone, messages that were lost,
  * members who are silent. */
+#include "server/delivery/notices.h"
 #include "support/delivery/delivery_world.h"
 
 static struct dworld w;
@@ -230,22 +231,148 @@ static void another_reference_is_served(void **state)
     assert_int_equal(c->item_count, had + 1);
 }
 
+static uint64_t last_loss(struct member *m)
+{
+    uint64_t count = 0;
+    assert_ok(delivery_loss_parse(buf_view(&m->last_body), &count));
+    return count;
+}
+
 static void losses_are_told_to_who_lost(void **state)
 {
     (void)state;
     c->mood = QUEUE_REFUSED;
     expect(dw_say(a, "one"));
-    expect(dw_say(a, "two"));
     dw_pass_s(&w, 2);
     c->mood = QUEUE_OK;
-    expect(dw_say(a, "three"));
+    expect(dw_say(a, "two"));
     dw_pass_s(&w, 2);
-    uint64_t count = 0;
     dw_receive_all(&w);
     assert_int_equal(c->seen[DELIVERY_LOSS], 1);
     assert_int_equal(b->seen[DELIVERY_LOSS], 0);
-    assert_ok(delivery_loss_parse(buf_view(&c->last_body), &count));
-    assert_int_equal(count, 2);
+    assert_int_equal(last_loss(c), 1);
+    /* and not again */
+    for (int i = 0; i < 3; i++) {
+        dw_pass_s(&w, 3600);
+        expect(dw_say(a, "on"));
+    }
+    dw_pass_s(&w, 2);
+    dw_receive_all(&w);
+    assert_int_equal(c->seen[DELIVERY_LOSS], 1);
+    /* the next one is counted by itself */
+    c->mood = QUEUE_REFUSED;
+    expect(dw_say(a, "three"));
+    dw_pass_s(&w, 2);
+    c->mood = QUEUE_OK;
+    expect(dw_say(a, "four"));
+    dw_pass_s(&w, 2);
+    dw_receive_all(&w);
+    assert_int_equal(c->seen[DELIVERY_LOSS], 2);
+    assert_int_equal(last_loss(c), 1);
+}
+
+/* A reference that its queue service refuses, whatever comes: once that the loss is refused, too,
+ * it is tried ever more rarely. */
+static void who_refuses_all_rests(void **state)
+{
+    (void)state;
+    unsigned tries[4];
+    c->mood = QUEUE_REFUSED;
+    c->refused = 0;
+    for (int quarter = 0; quarter < 4; quarter++) {
+        unsigned before = c->refused;
+        for (int i = 0; i < 30; i++) {
+            expect(dw_say(a, "hello?"));
+            dw_pass_s(&w, 120);
+        }
+        tries[quarter] = c->refused - before;
+    }
+    print_message("refused rows of 30 messages each: %u %u %u %u\n", tries[0], tries[1], tries[2],
+                  tries[3]);
+    assert_true(tries[0] < 30 && tries[3] < 8);
+    /* when it takes again, it is told of the loss within the hour, and has what follows */
+    c->mood = QUEUE_OK;
+    for (int i = 0; i < 14; i++) {
+        expect(dw_say(a, "hello again"));
+        dw_pass_s(&w, 300);
+    }
+    dw_receive_all(&w);
+    assert_int_equal(c->seen[DELIVERY_LOSS], 1);
+    assert_true(last_loss(c) > 4);
+    test_assert_bytes(buf_view(&c->text), bytes_str("hello again"));
+    assert_int_equal(dw_stats(&w).notices, 0);
+}
+
+/* Another reference ends the rest, and is told of what the one before lost. */
+static void another_reference_ends_the_rest(void **state)
+{
+    (void)state;
+    c->mood = QUEUE_REFUSED;
+    for (int i = 0; i < 30; i++) {
+        expect(dw_say(a, "hello?"));
+        dw_pass_s(&w, 10);
+    }
+    memset(c->ref, 0x11, sizeof c->ref);
+    c->mood = QUEUE_OK;
+    Hearth__V1__UpdateQueueReferenceRequest in;
+    struct dsigner signer = dw_signer(c);
+    hearth__v1__update_queue_reference_request__init(&in);
+    in.idempotency = dw_once(&w);
+    in.group = dw_access(&w, c->state_key);
+    in.queue_reference = dw_reference(c);
+    expect(dw_call(&w, "UpdateQueueReference", &signer, &in.base));
+    expect(dw_say(a, "hello c"));
+    dw_pass_s(&w, 2);
+    dw_receive_all(&w);
+    test_assert_bytes(buf_view(&c->text), bytes_str("hello c"));
+    assert_int_equal(c->seen[DELIVERY_LOSS], 1);
+}
+
+/* The courier reports on while the group's next request is at work. */
+static struct err report_thrice(struct store_txn *txn, void *arg)
+{
+    uint8_t notice[NOTICE_BYTES] = {0};
+    (void)arg;
+    notice_group_tag(w.delivery, buf_view(&w.group_id), notice);
+    for (int i = 0; i < 3; i++)
+        TRY(delivery_refused(txn, w.delivery, notice, QUEUE_LATER));
+    return ERR_OK;
+}
+
+struct noticed {
+    struct notice notices[NOTICES_AT_ONCE];
+    size_t count;
+};
+
+static struct err list_notices(struct store_txn *txn, void *arg)
+{
+    struct noticed *n = arg;
+    return notices_list(txn, w.delivery, buf_view(&w.group_id), n->notices, &n->count);
+}
+
+static struct err drop_notice(struct store_txn *txn, void *arg)
+{
+    struct noticed *n = arg;
+    return notice_drop(txn, w.delivery, buf_view(&w.group_id), &n->notices[0]);
+}
+
+static void losses_meanwhile_are_told_the_next_time(void **state)
+{
+    struct store *store = delivery_store(w.delivery);
+    struct noticed told, next;
+    (void)state;
+    assert_ok(store_call(store, report_thrice, NULL));
+    assert_ok(store_call_read(store, list_notices, &told));
+    assert_int_equal(told.count, 1);
+    assert_int_equal(told.notices[0].count, 3);
+    assert_ok(store_call(store, report_thrice, NULL));
+    assert_ok(store_call(store, drop_notice, &told));
+    assert_ok(store_call_read(store, list_notices, &next));
+    assert_int_equal(next.count, 1);
+    assert_int_equal(next.notices[0].count, 3);
+    assert_ok(store_call(store, drop_notice, &next));
+    assert_ok(store_call_read(store, list_notices, &next));
+    assert_int_equal(next.count, 0);
 }
 
 static void silent_members_are_proposed_for_removal(void **state)
@@ -289,6 +416,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_reference_heals, setup, teardown),
         cmocka_unit_test_setup_teardown(another_reference_is_served, setup, teardown),
         cmocka_unit_test_setup_teardown(losses_are_told_to_who_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_refuses_all_rests, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_reference_ends_the_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(losses_meanwhile_are_told_the_next_time, setup, teardown),
         cmocka_unit_test_setup_teardown(silent_members_are_proposed_for_removal, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -637,12 +637,14 @@ static void test_cosignatures(void **state)
     assert_ok(note_parse(buf_view(&got.bytes), &note));
     assert_int_equal(note.line_count, 1);
     const struct bytes text = note.text;
-    assert_int_not_equal(cosign(&w.stranger_key, &w.stranger, text, 2, now_s), HEARTH_OK);
-    assert_int_not_equal(cosign(&w.stranger_key, &w.witness, text, 2, now_s), HEARTH_OK);
-    assert_int_not_equal(cosign(&w.witness_key, &w.witness, text, 3, now_s), HEARTH_OK);
-    assert_int_not_equal(cosign(&w.witness_key, &w.witness, bytes_str("other\n"), 2, now_s),
-                         HEARTH_OK);
-    assert_int_not_equal(cosign(&w.witness_key, &w.witness, text, 2, now_s + 100), HEARTH_OK);
+    assert_int_equal(cosign(&w.stranger_key, &w.stranger, text, 2, now_s),
+                     HEARTH_PERMISSION_DENIED);
+    assert_int_equal(cosign(&w.stranger_key, &w.witness, text, 2, now_s), HEARTH_INVALID_ARGUMENT);
+    assert_int_equal(cosign(&w.witness_key, &w.witness, text, 3, now_s), HEARTH_NOT_FOUND);
+    assert_int_equal(cosign(&w.witness_key, &w.witness, bytes_str("other\n"), 2, now_s),
+                     HEARTH_INVALID_ARGUMENT);
+    assert_int_equal(cosign(&w.witness_key, &w.witness, text, 2, now_s + 100),
+                     HEARTH_INVALID_ARGUMENT);
     assert_int_equal(cosign(&w.witness_key, &w.witness, text, 2, now_s - 7), HEARTH_OK);
     assert_int_equal(cosign(&w.witness_key, &w.witness, text, 2, now_s), HEARTH_OK); /* again */
     struct buf before = got.bytes;
@@ -787,6 +789,74 @@ static void test_tokens(void **state)
     buf_clear(&got.bytes);
 }
 
+/* ---- who looks for the handles that there are */
+
+static enum hearth_code ask_for(const char *label_text)
+{
+    struct bytes label = bytes_str(label_text);
+    struct kt_query query = {.label = label, .now_ms = now_ms(), .opaque_value = true};
+    struct buf request = BUF_INIT;
+    struct got got;
+    assert_ok(kt_search_request(&request, &w.view, &query));
+    enum hearth_code code = lookup(buf_view(&request), &got);
+    buf_clear(&got.bytes);
+    buf_clear(&request);
+    return code;
+}
+
+static enum hearth_code ask_for_many(const char *first, const char *second)
+{
+    struct kt_query queries[2] = {{.label = bytes_str(first), .now_ms = now_ms()},
+                                  {.label = bytes_str(second), .now_ms = now_ms()}};
+    struct buf request = BUF_INIT;
+    struct got got;
+    assert_ok(kt_many_request(&request, &w.view, queries, 2));
+    enum hearth_code code = lookup_many(buf_view(&request), &got);
+    buf_clear(&got.bytes);
+    buf_clear(&request);
+    return code;
+}
+
+static enum hearth_code monitor_it(const char *label)
+{
+    const struct kt_own own = {.label = bytes_str(label)};
+    const struct kt_dist from = {.index = 0};
+    struct buf request = BUF_INIT;
+    struct got got;
+    assert_ok(kt_owner_request(&request, &w.view, &own, &from));
+    enum hearth_code code = monitor(buf_view(&request), &got);
+    buf_clear(&got.bytes);
+    buf_clear(&request);
+    return code;
+}
+
+/* Handles that are not there are counted, however they are asked for; who has asked for too many is
+ * answered about none, so that the refusal tells nothing. Nothing else is counted or refused. */
+static void test_handles_are_not_listed(void **state)
+{
+    (void)state;
+    struct told told;
+    assert_ok(limits_set(front_limits(w.front), "HANDLE_MISSES", 4));
+    bring(bytes_str("\2there"), 0, "a", &told);
+    assert_int_equal(tick_after(0), 1);
+    assert_int_equal(told.times, 1);
+    told_clear(&told);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(ask_for("\2there"), HEARTH_OK);
+        assert_int_equal(ask_for("\1nobody"), HEARTH_OK);
+    }
+    assert_int_equal(ask_for_many("\1nobody", "\1no one"), HEARTH_OK);
+    assert_int_equal(ask_for("\2one"), HEARTH_OK);
+    assert_int_equal(monitor_it("\2two"), HEARTH_OK);
+    assert_int_equal(ask_for_many("\2three", "\2there"), HEARTH_OK); /* both count */
+    assert_int_equal(ask_for("\2four"), HEARTH_RESOURCE_EXHAUSTED);
+    assert_int_equal(ask_for("\2there"), HEARTH_RESOURCE_EXHAUSTED);
+    assert_int_equal(monitor_it("\2there"), HEARTH_RESOURCE_EXHAUSTED);
+    assert_int_equal(ask_for_many("\2there", "\1nobody"), HEARTH_RESOURCE_EXHAUSTED);
+    assert_int_equal(ask_for("\1nobody"), HEARTH_OK);
+    assert_int_equal(ask_for_many("\1nobody", "\1no one"), HEARTH_OK);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -794,6 +864,7 @@ int main(void)
         TEST(test_before_the_first_epoch),
         TEST(test_append_and_search),
         TEST(test_many),
+        TEST(test_handles_are_not_listed),
         TEST(test_proofs_made_ahead),
         TEST(test_keeper_gone),
         TEST(test_who_waits_at_the_end),
