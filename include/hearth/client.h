@@ -400,7 +400,7 @@ struct hearth_log {
     bool overdue;    /* it stands still for longer than it may */
     /* HEARTH_LOG_HELD: the newest checkpoint that was verified */
     const char *origin;
-    uint8_t key[32]; /* that signs it: evidence against this homeserver bears it */
+    uint8_t key[32];  /* that signs it: evidence against this homeserver bears it */
     uint64_t entries; /* leaf 0, the configuration, among them */
     uint8_t root[32];
     uint64_t newest_ms, checked_ms, watched_ms, window_ms;

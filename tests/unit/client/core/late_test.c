@@ -12,7 +12,7 @@
 
 static const uint64_t longer = ROSTER_PATIENCE_MS + 60000;
 
-static struct err do_group_wish(struct person *p, struct hearth_id chat, const uint8_t *remove,
+static struct err do_group_wish(struct person *p, struct hearth_id chat, uint8_t *remove,
                                 struct hearth_id add, uint64_t *ret_task)
 {
     return wish(p, chat,
