@@ -44,6 +44,8 @@ timeout "$seconds" "$bin/store_crash" --cycles 100000 || [ $? = 124 ] || status=
 timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=1
 # a heavy user against light ones at a database's writer
 "$bin/fair" --disk --seconds 30 || [ $? = 77 ] || status=1
+# what each rung of the overload ladder sheds
+python3 tests/load/ladder.py "$bin" || status=1
 # attacks on the real hearthd, with the load and the time that the pass rule wants: 200 listeners, 50 messages a second; at
 # two a second nobody has used up his own allowance of messages (60, and one a second) within 50 s, idle phases and all
 for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17; do

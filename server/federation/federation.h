@@ -6,8 +6,8 @@
  * takes goes into our own queues.
  *
  * A peer's key: fetched by GetKeys over TLS with the name of its domain checked, verified by its
- * credentials, whose root is pinned at first sight; kept until the statement ends; fetched anew
- * when a signature fails, KEYS_AGAIN_S apart.
+ * credentials, whose root is pinned at first sight, and looked up in the peer's log; kept until the
+ * statement ends; fetched anew when a signature fails, KEYS_AGAIN_S apart.
  *
  * Owns federation.db: pins and keys of peers (kept.c).
  *
@@ -36,7 +36,8 @@ struct federation_options {
     /* tests: where a domain is that is not configured, instead of the DNS; NULL: nowhere */
     const char *(*locate)(void *self, const char *domain);
     void *locate_self;
-    /* A peer has proved to be there: from any thread. */
+    /* A peer has proved to be there, by a signed call or keys that came from there: from any
+     * thread. */
     void (*contact)(void *self, struct bytes domain);
     void *contact_self;
 };
@@ -83,7 +84,8 @@ void federation_each(struct federation *f, void (*say)(void *to, const struct fe
                      void *to);
 enum federation_mode federation_mode(struct federation *f);
 /* Ends what is waited for with that peer here: its ban, and the time between fetches of its keys
- * and between looks at its log. ERR_NOT_FOUND: no setting names it, and it was never spoken with. */
+ * and between looks at its log; what was seen of its log is forgotten.
+ * ERR_NOT_FOUND: no setting names it, and it was never spoken with. */
 CHECKED struct err federation_retry(struct federation *f, struct bytes domain);
 /* The operator says that the peer with this name has new keys, under the root that it shows and he
  * has compared: they are its own from now on, durably, and its ban ends. From any thread but the

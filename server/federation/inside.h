@@ -161,6 +161,16 @@ CHECKED struct err kept_logs_load(struct federation *f, struct store_txn *txn, u
 void kept_log_save(const struct peer *peer);
 void kept_log_free(struct peer_log *log); /* NULL is fine */
 
+/* logs.c. The configuration in the answer that has entry 0 of the peer's log, which must be of its
+ * domain. ERR_TLOG_CONFIG, wire errors, those of kt_view_init. */
+CHECKED struct err peer_log_config(const struct peer *peer, struct bytes tile,
+                                   struct kt_view *ret_view);
+/* Under the lock: what was verified of its log, where it is newer than what is kept. Without memory
+ * it is looked at as if for the first time, next time. */
+void peer_log_keep(struct peer *peer, const struct kt_view *view);
+/* Under the lock: it may begin another one. What convicts it stays. */
+void peer_log_forget(struct peer *peer);
+
 /* find.c, on the loop. */
 void peer_reach(struct peer *peer, struct reach *reach);
 /* The channel did not work: the next attempt looks the domain up again. One that is not the peer's
@@ -188,6 +198,12 @@ void keys_set(struct peer *peer, const struct told_keys *told);
 void peer_want_keys(struct peer *peer);
 /* Under the lock: a key that is good now. */
 bool peer_has_key(const struct peer *peer);
+
+/* logged.c, on the loop. Is the federation key in the peer's log, if it has one? done comes once,
+ * inside the call or later, on the loop; text says more of the error, or is NULL. told is borrowed
+ * until then, and the peer held. ERR_NOT_FOUND: it is not; TLOG_*: the log does not hold. */
+void logged_check(struct peer *peer, struct hearth_channel *channel, const struct told_keys *told,
+                  void (*done)(void *arg, struct err err, const char *text), void *arg);
 
 /* send.c */
 struct err send_batch(void *federation, struct bytes domain, const struct courier_batch_row *rows,

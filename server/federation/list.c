@@ -1,4 +1,6 @@
 /* What the operator is told of peers. */
+#include <stdlib.h>
+
 #include "server/federation/inside.h"
 
 struct saying {
@@ -82,8 +84,7 @@ struct err federation_retry(struct federation *f, struct bytes domain)
         peer->banned_until_us = 0;
         peer->fetch_again_us = 0;
         peer->fetch_failures = 0;
-        if (peer->log != NULL)
-            peer->log->due_us = 0;
+        peer_log_forget(peer); /* it may have begun another one */
     }
     federation_unlock(f);
     return known ? ERR_OK : ERR(NOT_FOUND);

@@ -281,9 +281,7 @@ static void keep(struct look *l)
 {
     struct federation *f = l->peer->federation;
     federation_lock(f);
-    l->peer->log->view = l->view;
-    l->peer->log->has_view = true;
-    kept_log_save(l->peer);
+    peer_log_keep(l->peer, &l->view);
     federation_unlock(f);
 }
 
@@ -364,6 +362,19 @@ static bool names(const struct kt_config *config, const char *domain)
            memcmp(origin.data + len, "/kt/", 4) == 0;
 }
 
+struct err peer_log_config(const struct peer *peer, struct bytes tile, struct kt_view *ret_view)
+{
+    struct wire_reader r = wire_reader_of(tile);
+    struct bytes config = wire_read_vector16(&r);
+    struct kt_view view;
+    TRY(wire_reader_end(&r));
+    TRY(kt_view_init(config, &view));
+    if (!names(&view.config, peer->domain))
+        return ERR(TLOG_CONFIG);
+    *ret_view = view;
+    return ERR_OK;
+}
+
 static void on_config(const struct hearth_status *status, const Hearth__V1__GetTileResponse *out,
                       void *arg)
 {
@@ -372,13 +383,7 @@ static void on_config(const struct hearth_status *status, const Hearth__V1__GetT
         end_status(l, status);
         return;
     }
-    struct wire_reader r = wire_reader_of(bytes_of(out->tile.data, out->tile.len));
-    struct bytes config = wire_read_vector16(&r);
-    struct err err = wire_reader_end(&r);
-    if (err_is_ok(err))
-        err = kt_view_init(config, &l->view);
-    if (err_is_ok(err) && !names(&l->view.config, l->peer->domain))
-        err = ERR(TLOG_CONFIG);
+    struct err err = peer_log_config(l->peer, bytes_of(out->tile.data, out->tile.len), &l->view);
     if (err_is_ok(err))
         ask_newest(l);
     else
@@ -403,6 +408,27 @@ static void ready(struct reach *reach, struct peer *peer, struct err result)
     in.entries = true;
     if (hearth_transparency_get_tile_start(peer->channel, &options, &in, on_config, l) == NULL)
         end(l, ERR(NO_MEMORY), NULL);
+}
+
+/* ---- what is kept of it */
+
+void peer_log_keep(struct peer *peer, const struct kt_view *view)
+{
+    if (peer->log == NULL)
+        peer->log = calloc(1, sizeof *peer->log);
+    if (peer->log == NULL || (peer->log->has_view && view->size < peer->log->view.size))
+        return;
+    peer->log->view = *view;
+    peer->log->has_view = true;
+    kept_log_save(peer);
+}
+
+void peer_log_forget(struct peer *peer)
+{
+    if (peer->log == NULL)
+        return;
+    peer->log->has_view = false;
+    peer->log->due_us = 0;
 }
 
 /* ---- who is due */

@@ -140,6 +140,14 @@ static void print_last_error(const Hearth__V1__Peer *p)
         printf("next: hearthd check %s\n", p->domain);
 }
 
+/* With a key from before only what that key signs is taken. */
+static void print_key_error(const Hearth__V1__Peer *p)
+{
+    printf("%s %s sends is not taken, for its keys can't be fetched: %s\n",
+           p->key_days == 0 ? "what" : "under a new key what", p->domain, p->key_error);
+    (void)print_private(p, p->key_error);
+}
+
 static void print_not_admitted(const Hearth__V1__Peer *p, const char *mode)
 {
     if (p->rule == HEARTH__V1__PEER_RULE__PEER_RULE_BLOCKED)
@@ -179,11 +187,8 @@ static void print_why(const Hearth__V1__Peer *p, const char *mode)
                p->domain, p->banned_s, p->domain);
     else if (p->admitted && p->other_root.len > 0)
         print_other_root(p);
-    else if (p->admitted && p->key_days == 0 && p->key_error[0] != '\0') {
-        printf("what %s sends is not taken, for its keys can't be fetched: %s\n", p->domain,
-               p->key_error);
-        (void)print_private(p, p->key_error);
-    }
+    else if (p->admitted && p->key_error[0] != '\0')
+        print_key_error(p);
 }
 
 /* The file itself, for who is to be shown it. */

@@ -16,7 +16,7 @@ static struct err do_group_wish(struct person *p, struct hearth_id chat, uint8_t
                                 struct hearth_id add, uint64_t *ret_task)
 {
     return wish(p, chat,
-                &(struct commit_wish){.remove = (const void *)remove,
+                &(struct commit_wish){.remove = (void *)remove,
                                       .remove_count = remove != NULL,
                                       .add = &add,
                                       .add_count = 1},
