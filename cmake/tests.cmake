@@ -363,6 +363,8 @@ hearth_fuzz(tlog_messages USES tlog)
 hearth_fuzz(tlog_text USES tlog)
 hearth_fuzz(tlog_verify USES tlog_kit)
 hearth_program(tlog_seeds SOURCES tests/fuzz/tlog_seeds.c USES tlog_kit) # writes the seeds of these three
+hearth_fuzz(client_log USES client_core)
+hearth_program(client_log_seeds SOURCES tests/fuzz/client_log_seeds.c USES tlog_kit client_core) # and of this one
 hearth_unit_tests(server_transparency server/transparency tlog_kit test_tokens net)
 
 # People on the real programs: at terminals, and killed at random.

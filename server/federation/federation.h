@@ -36,7 +36,8 @@ struct federation_options {
     /* tests: where a domain is that is not configured, instead of the DNS; NULL: nowhere */
     const char *(*locate)(void *self, const char *domain);
     void *locate_self;
-    /* A peer has proved to be there: from any thread. */
+    /* A peer has proved to be there, by a signed call or keys that came from there: from any
+     * thread. */
     void (*contact)(void *self, struct bytes domain);
     void *contact_self;
 };

@@ -150,10 +150,21 @@ static struct err take(struct peer *peer, const struct told_keys *told)
     return err;
 }
 
+/* It was there, and who it must be: as good as a call of its own. Such a call is what often has us
+ * ask for keys, and it was answered that it is to come again, which a greeting does not. */
+static void tell_contact(const struct peer *peer)
+{
+    const struct federation_options *o = &peer->federation->options;
+    if (o->contact != NULL && !peer->federation->stopped)
+        o->contact(o->contact_self, bytes_str(peer->domain));
+}
+
 static void end(struct fetch *fetch, struct err err, const char *text)
 {
     struct peer *peer = fetch->peer;
     struct federation *f = peer->federation;
+    if (err_is_ok(err))
+        tell_contact(peer);
     federation_lock(f);
     peer->fetching = false;
     peer->fetches++;

@@ -383,8 +383,7 @@ static void on_config(const struct hearth_status *status, const Hearth__V1__GetT
         end_status(l, status);
         return;
     }
-    struct err err =
-        peer_log_config(l->peer, bytes_of(out->tile.data, out->tile.len), &l->view);
+    struct err err = peer_log_config(l->peer, bytes_of(out->tile.data, out->tile.len), &l->view);
     if (err_is_ok(err))
         ask_newest(l);
     else

@@ -17,7 +17,7 @@
 #include "flow/worlds/world.h"
 #include "planted/planted.h"
 
-enum { SEEDS = 40, WORLD_S = 120, TEXT_MAX = 65536 };
+enum { SEEDS = 100, WORLD_S = 120, TEXT_MAX = 65536 };
 
 static const char *const names[PLANTS] = {
     "none",

@@ -82,29 +82,67 @@ static void bury(struct world *w)
     settle(w);
 }
 
-/* Two of three start again: their own backoffs are forgotten, and the third hears of both, which
- * ends those that it has for them (F3). */
-static void restart_two(struct world *w)
+struct knowing {
+    const char *domain;
+    bool knows;
+};
+
+static void look_for(void *knowing, const struct federation_peer *p)
 {
-    size_t stays = play_roll(&w->play, WORLD_HOMES);
+    struct knowing *k = knowing;
+    k->knows = k->knows || (p->root.len > 0 && bytes_equal(p->domain, bytes_str(k->domain)));
+}
+
+/* Two of three start again: their own backoffs are forgotten, and the third hears of both, which
+ * ends those that it has for them (F3). False: nobody did, for one of them would not know whom to
+ * greet. */
+static bool restart_two(struct world *w)
+{
+    const struct house *stays = &w->houses[play_roll(&w->play, WORLD_HOMES)];
+    for (size_t i = 0; i < WORLD_HOMES; i++) {
+        struct knowing k = {.domain = stays->domain, .knows = &w->houses[i] == stays};
+        federation_each(w->houses[i].federation, look_for, &k);
+        if (!k.knows)
+            return false;
+    }
     for (size_t i = 0; i < WORLD_HOMES; i++) {
         struct house *h = &w->houses[i];
-        if (i == stays)
+        if (h == stays)
             continue;
         h->power = h->slam = false;
         house_kill(h);
         house_open(h);
     }
+    return true;
+}
+
+static void say_domain(void *house, const struct courier_domain *d)
+{
+    const struct house *h = house;
+    print_message("%s for %.*s: %u failures, due in %u s, %u references held\n", h->domain,
+                  (int)d->name.len, (const char *)d->name.data, d->failures, d->due_s, d->held);
+}
+
+static void say_peer(void *house, const struct federation_peer *p)
+{
+    const struct house *h = house;
+    print_message("%s of %.*s: last batch \"%s\", last fetch of keys \"%s\"\n", h->domain,
+                  (int)p->domain.len, (const char *)p->domain.data, p->why, p->key_why);
 }
 
 /* Nothing waits any more, of what limits let through at once. heard: soon. */
 static void recover(struct world *w, bool heard)
 {
     house_run_ms(w->houses, heard ? HEARD_MS : HEALED_MS);
-    for (size_t i = 0; i < WORLD_HOMES && !w->houses[0].limits; i++) {
+    bool sure = !w->houses[0].limits && w->liar == NULL; /* who lies may put off for ever */
+    for (size_t i = 0; i < WORLD_HOMES && sure; i++) {
         uint64_t rows = house_waiting(&w->houses[i]);
-        if (rows > 0)
-            fail_msg("%llu rows of %s still wait", (unsigned long long)rows, w->houses[i].domain);
+        if (rows == 0)
+            continue;
+        courier_each(w->houses[i].courier, say_domain, &w->houses[i]);
+        federation_each(w->houses[i].federation, say_peer, &w->houses[i]);
+        fail_msg("%llu rows of %s still wait%s", (unsigned long long)rows, w->houses[i].domain,
+                 heard ? " for who was heard of" : "");
     }
 }
 
@@ -133,9 +171,7 @@ void world_heal(struct world *w)
     if (heard) /* waits grow */
         house_run_ms(w->houses, LASTING_MS);
     world_mend(w);
-    if (heard)
-        restart_two(w);
-    recover(w, heard);
+    recover(w, heard && restart_two(w));
     settle(w);
     for (size_t g = 0; g < WORLD_GROUPS; g++)
         if (world_judges(w, g))

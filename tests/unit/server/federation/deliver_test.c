@@ -278,6 +278,25 @@ static void who_starts_again_says_so(void **state)
     land_close(&land);
 }
 
+/* It has never had to tell us anything, so its greeting makes us fetch its keys, and is not heard
+ * again: that they came is enough. */
+static void who_starts_again_is_heard_by_who_had_no_keys(void **state)
+{
+    (void)state;
+    struct land_ref *r = begin(10);
+    put(r);
+    land_run_ms(&land, 3000);
+    assert_int_equal(land_check(&land, false), 1);
+    land_home_kill(home(1), false);
+    put(r);
+    land_run_ms(&land, UINT64_C(2) * 86400 * 1000);
+    land_home_open(home(1));
+    land_run_ms(&land, 2000);
+    assert_int_equal(land_check(&land, false), 2);
+    assert_int_equal(land_waiting(home(0)), 0);
+    land_close(&land);
+}
+
 /* Gone for good, or not ours: said once, and reported. */
 static void what_can_not_be_delivered_is_reported(void **state)
 {
@@ -318,6 +337,7 @@ int main(void)
         cmocka_unit_test(another_root_is_let_in),
         cmocka_unit_test(a_dead_peer_delays_nobody),
         cmocka_unit_test(who_starts_again_says_so),
+        cmocka_unit_test(who_starts_again_is_heard_by_who_had_no_keys),
         cmocka_unit_test(what_can_not_be_delivered_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
