@@ -199,9 +199,9 @@ static struct err check_keys(struct core *c, struct db_txn *t, void *arg)
     struct bytes user = buf_view(&bob->core->account.user_id);
     TRY(key_set_parse(buf_view(&bob->core->account.key_set), set));
     struct bytes uuid = set->clients[0].client_id, key = set->clients[0].public_key;
-    assert_ok(log_check_member(c, t, user, uuid, key));
-    assert_err(log_check_member(c, t, user, uuid, bytes_of(other, sizeof other)), KEY_SET);
-    assert_err(log_check_member(c, t, user, bytes_of(other, 16), key), KEY_SET);
+    assert_ok(log_check_member(c, t, user, uuid, key, false));
+    assert_err(log_check_member(c, t, user, uuid, bytes_of(other, sizeof other), false), KEY_SET);
+    assert_err(log_check_member(c, t, user, bytes_of(other, 16), key, false), KEY_SET);
     free(set);
     return ERR_OK;
 }

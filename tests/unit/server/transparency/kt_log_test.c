@@ -185,6 +185,7 @@ static struct buf answer; /* the last one */
 static struct err search(struct bytes label, const struct kt_known *known,
                          struct kt_result *ret_result)
 {
+    memset(ret_result, 0, sizeof *ret_result);
     struct kt_query query = {
         .label = label, .now_ms = now_ms, .known = known, .opaque_value = true};
     struct search_request request;
