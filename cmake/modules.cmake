@@ -66,7 +66,7 @@ hearth_module(server_relay server/relay
 hearth_module(server_courier server/courier
   USES base wire crypto seal store rpc pb generated_hearth server_keeper server_front server_queue)
 hearth_module(server_federation server/federation
-  USES base wire crypto seal store rpc net pb generated_hearth server_keeper server_front server_queue server_courier)
+  USES base wire crypto seal tlog store rpc net pb generated_hearth server_keeper server_front server_queue server_courier)
 hearth_module(server_delivery server/delivery
   USES base wire crypto seal mls_codec mls_public store rpc pb generated_hearth server_keeper server_front
   server_queue server_courier)

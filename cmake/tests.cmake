@@ -363,6 +363,8 @@ hearth_fuzz(tlog_messages USES tlog)
 hearth_fuzz(tlog_text USES tlog)
 hearth_fuzz(tlog_verify USES tlog_kit)
 hearth_program(tlog_seeds SOURCES tests/fuzz/tlog_seeds.c USES tlog_kit) # writes the seeds of these three
+hearth_fuzz(client_log USES client_core)
+hearth_program(client_log_seeds SOURCES tests/fuzz/client_log_seeds.c USES tlog_kit client_core) # and of this one
 hearth_unit_tests(server_transparency server/transparency tlog_kit test_tokens net)
 
 # People on the real programs: at terminals, and killed at random.
@@ -393,6 +395,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     SECONDS 300 LABELS flow)
   hearth_test(federation_hostile COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/hostile.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 300 LABELS flow)
+  hearth_test(federation_logs COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/logs.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 400 LABELS flow)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
 endif()
 hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency test_support)
@@ -427,6 +431,7 @@ foreach(wrapped queue_ratchet_seal hearth_auth_connect_write hearth_server_add_a
     transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_version_put kt_version_get)
   target_link_options(hearthd_malicious PRIVATE -Wl,--wrap=${wrapped})
 endforeach()
+hearth_test(federation_log COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/log.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 300)
 # A member who cheats, or a client without a defence: the control of what clients notice.
 hearth_program(hearth_malicious SOURCES client/hearth.c tests/malicious/client.c tests/malicious/malice.c USES client_cli)
 target_include_directories(hearth_malicious PRIVATE ${CMAKE_SOURCE_DIR}/tests)

@@ -39,10 +39,15 @@ python3 tests/client/log_attacks.py "$bin" honest_devices_long || status=1
 python3 tests/federation/partition.py "$bin" --seconds "$seconds" || [ $? = 77 ] || status=1
 # the same people as above, spread over two homeservers
 python3 tests/crash/clients.py "$bin" --servers 2 --seconds "$seconds" --least-kills 100 || status=1
+# homeservers that stand still for longer than clients are patient
+python3 tests/crash/clients.py "$bin" --servers 2 --clients 10 --groups 4 --stops 70 --seconds "$seconds" || status=1
+timeout "$seconds" "$bin/world_random" --liar --seed 1000 --seeds 100000 || [ $? = 124 ] || status=1
 timeout "$seconds" "$bin/store_crash" --cycles 100000 || [ $? = 124 ] || status=1
 timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=1
 # a heavy user against light ones at a database's writer
 "$bin/fair" --disk --seconds 30 || [ $? = 77 ] || status=1
+# what each rung of the overload ladder sheds
+python3 tests/load/ladder.py "$bin" || status=1
 # attacks on the real hearthd, with the load and the time that the pass rule wants: 200 listeners, 50 messages a second; at
 # two a second nobody has used up his own allowance of messages (60, and one a second) within 50 s, idle phases and all
 for id in DoS1 DoS2 DoS3 DoS4 DoS5 DoS6 DoS7 DoS8 DoS9 DoS10 DoS16 DoS17; do

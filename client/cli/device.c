@@ -134,6 +134,16 @@ int command_handle_list(struct cli *cli)
     return hearth_handle_each(cli->account, print_handle, cli) ? EXIT_DONE : EXIT_FAILED;
 }
 
+int command_handle_rotate(struct cli *cli)
+{
+    int code = finish(cli, hearth_handle_rotate(cli->account, cli->argv[0]));
+    if (code == EXIT_DONE)
+        line(cli, "rotated", "%s", cli->argv[0]);
+    object(cli,
+           cli->json && code == EXIT_DONE ? json_pack("{s:s}", "rotated", cli->argv[0]) : NULL);
+    return code;
+}
+
 int command_handle_remove(struct cli *cli)
 {
     int code = finish(cli, hearth_handle_remove(cli->account, cli->argv[0]));

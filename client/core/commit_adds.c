@@ -85,8 +85,9 @@ static struct err check_bundle(struct core *c, struct db_txn *t, const struct ow
     TRY(unwrap(owner, credential.pseudonym,
                bytes_of(bundle->wrapped_identity_key.data, bundle->wrapped_identity_key.len),
                ret_key));
-    struct err err = roster_identify(c, t, kp->leaf_node.credential.body,
-                                     kp->leaf_node.signature_key, ret_key, domain, ret_identity);
+    struct err err =
+        roster_identify(c, t, kp->leaf_node.credential.body, kp->leaf_node.signature_key, ret_key,
+                        false, domain, ret_identity);
     if (err.code == ERR_NOT_FOUND || err.code == ERR_CLIENT_MEMBER_LATER)
         memcpy(adds->wanted, domain, sizeof adds->wanted);
     TRY(err);

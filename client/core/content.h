@@ -21,6 +21,7 @@ enum content_kind {
     CONTENT_FRIENDSHIP = 5, /* friendship package (seal/friendship.h), in direct chats only */
     CONTENT_PROFILE = 6,    /* profile key */
     CONTENT_LOG_HEADS = 8,  /* what the sender was shown of logs (core/log_heads.c) */
+    CONTENT_LOG_PROOF = 9,  /* that the sender's keys are in his homeserver's (core/log_proof.h) */
     /* among the devices of one user only */
     CONTENT_DEVICE_NEWS = 32, /* core/devices.h */
 };

@@ -11,6 +11,7 @@
 #include "client/core/device_add.h"
 #include "client/core/device_set.h"
 #include "client/core/devices.h"
+#include "client/core/handle.h"
 #include "client/core/log_receipt.h"
 #include "client/core/task.h"
 #include "hearth/v1/auth_rpc.h"
@@ -143,6 +144,7 @@ static struct err replace_keys(struct core *c, struct db_txn *t, struct task *ta
     }
     TRY(db_drop(t, DB_DEVICE, bytes_of(task->subject.bytes, UUID_BYTES)));
     *ret_next = TASK_NEXT_DONE;
+    TRY(handles_rotate(c, t));
     return friendship_replace_keys(c, t);
 }
 

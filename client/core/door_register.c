@@ -105,6 +105,12 @@ static struct err step_handle_remove(struct core *c, struct db_txn *t, void *arg
     return handle_remove_begin(c, t, v->arg, &v->task);
 }
 
+static struct err step_handle_rotate(struct core *c, struct db_txn *t, void *arg)
+{
+    struct verb *v = arg;
+    return handle_rotate_begin(c, t, v->arg, &v->task);
+}
+
 /* "alice" or "alice@a.test". */
 static bool local_part(const struct hearth_account *a, const char *handle,
                        char local[HANDLE_LOCAL_MAX_BYTES + 1])
@@ -139,6 +145,11 @@ struct hearth_op *hearth_handle_add(struct hearth_account *a, const char *local)
 struct hearth_op *hearth_handle_remove(struct hearth_account *a, const char *local)
 {
     return on_handle(a, local, step_handle_remove);
+}
+
+struct hearth_op *hearth_handle_rotate(struct hearth_account *a, const char *local)
+{
+    return on_handle(a, local, step_handle_rotate);
 }
 
 struct handle_listing {

@@ -82,7 +82,7 @@ static bool pays(struct raw_call *r, const struct hearth_status *status, struct 
     *error = (struct hearth_error){.result = HEARTH_FAILED, .name = "TOKENS"};
     (void)snprintf(error->text, sizeof error->text, "this call costs %u tokens of class %u",
                    k.wanted, k.class);
-    (void)snprintf(error->cause, sizeof error->cause, "%u are in stock for %s%s", k.there,
+    (void)snprintf(error->cause, sizeof error->cause, "%u are in stock for %.120s%s", k.there,
                    r->domain, k.wait_ms > 0 ? ", and have to rest for some seconds" : "");
     (void)snprintf(error->hint, sizeof error->hint, "%s",
                    k.wait_ms > 0 ? "try again in a few seconds" : "hearth status shows the stock");

@@ -44,6 +44,10 @@ CHECKED struct err handle_add_begin(struct core *c, struct db_txn *t, const char
 /* ERR_NOT_FOUND. */
 CHECKED struct err handle_remove_begin(struct core *c, struct db_txn *t, const char *local,
                                        uint64_t *ret_task);
+/* The handle gets another key (handle_rotate.c), so that whoever has the one before can do nothing
+ * with it any more. ERR_NOT_FOUND. */
+CHECKED struct err handle_rotate_begin(struct core *c, struct db_txn *t, const char *local,
+                                       uint64_t *ret_task);
 CHECKED struct err handle_each(struct core *c, struct db_txn *t,
                                struct err (*fn)(void *arg, const struct handle_row *row),
                                void *arg);
@@ -59,6 +63,8 @@ CHECKED struct err handle_own_set(struct core *c, struct db_txn *t,
 /* register.c. busy: is a task of this handle left? ours: it is ours. */
 CHECKED struct err handle_state(struct core *c, struct db_txn *t, struct bytes local,
                                 bool *ret_busy, bool *ret_ours);
+/* device_remove.c: all of our handles get another key: a device that was removed has theirs. */
+CHECKED struct err handles_rotate(struct core *c, struct db_txn *t);
 /* renew.c: leaves tasks that refresh handles and their packages, where it is time. */
 CHECKED struct err handle_upkeep(struct core *c, struct db_txn *t);
 /* queue_offers.c, a step; arg is a struct handle_offer. An offer that we have changes nothing. */

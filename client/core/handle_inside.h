@@ -29,6 +29,20 @@ CHECKED struct err handle_key_set(struct core *c, struct db_txn *t, const struct
 
 CHECKED struct err handle_version(const struct handle_row *row, uint32_t *ret_version);
 
+/* The next version of its label, which names another key; signed by that and by the row's. */
+CHECKED struct err handle_next_set(struct core *c, struct db_txn *t, const struct handle_row *row,
+                                   const struct sig_key *next, struct buf *b);
+
+/* handle_package.c: packages under a key; their private halves are kept. Clear `all`, which `rows`
+ * are views into. */
+enum { HANDLE_PACKAGES_ALL = HANDLE_PACKAGES + 1 };
+struct handle_packages {
+    struct buf all;
+    ProtobufCBinaryData rows[HANDLE_PACKAGES_ALL];
+};
+CHECKED struct err handle_packages_make(struct core *c, struct db_txn *t,
+                                        const struct handle_row *row, const struct sig_key *key,
+                                        struct handle_packages *ret_packages);
 /* handle_package.c: makes packages, keeps their private halves and builds the request; where
  * `request` holds one already, takes that. */
 CHECKED struct err handle_packages_call(struct core *c, struct db_txn *t, struct task *task,

@@ -4,13 +4,13 @@
  *              opaque public_key<V>; uint64 not_after; uint8 last_resort; }
  */
 #include "client/core/handle_inside.h"
+#include "client/core/queue.h"
 #include "hearth/v1/auth.pb-c.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
 enum {
     ROW_VERSION = 1,
-    COUNT = HANDLE_PACKAGES + 1,
     KEEP_S = 30 * 24 * 3600, /* offers wait so long at the homeserver */
     SHARED_VERSION = 1,
     SHARED_MAX_BYTES = 32768
@@ -95,7 +95,7 @@ struct err handle_package_get(struct core *c, struct db_txn *t, struct bytes pac
 
 /* A package with its private half; appended to b. */
 static struct err make_one(struct core *c, struct db_txn *t, const struct handle_row *row,
-                           bool last_resort, struct buf *b)
+                           const struct sig_key *key, bool last_resort, struct buf *b)
 {
     uint64_t now = core_now_ms(c) / 1000;
     struct half h = {.last_resort = last_resort};
@@ -112,7 +112,7 @@ static struct err make_one(struct core *c, struct db_txn *t, const struct handle
         .last_resort = last_resort,
     };
     if (err_is_ok(err))
-        err = connection_package_make(b, &fields, &row->key);
+        err = connection_package_make(b, &fields, key);
     if (err_is_ok(err)) {
         connection_package_hash(bytes_of(b->data + from, b->len - from), hash);
         err = half_put(t, bytes_of(hash, sizeof hash), &h);
@@ -121,31 +121,41 @@ static struct err make_one(struct core *c, struct db_txn *t, const struct handle
     return err;
 }
 
+struct err handle_packages_make(struct core *c, struct db_txn *t, const struct handle_row *row,
+                                const struct sig_key *key, struct handle_packages *ret_packages)
+{
+    struct handle_packages p = {.all = BUF_INIT};
+    size_t ends[HANDLE_PACKAGES_ALL];
+    struct err err = ERR_OK;
+    for (size_t i = 0; i < HANDLE_PACKAGES_ALL && err_is_ok(err); i++) {
+        err = make_one(c, t, row, key, i == HANDLE_PACKAGES_ALL - 1, &p.all);
+        ends[i] = p.all.len;
+    }
+    if (!err_is_ok(err)) {
+        buf_clear(&p.all);
+        return err;
+    }
+    for (size_t i = 0, from = 0; i < HANDLE_PACKAGES_ALL; from = ends[i], i++)
+        p.rows[i] = core_out(bytes_of(p.all.data + from, ends[i] - from));
+    *ret_packages = p;
+    return ERR_OK;
+}
+
 static struct err make_request(struct core *c, struct db_txn *t, const struct task *task,
                                const struct handle_row *row, struct task_call *call)
 {
     Hearth__V1__PublishConnectionPackagesRequest in;
     Hearth__V1__Idempotency id = HEARTH__V1__IDEMPOTENCY__INIT;
-    ProtobufCBinaryData rows[COUNT];
-    size_t ends[COUNT];
-    struct buf all = BUF_INIT;
-    struct err err = ERR_OK;
-    for (size_t i = 0; i < COUNT && err_is_ok(err); i++) {
-        err = make_one(c, t, row, i == COUNT - 1, &all);
-        ends[i] = all.len;
-    }
-    if (err_is_ok(err)) {
-        for (size_t i = 0, from = 0; i < COUNT; from = ends[i], i++)
-            rows[i] = core_out(bytes_of(all.data + from, ends[i] - from));
-        hearth__v1__publish_connection_packages_request__init(&in);
-        id.id = core_out(bytes_of(task->idempotency, sizeof task->idempotency));
-        in.idempotency = &id;
-        in.handle_hash = core_out(bytes_of(row->hash, sizeof row->hash));
-        in.packages = rows;
-        in.n_packages = COUNT;
-        err = task_call_request(call, "Auth", "PublishConnectionPackages", &in.base);
-    }
-    buf_clear(&all);
+    struct handle_packages packages;
+    TRY(handle_packages_make(c, t, row, &row->key, &packages));
+    hearth__v1__publish_connection_packages_request__init(&in);
+    id.id = core_out(bytes_of(task->idempotency, sizeof task->idempotency));
+    in.idempotency = &id;
+    in.handle_hash = core_out(bytes_of(row->hash, sizeof row->hash));
+    in.packages = packages.rows;
+    in.n_packages = HANDLE_PACKAGES_ALL;
+    struct err err = task_call_request(call, "Auth", "PublishConnectionPackages", &in.base);
+    buf_clear(&packages.all);
     return err;
 }
 
@@ -265,6 +275,33 @@ static struct err take_halves(struct db_txn *t, struct wire_reader *r)
     return ERR_OK;
 }
 
+/* Ours stays, unless another device has given it another key since. */
+static struct err take_newer(struct core *c, struct db_txn *t, struct handle_row *there,
+                             struct bytes key, struct bytes key_set)
+{
+    struct handle_row told = {.state = HANDLE_OURS};
+    uint32_t held = 0, version = 0;
+    buf_append_bytes(&told.key_set, key_set);
+    struct err err = buf_check(&told.key_set);
+    if (err_is_ok(err))
+        err = handle_version(there, &held);
+    if (err_is_ok(err))
+        err = handle_version(&told, &version);
+    if (err_is_ok(err) && version > held) {
+        sig_key_clear(&there->key);
+        err = sig_key_init(&sig_ed25519, key, &there->key);
+        if (err_is_ok(err)) {
+            buf_clear(&there->key_set);
+            there->key_set = told.key_set;
+            told.key_set = BUF_INIT;
+            err = handle_put(t, there);
+            queue_handles_changed(c);
+        }
+    }
+    handle_row_clear(&told);
+    return err;
+}
+
 static struct err take_handle(struct core *c, struct db_txn *t, struct wire_reader *r)
 {
     struct handle_row row = {.state = HANDLE_OURS}, there = {0};
@@ -279,8 +316,9 @@ static struct err take_handle(struct core *c, struct db_txn *t, struct wire_read
     TRY(take_halves(t, &halves));
     struct err err = handle_get(t, hash.data, &there);
     if (err_is_ok(err)) {
-        handle_row_clear(&there); /* ours stays */
-        return ERR_OK;
+        err = take_newer(c, t, &there, key, key_set);
+        handle_row_clear(&there);
+        return err;
     }
     if (err.code != ERR_NOT_FOUND)
         return err;

@@ -5,6 +5,7 @@
  *              uint64 offers; uint64 published_ms; uint32 packages_used; }
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "client/core/handle_inside.h"
 #include "client/core/log.h"
@@ -211,6 +212,33 @@ struct err handle_key_set(struct core *c, struct db_txn *t, const struct handle_
         .flags = KEY_SET_AUTHORISES,
     };
     return key_set_make(b, &set, &key, &id, 1);
+}
+
+struct err handle_next_set(struct core *c, struct db_txn *t, const struct handle_row *row,
+                           const struct sig_key *next, struct buf *b)
+{
+    struct key_set *set = malloc(sizeof *set);
+    uint8_t before[HASH_VALUE_BYTES];
+    if (set == NULL)
+        return ERR(NO_MEMORY);
+    struct err err = key_set_parse(buf_view(&row->key_set), set);
+    if (err_is_ok(err) && set->client_count != 1)
+        err = ERR(STORE_CORRUPT);
+    if (err_is_ok(err))
+        err = log_commitment_before(c, t, buf_view(&row->key_set), before);
+    if (err_is_ok(err)) {
+        const struct sig_key *const keys[] = {next, &row->key};
+        const struct bytes ids[] = {set->clients[0].client_id, set->clients[0].client_id};
+        set->version++;
+        set->reset = false;
+        set->created_ms = core_now_ms(c);
+        set->prev_commitment = bytes_of(before, sizeof before);
+        set->clients[0].public_key = public_key_view(&next->public_key);
+        set->clients[0].added_ms = core_now_ms(c);
+        err = key_set_make(b, set, keys, ids, 2);
+    }
+    free(set);
+    return err;
 }
 
 /* ---- bodies of tasks */

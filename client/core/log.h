@@ -41,6 +41,10 @@ void log_clear(struct log *log);
 /* The row; UNKNOWN where there is none. */
 CHECKED struct err log_get(struct db_txn *t, const char *domain, struct log *ret_log);
 CHECKED struct err log_put(struct db_txn *t, const struct log *log);
+/* What the row is (log_row.c). ERR_STORE_CORRUPT: it can't be read, and there is nothing to clear.
+ */
+void log_write(struct buf *b, const struct log *log);
+CHECKED struct err log_read(struct bytes in, struct log *ret_log);
 CHECKED struct err log_each(struct core *c, struct db_txn *t,
                             struct err (*fn)(void *arg, const struct log *log), void *arg);
 
@@ -49,6 +53,7 @@ enum log_role {
     LOG_OWN = 1,     /* of this account: monitored each window */
     LOG_CONTACT = 2, /* of a contact or member: searched again when keys of his come */
     LOG_SYSTEM = 4,  /* of the homeserver: searched again each window */
+    LOG_PROVEN = 8,  /* of a member who proves it himself (log_proof.h) */
 };
 /* About 16 kB: on the heap. */
 struct log_label {
@@ -74,6 +79,8 @@ struct log_label {
     uint32_t receipt_version;
     uint64_t skip_looked; /* versions left out were looked for up to this distinguished entry */
     bool receipt_shown;   /* the log has shown that it holds what it promised */
+    uint64_t awaited_ms;  /* a member's own proof is waited for since then (log_proof.h); 0: no */
+    struct buf proof;     /* of our own label: the KtProof that we send; else empty */
 };
 CHECKED struct err log_label_new(const char *domain, struct bytes label,
                                  struct log_label **ret_label);
@@ -82,6 +89,8 @@ void log_label_free(struct log_label *label); /* NULL is fine */
 CHECKED struct err log_label_get(struct db_txn *t, const char *domain, struct bytes label,
                                  struct log_label **ret_label);
 CHECKED struct err log_label_put(struct db_txn *t, const struct log_label *label);
+void log_label_write(struct buf *b, const struct log_label *label);
+CHECKED struct err log_label_read(struct bytes in, struct log_label **ret_label);
 /* Of one homeserver (NULL: of all). */
 CHECKED struct err log_label_each(struct db_txn *t, const char *domain,
                                   struct err (*fn)(void *arg, struct log_label *label), void *arg);

@@ -65,7 +65,7 @@ static void asking_end(struct asking *a)
     log_label_free(a->label);
 }
 
-static struct err config_view(const struct kt_config *config, struct kt_view *ret_view)
+struct err log_config_view(const struct kt_config *config, struct kt_view *ret_view)
 {
     struct buf b = BUF_INIT;
     kt_config_write(&b, config);
@@ -92,7 +92,7 @@ static struct err asking_begin(struct core *c, struct db_txn *t, const struct ta
             err = log_receipt_view(&a->log, a->label, &a->view);
         } else if (task->state == AFRESH) {
             a->query.opaque_value = true; /* to see what is there, whatever it is */
-            err = config_view(&a->log.view.config, &a->view);
+            err = log_config_view(&a->log.view.config, &a->view);
         } else if (l->checked_ms != 0) {
             a->query.known = &l->known;
             a->query.known_value = buf_view(&l->value);
@@ -189,19 +189,19 @@ static struct err no_log(struct core *c, struct db_txn *t, struct asking *a)
 
 /* ---- the label */
 
-static void remember_seen(struct log *log, const struct search_response *r)
+void log_remember_seen(struct log *log, struct bytes checkpoint, const struct dist_entry *dist)
 {
     struct log_seen seen = {BUF_INIT, BUF_INIT};
     const struct kt_dist *newest = kt_view_newest_dist(&log->view);
-    if (!r->has_dist || newest == NULL || r->dist.index != newest->index)
+    if (newest == NULL || dist->index != newest->index)
         return;
     if (log->seen_count > 0) {
         struct wire_reader reader = wire_reader_of(buf_view(&log->seen[log->seen_count - 1].dist));
-        if (wire_read_u64(&reader) >= r->dist.index)
+        if (wire_read_u64(&reader) >= dist->index)
             return;
     }
-    buf_append_bytes(&seen.note, r->checkpoint);
-    dist_entry_write(&seen.dist, &r->dist);
+    buf_append_bytes(&seen.note, checkpoint);
+    dist_entry_write(&seen.dist, dist);
     if (!err_is_ok(buf_check(&seen.note)) || !err_is_ok(buf_check(&seen.dist))) {
         buf_clear(&seen.note); /* one proof less */
         buf_clear(&seen.dist);
@@ -223,31 +223,39 @@ static struct err keep(struct buf *into, struct bytes bytes)
     return buf_check(into);
 }
 
-static struct err take_result(struct core *c, struct asking *a, struct bytes response,
-                              const struct kt_result *result, bool *ret_news)
+struct err log_take_result(struct core *c, const struct log *log, struct log_label *l,
+                           const struct kt_result *result, bool *ret_news)
 {
-    static struct search_response parsed; /* one thread; about 18 kB */
-    struct log_label *l = a->label;
     *ret_news = l->checked_ms == 0 || l->known.exists != result->known.exists ||
                 l->known.version != result->known.version;
-    a->log.view = a->view;
-    a->log.asked_ms = core_now_ms(c);
-    a->log.overdue = false; /* its newest entry is fresh */
-    TRY(search_response_parse(response, &parsed));
-    remember_seen(&a->log, &parsed);
     l->known = result->known;
     if (*ret_news)
         l->continuity = result->continuity;
     if (l->roles & LOG_OWN) {
         log_own_learn(l);
-        const struct kt_dist *dist = kt_view_find_dist(&a->log.view, l->known.dist_index);
+        const struct kt_dist *dist = kt_view_find_dist(&log->view, l->known.dist_index);
         if (l->watched.index == 0 && l->known.exists && dist != NULL)
             l->watched = *dist;
     }
     memcpy(l->opening, result->opening, sizeof l->opening);
     l->commitment = result->commitment;
     l->checked_ms = core_now_ms(c);
-    TRY(keep(&l->value, result->value));
+    l->awaited_ms = 0;
+    return keep(&l->value, result->value);
+}
+
+static struct err take_result(struct core *c, struct asking *a, struct bytes response,
+                              const struct kt_result *result, bool *ret_news)
+{
+    static struct search_response parsed; /* one thread; about 18 kB */
+    struct log_label *l = a->label;
+    a->log.view = a->view;
+    a->log.asked_ms = core_now_ms(c);
+    a->log.overdue = false; /* its newest entry is fresh */
+    TRY(search_response_parse(response, &parsed));
+    if (parsed.has_dist)
+        log_remember_seen(&a->log, parsed.checkpoint, &parsed.dist);
+    TRY(log_take_result(c, &a->log, l, result, ret_news));
     /* a repeat that shows less is no better proof than what is kept */
     bool shows = *ret_news || parsed.has_at_dist || parsed.at_entry.count == l->known.count;
     if (shows && response.len <= LOG_RESPONSE_KEPT_BYTES)

@@ -7,7 +7,7 @@
 #include "tlog/evidence.h"
 #include "tlog/monitor.h"
 
-enum { HALVES_MAX = LOG_SEEN_MAX + 5 };
+enum { HALVES_MAX = 2 * LOG_SEEN_MAX + 5 };
 
 /* One thing that was signed, and what lies under it. Views. */
 struct half {
@@ -110,17 +110,22 @@ static void add_receipt(struct court *court, const struct log_label *label,
     half->named.versions[0].value = receipt->result.value;
 }
 
-static void add_seen(struct court *court, const struct log_seen *seen)
+static void add_sight(struct court *court, const struct log_sight *sight)
 {
-    struct wire_reader r = wire_reader_of(buf_view(&seen->dist));
+    struct wire_reader r = wire_reader_of(sight->dist);
     struct dist_entry dist;
     dist_entry_read(&r, &dist);
-    struct half *half =
-        err_is_ok(wire_reader_end(&r)) ? half_new(court, buf_view(&seen->note)) : NULL;
+    struct half *half = err_is_ok(wire_reader_end(&r)) ? half_new(court, sight->note) : NULL;
     if (half == NULL)
         return;
     half->response.has_dist = true;
     half->response.dist = dist;
+}
+
+static void add_seen(struct court *court, const struct log_seen *seen)
+{
+    const struct log_sight sight = {buf_view(&seen->note), buf_view(&seen->dist)};
+    add_sight(court, &sight);
 }
 
 static void add_tree(struct court *court, const struct contact_response *r,
@@ -260,25 +265,19 @@ static struct err sentence(struct db_txn *t, struct court *court, uint64_t *ret_
     return err;
 }
 
-struct err log_court_view(struct db_txn *t, const struct log *log, struct bytes note,
-                          struct bytes dist, uint64_t *ret_number)
+struct err log_court_view(struct db_txn *t, const struct log *log, const struct log_sight *sights,
+                          size_t count, uint64_t *ret_number)
 {
     struct court *court = calloc(1, sizeof *court);
-    struct log_seen theirs = {BUF_INIT, BUF_INIT};
     if (court == NULL)
         return ERR(NO_MEMORY);
     court->config = &log->view.config;
     for (size_t i = 0; i < log->seen_count; i++)
         add_seen(court, &log->seen[i]);
-    buf_append_bytes(&theirs.note, note);
-    buf_append_bytes(&theirs.dist, dist);
-    if (!theirs.note.failed && !theirs.dist.failed)
-        add_seen(court, &theirs);
+    for (size_t i = 0; i < count; i++)
+        add_sight(court, &sights[i]);
     hold_court(court);
-    struct err err = sentence(t, court, ret_number);
-    buf_clear(&theirs.note);
-    buf_clear(&theirs.dist);
-    return err;
+    return sentence(t, court, ret_number);
 }
 
 struct err log_court(struct db_txn *t, const struct log *log, const struct log_label *label,

@@ -8,6 +8,7 @@
 #include "client/core/handle.h"
 #include "client/core/homeserver_inside.h"
 #include "client/core/log_inside.h"
+#include "client/core/log_proof.h"
 #include "client/core/task.h"
 #include "seal/key_set.h"
 
@@ -161,6 +162,9 @@ static struct err found_own_handle(struct core *c, struct db_txn *t, const struc
     TRY(err);
     if (standing == SAME)
         return settled(t, l);
+    /* another key that the one before allowed: another device of ours, which is about to say so */
+    if (standing == NEXT && l->continuity != KT_RESET)
+        return wait_for_it(c, t, log, l, NULL, text);
     return standing == BEHIND ? wait_for_it(c, t, log, l, NULL, text)
                               : mark_bad(c, t, log, l, NULL, text,
                                          "the log shows another key of this handle of yours");
@@ -222,11 +226,14 @@ struct err log_found(struct core *c, struct db_txn *t, const struct log *log, st
         TRY(log_keys_found(c, t, log));
     if (log->state == LOG_HELD) {
         bool handle = l->label.data[0] == LABEL_HANDLE, user = l->label.data[0] == LABEL_USER;
-        if ((l->roles & LOG_OWN) && user)
+        if ((l->roles & LOG_OWN) && user) {
             TRY(found_own_set(c, t, log, l));
-        else if ((l->roles & LOG_OWN) && handle)
+            if (news)
+                TRY(log_proof_due_all(c, t));
+        }
+        if ((l->roles & LOG_OWN) && handle)
             TRY(found_own_handle(c, t, log, l));
-        else if (user)
+        if (!(l->roles & LOG_OWN) && user)
             TRY(found_contact_set(c, t, log, l));
         TRY(log_watch_begin(c, t, log));
     }

@@ -3,6 +3,7 @@
 
 #include "client/core/contact.h"
 #include "client/core/log_gate.h"
+#include "client/core/log_proof.h"
 #include "client/core/roster.h"
 #include "seal/key_set.h"
 
@@ -84,17 +85,23 @@ static struct err in_set(struct bytes key_set, struct bytes uuid, struct bytes k
     return err;
 }
 
+static struct err look_for(struct core *c, struct db_txn *t, const char *domain, struct bytes label,
+                           enum log_role role, bool proves_himself)
+{
+    TRY(proves_himself ? log_proof_await(c, t, domain, label)
+                       : log_search(c, t, domain, label, role, NULL));
+    return ERR(NOT_FOUND);
+}
+
 static struct err check_label(struct core *c, struct db_txn *t, const struct log *log,
                               struct bytes label, struct bytes uuid, struct bytes key,
-                              enum log_role role)
+                              enum log_role role, bool proves_himself)
 {
     struct log_label *l;
     struct err err = log_label_get(t, log->domain, label, &l);
     uint64_t now = core_now_ms(c);
-    if (err.code == ERR_NOT_FOUND) {
-        TRY(log_search(c, t, log->domain, label, role, NULL));
-        return ERR(NOT_FOUND);
-    }
+    if (err.code == ERR_NOT_FOUND)
+        return look_for(c, t, log->domain, label, role, proves_himself);
     TRY(err);
     uint64_t age_ms = now >= l->checked_ms ? now - l->checked_ms : UINT64_MAX;
     bool shown = !log->distrusted && !l->bad && l->known.exists;
@@ -105,8 +112,7 @@ static struct err check_label(struct core *c, struct db_txn *t, const struct log
     log_label_free(l);
     if (!unknown && !again)
         return err;
-    TRY(log_search(c, t, log->domain, label, role, NULL));
-    return ERR(NOT_FOUND);
+    return look_for(c, t, log->domain, label, role, proves_himself);
 }
 
 /* In the log's set. That one is held against ours (log_found.c) whenever it comes. */
@@ -132,7 +138,7 @@ static struct err user_label(struct bytes user_id, struct buf *label,
 }
 
 struct err log_check_member(struct core *c, struct db_txn *t, struct bytes user_id,
-                            struct bytes uuid, struct bytes key)
+                            struct bytes uuid, struct bytes key, bool proves_himself)
 {
     char domain[DOMAIN_MAX_BYTES + 1];
     struct buf label = BUF_INIT;
@@ -142,7 +148,7 @@ struct err log_check_member(struct core *c, struct db_txn *t, struct bytes user_
         err = log_get(t, domain, &log);
     if (err_is_ok(err)) {
         if (log.state != LOG_UNLOGGED)
-            err = check_label(c, t, &log, buf_view(&label), uuid, key, LOG_CONTACT);
+            err = check_label(c, t, &log, buf_view(&label), uuid, key, LOG_CONTACT, proves_himself);
         log_clear(&log);
     }
     buf_clear(&label);
@@ -154,14 +160,14 @@ struct err log_check_device(struct core *c, struct db_txn *t, struct bytes user_
 {
     char domain[DOMAIN_MAX_BYTES + 1];
     struct buf label = BUF_INIT;
-    struct log log;
+    struct log log = {.state = LOG_UNKNOWN};
     struct err err = user_label(user_id, &label, domain);
     if (err_is_ok(err))
         err = log_get(t, domain, &log);
     if (err_is_ok(err)) {
         err = log.state == LOG_UNLOGGED
                   ? ERR(KEY_SET)
-                  : check_label(c, t, &log, buf_view(&label), uuid, key, role);
+                  : check_label(c, t, &log, buf_view(&label), uuid, key, role, false);
         log_clear(&log);
     }
     if (err_is_ok(err))

@@ -5,8 +5,10 @@
  *     CONTENT_LOG_HEADS    struct { opaque heads<V>;      KtHeads (tlog/heads.h), without notes
  *                                   Seen seen<V>; }
  *         Seen             struct { opaque origin<V>; opaque note<V>; opaque dist<V>; }
- *                          the newest distinguished entry under a signed checkpoint: where heads
- *                          differ, what whoever has the other half needs to convict the operator
+ *                          a distinguished entry under a signed checkpoint: where heads differ,
+ * what whoever has the other half needs to convict the operator. The newest of each origin, and
+ * older ones as there is room: whoever looked last in another window than we has no other half to
+ * the newest
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +19,12 @@
 #include "client/core/log_inside.h"
 #include "client/core/roster.h"
 
-enum { HEADS_SENT = 3, ORIGINS_MAX = 32, HEADS_BODY_MAX_BYTES = 65536 };
+enum {
+    HEADS_SENT = 3,
+    ORIGINS_MAX = 32,
+    HEADS_BODY_MAX_BYTES = 65536,
+    OLDER_SEEN_MAX_BYTES = 16384, /* of a body that holds more than the newest */
+};
 
 /* ---- saying */
 
@@ -65,21 +72,28 @@ static struct err gather(void *arg, const struct log *log)
     return ERR_OK;
 }
 
+/* age 0: the newest. */
+static void write_seen(struct buf *b, const struct log *log, size_t age)
+{
+    if (age >= log->seen_count)
+        return;
+    const struct log_seen *seen = &log->seen[log->seen_count - 1 - age];
+    if (age > 0 && b->len + seen->note.len + seen->dist.len > OLDER_SEEN_MAX_BYTES)
+        return;
+    wire_write_vector(b, kt_config_origin(&log->view.config));
+    wire_write_vector(b, buf_view(&seen->note));
+    wire_write_vector(b, buf_view(&seen->dist));
+}
+
 static struct err write_body(struct buf *b, const struct saying *s)
 {
     size_t mark = wire_vector_begin(b);
     TRY(kt_heads_write(b, s->heads, s->head_count));
     wire_vector_end(b, mark);
     mark = wire_vector_begin(b);
-    for (size_t i = 0; i < s->log_count; i++) {
-        const struct log *log = &s->logs[i];
-        if (log->seen_count == 0)
-            continue;
-        const struct log_seen *seen = &log->seen[log->seen_count - 1];
-        wire_write_vector(b, kt_config_origin(&log->view.config));
-        wire_write_vector(b, buf_view(&seen->note));
-        wire_write_vector(b, buf_view(&seen->dist));
-    }
+    for (size_t age = 0; age < LOG_SEEN_MAX; age++)
+        for (size_t i = 0; i < s->log_count; i++)
+            write_seen(b, &s->logs[i], age);
     wire_vector_end(b, mark);
     return buf_check(b);
 }
@@ -169,20 +183,20 @@ static bool origin_domain(struct bytes origin, char ret_domain[DOMAIN_MAX_BYTES 
     return true;
 }
 
-/* What the sender showed of that origin; empty: nothing. */
-static void find_seen(struct bytes all, struct bytes origin, struct bytes *ret_note,
-                      struct bytes *ret_dist)
+/* What the sender showed of that origin: so many. */
+static size_t find_seen(struct bytes all, struct bytes origin,
+                        struct log_sight ret_sights[LOG_SEEN_MAX])
 {
     struct wire_reader r = wire_reader_of(all);
-    *ret_note = *ret_dist = bytes_of(NULL, 0);
-    while (wire_reader_more(&r)) {
-        struct bytes of = wire_read_vector(&r), note = wire_read_vector(&r);
-        struct bytes dist = wire_read_vector(&r);
-        if (r.failure == ERR_NONE && bytes_equal(of, origin)) {
-            *ret_note = note;
-            *ret_dist = dist;
-        }
+    size_t count = 0;
+    while (wire_reader_more(&r) && count < LOG_SEEN_MAX) {
+        struct bytes of = wire_read_vector(&r);
+        struct log_sight sight = {.note = wire_read_vector(&r)};
+        sight.dist = wire_read_vector(&r);
+        if (r.failure == ERR_NONE && bytes_equal(of, origin))
+            ret_sights[count++] = sight;
     }
+    return count;
 }
 
 static struct err hear_head(struct core *c, struct db_txn *t, const struct kt_head *head,
@@ -190,7 +204,7 @@ static struct err hear_head(struct core *c, struct db_txn *t, const struct kt_he
 {
     char domain[DOMAIN_MAX_BYTES + 1];
     struct log log;
-    struct bytes note, dist;
+    struct log_sight sights[LOG_SEEN_MAX];
     bool compared;
     if (!origin_domain(head->origin, domain))
         return ERR_OK;
@@ -198,8 +212,8 @@ static struct err hear_head(struct core *c, struct db_txn *t, const struct kt_he
     struct err err = ERR_OK;
     if (log.state == LOG_HELD && !log.distrusted &&
         !err_is_ok(kt_view_compare(&log.view, head, &compared))) {
-        find_seen(seen, head->origin, &note, &dist);
-        err = log_report_view(c, t, &log, note, dist);
+        size_t count = find_seen(seen, head->origin, sights);
+        err = log_report_view(c, t, &log, sights, count);
         if (err_is_ok(err))
             err = log_put(t, &log);
     }

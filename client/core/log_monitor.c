@@ -34,9 +34,13 @@ static bool owner_due(const struct log_label *l, const struct kt_dist *newest)
            l->watched.index < newest->index;
 }
 
-static bool contact_due(const struct log_label *l, const struct kt_dist *newest)
+/* Who proves himself has a window's time to do so again before he is asked after. */
+static bool contact_due(const struct log_label *l, const struct kt_view *view)
 {
-    return l->known.exists && l->known.pending && l->known.epoch <= newest->index;
+    size_t since = 0;
+    for (size_t i = 0; i < view->dist_count; i++)
+        since += view->dists[i].index >= l->known.epoch;
+    return l->known.exists && l->known.pending && since > ((l->roles & LOG_PROVEN) != 0 ? 1 : 0);
 }
 
 /* Our newest set, where the log shows a later one that we can't follow: is one left out? Another
@@ -67,6 +71,7 @@ static bool skip_due(const struct log_label *l, const struct kt_dist *newest)
 
 struct choosing {
     const struct core *core;
+    const struct kt_view *view;
     const struct kt_dist *newest;
     struct buf label;
     bool found;
@@ -79,7 +84,7 @@ static struct err choose(void *arg, struct log_label *l)
     TRY(skipped_above(choosing->core, l, &above));
     bool owner = above == LADDER_NONE ? !l->bad && owner_due(l, choosing->newest)
                                       : skip_due(l, choosing->newest);
-    if (!owner && (l->bad || !contact_due(l, choosing->newest)))
+    if (!owner && (l->bad || !contact_due(l, choosing->view)))
         return ERR_OK;
     buf_append_bytes(&choosing->label, buf_view(&l->label));
     TRY(buf_check(&choosing->label));
@@ -90,7 +95,8 @@ static struct err choose(void *arg, struct log_label *l)
 static struct err next_label(struct core *c, struct db_txn *t, const struct log *log,
                              struct buf *ret_label)
 {
-    struct choosing choosing = {.core = c, .newest = kt_view_newest_dist(&log->view)};
+    struct choosing choosing = {
+        .core = c, .view = &log->view, .newest = kt_view_newest_dist(&log->view)};
     if (choosing.newest == NULL || log->distrusted)
         return ERR_OK;
     struct err err = log_label_each(t, log->domain, choose, &choosing);

@@ -43,24 +43,13 @@ struct err log_receipt_take(struct core *c, struct db_txn *t, struct bytes key_s
     return err;
 }
 
-static struct err config_view(const struct log *log, struct kt_view *ret_view)
-{
-    struct buf config = BUF_INIT;
-    kt_config_write(&config, &log->view.config);
-    struct err err = buf_check(&config);
-    if (err_is_ok(err))
-        err = kt_view_init(buf_view(&config), ret_view);
-    buf_clear(&config);
-    return err;
-}
-
 struct err log_receipt_read(const struct log *log, const struct log_label *l,
                             struct log_receipt *ret_receipt)
 {
     const struct kt_own own = {.label = buf_view(&l->label)};
     if (l->receipt.len == 0)
         return ERR(NOT_FOUND);
-    TRY(config_view(log, &ret_receipt->view));
+    TRY(log_config_view(&log->view.config, &ret_receipt->view));
     TRY(update_response_parse(buf_view(&l->receipt), &ret_receipt->response));
     /* when it was given was then: how old it may be is not asked */
     return kt_verify_update(&ret_receipt->view, &own, l->receipt_version,
@@ -74,7 +63,8 @@ struct err log_receipt_view(const struct log *log, const struct log_label *l,
     if (l->receipt.len == 0)
         return ERR(NOT_FOUND);
     struct update_response *response = malloc(sizeof *response);
-    struct err err = response != NULL ? config_view(log, ret_view) : ERR(NO_MEMORY);
+    struct err err =
+        response != NULL ? log_config_view(&log->view.config, ret_view) : ERR(NO_MEMORY);
     if (err_is_ok(err))
         err = update_response_parse(buf_view(&l->receipt), response);
     if (err_is_ok(err))

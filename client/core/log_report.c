@@ -91,11 +91,11 @@ struct err log_report(struct core *c, struct db_txn *t, struct log *log, struct 
                            trouble->what != NULL ? trouble->what : err_text(trouble->why));
 }
 
-struct err log_report_view(struct core *c, struct db_txn *t, struct log *log, struct bytes note,
-                           struct bytes dist)
+struct err log_report_view(struct core *c, struct db_txn *t, struct log *log,
+                           const struct log_sight *sights, size_t count)
 {
     uint64_t number = 0;
-    TRY(log_court_view(t, log, note, dist, &number));
+    TRY(log_court_view(t, log, sights, count, &number));
     if (number == 0) { /* anybody could say so: it is told, once a window, and nothing more */
         uint64_t now = core_now_ms(c);
         if (log->doubted_ms != 0 && now - log->doubted_ms < log->view.config.window_ms)

@@ -12,6 +12,7 @@
  *              Dist watched; Lookup own<V>;
  *              optional from here on, since older rows end here: uint32 receipt_version;
  *              uint8 receipt_shown; uint64 skip_looked; opaque receipt<V>; opaque receipt_value<V>;
+ *              optional: uint64 awaited_ms; opaque proof<V>;
  * } Label Known: struct { uint8 exists; uint32 version; uint64 epoch; uint64 dist_index; uint8
  * pending; Lookup lookups<V>; } Lookup: struct { uint32 version; uint8 present; opaque index[32];
  * opaque commitment[32]; uint64 epoch; }
@@ -149,27 +150,32 @@ void log_clear(struct log *log)
     *log = (struct log){0};
 }
 
+void log_write(struct buf *b, const struct log *log)
+{
+    wire_write_u8(b, ROW_VERSION);
+    wire_write_vector(b, bytes_str(log->domain));
+    wire_write_u8(b, (uint8_t)log->state);
+    wire_write_u64(b, log->asked_ms);
+    wire_write_present(b, log->distrusted);
+    wire_write_present(b, log->overdue);
+    wire_write_u64(b, log->doubted_ms);
+    wire_write_u64(b, log->watched_ms);
+    size_t mark = wire_vector_begin(b);
+    if (log->state == LOG_HELD)
+        write_view(b, &log->view);
+    wire_vector_end(b, mark);
+    mark = wire_vector_begin(b);
+    for (size_t i = 0; i < log->seen_count; i++) {
+        wire_write_vector(b, buf_view(&log->seen[i].note));
+        wire_write_vector(b, buf_view(&log->seen[i].dist));
+    }
+    wire_vector_end(b, mark);
+}
+
 struct err log_put(struct db_txn *t, const struct log *log)
 {
     struct buf b = BUF_INIT;
-    wire_write_u8(&b, ROW_VERSION);
-    wire_write_vector(&b, bytes_str(log->domain));
-    wire_write_u8(&b, (uint8_t)log->state);
-    wire_write_u64(&b, log->asked_ms);
-    wire_write_present(&b, log->distrusted);
-    wire_write_present(&b, log->overdue);
-    wire_write_u64(&b, log->doubted_ms);
-    wire_write_u64(&b, log->watched_ms);
-    size_t mark = wire_vector_begin(&b);
-    if (log->state == LOG_HELD)
-        write_view(&b, &log->view);
-    wire_vector_end(&b, mark);
-    mark = wire_vector_begin(&b);
-    for (size_t i = 0; i < log->seen_count; i++) {
-        wire_write_vector(&b, buf_view(&log->seen[i].note));
-        wire_write_vector(&b, buf_view(&log->seen[i].dist));
-    }
-    wire_vector_end(&b, mark);
+    log_write(&b, log);
     return put(t, DB_LOG, bytes_str(log->domain), &b);
 }
 
@@ -186,7 +192,7 @@ static struct err read_seen(struct bytes in, struct log *log)
     return wire_reader_end(&r);
 }
 
-static struct err read_log(struct bytes in, struct log *log)
+static struct err read_row(struct bytes in, struct log *log)
 {
     struct wire_reader r = wire_reader_of(in);
     if (wire_read_u8(&r) != ROW_VERSION)
@@ -217,13 +223,22 @@ static struct err stored(struct err err)
                : err;
 }
 
+struct err log_read(struct bytes in, struct log *ret_log)
+{
+    *ret_log = (struct log){0};
+    struct err err = stored(read_row(in, ret_log));
+    if (!err_is_ok(err))
+        log_clear(ret_log);
+    return err;
+}
+
 struct err log_get(struct db_txn *t, const char *domain, struct log *ret_log)
 {
     struct buf value = BUF_INIT;
     *ret_log = (struct log){0};
     struct err err = db_get(t, DB_LOG, bytes_str(domain), &value);
     if (err_is_ok(err))
-        err = stored(read_log(buf_view(&value), ret_log));
+        err = log_read(buf_view(&value), ret_log);
     else if (err.code == ERR_NOT_FOUND)
         err = ERR_OK;
     buf_clear(&value);
@@ -246,7 +261,7 @@ static struct err each_log(void *arg, struct bytes id, struct bytes value)
     const struct each *e = arg;
     struct log log = {0};
     (void)id;
-    struct err err = stored(read_log(value, &log));
+    struct err err = log_read(value, &log);
     if (err_is_ok(err))
         err = e->log(e->arg, &log);
     log_clear(&log);
@@ -287,6 +302,7 @@ void log_label_free(struct log_label *label)
     buf_clear(&label->response);
     buf_clear(&label->receipt);
     buf_clear(&label->receipt_value);
+    buf_clear(&label->proof);
     free(label);
 }
 
@@ -296,30 +312,37 @@ static void write_id(struct buf *b, const char *domain, struct bytes label)
     buf_append_bytes(b, label);
 }
 
+void log_label_write(struct buf *b, const struct log_label *l)
+{
+    wire_write_u8(b, ROW_VERSION);
+    wire_write_vector(b, bytes_str(l->domain));
+    wire_write_vector(b, buf_view(&l->label));
+    wire_write_u8(b, l->roles);
+    wire_write_u64(b, l->task);
+    wire_write_u64(b, l->checked_ms);
+    wire_write_present(b, l->bad);
+    write_known(b, &l->known);
+    wire_write_u8(b, (uint8_t)l->continuity);
+    wire_write_fixed(b, bytes_of(l->opening, OPENING_BYTES));
+    wire_write_fixed(b, hash_value_view(&l->commitment));
+    wire_write_vector(b, buf_view(&l->value));
+    wire_write_vector(b, buf_view(&l->response));
+    wire_write_u64(b, l->behind_ms);
+    write_dist(b, &l->watched);
+    write_lookups(b, l->own, l->own_count);
+    wire_write_u32(b, l->receipt_version);
+    wire_write_present(b, l->receipt_shown);
+    wire_write_u64(b, l->skip_looked);
+    wire_write_vector(b, buf_view(&l->receipt));
+    wire_write_vector(b, buf_view(&l->receipt_value));
+    wire_write_u64(b, l->awaited_ms);
+    wire_write_vector(b, buf_view(&l->proof));
+}
+
 struct err log_label_put(struct db_txn *t, const struct log_label *l)
 {
     struct buf b = BUF_INIT, id = BUF_INIT;
-    wire_write_u8(&b, ROW_VERSION);
-    wire_write_vector(&b, bytes_str(l->domain));
-    wire_write_vector(&b, buf_view(&l->label));
-    wire_write_u8(&b, l->roles);
-    wire_write_u64(&b, l->task);
-    wire_write_u64(&b, l->checked_ms);
-    wire_write_present(&b, l->bad);
-    write_known(&b, &l->known);
-    wire_write_u8(&b, (uint8_t)l->continuity);
-    wire_write_fixed(&b, bytes_of(l->opening, OPENING_BYTES));
-    wire_write_fixed(&b, hash_value_view(&l->commitment));
-    wire_write_vector(&b, buf_view(&l->value));
-    wire_write_vector(&b, buf_view(&l->response));
-    wire_write_u64(&b, l->behind_ms);
-    write_dist(&b, &l->watched);
-    write_lookups(&b, l->own, l->own_count);
-    wire_write_u32(&b, l->receipt_version);
-    wire_write_present(&b, l->receipt_shown);
-    wire_write_u64(&b, l->skip_looked);
-    wire_write_vector(&b, buf_view(&l->receipt));
-    wire_write_vector(&b, buf_view(&l->receipt_value));
+    log_label_write(&b, l);
     write_id(&id, l->domain, buf_view(&l->label));
     struct err err = buf_check(&id);
     if (err_is_ok(err))
@@ -356,6 +379,10 @@ static struct err read_label(struct bytes in, struct log_label *l)
         buf_append_bytes(&l->receipt, wire_read_vector(&r));
         buf_append_bytes(&l->receipt_value, wire_read_vector(&r));
     }
+    if (wire_reader_more(&r)) {
+        l->awaited_ms = wire_read_u64(&r);
+        buf_append_bytes(&l->proof, wire_read_vector(&r));
+    }
     TRY(wire_reader_end(&r));
     if (domain.len > DOMAIN_MAX_BYTES)
         return ERR(STORE_CORRUPT);
@@ -364,10 +391,11 @@ static struct err read_label(struct bytes in, struct log_label *l)
     TRY(buf_check(&l->value));
     TRY(buf_check(&l->receipt));
     TRY(buf_check(&l->receipt_value));
+    TRY(buf_check(&l->proof));
     return buf_check(&l->response);
 }
 
-static struct err label_of(struct bytes value, struct log_label **ret_label)
+struct err log_label_read(struct bytes value, struct log_label **ret_label)
 {
     struct log_label *l = calloc(1, sizeof *l);
     if (l == NULL)
@@ -390,7 +418,7 @@ struct err log_label_get(struct db_txn *t, const char *domain, struct bytes labe
     if (err_is_ok(err))
         err = db_get(t, DB_LOG_LABEL, buf_view(&id), &value);
     if (err_is_ok(err))
-        err = label_of(buf_view(&value), ret_label);
+        err = log_label_read(buf_view(&value), ret_label);
     buf_clear(&id);
     buf_clear(&value);
     return err;
@@ -401,7 +429,7 @@ static struct err each_label(void *arg, struct bytes id, struct bytes value)
     const struct each *e = arg;
     struct log_label *l;
     (void)id;
-    TRY(label_of(value, &l));
+    TRY(log_label_read(value, &l));
     struct err err =
         e->domain == NULL || strcmp(e->domain, l->domain) == 0 ? e->label(e->arg, l) : ERR_OK;
     log_label_free(l);

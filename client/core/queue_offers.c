@@ -162,7 +162,9 @@ static struct err see_one(void *arg, const struct handle_row *row)
     if (row->state != HANDLE_OURS)
         return ERR_OK;
     for (s = o->streams; s != NULL; s = s->next) {
-        if (memcmp(s->hash, row->hash, sizeof s->hash) == 0) {
+        /* under another key by now: another stream, and this one is closed */
+        if (memcmp(s->hash, row->hash, sizeof s->hash) == 0 &&
+            bytes_equal_ct(secret_view(&s->key.private_key), secret_view(&row->key.private_key))) {
             s->there = true;
             return ERR_OK;
         }

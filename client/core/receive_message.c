@@ -3,6 +3,7 @@
 #include "client/core/event.h"
 #include "client/core/head.h"
 #include "client/core/log.h"
+#include "client/core/log_proof.h"
 #include "client/core/receive.h"
 #include "client/core/roster.h"
 #include "mls/codec/message.h"
@@ -152,6 +153,9 @@ static struct err take_content(struct core *c, struct db_txn *t, struct open_cha
         return take_contact_news(c, t, chat, l, content);
     case CONTENT_LOG_HEADS:
         return log_heads_hear(c, t, content->body);
+    case CONTENT_LOG_PROOF:
+        TRY(log_proof_hear(c, t, content->body));
+        return roster_retry(c, t, chat);
     case CONTENT_DEVICE_NEWS:
         if (chat->chat.kind != CHAT_KIND_DEVICES || l == NULL || !l->own_user ||
             l->state != ROSTER_VERIFIED)

@@ -7,6 +7,7 @@
 #include "client/core/event.h"
 #include "client/core/group.h"
 #include "client/core/homeserver.h"
+#include "client/core/log_proof.h"
 #include "client/core/task.h"
 #include "crypto/hash.h"
 #include "seal/key_set.h"
@@ -226,7 +227,8 @@ static struct err try_leaf(struct core *c, struct db_txn *t, struct open_chat *c
     struct err err = unwrap(&chat->chat, l, key);
     if (!err_is_ok(err))
         return is_ours(err) ? err : wait_for(c, t, chat, l, ROSTER_WAITS_KEY);
-    err = roster_identify(c, t, node.credential.body, node.signature_key, key, domain, &identity);
+    err = roster_identify(c, t, node.credential.body, node.signature_key, key,
+                          chat->chat.kind == HEARTH_CHAT_GROUP, domain, &identity);
     bytes_wipe(key, sizeof key);
     return judge(c, t, chat, l, err, domain, &identity);
 }
@@ -358,12 +360,34 @@ struct err roster_news(struct core *c, struct db_txn *t, struct open_chat *chat,
         return ERR_OK; /* of a leaf that is not there: nothing to say */
     chat->roster->changed = true;
     TRY(row_of(chat->roster, news->leaf, &l));
+    bool newcomer = memcmp(l->user_pseudonym, news->user_pseudonym, sizeof l->user_pseudonym) != 0;
     TRY(fill_row(c, &node, news, accepted_s, l));
     if (news->leaf == group_own_leaf(chat->group)) {
         fill_own(c, &chat->chat, l);
         return ERR_OK;
     }
-    return try_leaf(c, t, chat, l);
+    TRY(try_leaf(c, t, chat, l));
+    return newcomer && !l->own_user ? log_proof_due(c, t, chat) : ERR_OK;
+}
+
+bool roster_opened(struct core *c, struct db_txn *t, const struct open_chat *chat)
+{
+    for (size_t i = 0; i < chat->roster->count; i++) {
+        const struct roster_leaf *l = &chat->roster->leaves[i];
+        struct leaf_node node;
+        uint8_t key[IDENTITY_KEY_BYTES], hash[32];
+        if (l->state != ROSTER_PENDING ||
+            !public_group_leaf(group_public(chat->group), l->leaf, &node))
+            continue;
+        leaf_hash(&node, hash);
+        bool opened = memcmp(hash, l->leaf_hash, sizeof hash) == 0 &&
+                      err_is_ok(unwrap(&chat->chat, l, key)) &&
+                      roster_opens(c, t, node.credential.body, node.signature_key, key);
+        bytes_wipe(key, sizeof key);
+        if (!opened)
+            return false;
+    }
+    return true;
 }
 
 struct err roster_prune(struct core *c, struct db_txn *t, struct open_chat *chat)

@@ -78,7 +78,7 @@ CHECKED struct err roster_refuse(struct core *c, struct db_txn *t, struct open_c
  * keys of `ret_domain` are wanted first), ERR_KEY_SET: the set that we hold of the user has not
  * this client, or another key, nor does the log know better; ERR_CLIENT_MEMBER_LATER: the log does,
  * but its set does not follow yet on the one that we hold. ret_domain is written with these, too.
- */
+ * proves_himself: as of log_check_member. */
 struct roster_identity {
     uint8_t client_id[CLIENT_ID_MAX_BYTES];
     size_t client_id_len;
@@ -88,8 +88,11 @@ struct roster_identity {
 CHECKED struct err roster_identify(struct core *c, struct db_txn *t, struct bytes leaf_credential,
                                    struct bytes signature_key,
                                    const uint8_t identity_key[IDENTITY_KEY_BYTES],
-                                   char ret_domain[DOMAIN_MAX_BYTES + 1],
+                                   bool proves_himself, char ret_domain[DOMAIN_MAX_BYTES + 1],
                                    struct roster_identity *ret_identity);
+/* Does it open, and did its homeserver sign it? */
+bool roster_opens(struct core *c, struct db_txn *t, struct bytes leaf_credential,
+                  struct bytes signature_key, const uint8_t identity_key[IDENTITY_KEY_BYTES]);
 /* The ClientCredential in a leaf's identity, which was verified when it came. Views into scratch.
  * Errors of identity_key_unwrap and leaf_credential_open. */
 CHECKED struct err roster_credential(const struct open_chat *chat, const struct roster_leaf *leaf,
@@ -104,6 +107,9 @@ bool roster_waits_for(const struct roster *r, const uint8_t identity_key[IDENTIT
 /* May the members be told a group identity key? Not while one is there who may have come without a
  * member's doing, and is not verified: it would tell him who they all are. */
 bool roster_may_hear_keys(const struct roster *r);
+/* Does the identity of every leaf that is pending open, under the group's identity key and its
+ * homeserver's keys, so that only the log is still to be heard? */
+bool roster_opened(struct core *c, struct db_txn *t, const struct open_chat *chat);
 /* UserId of a leaf, of its ClientId; empty while not opened. View. */
 struct bytes roster_user(const struct roster_leaf *leaf);
 size_t roster_users(const struct roster *r); /* user pseudonyms */

@@ -20,7 +20,7 @@ static struct err check_key_set(struct bytes key_set, const struct verified_clie
 }
 
 static struct err check_owner(struct core *c, struct db_txn *t,
-                              const struct verified_client *client,
+                              const struct verified_client *client, bool proves_himself,
                               struct roster_identity *identity)
 {
     struct bytes user = bytes_of(client->id_bytes.data, client->id_bytes.len - UUID_BYTES);
@@ -34,43 +34,65 @@ static struct err check_owner(struct core *c, struct db_txn *t,
     }
     struct err err = contact_by_user(c, t, user, &identity->contact);
     if (err.code == ERR_NOT_FOUND)
-        return log_check_member(c, t, user, uuid, client->public_key);
+        return log_check_member(c, t, user, uuid, client->public_key, proves_himself);
     TRY(err);
     struct contact contact = {0};
     TRY(contact_get(c, t, &identity->contact, &contact));
-    err = contact.key_set.len > 0 ? check_key_set(buf_view(&contact.key_set), client)
-                                  : log_check_member(c, t, user, uuid, client->public_key);
+    err = contact.key_set.len > 0
+              ? check_key_set(buf_view(&contact.key_set), client)
+              : log_check_member(c, t, user, uuid, client->public_key, proves_himself);
     if (err.code == ERR_KEY_SET && contact.key_set.len > 0) /* he may have another device now */
         err = log_check_device(c, t, user, uuid, client->public_key, LOG_CONTACT);
     contact_clear(&contact);
     return err;
 }
 
+/* client is of views into scratch. */
+static struct err open_client(struct core *c, struct db_txn *t, struct bytes leaf_credential,
+                              struct bytes signature_key,
+                              const uint8_t identity_key[IDENTITY_KEY_BYTES], struct buf *scratch,
+                              char ret_domain[DOMAIN_MAX_BYTES + 1],
+                              struct verified_client *ret_client)
+{
+    struct leaf_credential credential;
+    struct bytes client_credential = {0};
+    TRY(leaf_credential_parse(leaf_credential, &credential));
+    TRY(leaf_credential_open(&credential, identity_key, signature_key, scratch,
+                             &client_credential));
+    TRY(client_credential_domain(client_credential, ret_domain));
+    return homeserver_verify_client(c, t, client_credential, ret_client);
+}
+
+bool roster_opens(struct core *c, struct db_txn *t, struct bytes leaf_credential,
+                  struct bytes signature_key, const uint8_t identity_key[IDENTITY_KEY_BYTES])
+{
+    char domain[DOMAIN_MAX_BYTES + 1];
+    struct buf scratch = BUF_INIT;
+    struct verified_client client;
+    struct err err =
+        open_client(c, t, leaf_credential, signature_key, identity_key, &scratch, domain, &client);
+    buf_clear(&scratch);
+    return err_is_ok(err);
+}
+
 struct err roster_identify(struct core *c, struct db_txn *t, struct bytes leaf_credential,
                            struct bytes signature_key,
-                           const uint8_t identity_key[IDENTITY_KEY_BYTES],
+                           const uint8_t identity_key[IDENTITY_KEY_BYTES], bool proves_himself,
                            char ret_domain[DOMAIN_MAX_BYTES + 1],
                            struct roster_identity *ret_identity)
 {
-    struct leaf_credential credential;
     struct buf scratch = BUF_INIT;
-    struct bytes client_credential = {0};
     struct verified_client client;
     struct roster_identity identity = {0};
-    TRY(leaf_credential_parse(leaf_credential, &credential));
-    struct err err = leaf_credential_open(&credential, identity_key, signature_key, &scratch,
-                                          &client_credential);
-    if (err_is_ok(err))
-        err = client_credential_domain(client_credential, ret_domain);
-    if (err_is_ok(err))
-        err = homeserver_verify_client(c, t, client_credential, &client);
+    struct err err = open_client(c, t, leaf_credential, signature_key, identity_key, &scratch,
+                                 ret_domain, &client);
     if (err_is_ok(err) &&
         (client.id_bytes.len > sizeof identity.client_id || client.id_bytes.len <= UUID_BYTES))
         err = ERR(CREDENTIAL);
     if (err_is_ok(err)) {
         memcpy(identity.client_id, client.id_bytes.data, client.id_bytes.len);
         identity.client_id_len = client.id_bytes.len;
-        err = check_owner(c, t, &client, &identity);
+        err = check_owner(c, t, &client, proves_himself, &identity);
     }
     buf_clear(&scratch);
     if (err_is_ok(err))

@@ -84,10 +84,22 @@ struct err send_ready(struct core *c, struct db_txn *t, struct open_chat *chat)
     return roster_pending(chat->roster) > 0 ? ERR(NOT_FOUND) : ERR_OK;
 }
 
-static bool is_keys(const struct send_body *body)
+static bool is_kind(const struct send_body *body, enum content_kind kind)
 {
     struct content content;
-    return err_is_ok(content_read(body->content, &content)) && content.kind == CONTENT_IDENTITY_KEY;
+    return err_is_ok(content_read(body->content, &content)) && content.kind == kind;
+}
+
+/* Our own proof goes to those who are verified but for the log's word: they wait for it, as we do
+ * for theirs (log_proof.h). */
+static struct err proof_ready(struct core *c, struct db_txn *t, struct open_chat *chat)
+{
+    struct err err = send_ready(c, t, chat);
+    bool waits = err.code == ERR_NOT_FOUND || err.code == ERR_CLIENT_MEMBER_LATER;
+    return waits && chat->chat.state == HEARTH_CHAT_OPEN && chat->group != NULL &&
+                   roster_opened(c, t, chat)
+               ? ERR_OK
+               : err;
 }
 
 /* A pending leaf may wait for this very key, or its key for ours: two removals that crossed. */
@@ -194,7 +206,14 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
         return ERR_OK;
     }
     if (task->state == ENCRYPT) {
-        struct err err = is_keys(&body) ? keys_ready(c, t, chat) : send_ready(c, t, chat);
+        bool is_proof = is_kind(&body, CONTENT_LOG_PROOF);
+        struct err err = is_kind(&body, CONTENT_IDENTITY_KEY) ? keys_ready(c, t, chat)
+                         : is_proof                           ? proof_ready(c, t, chat)
+                                                              : send_ready(c, t, chat);
+        if (is_proof && (err.code == ERR_NOT_FOUND || err.code == ERR_CLIENT_MEMBER_LATER)) {
+            *ret_next = TASK_NEXT_DONE; /* a group identity key may wait behind it */
+            return ERR_OK;
+        }
         if (err.code == ERR_NOT_FOUND ||
             (err.code == ERR_CLIENT_MEMBER_LATER && body.message == 0)) {
             task->not_before_ms = core_now_ms(c) + SEND_PATIENCE_MS;
@@ -249,7 +268,7 @@ static struct err settle_stale(struct core *c, struct db_txn *t, struct task *ta
     if (chat->group != NULL)
         TRY(group_resync_begin(c, t, &chat->chat.id, &resync));
     TRY(read_body(buf_view(&task->body), body));
-    if (is_keys(body))
+    if (is_kind(body, CONTENT_IDENTITY_KEY))
         return keys_later(c, task, body, ret_next);
     return task_step_failed(c, task, ERR(CLIENT_LOST_STEP), ret_next);
 }
@@ -274,7 +293,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     case GROUP_ANSWER_STALE:
         return settle_stale(c, t, task, chat, &body, ret_next);
     default:
-        if (is_keys(&body) && chat->chat.state != HEARTH_CHAT_OVER)
+        if (is_kind(&body, CONTENT_IDENTITY_KEY) && chat->chat.state != HEARTH_CHAT_OVER)
             return keys_later(c, task, &body, ret_next);
         return task_step_refused(c, task, answer, ret_next);
     }

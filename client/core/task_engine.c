@@ -5,12 +5,18 @@
 
 enum { IDLE_MS = 3600 * 1000 };
 
-static struct task_entry *next_of(const struct core *c, uint64_t now)
+/* Are as many under way as may be? The end of one of them kicks. */
+static bool is_full(const struct core *c)
 {
     size_t under_way = 0;
     for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
         under_way += l->first != NULL && l->first->run != RUN_READY;
-    if (under_way >= TASKS_AT_ONCE)
+    return under_way >= TASKS_AT_ONCE;
+}
+
+static struct task_entry *next_of(const struct core *c, uint64_t now)
+{
+    if (is_full(c))
         return NULL;
     for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next) {
         struct task_entry *e = l->first;
@@ -23,7 +29,8 @@ static struct task_entry *next_of(const struct core *c, uint64_t now)
 static void set_timer(struct core *c)
 {
     uint64_t now = task_now_us(c), due = now + (uint64_t)IDLE_MS * 1000;
-    for (const struct task_lane *l = c->tasks->lanes; l != NULL; l = l->next)
+    bool full = is_full(c); /* what is due waits: a timer would spin */
+    for (const struct task_lane *l = c->tasks->lanes; l != NULL && !full; l = l->next)
         if (l->first != NULL && l->first->run == RUN_READY && l->first->due_us < due)
             due = l->first->due_us;
     (void)hearth_timer_set(c->tasks->timer, due <= now ? 0 : (uint32_t)((due - now + 999) / 1000));

@@ -81,6 +81,12 @@ CHECKED struct err token_pile_get(struct db_txn *t, const char *domain, uint8_t 
 CHECKED struct err token_pile_add(struct db_txn *t, const char *domain,
                                   const struct pass_public_key *key, const struct pass_coin *coins,
                                   size_t count, uint64_t ready_ms, uint32_t left);
+/* Of every pile of another homeserver, of whatever period. */
+CHECKED struct err token_pile_each_abroad(struct core *c, struct db_txn *t,
+                                          struct err (*fn)(void *arg, const char *domain,
+                                                           uint8_t class,
+                                                           const struct token_pile *pile),
+                                          void *arg);
 /* How many could be spent now, or as soon as they have rested. */
 CHECKED struct err token_count(struct core *c, struct db_txn *t, const char *domain, uint8_t class,
                                uint32_t *ret_count);
@@ -99,6 +105,12 @@ CHECKED struct err token_want(struct core *c, struct db_txn *t, uint8_t class, u
 /* A batch of today's of another homeserver, for a voucher of ours (token_voucher.c: TASK_VOUCHER).
  */
 CHECKED struct err token_buy(struct core *c, struct db_txn *t, const char *domain, uint8_t class);
+/* The same of a day to come, at a random moment of the day before it, unless that is planned. */
+CHECKED struct err token_buy_ahead(struct core *c, struct db_txn *t, const char *domain,
+                                   uint8_t class, uint32_t period);
+/* Tomorrow's of each class that was used today at another homeserver: who goes there today goes
+ * there tomorrow, too. */
+CHECKED struct err token_plan_abroad(struct core *c, struct db_txn *t);
 CHECKED struct err token_buying(struct core *c, struct db_txn *t, const char *domain, uint8_t class,
                                 bool *ret_there);
 /* The task itself, for token_plan.c. */

@@ -46,11 +46,38 @@ static struct err plan_next(struct core *c, struct db_txn *t, uint8_t class)
     return token_fetch_add(c, t, class, period, PASS_BATCH_MAX, when_ms);
 }
 
+struct planning {
+    struct core *core;
+    struct db_txn *t;
+};
+
+/* A whole batch that lies there was not needed. */
+static struct err plan_one_abroad(void *arg, const char *domain, uint8_t class,
+                                  const struct token_pile *pile)
+{
+    const struct planning *p = arg;
+    const uint32_t day = token_day(p->core);
+    struct token_pile next;
+    if (pile->period != day || pile->end - pile->next >= PASS_BATCH_MAX)
+        return ERR_OK;
+    struct err err = token_pile_get(p->t, domain, class, day + 1, &next);
+    if (err.code != ERR_NOT_FOUND)
+        return err;
+    return token_buy_ahead(p->core, p->t, domain, class, day + 1);
+}
+
+struct err token_plan_abroad(struct core *c, struct db_txn *t)
+{
+    struct planning p = {c, t};
+    return token_pile_each_abroad(c, t, plan_one_abroad, &p);
+}
+
 struct err token_plan(struct core *c, struct db_txn *t)
 {
     struct token_facts facts;
     if (c->account.credential.len == 0)
         return ERR_OK;
+    TRY(token_plan_abroad(c, t));
     TRY(token_facts_get(t, c->account.domain, &facts));
     const bool on = facts.on && facts.directory.len > 0;
     token_facts_clear(&facts);

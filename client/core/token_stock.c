@@ -90,6 +90,35 @@ struct err token_pile_get(struct db_txn *t, const char *domain, uint8_t class, u
     return ERR_OK;
 }
 
+struct abroad {
+    const struct core *core;
+    struct err (*fn)(void *arg, const char *domain, uint8_t class, const struct token_pile *pile);
+    void *arg;
+};
+
+static struct err pile_abroad(void *arg, struct bytes id, struct bytes value)
+{
+    const struct abroad *a = arg;
+    struct token_pile pile;
+    char domain[DOMAIN_MAX_BYTES + 1] = "";
+    if (id.len <= 3 || id.len > ID_MAX_BYTES)
+        return ERR(STORE_CORRUPT);
+    memcpy(domain, id.data, id.len - 3);
+    if (strcmp(domain, a->core->account.domain) == 0)
+        return ERR_OK;
+    TRY(pile_read(value, &pile));
+    return a->fn(a->arg, domain, id.data[id.len - 2], &pile);
+}
+
+struct err token_pile_each_abroad(struct core *c, struct db_txn *t,
+                                  struct err (*fn)(void *arg, const char *domain, uint8_t class,
+                                                   const struct token_pile *pile),
+                                  void *arg)
+{
+    struct abroad a = {c, fn, arg};
+    return db_each(t, DB_TOKEN_PILE, pile_abroad, &a);
+}
+
 /* ---- in */
 
 /* The pile of this key: as it is, or a new one in the place of an old one. */

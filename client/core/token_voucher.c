@@ -1,13 +1,14 @@
 /* TASK_VOUCHER: tokens of another homeserver. Ours gives a voucher for it, without being told for
  * which (RFC 9578 6, pass/voucher.h); there it buys a batch, from "some user of ours".
  *
- *     struct { uint8 version = 1; uint8 class; uint32 week; uint32 period; uint32 count;
+ *     struct { uint8 version = 2; uint8 class; uint32 week; uint32 period; uint32 count;
  *              opaque domain<V>; opaque key<V>; opaque ordered<V>; opaque voucher<V>;
- *              opaque order<V>; } body
+ *              opaque order<V>; uint64 when_ms; } body
  *     struct { opaque input[98]; opaque inverse[256]; opaque blinded[256]; } ordered
  *
  * key: of our homeserver's vouchers, as it was when ordered; ordered, voucher and order (of
- * token_inside.h) are empty until they are made. Each is written before it is sent.
+ * token_inside.h) are empty until they are made. Each is written before it is sent. when_ms: not
+ * before; version 1, which is read, has none.
  */
 #include "client/core/event.h"
 #include "client/core/homeserver.h"
@@ -19,7 +20,7 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-enum { BODY_VERSION = 1, WAIT_MS = 60 * 1000 };
+enum { BODY_VERSION = 2, WAIT_MS = 60 * 1000 };
 enum { ORDERED_BYTES = PASS_INPUT_BYTES + 2 * BLIND_RSA_BYTES };
 enum voucher_state { VOUCHER_ORDER, VOUCHER_EXCHANGE };
 
@@ -28,6 +29,7 @@ struct body {
     uint32_t week, period, count;
     char domain[DOMAIN_MAX_BYTES + 1];
     struct bytes key, ordered, voucher, order; /* views into the task's body */
+    uint64_t when_ms;
 };
 
 static void body_write(struct buf *b, const struct body *v)
@@ -42,13 +44,15 @@ static void body_write(struct buf *b, const struct body *v)
     wire_write_vector(b, v->ordered);
     wire_write_vector(b, v->voucher);
     wire_write_vector(b, v->order);
+    wire_write_u64(b, v->when_ms);
 }
 
 static struct err body_read(struct bytes in, struct body *ret_body)
 {
     struct wire_reader r = wire_reader_of(in);
     struct body v = {0};
-    if (wire_read_u8(&r) != BODY_VERSION)
+    const uint8_t version = wire_read_u8(&r);
+    if (version == 0 || version > BODY_VERSION)
         wire_reader_fail(&r, ERR_WIRE_VALUE);
     v.class = wire_read_u8(&r);
     v.week = wire_read_u32(&r);
@@ -59,6 +63,7 @@ static struct err body_read(struct bytes in, struct body *ret_body)
     v.ordered = wire_read_vector(&r);
     v.voucher = wire_read_vector(&r);
     v.order = wire_read_vector(&r);
+    v.when_ms = version > 1 ? wire_read_u64(&r) : 0;
     if (!err_is_ok(wire_reader_end(&r)) || domain.len > DOMAIN_MAX_BYTES ||
         (v.ordered.len != 0 && v.ordered.len != ORDERED_BYTES) ||
         (v.voucher.len != 0 && v.voucher.len != PASS_VOUCHER_BYTES))
@@ -83,12 +88,14 @@ static struct err body_set(struct task *task, struct body *v)
     return body_read(buf_view(&task->body), v);
 }
 
-static void lane_of(const char *domain, uint8_t class, uint8_t ret_lane[16])
+/* What somebody waits for does not wait for what is planned. */
+static void lane_of(const char *domain, uint8_t class, bool ahead, uint8_t ret_lane[16])
 {
     struct digest d;
-    hash_list(
-        &hash_sha256,
-        BYTES_LIST(bytes_str("Hearth 1 voucher lane"), bytes_of(&class, 1), bytes_str(domain)), &d);
+    hash_list(&hash_sha256,
+              BYTES_LIST(bytes_str(ahead ? "Hearth 1 voucher ahead" : "Hearth 1 voucher lane"),
+                         bytes_of(&class, 1), bytes_str(domain)),
+              &d);
     memcpy(ret_lane, d.data, 16);
 }
 
@@ -96,24 +103,43 @@ struct err token_buying(struct core *c, struct db_txn *t, const char *domain, ui
                         bool *ret_there)
 {
     uint8_t lane[16];
-    lane_of(domain, class, lane);
+    lane_of(domain, class, false, lane);
     return task_in_lane(c, t, lane, TASK_VOUCHER, ret_there);
 }
 
-struct err token_buy(struct core *c, struct db_txn *t, const char *domain, uint8_t class)
+static struct err buy(struct core *c, struct db_txn *t, const char *domain, struct body v)
 {
     uint8_t lane[16];
     struct buf b = BUF_INIT;
-    struct body v = {.class = class, .period = token_day(c), .count = PASS_BATCH_MAX};
-    v.week = (uint32_t)(core_now_ms(c) / 1000 / PASS_WEEK_S);
+    v.count = PASS_BATCH_MAX;
+    v.week = (uint32_t)((v.when_ms > 0 ? v.when_ms : core_now_ms(c)) / 1000 / PASS_WEEK_S);
     memcpy(v.domain, domain, strnlen(domain, DOMAIN_MAX_BYTES));
-    lane_of(domain, class, lane);
+    lane_of(domain, v.class, v.when_ms > 0, lane);
     body_write(&b, &v);
     struct err err = buf_check(&b);
     if (err_is_ok(err))
         err = task_add(c, t, TASK_VOUCHER, lane, NULL, buf_view(&b), NULL);
     buf_clear(&b);
     return err;
+}
+
+struct err token_buy(struct core *c, struct db_txn *t, const char *domain, uint8_t class)
+{
+    return buy(c, t, domain, (struct body){.class = class, .period = token_day(c)});
+}
+
+struct err token_buy_ahead(struct core *c, struct db_txn *t, const char *domain, uint8_t class,
+                           uint32_t period)
+{
+    uint8_t lane[16];
+    bool there = false;
+    struct body v = {.class = class, .period = period};
+    lane_of(domain, class, true, lane);
+    TRY(task_in_lane(c, t, lane, TASK_VOUCHER, &there));
+    if (there)
+        return ERR_OK;
+    TRY(token_moment(c->rng, period, core_now_ms(c), &v.when_ms));
+    return buy(c, t, domain, v);
 }
 
 /* ---- the voucher */
@@ -249,6 +275,16 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
 {
     struct body v;
     TRY(body_read(buf_view(&task->body), &v));
+    if (v.when_ms > core_now_ms(c)) {
+        *ret_next = TASK_NEXT_WAIT;
+        task->not_before_ms = v.when_ms;
+        return ERR_OK;
+    }
+    if (v.period < token_day(c)) { /* slept over it */
+        *ret_next = TASK_NEXT_DONE;
+        task_wake(c, NULL);
+        return ERR_OK;
+    }
     struct err err = make(c, t, task, &v);
     if (err.code == ERR_CLIENT_LOG_LATER || err.code == ERR_WIRE_SHORT) { /* keys are to come */
         *ret_next = TASK_NEXT_WAIT;
@@ -276,7 +312,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
                            core_in(in->response), UINT32_MAX));
     *ret_next = TASK_NEXT_DONE;
     task_wake(c, NULL);
-    return ERR_OK;
+    return token_plan_abroad(c, t);
 }
 
 /* Who waits for them goes on without. What does not verify, people must hear of. */

@@ -201,6 +201,9 @@ struct hearth_op *hearth_device_remove(struct hearth_account *account,
 
 struct hearth_op *hearth_handle_add(struct hearth_account *account, const char *local);
 struct hearth_op *hearth_handle_remove(struct hearth_account *account, const char *local);
+/* Another key for it, signed by the one before: whoever has that (a device that was lost) can do
+ * nothing with it any more. Is done by itself when a device is removed. */
+struct hearth_op *hearth_handle_rotate(struct hearth_account *account, const char *local);
 bool hearth_handle_each(struct hearth_account *account, bool (*fn)(const char *handle, void *arg),
                         void *arg);
 
@@ -397,7 +400,7 @@ struct hearth_log {
     bool overdue;    /* it stands still for longer than it may */
     /* HEARTH_LOG_HELD: the newest checkpoint that was verified */
     const char *origin;
-    uint8_t key[32]; /* that signs it: evidence against this homeserver bears it */
+    uint8_t key[32];  /* that signs it: evidence against this homeserver bears it */
     uint64_t entries; /* leaf 0, the configuration, among them */
     uint8_t root[32];
     uint64_t newest_ms, checked_ms, watched_ms, window_ms;

@@ -106,7 +106,7 @@ struct err pass_voucher_request_parse(struct bytes request,
 struct err pass_voucher_issue(const struct blind_rsa_key *key, struct bytes request,
                               uint8_t ret_response[PASS_VOUCHER_RESPONSE_BYTES])
 {
-    const uint8_t *blinded;
+    const uint8_t *blinded = NULL;
     TRY(pass_voucher_request_parse(request, key->public.spki, &blinded));
     return blind_rsa_sign(key, blinded, ret_response);
 }

@@ -303,3 +303,28 @@ struct err key_set_verify(const struct key_set *set, const struct key_set *befor
     TRY(err);
     return all_shown(set, before, &shown) ? ERR_OK : ERR(KEY_SET);
 }
+
+struct err key_set_verify_alone(const struct key_set *set)
+{
+    if (set->version == 0 || set->reset || set->prev_commitment.len != COMMITMENT_BYTES)
+        return ERR(KEY_SET);
+    struct buf content = BUF_INIT;
+    bool signed_by[KEY_SET_CLIENTS_MAX] = {false};
+    signed_write(&content, set->tbs);
+    struct err err = buf_check(&content);
+    for (size_t i = 0; i < set->sig_count && err_is_ok(err); i++) {
+        const struct client_key *now =
+            set->sigs[i].client_id.len > 0 ? key_set_find(set, set->sigs[i].client_id) : NULL;
+        /* another key of the same client, of the version before, may have signed beside it */
+        if (now != NULL &&
+            err_is_ok(verify_client(now, buf_view(&content), set->sigs[i].signature)))
+            signed_by[now - set->clients] = true;
+    }
+    buf_clear(&content);
+    TRY(err);
+    for (size_t i = 0; i < set->client_count; i++) {
+        if (!signed_by[i])
+            return ERR(KEY_SET);
+    }
+    return ERR_OK;
+}

@@ -87,6 +87,9 @@ CHECKED struct err key_set_join(struct buf *b, struct bytes tbs, const struct by
  * prev_commitment's form is checked; its value is for the caller, who has the log. ERR_KEY_SET,
  * ERR_CRYPTO_SIGNATURE. */
 CHECKED struct err key_set_verify(const struct key_set *set, const struct key_set *before);
+/* For who does not have the version before: version n > 0, not a reset, in which each key has
+ * signed. That one of the version before has signed, too, is not looked at: the log shows it. */
+CHECKED struct err key_set_verify_alone(const struct key_set *set);
 /* NULL when it is not in. */
 const struct client_key *key_set_find(const struct key_set *set, struct bytes client_id);
 

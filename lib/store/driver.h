@@ -45,6 +45,7 @@ struct driver_options {
     bool relaxed;       /* commits are not durable: the control of crash tests, nothing else */
     bool foreign_keys;  /* enforce REFERENCES */
     unsigned cache_kib; /* page cache of a connection */
+    unsigned writer_cache_kib;
 };
 
 struct store_driver {

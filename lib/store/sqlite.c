@@ -83,6 +83,7 @@ static struct err db_open(const struct driver_options *options, struct driver_db
     db->relaxed = options->relaxed;
     db->foreign_keys = options->foreign_keys;
     db->cache_kib = options->cache_kib;
+    db->writer_cache_kib = options->writer_cache_kib;
     struct err err = ERR(NO_MEMORY);
     if (options->path != NULL && (db->path = strdup(options->path)) == NULL)
         goto fail;
@@ -158,7 +159,8 @@ static struct err settings(struct driver_conn *conn)
                    "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0;"
                    "PRAGMA secure_delete=ON; PRAGMA foreign_keys=%s; PRAGMA cache_size=-%u;"
                    "PRAGMA wal_autocheckpoint=0;",
-                   db->foreign_keys ? "ON" : "OFF", db->cache_kib);
+                   db->foreign_keys ? "ON" : "OFF",
+                   conn->role == DRIVER_WRITER ? db->writer_cache_kib : db->cache_kib);
     TRY(run(conn, sql));
     /* EXTRA until the log is in use: turning it on takes one last rollback journal, and FULL does
      * not sync that file's removal. After a power cut it would come back and undo everything. */

@@ -11,7 +11,7 @@ struct driver_db {
     char *files;
     bool relaxed;
     bool foreign_keys;
-    unsigned cache_kib;
+    unsigned cache_kib, writer_cache_kib;
     int lock_fd; /* holds the lock of path-lock; -1: none */
 };
 

@@ -26,6 +26,7 @@ static struct err take_options(struct store *s, const struct store_options *o)
     mine->log_keep_ms = or_default(o->log_keep_ms, 20000);
     mine->log_idle_ms = or_default(o->log_idle_ms, 1000);
     mine->cache_kib = or_default(o->cache_kib, 8192);
+    mine->writer_cache_kib = or_default(o->writer_cache_kib, mine->cache_kib);
     mine->readers = o->mode == STORE_INLINE ? 0 : or_default(o->readers, 2);
     s->driver = o->driver != NULL ? o->driver : &store_driver_sqlite;
     s->clock = o->clock != NULL ? o->clock : &clock_system;
@@ -98,7 +99,8 @@ static struct err open_database(struct store *s, const char **bad)
                                      .files = o->files,
                                      .relaxed = o->relaxed,
                                      .foreign_keys = o->foreign_keys,
-                                     .cache_kib = o->cache_kib};
+                                     .cache_kib = o->cache_kib,
+                                     .writer_cache_kib = o->writer_cache_kib};
     TRY(s->driver->open(&options, &s->db));
     TRY(connect(s, DRIVER_WRITER, &s->writer, bad));
     for (; s->reader_count < o->readers; s->reader_count++) {

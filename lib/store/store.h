@@ -68,6 +68,8 @@ struct store_options {
     uint64_t low_disk_bytes;   /* S2 [0: never low] */
     uint64_t ballast_bytes;    /* kept in path-ballast, given up when low [0: none] */
     unsigned cache_kib;        /* page cache per connection [8192] */
+    unsigned writer_cache_kib; /* of the writer's; a transaction that dirties more writes twice
+                                * [cache_kib] */
     bool foreign_keys;
     bool no_check;  /* skip the integrity check at start-up, which reads the whole file */
     bool no_backup; /* no copy before a migration */

@@ -1,5 +1,7 @@
 #include "tlog/heads.h"
 
+#include "tlog/view.h"
+
 struct err kt_proof_parse(struct bytes in, struct kt_proof *ret_proof)
 {
     struct kt_proof *p = ret_proof;
@@ -29,6 +31,29 @@ void kt_proof_write(struct buf *b, const struct kt_proof *p)
     ladder_steps_write(b, &p->ladder);
     wire_write_u64(b, p->dist_index);
     prefix_proof_write(b, &p->proof);
+}
+
+struct err kt_proof_of_search(struct buf *b, struct bytes origin, struct bytes label,
+                              const struct search_response *r, const struct kt_known *known)
+{
+    /* the newest entry is the distinguished one, or the walk there was the whole ladder */
+    bool newest = r->has_dist && r->dist.index == known->epoch;
+    const struct prefix_proof *at = newest ? &r->at_entry : &r->at_dist;
+    if (!r->has_dist || !r->has_found || !known->exists || known->pending ||
+        (!newest && !r->has_at_dist) || at->count != known->count ||
+        r->ladder.count != known->count)
+        return ERR(TLOG_UNKNOWN);
+    FILLED_LATER struct kt_proof proof;
+    proof.origin = origin;
+    proof.label = label;
+    proof.version = r->found.version;
+    proof.opening = r->found.opening;
+    proof.value = r->found.value;
+    proof.ladder = r->ladder;
+    proof.dist_index = r->dist.index;
+    proof.proof = *at;
+    kt_proof_write(b, &proof);
+    return buf_check(b);
 }
 
 void kt_head_read(struct wire_reader *r, struct kt_head *ret_head)

@@ -37,6 +37,13 @@ struct kt_proof {
 /* Fills *ret_proof as it goes, which is of use only after success. */
 CHECKED struct err kt_proof_parse(struct bytes in, struct kt_proof *ret_proof);
 void kt_proof_write(struct buf *b, const struct kt_proof *proof);
+/* What a search of an own label showed at its distinguished entry, as a proof for others; `known`
+ * is its verified result, for which nothing was left out of the answer. Appends. ERR_TLOG_UNKNOWN:
+ * the version was not there yet, or the answer does not show all. */
+struct kt_known;
+CHECKED struct err kt_proof_of_search(struct buf *b, struct bytes origin, struct bytes label,
+                                      const struct search_response *response,
+                                      const struct kt_known *known);
 
 struct kt_head {
     struct bytes origin;

@@ -24,7 +24,7 @@ static struct err run(struct answer *a, const struct sight_request *q, struct bu
                       struct sight_response *r)
 {
     const struct kt_source *source = a->source;
-    uint64_t epoch, dist;
+    uint64_t epoch = 0, dist = 0;
     TRY(epoch_at(source, a->size - 1, q->at_ms, &epoch));
     TRY(source->dist(source->self, epoch, &dist));
     TRY(answer_dist(a, dist, &r->dist));

@@ -64,6 +64,11 @@ const struct kt_dist *kt_view_find_dist(const struct kt_view *view, uint64_t ind
 bool kt_view_overdue(const struct kt_view *view, uint64_t now_ms);
 const struct kt_lookup *kt_known_find(const struct kt_known *known, uint32_t version);
 
+/* As bytes, and back: for rows of our own, which nobody else has written. Appends. Wire errors,
+ * those of kt_view_init. */
+void kt_view_write(struct buf *b, const struct kt_view *view);
+CHECKED struct err kt_view_read(struct bytes in, struct kt_view *ret_view);
+
 /* ---- steps that the verify_* share; each changes *next alone, which is scratch after an error */
 
 /* A checkpoint of this log that extends the view's. ERR_TLOG_SHRUNK, ERR_TLOG_FORK,

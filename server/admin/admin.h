@@ -28,6 +28,9 @@ struct admin_peer {
     uint32_t failures, next_attempt_s, banned_s, key_days, unreachable_h;
     const char *why, *key_why;
     struct bytes root, other_root; /* fingerprints: known; shown instead. Empty: none */
+    uint64_t log_size;
+    const char *log_why;
+    struct bytes log_evidence;
 };
 
 struct admin;

@@ -27,12 +27,16 @@ static void add_peer(void *to, const struct admin_peer *p)
         hearth_call_printf(l->call, "%.*s", (int)p->domain.len, (const char *)p->domain.data);
     peer->last_error = hearth_call_printf(l->call, "%s", p->why);
     peer->key_error = hearth_call_printf(l->call, "%s", p->key_why);
-    if (peer->domain == NULL || peer->last_error == NULL || peer->key_error == NULL)
+    peer->log_error = hearth_call_printf(l->call, "%s", p->log_why);
+    if (peer->domain == NULL || peer->last_error == NULL || peer->key_error == NULL ||
+        peer->log_error == NULL)
         return;
     peer->rule = (Hearth__V1__PeerRule)p->rule;
     peer->admitted = p->admitted;
     peer->root = copy(l->call, p->root);
     peer->other_root = copy(l->call, p->other_root);
+    peer->log_size = p->log_size;
+    peer->log_evidence = copy(l->call, p->log_evidence);
     peer->reached = p->reached;
     peer->heard = p->heard;
     peer->backlog_rows = p->rows;

@@ -20,6 +20,7 @@ static const struct hearth_auth_service service = {
     .check_invitation = auth_check_invitation,
     .create_handle = auth_create_handle,
     .refresh_handle = auth_refresh_handle,
+    .rotate_handle = auth_rotate_handle,
     .delete_handle = auth_delete_handle,
     .check_handle = auth_check_handle,
     .publish_connection_packages = auth_publish_connection_packages,

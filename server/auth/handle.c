@@ -22,6 +22,13 @@ static bool is_label_of(const struct key_set *set, struct bytes hash)
            bytes_equal(bytes_of(set->label.data + 1, hash.len), hash);
 }
 
+bool handle_set_is(const struct key_set *set, struct bytes hash)
+{
+    return is_label_of(set, hash) && set->client_count == 1 &&
+           set->clients[0].sig_scheme == sig_ed25519.scheme &&
+           (set->clients[0].flags & KEY_SET_AUTHORISES) != 0;
+}
+
 /* ---- CreateHandle */
 
 /* A handle that was somebody's before goes on in its label's versions, as a loud reset: the key
@@ -90,10 +97,7 @@ static struct err prepare_create(struct handle_job *h)
 {
     struct key_set set;
     struct err err = key_set_parse(h->key_set, &set);
-    bool fits = err_is_ok(err) && is_label_of(&set, h->hash) && set.client_count == 1 &&
-                set.clients[0].sig_scheme == sig_ed25519.scheme &&
-                (set.clients[0].flags & KEY_SET_AUTHORISES) != 0;
-    if (!fits) {
+    if (!err_is_ok(err) || !handle_set_is(&set, h->hash)) {
         front_verify_dummy();
         return ERR(FRONT_UNAUTHENTICATED);
     }

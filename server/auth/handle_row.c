@@ -67,16 +67,24 @@ struct err handle_load(struct store_txn *txn, const struct auth *auth,
     return err;
 }
 
-struct err handle_insert(struct store_txn *txn, const struct auth *auth,
-                         const struct handle *handle)
+static struct err seal(const struct auth *auth, const struct handle *handle, struct buf *sealed)
 {
-    struct buf plain = BUF_INIT, sealed = BUF_INIT;
+    struct buf plain = BUF_INIT;
     wire_write_fixed(&plain, bytes_of(handle->key, CREDENTIAL_KEY_BYTES));
     wire_write_vector(&plain, buf_view(&handle->key_set));
     struct err err = buf_check(&plain);
     if (err_is_ok(err))
         err = auth_seal(auth, "handle", bytes_of(handle->id, AUTH_ID_BYTES), buf_view(&plain),
-                        &sealed);
+                        sealed);
+    buf_clear(&plain);
+    return err;
+}
+
+struct err handle_insert(struct store_txn *txn, const struct auth *auth,
+                         const struct handle *handle)
+{
+    struct buf sealed = BUF_INIT;
+    struct err err = seal(auth, handle, &sealed);
     if (err_is_ok(err)) {
         struct stmt *s = stmt_use(txn, HANDLE_INSERT);
         stmt_bind_blob(s, 1, bytes_of(handle->id, AUTH_ID_BYTES));
@@ -84,7 +92,21 @@ struct err handle_insert(struct store_txn *txn, const struct auth *auth,
         stmt_bind_u64(s, 3, handle->expires_day);
         err = stmt_run(s, NULL);
     }
-    buf_clear(&plain);
+    buf_clear(&sealed);
+    return err;
+}
+
+struct err handle_update(struct store_txn *txn, const struct auth *auth,
+                         const struct handle *handle)
+{
+    struct buf sealed = BUF_INIT;
+    struct err err = seal(auth, handle, &sealed);
+    if (err_is_ok(err)) {
+        struct stmt *s = stmt_use(txn, HANDLE_KEY);
+        stmt_bind_blob(s, 1, buf_view(&sealed));
+        stmt_bind_blob(s, 2, bytes_of(handle->id, AUTH_ID_BYTES));
+        err = stmt_run(s, NULL);
+    }
     buf_clear(&sealed);
     return err;
 }

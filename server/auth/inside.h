@@ -331,6 +331,12 @@ CHECKED struct err handle_load(struct store_txn *txn, const struct auth *auth,
                                struct handle *ret_handle);
 CHECKED struct err handle_insert(struct store_txn *txn, const struct auth *auth,
                                  const struct handle *handle);
+/* Key and key set alone. */
+CHECKED struct err handle_update(struct store_txn *txn, const struct auth *auth,
+                                 const struct handle *handle);
+/* Does a key set name exactly one key, which may authorise and is of the form of handles' keys, for
+ * the label of this handle? */
+bool handle_set_is(const struct key_set *set, struct bytes hash);
 /* The call is signed as this handle. */
 CHECKED struct err handle_caller(const struct auth *auth, struct hearth_call *call,
                                  struct bytes hash, uint8_t ret_id[AUTH_ID_BYTES]);
@@ -341,6 +347,28 @@ CHECKED struct err handle_delete(struct store_txn *txn, const uint8_t id[AUTH_ID
 enum { HANDLE_PLACE_BYTES = AUTH_ID_BYTES + 8 };
 void handle_place(const uint8_t handle[AUTH_ID_BYTES], uint64_t number,
                   uint8_t ret_place[HANDLE_PLACE_BYTES]);
+
+/* ---- packages.c */
+
+enum { HANDLE_PACKAGES_MOST = 101 };
+/* Packages of one handle as they came in a request. */
+struct package_list {
+    const ProtobufCBinaryData *items; /* borrowed */
+    size_t count;                     /* at most HANDLE_PACKAGES_MOST */
+    struct {
+        uint64_t expires_hour;
+        bool last_resort;
+    } facts[HANDLE_PACKAGES_MOST]; /* by packages_verify() */
+};
+/* All are the handle's, signed by this key, not over, and one is of last resort. Takes tens of
+ * microseconds for each: for readers. ERR_ARGUMENT, ERR_CREDENTIAL_TIME, as
+ * connection_package_read(). */
+CHECKED struct err packages_verify(struct package_list *list, struct bytes hash, struct bytes key,
+                                   uint64_t now_s);
+/* In place of those that are there. */
+CHECKED struct err packages_put(struct store_txn *txn, const struct auth *auth,
+                                const uint8_t handle[AUTH_ID_BYTES],
+                                const struct package_list *list);
 
 /* ---- listeners.c: who listens to which handle */
 
@@ -451,6 +479,7 @@ AUTH_HANDLER(create_invitations, CreateInvitations);
 AUTH_HANDLER(check_invitation, CheckInvitation);
 AUTH_HANDLER(create_handle, CreateHandle);
 AUTH_HANDLER(refresh_handle, RefreshHandle);
+AUTH_HANDLER(rotate_handle, RotateHandle);
 AUTH_HANDLER(delete_handle, DeleteHandle);
 AUTH_HANDLER(check_handle, CheckHandle);
 AUTH_HANDLER(publish_connection_packages, PublishConnectionPackages);

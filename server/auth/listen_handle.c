@@ -91,16 +91,29 @@ static struct err map_offer(struct stmt *row, void *arg)
     return ERR_OK;
 }
 
+/* Whoever had the key before must not listen on when the handle has got another (RotateHandle). */
+static struct err find_handle(struct store_txn *txn, struct listener *l)
+{
+    struct handle handle = {0};
+    struct err err = handle_load(txn, l->auth, l->handle, l->read.now_s, &handle);
+    l->read.gone = err.code == ERR_NOT_FOUND;
+    if (!err_is_ok(err))
+        return l->read.gone ? ERR_OK : err;
+    if (!l->has_key)
+        memcpy(l->key, handle.key, sizeof l->key);
+    l->has_key = true;
+    l->read.gone = memcmp(l->key, handle.key, sizeof l->key) != 0;
+    handle_clear(&handle);
+    return ERR_OK;
+}
+
 static struct err read_next(struct store_txn *txn, void *arg)
 {
     struct listener *l = arg;
-    bool there = false;
-    struct stmt *s = stmt_use(txn, HANDLE_TAKEN);
-    stmt_bind_blob(s, 1, bytes_of(l->handle, AUTH_ID_BYTES));
-    stmt_bind_u64(s, 2, auth_day(l->read.now_s));
-    TRY(stmt_step(s, &there));
-    l->read.gone = !there;
-    s = stmt_use(txn, OFFER_NEXT);
+    TRY(find_handle(txn, l));
+    if (l->read.gone)
+        return ERR_OK;
+    struct stmt *s = stmt_use(txn, OFFER_NEXT);
     stmt_bind_blob(s, 1, bytes_of(l->handle, AUTH_ID_BYTES));
     stmt_bind_u64(s, 2, l->read.after);
     struct err err = stmt_first(s, map_offer, l);

@@ -19,6 +19,8 @@ struct listener {
     struct hearth_timer *timer;
     uint64_t principal;
     uint8_t handle[AUTH_ID_BYTES];
+    uint8_t key[CREDENTIAL_KEY_BYTES]; /* the handle's when it began: by its first read */
+    bool has_key;
     bool over;
     bool dirty;    /* there may be something to send */
     bool stalled;  /* until on_writable */
@@ -28,7 +30,7 @@ struct listener {
     uint64_t acking_to; /* the work's, while acking */
     struct listener_read {
         uint64_t after, now_s;
-        bool gone;       /* no such handle any more */
+        bool gone;       /* no such handle any more, or under another key */
         uint64_t number; /* 0: nothing found */
         struct buf plain;
     } read; /* the work's, while reading */

@@ -150,6 +150,7 @@ static const struct stmt_row statements[] = {
     [HANDLE_TAKEN] = {"handle_taken", "SELECT 1 FROM handle WHERE id = $1 AND expires_day >= $2"},
     [HANDLE_INSERT] = {"handle_insert", "INSERT INTO handle (id, sealed, next_offer, expires_day)"
                                         " VALUES ($1, $2, 0, $3)"},
+    [HANDLE_KEY] = {"handle_key", "UPDATE handle SET sealed = $1 WHERE id = $2"},
     [HANDLE_REFRESH] = {"handle_refresh", "UPDATE handle SET expires_day = $1"
                                           " WHERE id = $2 AND expires_day >= $3"},
     [HANDLE_NEXT_OFFER] = {"handle_next_offer",

@@ -42,6 +42,7 @@ enum auth_statement {
     HANDLE_FIND,
     HANDLE_TAKEN,
     HANDLE_INSERT,
+    HANDLE_KEY,
     HANDLE_REFRESH,
     HANDLE_NEXT_OFFER,
     HANDLE_DELETE,

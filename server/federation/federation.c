@@ -59,8 +59,8 @@ struct err federation_open(struct front_env *env, const struct federation_option
 
 struct err federation_add(struct federation *f, struct hearth_server *server)
 {
-    static const struct hearth_federation_service service = {.deliver = receive_deliver,
-                                                             .probe = receive_probe};
+    static const struct hearth_federation_service service = {
+        .deliver = receive_deliver, .probe = receive_probe, .get_witnessed = logs_get_witnessed};
     TRY(front_add_keys(f->env->front, REQUEST_HOMESERVER, known_source(f)));
     return hearth_server_add_federation(server, &service, f) ? ERR_OK : ERR(NO_MEMORY);
 }

@@ -6,8 +6,8 @@
  * takes goes into our own queues.
  *
  * A peer's key: fetched by GetKeys over TLS with the name of its domain checked, verified by its
- * credentials, whose root is pinned at first sight; kept until the statement ends; fetched anew
- * when a signature fails, KEYS_AGAIN_S apart.
+ * credentials, whose root is pinned at first sight, and looked up in the peer's log; kept until the
+ * statement ends; fetched anew when a signature fails, KEYS_AGAIN_S apart.
  *
  * Owns federation.db: pins and keys of peers (kept.c).
  *
@@ -75,12 +75,16 @@ struct federation_peer {
     const char *why, *key_why; /* the last batch, the last fetch of keys failed; "": it did not */
     struct bytes root;         /* fingerprint of the one that is known; empty: none is */
     struct bytes other_root;   /* of the one that it shows instead; empty: it does not */
+    uint64_t log_size;         /* of its log we have verified; 0: nothing */
+    const char *log_why;       /* the last look at its log failed; "": it did not */
+    struct bytes log_evidence; /* it signed two logs: a file for whoever doubts it; or empty */
 };
 /* Every domain that a setting names or that was spoken with. */
 void federation_each(struct federation *f, void (*say)(void *to, const struct federation_peer *p),
                      void *to);
 enum federation_mode federation_mode(struct federation *f);
-/* Ends what is waited for with that peer here: its ban, and the time between fetches of its keys.
+/* Ends what is waited for with that peer here: its ban, and the time between fetches of its keys
+ * and between looks at its log; what was seen of its log is forgotten.
  * ERR_NOT_FOUND: no setting names it, and it was never spoken with. */
 CHECKED struct err federation_retry(struct federation *f, struct bytes domain);
 /* The operator says that the peer with this name has new keys, under the root that it shows and he
@@ -106,6 +110,9 @@ void federation_check(struct front_env *env, const struct federation_options *op
  * none such. From any thread. */
 CHECKED struct err federation_voucher_key(void *federation, struct bytes domain, uint8_t class,
                                           uint32_t week, uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES]);
+/* Now and then: looks at the logs of peers that are due (logs.c), a few at a time. From any thread;
+ * does not wait. */
+void federation_watch_logs(struct federation *f);
 /* After the courier's end, on its loop: ends all that is under way; done of each batch comes before
  * the loop has run what is posted now. Nothing is begun any more. */
 void federation_stop(struct federation *f);

@@ -17,6 +17,7 @@
 #include "seal/credential_chain.h"
 #include "seal/names.h"
 #include "server/federation/federation.h"
+#include "tlog/view.h"
 
 enum {
     PEERS_MOST = 4096,
@@ -55,6 +56,17 @@ struct told_keys {
     struct voucher_keys vouchers;
 };
 
+/* What we have verified of a peer's log (logs.c). Changed on the loop, under the lock. */
+struct peer_log {
+    bool has_view;
+    struct kt_view view;
+    struct buf evidence; /* it has forked; empty: it has not, as far as we know */
+    uint64_t due_us;     /* the next look */
+    bool looking;
+    unsigned failures;        /* of looks, in a row */
+    char why[PEER_WHY_BYTES]; /* the last look failed; "": it did not */
+};
+
 struct peer {
     struct peer *next; /* in its slot */
     struct federation *federation;
@@ -82,6 +94,7 @@ struct peer {
     uint64_t banned_until_us, put_off_us; /* batches wait until then */
     uint32_t bans;
     uint64_t reached_us, heard_us; /* answered us; proved itself to us. 0: never */
+    struct peer_log *log;          /* owned; NULL: never looked at */
     /* on the loop */
     struct hearth_channel *channel;
     struct resolve *resolve;
@@ -107,12 +120,15 @@ struct federation {
     struct policy *policy; /* under the lock */
     struct store *store;   /* NULL once stopped */
     uint8_t rows_key[KEEPER_KEY_BYTES], ids_key[KEEPER_KEY_BYTES];
+    unsigned log_statements; /* kept_logs.c */
     struct peer *slots[PEER_SLOTS];
     size_t peer_count;
     bool greeting;     /* inside hello.c; of the loop */
     unsigned hellos;   /* under way */
     size_t greet_slot; /* where the search for the next is */
-    bool stopped;      /* of the loop */
+    unsigned looks;    /* at logs, under way; of the loop */
+    size_t look_slot, gossip_slot;
+    bool stopped; /* of the loop */
 };
 
 static inline uint64_t federation_now_us(const struct federation *f)
@@ -137,6 +153,23 @@ void kept_save(const struct peer *peer);
 /* Not under the lock, peer held: these keys under this root are its own, once that is durable. */
 CHECKED struct err kept_accept(struct peer *peer, const struct told_keys *told);
 void kept_close(struct federation *f);
+
+/* kept_logs.c: the same of their logs. */
+/* Statements begin at `first` in the table of kept.c. */
+enum { KEPT_LOG_ALL, KEPT_LOG_PUT, KEPT_LOG_OLD, KEPT_LOG_STATEMENTS };
+CHECKED struct err kept_logs_load(struct federation *f, struct store_txn *txn, unsigned first);
+void kept_log_save(const struct peer *peer);
+void kept_log_free(struct peer_log *log); /* NULL is fine */
+
+/* logs.c. The configuration in the answer that has entry 0 of the peer's log, which must be of its
+ * domain. ERR_TLOG_CONFIG, wire errors, those of kt_view_init. */
+CHECKED struct err peer_log_config(const struct peer *peer, struct bytes tile,
+                                   struct kt_view *ret_view);
+/* Under the lock: what was verified of its log, where it is newer than what is kept. Without memory
+ * it is looked at as if for the first time, next time. */
+void peer_log_keep(struct peer *peer, const struct kt_view *view);
+/* Under the lock: it may begin another one. What convicts it stays. */
+void peer_log_forget(struct peer *peer);
 
 /* find.c, on the loop. */
 void peer_reach(struct peer *peer, struct reach *reach);
@@ -165,6 +198,12 @@ void keys_set(struct peer *peer, const struct told_keys *told);
 void peer_want_keys(struct peer *peer);
 /* Under the lock: a key that is good now. */
 bool peer_has_key(const struct peer *peer);
+
+/* logged.c, on the loop. Is the federation key in the peer's log, if it has one? done comes once,
+ * inside the call or later, on the loop; text says more of the error, or is NULL. told is borrowed
+ * until then, and the peer held. ERR_NOT_FOUND: it is not; TLOG_*: the log does not hold. */
+void logged_check(struct peer *peer, struct hearth_channel *channel, const struct told_keys *told,
+                  void (*done)(void *arg, struct err err, const char *text), void *arg);
 
 /* send.c */
 struct err send_batch(void *federation, struct bytes domain, const struct courier_batch_row *rows,
@@ -197,6 +236,10 @@ enum hearth_code receive_deliver(struct hearth_call *call, const Hearth__V1__Del
                                  Hearth__V1__DeliverResponse *out, void *federation);
 enum hearth_code receive_probe(struct hearth_call *call, const Hearth__V1__ProbeRequest *in,
                                Hearth__V1__ProbeResponse *out, void *federation);
+/* logs.c */
+enum hearth_code logs_get_witnessed(struct hearth_call *call,
+                                    const Hearth__V1__GetWitnessedRequest *in,
+                                    Hearth__V1__GetWitnessedResponse *out, void *federation);
 /* known.c: the front's key source. */
 struct front_key_source known_source(struct federation *f);
 

@@ -16,7 +16,7 @@
 
 enum { VERSION = 1, KEPT_DAYS = 400, DAY_S = 86400, EXPIRE_ROWS = 256 };
 
-enum { ALL, PUT, OLD, STATEMENTS };
+enum { ALL, PUT, OLD, KEPT_LOGS, STATEMENTS = KEPT_LOGS + KEPT_LOG_STATEMENTS };
 static const struct stmt_row statements[STATEMENTS] = {
     [ALL] = {"peer_all", "SELECT id, sealed FROM peer ORDER BY day DESC LIMIT $1"},
     [PUT] = {"peer_put", "INSERT INTO peer (id, day, sealed) VALUES ($1, $2, $3) "
@@ -24,12 +24,23 @@ static const struct stmt_row statements[STATEMENTS] = {
                          "sealed = excluded.sealed"},
     [OLD] = {"peer_old",
              "DELETE FROM peer WHERE id IN (SELECT id FROM peer WHERE day < $1 LIMIT $2)"},
+    [KEPT_LOGS + KEPT_LOG_ALL] = {"peer_log_all",
+                                  "SELECT id, sealed FROM peer_log ORDER BY day DESC LIMIT $1"},
+    [KEPT_LOGS + KEPT_LOG_PUT] = {"peer_log_put",
+                                  "INSERT INTO peer_log (id, day, sealed) VALUES ($1, $2, $3)"
+                                  " ON CONFLICT (id) DO UPDATE SET day = excluded.day,"
+                                  " sealed = excluded.sealed"},
+    [KEPT_LOGS + KEPT_LOG_OLD] = {"peer_log_old",
+                                  "DELETE FROM peer_log WHERE id IN"
+                                  " (SELECT id FROM peer_log WHERE day < $1 LIMIT $2)"},
 };
 static const struct store_migration migrations[] = {
     {1, "CREATE TABLE peer (id BLOB NOT NULL PRIMARY KEY, day INTEGER NOT NULL, "
         "sealed BLOB NOT NULL) WITHOUT ROWID; CREATE INDEX peer_day ON peer (day);"},
+    {2, "CREATE TABLE peer_log (id BLOB NOT NULL PRIMARY KEY, day INTEGER NOT NULL, "
+        "sealed BLOB NOT NULL) WITHOUT ROWID; CREATE INDEX peer_log_day ON peer_log (day);"},
 };
-static const struct store_schema schema = {migrations, 1, statements, STATEMENTS};
+static const struct store_schema schema = {migrations, 2, statements, STATEMENTS};
 
 static uint64_t today(const struct federation *f)
 {
@@ -84,7 +95,8 @@ static struct err run_load(struct store_txn *txn, void *arg)
 {
     struct stmt *s = stmt_use(txn, ALL);
     stmt_bind_u64(s, 1, PEERS_MOST / 2); /* room for others */
-    return stmt_each(s, map_row, arg);
+    TRY(stmt_each(s, map_row, arg));
+    return kept_logs_load(arg, txn, KEPT_LOGS);
 }
 
 struct err kept_open(struct federation *f, const struct store_options *options)
@@ -211,11 +223,22 @@ static struct err run_expire(struct store_txn *txn, void *arg)
     return stmt_run(s, &e->gone);
 }
 
+static struct err run_expire_logs(struct store_txn *txn, void *arg)
+{
+    const struct expiring *e = arg;
+    struct stmt *s = stmt_use(txn, KEPT_LOGS + KEPT_LOG_OLD);
+    stmt_bind_u64(s, 1, e->before);
+    stmt_bind_u64(s, 2, EXPIRE_ROWS);
+    return stmt_run(s, NULL);
+}
+
 bool federation_expire(struct federation *f)
 {
     uint64_t day = today(f);
     struct expiring e = {.before = day > KEPT_DAYS ? day - KEPT_DAYS : 0};
     struct err err = store_call(f->store, run_expire, &e);
+    if (err_is_ok(err))
+        err = store_call(f->store, run_expire_logs, &e);
     return err_is_ok(err) && e.gone == EXPIRE_ROWS;
 }
 

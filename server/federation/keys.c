@@ -1,5 +1,5 @@
 /* A peer's federation key: GetKeys, over TLS to its domain, verified up to the root that was pinned
- * at first sight. */
+ * at first sight, and found in the peer's log (logged.c). */
 #include <stdlib.h>
 
 #include "pass/key_rules.h"
@@ -12,6 +12,7 @@ struct fetch {
     struct reach reach; /* first */
     struct peer *peer;  /* held */
     struct hearth_channel *channel;
+    struct told_keys told;
 };
 
 static struct bytes row(const Hearth__V1__GetKeysResponse *in, Hearth__V1__KeyUse use)
@@ -108,6 +109,7 @@ void keys_set(struct peer *peer, const struct told_keys *told)
     if (peer->pinned && memcmp(peer->pin, told->root, sizeof peer->pin) != 0) {
         free(peer->vouchers); /* what the root before has signed is worth nothing */
         peer->vouchers = NULL;
+        peer_log_forget(peer); /* that root's */
     }
     memcpy(peer->pin, told->root, sizeof peer->pin);
     peer->pinned = peer->known = true;
@@ -131,17 +133,15 @@ static struct err keep_offer(struct peer *peer, const struct told_keys *told)
     return peer->offered != NULL ? ERR(FEDERATION_ROOT) : ERR(NO_MEMORY);
 }
 
-static struct err take(struct peer *peer, const Hearth__V1__GetKeysResponse *in)
+static struct err take(struct peer *peer, const struct told_keys *told)
 {
     struct federation *f = peer->federation;
-    struct told_keys told;
-    TRY(keys_verify(in, bytes_str(peer->domain), clock_unix_ms(f->env->clock) / 1000, &told));
     struct err err = ERR_OK;
     federation_lock(f);
-    if (peer->pinned && memcmp(peer->pin, told.root, sizeof peer->pin) != 0) {
-        err = keep_offer(peer, &told);
+    if (peer->pinned && memcmp(peer->pin, told->root, sizeof peer->pin) != 0) {
+        err = keep_offer(peer, told);
     } else {
-        keys_set(peer, &told);
+        keys_set(peer, told);
         kept_save(peer);
     }
     federation_unlock(f);
@@ -185,12 +185,26 @@ static void end(struct fetch *fetch, struct err err, const char *text)
     free(fetch);
 }
 
+static void on_logged(void *arg, struct err err, const char *text)
+{
+    struct fetch *fetch = arg;
+    end(fetch, err_is_ok(err) ? take(fetch->peer, &fetch->told) : err, text);
+}
+
 static void on_keys(const struct hearth_status *status, const Hearth__V1__GetKeysResponse *out,
                     void *arg)
 {
     struct fetch *fetch = arg;
     if (out != NULL) {
-        end(fetch, take(fetch->peer, out), NULL);
+        struct peer *peer = fetch->peer;
+        uint64_t now_s = clock_unix_ms(peer->federation->env->clock) / 1000;
+        struct err err = keys_verify(out, bytes_str(peer->domain), now_s, &fetch->told);
+        if (err_is_ok(err) && peer->channel != fetch->channel)
+            err = ERR(CANCELLED); /* somebody has closed it meanwhile */
+        if (err_is_ok(err))
+            logged_check(peer, fetch->channel, &fetch->told, on_logged, fetch);
+        else
+            end(fetch, err, NULL);
         return;
     }
     if (!fetch->peer->federation->stopped)

@@ -1,4 +1,6 @@
 /* What the operator is told of peers. */
+#include <stdlib.h>
+
 #include "server/federation/inside.h"
 
 struct saying {
@@ -19,7 +21,8 @@ static void say_peer(const struct saying *s, struct bytes domain, const struct p
                                   .rule = rule,
                                   .admitted = policy_admits(s->f->policy, domain),
                                   .why = "",
-                                  .key_why = ""};
+                                  .key_why = "",
+                                  .log_why = ""};
     if (peer != NULL) {
         one.reached = peer->reached_us != 0;
         one.heard = peer->heard_us != 0;
@@ -32,6 +35,11 @@ static void say_peer(const struct saying *s, struct bytes domain, const struct p
         one.key_why = peer->fetch_why;
         if (peer->pinned)
             one.root = bytes_of(peer->pin, sizeof peer->pin);
+        if (peer->log != NULL) {
+            one.log_size = peer->log->has_view ? peer->log->view.size : 0;
+            one.log_why = peer->log->why;
+            one.log_evidence = buf_view(&peer->log->evidence);
+        }
         if (peer->offered != NULL)
             one.other_root = bytes_of(peer->offered->root, sizeof peer->offered->root);
     }
@@ -76,6 +84,7 @@ struct err federation_retry(struct federation *f, struct bytes domain)
         peer->banned_until_us = 0;
         peer->fetch_again_us = 0;
         peer->fetch_failures = 0;
+        peer_log_forget(peer); /* it may have begun another one */
     }
     federation_unlock(f);
     return known ? ERR_OK : ERR(NOT_FOUND);

@@ -24,6 +24,7 @@ static void peer_free(struct peer *peer)
 {
     free(peer->vouchers);
     free(peer->offered);
+    kept_log_free(peer->log);
     free(peer);
 }
 

@@ -8,8 +8,9 @@
 #include "server/main/admin_client.h"
 #include "server/main/admin_verbs.h"
 
-#define USAGE                                                                                      \
-    "hearthd admin peer [list] | show|why|retry|drop DOMAIN | accept-key DOMAIN FINGERPRINT; the " \
+#define USAGE                                                                              \
+    "hearthd admin peer [list] | show|why|evidence|retry|drop DOMAIN | accept-key DOMAIN " \
+    "FINGERPRINT; the "                                                                    \
     "rule is [federation] and a reload"
 
 enum { ROOT_BYTES = 32, ROOT_TEXT_BYTES = 2 * ROOT_BYTES + 1, TRIES = 60, TRY_US = 250000 };
@@ -23,6 +24,8 @@ static const char *state_of(const Hearth__V1__Peer *p)
         return "banned";
     if (p->other_root.len > 0)
         return "other-keys";
+    if (p->log_evidence.len > 0)
+        return "forked-log";
     if (p->failures > 0 || p->last_error[0] != '\0')
         return "failing";
     return p->reached || p->heard ? "good" : "unused";
@@ -51,10 +54,11 @@ static void print_json(const Hearth__V1__Peer *p, const char *mode)
     char root[ROOT_TEXT_BYTES], other[ROOT_TEXT_BYTES];
     printf("{\"domain\":\"%s\",\"state\":\"%s\",\"backlog_rows\":%llu,\"backlog_bytes\":%llu,"
            "\"failures\":%u,\"next_attempt_s\":%u,\"banned_s\":%u,\"key_days\":%u,\"root\":\"%s\","
-           "\"other_root\":\"%s\"",
+           "\"other_root\":\"%s\",\"log_size\":%llu,\"log_forked\":%s",
            p->domain, state_of(p), (unsigned long long)p->backlog_rows,
            (unsigned long long)p->backlog_bytes, p->failures, p->next_attempt_s, p->banned_s,
-           p->key_days, hex(p->root, root), hex(p->other_root, other));
+           p->key_days, hex(p->root, root), hex(p->other_root, other),
+           (unsigned long long)p->log_size, p->log_evidence.len > 0 ? "true" : "false");
     print_quoted("last_error", p->last_error);
     print_quoted("key_error", p->key_error);
     printf("}\n");
@@ -89,6 +93,11 @@ static void print_all(const Hearth__V1__Peer *p, const char *mode)
     if (p->other_root.len > 0)
         printf("it shows      %s, another root: hearthd admin peer why %s\n",
                hex(p->other_root, text), p->domain);
+    if (p->log_evidence.len > 0)
+        printf("its log       forked: hearthd admin peer why %s\n", p->domain);
+    else if (p->log_size > 0 || p->log_error[0] != '\0')
+        printf("its log       %llu entries verified%s%s\n", (unsigned long long)p->log_size,
+               p->log_error[0] != '\0' ? "; now: " : "", p->log_error);
     printf("waiting       %llu rows, %llu bytes\n", (unsigned long long)p->backlog_rows,
            (unsigned long long)p->backlog_bytes);
     printf("failures      %u in a row%s%s\n", p->failures, p->last_error[0] != '\0' ? ": " : "",
@@ -131,6 +140,14 @@ static void print_last_error(const Hearth__V1__Peer *p)
         printf("next: hearthd check %s\n", p->domain);
 }
 
+/* With a key from before only what that key signs is taken. */
+static void print_key_error(const Hearth__V1__Peer *p)
+{
+    printf("%s %s sends is not taken, for its keys can't be fetched: %s\n",
+           p->key_days == 0 ? "what" : "under a new key what", p->domain, p->key_error);
+    (void)print_private(p, p->key_error);
+}
+
 static void print_not_admitted(const Hearth__V1__Peer *p, const char *mode)
 {
     if (p->rule == HEARTH__V1__PEER_RULE__PEER_RULE_BLOCKED)
@@ -158,17 +175,27 @@ static void print_why(const Hearth__V1__Peer *p, const char *mode)
                p->next_attempt_s);
     else
         printf("nothing that waits for %s has failed\n", p->domain);
+    if (p->log_evidence.len > 0)
+        printf("%s has signed two logs of its users' keys, so some are shown keys that others are "
+               "not: its operator cheats, or somebody has its keys\n"
+               "next: hearthd admin peer evidence %s > FILE; hearth kt audit FILE; ask its "
+               "operator; [federation] block = %s and a reload ends all exchange\n",
+               p->domain, p->domain, p->domain);
     if (p->banned_s > 0)
         printf("%s sent too much that was invalid: nothing of it is taken for %u s\n"
                "next: hearthd admin peer retry %s ends that\n",
                p->domain, p->banned_s, p->domain);
     else if (p->admitted && p->other_root.len > 0)
         print_other_root(p);
-    else if (p->admitted && p->key_days == 0 && p->key_error[0] != '\0') {
-        printf("what %s sends is not taken, for its keys can't be fetched: %s\n", p->domain,
-               p->key_error);
-        (void)print_private(p, p->key_error);
-    }
+    else if (p->admitted && p->key_error[0] != '\0')
+        print_key_error(p);
+}
+
+/* The file itself, for who is to be shown it. */
+static void print_evidence(const Hearth__V1__Peer *p, const char *mode)
+{
+    (void)mode;
+    (void)fwrite(p->log_evidence.data, 1, p->log_evidence.len, stdout);
 }
 
 static int ask(const struct invocation *in, struct hearth_channel *channel, const char *domain,
@@ -184,7 +211,7 @@ static int ask(const struct invocation *in, struct hearth_channel *channel, cons
     if (domain[0] == '\0' && !in->json)
         printf("mode  %s\n", answer->mode);
     for (size_t i = 0; i < answer->n_peers; i++)
-        (in->json ? print_json : print)(answer->peers[i], answer->mode);
+        (in->json && print != print_evidence ? print_json : print)(answer->peers[i], answer->mode);
     int code = EXIT_DONE;
     if (domain[0] != '\0' && answer->n_peers == 0)
         code = command_fail("hearthd admin peer list; hearthd check DOMAIN",
@@ -280,6 +307,8 @@ int admin_peer(const struct invocation *in, struct hearth_channel *channel)
         return ask(in, channel, "", print_row);
     if (domain[0] != '\0' && strcmp(verb, "show") == 0)
         return ask(in, channel, domain, print_all);
+    if (domain[0] != '\0' && strcmp(verb, "evidence") == 0)
+        return ask(in, channel, domain, print_evidence);
     if (domain[0] != '\0' && strcmp(verb, "why") == 0)
         return ask(in, channel, domain, print_why);
     if (domain[0] != '\0' && (strcmp(verb, "retry") == 0 || strcmp(verb, "drop") == 0))

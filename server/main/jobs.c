@@ -44,6 +44,12 @@ static bool job_federation(struct node *n)
     return federation_expire(n->federation);
 }
 
+static bool job_peer_logs(struct node *n)
+{
+    federation_watch_logs(n->federation);
+    return false;
+}
+
 /* The statements about our keys are good for INFO_KEY_DAYS. */
 static bool job_info(struct node *n)
 {

@@ -83,7 +83,10 @@ static void say_peer(void *to, const struct federation_peer *p)
                                    .why = p->why,
                                    .key_why = p->key_why,
                                    .root = p->root,
-                                   .other_root = p->other_root};
+                                   .other_root = p->other_root,
+                                   .log_size = p->log_size,
+                                   .log_why = p->log_why,
+                                   .log_evidence = p->log_evidence};
     courier_each(l->node->courier, merge, l);
     l->say(l->to, &l->shown);
 }
@@ -119,6 +122,7 @@ struct err node_peer_retry(void *node, struct bytes domain)
 {
     struct node *n = node;
     TRY(federation_retry(n->federation, domain));
+    federation_watch_logs(n->federation);
     courier_contact(n->courier, domain);
     return ERR_OK;
 }

@@ -22,9 +22,12 @@
 enum {
     KT_EPOCH_MOST = 16384, /* new versions in one epoch */
     KT_LOST_MOST = 255,    /* versions of a label from before the log */
-    /* Page cache of a connection: an epoch touches pages all over the tree, and the upper levels of
-     * 10^6 pairs with their paths are about so much. */
+    /* Page cache of a reader: the upper levels of 10^6 pairs with their paths are about so much. */
     KT_CACHE_KIB = 65536,
+    /* Of the writer: an epoch of 10,000 versions touches pages all over the tree. */
+    KT_WRITER_CACHE_KIB = 262144,
+    /* So that the pages of such an epoch are not moved between its commit and its signature. */
+    KT_CHECKPOINT_BYTES = 96 * 1024 * 1024,
 };
 
 /* So long after a label has ended its earlier versions can still be opened: contacts check what

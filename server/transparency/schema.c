@@ -1,12 +1,12 @@
 #include "server/transparency/schema.h"
 
-/* node: the prefix tree of every epoch; pos = depth || bits, a node counts from epoch `born` until
- * the next of its place. kind 1: body is index || commitment; 2: body is the hash. hash: complete
- * subtrees of the log. version, proof, queue: `label` is a PRF value, everything else of a row is
- * sealed, its epoch too, or rows could be matched with the leaves of that epoch. proof: of versions
- * that are not there, since making one is dear. checkpoint: one row per size, never changed.
- * ended: versions of the label from next up to this one lose value and opening in hour `due`.
- * cosignature: lines of witnesses over notes of checkpoint. */
+/* node: the prefix tree of every epoch; pos as trees.c has it, a node counts from epoch `born`
+ * until the next of its place. kind 1: body is index || commitment; 2: body is the hash. hash:
+ * complete subtrees of the log. version, proof, queue: `label` is a PRF value, everything else of a
+ * row is sealed, its epoch too, or rows could be matched with the leaves of that epoch. proof: of
+ * versions that are not there, since making one is dear. checkpoint: one row per size, never
+ * changed. ended: versions of the label from next up to this one lose value and opening in hour
+ * `due`. cosignature: lines of witnesses over notes of checkpoint. */
 static const struct store_migration migrations[] = {
     {1, "CREATE TABLE hash (level INTEGER NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL,"
         " PRIMARY KEY (level, n)) WITHOUT ROWID;"
@@ -29,6 +29,14 @@ static const struct store_migration migrations[] = {
     {4, "CREATE TABLE ended (label BLOB PRIMARY KEY, version INTEGER NOT NULL,"
         " next INTEGER NOT NULL, due INTEGER NOT NULL) WITHOUT ROWID;"
         "CREATE INDEX ended_due ON ended (due);"},
+    /* until then pos was depth || bits at any depth */
+    {5, "CREATE TABLE near (pos BLOB NOT NULL, born INTEGER NOT NULL, kind INTEGER NOT NULL,"
+        " body BLOB NOT NULL, PRIMARY KEY (pos, born)) WITHOUT ROWID;"
+        "INSERT INTO near (pos, born, kind, body) SELECT CASE WHEN pos < x'11' THEN pos ELSE"
+        " CAST(x'11' || substr(pos, 2, 2) || substr(pos, 1, 1) || substr(pos, 4) AS BLOB) END,"
+        " born, kind, body FROM node;"
+        "DROP TABLE node;"
+        "ALTER TABLE near RENAME TO node;"},
 };
 
 static const struct stmt_row statements[] = {

@@ -30,8 +30,12 @@ struct err transparency_open(struct front_env *env, const struct transparency_op
     purse_key(options->log->ids_key, t->spent_key);
     struct store_options store = options->store;
     store.schema = &kt_schema;
-    if (store.cache_kib == 0)
+    if (store.cache_kib == 0) {
         store.cache_kib = KT_CACHE_KIB;
+        store.writer_cache_kib = KT_WRITER_CACHE_KIB;
+    }
+    if (store.checkpoint_bytes == 0)
+        store.checkpoint_bytes = KT_CHECKPOINT_BYTES;
     struct err err = store_open(&store, NULL, &t->store);
     if (!err_is_ok(err)) {
         free(t);

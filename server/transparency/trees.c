@@ -33,16 +33,28 @@ struct log_store kt_hashes(struct store_txn *txn)
     return (struct log_store){hash_get, hash_put, txn};
 }
 
-/* ---- the prefix tree: pos = depth || as many bytes as hold the bits */
+/* ---- the prefix tree
+ *
+ * pos is depth || as many bytes as hold the bits, down to depth UPPER. What is below a node of that
+ * depth lies together: UPPER + 1 || its bits || depth || bytes of the other bits. With rows in the
+ * order of depth alone each level of a path had a page of its own: of 10^6 pairs seven pages are
+ * written for a leaf that way, and one or two this way. */
 
-enum { POS_MAX_BYTES = 1 + INDEX_BYTES };
+enum { UPPER = 16, UPPER_BYTES = UPPER / 8, POS_MAX_BYTES = 2 + INDEX_BYTES };
 
 static struct bytes pos_of(const struct prefix_position *at, uint8_t room[POS_MAX_BYTES])
 {
     size_t len = (at->depth + 7u) / 8;
-    room[0] = (uint8_t)at->depth;
-    memcpy(room + 1, at->bits, len);
-    return bytes_of(room, 1 + len);
+    if (at->depth <= UPPER) {
+        room[0] = (uint8_t)at->depth;
+        memcpy(room + 1, at->bits, len);
+        return bytes_of(room, 1 + len);
+    }
+    room[0] = UPPER + 1;
+    memcpy(room + 1, at->bits, UPPER_BYTES);
+    room[1 + UPPER_BYTES] = (uint8_t)at->depth;
+    memcpy(room + 2 + UPPER_BYTES, at->bits + UPPER_BYTES, len - UPPER_BYTES);
+    return bytes_of(room, 2 + len);
 }
 
 static struct err map_node(struct stmt *row, void *arg)

@@ -4,8 +4,11 @@
  *
  *     kt_bench [pairs] [labels]     default 1000000 1000
  */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "server/transparency/inside.h"
 #include "support/store_dir.h"
@@ -30,6 +33,13 @@ static void must(struct err err, const char *what)
 static double wall_ms(void)
 {
     return (double)clock_monotonic_us(&clock_system) / 1e3;
+}
+
+static double cpu_ms(void)
+{
+    struct timespec at;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &at);
+    return (double)at.tv_sec * 1e3 + (double)at.tv_nsec / 1e6;
 }
 
 static int order(const void *a, const void *b)
@@ -135,23 +145,74 @@ static void bench_publish(size_t leaves)
            times[ROUNDS / 2], times[0], times[ROUNDS - 1]);
 }
 
+static double times[LOOKUPS];
+
+static size_t look_up(size_t i, size_t labels)
+{
+    char text[32];
+    struct lookup l = {.request = {.last = 1}};
+    l.request.label = label_of((i * 7919) % labels, text);
+    double start = wall_ms();
+    must(store_call_read(store, run_lookup, &l), "lookup");
+    times[i] = wall_ms() - start;
+    size_t bytes = l.answer.len;
+    buf_clear(&l.answer);
+    return bytes;
+}
+
+static void say_lookups(const char *what, size_t count)
+{
+    qsort(times, count, sizeof *times, order);
+    printf("%s %10.2f ms p50, %.2f ms p99, %zu of them\n", what, times[count / 2],
+           times[count * 99 / 100], count);
+}
+
 static void bench_lookups(size_t labels)
 {
-    static double times[LOOKUPS];
     size_t bytes = 0;
-    for (size_t i = 0; i < LOOKUPS; i++) {
-        char text[32];
-        struct lookup l = {.request = {.last = 1}};
-        l.request.label = label_of((i * 7919) % labels, text);
-        double start = wall_ms();
-        must(store_call_read(store, run_lookup, &l), "lookup");
-        times[i] = wall_ms() - start;
-        bytes += l.answer.len;
-        buf_clear(&l.answer);
+    double cpu = cpu_ms();
+    for (size_t i = 0; i < LOOKUPS; i++)
+        bytes += look_up(i, labels);
+    cpu = cpu_ms() - cpu;
+    say_lookups("proof of a search, version 0     ", LOOKUPS);
+    printf("    %zu B; %.0f searches a second and core\n", bytes / LOOKUPS, LOOKUPS / cpu * 1e3);
+}
+
+/* Some two hundred a second, beside somebody who publishes. */
+static atomic_bool publishing;
+
+static void *search_on(void *arg)
+{
+    static size_t count;
+    const struct timespec pause = {.tv_nsec = 5000000};
+    size_t labels = *(size_t *)arg;
+    for (count = 0; count < LOOKUPS && atomic_load(&publishing); count++) {
+        (void)look_up(count, labels);
+        (void)nanosleep(&pause, NULL);
     }
-    qsort(times, LOOKUPS, sizeof *times, order);
-    printf("proof of a search, version 0      %10.2f ms p50, %.2f ms p99, %zu B\n",
-           times[LOOKUPS / 2], times[LOOKUPS * 99 / 100], bytes / LOOKUPS);
+    return &count;
+}
+
+static void bench_beside(size_t labels, size_t leaves, int epochs)
+{
+    pthread_t thread;
+    void *count;
+    char what[64];
+    atomic_store(&publishing, true);
+    if (pthread_create(&thread, NULL, search_on, &labels) != 0)
+        exit(1);
+    double start = wall_ms();
+    for (int i = 0; i < epochs; i++) {
+        now_ms += 1000;
+        must(store_call(store, run_leaves, &leaves), "leaves");
+        must(store_call(store, run_sign, NULL), "sign");
+    }
+    double took = wall_ms() - start;
+    atomic_store(&publishing, false);
+    (void)pthread_join(thread, &count);
+    (void)snprintf(what, sizeof what, "beside %d epochs of %5zu leaves  ", epochs, leaves);
+    say_lookups(what, *(size_t *)count);
+    printf("    those took %.0f ms each, signed\n", took / epochs);
 }
 
 static void configure(void)
@@ -179,8 +240,11 @@ int main(int argc, char **argv)
         return 2;
     configure();
     store_dir_make(&dir);
-    const struct store_options options = {
-        .path = dir.path, .schema = &kt_schema, .cache_kib = KT_CACHE_KIB};
+    const struct store_options options = {.path = dir.path,
+                                          .schema = &kt_schema,
+                                          .cache_kib = KT_CACHE_KIB,
+                                          .writer_cache_kib = KT_WRITER_CACHE_KIB,
+                                          .checkpoint_bytes = KT_CHECKPOINT_BYTES};
     must(store_open(&options, NULL, &store), "open");
     must(store_call(store, run_start, NULL), "start");
     double start = wall_ms();
@@ -199,6 +263,8 @@ int main(int argc, char **argv)
     bench_publish(LEAVES);
     must(store_call(store, run_sign, NULL), "sign");
     bench_lookups(labels);
+    bench_beside(labels, 1000, 20);
+    bench_beside(labels, LEAVES, 5);
     store_close(store);
     store_dir_remove(&dir);
     sig_key_clear(&log_key);

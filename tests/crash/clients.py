@@ -50,9 +50,12 @@ def note(what):
     history.append((time.time() - begun_at, what))
 
 
-def what_was(at):
-    """What the driver did in the two minutes before."""
-    return "".join(f"\n    {t:7.1f} s  {what}" for t, what in history if at - 120 <= t <= at + 1)
+def what_was(at, group):
+    """What the driver did in the two minutes before: to that group, and to homeservers; of all else the last."""
+    rows = [(t, what) for t, what in history if at - 120 <= t <= at + 1]
+    tell = [(t, what) for i, (t, what) in enumerate(rows)
+            if i >= len(rows) - 8 or ".test " in what.split(":")[0] or (group and f" {group} " in f"{what} ")]
+    return "".join(f"\n    {t:7.1f} s  {what}" for t, what in tell[-40:])
 
 
 class Worker:
@@ -93,7 +96,8 @@ class Worker:
                     self.faults.append((time.time() - begun_at, row.strip(), dict(self.last)))
 
     def fault_rows(self):
-        return [f"{self.name} at {at:.1f} s: {text}\n    its last step: {last}{what_was(at)}" for at, text, last in self.faults]
+        return [f"{self.name} at {at:.1f} s: {text}\n    its last step: {last}"
+                f"{what_was(at, text.split('(')[-1].split(',')[0])}" for at, text, last in self.faults]
 
     def say(self, *words):
         self.number += 1

@@ -1,4 +1,4 @@
-/* token-key, sealing-key: what GetKeys hands out, signed as it must be. */
+/* token-key, sealing-key, federation-key: what GetKeys hands out, signed as it must be. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +142,8 @@ static enum hearth_code get_keys(struct hearth_call *call, const Hearth__V1__Get
     enum hearth_code code = honest->get_keys(call, in, out, self);
     if (code == HEARTH_OK && malice_on("token-key"))
         swap(call, out, HEARTH__V1__KEY_USE__KEY_USE_TOKENS, swap_token);
+    if (code == HEARTH_OK && malice_on("federation-key"))
+        swap(call, out, HEARTH__V1__KEY_USE__KEY_USE_FEDERATION, swap_sealing);
     if (code == HEARTH_OK && malice_on("sealing-key"))
         swap(call, out, HEARTH__V1__KEY_USE__KEY_USE_QUEUE_SEALING, swap_sealing);
     return code;

@@ -20,6 +20,7 @@
  *     replace       the next epoch has another commitment in the place of the last KeySet's
  *     token-key     GetKeys gives one a token key of his own; with other, that log has it, too
  *     sealing-key   and a sealing key
+ *     federation-key  and a federation key, which other homeservers are to believe
  *     only-us       after each KeySet of a user one more version without any of his clients, with one
  *                   of ours (DoS12), as a reset or, with unsigned, not
  *     refuse-user, refuse-tokens, refuse-member    AddClient, IssueTokens, SendMessage are

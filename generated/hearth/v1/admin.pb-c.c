@@ -2795,7 +2795,7 @@ const ProtobufCMessageDescriptor hearth__v1__list_peers_request__descriptor =
   (ProtobufCMessageInit) hearth__v1__list_peers_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__peer__field_descriptors[16] =
+static const ProtobufCFieldDescriptor hearth__v1__peer__field_descriptors[19] =
 {
   {
     "domain",
@@ -2989,6 +2989,42 @@ static const ProtobufCFieldDescriptor hearth__v1__peer__field_descriptors[16] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "log_size",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, log_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "log_error",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, log_error),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "log_evidence",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__Peer, log_evidence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__peer__field_indices_by_name[] = {
   13,   /* field[13] = admitted */
@@ -3001,6 +3037,9 @@ static const unsigned hearth__v1__peer__field_indices_by_name[] = {
   11,   /* field[11] = key_days */
   12,   /* field[12] = key_error */
   4,   /* field[4] = last_error */
+  17,   /* field[17] = log_error */
+  18,   /* field[18] = log_evidence */
+  16,   /* field[16] = log_size */
   7,   /* field[7] = next_attempt_s */
   15,   /* field[15] = other_root */
   9,   /* field[9] = reached */
@@ -3011,7 +3050,7 @@ static const unsigned hearth__v1__peer__field_indices_by_name[] = {
 static const ProtobufCIntRange hearth__v1__peer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 16 }
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor hearth__v1__peer__descriptor =
 {
@@ -3021,7 +3060,7 @@ const ProtobufCMessageDescriptor hearth__v1__peer__descriptor =
   "Hearth__V1__Peer",
   "hearth.v1",
   sizeof(Hearth__V1__Peer),
-  16,
+  19,
   hearth__v1__peer__field_descriptors,
   hearth__v1__peer__field_indices_by_name,
   1,  hearth__v1__peer__number_ranges,

@@ -702,10 +702,22 @@ struct  Hearth__V1__Peer
    * Of the root that it showed last, if that is another one: nothing under it is taken.
    */
   ProtobufCBinaryData other_root;
+  /*
+   * Entries of its log that we have verified; 0: none.
+   */
+  uint64_t log_size;
+  /*
+   * Why its log could not be verified further; empty: it could, or was not looked at.
+   */
+  char *log_error;
+  /*
+   * It signed what can't all be true: a file for `hearth kt audit`; empty: it did not.
+   */
+  ProtobufCBinaryData log_evidence;
 };
 #define HEARTH__V1__PEER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__peer__descriptor) \
-    , (char *)protobuf_c_empty_string, HEARTH__V1__PEER_RULE__PEER_RULE_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, {0,NULL}, {0,NULL} }
+    , (char *)protobuf_c_empty_string, HEARTH__V1__PEER_RULE__PEER_RULE_UNSPECIFIED, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, {0,NULL}, {0,NULL}, 0, (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 /*

@@ -1672,6 +1672,96 @@ void   hearth__v1__refresh_handle_response__free_unpacked
   assert(message->base.descriptor == &hearth__v1__refresh_handle_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   hearth__v1__rotate_handle_request__init
+                     (Hearth__V1__RotateHandleRequest         *message)
+{
+  static const Hearth__V1__RotateHandleRequest init_value = HEARTH__V1__ROTATE_HANDLE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__rotate_handle_request__get_packed_size
+                     (const Hearth__V1__RotateHandleRequest *message)
+{
+  assert(message->base.descriptor == &hearth__v1__rotate_handle_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__rotate_handle_request__pack
+                     (const Hearth__V1__RotateHandleRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__rotate_handle_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__rotate_handle_request__pack_to_buffer
+                     (const Hearth__V1__RotateHandleRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__rotate_handle_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__RotateHandleRequest *
+       hearth__v1__rotate_handle_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__RotateHandleRequest *)
+     protobuf_c_message_unpack (&hearth__v1__rotate_handle_request__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__rotate_handle_request__free_unpacked
+                     (Hearth__V1__RotateHandleRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__rotate_handle_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__rotate_handle_response__init
+                     (Hearth__V1__RotateHandleResponse         *message)
+{
+  static const Hearth__V1__RotateHandleResponse init_value = HEARTH__V1__ROTATE_HANDLE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__rotate_handle_response__get_packed_size
+                     (const Hearth__V1__RotateHandleResponse *message)
+{
+  assert(message->base.descriptor == &hearth__v1__rotate_handle_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__rotate_handle_response__pack
+                     (const Hearth__V1__RotateHandleResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__rotate_handle_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__rotate_handle_response__pack_to_buffer
+                     (const Hearth__V1__RotateHandleResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__rotate_handle_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__RotateHandleResponse *
+       hearth__v1__rotate_handle_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__RotateHandleResponse *)
+     protobuf_c_message_unpack (&hearth__v1__rotate_handle_response__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__rotate_handle_response__free_unpacked
+                     (Hearth__V1__RotateHandleResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__rotate_handle_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   hearth__v1__delete_handle_request__init
                      (Hearth__V1__DeleteHandleRequest         *message)
 {
@@ -4236,6 +4326,121 @@ const ProtobufCMessageDescriptor hearth__v1__refresh_handle_response__descriptor
   hearth__v1__refresh_handle_response__field_indices_by_name,
   1,  hearth__v1__refresh_handle_response__number_ranges,
   (ProtobufCMessageInit) hearth__v1__refresh_handle_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__rotate_handle_request__field_descriptors[4] =
+{
+  {
+    "idempotency",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__RotateHandleRequest, idempotency),
+    &hearth__v1__idempotency__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "handle_hash",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__RotateHandleRequest, handle_hash),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_set",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__RotateHandleRequest, key_set),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "packages",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Hearth__V1__RotateHandleRequest, n_packages),
+    offsetof(Hearth__V1__RotateHandleRequest, packages),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__rotate_handle_request__field_indices_by_name[] = {
+  1,   /* field[1] = handle_hash */
+  0,   /* field[0] = idempotency */
+  2,   /* field[2] = key_set */
+  3,   /* field[3] = packages */
+};
+static const ProtobufCIntRange hearth__v1__rotate_handle_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor hearth__v1__rotate_handle_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.RotateHandleRequest",
+  "RotateHandleRequest",
+  "Hearth__V1__RotateHandleRequest",
+  "hearth.v1",
+  sizeof(Hearth__V1__RotateHandleRequest),
+  4,
+  hearth__v1__rotate_handle_request__field_descriptors,
+  hearth__v1__rotate_handle_request__field_indices_by_name,
+  1,  hearth__v1__rotate_handle_request__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__rotate_handle_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__rotate_handle_response__field_descriptors[1] =
+{
+  {
+    "receipt",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__RotateHandleResponse, receipt),
+    &hearth__v1__log_receipt__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__rotate_handle_response__field_indices_by_name[] = {
+  0,   /* field[0] = receipt */
+};
+static const ProtobufCIntRange hearth__v1__rotate_handle_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__rotate_handle_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.RotateHandleResponse",
+  "RotateHandleResponse",
+  "Hearth__V1__RotateHandleResponse",
+  "hearth.v1",
+  sizeof(Hearth__V1__RotateHandleResponse),
+  1,
+  hearth__v1__rotate_handle_response__field_descriptors,
+  hearth__v1__rotate_handle_response__field_indices_by_name,
+  1,  hearth__v1__rotate_handle_response__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__rotate_handle_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor hearth__v1__delete_handle_request__field_descriptors[3] =

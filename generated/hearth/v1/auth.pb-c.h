@@ -54,6 +54,8 @@ typedef struct Hearth__V1__CreateHandleRequest Hearth__V1__CreateHandleRequest;
 typedef struct Hearth__V1__CreateHandleResponse Hearth__V1__CreateHandleResponse;
 typedef struct Hearth__V1__RefreshHandleRequest Hearth__V1__RefreshHandleRequest;
 typedef struct Hearth__V1__RefreshHandleResponse Hearth__V1__RefreshHandleResponse;
+typedef struct Hearth__V1__RotateHandleRequest Hearth__V1__RotateHandleRequest;
+typedef struct Hearth__V1__RotateHandleResponse Hearth__V1__RotateHandleResponse;
 typedef struct Hearth__V1__DeleteHandleRequest Hearth__V1__DeleteHandleRequest;
 typedef struct Hearth__V1__DeleteHandleResponse Hearth__V1__DeleteHandleResponse;
 typedef struct Hearth__V1__CheckHandleRequest Hearth__V1__CheckHandleRequest;
@@ -810,6 +812,51 @@ struct  Hearth__V1__RefreshHandleResponse
 #define HEARTH__V1__REFRESH_HANDLE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__refresh_handle_response__descriptor) \
     , 0 }
+
+
+/*
+ * Gives a handle another key. Signed under the key in force: a repeat of what was done already, under the new one.
+ */
+struct  Hearth__V1__RotateHandleRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Repeating with the same id gives the first answer.
+   */
+  Hearth__V1__Idempotency *idempotency;
+  /*
+   * The handle.
+   */
+  ProtobufCBinaryData handle_hash;
+  /*
+   * Next KeySet of its label: the new key, signed by it and by the one before. No reset.
+   */
+  ProtobufCBinaryData key_set;
+  /*
+   * ConnectionPackages under the new key, one of them of last resort; they take the place of all before.
+   */
+  size_t n_packages;
+  ProtobufCBinaryData *packages;
+};
+#define HEARTH__V1__ROTATE_HANDLE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__rotate_handle_request__descriptor) \
+    , NULL, {0,NULL}, {0,NULL}, 0,NULL }
+
+
+/*
+ * The new key is in force and in the log.
+ */
+struct  Hearth__V1__RotateHandleResponse
+{
+  ProtobufCMessage base;
+  /*
+   * That the new key is in the log.
+   */
+  Hearth__V1__LogReceipt *receipt;
+};
+#define HEARTH__V1__ROTATE_HANDLE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__rotate_handle_response__descriptor) \
+    , NULL }
 
 
 /*
@@ -1854,6 +1901,44 @@ Hearth__V1__RefreshHandleResponse *
 void   hearth__v1__refresh_handle_response__free_unpacked
                      (Hearth__V1__RefreshHandleResponse *message,
                       ProtobufCAllocator *allocator);
+/* Hearth__V1__RotateHandleRequest methods */
+void   hearth__v1__rotate_handle_request__init
+                     (Hearth__V1__RotateHandleRequest         *message);
+size_t hearth__v1__rotate_handle_request__get_packed_size
+                     (const Hearth__V1__RotateHandleRequest   *message);
+size_t hearth__v1__rotate_handle_request__pack
+                     (const Hearth__V1__RotateHandleRequest   *message,
+                      uint8_t             *out);
+size_t hearth__v1__rotate_handle_request__pack_to_buffer
+                     (const Hearth__V1__RotateHandleRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__RotateHandleRequest *
+       hearth__v1__rotate_handle_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__rotate_handle_request__free_unpacked
+                     (Hearth__V1__RotateHandleRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__RotateHandleResponse methods */
+void   hearth__v1__rotate_handle_response__init
+                     (Hearth__V1__RotateHandleResponse         *message);
+size_t hearth__v1__rotate_handle_response__get_packed_size
+                     (const Hearth__V1__RotateHandleResponse   *message);
+size_t hearth__v1__rotate_handle_response__pack
+                     (const Hearth__V1__RotateHandleResponse   *message,
+                      uint8_t             *out);
+size_t hearth__v1__rotate_handle_response__pack_to_buffer
+                     (const Hearth__V1__RotateHandleResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__RotateHandleResponse *
+       hearth__v1__rotate_handle_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__rotate_handle_response__free_unpacked
+                     (Hearth__V1__RotateHandleResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Hearth__V1__DeleteHandleRequest methods */
 void   hearth__v1__delete_handle_request__init
                      (Hearth__V1__DeleteHandleRequest         *message);
@@ -2290,6 +2375,12 @@ typedef void (*Hearth__V1__RefreshHandleRequest_Closure)
 typedef void (*Hearth__V1__RefreshHandleResponse_Closure)
                  (const Hearth__V1__RefreshHandleResponse *message,
                   void *closure_data);
+typedef void (*Hearth__V1__RotateHandleRequest_Closure)
+                 (const Hearth__V1__RotateHandleRequest *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__RotateHandleResponse_Closure)
+                 (const Hearth__V1__RotateHandleResponse *message,
+                  void *closure_data);
 typedef void (*Hearth__V1__DeleteHandleRequest_Closure)
                  (const Hearth__V1__DeleteHandleRequest *message,
                   void *closure_data);
@@ -2384,6 +2475,8 @@ extern const ProtobufCMessageDescriptor hearth__v1__create_handle_request__descr
 extern const ProtobufCMessageDescriptor hearth__v1__create_handle_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__refresh_handle_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__refresh_handle_response__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__rotate_handle_request__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__rotate_handle_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__delete_handle_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__delete_handle_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__check_handle_request__descriptor;

@@ -86,6 +86,10 @@ bool hearth__v1__renew_client_request__check(const Hearth__V1__RenewClientReques
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__report_abuse_request__check(const Hearth__V1__ReportAbuseRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
+bool hearth__v1__rotate_handle_request__check(const Hearth__V1__RotateHandleRequest *message, unsigned depth,
+    struct hearth_broken_rule *ret_broken);
+bool hearth__v1__rotate_handle_response__check(const Hearth__V1__RotateHandleResponse *message, unsigned depth,
+    struct hearth_broken_rule *ret_broken);
 bool hearth__v1__stage_profile_request__check(const Hearth__V1__StageProfileRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
 
@@ -177,6 +181,11 @@ struct hearth_auth_service {
      * Keeps a handle for another 180 days.
      */
     enum hearth_code (*refresh_handle)(struct hearth_call *call, const Hearth__V1__RefreshHandleRequest *in, Hearth__V1__RefreshHandleResponse *out,
+        void *self);
+    /*
+     * Gives a handle another key, with packages under it: whoever had the key before can't listen, publish or give it up.
+     */
+    enum hearth_code (*rotate_handle)(struct hearth_call *call, const Hearth__V1__RotateHandleRequest *in, Hearth__V1__RotateHandleResponse *out,
         void *self);
     /*
      * Gives a handle up.
@@ -492,6 +501,22 @@ typedef void hearth_auth_refresh_handle_done(const struct hearth_status *status,
 struct hearth_client_call *hearth_auth_refresh_handle_start(struct hearth_channel *channel,
     const struct hearth_call_options *options, const Hearth__V1__RefreshHandleRequest *in,
     hearth_auth_refresh_handle_done *on_done, void *arg);
+
+/* /hearth.v1.Auth/RotateHandle
+ * Gives a handle another key, with packages under it: whoever had the key before can't listen, publish or give it up.
+ */
+/* Server: answers after HEARTH_LATER. */
+void hearth_auth_rotate_handle_reply(struct hearth_call *call, const Hearth__V1__RotateHandleResponse *out);
+/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
+ * and status may be NULL. */
+enum hearth_code hearth_auth_rotate_handle(struct hearth_channel *channel, const struct hearth_call_options *options,
+    const Hearth__V1__RotateHandleRequest *in, Hearth__V1__RotateHandleResponse **ret_out, struct hearth_status *status);
+/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
+ * status, until its return. NULL: out of memory, and on_done will not run. */
+typedef void hearth_auth_rotate_handle_done(const struct hearth_status *status, const Hearth__V1__RotateHandleResponse *out, void *arg);
+struct hearth_client_call *hearth_auth_rotate_handle_start(struct hearth_channel *channel,
+    const struct hearth_call_options *options, const Hearth__V1__RotateHandleRequest *in,
+    hearth_auth_rotate_handle_done *on_done, void *arg);
 
 /* /hearth.v1.Auth/DeleteHandle
  * Gives a handle up.

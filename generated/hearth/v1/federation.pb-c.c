@@ -7,6 +7,96 @@
 #endif
 
 #include "hearth/v1/federation.pb-c.h"
+void   hearth__v1__get_witnessed_request__init
+                     (Hearth__V1__GetWitnessedRequest         *message)
+{
+  static const Hearth__V1__GetWitnessedRequest init_value = HEARTH__V1__GET_WITNESSED_REQUEST__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__get_witnessed_request__get_packed_size
+                     (const Hearth__V1__GetWitnessedRequest *message)
+{
+  assert(message->base.descriptor == &hearth__v1__get_witnessed_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__get_witnessed_request__pack
+                     (const Hearth__V1__GetWitnessedRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__get_witnessed_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__get_witnessed_request__pack_to_buffer
+                     (const Hearth__V1__GetWitnessedRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__get_witnessed_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__GetWitnessedRequest *
+       hearth__v1__get_witnessed_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__GetWitnessedRequest *)
+     protobuf_c_message_unpack (&hearth__v1__get_witnessed_request__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__get_witnessed_request__free_unpacked
+                     (Hearth__V1__GetWitnessedRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__get_witnessed_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   hearth__v1__get_witnessed_response__init
+                     (Hearth__V1__GetWitnessedResponse         *message)
+{
+  static const Hearth__V1__GetWitnessedResponse init_value = HEARTH__V1__GET_WITNESSED_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t hearth__v1__get_witnessed_response__get_packed_size
+                     (const Hearth__V1__GetWitnessedResponse *message)
+{
+  assert(message->base.descriptor == &hearth__v1__get_witnessed_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t hearth__v1__get_witnessed_response__pack
+                     (const Hearth__V1__GetWitnessedResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &hearth__v1__get_witnessed_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t hearth__v1__get_witnessed_response__pack_to_buffer
+                     (const Hearth__V1__GetWitnessedResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &hearth__v1__get_witnessed_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Hearth__V1__GetWitnessedResponse *
+       hearth__v1__get_witnessed_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Hearth__V1__GetWitnessedResponse *)
+     protobuf_c_message_unpack (&hearth__v1__get_witnessed_response__descriptor,
+                                allocator, len, data);
+}
+void   hearth__v1__get_witnessed_response__free_unpacked
+                     (Hearth__V1__GetWitnessedResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &hearth__v1__get_witnessed_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   hearth__v1__deliver_request__init
                      (Hearth__V1__DeliverRequest         *message)
 {
@@ -277,6 +367,82 @@ void   hearth__v1__probe_response__free_unpacked
   assert(message->base.descriptor == &hearth__v1__probe_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+static const ProtobufCFieldDescriptor hearth__v1__get_witnessed_request__field_descriptors[1] =
+{
+  {
+    "domain",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetWitnessedRequest, domain),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__get_witnessed_request__field_indices_by_name[] = {
+  0,   /* field[0] = domain */
+};
+static const ProtobufCIntRange hearth__v1__get_witnessed_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__get_witnessed_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.GetWitnessedRequest",
+  "GetWitnessedRequest",
+  "Hearth__V1__GetWitnessedRequest",
+  "hearth.v1",
+  sizeof(Hearth__V1__GetWitnessedRequest),
+  1,
+  hearth__v1__get_witnessed_request__field_descriptors,
+  hearth__v1__get_witnessed_request__field_indices_by_name,
+  1,  hearth__v1__get_witnessed_request__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__get_witnessed_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor hearth__v1__get_witnessed_response__field_descriptors[1] =
+{
+  {
+    "checkpoint",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetWitnessedResponse, checkpoint),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned hearth__v1__get_witnessed_response__field_indices_by_name[] = {
+  0,   /* field[0] = checkpoint */
+};
+static const ProtobufCIntRange hearth__v1__get_witnessed_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor hearth__v1__get_witnessed_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "hearth.v1.GetWitnessedResponse",
+  "GetWitnessedResponse",
+  "Hearth__V1__GetWitnessedResponse",
+  "hearth.v1",
+  sizeof(Hearth__V1__GetWitnessedResponse),
+  1,
+  hearth__v1__get_witnessed_response__field_descriptors,
+  hearth__v1__get_witnessed_response__field_indices_by_name,
+  1,  hearth__v1__get_witnessed_response__number_ranges,
+  (ProtobufCMessageInit) hearth__v1__get_witnessed_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor hearth__v1__deliver_request__field_descriptors[3] =
 {
   {

@@ -16,6 +16,8 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "hearth/options.pb-c.h"
 
+typedef struct Hearth__V1__GetWitnessedRequest Hearth__V1__GetWitnessedRequest;
+typedef struct Hearth__V1__GetWitnessedResponse Hearth__V1__GetWitnessedResponse;
 typedef struct Hearth__V1__DeliverRequest Hearth__V1__DeliverRequest;
 typedef struct Hearth__V1__DeliverPayload Hearth__V1__DeliverPayload;
 typedef struct Hearth__V1__DeliverRow Hearth__V1__DeliverRow;
@@ -54,6 +56,38 @@ typedef enum _Hearth__V1__DeliverOutcome {
 } Hearth__V1__DeliverOutcome;
 
 /* --- messages --- */
+
+/*
+ * Asks for the newest checkpoint of a homeserver's log that was verified.
+ */
+struct  Hearth__V1__GetWitnessedRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Its domain.
+   */
+  char *domain;
+};
+#define HEARTH__V1__GET_WITNESSED_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_witnessed_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+/*
+ * It, or NOT_FOUND.
+ */
+struct  Hearth__V1__GetWitnessedResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Signed by the log, as it was shown to us.
+   */
+  ProtobufCBinaryData checkpoint;
+};
+#define HEARTH__V1__GET_WITNESSED_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_witnessed_response__descriptor) \
+    , {0,NULL} }
+
 
 /*
  * A batch.
@@ -198,6 +232,44 @@ struct  Hearth__V1__ProbeResponse
     , 0, 0, (char *)protobuf_c_empty_string }
 
 
+/* Hearth__V1__GetWitnessedRequest methods */
+void   hearth__v1__get_witnessed_request__init
+                     (Hearth__V1__GetWitnessedRequest         *message);
+size_t hearth__v1__get_witnessed_request__get_packed_size
+                     (const Hearth__V1__GetWitnessedRequest   *message);
+size_t hearth__v1__get_witnessed_request__pack
+                     (const Hearth__V1__GetWitnessedRequest   *message,
+                      uint8_t             *out);
+size_t hearth__v1__get_witnessed_request__pack_to_buffer
+                     (const Hearth__V1__GetWitnessedRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__GetWitnessedRequest *
+       hearth__v1__get_witnessed_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__get_witnessed_request__free_unpacked
+                     (Hearth__V1__GetWitnessedRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Hearth__V1__GetWitnessedResponse methods */
+void   hearth__v1__get_witnessed_response__init
+                     (Hearth__V1__GetWitnessedResponse         *message);
+size_t hearth__v1__get_witnessed_response__get_packed_size
+                     (const Hearth__V1__GetWitnessedResponse   *message);
+size_t hearth__v1__get_witnessed_response__pack
+                     (const Hearth__V1__GetWitnessedResponse   *message,
+                      uint8_t             *out);
+size_t hearth__v1__get_witnessed_response__pack_to_buffer
+                     (const Hearth__V1__GetWitnessedResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Hearth__V1__GetWitnessedResponse *
+       hearth__v1__get_witnessed_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   hearth__v1__get_witnessed_response__free_unpacked
+                     (Hearth__V1__GetWitnessedResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Hearth__V1__DeliverRequest methods */
 void   hearth__v1__deliver_request__init
                      (Hearth__V1__DeliverRequest         *message);
@@ -314,6 +386,12 @@ void   hearth__v1__probe_response__free_unpacked
                       ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
+typedef void (*Hearth__V1__GetWitnessedRequest_Closure)
+                 (const Hearth__V1__GetWitnessedRequest *message,
+                  void *closure_data);
+typedef void (*Hearth__V1__GetWitnessedResponse_Closure)
+                 (const Hearth__V1__GetWitnessedResponse *message,
+                  void *closure_data);
 typedef void (*Hearth__V1__DeliverRequest_Closure)
                  (const Hearth__V1__DeliverRequest *message,
                   void *closure_data);
@@ -339,6 +417,8 @@ typedef void (*Hearth__V1__ProbeResponse_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCEnumDescriptor    hearth__v1__deliver_outcome__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__get_witnessed_request__descriptor;
+extern const ProtobufCMessageDescriptor hearth__v1__get_witnessed_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__deliver_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__deliver_payload__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__deliver_row__descriptor;

@@ -24,6 +24,8 @@ bool hearth__v1__deliver_request__check(const Hearth__V1__DeliverRequest *messag
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__deliver_row__check(const Hearth__V1__DeliverRow *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
+bool hearth__v1__get_witnessed_request__check(const Hearth__V1__GetWitnessedRequest *message, unsigned depth,
+    struct hearth_broken_rule *ret_broken);
 
 /* ---- hearth.v1.Federation
  * Deliveries.
@@ -38,6 +40,12 @@ struct hearth_federation_service {
      * Does it work? For operators (`hearthd check DOMAIN`): whoever gets an answer has been found, known and allowed.
      */
     enum hearth_code (*probe)(struct hearth_call *call, const Hearth__V1__ProbeRequest *in, Hearth__V1__ProbeResponse *out,
+        void *self);
+    /*
+     * What we have seen of a third homeserver's log: whoever was shown another log of it holds two signatures that can't both be
+     * true.
+     */
+    enum hearth_code (*get_witnessed)(struct hearth_call *call, const Hearth__V1__GetWitnessedRequest *in, Hearth__V1__GetWitnessedResponse *out,
         void *self);
 };
 
@@ -77,6 +85,23 @@ typedef void hearth_federation_probe_done(const struct hearth_status *status, co
 struct hearth_client_call *hearth_federation_probe_start(struct hearth_channel *channel,
     const struct hearth_call_options *options, const Hearth__V1__ProbeRequest *in,
     hearth_federation_probe_done *on_done, void *arg);
+
+/* /hearth.v1.Federation/GetWitnessed
+ * What we have seen of a third homeserver's log: whoever was shown another log of it holds two signatures that can't both be
+ * true.
+ */
+/* Server: answers after HEARTH_LATER. */
+void hearth_federation_get_witnessed_reply(struct hearth_call *call, const Hearth__V1__GetWitnessedResponse *out);
+/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
+ * and status may be NULL. */
+enum hearth_code hearth_federation_get_witnessed(struct hearth_channel *channel, const struct hearth_call_options *options,
+    const Hearth__V1__GetWitnessedRequest *in, Hearth__V1__GetWitnessedResponse **ret_out, struct hearth_status *status);
+/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
+ * status, until its return. NULL: out of memory, and on_done will not run. */
+typedef void hearth_federation_get_witnessed_done(const struct hearth_status *status, const Hearth__V1__GetWitnessedResponse *out, void *arg);
+struct hearth_client_call *hearth_federation_get_witnessed_start(struct hearth_channel *channel,
+    const struct hearth_call_options *options, const Hearth__V1__GetWitnessedRequest *in,
+    hearth_federation_get_witnessed_done *on_done, void *arg);
 
 #ifdef __cplusplus
 }

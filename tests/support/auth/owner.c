@@ -64,6 +64,61 @@ enum hearth_code owner_delete(struct owner *o, const uint8_t idempotency[16])
     return code;
 }
 
+/* As handles get another key: the set names the new one and is signed by both. */
+static void next_key_set(const struct owner *o, const struct sig_key *next,
+                         const struct rotate_faults *faults, struct buf *b)
+{
+    static const uint8_t commitment[32] = {0xdd};
+    uint8_t label[33] = {KEY_SET_LABEL_HANDLE};
+    memcpy(label + 1, o->hash, 32);
+    label[32] ^= faults->wrong_label;
+    const struct bytes ids[2] = {bytes_str("handle"), bytes_str("handle")};
+    const struct sig_key *keys[2] = {next, &o->caller.key};
+    const struct key_set set = {
+        .label = bytes_of(label, sizeof label),
+        .version = o->version + 1 + faults->wrong_version,
+        .prev_commitment = bytes_of(commitment, 32),
+        .created_ms = 1800000000000,
+        .reset = faults->reset,
+        .clients = {{ids[0], sig_ed25519.scheme, public_key_view(&next->public_key), 1,
+                     KEY_SET_AUTHORISES}},
+        .client_count = 1,
+    };
+    assert_ok(key_set_make(b, &set, keys, ids, faults->unsigned_by_old || faults->reset ? 1 : 2));
+}
+
+enum hearth_code owner_rotate(struct owner *o, const uint8_t idempotency[16], struct sig_key *next,
+                              const struct rotate_faults *faults)
+{
+    static const struct rotate_faults none;
+    struct buf set = BUF_INIT, single = BUF_INIT, last = BUF_INIT;
+    const struct sig_key mine = o->caller.key;
+    Hearth__V1__RotateHandleRequest in = HEARTH__V1__ROTATE_HANDLE_REQUEST__INIT;
+    Hearth__V1__Idempotency id = HEARTH__V1__IDEMPOTENCY__INIT;
+    ProtobufCBinaryData views[2];
+    faults = faults != NULL ? faults : &none;
+    next_key_set(o, faults->same_key ? &o->caller.key : next, faults, &set);
+    if (!faults->old_packages)
+        o->caller.key = *next;
+    owner_package(o, 0x11, false, 30, &single);
+    owner_package(o, 0x1f, true, 90, &last);
+    views[0] = auth_data(buf_view(&single));
+    views[1] = auth_data(buf_view(&last));
+    id.id = auth_data(bytes_of(idempotency, 16));
+    in.idempotency = &id;
+    in.handle_hash = auth_data(bytes_of(o->hash, 32));
+    in.key_set = auth_data(buf_view(&set));
+    in.packages = views;
+    in.n_packages = 2;
+    o->caller.key = faults->by_next ? *next : mine;
+    enum hearth_code code = auth_world_call(o->world, &o->caller, "RotateHandle", &in.base, NULL);
+    o->caller.key = mine;
+    buf_clear(&set);
+    buf_clear(&single);
+    buf_clear(&last);
+    return code;
+}
+
 void owner_package(const struct owner *o, uint8_t number, bool last_resort, uint64_t days,
                    struct buf *b)
 {

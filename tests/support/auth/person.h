@@ -86,6 +86,13 @@ void owner_key_set(const struct owner *o, uint32_t version, size_t clients, bool
                    struct buf *b);
 enum hearth_code owner_create(struct owner *o, const uint8_t idempotency[16], bool reset);
 enum hearth_code owner_delete(struct owner *o, const uint8_t idempotency[16]);
+/* Asks for another key, with two packages under it; what o keeps stays as it was. by_next: signed
+ * as a repeat is, by the new one. */
+struct rotate_faults {
+    bool reset, wrong_label, wrong_version, unsigned_by_old, same_key, old_packages, by_next;
+};
+enum hearth_code owner_rotate(struct owner *o, const uint8_t idempotency[16], struct sig_key *next,
+                              const struct rotate_faults *faults);
 enum hearth_code owner_publish(struct owner *o, size_t single_use, bool last_resort);
 void owner_package(const struct owner *o, uint8_t number, bool last_resort, uint64_t days,
                    struct buf *b);

@@ -14,6 +14,8 @@ struct town {
     bool apart;
     void (*saw)(void *self, const struct town_call *call);
     void *saw_self;
+    void (*heard)(void *self, const char *path, const char *from, struct bytes message);
+    void *heard_self;
 };
 
 struct town *town_new(uint64_t seed)
@@ -247,6 +249,30 @@ void town_watch(struct town *town, void (*saw)(void *self, const struct town_cal
     house_kill(&town->house);
     town->house.watch = (struct hearth_interceptor){.on_headers = on_headers, .self = town};
     house_open(&town->house);
+}
+
+static enum hearth_code on_message(struct hearth_call *call, const uint8_t *bytes, size_t len,
+                                   size_t number, void *self)
+{
+    struct town *town = self;
+    (void)number;
+    town->heard(town->heard_self, hearth_call_endpoint(call)->path, hearth_call_peer(call),
+                bytes_of(bytes, len));
+    return HEARTH_OK;
+}
+
+void town_overhear(struct town *town,
+                   void (*heard)(void *self, const char *path, const char *from,
+                                 struct bytes message),
+                   void *self)
+{
+    town->heard = heard;
+    town->heard_self = self;
+    for (struct house *h = &town->house; h != NULL; h = h->neighbour) {
+        house_kill(h);
+        h->watch = (struct hearth_interceptor){.on_message = on_message, .self = town};
+        house_open(h);
+    }
 }
 
 void town_rotate_signing(struct town *town, const char *domain)

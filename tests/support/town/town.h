@@ -11,6 +11,7 @@
 #define TOWN_OTHER  "b.test"
 enum { TOWN_INVITATION_BYTES = 400 };
 
+struct bytes;
 struct town;
 struct hearth_loop;
 
@@ -69,6 +70,12 @@ struct town_call {
 };
 void town_watch(struct town *town, void (*saw)(void *self, const struct town_call *call),
                 void *self);
+/* Each request message as it arrives at either homeserver, from now on; from: the address that it
+ * came from. Begins another life. */
+void town_overhear(struct town *town,
+                   void (*heard)(void *self, const char *path, const char *from,
+                                 struct bytes message),
+                   void *self);
 /* Another key signs credentials from now on. */
 void town_rotate_signing(struct town *town, const char *domain);
 /* Time passes at a stroke: what was due meanwhile is due now. */

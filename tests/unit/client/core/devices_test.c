@@ -1,8 +1,10 @@
 /* Several devices of one person: linked, in all chats, removed; across kills. */
 #include <stdio.h>
 
+#include "client/core/handle.h"
 #include "client/core/link.h"
 #include "client/core/log.h"
+#include "seal/key_set.h"
 #include "unit/client/core/linking.h"
 
 /* Whatever one of the three says the other two hear. */
@@ -120,6 +122,90 @@ static void test_log_is_waited_for(void **state)
     people_close(&p.all);
 }
 
+struct first_handle {
+    struct sig_key key;
+    uint32_t version;
+};
+
+static struct err find_handle(void *arg, const struct handle_row *row)
+{
+    struct first_handle *first = arg;
+    struct key_set set;
+    TRY(key_set_parse(buf_view(&row->key_set), &set));
+    first->version = set.version;
+    return sig_key_init(&sig_ed25519, secret_view(&row->key.private_key), &first->key);
+}
+
+static struct err find_handles(struct core *c, struct db_txn *t, void *arg)
+{
+    return handle_each(c, t, find_handle, arg);
+}
+
+static struct first_handle handle_of(struct person *p)
+{
+    struct first_handle first = {.version = UINT32_MAX};
+    assert_ok(core_step(p->core, find_handles, &first));
+    return first;
+}
+
+static bool same_key(const struct first_handle *a, const struct first_handle *b)
+{
+    return bytes_equal(secret_view(&a->key.private_key), secret_view(&b->key.private_key));
+}
+
+/* Somebody who never heard of alice asks her by her handle, and she hears it. */
+static void a_stranger_asks(struct pair *p, struct person *alice, const char *name)
+{
+    struct hearth_id id;
+    char handle[64];
+    struct person *stranger = person_new(&p->all, name);
+    person_register(stranger, name);
+    done(stranger, hearth_contact_add(&stranger->account, "alice@a.test"));
+    meet(p);
+    people_run_ms(&p->all, 5000);
+    meet(p);
+    (void)snprintf(handle, sizeof handle, "%s@a.test", name);
+    assert_true(hearth_contact_find(&alice->account, handle, &id));
+}
+
+/* Each of two devices gives the handle another key; the other takes it over, and hears offers. */
+static void test_handle_rotated(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 29);
+    befriend(&p);
+    struct person *phone = person_new(&p.all, "phone");
+    link_device(&p, p.alice, phone);
+    struct first_handle first = handle_of(p.alice), there = handle_of(phone);
+    assert_int_equal(first.version, 0);
+    assert_true(same_key(&first, &there));
+    done(p.alice, hearth_handle_rotate(&p.alice->account, "alice"));
+    meet(&p);
+    people_run_ms(&p.all, 20000);
+    meet(&p);
+    struct first_handle second = handle_of(p.alice);
+    there = handle_of(phone);
+    assert_int_equal(second.version, 1);
+    assert_false(same_key(&first, &second));
+    assert_int_equal(there.version, 1);
+    assert_true(same_key(&second, &there));
+    a_stranger_asks(&p, phone, "carol");
+    done(phone, hearth_handle_rotate(&phone->account, "alice"));
+    meet(&p);
+    people_run_ms(&p.all, 20000);
+    meet(&p);
+    there = handle_of(p.alice);
+    assert_int_equal(there.version, 2);
+    a_stranger_asks(&p, p.alice, "dave");
+    talk(&p, "still friends");
+    assert_int_equal(hearth_handle_rotate(&p.alice->account, "nobody") == NULL ||
+                         person_op(p.alice, hearth_handle_rotate(&p.alice->account, "nobody")) !=
+                             HEARTH_DONE,
+                     true);
+    people_close(&p.all);
+}
+
 static void test_removed(void **state)
 {
     static struct pair p;
@@ -134,12 +220,21 @@ static void test_removed(void **state)
     memcpy(contact_key, p.alice->core->account.user.contact_key, sizeof contact_key);
     assert_true(hearth_device_each(&p.alice->account, first_other, &id));
     p.out = phone;
+    const struct first_handle before = handle_of(p.alice);
     done(p.alice, hearth_device_remove(&p.alice->account, &id));
     meet(&p);
     people_run_ms(&p.all, 5000);
     meet(&p);
     assert_int_equal(devices_of(p.alice), 1);
     assert_int_equal(contact_of(p.bob, &p.alice_id).devices, 1);
+    /* the handle has another key, under which alice is found; the one before is nobody's */
+    const struct first_handle after = handle_of(p.alice), left = handle_of(phone);
+    assert_int_equal(after.version, 1);
+    assert_false(same_key(&before, &after));
+    assert_true(same_key(&before, &left));
+    assert_int_not_equal(person_op(phone, hearth_handle_rotate(&phone->account, "alice")),
+                         HEARTH_DONE);
+    a_stranger_asks(&p, p.alice, "carol");
     /* what it knew is good for nothing */
     assert_memory_not_equal(p.alice->core->account.user.contact_key, contact_key,
                             sizeof contact_key);
@@ -251,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_linked),
         cmocka_unit_test(test_log_is_waited_for),
         cmocka_unit_test(test_removed),
+        cmocka_unit_test(test_handle_rotated),
         cmocka_unit_test(test_news),
         cmocka_unit_test(test_new_killed),
         cmocka_unit_test(test_old_killed),

@@ -160,6 +160,10 @@ static void DoS10_a_subtree_joins_again(void **state)
     assert_int_equal(together(), 4);
     /* the attack's epoch, and one external commit for each victim: no storm */
     assert_int_equal(view_of(ALICE, id[0]).epoch, epoch + 3);
+    /* who could not follow it reads whose it was as well */
+    assert_int_equal(
+        lines(2, "could not follow a change by ") + lines(3, "could not follow a change by "), 2);
+    assert_int_equal(lines(2, "by somebody") + lines(3, "by somebody"), 0);
     for (size_t i = 0; i < 4; i++)
         say_done(w.who[i], id[i], "all here");
     world_run(500);

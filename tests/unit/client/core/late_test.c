@@ -12,15 +12,14 @@
 
 static const uint64_t longer = ROSTER_PATIENCE_MS + 60000;
 
-static struct err do_group_wish(struct person *p, struct hearth_id chat, const uint8_t *remove,
+static struct err do_group_wish(struct person *p, struct hearth_id chat, uint8_t *remove,
                                 struct hearth_id add, uint64_t *ret_task)
 {
-    return wish(p, chat,
-                &(struct commit_wish){.remove = (const uint8_t(*)[16])remove,
-                                      .remove_count = remove != NULL,
-                                      .add = &add,
-                                      .add_count = 1},
-                ret_task);
+    return wish(
+        p, chat,
+        &(struct commit_wish){
+            .remove = (void *)remove, .remove_count = remove != NULL, .add = &add, .add_count = 1},
+        ret_task);
 }
 
 /* Nobody was told of a fault. */
@@ -214,9 +213,12 @@ static void test_keys_cross(void **state)
  * then knows everybody. */
 static void test_many_removals(void **state)
 {
+    (void)state;
+#if defined(HEARTH_SANITIZED) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* the server sees the memory that sanitizers keep, and closes */
+#endif
     struct hearth_id id[3], a = group_of_four_less_one(4, id), d;
     const struct hearth_id dave = friend_id(ALICE, w.who[3]);
-    (void)state;
     /* a leaf's commits are one in ten seconds */
     for (unsigned i = 0; i < CHAT_IDENTITY_KEYS + 6; i++) {
         wish_done(ALICE, a, &(struct commit_wish){.add = &dave, .add_count = 1});

@@ -1,7 +1,11 @@
 /* Servers that lie: keys that the log does not show, logs that show other keys, answers that fail.
  */
+#include "client/core/log_gate.h"
+#include "client/core/token_inside.h"
 #include "hearth/v1/info.pb-c.h"
 #include "hearth/v1/transparency.pb-c.h"
+#include "seal/key_set.h"
+#include "unit/client/core/linking.h"
 #include "unit/client/core/logs.h"
 
 /* ---- keys of a homeserver */
@@ -12,7 +16,7 @@ struct other_key {
     size_t nth;
     bool past; /* there are fewer */
     uint8_t use;
-    struct err gate;
+    struct err gate, tokens;
 };
 
 static struct err claim_other_key(struct core *c, struct db_txn *t, void *arg)
@@ -42,6 +46,7 @@ static struct err claim_other_key(struct core *c, struct db_txn *t, void *arg)
             log_clear(&log);
         }
         o->gate = log_keys_gate(t, "a.test");
+        o->tokens = token_gate(c, t, "a.test", 0x0005, PASS_AUTH, 0);
     }
     buf_clear(&value);
     buf_clear(&row);
@@ -60,6 +65,7 @@ static void test_keys_of_each_use(void **state)
         if (o.past)
             break;
         assert_err(o.gate, CLIENT_LOG);
+        assert_err(o.tokens, CLIENT_LOG);
         assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 1);
         uses |= 1U << o.use;
         people_close(&p.all);
@@ -75,13 +81,13 @@ static void test_keys_of_each_use(void **state)
 
 /* ---- a log that shows, well proved, other keys under the version that we go by */
 
-enum shown { OWN_SET, OWN_HANDLE, CONTACT_SET };
+enum whose { OWN_SET, OWN_HANDLE, CONTACT_SET };
 struct other_keys {
-    enum shown which;
+    enum whose which;
     bool bad;
 };
 
-static bool is_shown(const struct log_label *l, enum shown which)
+static bool is_shown(const struct log_label *l, enum whose which)
 {
     bool own = (l->roles & LOG_OWN) != 0, user = l->label.data[0] == LABEL_USER;
     return which == OWN_HANDLE ? own && l->label.data[0] == LABEL_HANDLE
@@ -91,7 +97,7 @@ static bool is_shown(const struct log_label *l, enum shown which)
 static struct err show_others(void *arg, struct log_label *l)
 {
     struct buf *label = arg;
-    enum shown which = (enum shown)label->data[0];
+    enum whose which = (enum whose)label->data[0];
     if (label->len > 1 || !is_shown(l, which))
         return ERR_OK;
     buf_append_bytes(label, buf_view(&l->label));
@@ -127,7 +133,7 @@ static struct err show_other_keys(struct core *c, struct db_txn *t, void *arg)
 static void test_other_keys(void **state)
 {
     (void)state;
-    for (enum shown which = OWN_SET; which <= CONTACT_SET; which++) {
+    for (enum whose which = OWN_SET; which <= CONTACT_SET; which++) {
         static struct pair p;
         struct other_keys o = {.which = which};
         pair_init(&p, 11);
@@ -140,6 +146,122 @@ static void test_other_keys(void **state)
                          which == CONTACT_SET ? HEARTH_UNVERIFIED : HEARTH_DONE);
         people_close(&p.all);
     }
+}
+
+/* ---- the client set of somebody new */
+
+/* The log has just shown alice another set of this user. */
+static struct err plant(struct core *c, struct db_txn *t, void *arg)
+{
+    const struct person *who = arg;
+    struct buf label = user_label((struct person *)(uintptr_t)who);
+    struct log_label *l;
+    struct err err = log_label_new("a.test", buf_view(&label), &l);
+    if (err_is_ok(err)) {
+        buf_append_bytes(&l->value, buf_view(&who->core->account.key_set));
+        l->value.data[l->value.len - 1] ^= 1;
+        l->known.exists = true;
+        l->checked_ms = core_now_ms(c);
+        err = log_label_put(t, l);
+        log_label_free(l);
+    }
+    buf_clear(&label);
+    return err;
+}
+
+/* Who asks us with keys that the log does not show is not shown. */
+static void test_asker(void **state)
+{
+    static struct pair p;
+    (void)state;
+    for (int lies = 0; lies < 2; lies++) {
+        pair_init(&p, 13);
+        struct hearth_op *op = hearth_contact_add(&p.bob->account, "alice@a.test");
+        assert_non_null(op);
+        done(p.bob, op);
+        if (lies)
+            person_step(p.alice, plant, p.bob);
+        person_sync(p.alice);
+        person_settle(p.alice);
+        people_run_ms(&p.all, 5000);
+        assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_CONTACT_ASKS), lies ? 0 : 1);
+        people_close(&p.all);
+    }
+}
+
+/* A key that the log's set of a member does not have. */
+static struct err check_keys(struct core *c, struct db_txn *t, void *arg)
+{
+    const struct person *bob = arg;
+    struct key_set *set = calloc(1, sizeof *set);
+    uint8_t other[32] = {1};
+    assert_non_null(set);
+    struct bytes user = buf_view(&bob->core->account.user_id);
+    TRY(key_set_parse(buf_view(&bob->core->account.key_set), set));
+    struct bytes uuid = set->clients[0].client_id, key = set->clients[0].public_key;
+    assert_ok(log_check_member(c, t, user, uuid, key, false));
+    assert_err(log_check_member(c, t, user, uuid, bytes_of(other, sizeof other), false), KEY_SET);
+    assert_err(log_check_member(c, t, user, bytes_of(other, 16), key, false), KEY_SET);
+    free(set);
+    return ERR_OK;
+}
+
+static void test_key_of_a_member(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 15);
+    befriend(&p);
+    person_step(p.alice, check_keys, p.bob);
+    people_close(&p.all);
+}
+
+static bool was_asked_for(struct person *who, struct person *other, uint32_t version)
+{
+    struct buf label = user_label(other);
+    struct reading r = {.domain = "a.test", .label = buf_view(&label)};
+    struct err err = core_look(who->core, read_log_rows, &r);
+    bool shown = err_is_ok(err) && r.l->checked_ms != 0 && r.l->known.exists &&
+                 r.l->known.version == version;
+    if (err_is_ok(err))
+        reading_end(&r);
+    buf_clear(&label);
+    return shown;
+}
+
+/* Members whom we don't know are looked up, and contacts again when they have another device. */
+static void test_looked_up(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 14);
+    befriend(&p);
+    struct person *carol = person_new(&p.all, "carol");
+    person_register(carol, "carol");
+    person_settle(carol);
+    struct hearth_op *op = hearth_contact_add(&carol->account, "bob@a.test");
+    struct hearth_id bob_id = hearth_op_id(op);
+    done(carol, op);
+    person_sync(p.bob);
+    person_settle(p.bob);
+    struct hearth_id friends[] = {p.alice_id,
+                                  person_expect(p.bob, HEARTH_EVENT_CONTACT_ASKS).contact};
+    done(p.bob, hearth_contact_accept(&p.bob->account, &friends[1]));
+    meet(&p);
+    assert_int_equal(contact_of(carol, &bob_id).state, HEARTH_CONTACT_FRIEND);
+    assert_false(was_asked_for(p.alice, carol, 0));
+    op = hearth_group_create(&p.bob->account, "garden");
+    struct hearth_id chat = hearth_op_id(op);
+    done(p.bob, op);
+    done(p.bob, hearth_group_add(&p.bob->account, &chat, friends, 2));
+    meet(&p);
+    assert_true(was_asked_for(p.alice, carol, 0));
+    assert_true(was_asked_for(carol, p.alice, 0));
+    assert_true(was_asked_for(p.alice, p.bob, 0));
+    link_device(&p, p.bob, person_new(&p.all, "phone"));
+    meet(&p);
+    assert_true(was_asked_for(p.alice, p.bob, 1));
+    people_close(&p.all);
 }
 
 /* ---- answers that fail, given to the task by hand */
@@ -190,6 +312,49 @@ static void test_damaged_answer(void **state)
     assert_false(r.log.distrusted);
     reading_end(&r);
     assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 0);
+    people_close(&p.all);
+}
+
+/* Monitoring is answered with nothing, where we know of an entry that is to be looked at. */
+static struct err answer_no_step(struct core *c, struct db_txn *t, void *arg)
+{
+    struct person *alice = arg;
+    struct buf label = user_label(alice), response = BUF_INIT;
+    struct log log;
+    struct log_label *l;
+    Hearth__V1__MonitorResponse in = HEARTH__V1__MONITOR_RESPONSE__INIT;
+    const struct task_answer answer = {.out = &in.base};
+    struct task task = {.kind = TASK_LOG_MONITOR};
+    enum task_next next = TASK_NEXT_DONE;
+    TRY(log_get(t, "a.test", &log));
+    TRY(log_label_get(t, "a.test", buf_view(&label), &l));
+    assert_true(log.view.dist_count > 1);
+    l->watched = log.view.dists[0];
+    TRY(log_label_put(t, l));
+    buf_append_byte(&response, MONITOR_OWNER);
+    wire_write_vector16(&response, bytes_of(log.view.note, log.view.note_len));
+    buf_append_byte(&response, 0); /* the same size: no consistency to prove */
+    buf_append_byte(&response, 0); /* no steps */
+    in.monitor = (ProtobufCBinaryData){response.len, response.data};
+    wire_write_vector(&task.body, bytes_str("a.test"));
+    wire_write_vector(&task.body, buf_view(&label));
+    struct err err = task_steps_LOG_MONITOR.settle(c, t, &task, &answer, &next);
+    assert_int_equal(task.state, 1); /* one answer that failed */
+    log_label_free(l);
+    log_clear(&log);
+    buf_clear(&task.body);
+    buf_clear(&response);
+    buf_clear(&label);
+    return err;
+}
+
+static void test_no_step(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 16);
+    people_run_ms(&p.all, 7 * 3600 * 1000);
+    person_step(p.alice, answer_no_step, p.alice);
     people_close(&p.all);
 }
 
@@ -279,8 +444,14 @@ static void test_refused_after_failing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keys_of_each_use),      cmocka_unit_test(test_other_keys),
-        cmocka_unit_test(test_damaged_answer),        cmocka_unit_test(test_others_log),
+        cmocka_unit_test(test_keys_of_each_use),
+        cmocka_unit_test(test_other_keys),
+        cmocka_unit_test(test_asker),
+        cmocka_unit_test(test_looked_up),
+        cmocka_unit_test(test_key_of_a_member),
+        cmocka_unit_test(test_no_step),
+        cmocka_unit_test(test_damaged_answer),
+        cmocka_unit_test(test_others_log),
         cmocka_unit_test(test_refused_after_failing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

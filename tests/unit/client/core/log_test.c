@@ -49,8 +49,10 @@ static void test_windows(void **state)
     (void)state;
     pair_init(&p, 3);
     befriend(&p);
-    struct buf own = user_label(p.alice), other = user_label(p.bob);
+    struct buf own = user_label(p.alice), other = user_label(p.bob), keys = BUF_INIT;
+    system_label_write(&keys, "federation");
     struct reading before = reading_of(p.alice, buf_view(&own));
+    struct reading keys_before = reading_of(p.alice, buf_view(&keys));
     for (int i = 0; i < 5; i++)
         people_run_ms(&p.all, 6 * 3600 * 1000);
     meet(&p);
@@ -60,6 +62,11 @@ static void test_windows(void **state)
     assert_false(after.l->known.pending);
     struct reading contact = reading_of(p.alice, buf_view(&other));
     assert_false(contact.l->known.pending);
+    struct reading keys_after = reading_of(p.alice, buf_view(&keys));
+    assert_true(keys_after.l->checked_ms > keys_before.l->checked_ms + 24 * 3600 * 1000);
+    reading_end(&keys_before);
+    reading_end(&keys_after);
+    buf_clear(&keys);
     reading_end(&before);
     reading_end(&after);
     reading_end(&contact);

@@ -71,7 +71,7 @@ static struct person *days_old(struct people *all, uint64_t seed, uint64_t *ret_
 {
     struct person *alice = begin(all, seed, true);
     special_day = 0;
-    live_ms(alice, 3 * (uint64_t)DAY_MS);
+    live_ms(alice, 2 * (uint64_t)DAY_MS);
     assert_ok(core_look(alice->core, window_run, ret_window_ms));
     assert_in_range(*ret_window_ms, 1000, DAY_MS / 2);
     return alice;

@@ -186,6 +186,34 @@ static void test_removal_and_change(void **state)
     assert_err(try_as(&fields, "0", "0", &before), KEY_SET);
 }
 
+/* By who lacks the version before: possession of each key, and nothing else. */
+static void test_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t version;
+        bool reset;
+        const char *signers;
+        bool good;
+    } rows[] = {
+        {4, false, "01", true}, /* key 0 is the new one, key 1 the one before, both as "c0" */
+        {4, false, "10", true},  {4, false, "0", true},  {4, false, "1", false},
+        {4, false, "12", false}, {0, false, "0", false}, {4, true, "0", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf b = BUF_INIT;
+        struct key_set set, fields = set_of(rows[i].version, "0");
+        fields.reset = rows[i].reset;
+        assert_ok(sign_as(&b, &fields, rows[i].signers, "00"));
+        assert_ok(key_set_parse(buf_view(&b), &set));
+        if (rows[i].good)
+            assert_ok(key_set_verify_alone(&set));
+        else
+            assert_err(key_set_verify_alone(&set), KEY_SET);
+        buf_clear(&b);
+    }
+}
+
 static void test_recovery(void **state)
 {
     (void)state;
@@ -278,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_mitm3_additions),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_removal_and_change),
+        cmocka_unit_test(test_alone),
         cmocka_unit_test(test_recovery),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_most),

@@ -1,4 +1,6 @@
 /* The client against an honest operator: what it asks, what it accepts, what it remembers. */
+#include <stdio.h>
+
 #include "kit/tlog/operator.h"
 #include "support/test.h"
 #include "tlog/verify.h"
@@ -501,6 +503,51 @@ static void test_first_epoch_update(void **state)
     buf_clear(&response);
 }
 
+/* What a search of one's own label shows makes the very proof that the log would make. */
+static void test_proof_of_search(void **state)
+{
+    struct kt_source source = operator_source(&op);
+    static struct search_response parsed;
+    struct kt_result result;
+    (void)state;
+    for (int version = 0; version < 12; version++) {
+        struct buf request = BUF_INIT, response = BUF_INIT, made = BUF_INIT, wanted = BUF_INIT;
+        char value[16];
+        (void)snprintf(value, sizeof value, "a%d", version);
+        const struct kt_query query = {
+            .label = ALICE, .now_ms = now_ms + 500, .opaque_value = true};
+        add(ALICE, value);
+        for (int step = 0; step < 3; step++) { /* new; at the window's first entry; after it */
+            struct search_request parsed_request;
+            struct kt_view fresh;
+            struct kt_query now = query;
+            if (step == 1)
+                next_window();
+            else
+                close_epoch();
+            now.now_ms = now_ms + 500;
+            buf_clear(&request), buf_clear(&response), buf_clear(&made), buf_clear(&wanted);
+            assert_ok(kt_view_init(buf_view(&op.config_bytes), &fresh));
+            assert_ok(kt_search_request(&request, &fresh, &now));
+            assert_ok(search_request_parse(buf_view(&request), &parsed_request));
+            assert_ok(kt_prove_search(&source, &parsed_request, &response));
+            assert_ok(kt_verify_search(&fresh, &now, buf_view(&response), &result));
+            assert_ok(search_response_parse(buf_view(&response), &parsed));
+            struct err err = kt_proof_of_search(&made, kt_config_origin(&op.config), ALICE, &parsed,
+                                                &result.known);
+            if (step == 0 && result.known.pending) {
+                assert_err(err, TLOG_UNKNOWN);
+                continue;
+            }
+            assert_ok(err);
+            assert_ok(kt_prove_member(&source, ALICE, result.known.dist_index, &wanted));
+            assert_true(bytes_equal(buf_view(&made), buf_view(&wanted)));
+            assert_ok(kt_verify_proof(&fresh, &now, buf_view(&made), &result));
+        }
+        buf_clear(&request), buf_clear(&response), buf_clear(&made), buf_clear(&wanted);
+    }
+}
+
 static void test_member_proof(void **state)
 {
     (void)state;
@@ -766,6 +813,7 @@ int main(void)
         TEST(test_owner_of_nothing),
         TEST(test_first_epoch_update),
         TEST(test_member_proof),
+        TEST(test_proof_of_search),
         TEST(test_tampering),
         TEST(test_time),
         TEST(test_heads),

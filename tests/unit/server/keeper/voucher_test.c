@@ -195,7 +195,7 @@ static size_t in_memory(const uint8_t inverted[PRIME_BYTES])
 static void not_in_the_servers_memory(void **state)
 {
     (void)state;
-    uint8_t inverted[PRIME_BYTES], spki[BLIND_RSA_PUBLIC_BYTES];
+    uint8_t inverted[PRIME_BYTES] = {0}, spki[BLIND_RSA_PUBLIC_BYTES];
     struct blind_rsa_key key;
     struct buf pkcs8 = BUF_INIT, wrapped = BUF_INIT;
     if (!test_can_fail_allocations()) /* sanitizers keep what was freed */

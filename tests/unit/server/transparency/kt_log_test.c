@@ -185,6 +185,7 @@ static struct buf answer; /* the last one */
 static struct err search(struct bytes label, const struct kt_known *known,
                          struct kt_result *ret_result)
 {
+    memset(ret_result, 0, sizeof *ret_result);
     struct kt_query query = {
         .label = label, .now_ms = now_ms, .known = known, .opaque_value = true};
     struct search_request request;
@@ -251,9 +252,62 @@ static void test_offers(void **state)
     assert_int_equal(at, 2);
     assert_err(offer(BOB, 0, "other", &at), AUTH_LABEL_VERSION);
     assert_err(offer(BOB, 1, "b0", &at), AUTH_LABEL_VERSION);
+    assert_err(offer(BOB, 3, "b3", &at), AUTH_LABEL_VERSION); /* with nothing that waits, too */
     assert_ok(offer(BOB, 2, "b2", &at));
     assert_err(offer(bytes_of(NULL, 0), 0, "x", &at), ARGUMENT);
     assert_err(offer(BOB, UINT32_MAX, "x", &at), ARGUMENT);
+}
+
+/* Who keeps the newest checkpoint outside is told of each before anybody else; what he can't keep
+ * is not signed for others. */
+struct keeping {
+    bool cant;
+    unsigned kept;
+    uint64_t size;
+};
+
+static struct err keep_note(void *self, struct bytes note)
+{
+    struct keeping *k = self;
+    struct note_key key;
+    struct checkpoint c;
+    if (k->cant)
+        return ERR(IO);
+    assert_ok(kt_config_log_key(&kt.config, &key));
+    assert_ok(checkpoint_open(note, &key, &c));
+    k->kept++;
+    k->size = c.size;
+    return ERR_OK;
+}
+
+static struct err run_signed(struct store_txn *txn, void *arg)
+{
+    return kt_log_signed(txn, arg);
+}
+
+static void test_kept_outside(void **state)
+{
+    (void)state;
+    struct keeping keeping = {.cant = false};
+    uint64_t number = 0;
+    bool is_signed = true;
+    kt.keep = keep_note;
+    kt.keep_self = &keeping;
+    assert_ok(store_call(store, run_start, NULL));
+    assert_int_equal(epoch(), 1);
+    assert_int_equal(keeping.kept, 1);
+    assert_int_equal(keeping.size, 2);
+    keeping.cant = true;
+    now_ms += EPOCH_MS;
+    assert_ok(store_call(store, run_close, &number));
+    assert_err(store_call(store, run_sign, NULL), IO);
+    assert_ok(store_call(store, run_signed, &is_signed));
+    assert_false(is_signed);
+    keeping.cant = false;
+    assert_ok(store_call(store, run_sign, NULL));
+    assert_ok(store_call(store, run_signed, &is_signed));
+    assert_true(is_signed);
+    assert_int_equal(keeping.size, 3);
 }
 
 /* A label that is older than the log begins with the version it has; those before are empty. */
@@ -703,6 +757,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_start),
         TEST(test_offers),
+        TEST(test_kept_outside),
         TEST(test_older_than_log),
         TEST(test_life),
         TEST(test_updates_and_monitoring),
