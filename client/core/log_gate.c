@@ -160,7 +160,7 @@ struct err log_check_device(struct core *c, struct db_txn *t, struct bytes user_
 {
     char domain[DOMAIN_MAX_BYTES + 1];
     struct buf label = BUF_INIT;
-    struct log log;
+    struct log log = {.state = LOG_UNKNOWN};
     struct err err = user_label(user_id, &label, domain);
     if (err_is_ok(err))
         err = log_get(t, domain, &log);

@@ -15,12 +15,11 @@ static const uint64_t longer = ROSTER_PATIENCE_MS + 60000;
 static struct err do_group_wish(struct person *p, struct hearth_id chat, uint8_t *remove,
                                 struct hearth_id add, uint64_t *ret_task)
 {
-    return wish(p, chat,
-                &(struct commit_wish){.remove = (void *)remove,
-                                      .remove_count = remove != NULL,
-                                      .add = &add,
-                                      .add_count = 1},
-                ret_task);
+    return wish(
+        p, chat,
+        &(struct commit_wish){
+            .remove = (void *)remove, .remove_count = remove != NULL, .add = &add, .add_count = 1},
+        ret_task);
 }
 
 /* Nobody was told of a fault. */
