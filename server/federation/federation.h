@@ -84,12 +84,13 @@ void federation_each(struct federation *f, void (*say)(void *to, const struct fe
                      void *to);
 enum federation_mode federation_mode(struct federation *f);
 /* Ends what is waited for with that peer here: its ban, and the time between fetches of its keys
- * and between looks at its log; what was seen of its log is forgotten.
+ * and between looks at its log.
  * ERR_NOT_FOUND: no setting names it, and it was never spoken with. */
 CHECKED struct err federation_retry(struct federation *f, struct bytes domain);
 /* The operator says that the peer with this name has new keys, under the root that it shows and he
- * has compared: they are its own from now on, durably, and its ban ends. From any thread but the
- * loop's; waits for the disk. ERR_NOT_FOUND: nobody is known under that name;
+ * has compared: they are its own from now on, durably, and its ban ends. Where
+ * that root is known already, what was seen of its log is forgotten: it has begun another one. From
+ * any thread but the loop's; waits for the disk. ERR_NOT_FOUND: nobody is known under that name;
  * ERR_FEDERATION_KEYS: its keys are fetched once more, come again; ERR_FEDERATION_ROOT_OTHER: it
  * shows another one; ERR_FEDERATION_NO_KEYS: it shows none. */
 CHECKED struct err federation_accept_root(struct federation *f, struct bytes domain,

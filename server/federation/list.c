@@ -84,7 +84,8 @@ struct err federation_retry(struct federation *f, struct bytes domain)
         peer->banned_until_us = 0;
         peer->fetch_again_us = 0;
         peer->fetch_failures = 0;
-        peer_log_forget(peer); /* it may have begun another one */
+        if (peer->log != NULL)
+            peer->log->due_us = 0;
     }
     federation_unlock(f);
     return known ? ERR_OK : ERR(NOT_FOUND);
@@ -116,8 +117,10 @@ static struct err find_offer(struct federation *f, struct bytes domain, struct b
     if (peer == NULL || !peer->pinned)
         return ERR(NOT_FOUND);
     *ret_peer = NULL;
-    if (bytes_equal(root, bytes_of(peer->pin, sizeof peer->pin)))
+    if (bytes_equal(root, bytes_of(peer->pin, sizeof peer->pin))) {
+        peer_log_forget(peer); /* it has begun another log, its operator says */
         return ERR_OK;
+    }
     if (peer->offered == NULL ||
         !bytes_equal(root, bytes_of(peer->offered->root, sizeof peer->offered->root)))
         return look_again(peer);

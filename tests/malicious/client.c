@@ -12,15 +12,12 @@
 #include "mls/member/group.h"
 #include "seal/queue_ratchet.h"
 
-#define WRAPPED(type, name, ...)     \
-    type __real_##name(__VA_ARGS__); \
-    type __wrap_##name(__VA_ARGS__)
+/* Checked against the headers: a function that changes is no longer wrapped unnoticed. */
+#define WRAPPED(name) __typeof__(name) __real_##name, __wrap_##name
 
 /* ---- spoil-all, spoil-N: path secrets that nobody, or not the N-th who gets one, can open */
 
-WRAPPED(struct err, labelled_encrypt, const struct hpke_suite *suite, const struct rng *rng,
-        struct bytes public_key, struct bytes prefix, struct bytes label, struct bytes context,
-        struct bytes plaintext, struct public_key *ret_enc, uint8_t *ret_ciphertext);
+WRAPPED(labelled_encrypt);
 
 struct err __wrap_labelled_encrypt(const struct hpke_suite *suite, const struct rng *rng,
                                    struct bytes public_key, struct bytes prefix, struct bytes label,
@@ -41,9 +38,7 @@ struct err __wrap_labelled_encrypt(const struct hpke_suite *suite, const struct 
 
 /* ---- stays-out: does not join again */
 
-WRAPPED(struct err, group_join_external, const struct mls_client *client,
-        const struct mls_group_config *config, const struct external_join *join,
-        const struct leaf_profile *profile, struct buf *ret_commit, struct mls_group **ret_group);
+WRAPPED(group_join_external);
 
 struct err __wrap_group_join_external(const struct mls_client *client,
                                       const struct mls_group_config *config,
@@ -58,15 +53,11 @@ struct err __wrap_group_join_external(const struct mls_client *client,
 
 /* ---- no-log: looks at no log, as with a homeserver that never had one */
 
-WRAPPED(struct err, log_search, struct core *c, struct db_txn *t, const char *domain,
-        struct bytes label, unsigned roles, uint64_t *ret_task);
-WRAPPED(struct err, log_contact, struct core *c, struct db_txn *t, struct bytes user_id,
-        bool changed);
-WRAPPED(struct err, log_says_of, struct core *c, struct db_txn *t, const char *domain,
-        struct bytes key_set, unsigned roles, uint64_t max_age_ms, enum log_says *ret_says);
-WRAPPED(struct err, log_keys_gate, struct db_txn *t, const char *domain);
-WRAPPED(struct err, log_check_member, struct core *c, struct db_txn *t, struct bytes user_id,
-        struct bytes uuid, struct bytes key);
+WRAPPED(log_search);
+WRAPPED(log_contact);
+WRAPPED(log_says_of);
+WRAPPED(log_keys_gate);
+WRAPPED(log_check_member);
 
 struct err __wrap_log_search(struct core *c, struct db_txn *t, const char *domain,
                              struct bytes label, unsigned roles, uint64_t *ret_task)
@@ -99,16 +90,15 @@ struct err __wrap_log_keys_gate(struct db_txn *t, const char *domain)
 }
 
 struct err __wrap_log_check_member(struct core *c, struct db_txn *t, struct bytes user_id,
-                                   struct bytes uuid, struct bytes key)
+                                   struct bytes uuid, struct bytes key, bool proves_himself)
 {
-    return malice_on("no-log") ? ERR_OK : __real_log_check_member(c, t, user_id, uuid, key);
+    return malice_on("no-log") ? ERR_OK
+                               : __real_log_check_member(c, t, user_id, uuid, key, proves_himself);
 }
 
 /* ---- no-chain: an item is as good as another */
 
-WRAPPED(struct err, queue_ratchet_open, struct queue_ratchet *r, struct bytes queue_private_key,
-        struct bytes queue_public_key, struct bytes sealed, struct buf *scratch,
-        struct queue_item *ret_item);
+WRAPPED(queue_ratchet_open);
 
 struct err __wrap_queue_ratchet_open(struct queue_ratchet *r, struct bytes queue_private_key,
                                      struct bytes queue_public_key, struct bytes sealed,
@@ -122,8 +112,7 @@ struct err __wrap_queue_ratchet_open(struct queue_ratchet *r, struct bytes queue
 
 /* ---- no-receipts: keeps none */
 
-WRAPPED(struct err, receipt_take, struct core *c, struct db_txn *t, const struct receipt_ask *ask,
-        const struct hearth_status *status);
+WRAPPED(receipt_take);
 
 struct err __wrap_receipt_take(struct core *c, struct db_txn *t, const struct receipt_ask *ask,
                                const struct hearth_status *status)

@@ -10,21 +10,14 @@
 #include "server/transparency/keys.h"
 #include "server/transparency/transparency.h"
 
-#define WRAPPED(type, name, ...)     \
-    type __real_##name(__VA_ARGS__); \
-    type __wrap_##name(__VA_ARGS__)
-WRAPPED(struct err, transparency_open, struct front_env *env,
-        const struct transparency_options *options, struct transparency **ret_transparency);
-WRAPPED(void, transparency_close, struct transparency *t);
-WRAPPED(struct err, transparency_start, struct transparency *t,
-        void (*failed)(void *arg, struct err err), void *arg);
-WRAPPED(struct err, transparency_publish, struct transparency *t,
-        const struct transparency_value *values, size_t count);
+#define WRAPPED(name) __typeof__(name) __real_##name, __wrap_##name
+WRAPPED(transparency_open);
+WRAPPED(transparency_close);
+WRAPPED(transparency_start);
+WRAPPED(transparency_publish);
 typedef void appended(void *arg, struct err result, const struct transparency_receipt *receipt);
-WRAPPED(void, transparency_append, struct transparency *t, struct bytes label, uint32_t version,
-        struct bytes value, struct hearth_loop *loop, appended *done, void *arg);
-WRAPPED(bool, hearth_server_add_transparency, struct hearth_server *server,
-        const struct hearth_transparency_service *impl, void *self);
+WRAPPED(transparency_append);
+WRAPPED(hearth_server_add_transparency);
 
 static const struct kt_log *main_log;
 static struct transparency *other;

@@ -85,24 +85,26 @@ static void bury(struct world *w)
 struct knowing {
     const char *domain;
     bool knows;
+    bool fails; /* it could not fetch somebody's keys, and does not try again for minutes */
 };
 
 static void look_for(void *knowing, const struct federation_peer *p)
 {
     struct knowing *k = knowing;
+    k->fails = k->fails || p->key_why[0] != '\0';
     k->knows = k->knows || (p->root.len > 0 && bytes_equal(p->domain, bytes_str(k->domain)));
 }
 
 /* Two of three start again: their own backoffs are forgotten, and the third hears of both, which
  * ends those that it has for them (F3). False: nobody did, for one of them would not know whom to
- * greet. */
+ * greet, or would not be recognised. */
 static bool restart_two(struct world *w)
 {
     const struct house *stays = &w->houses[play_roll(&w->play, WORLD_HOMES)];
     for (size_t i = 0; i < WORLD_HOMES; i++) {
         struct knowing k = {.domain = stays->domain, .knows = &w->houses[i] == stays};
         federation_each(w->houses[i].federation, look_for, &k);
-        if (!k.knows)
+        if (!k.knows || (k.fails && &w->houses[i] == stays))
             return false;
     }
     for (size_t i = 0; i < WORLD_HOMES; i++) {
@@ -133,7 +135,9 @@ static void say_peer(void *house, const struct federation_peer *p)
 /* Nothing waits any more, of what limits let through at once. heard: soon. */
 static void recover(struct world *w, bool heard)
 {
-    house_run_ms(w->houses, heard ? HEARD_MS : HEALED_MS);
+    /* who has another key is told so, and waits once more */
+    uint64_t healed_ms = w->rotated ? UINT64_C(3) * HEALED_MS : HEALED_MS;
+    house_run_ms(w->houses, heard ? HEARD_MS : healed_ms);
     bool sure = !w->houses[0].limits && w->liar == NULL; /* who lies may put off for ever */
     for (size_t i = 0; i < WORLD_HOMES && sure; i++) {
         uint64_t rows = house_waiting(&w->houses[i]);
