@@ -186,8 +186,10 @@ static struct err take_turn(struct core *c, struct db_txn *t, struct task *task,
     if (*ret_turn)
         return ERR_OK;
     *ret_next = TASK_NEXT_DONE;
-    if (stale || now >= task->made_ms + line_ms)
+    if (stale || now >= task->made_ms + line_ms) {
+        chat->chat.group_id_len = 0; /* it never was in that group */
         return group_over(c, t, chat, NULL);
+    }
     task->not_before_ms = now + LINE_LOOK_MS;
     *ret_next = TASK_NEXT_WAIT;
     return ERR_OK;

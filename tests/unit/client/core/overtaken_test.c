@@ -115,17 +115,36 @@ static struct hearth_id group_with_bob(uint64_t seed, struct hearth_id *ret_alic
     return bobs;
 }
 
-static void remove_bob(struct hearth_id a, const uint8_t *user)
+static void remove_bob(struct hearth_id a, uint8_t *user)
 {
-    wish_done(ALICE, a,
-              &(struct commit_wish){.remove = (const uint8_t(*)[16])(const void *)user,
-                                    .remove_count = 1});
+    wish_done(ALICE, a, &(struct commit_wish){.remove = (void *)user, .remove_count = 1});
 }
 
 static void add_bob(struct hearth_id a)
 {
     struct hearth_id bob = friend_id(ALICE, BOB);
     wish_done(ALICE, a, &(struct commit_wish){.add = &bob, .add_count = 1});
+}
+
+static struct err do_resync(struct doing *d, struct db_txn *t)
+{
+    return group_resync_begin(d->p->core, t, &d->chat, &d->task);
+}
+
+struct member {
+    struct hearth_id chat, contact;
+    uint8_t user[16];
+};
+
+static struct err find_member(struct core *c, struct db_txn *t, void *arg)
+{
+    struct member *m = arg;
+    struct open_chat *chat;
+    TRY(chat_open(c, t, &m->chat, &chat));
+    for (size_t i = 0; i < chat->roster->count; i++)
+        if (memcmp(chat->roster->leaves[i].contact.bytes, m->contact.bytes, 16) == 0)
+            memcpy(m->user, chat->roster->leaves[i].user_pseudonym, 16);
+    return ERR_OK;
 }
 
 /* In the group again, and all that was said since he was added has come. */
@@ -196,11 +215,62 @@ static void test_twice(void **state)
     world_close();
 }
 
+/* The removal never comes, and bob can't follow: he is in by what the Welcome says. */
+static void test_without_removal(void **state)
+{
+    struct hearth_id a, b = group_with_bob(3, &a);
+    struct view bob = view_of(BOB, b);
+    struct doing d = {.chat = b};
+    (void)state;
+    keep_back(BOB, b);
+    remove_bob(a, bob.user);
+    add_bob(a);
+    say_done(ALICE, a, "are you lost?");
+    world_run(130000);
+    assert_states(BOB, (struct states){.open = 1, .starting = 1});
+    assert_ok(person_do(BOB, &d, do_resync));
+    world_run(130000);
+    assert_int_equal(view_of(BOB, b).state, HEARTH_CHAT_OVER);
+    assert_states(BOB, (struct states){.open = 1, .over = 1});
+    hand_over(BOB); /* too late to matter */
+    world_run(2000);
+    assert_back(a, "are you lost?");
+    world_close();
+}
+
+/* Added, removed and added again before the first removal comes: the first Welcome is good for
+ * nothing any more, and keeps the second from nothing. */
+static void test_two_wait(void **state)
+{
+    struct hearth_id a, b = group_with_bob(4, &a);
+    struct view bob = view_of(BOB, b);
+    (void)state;
+    keep_back(BOB, b);
+    remove_bob(a, bob.user);
+    add_bob(a);
+    world_run(20000);
+    assert_states(BOB, (struct states){.open = 1, .starting = 1});
+    struct member m = {.chat = a, .contact = friend_id(ALICE, BOB)};
+    assert_ok(core_step(ALICE->core, find_member, &m));
+    remove_bob(a, m.user);
+    add_bob(a);
+    say_done(ALICE, a, "third time");
+    world_run(20000);
+    assert_states(BOB, (struct states){.open = 1, .starting = 2});
+    hand_over(BOB);
+    world_run(130000);
+    assert_states(BOB, (struct states){.open = 1, .over = 2});
+    assert_back(a, "third time");
+    world_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_welcome_first),
         cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_without_removal),
+        cmocka_unit_test(test_two_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
