@@ -281,6 +281,7 @@ def unsigned_client():
 @attack
 def replaced_commitment():
     """What bob's set was committed to is replaced after he was told that it is in the log."""
+    # in the same window what he is shown fits no tree, which is an alarm; the next one's first entry is the evidence
     with Operator() as server:
         bob = person(server, "bob")
         quiet(bob)
