@@ -287,8 +287,12 @@ def replaced_commitment():
         quiet(bob)
         server.does("replace")
         alarmed(bob)
-        convicts(bob, "removed or changed a version")
+        (file,) = convicts(bob, "removed or changed a version")
         exports(bob)
+        os.remove(file)  # as when the command that met it was killed before it could write
+        bob.run("kt", "show", code=None)
+        if not os.path.exists(file):
+            raise Failed("evidence that was not written is not written by the next command")
 
 
 def second_device(server, owner):
