@@ -29,8 +29,6 @@ typedef struct Hearth__V1__GetConsistencyRequest Hearth__V1__GetConsistencyReque
 typedef struct Hearth__V1__GetConsistencyResponse Hearth__V1__GetConsistencyResponse;
 typedef struct Hearth__V1__GetTileRequest Hearth__V1__GetTileRequest;
 typedef struct Hearth__V1__GetTileResponse Hearth__V1__GetTileResponse;
-typedef struct Hearth__V1__UpdateRequest Hearth__V1__UpdateRequest;
-typedef struct Hearth__V1__UpdateResponse Hearth__V1__UpdateResponse;
 typedef struct Hearth__V1__AddCosignatureRequest Hearth__V1__AddCosignatureRequest;
 typedef struct Hearth__V1__AddCosignatureResponse Hearth__V1__AddCosignatureResponse;
 
@@ -252,42 +250,6 @@ struct  Hearth__V1__GetTileResponse
 #define HEARTH__V1__GET_TILE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_tile_response__descriptor) \
     , {0,NULL} }
-
-
-/*
- * A new version of a label.
- */
-struct  Hearth__V1__UpdateRequest
-{
-  ProtobufCMessage base;
-  /*
-   * Repeating with the same id gives the first answer.
-   */
-  Hearth__V1__Idempotency *idempotency;
-  /*
-   * UpdateRequest of transparency.md, signed by a key of the version before.
-   */
-  ProtobufCBinaryData update;
-};
-#define HEARTH__V1__UPDATE_REQUEST__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__update_request__descriptor) \
-    , NULL, {0,NULL} }
-
-
-/*
- * It is in the log.
- */
-struct  Hearth__V1__UpdateResponse
-{
-  ProtobufCMessage base;
-  /*
-   * The proof.
-   */
-  Hearth__V1__LogReceipt *receipt;
-};
-#define HEARTH__V1__UPDATE_RESPONSE__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__update_response__descriptor) \
-    , NULL }
 
 
 /*
@@ -550,44 +512,6 @@ Hearth__V1__GetTileResponse *
 void   hearth__v1__get_tile_response__free_unpacked
                      (Hearth__V1__GetTileResponse *message,
                       ProtobufCAllocator *allocator);
-/* Hearth__V1__UpdateRequest methods */
-void   hearth__v1__update_request__init
-                     (Hearth__V1__UpdateRequest         *message);
-size_t hearth__v1__update_request__get_packed_size
-                     (const Hearth__V1__UpdateRequest   *message);
-size_t hearth__v1__update_request__pack
-                     (const Hearth__V1__UpdateRequest   *message,
-                      uint8_t             *out);
-size_t hearth__v1__update_request__pack_to_buffer
-                     (const Hearth__V1__UpdateRequest   *message,
-                      ProtobufCBuffer     *buffer);
-Hearth__V1__UpdateRequest *
-       hearth__v1__update_request__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data);
-void   hearth__v1__update_request__free_unpacked
-                     (Hearth__V1__UpdateRequest *message,
-                      ProtobufCAllocator *allocator);
-/* Hearth__V1__UpdateResponse methods */
-void   hearth__v1__update_response__init
-                     (Hearth__V1__UpdateResponse         *message);
-size_t hearth__v1__update_response__get_packed_size
-                     (const Hearth__V1__UpdateResponse   *message);
-size_t hearth__v1__update_response__pack
-                     (const Hearth__V1__UpdateResponse   *message,
-                      uint8_t             *out);
-size_t hearth__v1__update_response__pack_to_buffer
-                     (const Hearth__V1__UpdateResponse   *message,
-                      ProtobufCBuffer     *buffer);
-Hearth__V1__UpdateResponse *
-       hearth__v1__update_response__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data);
-void   hearth__v1__update_response__free_unpacked
-                     (Hearth__V1__UpdateResponse *message,
-                      ProtobufCAllocator *allocator);
 /* Hearth__V1__AddCosignatureRequest methods */
 void   hearth__v1__add_cosignature_request__init
                      (Hearth__V1__AddCosignatureRequest         *message);
@@ -664,12 +588,6 @@ typedef void (*Hearth__V1__GetTileRequest_Closure)
 typedef void (*Hearth__V1__GetTileResponse_Closure)
                  (const Hearth__V1__GetTileResponse *message,
                   void *closure_data);
-typedef void (*Hearth__V1__UpdateRequest_Closure)
-                 (const Hearth__V1__UpdateRequest *message,
-                  void *closure_data);
-typedef void (*Hearth__V1__UpdateResponse_Closure)
-                 (const Hearth__V1__UpdateResponse *message,
-                  void *closure_data);
 typedef void (*Hearth__V1__AddCosignatureRequest_Closure)
                  (const Hearth__V1__AddCosignatureRequest *message,
                   void *closure_data);
@@ -694,8 +612,6 @@ extern const ProtobufCMessageDescriptor hearth__v1__get_consistency_request__des
 extern const ProtobufCMessageDescriptor hearth__v1__get_consistency_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__get_tile_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__get_tile_response__descriptor;
-extern const ProtobufCMessageDescriptor hearth__v1__update_request__descriptor;
-extern const ProtobufCMessageDescriptor hearth__v1__update_response__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__add_cosignature_request__descriptor;
 extern const ProtobufCMessageDescriptor hearth__v1__add_cosignature_response__descriptor;
 

@@ -32,10 +32,6 @@ bool hearth__v1__lookup_request__check(const Hearth__V1__LookupRequest *message,
     struct hearth_broken_rule *ret_broken);
 bool hearth__v1__monitor_request__check(const Hearth__V1__MonitorRequest *message, unsigned depth,
     struct hearth_broken_rule *ret_broken);
-bool hearth__v1__update_request__check(const Hearth__V1__UpdateRequest *message, unsigned depth,
-    struct hearth_broken_rule *ret_broken);
-bool hearth__v1__update_response__check(const Hearth__V1__UpdateResponse *message, unsigned depth,
-    struct hearth_broken_rule *ret_broken);
 
 /* ---- hearth.v1.Transparency
  * The log.
@@ -70,11 +66,6 @@ struct hearth_transparency_service {
      * A tile of the log (C2SP tlog-tiles).
      */
     enum hearth_code (*get_tile)(struct hearth_call *call, const Hearth__V1__GetTileRequest *in, Hearth__V1__GetTileResponse *out,
-        void *self);
-    /*
-     * A new version of a label's value.
-     */
-    enum hearth_code (*update)(struct hearth_call *call, const Hearth__V1__UpdateRequest *in, Hearth__V1__UpdateResponse *out,
         void *self);
     /*
      * A witness's signature over a checkpoint. The line is its own proof: only those of witnesses that the operator named are
@@ -184,22 +175,6 @@ typedef void hearth_transparency_get_tile_done(const struct hearth_status *statu
 struct hearth_client_call *hearth_transparency_get_tile_start(struct hearth_channel *channel,
     const struct hearth_call_options *options, const Hearth__V1__GetTileRequest *in,
     hearth_transparency_get_tile_done *on_done, void *arg);
-
-/* /hearth.v1.Transparency/Update
- * A new version of a label's value.
- */
-/* Server: answers after HEARTH_LATER. */
-void hearth_transparency_update_reply(struct hearth_call *call, const Hearth__V1__UpdateResponse *out);
-/* Client, blocking: *ret_out is NULL unless HEARTH_OK; free with protobuf_c_message_free_unpacked. options
- * and status may be NULL. */
-enum hearth_code hearth_transparency_update(struct hearth_channel *channel, const struct hearth_call_options *options,
-    const Hearth__V1__UpdateRequest *in, Hearth__V1__UpdateResponse **ret_out, struct hearth_status *status);
-/* Client, event-driven: on_done (or NULL) runs once, from the loop; out is NULL unless OK and lives, like
- * status, until its return. NULL: out of memory, and on_done will not run. */
-typedef void hearth_transparency_update_done(const struct hearth_status *status, const Hearth__V1__UpdateResponse *out, void *arg);
-struct hearth_client_call *hearth_transparency_update_start(struct hearth_channel *channel,
-    const struct hearth_call_options *options, const Hearth__V1__UpdateRequest *in,
-    hearth_transparency_update_done *on_done, void *arg);
 
 /* /hearth.v1.Transparency/AddCosignature
  * A witness's signature over a checkpoint. The line is its own proof: only those of witnesses that the operator named are

@@ -95,7 +95,9 @@ void oracle_lossy(struct oracle *o, const struct house *home)
 {
     for (size_t i = 0; i < o->stay_count; i++) {
         struct oracle_stay *s = &o->stays[i];
-        if (s->resident->house != home || s->to != UINT64_MAX)
+        const struct membership *m = find_membership(s);
+        bool over = s->to != UINT64_MAX && m != NULL && m->left;
+        if (s->resident->house != home || over) /* else the commit that ended it may wait still */
             continue;
         s->lossy = true;
         resident_lossy((struct resident *)(uintptr_t)s->resident, s->key);

@@ -223,8 +223,7 @@ static bool was_asked_for(struct person *who, struct person *other, uint32_t ver
     struct err err = core_look(who->core, read_log_rows, &r);
     bool shown = err_is_ok(err) && r.l->checked_ms != 0 && r.l->known.exists &&
                  r.l->known.version == version;
-    if (err_is_ok(err))
-        reading_end(&r);
+    reading_end(&r); /* the log was read, whatever the label is */
     buf_clear(&label);
     return shown;
 }
