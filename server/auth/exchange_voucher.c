@@ -33,7 +33,7 @@ static struct err find_key(struct exchange_job *e)
         struct digest id;
         err =
             options->voucher_key(options->voucher_self, e->issuer, e->class, week - back, e->spki);
-        if (err.code == ERR_PASS_KEY)
+        if (err.code == ERR_PASS_KEY || err.code == ERR_PASS_KEY_UNKNOWN)
             continue;
         TRY(err);
         hash_once(&hash_sha256, bytes_of(e->spki, sizeof e->spki), &id);
