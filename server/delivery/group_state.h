@@ -53,7 +53,7 @@ struct leaf_entry {
     uint8_t policy;                   /* Hearth__V1__NotificationPolicy; 0: for everything */
     uint32_t lost;                    /* messages that it may not know of yet, about */
     uint8_t refusals;                 /* so often was it told, and refused that, in a row */
-    uint64_t loss_s;                  /* Unix time of the last telling, or refusal of that */
+    uint64_t loss_s;                  /* Unix time of the last telling */
 };
 
 struct epoch_fact {

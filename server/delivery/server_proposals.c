@@ -187,17 +187,16 @@ static struct err send_loss(struct upkeep *u, const struct leaf_entry *leaf)
 }
 
 /* What became of the word that it has lost something: who refuses that refuses all, so what follows
- * would go there for nothing, and each refusal be told anew. It rests. */
+ * would go there for nothing, and each refusal be told anew. It rests, from the telling on: when
+ * nobody has spoken for long, the refusal is old as well, and the queue may be open again. */
 static void take_loss_notice(struct upkeep *u, struct leaf_entry *leaf, const struct notice *n)
 {
     u->changed = true;
     if (n->why == QUEUE_GONE)
         leaf->flags |= LEAF_QUEUE_GONE;
     leaf->flags &= (uint8_t)~LEAF_LOSS_TOLD; /* it was not */
-    if (n->why == QUEUE_REFUSED) {
+    if (n->why == QUEUE_REFUSED)
         leaf->refusals += leaf->refusals < UINT8_MAX;
-        leaf->loss_s = u->now_s;
-    }
     if (leaf->lost == 0) /* taken for told, for it took so long */
         leaf->lost = 1;
 }

@@ -310,6 +310,29 @@ static void who_refuses_all_rests(void **state)
     assert_int_equal(dw_stats(&w).notices, 0);
 }
 
+/* The rest is counted from the telling, not from when somebody next opens the group and the refusal
+ * is read: who is quiet for long finds nobody resting who was open again all the time. */
+static void a_refusal_of_long_ago_is_no_rest(void **state)
+{
+    (void)state;
+    c->mood = QUEUE_REFUSED;
+    for (int i = 0; i < 2; i++) { /* the second makes the server tell, which is refused as well */
+        expect(dw_say(a, "hello?"));
+        dw_pass_s(&w, 2);
+    }
+    c->mood = QUEUE_OK;
+    dw_pass_s(&w, 600);
+    size_t had = c->item_count;
+    expect(dw_say(a, "still there?"));
+    dw_pass_s(&w, 2);
+    expect(dw_say(a, "yes?"));
+    dw_pass_s(&w, 2);
+    dw_receive_all(&w);
+    assert_int_equal(c->item_count - had, 3);
+    assert_int_equal(c->seen[DELIVERY_LOSS], 1);
+    test_assert_bytes(buf_view(&c->text), bytes_str("yes?"));
+}
+
 /* Another reference ends the rest, and is told of what the one before lost. */
 static void another_reference_ends_the_rest(void **state)
 {
@@ -429,6 +452,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_reference_is_served, setup, teardown),
         cmocka_unit_test_setup_teardown(losses_are_told_to_who_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(who_refuses_all_rests, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_of_long_ago_is_no_rest, setup, teardown),
         cmocka_unit_test_setup_teardown(another_reference_ends_the_rest, setup, teardown),
         cmocka_unit_test_setup_teardown(losses_meanwhile_are_told_the_next_time, setup, teardown),
         cmocka_unit_test_setup_teardown(silent_members_are_proposed_for_removal, setup, teardown),
