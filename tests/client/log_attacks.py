@@ -87,7 +87,7 @@ def convicts(p, of=""):
     for file in files:
         with tempfile.TemporaryDirectory() as elsewhere:
             audit = [p.hearth, "--home", elsewhere, "kt", "audit"]
-            done = subprocess.run([*audit, file], capture_output=True, text=True, timeout=30)
+            done = subprocess.run([*audit, file], capture_output=True, text=True, timeout=90)
             if done.returncode != 0 or "a.test/kt/1" not in done.stdout or of not in done.stdout:
                 raise Failed(f"evidence is not accepted: {done.stdout}{done.stderr}")
             if key_of(p, "a.test") not in done.stdout:
@@ -96,7 +96,7 @@ def convicts(p, of=""):
             data[len(data) // 2] ^= 1
             damaged = os.path.join(elsewhere, "damaged")
             open(damaged, "wb").write(data)
-            if subprocess.run([*audit, damaged], capture_output=True, timeout=30).returncode != 3:
+            if subprocess.run([*audit, damaged], capture_output=True, timeout=90).returncode != 3:
                 raise Failed("damaged evidence is accepted")
     return files
 

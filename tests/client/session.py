@@ -207,7 +207,7 @@ def outputs(alice, bob):
         ends = os.pipe()
         os.close(ends[0])
         with (open(target, "wb") if target != "pipe" else os.fdopen(ends[1], "wb")) as out:
-            done = subprocess.run(bob.words("listen"), stdout=out, stderr=subprocess.PIPE, timeout=20)
+            done = subprocess.run(bob.words("listen"), stdout=out, stderr=subprocess.PIPE, timeout=90)
         assert done.returncode == 1 and b"could not be written" in done.stderr, done
     bob.run("listen", "--count", "1", says="unread")
 

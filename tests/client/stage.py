@@ -64,7 +64,7 @@ class Homeserver:
     def end(self, how=signal.SIGTERM):
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(40)
+            self.process.wait(120)
             self.process.stdout.close()
             self.process = None
 

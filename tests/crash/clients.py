@@ -74,7 +74,7 @@ class Worker:
                                         stderr=open(os.path.join(self.folder, "stderr"), "a"), text=True, bufsize=1)
         self.ready = threading.Event()
         threading.Thread(target=self.read, args=(self.process,), daemon=True).start()
-        if not self.ready.wait(30):
+        if not self.ready.wait(120):
             raise Failed(f"{self.name} did not start (seed {seed}): {open(os.path.join(self.folder, 'stderr')).read()[-2000:]}")
 
     def read(self, process):
