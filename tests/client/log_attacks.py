@@ -299,14 +299,14 @@ def second_device(server, owner):
 def link(server, owner, device, name=None):
     """owner's device takes a new one in."""
     link = device.start("device", "link", "--domain", "a.test", "--device", name or device.name, "--homeserver",
-                        server.where, "--ca", server.ca)
+                        server.where, "--ca", server.ca, "--timeout", "180")
     code = None
     for line in link.stdout:
         if line.startswith("code"):
             code = line.split()[1]
             break
     owner.run("device", "add", code, "--yes", code=0)
-    link.communicate(timeout=60)
+    link.communicate(timeout=180)
 
 
 @attack

@@ -119,12 +119,12 @@ def outages(t):
 def devices(t):
     """bob's phone is let in by b.test, and into chats that a.test owns; then it is taken away."""
     linking = t.phone.start("device", "link", "--domain", "b.test", "--device", "phone", "--homeserver", t.b.where,
-                            "--ca", t.b.ca)
+                            "--ca", t.b.ca, "--timeout", "180")
     code = linking.stdout.readline().split()
     if code[:1] != ["code"]:
         raise Failed(f"device link: {code} {linking.stdout.read()}")
     t.bob.run("device", "add", code[1], says="added")
-    rest = linking.communicate(timeout=60)[0]
+    rest = linking.communicate(timeout=180)[0]
     if linking.returncode != 0:
         raise Failed(f"device link: exit {linking.returncode}\n{rest}")
     t.bob.run("sync")
