@@ -340,6 +340,7 @@ add_library(test_people STATIC EXCLUDE_FROM_ALL ${people_sources})
 target_link_libraries(test_people PUBLIC client_core test_town)
 target_link_options(test_people INTERFACE -Wl,--wrap=argon2id -Wl,--undefined=__wrap_argon2id)
 hearth_unit_tests(client_core client/core client_db test_people)
+target_link_options(unit_client_core_overtaken_test PRIVATE -Wl,--wrap=receive_item)
 # The public header from C++.
 add_executable(unit_client_core_consumer ${CMAKE_SOURCE_DIR}/tests/unit/client/core/consumer.cc)
 target_link_libraries(unit_client_core_consumer PRIVATE hearth_flags client_core)

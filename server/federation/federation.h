@@ -106,9 +106,9 @@ void federation_check(struct front_env *env, const struct federation_options *op
                                   const char *text),
                       void *to);
 /* For auth_options.voucher_key, self is the federation: the key of a domain's vouchers, out of its
- * directory of token keys. Does not wait: ERR_FEDERATION_KEYS while the keys are fetched, also of
- * who was not known (LIMIT_STRANGERS); ERR_FEDERATION_REFUSED by the policy; ERR_PASS_KEY: it has
- * none such. From any thread. */
+ * directory of token keys. Does not wait: ERR_FEDERATION_KEYS while the keys are or will be
+ * fetched, also of who was not known (LIMIT_STRANGERS); ERR_FEDERATION_REFUSED by the policy;
+ * ERR_PASS_KEY: it has none such. From any thread. */
 CHECKED struct err federation_voucher_key(void *federation, struct bytes domain, uint8_t class,
                                           uint32_t week, uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES]);
 /* Now and then: looks at the logs of peers that are due (logs.c), a few at a time. From any thread;

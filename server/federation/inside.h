@@ -59,6 +59,7 @@ struct told_keys {
 /* What we have verified of a peer's log (logs.c). Changed on the loop, under the lock. */
 struct peer_log {
     bool has_view;
+    unsigned forgotten; /* how often: what was under way then is of the log before */
     struct kt_view view;
     struct buf evidence; /* it has forked; empty: it has not, as far as we know */
     uint64_t due_us;     /* the next look */
@@ -165,10 +166,13 @@ void kept_log_free(struct peer_log *log); /* NULL is fine */
  * domain. ERR_TLOG_CONFIG, wire errors, those of kt_view_init. */
 CHECKED struct err peer_log_config(const struct peer *peer, struct bytes tile,
                                    struct kt_view *ret_view);
-/* Under the lock: what was verified of its log, where it is newer than what is kept. Without memory
- * it is looked at as if for the first time, next time. */
-void peer_log_keep(struct peer *peer, const struct kt_view *view);
-/* Under the lock: it may begin another one. What convicts it stays. */
+/* Under the lock: how often its log was forgotten. Who begins to look at it remembers that. */
+unsigned peer_log_forgotten(const struct peer *peer);
+/* Under the lock: what was verified of its log, where it is newer than what is kept and nothing was
+ * forgotten since. Without memory it is looked at as if for the first time, next time. */
+void peer_log_keep(struct peer *peer, const struct kt_view *view, unsigned forgotten);
+/* Under the lock: it may begin another one, also after a restart of ours. What convicts it stays.
+ */
 void peer_log_forget(struct peer *peer);
 
 /* find.c, on the loop. */

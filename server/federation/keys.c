@@ -269,6 +269,13 @@ static struct err find_voucher(const struct peer *peer, uint8_t class, uint32_t 
     return ERR(PASS_KEY);
 }
 
+/* Under the lock. Has nobody been able to ask it, or is it being asked now? What we don't have may
+ * be there then: they are not kept over a restart, and there is a new one each week. */
+static bool may_have_others(const struct peer *peer)
+{
+    return peer->fetching || peer->fetches == 0 || peer->fetch_failures > 0;
+}
+
 struct err federation_voucher_key(void *federation, struct bytes domain, uint8_t class,
                                   uint32_t week, uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES])
 {
@@ -281,7 +288,9 @@ struct err federation_voucher_key(void *federation, struct bytes domain, uint8_t
     if (known) {
         err = find_voucher(peer, class, week, ret_spki);
         if (err.code == ERR_PASS_KEY)
-            peer_want_keys(peer); /* perhaps it has a new one: seen by who comes again */
+            peer_want_keys(peer);
+        if (err.code == ERR_PASS_KEY && may_have_others(peer))
+            err = ERR(FEDERATION_KEYS);
     }
     federation_unlock(f);
     return known || !admitted ? err : federation_introduce(f, domain, bytes_str("voucher"));

@@ -15,7 +15,8 @@ struct logged {
     const struct told_keys *told;
     struct buf label;
     struct kt_view view;
-    bool keeps; /* these are the peer's own keys: what is seen of its log is kept */
+    unsigned forgotten; /* as peer_log_forgotten() when it began */
+    bool keeps;         /* these are the peer's own keys: what is seen of its log is kept */
     void (*done)(void *arg, struct err err, const char *text);
     void *arg;
 };
@@ -70,7 +71,7 @@ static void on_lookup(const struct hearth_status *status, const Hearth__V1__Look
     struct err err = judge(l, bytes_of(out->search.data, out->search.len));
     if (err_is_ok(err) && l->keeps) {
         federation_lock(f);
-        peer_log_keep(l->peer, &l->view);
+        peer_log_keep(l->peer, &l->view, l->forgotten);
         federation_unlock(f);
     }
     if (!err_is_ok(err) && err.code != ERR_NO_MEMORY)
@@ -131,6 +132,7 @@ void logged_check(struct peer *peer, struct hearth_channel *channel, const struc
     system_label_write(&l->label, system_label_of(HEARTH__V1__KEY_USE__KEY_USE_FEDERATION));
     federation_lock(f);
     l->keeps = !peer->pinned || memcmp(peer->pin, told->root, sizeof peer->pin) == 0;
+    l->forgotten = peer_log_forgotten(peer);
     bool known = l->keeps && peer->log != NULL && peer->log->has_view;
     if (known)
         l->view = peer->log->view;

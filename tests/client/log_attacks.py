@@ -281,13 +281,18 @@ def unsigned_client():
 @attack
 def replaced_commitment():
     """What bob's set was committed to is replaced after he was told that it is in the log."""
+    # in the same window what he is shown fits no tree, which is an alarm; the next one's first entry is the evidence
     with Operator() as server:
         bob = person(server, "bob")
         quiet(bob)
         server.does("replace")
         alarmed(bob)
-        convicts(bob, "removed or changed a version")
+        (file,) = convicts(bob, "removed or changed a version")
         exports(bob)
+        os.remove(file)  # as when the command that met it was killed before it could write
+        bob.run("kt", "show", code=None)
+        if not os.path.exists(file):
+            raise Failed("evidence that was not written is not written by the next command")
 
 
 def second_device(server, owner):
