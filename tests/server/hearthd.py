@@ -60,7 +60,7 @@ class Homeserver:
         line = self.process.stdout.readline()
         ready = re.match(r"serving .* port (\d+)$", line)
         if not ready:
-            self.process.wait(10)
+            self.process.wait(120)
             raise AssertionError(f"did not start: {line}{open(self.log.name).read()}")
         self.port = int(ready.group(1))
 
@@ -74,7 +74,7 @@ class Homeserver:
     def stop(self, how=signal.SIGTERM, code=0):
         if self.process is not None:
             self.process.send_signal(how)
-            ended = self.process.wait(40)
+            ended = self.process.wait(120)
             self.process.stdout.close()
             self.process = None
             if code is not None and ended != code:
@@ -390,7 +390,7 @@ class Client:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        self.process.wait(20)
+        self.process.wait(120)
         self.process.stdout.close()
 
 
@@ -703,7 +703,7 @@ def SIGTERM_under_load():
                         except OSError:
                             pass
             took = time.monotonic() - begun
-            code = h.process.wait(40)
+            code = h.process.wait(120)
             h.process.stdout.close()
             h.process = None
             gone = [c for c in busy + idle if c.last_id is None or c.errors]
@@ -734,7 +734,7 @@ def S1_a_stopped_store_ends_the_process():
         # from here on every write behind the first KiB of a file fails
         resource.prlimit(h.process.pid, resource.RLIMIT_FSIZE, (1024, 1024))
         h.run("admin", "invite", code=None)
-        assert h.process.wait(40) == 1
+        assert h.process.wait(120) == 1
         assert "store_stopped" in open(h.log.name).read()
         h.process.stdout.close()
         h.start()  # as its supervisor would
@@ -747,7 +747,7 @@ def a_lost_keeper_ends_the_process():
         for one in subprocess.run(["pgrep", "-P", str(h.process.pid)], capture_output=True, text=True).stdout.split():
             if open(f"/proc/{one}/comm").read().strip() == "hearth-keeper":
                 os.kill(int(one), signal.SIGKILL)
-        assert h.process.wait(40) == 1
+        assert h.process.wait(120) == 1
         assert "keeper_gone" in open(h.log.name).read()
         h.process.stdout.close()
         h.start()
