@@ -87,7 +87,7 @@ def convicts(p, of=""):
     for file in files:
         with tempfile.TemporaryDirectory() as elsewhere:
             audit = [p.hearth, "--home", elsewhere, "kt", "audit"]
-            done = subprocess.run([*audit, file], capture_output=True, text=True, timeout=30)
+            done = subprocess.run([*audit, file], capture_output=True, text=True, timeout=90)
             if done.returncode != 0 or "a.test/kt/1" not in done.stdout or of not in done.stdout:
                 raise Failed(f"evidence is not accepted: {done.stdout}{done.stderr}")
             if key_of(p, "a.test") not in done.stdout:
@@ -96,7 +96,7 @@ def convicts(p, of=""):
             data[len(data) // 2] ^= 1
             damaged = os.path.join(elsewhere, "damaged")
             open(damaged, "wb").write(data)
-            if subprocess.run([*audit, damaged], capture_output=True, timeout=30).returncode != 3:
+            if subprocess.run([*audit, damaged], capture_output=True, timeout=90).returncode != 3:
                 raise Failed("damaged evidence is accepted")
     return files
 
@@ -304,14 +304,14 @@ def second_device(server, owner):
 def link(server, owner, device, name=None):
     """owner's device takes a new one in."""
     link = device.start("device", "link", "--domain", "a.test", "--device", name or device.name, "--homeserver",
-                        server.where, "--ca", server.ca)
+                        server.where, "--ca", server.ca, "--timeout", "180")
     code = None
     for line in link.stdout:
         if line.startswith("code"):
             code = line.split()[1]
             break
     owner.run("device", "add", code, "--yes", code=0)
-    link.communicate(timeout=60)
+    link.communicate(timeout=180)
 
 
 @attack
