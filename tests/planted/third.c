@@ -167,8 +167,7 @@ struct err __wrap_queue_accept(struct queue *q, struct bytes origin, const struc
 
 /* ---- federation: who is called */
 
-const enum queue_outcome *third_outcomes(const struct parcel *p,
-                                         const enum queue_outcome *outcomes)
+const enum queue_outcome *third_outcomes(const struct parcel *p, const enum queue_outcome *outcomes)
 {
     static enum queue_outcome taken[BATCH_ROWS];
     if (!plant_is(PLANT_GONE_IS_REFUSED) || p->domain->local || outcomes == NULL)
