@@ -285,12 +285,14 @@ endforeach()
 set(planted_sources ${worlds_sources})
 list(FILTER planted_sources EXCLUDE REGEX world_random)
 hearth_program(planted_worlds SOURCES ${planted_sources} tests/planted/planted_worlds.c tests/planted/queue.c
-  tests/planted/courier.c tests/planted/delivery.c USES test_house LIBS lib::cmocka)
+  tests/planted/courier.c tests/planted/delivery.c tests/planted/third.c USES test_house LIBS lib::cmocka)
 target_include_directories(planted_worlds PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_link_options(planted_worlds PRIVATE ${worlds_wrapped})
 foreach(wrapped queue_open queue_close queue_tag_get queue_tag_set queue_acknowledge package_take drain_answered batch_drop
     batch_read outbox_add delivery_refused group_store_expect once_find once_keep peer_want_keys
-    ahead_take courier_fail held_forgive accept_append queue_write commit_run group_store_replace fanout_write known_source)
+    ahead_take courier_fail held_forgive accept_append queue_write commit_run group_store_replace fanout_write known_source
+    queue_append accept_check logged_check peer_banned_s queue_accept hearth_federation_deliver_start policy_target peer_reach
+    peers_obey federation_hello send_check auth_id)
   target_link_options(planted_worlds PRIVATE -Wl,--wrap=${wrapped})
 endforeach()
 hearth_test(planted_worlds COMMAND planted_worlds --set 1 SECONDS 900 LABELS flow)
