@@ -205,6 +205,24 @@ static void a_commit_that_adds_costs_more(void **state)
     assert_int_equal(dw_commit(a, &commit), HEARTH_OK);
 }
 
+/* But never more than one call can bring, or there would be groups that nobody can add to. */
+static void a_commit_can_be_paid(void **state)
+{
+    (void)state;
+    enum { PRICE = 16, MORE = PAY_TOKENS_MOST - PRICE + 1 };
+    struct member *joiners[MORE];
+    const struct dcommit commit = {.adds = joiners, .add_count = MORE};
+    for (int i = 0; i < MORE; i++)
+        joiners[i] = dw_member(&w, NULL);
+    dw_limit(&w, "CREDITS_PER_TOKEN", 1);
+    dw_limit(&w, "PRICE_MID", PRICE);
+    assert_int_equal(dw_commit(a, &commit), HEARTH_UNAUTHENTICATED);
+    assert_int_equal(w.wanted, PAY_TOKENS_MOST); /* not one more, as both would make it */
+    group_drop_pending(a->group);
+    bring(0, PAY_TOKENS_MOST);
+    assert_int_equal(dw_commit(a, &commit), HEARTH_OK);
+}
+
 /* DoS8: what is invalid costs what it would have cost; what was not paid is not held against its
  * sender. */
 static void an_invalid_commit_is_paid(void **state)
@@ -343,7 +361,7 @@ int main(void)
         TEST(a_commit_costs_more),       TEST(a_commit_that_adds_costs_more),
         TEST(an_invalid_commit_is_paid), TEST(credits_go_with_the_leaf),
         TEST(credits_have_a_bound),      TEST(off_means_off),
-        TEST(rare_calls_are_paid),
+        TEST(rare_calls_are_paid),       TEST(a_commit_can_be_paid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
