@@ -208,6 +208,9 @@ struct err charge_take(struct store_txn *txn, const struct purse *purse, struct 
 
 enum hearth_code charge_fail(struct hearth_call *call, const struct charge *charge, struct err err)
 {
+    /* a token of a key that is gone is one that does not verify: whoever has others brings them */
+    if (err.code == ERR_PASS_KEY && charge_brings(charge))
+        err = ERR(PASS_TOKEN);
     if (err.code != ERR_PASS_PAY || charge->front == NULL)
         return front_fail(call, err);
     Hearth__V1__TokensRequired detail;

@@ -83,6 +83,15 @@ struct err spent_look(struct store_txn *txn, const struct spent *spent,
     return judge(txn, spent, spending, &mark, ret_repeated);
 }
 
+static struct err set_period(struct store_txn *txn, const struct spent *spent, uint32_t slot,
+                             uint64_t period)
+{
+    struct stmt *s = stmt_use(txn, spent->statements + BEGIN);
+    stmt_bind_u64(s, 1, period);
+    stmt_bind_u64(s, 2, slot);
+    return stmt_run(s, NULL);
+}
+
 /* The table is this period's from now on. */
 static struct err begin_period(struct store_txn *txn, const struct spent *spent, uint32_t period)
 {
@@ -93,10 +102,7 @@ static struct err begin_period(struct store_txn *txn, const struct spent *spent,
     if (holds > period)
         return ERR(PASS_KEY);
     TRY(stmt_run(use(txn, spent, period % SLOTS, EMPTY), NULL));
-    struct stmt *s = stmt_use(txn, spent->statements + BEGIN);
-    stmt_bind_u64(s, 1, period);
-    stmt_bind_u64(s, 2, period % SLOTS);
-    return stmt_run(s, NULL);
+    return set_period(txn, spent, period % SLOTS, period);
 }
 
 struct err spent_mark(struct store_txn *txn, const struct spent *spent,
@@ -114,6 +120,13 @@ struct err spent_mark(struct store_txn *txn, const struct spent *spent,
     return changes == 1 ? ERR_OK : judge(txn, spent, spending, &mark, ret_repeated);
 }
 
+/* A table whose rows go has a period that is none of its own, one later: what it held is refused
+ * from then on, whatever the clock says next, and its next period begins as ever. */
+static bool is_closed(uint64_t holds, uint32_t slot)
+{
+    return holds % SLOTS != slot;
+}
+
 struct err spent_expire(struct store_txn *txn, const struct spent *spent, uint64_t now_s,
                         uint32_t most, uint64_t *ret_deleted)
 {
@@ -121,8 +134,11 @@ struct err spent_expire(struct store_txn *txn, const struct spent *spent, uint64
     for (uint32_t slot = 0; slot < SLOTS && deleted < most; slot++) {
         uint64_t holds = 0, changes = 0;
         TRY(period_of(txn, spent, slot, &holds));
-        if (holds == 0 || now_s < (holds + 2) * PASS_DAY_S + SPENT_SLACK_S)
+        const uint64_t period = is_closed(holds, slot) ? holds - 1 : holds;
+        if (holds == 0 || now_s < (period + 2) * PASS_DAY_S + SPENT_SLACK_S)
             continue;
+        if (period == holds)
+            TRY(set_period(txn, spent, slot, period + 1));
         struct stmt *s = use(txn, spent, slot, SOME);
         stmt_bind_u64(s, 1, most - deleted);
         TRY(stmt_run(s, &changes));

@@ -7,7 +7,8 @@
  *
  * Tokens of a day are spent on that day and the next (pass/redeem.h), so three tables in turn, by
  * period mod 3, hold all there is: a table is emptied in pieces after its day, and at once should a
- * new day find rows in it. 24 bytes a row.
+ * new day find rows in it. Once that began its day is over for good, also for a clock that had
+ * leapt ahead and is set right again. 24 bytes a row.
  *
  * A service puts SPENT_SQL into a migration and SPENT_STATEMENTS into its statement rows, and says
  * at which index they begin. A token is verified (pass_redeem_short, 0.07 ms) after spent_look and

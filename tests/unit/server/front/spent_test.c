@@ -208,6 +208,27 @@ static void a_late_call_finds_its_row(void **state)
     assert_int_equal(expire(DAY + 2, 100), 1);
 }
 
+/* A clock that leaps ahead takes rows away; when it is set right again, what was spent is not
+ * unspent: that day's tokens are over, whole or in part. */
+static void a_day_that_is_over_stays_over(void **state)
+{
+    (void)state;
+    for (uint32_t nonce = 0; nonce < 4; nonce++)
+        assert_int_equal(mark(DAY, nonce, 1), 'n');
+    assert_int_equal(mark(DAY + 1, 7, 1), 'n');
+    assert_int_equal(expire(DAY + 2, 2), 2); /* some of them */
+    for (uint32_t nonce = 0; nonce < 6; nonce++)
+        assert_int_equal(mark(DAY, nonce, 2), 'k');
+    assert_int_equal(expire(DAY + 2, 100), 2);
+    assert_int_equal(mark(DAY, 1, 2), 'k');
+    assert_int_equal(mark(DAY + 1, 7, 2), 's'); /* others are as they were */
+    assert_int_equal(mark(DAY + 1, 8, 2), 'n');
+    assert_int_equal(expire(DAY + 3, 1), 1);
+    assert_int_equal(mark(DAY + 3, 7, 1), 'n'); /* and the next day of that table begins */
+    assert_int_equal(mark(DAY + 4, 7, 1), 'n');
+    assert_int_equal(rows(), 2);
+}
+
 /* Rows hold neither nonces nor hashes of requests in full; another key gives other tags. */
 static void keyed(void **state)
 {
@@ -235,6 +256,7 @@ int main(void)
         TEST(days_in_turn),
         TEST(what_is_over_goes_in_pieces),
         TEST(a_late_call_finds_its_row),
+        TEST(a_day_that_is_over_stays_over),
         TEST(keyed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
