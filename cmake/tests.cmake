@@ -464,7 +464,8 @@ foreach(id DoS9 DoS10 DoS11 DoS12 DoS13 DoS14 DoS15 ME2 ME6 MitM1 MitM2 MitM3 T1
     SECONDS 300 LABELS "flow;threats")
 endforeach()
 # tests/tokens: does a homeserver learn from tokens who makes anonymous calls?
-hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
+hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c tests/tokens/abroad.c
+  USES client_core LIBS m)
 target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(tokens_unlinkability COMMAND token_unlinkability)
 target_link_options(unit_client_core_devices_test PRIVATE -Wl,--wrap=log_commitment_before
@@ -472,6 +473,7 @@ target_link_options(unit_client_core_devices_test PRIVATE -Wl,--wrap=log_commitm
 target_link_options(unit_client_core_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=send_check)
 target_link_options(unit_server_front_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=keeper_credential)
 target_link_options(unit_client_core_tokens_test PRIVATE -Wl,--wrap=pass_order_finish)
+target_link_options(unit_server_auth_voucher_test PRIVATE -Wl,--wrap=blind_rsa_key_generate)
 target_link_options(unit_client_core_token_seen_test PRIVATE -Wl,--wrap=keeper_token_public)
 # kill -9 to a real hearthd while it closes epochs and signs them.
 if(NOT HEARTH_SANITIZE)
