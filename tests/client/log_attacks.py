@@ -342,6 +342,34 @@ def dropped_revocation_promised():
 
 
 @attack
+def refuses_owners():
+    """The log does not show owners what it had of them, as if it were too long ago: it was not, and they are told."""
+    with Operator() as server:
+        bob = person(server, "bob")
+        quiet(bob)
+        server.does("refuse-owners")
+        alarmed(bob, within_s=90)
+        proves_nothing(bob, "what nobody said is signed by nobody")
+        server.does()
+        bob.run("sync", code=None)
+
+
+@attack
+def refuses_contacts():
+    """Contacts are refused the check of what they found within a window: they look it up in the next one, which shows the same."""
+    with Operator() as server:
+        alice, bob = person(server, "alice"), person(server, "bob")
+        server.does("refuse-contacts")
+        connect(alice, bob)
+        until = time.time() + 60
+        while [label for label in alice.json("kt", "show", code=0) if label.get("pending")]:
+            if time.time() > until:
+                raise Failed(f"what alice found is not checked again: {alice.run('kt', 'show', code=None)}")
+            time.sleep(1)
+            quiet(alice)
+
+
+@attack
 def skipped_version():
     """Bob's next set enters the log under a number too far, so that nobody finds it."""
     with Operator() as server:
