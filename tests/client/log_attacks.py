@@ -355,21 +355,6 @@ def refuses_owners():
 
 
 @attack
-def refuses_contacts():
-    """Contacts are refused the check of what they found within a window: they look it up in the next one, which shows the same."""
-    with Operator() as server:
-        alice, bob = person(server, "alice"), person(server, "bob")
-        server.does("refuse-contacts")
-        connect(alice, bob)
-        until = time.time() + 60
-        while [label for label in alice.json("kt", "show", code=0) if label.get("pending")]:
-            if time.time() > until:
-                raise Failed(f"what alice found is not checked again: {alice.run('kt', 'show', code=None)}")
-            time.sleep(1)
-            quiet(alice)
-
-
-@attack
 def skipped_version():
     """Bob's next set enters the log under a number too far, so that nobody finds it."""
     with Operator() as server:

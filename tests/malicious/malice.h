@@ -26,8 +26,7 @@
  *                   of ours (DoS12), as a reset or, with unsigned, not
  *     refuse-user, refuse-tokens, refuse-member    AddClient, IssueTokens, SendMessage are
  *                   forbidden (DoS11, DoS13, DoS14)
- *     refuse-owners, refuse-contacts    Monitor says of an owner's question that trees of so long ago are
- *                   gone, of a contact's that there is no such thing
+ *     refuse-owners  Monitor says of an owner's question that trees of so long ago are gone
  *     other         a second log with the same keys and its own epochs is shown
  *     vrf           when the server starts: that second log has another VRF key
  */

@@ -1,5 +1,5 @@
 /* refuse-user, refuse-tokens, refuse-member: calls of one sort are forbidden, whoever makes them
- * (DoS11, DoS13, DoS14). refuse-owners, refuse-contacts: the log does not show what it had before.
+ * (DoS11, DoS13, DoS14). refuse-owners: the log does not show what it had before.
  * Receipts are given all the same: the code that signs them is untouched. */
 #include "hearth/v1/auth_rpc.h"
 #include "hearth/v1/delivery_rpc.h"
@@ -19,10 +19,6 @@ struct err __real_kt_prove_owner(const struct kt_source *source,
                                  const struct owner_request *request, struct buf *b);
 struct err __wrap_kt_prove_owner(const struct kt_source *source,
                                  const struct owner_request *request, struct buf *b);
-struct err __real_kt_prove_contacts(const struct kt_source *source,
-                                    const struct contact_request *request, struct buf *b);
-struct err __wrap_kt_prove_contacts(const struct kt_source *source,
-                                    const struct contact_request *request, struct buf *b);
 
 static const struct hearth_auth_service *honest_auth;
 static struct hearth_auth_service auth;
@@ -44,13 +40,6 @@ struct err __wrap_kt_prove_owner(const struct kt_source *source,
                                  const struct owner_request *request, struct buf *b)
 {
     return malice_on("refuse-owners") ? ERR(TLOG_GONE) : __real_kt_prove_owner(source, request, b);
-}
-
-struct err __wrap_kt_prove_contacts(const struct kt_source *source,
-                                    const struct contact_request *request, struct buf *b)
-{
-    return malice_on("refuse-contacts") ? ERR(NOT_FOUND)
-                                        : __real_kt_prove_contacts(source, request, b);
 }
 
 bool __wrap_hearth_server_add_auth(struct hearth_server *server,
