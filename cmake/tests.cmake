@@ -374,7 +374,7 @@ hearth_unit_tests(server_transparency server/transparency tlog_kit test_tokens n
 hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_core LIBS lib::jansson lib::event)
 # What an operator may try with keys, and where clients notice.
 foreach(attacks "honest" "honest_devices" "swapped_handle_key extra_client unsigned_client forked_log" "replaced_commitment key_of_his_own token_key_of_his_own"
-    "forked_for_two vrf_key_of_his_own" "dropped_revocation" "skipped_version" "swapped_handle_key_logged dropped_revocation_promised"
+    "forked_for_two vrf_key_of_his_own" "dropped_revocation" "skipped_version" "refuses_owners" "swapped_handle_key_logged dropped_revocation_promised"
     "token_key_logged sealing_key_logged" "replaced_item")
   string(REGEX REPLACE " .*" "" first "${attacks}")
   separate_arguments(names UNIX_COMMAND "${attacks}")
@@ -431,7 +431,7 @@ hearth_program(hearthd_malicious SOURCES server/hearthd.c tests/malicious/malice
   tests/malicious/keys.c tests/malicious/log.c tests/malicious/refuse.c tests/malicious/tree.c USES server_main)
 target_include_directories(hearthd_malicious PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 foreach(wrapped queue_ratchet_seal hearth_auth_connect_write hearth_server_add_auth hearth_server_add_delivery hearth_server_add_info front_new transparency_open transparency_close
-    transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_version_put kt_version_get)
+    transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_prove_owner kt_version_put kt_version_get)
   target_link_options(hearthd_malicious PRIVATE -Wl,--wrap=${wrapped})
 endforeach()
 hearth_test(federation_log COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/log.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 300)
