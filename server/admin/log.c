@@ -3,6 +3,20 @@
 
 #include "server/admin/inside.h"
 
+static struct err witness_key(const struct admin *admin, struct hearth_call *call, char **ret_text)
+{
+    struct buf text = BUF_INIT;
+    TRY(admin->verbs.witness_key(admin->verbs.self, &text));
+    char *copy = hearth_call_alloc(call, text.len + 1);
+    if (copy != NULL) {
+        memcpy(copy, text.data, text.len);
+        copy[text.len] = '\0';
+        *ret_text = copy;
+    }
+    buf_clear(&text);
+    return copy != NULL ? ERR_OK : ERR(NO_MEMORY);
+}
+
 ADMIN_HANDLER(get_log_head, GetLogHead)
 {
     struct admin *admin = self;
@@ -19,5 +33,7 @@ ADMIN_HANDLER(get_log_head, GetLogHead)
         out->checkpoint = (ProtobufCBinaryData){note.len, copy};
     }
     buf_clear(&note);
+    if (err.code == ERR_NONE)
+        err = witness_key(admin, call, &out->witness);
     return err.code == ERR_NONE ? HEARTH_OK : admin_fail(call, err);
 }

@@ -139,11 +139,13 @@ int admin_log(const struct invocation *in, struct hearth_channel *channel)
     if (code != HEARTH_OK)
         return admin_client_fail(in, &status);
     if (in->json)
-        printf("{\"size\":%" PRIu64 ",\"time_s\":%" PRIu64 ",\"cosignatures\":%zu}\n", answer->size,
-               answer->time_s, cosignatures(answer->checkpoint));
+        printf("{\"size\":%" PRIu64 ",\"time_s\":%" PRIu64
+               ",\"cosignatures\":%zu,\"witness\":\"%s\"}\n",
+               answer->size, answer->time_s, cosignatures(answer->checkpoint), answer->witness);
     else
-        printf("size          %" PRIu64 "\ntime          %" PRIu64 "\ncosignatures  %zu\n\n%.*s",
-               answer->size, answer->time_s, cosignatures(answer->checkpoint),
+        printf("size          %" PRIu64 "\ntime          %" PRIu64
+               "\ncosignatures  %zu\nas a witness  %s\n\n%.*s",
+               answer->size, answer->time_s, cosignatures(answer->checkpoint), answer->witness,
                (int)answer->checkpoint.len, (const char *)answer->checkpoint.data);
     protobuf_c_message_free_unpacked(&answer->base, NULL);
     hearth_status_clear(&status);
