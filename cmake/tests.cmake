@@ -340,6 +340,7 @@ add_library(test_people STATIC EXCLUDE_FROM_ALL ${people_sources})
 target_link_libraries(test_people PUBLIC client_core test_town)
 target_link_options(test_people INTERFACE -Wl,--wrap=argon2id -Wl,--undefined=__wrap_argon2id)
 hearth_unit_tests(client_core client/core client_db test_people)
+target_link_options(unit_client_core_overtaken_test PRIVATE -Wl,--wrap=receive_item)
 # The public header from C++.
 add_executable(unit_client_core_consumer ${CMAKE_SOURCE_DIR}/tests/unit/client/core/consumer.cc)
 target_link_libraries(unit_client_core_consumer PRIVATE hearth_flags client_core)
@@ -377,18 +378,18 @@ foreach(attacks "honest" "honest_devices" "swapped_handle_key extra_client unsig
   separate_arguments(names UNIX_COMMAND "${attacks}")
   if(NOT HEARTH_SANITIZE OR HEARTH_SANITIZE STREQUAL "address")
     hearth_test(flow_log_${first} COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/log_attacks.py ${CMAKE_BINARY_DIR}/bin ${names}
-      SECONDS 300 LABELS flow)
+      SECONDS 600 LABELS flow)
   endif()
 endforeach()
 if(NOT HEARTH_SANITIZE OR HEARTH_SANITIZE STREQUAL "address")
-  hearth_test(flow_session COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/session.py ${CMAKE_BINARY_DIR}/bin SECONDS 400
+  hearth_test(flow_session COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/session.py ${CMAKE_BINARY_DIR}/bin SECONDS 800
     LABELS flow)
   hearth_test(flow_two_homeservers COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/client/two_homeservers.py ${CMAKE_BINARY_DIR}/bin
-    SECONDS 300 LABELS flow)
+    SECONDS 600 LABELS flow)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(crash_clients COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/crash/clients.py ${CMAKE_BINARY_DIR}/bin
-    SECONDS 600 LABELS crash)
+    SECONDS 1500 LABELS crash)
   hearth_test(federation_partition COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/partition.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 400 LABELS flow)
   hearth_test(federation_srv COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/srv.py ${CMAKE_BINARY_DIR}/bin
@@ -466,7 +467,8 @@ endforeach()
 hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
 target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(tokens_unlinkability COMMAND token_unlinkability)
-target_link_options(unit_client_core_devices_test PRIVATE -Wl,--wrap=log_commitment_before)
+target_link_options(unit_client_core_devices_test PRIVATE -Wl,--wrap=log_commitment_before
+                    -Wl,--wrap=session_wait)
 target_link_options(unit_client_core_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=send_check)
 target_link_options(unit_server_front_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=keeper_credential)
 target_link_options(unit_client_core_tokens_test PRIVATE -Wl,--wrap=pass_order_finish)

@@ -319,9 +319,10 @@ int command_kt_accept(struct cli *cli)
 int kt_aftermath(struct cli *cli, int code)
 {
     uint64_t last;
+    /* also what an earlier command had no time to write, since it was killed */
+    (void)write_all(cli, cli->folder, &last);
     if (hearth_log_alarms(cli->account) == 0)
         return code;
-    (void)write_all(cli, cli->folder, &last);
     (void)fprintf(stderr, "alarm     a homeserver's log does not hold: hearth kt head, hearth kt "
                           "show, hearth listen\n");
     return code == EXIT_DONE ? EXIT_UNVERIFIED : code;

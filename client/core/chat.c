@@ -205,17 +205,28 @@ struct err chat_by_tag(struct core *c, struct db_txn *t, const uint8_t tag[QUEUE
     return chat_by_tag_after(c, t, tag, NULL, ret_id);
 }
 
-struct err chat_by_group_id(struct core *c, struct db_txn *t, struct bytes group_id,
-                            struct hearth_id *ret_id)
+struct err chat_by_group_id_after(struct core *c, struct db_txn *t, struct bytes group_id,
+                                  const struct hearth_id *after, struct hearth_id *ret_id)
 {
     struct chat_cache *cache;
     TRY(cache_of(c, t, &cache));
-    for (struct known_chat *k = cache->first; k != NULL; k = k->next)
+    struct known_chat *k = cache->first;
+    if (after != NULL) {
+        k = known_by_id(cache, after);
+        k = k != NULL ? k->next : NULL;
+    }
+    for (; k != NULL; k = k->next)
         if (group_id.len > 0 && bytes_equal(chat_group_id(&k->open.chat), group_id)) {
             *ret_id = k->open.chat.id;
             return ERR_OK;
         }
     return ERR(NOT_FOUND);
+}
+
+struct err chat_by_group_id(struct core *c, struct db_txn *t, struct bytes group_id,
+                            struct hearth_id *ret_id)
+{
+    return chat_by_group_id_after(c, t, group_id, NULL, ret_id);
 }
 
 struct err chat_each(struct core *c, struct db_txn *t,

@@ -106,6 +106,10 @@ CHECKED struct err chat_by_tag(struct core *c, struct db_txn *t, const uint8_t t
                                struct hearth_id *ret_id);
 CHECKED struct err chat_by_group_id(struct core *c, struct db_txn *t, struct bytes group_id,
                                     struct hearth_id *ret_id);
+/* The next one: several chats may be STARTING with a group's id beside the one that is in it, and
+ * those that are OVER keep it until another is OPEN (join_line.c). NULL: the first. */
+CHECKED struct err chat_by_group_id_after(struct core *c, struct db_txn *t, struct bytes group_id,
+                                          const struct hearth_id *after, struct hearth_id *ret_id);
 /* Takes chat and group over (both are emptied; *group may be NULL); roster starts empty.
  * ERR_WRONG_STATE for an id that is there. */
 CHECKED struct err chat_add(struct core *c, struct db_txn *t, struct chat *chat,

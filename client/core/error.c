@@ -18,6 +18,7 @@ static enum hearth_result result_of(struct err err)
     case ERR_DOMAIN:
         return HEARTH_USAGE;
     case ERR_NOT_FOUND:
+    case ERR_CLIENT_LINK_NOBODY:
         return HEARTH_NOT_THERE;
     case ERR_TIMEOUT:
         return HEARTH_TIMED_OUT;
@@ -63,6 +64,9 @@ static const char *hint_of(struct err err)
         return "check the clock of this machine";
     case ERR_DOMAIN:
         return "names of development are in no DNS: --homeserver DOMAIN=HOST:PORT";
+    case ERR_CLIENT_LINK_NOBODY:
+        return "a code lives while its device shows it, for ten minutes at most, and is used up by "
+               "one try";
     case ERR_CRYPTO_TAG:
         return "was that the right passphrase?";
     default:

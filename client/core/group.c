@@ -66,5 +66,5 @@ struct err group_over(struct core *c, struct db_txn *t, struct open_chat *chat, 
         chat_lane(&id, lanes[i], lane);
         TRY(task_drop_lane(c, t, lane, &error));
     }
-    return ERR_OK;
+    return join_wake(c, t, chat_group_id(&chat->chat));
 }

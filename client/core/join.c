@@ -1,7 +1,8 @@
 /* Joining by Welcome.
  *
  * The step of the item makes the chat (STARTING), with the leaf of the KeyPackage, so that what
- * comes for the group meanwhile finds it and waits; the task fetches the tree and joins.
+ * comes for the group meanwhile finds it and waits; the task fetches the tree and joins, when no
+ * other chat is in the group (join_line.c).
  *
  *     body: struct { uint8 version = 1; opaque ref<V>, bundle<V>, welcome<V>; uint64 epoch;
  *                    uint8 last_resort; }
@@ -17,7 +18,8 @@
 #include "seal/welcome_keys.h"
 #include "wire/writer.h"
 
-enum { BODY_VERSION = 1, DOUBTS_MAX = 8, DOUBT_MS = 10000 };
+enum { BODY_VERSION = 1, DOUBTS_MAX = 8, DOUBT_MS = 10000, LINE_LOOK_MS = 60000 };
+static const uint64_t line_ms = (uint64_t)14 * 24 * 3600 * 1000; /* a removal comes by then */
 
 struct join_body {
     struct bytes ref, welcome; /* views into the task's body */
@@ -105,42 +107,22 @@ static struct err add_task(struct core *c, struct db_txn *t, const struct hearth
     return err;
 }
 
-/* A group that we were in and left is another chat; one that we are in is not joined twice. */
-static struct err make_way(struct core *c, struct db_txn *t, struct bytes group_id, bool *ret_free)
-{
-    struct hearth_id id;
-    struct open_chat *old;
-    *ret_free = false;
-    struct err err = chat_by_group_id(c, t, group_id, &id);
-    *ret_free = err.code == ERR_NOT_FOUND;
-    if (!err_is_ok(err))
-        return *ret_free ? ERR_OK : err;
-    TRY(chat_open(c, t, &id, &old));
-    if (old->chat.state != HEARTH_CHAT_OVER)
-        return ERR_OK;
-    *ret_free = true;
-    old->chat.group_id_len = 0;
-    memset(old->chat.tag, 0, sizeof old->chat.tag);
-    old->chat.tags_before_count = 0;
-    return chat_save(c, t, old);
-}
-
 static struct err start(struct core *c, struct db_txn *t, struct own_key_package *p,
                         struct bytes welcome, const struct welcome_news *news)
 {
     struct chat chat = {
         .kind = HEARTH_CHAT_GROUP, .state = HEARTH_CHAT_STARTING, .notify = HEARTH_NOTIFY_ALL};
-    bool way;
+    bool room;
+    uint8_t tag[QUEUE_TAG_BYTES];
     struct err err = core_random_id(c, &chat.id);
     struct hearth_id id = chat.id;
+    memcpy(tag, p->leaf.tag, sizeof tag);
+    chat_leaf_move(&chat, &p->leaf);
     if (err_is_ok(err))
         err = read_news(news, &chat);
     if (err_is_ok(err))
-        err = make_way(c, t, chat_group_id(&chat), &way);
-    if (err_is_ok(err) && way) {
-        uint8_t tag[QUEUE_TAG_BYTES];
-        memcpy(tag, p->leaf.tag, sizeof tag);
-        chat_leaf_move(&chat, &p->leaf);
+        err = join_room(c, t, &chat, &room);
+    if (err_is_ok(err) && room) {
         err = chat_add(c, t, &chat, NULL);
         if (err_is_ok(err))
             err = add_task(c, t, &id, p, welcome, news->epoch);
@@ -191,16 +173,42 @@ struct err join_welcome(struct core *c, struct db_txn *t, const struct queue_ite
 
 /* ---- the task */
 
+/* Is it this one's turn? A chat that is in the group and follows it must be over first; one that
+ * can't follow goes when this one holds. Else it waits, or has no use any more. */
+static struct err take_turn(struct core *c, struct db_txn *t, struct task *task,
+                            struct open_chat *chat, bool *ret_turn, enum task_next *ret_next)
+{
+    struct open_chat *standing;
+    uint64_t now = core_now_ms(c);
+    TRY(join_standing(c, t, chat_group_id(&chat->chat), &standing));
+    bool stale = standing != NULL && join_is_stale(standing, chat->chat.joined_epoch);
+    *ret_turn = standing == NULL || (!stale && standing->chat.state == HEARTH_CHAT_BROKEN);
+    if (*ret_turn)
+        return ERR_OK;
+    *ret_next = TASK_NEXT_DONE;
+    if (stale || now >= task->made_ms + line_ms) {
+        chat->chat.group_id_len = 0; /* it never was in that group */
+        return group_over(c, t, chat, NULL);
+    }
+    task->not_before_ms = now + LINE_LOOK_MS;
+    *ret_next = TASK_NEXT_WAIT;
+    return ERR_OK;
+}
+
 static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
                           struct task_call *call, enum task_next *ret_next)
 {
     struct open_chat *chat;
     struct join_body body;
     struct group_access access;
+    bool turn;
     Hearth__V1__GetWelcomeInfoRequest in = HEARTH__V1__GET_WELCOME_INFO_REQUEST__INIT;
     TRY(chat_open(c, t, &task->subject, &chat));
     *ret_next = TASK_NEXT_DONE;
     if (chat->chat.state != HEARTH_CHAT_STARTING)
+        return ERR_OK;
+    TRY(take_turn(c, t, task, chat, &turn, ret_next));
+    if (!turn)
         return ERR_OK;
     TRY(read_body(buf_view(&task->body), &body));
     group_access_of(&chat->chat, &access);
@@ -287,6 +295,7 @@ static struct err enter(struct core *c, struct db_txn *t, struct open_chat *chat
     TRY(own_row(c, t, chat, out));
     TRY(roster_prune(c, t, chat));
     TRY(take_kind(c, t, chat));
+    TRY(join_make_way(c, t, chat));
     chat->chat.state = HEARTH_CHAT_OPEN;
     TRY(chat_save(c, t, chat));
     if (chat->chat.kind != CHAT_KIND_DEVICES)
@@ -302,6 +311,10 @@ static struct err settle_ok(struct core *c, struct db_txn *t, struct task *task,
                             enum task_next *ret_next)
 {
     struct join_body body;
+    bool turn;
+    TRY(take_turn(c, t, task, chat, &turn, ret_next)); /* another may have come first */
+    if (!turn)
+        return ERR_OK;
     TRY(read_body(buf_view(&task->body), &body));
     struct err err =
         enter(c, t, chat, &body, (const Hearth__V1__GetWelcomeInfoResponse *)answer->out);

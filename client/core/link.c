@@ -191,6 +191,16 @@ static struct err hear(struct linking *l, struct bytes message)
     return l->seal.ready ? hear_letter(l, message) : hear_keys(l, message);
 }
 
+/* The relay has our place: not before may the code be seen, for whoever joins earlier finds nobody.
+ */
+static void on_headers(struct hearth_client_call *call, void *arg)
+{
+    struct linking *l = arg;
+    (void)call;
+    if (!l->over && l->is_new && !hearth_timer_set(l->soon, 0))
+        end_err(l, ERR(NO_MEMORY));
+}
+
 static void on_message(struct hearth_client_call *call, const ProtobufCMessage *item, void *arg)
 {
     struct linking *l = arg;
@@ -226,6 +236,8 @@ static void on_done(struct hearth_client_call *call, const struct hearth_status 
     if (!l->over) {
         if (status->code == HEARTH_OK)
             core_error_of(ERR(CLIENT_LINK), &error);
+        else if (status->code == HEARTH_NOT_FOUND && !l->is_new && !l->met)
+            core_error_of(ERR(CLIENT_LINK_NOBODY), &error);
         else
             core_error_of_status(status, &error);
         link_end(l, &error);
@@ -233,8 +245,10 @@ static void on_done(struct hearth_client_call *call, const struct hearth_status 
     linking_drop(l);
 }
 
-static const struct hearth_stream_events events = {
-    .on_message = on_message, .on_writable = on_writable, .on_done = on_done};
+static const struct hearth_stream_events events = {.on_headers = on_headers,
+                                                   .on_message = on_message,
+                                                   .on_writable = on_writable,
+                                                   .on_done = on_done};
 
 /* ---- beginning */
 
@@ -311,8 +325,6 @@ static struct err begin(struct core *c, struct linking *l, const uint8_t code[LI
     TRY(l->is_new ? open_stream(l) : open_when_ready(l));
     l->op = op;
     c->linking = l;
-    if (l->is_new)
-        (void)hearth_timer_set(l->soon, 0);
     return ERR_OK;
 }
 

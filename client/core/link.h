@@ -38,8 +38,8 @@ void link_code_text(const uint8_t code[LINK_CODE_BYTES], char ret_text[LINK_CODE
 CHECKED struct err link_code_read(const char *text, uint8_t ret_code[LINK_CODE_BYTES]);
 
 /* The new device: on an account that is not registered. show runs from the loop once the relay
- * waits. op (NULL: nobody waits) ends when the device is enrolled. One at a
- * time: what is left of an earlier attempt ends. ERR_WRONG_STATE. */
+ * has answered that it holds the place. op (NULL: nobody waits) ends when the device is enrolled.
+ * One at a time: what is left of an earlier attempt ends. ERR_WRONG_STATE. */
 struct link_new {
     const char *domain, *device;
     void (*show)(const char *code, void *arg);
@@ -47,7 +47,8 @@ struct link_new {
 };
 CHECKED struct err link_begin(struct core *c, const struct link_new *options, struct hearth_op *op);
 /* The existing one. op ends when the new one has stored what it needs; it is added to the chats
- * afterwards. */
+ * afterwards. Nobody there: CLIENT_LINK_NOBODY, at once, for each try costs one of the few that the
+ * relay grants a source (RELAY_PREFIX), and a code is not shown before its place is held. */
 CHECKED struct err link_accept(struct core *c, const char *code, struct hearth_op *op);
 /* Ends what is under way, untold. */
 void link_stop(struct core *c);

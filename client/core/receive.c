@@ -225,7 +225,7 @@ static bool keys_may_come(const struct chat *chat)
 
 static struct err to_chats(struct core *c, struct db_txn *t, const struct queue_item *item)
 {
-    struct hearth_id id, first;
+    struct hearth_id id, first = {{0}};
     struct open_chat *chat;
     bool opened = false;
     struct err err = chat_by_tag_after(c, t, item->tag, NULL, &id);
@@ -235,24 +235,23 @@ static struct err to_chats(struct core *c, struct db_txn *t, const struct queue_
             &(struct hearth_event){.kind = HEARTH_EVENT_LOSS,
                                    .message = 1,
                                    .text = "something came for a group that is not known here"});
-    first = id;
+    bool waits = false; /* can it wait? For the first chat that is not over. */
     while (err_is_ok(err) && !opened) {
         TRY(chat_open(c, t, &id, &chat));
-        if (chat->chat.state == HEARTH_CHAT_OVER)
-            opened = false;
-        else
+        if (chat->chat.state != HEARTH_CHAT_OVER) {
+            first = waits ? first : id;
+            waits = true;
             TRY(receive_sealed(c, t, chat, item->body, &opened));
+        }
         struct hearth_id before = id;
         if (!opened)
             err = chat_by_tag_after(c, t, item->tag, &before, &id);
     }
     if (opened)
         return ERR_OK;
-    if (err.code != ERR_NOT_FOUND)
-        return err;
+    if (err.code != ERR_NOT_FOUND || !waits)
+        return err.code == ERR_NOT_FOUND ? ERR_OK : err;
     TRY(chat_open(c, t, &first, &chat));
-    if (chat->chat.state == HEARTH_CHAT_OVER)
-        return ERR_OK;
     return keys_may_come(&chat->chat)
                ? hold_sealed(c, t, chat, item->body)
                : lost(c, t, chat, 1, "something came under a key that this device does not have");

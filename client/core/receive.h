@@ -69,6 +69,20 @@ CHECKED struct err part_add(struct core *c, struct db_txn *t, const struct open_
 
 /* ---- join.c: a Welcome */
 CHECKED struct err join_welcome(struct core *c, struct db_txn *t, const struct queue_item *item);
+/* ---- join_line.c: Welcomes to a group that we are in */
+/* The chat that is in the group, OPEN or BROKEN; NULL: none. */
+CHECKED struct err join_standing(struct core *c, struct db_txn *t, struct bytes group_id,
+                                 struct open_chat **ret_chat);
+/* Was that chat in the group when somebody was welcomed at this epoch, or after it? */
+bool join_is_stale(const struct open_chat *standing, uint64_t epoch);
+/* May another chat be STARTING for fresh's group? False: it says nothing new. ERR_TOO_LARGE: 16
+ * wait. */
+CHECKED struct err join_room(struct core *c, struct db_txn *t, const struct chat *fresh,
+                             bool *ret_room);
+/* fresh, whose group was verified, is the group's chat from here on: the one that stood is over. */
+CHECKED struct err join_make_way(struct core *c, struct db_txn *t, const struct open_chat *fresh);
+/* Those that are STARTING for the group look again whose turn it is. */
+CHECKED struct err join_wake(struct core *c, struct db_txn *t, struct bytes group_id);
 /* ---- send_targeted.c */
 CHECKED struct err receive_targeted(struct core *c, struct db_txn *t, struct open_chat *chat,
                                     const struct delivery_item *item);

@@ -33,7 +33,7 @@ static struct err find_key(struct exchange_job *e)
         struct digest id;
         err =
             options->voucher_key(options->voucher_self, e->issuer, e->class, week - back, e->spki);
-        if (err.code == ERR_PASS_KEY)
+        if (err.code == ERR_PASS_KEY || err.code == ERR_PASS_KEY_UNKNOWN)
             continue;
         TRY(err);
         hash_once(&hash_sha256, bytes_of(e->spki, sizeof e->spki), &id);
@@ -142,7 +142,7 @@ static struct err prepare(struct exchange_job *e)
 {
     const Hearth__V1__ExchangeVoucherRequest *in = (const void *)e->job.in;
     struct auth *auth = e->job.auth;
-    uint8_t nonce[PASS_NONCE_BYTES + 253];
+    uint8_t nonce[PASS_NONCE_BYTES + 253], mark[AUTH_ID_BYTES];
     e->class = (uint8_t)in->token_class;
     e->issuer = bytes_str(in->issuer);
     if (!pass_issuable(in->period, e->job.now_s))
@@ -160,7 +160,10 @@ static struct err prepare(struct exchange_job *e)
     memcpy(nonce, e->voucher.nonce.data, PASS_NONCE_BYTES);
     memcpy(nonce + PASS_NONCE_BYTES, e->issuer.data, e->issuer.len);
     auth_id(auth, "voucher", bytes_of(nonce, PASS_NONCE_BYTES + e->issuer.len), e->id);
-    memcpy(e->tag, front_caller(e->job.call)->body_hash, sizeof e->tag);
+    /* keyed: else requests with the same first bytes could be looked for, at home */
+    auth_id(auth, "voucher request",
+            bytes_of(front_caller(e->job.call)->body_hash, REQUEST_BODY_HASH_BYTES), mark);
+    memcpy(e->tag, mark, sizeof e->tag);
     return find_key(e);
 }
 

@@ -29,10 +29,15 @@ static struct err expire_all_rows(struct store_txn *txn, struct run *run)
         enum auth_statement statement;
         uint64_t bound;
     } rows[] = {
-        {INVITATION_EXPIRE, hour}, {PUZZLE_EXPIRE, hour},
-        {PACKAGE_EXPIRE, hour},    {OFFER_EXPIRE, day},
-        {TOKEN_GRANT_EXPIRE, day}, {TOKEN_REQUEST_EXPIRE, day},
-        {SIGNING_EXPIRE, day},     {REPORT_EXPIRE, day > report_days ? day - report_days : 0},
+        {INVITATION_EXPIRE, hour},
+        {PUZZLE_EXPIRE, hour},
+        {PACKAGE_EXPIRE, hour},
+        {OFFER_EXPIRE, day},
+        /* an order that began before midnight may come to its charge after it */
+        {TOKEN_GRANT_EXPIRE, day - 1},
+        {TOKEN_REQUEST_EXPIRE, day - 1},
+        {SIGNING_EXPIRE, day},
+        {REPORT_EXPIRE, day > report_days ? day - report_days : 0},
     };
     uint64_t changes = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

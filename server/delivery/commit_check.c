@@ -179,8 +179,10 @@ static struct err check_own(struct request *r, const struct commit_in *in, struc
         ok->own_changed = true;
         if (old != NULL && ok->own.policy == 0)
             ok->own.policy = old->policy;
-        if (old != NULL)
-            ok->own.lost = old->lost; /* told by way of the new reference */
+        if (old != NULL) { /* told by way of the new reference */
+            ok->own.lost = old->lost;
+            ok->own.flags |= old->flags & LEAF_RESTED;
+        }
         if (old == NULL)
             TRY(user_pseudonym_check(&r->state, r->group_id, &ok->own));
         else if (!bytes_equal(old->user_pseudonym, ok->own.user_pseudonym))
@@ -198,6 +200,10 @@ static struct err check_own(struct request *r, const struct commit_in *in, struc
         ok->own.flags &= (uint8_t)~LEAF_REMOVE_PENDING;
     }
     ok->own.index = s->committer_leaf;
+    if (old != NULL && old->index != ok->own.index) { /* what it missed is counted by index */
+        ok->own.flags &= (uint8_t)~LEAF_RESTED;
+        ok->own.refusals = 0;
+    }
     ok->own.epoch = r->state.epoch + 1;
     ok->own.month = month_of(r->now_s);
     return ERR_OK;

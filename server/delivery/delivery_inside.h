@@ -34,6 +34,7 @@ enum delivery_statement {
     PAST_JOIN_DROP,
     NOTICE_KEEP,
     NOTICE_LIST,
+    NOTICE_COUNT,
     NOTICE_LESS,
     NOTICE_DROP,
     NOTICE_EXPIRE,

@@ -13,6 +13,7 @@ void fanout_clear(struct fanout *f)
         buf_clear(&f->payloads[i].sealed);
     free(f->payloads);
     free(f->rows);
+    free(f->rested);
     arena_clear(&f->memory);
     *f = (struct fanout){0};
 }
@@ -27,6 +28,22 @@ static struct err row_room(struct fanout *f, size_t more)
         return ERR(NO_MEMORY);
     f->rows = rows;
     f->row_cap = cap;
+    return ERR_OK;
+}
+
+/* Counted when it is written (G3: whoever misses something is told). */
+static struct err note_rested(struct fanout *f, const struct fanout_from *from, uint32_t leaf)
+{
+    if (f->rested_count == f->rested_cap) {
+        size_t cap = f->rested_cap * 2 + 4;
+        uint8_t(*rested)[FANOUT_TAG_BYTES] = realloc(f->rested, cap * sizeof *rested);
+        if (rested == NULL)
+            return ERR(NO_MEMORY);
+        f->rested = rested;
+        f->rested_cap = cap;
+    }
+    f->rested_of = from->d;
+    rested_tag(from->d, from->group_id, leaf, f->rested[f->rested_count++]);
     return ERR_OK;
 }
 
@@ -150,8 +167,11 @@ struct err fanout_all(struct fanout *f, const struct fanout_from *from, enum del
         for (size_t i = 0; i < count; i++) {
             /* a queue that is gone takes nothing until there is another reference, one that
              * refuses all nothing for a while */
-            if (leaves[i].index != except && (leaves[i].flags & LEAF_QUEUE_GONE) == 0 &&
-                !leaf_rests(&leaves[i], from->accepted_s))
+            if (leaves[i].index == except || (leaves[i].flags & LEAF_QUEUE_GONE) != 0)
+                continue;
+            if (leaf_rests(&leaves[i], from->accepted_s))
+                TRY(note_rested(f, from, leaves[i].index));
+            else
                 add_row(f, from, tag, &leaves[i], how);
         }
         if (f->row_count == first) { /* nobody but the sender */
@@ -193,5 +213,7 @@ struct err fanout_write(struct store_txn *txn, const struct outbox *outbox, cons
         const struct fanout_payload *p = &f->payloads[i];
         TRY(outbox_add(txn, outbox, buf_view(&p->sealed), &f->rows[p->first], p->count));
     }
+    for (size_t i = 0; i < f->rested_count; i++)
+        TRY(rested_keep(txn, f->rested_of, f->rested[i]));
     return ERR_OK;
 }

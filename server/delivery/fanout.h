@@ -9,6 +9,8 @@
 #include "server/delivery/delivery_inside.h"
 #include "server/delivery/group_state.h"
 
+enum { FANOUT_TAG_BYTES = 16 }; /* NOTICE_BYTES */
+
 /* One payload and where it goes: rows[first .. first + count). */
 struct fanout_payload {
     struct buf sealed;
@@ -21,6 +23,9 @@ struct fanout {
     size_t payload_count, payload_cap;
     struct outbox_row *rows; /* owned */
     size_t row_count, row_cap;
+    uint8_t (*rested)[FANOUT_TAG_BYTES]; /* owned; whom a payload was not sent to, for they rest */
+    size_t rested_count, rested_cap;
+    const struct delivery *rested_of;
     struct arena memory; /* of what rows point to */
 };
 void fanout_clear(struct fanout *f);
@@ -44,8 +49,8 @@ struct fanout_how {
 };
 
 #define FANOUT_NOBODY UINT32_MAX
-/* To each of the leaves but the one with index `except` (FANOUT_NOBODY: to all).
- * ERR_TOO_LARGE over FAN_OUT_PARTS_MAX parts. */
+/* To each of the leaves that have a queue, but those that rest, which are noted, and the one with
+ * index `except` (FANOUT_NOBODY: to all). ERR_TOO_LARGE over FAN_OUT_PARTS_MAX parts. */
 CHECKED struct err fanout_all(struct fanout *f, const struct fanout_from *from,
                               enum delivery_kind kind, struct bytes body,
                               const struct leaf_entry *leaves, size_t count, uint32_t except,
@@ -58,7 +63,7 @@ CHECKED struct err fanout_joiner(struct fanout *f, const struct fanout_from *fro
                                  const struct hpke_suite *suite, struct bytes init_key,
                                  struct bytes body, const struct leaf_entry *leaf);
 
-/* In the transaction: all payloads, in order. */
+/* In the transaction: all payloads, in order, and one more loss for each who rests. */
 CHECKED struct err fanout_write(struct store_txn *txn, const struct outbox *outbox,
                                 const struct fanout *f);
 

@@ -20,6 +20,12 @@ bool leaf_rests(const struct leaf_entry *leaf, uint64_t now_s)
     return is_within(leaf->loss_s, rest_s < REST_MOST_S ? rest_s : REST_MOST_S, now_s);
 }
 
+void leaf_add_lost(struct leaf_entry *leaf, uint64_t count)
+{
+    uint64_t room = UINT32_MAX - leaf->lost;
+    leaf->lost += (uint32_t)(count < room ? count : room);
+}
+
 bool leaf_has_loss(const struct leaf_entry *leaf, uint64_t now_s)
 {
     if ((leaf->flags & LEAF_LOSS_TOLD) != 0)

@@ -29,6 +29,7 @@ enum {
     LEAF_QUEUE_GONE = 1,      /* its queue service said so; until there is another reference */
     LEAF_REMOVE_PENDING = 2,  /* a Remove of it is among the pending proposals */
     LEAF_LOSS_TOLD = 4,       /* at `loss_s` it was told what it had lost */
+    LEAF_RESTED = 8,          /* there may be a count of what was not sent to it (notices.h) */
     GROUP_FACTS = 5,          /* epochs that can be reported */
     FACT_REPORTERS_MAX = 64,  /* of one commit */
     GROUP_PAST_TREES = 256,   /* of one group */
@@ -52,7 +53,7 @@ struct leaf_entry {
     uint8_t policy;                   /* Hearth__V1__NotificationPolicy; 0: for everything */
     uint32_t lost;                    /* messages that it may not know of yet, about */
     uint8_t refusals;                 /* so often was it told, and refused that, in a row */
-    uint64_t loss_s;                  /* Unix time of the last telling, or refusal of that */
+    uint64_t loss_s;                  /* Unix time of the last telling */
 };
 
 struct epoch_fact {
@@ -97,6 +98,8 @@ void group_state_clear(struct group_state *state);
  * which is some seconds, doubled with each refusal, an hour at most. Then the loss is told, and the
  * rest follows. */
 bool leaf_rests(const struct leaf_entry *leaf, uint64_t now_s);
+/* So much more. */
+void leaf_add_lost(struct leaf_entry *leaf, uint64_t count);
 /* There is a loss to be told now, or one that was told is settled. */
 bool leaf_has_loss(const struct leaf_entry *leaf, uint64_t now_s);
 

@@ -34,16 +34,21 @@ void notice_loss_tag(const struct delivery *d, struct bytes group_id, const stru
     tag_of(d, "notice-loss", group_id, leaf, ret_tag);
 }
 
-struct err delivery_refused(struct store_txn *txn, void *self, const uint8_t notice[16],
-                            enum queue_outcome why)
+static struct err notice_keep(struct store_txn *txn, const struct delivery *d,
+                              const uint8_t notice[NOTICE_BYTES], enum queue_outcome why)
 {
-    const struct delivery *d = self;
     struct stmt *s = stmt_use(txn, NOTICE_KEEP);
     stmt_bind_blob(s, 1, bytes_of(notice, NOTICE_TAG_BYTES));
     stmt_bind_blob(s, 2, bytes_of(notice + NOTICE_TAG_BYTES, NOTICE_TAG_BYTES));
     stmt_bind_u64(s, 3, (uint64_t)why);
     stmt_bind_u64(s, 4, delivery_now_s(d) / DAY_S + NOTICE_DAYS);
     return stmt_run(s, NULL);
+}
+
+struct err delivery_refused(struct store_txn *txn, void *self, const uint8_t notice[16],
+                            enum queue_outcome why)
+{
+    return notice_keep(txn, self, notice, why);
 }
 
 struct listing {
@@ -76,13 +81,25 @@ struct err notices_list(struct store_txn *txn, const struct delivery *d, struct 
     return ERR_OK;
 }
 
-/* tag: of the group; lives until the statement has run. at: the first parameter that says which. */
-static void bind_notice(struct stmt *s, int at, const uint8_t tag[NOTICE_TAG_BYTES],
-                        const struct notice *notice)
+static void bind_notice(struct stmt *s, int at, const uint8_t group_tag[NOTICE_TAG_BYTES],
+                        const uint8_t leaf_tag[NOTICE_TAG_BYTES], enum queue_outcome why)
 {
-    stmt_bind_blob(s, at, bytes_of(tag, NOTICE_TAG_BYTES));
-    stmt_bind_blob(s, at + 1, bytes_of(notice->leaf_tag, NOTICE_TAG_BYTES));
-    stmt_bind_u64(s, at + 2, (uint64_t)notice->why);
+    stmt_bind_blob(s, at, bytes_of(group_tag, NOTICE_TAG_BYTES));
+    stmt_bind_blob(s, at + 1, bytes_of(leaf_tag, NOTICE_TAG_BYTES));
+    stmt_bind_u64(s, at + 2, (uint64_t)why);
+}
+
+static struct err take(struct store_txn *txn, const uint8_t group_tag[NOTICE_TAG_BYTES],
+                       const uint8_t leaf_tag[NOTICE_TAG_BYTES], enum queue_outcome why,
+                       uint64_t count)
+{
+    struct stmt *s = stmt_use(txn, NOTICE_LESS);
+    stmt_bind_u64(s, 1, count);
+    bind_notice(s, 2, group_tag, leaf_tag, why);
+    TRY(stmt_run(s, NULL));
+    s = stmt_use(txn, NOTICE_DROP);
+    bind_notice(s, 1, group_tag, leaf_tag, why);
+    return stmt_run(s, NULL);
 }
 
 struct err notice_drop(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
@@ -90,11 +107,59 @@ struct err notice_drop(struct store_txn *txn, const struct delivery *d, struct b
 {
     uint8_t tag[NOTICE_TAG_BYTES];
     notice_group_tag(d, group_id, tag);
-    struct stmt *s = stmt_use(txn, NOTICE_LESS);
-    stmt_bind_u64(s, 1, notice->count);
-    bind_notice(s, 2, tag, notice);
-    TRY(stmt_run(s, NULL));
-    s = stmt_use(txn, NOTICE_DROP);
-    bind_notice(s, 1, tag, notice);
-    return stmt_run(s, NULL);
+    return take(txn, tag, notice->leaf_tag, notice->why, notice->count);
+}
+
+/* ---- what was not sent to who rests */
+
+void rested_tag(const struct delivery *d, struct bytes group_id, uint32_t leaf,
+                uint8_t ret_tag[NOTICE_BYTES])
+{
+    uint8_t number[4] = {(uint8_t)(leaf >> 24), (uint8_t)(leaf >> 16), (uint8_t)(leaf >> 8),
+                         (uint8_t)leaf};
+    at_rest_prf(d->ids_key,
+                BYTES_LIST(bytes_str("notice-rest"), group_id, bytes_of(number, sizeof number)),
+                ret_tag);
+}
+
+struct err rested_keep(struct store_txn *txn, const struct delivery *d,
+                       const uint8_t tag[NOTICE_BYTES])
+{
+    return notice_keep(txn, d, tag, QUEUE_REFUSED);
+}
+
+static struct err map_count(struct stmt *row, void *arg)
+{
+    uint64_t *count = arg;
+    *count = stmt_u64(row, 0);
+    return stmt_row_check(row);
+}
+
+struct err rested_count(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
+                        uint32_t leaf, uint64_t *ret_count)
+{
+    uint8_t tag[NOTICE_BYTES];
+    uint64_t count = 0;
+    rested_tag(d, group_id, leaf, tag);
+    struct stmt *s = stmt_use(txn, NOTICE_COUNT);
+    bind_notice(s, 1, tag, tag + NOTICE_TAG_BYTES, QUEUE_REFUSED);
+    struct err err = stmt_first(s, map_count, &count);
+    if (!err_is_ok(err) && err.code != ERR_NOT_FOUND)
+        return err;
+    *ret_count = count;
+    return ERR_OK;
+}
+
+struct err rested_take(struct store_txn *txn, const struct delivery *d, struct bytes group_id,
+                       const struct rested *rested)
+{
+    uint8_t tag[NOTICE_BYTES];
+    uint64_t now = 0;
+    TRY(rested_count(txn, d, group_id, rested->leaf, &now));
+    if (now != rested->count)
+        return ERR(DELIVERY_CHANGED);
+    if (now == 0)
+        return ERR_OK;
+    rested_tag(d, group_id, rested->leaf, tag);
+    return take(txn, tag, tag + NOTICE_TAG_BYTES, QUEUE_REFUSED, now);
 }

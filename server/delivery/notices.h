@@ -36,4 +36,25 @@ CHECKED struct err notices_list(struct store_txn *txn, const struct delivery *d,
 CHECKED struct err notice_drop(struct store_txn *txn, const struct delivery *d,
                                struct bytes group_id, const struct notice *notice);
 
+/* How much was not sent to a leaf because it rests (leaf_rests). In rows of their own, since a
+ * message does not change the group's state, under PRF(GroupId, index of the leaf)[0..16): another
+ * reference does not change that. What is there counts for a leaf with LEAF_RESTED alone: a row may
+ * be left over of who had that index before. */
+struct rested {
+    uint32_t leaf;
+    uint64_t count;
+};
+void rested_tag(const struct delivery *d, struct bytes group_id, uint32_t leaf,
+                uint8_t ret_tag[NOTICE_BYTES]);
+/* One more: in the transaction of what is not sent. */
+CHECKED struct err rested_keep(struct store_txn *txn, const struct delivery *d,
+                               const uint8_t tag[NOTICE_BYTES]);
+/* 0 where there is no row. */
+CHECKED struct err rested_count(struct store_txn *txn, const struct delivery *d,
+                                struct bytes group_id, uint32_t leaf, uint64_t *ret_count);
+/* In the transaction of the state that has it in `lost`. ERR_DELIVERY_CHANGED when more came
+ * meanwhile. */
+CHECKED struct err rested_take(struct store_txn *txn, const struct delivery *d,
+                               struct bytes group_id, const struct rested *rested);
+
 #endif

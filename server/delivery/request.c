@@ -276,7 +276,8 @@ static void write_now(struct request *r)
         let_state_go(r);
     }
     if (err_is_ok(err))
-        err = submit(r, true, (uint32_t)(2 + r->fanout.row_count), run_write, written);
+        err = submit(r, true, (uint32_t)(2 + r->fanout.row_count + r->fanout.rested_count),
+                     run_write, written);
     if (!err_is_ok(err))
         end(r, err);
 }

@@ -89,6 +89,8 @@ static const struct stmt_row delivery_statements[DELIVERY_STATEMENTS] = {
                      " DO UPDATE SET count = notices.count + 1"},
     [NOTICE_LIST] = {"notice_list", "SELECT leaf_tag, why, count FROM notices WHERE group_tag = $1"
                                     " ORDER BY leaf_tag, why LIMIT 64"},
+    [NOTICE_COUNT] = {"notice_count", "SELECT count FROM notices"
+                                      " WHERE group_tag = $1 AND leaf_tag = $2 AND why = $3"},
     [NOTICE_LESS] = {"notice_less", "UPDATE notices SET count = count - $1"
                                     " WHERE group_tag = $2 AND leaf_tag = $3 AND why = $4"},
     [NOTICE_DROP] = {"notice_drop",

@@ -93,6 +93,8 @@ struct upkeep {
     struct buf saved; /* public_group_save */
     struct notice notices[NOTICES_AT_ONCE];
     size_t notice_count;
+    struct rested *rested; /* owned; taken into the state */
+    size_t rested_count;
     struct fanout fanout;
     struct sealed_group sealed;
     bool changed; /* the state, beside the notices */
@@ -101,6 +103,7 @@ struct upkeep {
 static void upkeep_free(struct upkeep *u)
 {
     fanout_clear(&u->fanout);
+    free(u->rested);
     sealed_group_clear(&u->sealed);
     public_group_clear(&u->group);
     group_state_clear(&u->state);
@@ -121,6 +124,8 @@ static struct err write_all(struct upkeep *u, struct store_txn *txn)
         TRY(group_store_expect(txn, u->d, group_id, u->version));
     for (size_t i = 0; i < u->notice_count; i++)
         TRY(notice_drop(txn, u->d, group_id, &u->notices[i]));
+    for (size_t i = 0; i < u->rested_count; i++)
+        TRY(rested_take(txn, u->d, group_id, &u->rested[i]));
     return fanout_write(txn, &outbox, &u->fanout);
 }
 
@@ -182,17 +187,16 @@ static struct err send_loss(struct upkeep *u, const struct leaf_entry *leaf)
 }
 
 /* What became of the word that it has lost something: who refuses that refuses all, so what follows
- * would go there for nothing, and each refusal be told anew. It rests. */
+ * would go there for nothing, and each refusal be told anew. It rests, from the telling on: when
+ * nobody has spoken for long, the refusal is old as well, and the queue may be open again. */
 static void take_loss_notice(struct upkeep *u, struct leaf_entry *leaf, const struct notice *n)
 {
     u->changed = true;
     if (n->why == QUEUE_GONE)
         leaf->flags |= LEAF_QUEUE_GONE;
     leaf->flags &= (uint8_t)~LEAF_LOSS_TOLD; /* it was not */
-    if (n->why == QUEUE_REFUSED) {
+    if (n->why == QUEUE_REFUSED)
         leaf->refusals += leaf->refusals < UINT8_MAX;
-        leaf->loss_s = u->now_s;
-    }
     if (leaf->lost == 0) /* taken for told, for it took so long */
         leaf->lost = 1;
 }
@@ -208,8 +212,37 @@ static void take_notice(struct upkeep *u, struct leaf_entry *leaf, const struct 
     if ((leaf->flags & LEAF_LOSS_TOLD) != 0)
         leaf->lost = 0; /* of those it was told */
     leaf->flags &= (uint8_t)~LEAF_LOSS_TOLD;
-    uint64_t lost = leaf->lost + n->count;
-    leaf->lost = lost < UINT32_MAX ? (uint32_t)lost : UINT32_MAX;
+    leaf_add_lost(leaf, n->count);
+}
+
+/* Once a leaf in a run: who begins to rest is not told. */
+static struct err take_rested(struct upkeep *u, struct store_txn *txn, uint32_t leaf,
+                              uint64_t *ret_count)
+{
+    struct rested rested = {.leaf = leaf};
+    if (u->rested == NULL)
+        u->rested = calloc(u->state.leaf_count, sizeof *u->rested);
+    if (u->rested == NULL)
+        return ERR(NO_MEMORY);
+    TRY(rested_count(txn, u->d, buf_view(&u->group_id), leaf, &rested.count));
+    u->rested[u->rested_count++] = rested;
+    *ret_count = rested.count;
+    return ERR_OK;
+}
+
+/* The count of who begins to rest begins at 0, whoever had the index before. */
+static struct err begin_rests(struct upkeep *u, struct store_txn *txn)
+{
+    for (uint32_t i = 0; i < u->state.leaf_count; i++) {
+        struct leaf_entry *leaf = &u->state.leaves[i];
+        uint64_t of_another = 0;
+        if ((leaf->flags & LEAF_RESTED) != 0 || !leaf_rests(leaf, u->now_s))
+            continue;
+        TRY(take_rested(u, txn, leaf->index, &of_another));
+        leaf->flags |= LEAF_RESTED;
+        u->changed = true;
+    }
+    return ERR_OK;
 }
 
 static void read_notices(struct upkeep *u)
@@ -228,7 +261,7 @@ static void read_notices(struct upkeep *u)
     }
 }
 
-static struct err tell_losses(struct upkeep *u)
+static struct err tell_losses(struct upkeep *u, struct store_txn *txn)
 {
     for (uint32_t i = 0; i < u->state.leaf_count; i++) {
         struct leaf_entry *leaf = &u->state.leaves[i];
@@ -239,6 +272,12 @@ static struct err tell_losses(struct upkeep *u)
             leaf->flags &= (uint8_t)~LEAF_LOSS_TOLD;
             leaf->lost = leaf->refusals = 0;
             continue;
+        }
+        if ((leaf->flags & LEAF_RESTED) != 0) {
+            uint64_t count = 0;
+            TRY(take_rested(u, txn, leaf->index, &count));
+            leaf_add_lost(leaf, count);
+            leaf->flags &= (uint8_t)~LEAF_RESTED;
         }
         TRY(send_loss(u, leaf));
         leaf->flags |= LEAF_LOSS_TOLD;
@@ -290,7 +329,8 @@ static struct err run_read(struct store_txn *txn, void *arg)
     TRY(notices_list(txn, u->d, buf_view(&u->group_id), u->notices, &u->notice_count));
     TRY(public_group_load(u->state.public_group, &u->group));
     read_notices(u);
-    TRY(tell_losses(u));
+    TRY(begin_rests(u, txn));
+    TRY(tell_losses(u, txn));
     TRY(propose_removes(u));
     return u->changed ? seal_state(u) : ERR_OK;
 }

@@ -76,7 +76,8 @@ struct federation_peer {
     struct bytes root;         /* fingerprint of the one that is known; empty: none is */
     struct bytes other_root;   /* of the one that it shows instead; empty: it does not */
     uint64_t log_size;         /* of its log we have verified; 0: nothing */
-    const char *log_why;       /* the last look at its log failed; "": it did not */
+    const char *log_why;       /* the last look at its log failed, or the keys of its vouchers are
+                                  not in it as they must be; "": neither */
     struct bytes log_evidence; /* it signed two logs: a file for whoever doubts it; or empty */
 };
 /* Every domain that a setting names or that was spoken with. */
@@ -106,9 +107,11 @@ void federation_check(struct front_env *env, const struct federation_options *op
                                   const char *text),
                       void *to);
 /* For auth_options.voucher_key, self is the federation: the key of a domain's vouchers, out of its
- * directory of token keys. Does not wait: ERR_FEDERATION_KEYS while the keys are fetched, also of
- * who was not known (LIMIT_STRANGERS); ERR_FEDERATION_REFUSED by the policy; ERR_PASS_KEY: it has
- * none such. From any thread. */
+ * directory of token keys. Does not wait: ERR_FEDERATION_KEYS while the keys are or will be
+ * fetched, also of who was not known (LIMIT_STRANGERS), and until the domain's log, if it has one,
+ * was seen to have had the key in time (pass/key_rules.h); ERR_FEDERATION_REFUSED by the policy;
+ * ERR_PASS_KEY: it has none such; ERR_PASS_KEY_UNKNOWN: none such, but shows keys that its log does
+ * not have or had too late. From any thread. */
 CHECKED struct err federation_voucher_key(void *federation, struct bytes domain, uint8_t class,
                                           uint32_t week, uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES]);
 /* Now and then: looks at the logs of peers that are due (logs.c), a few at a time, and cosigns what

@@ -18,7 +18,7 @@
 #include "seal/credential_chain.h"
 #include "seal/names.h"
 #include "server/federation/federation.h"
-#include "tlog/view.h"
+#include "tlog/verify.h"
 #include "tlog/witness.h"
 
 enum {
@@ -43,11 +43,20 @@ struct hearth_signer signer_of(struct signing *signing); /* sign.c; lives as lon
 enum { VOUCHER_KEYS_MOST = 15 };
 struct voucher_keys {
     size_t count;
+    bool refused; /* it showed others, which its log does not have or had too late */
     struct {
         uint8_t class;
+        bool pending; /* its log was not yet seen to have had it in time: not used */
         uint32_t week;
         uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
     } keys[VOUCHER_KEYS_MOST];
+};
+
+/* vouchers.c: the keys of a peer that has a log, held to that (pass/key_rules.h). What was asked of
+ * its past, in unix seconds. */
+struct voucher_past {
+    uint64_t window_s, first_s; /* of the log; its first entry is known once one was asked for */
+    unsigned step;
 };
 
 /* What an answer to GetKeys says, once it is verified. */
@@ -61,6 +70,7 @@ struct told_keys {
 /* What we have verified of a peer's log (logs.c). Changed on the loop, under the lock. */
 struct peer_log {
     bool has_view;
+    unsigned forgotten; /* how often: what was under way then is of the log before */
     struct kt_view view;
     struct buf evidence; /* it has forked; empty: it has not, as far as we know */
     uint64_t due_us;     /* the next look */
@@ -174,10 +184,13 @@ void kept_log_free(struct peer_log *log); /* NULL is fine */
  * domain. ERR_TLOG_CONFIG, wire errors, those of kt_view_init. */
 CHECKED struct err peer_log_config(const struct peer *peer, struct bytes tile,
                                    struct kt_view *ret_view);
-/* Under the lock: what was verified of its log, where it is newer than what is kept. Without memory
- * it is looked at as if for the first time, next time. */
-void peer_log_keep(struct peer *peer, const struct kt_view *view);
-/* Under the lock: it may begin another one. What convicts it stays. */
+/* Under the lock: how often its log was forgotten. Who begins to look at it remembers that. */
+unsigned peer_log_forgotten(const struct peer *peer);
+/* Under the lock: what was verified of its log, where it is newer than what is kept and nothing was
+ * forgotten since. Without memory it is looked at as if for the first time, next time. */
+void peer_log_keep(struct peer *peer, const struct kt_view *view, unsigned forgotten);
+/* Under the lock: it may begin another one, also after a restart of ours. What convicts it stays.
+ */
 void peer_log_forget(struct peer *peer);
 
 /* logs.c. The hashes of an answer, in room. WIRE_LIMIT, WIRE_VALUE. */
@@ -238,11 +251,26 @@ void peer_want_keys(struct peer *peer);
 /* Under the lock: a key that is good now. */
 bool peer_has_key(const struct peer *peer);
 
-/* logged.c, on the loop. Is the federation key in the peer's log, if it has one? done comes once,
- * inside the call or later, on the loop; text says more of the error, or is NULL. told is borrowed
- * until then, and the peer held. ERR_NOT_FOUND: it is not; TLOG_*: the log does not hold. */
-void logged_check(struct peer *peer, struct hearth_channel *channel, const struct told_keys *told,
+/* logged.c, on the loop. Is the federation key in the peer's log, if it has one? And which keys of
+ * vouchers: told->vouchers keeps those, and says whether there were others; the rest does not fail
+ * for them. done comes once, inside the call or later, on the loop; text says more of the error, or
+ * is NULL. told is borrowed until then, and the peer held. ERR_NOT_FOUND: it is not; TLOG_*: the
+ * log does not hold. */
+void logged_check(struct peer *peer, struct hearth_channel *channel, struct told_keys *told,
                   void (*done)(void *arg, struct err err, const char *text), void *arg);
+
+/* vouchers.c. All are pending but what `before` (NULL: nothing) had proved. */
+void vouchers_begin(struct voucher_keys *keys, const struct voucher_keys *before);
+/* value: of the newest version of "token-keys", empty where there is none. Leaves those of its
+ * keys, and none of weeks that are over or later than the next. */
+void vouchers_in_newest(struct voucher_keys *keys, struct bytes value, uint64_t now_s);
+/* The moment whose sight (tlog/sight.h) may prove what is pending. False: there is none; what could
+ * have been proved by now, and was not, is refused. A past begins with its window, and zeros. */
+bool vouchers_ask(struct voucher_keys *keys, struct voucher_past *past, uint64_t now_s,
+                  uint64_t *ret_at_s);
+/* That sight. newest_s: the time of the newest entry, which has all of keys, too. */
+void vouchers_seen(struct voucher_keys *keys, struct voucher_past *past,
+                   const struct kt_sight *sight, uint64_t newest_s);
 
 /* send.c */
 struct err send_batch(void *federation, struct bytes domain, const struct courier_batch_row *rows,

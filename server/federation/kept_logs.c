@@ -3,6 +3,7 @@
  *     peer_log (id, day, sealed)      id: PRF(domain); day: of the last look that went well
  *     sealed struct { uint8 version = 1; opaque domain<V>; opaque view<V>; opaque evidence<V>; }
  *
+ * An empty view: it was forgotten (peer_log_forget).
  * A row goes KEPT_DAYS after that day, as the peer's own does (kept.c).
  */
 #include <stdlib.h>
@@ -24,8 +25,9 @@ void kept_log_free(struct peer_log *log)
 
 static struct err fill(struct peer_log *log, struct bytes view, struct bytes evidence)
 {
-    TRY(kt_view_read(view, &log->view));
-    log->has_view = true;
+    if (view.len > 0)
+        TRY(kt_view_read(view, &log->view));
+    log->has_view = view.len > 0;
     buf_append_bytes(&log->evidence, evidence);
     return buf_check(&log->evidence);
 }
@@ -111,7 +113,8 @@ static struct err seal(const struct peer *peer, struct saving *s)
     wire_write_u8(&plain, VERSION);
     wire_write_vector(&plain, bytes_str(peer->domain));
     size_t mark = wire_vector_begin(&plain);
-    kt_view_write(&plain, &peer->log->view);
+    if (peer->log->has_view)
+        kt_view_write(&plain, &peer->log->view);
     wire_vector_end(&plain, mark);
     wire_write_vector(&plain, buf_view(&peer->log->evidence));
     struct err err = buf_check(&plain);

@@ -1,5 +1,5 @@
 /* A peer's federation key: GetKeys, over TLS to its domain, verified up to the root that was pinned
- * at first sight, and found in the peer's log (logged.c). */
+ * at first sight, and found in the peer's log (logged.c), as are the keys of its vouchers. */
 #include <stdlib.h>
 
 #include "pass/key_rules.h"
@@ -51,6 +51,7 @@ static void read_vouchers(struct bytes in, const struct credential *signing, str
     struct pass_directory directory;
     struct pass_directory_key key;
     ret_keys->count = 0;
+    ret_keys->refused = false;
     if (!err_is_ok(read_directory(in, signing, domain, now_s, &directory)))
         return;
     struct wire_reader r = wire_reader_of(directory.keys);
@@ -62,6 +63,7 @@ static void read_vouchers(struct bytes in, const struct credential *signing, str
             continue;
         size_t n = ret_keys->count++;
         ret_keys->keys[n].class = key.class;
+        ret_keys->keys[n].pending = false;
         ret_keys->keys[n].week = key.period;
         memcpy(ret_keys->keys[n].spki, key.public_key.data, BLIND_RSA_PUBLIC_BYTES);
     }
@@ -98,7 +100,7 @@ struct err keys_verify(const Hearth__V1__GetKeysResponse *in, struct bytes domai
 /* Under the lock. */
 static void keep_vouchers(struct peer *peer, const struct voucher_keys *keys)
 {
-    if (keys->count > 0 && peer->vouchers == NULL)
+    if ((keys->count > 0 || keys->refused) && peer->vouchers == NULL)
         peer->vouchers = malloc(sizeof *peer->vouchers);
     if (peer->vouchers != NULL)
         *peer->vouchers = *keys;
@@ -260,13 +262,23 @@ bool peer_has_key(const struct peer *peer)
 static struct err find_voucher(const struct peer *peer, uint8_t class, uint32_t week,
                                uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES])
 {
-    for (size_t i = 0; peer->vouchers != NULL && i < peer->vouchers->count; i++) {
-        if (peer->vouchers->keys[i].class == class && peer->vouchers->keys[i].week == week) {
-            memcpy(ret_spki, peer->vouchers->keys[i].spki, BLIND_RSA_PUBLIC_BYTES);
-            return ERR_OK;
-        }
+    const struct voucher_keys *keys = peer->vouchers;
+    for (size_t i = 0; keys != NULL && i < keys->count; i++) {
+        if (keys->keys[i].class != class || keys->keys[i].week != week)
+            continue;
+        if (keys->keys[i].pending)
+            return ERR(FEDERATION_KEYS);
+        memcpy(ret_spki, keys->keys[i].spki, BLIND_RSA_PUBLIC_BYTES);
+        return ERR_OK;
     }
-    return ERR(PASS_KEY);
+    return keys != NULL && keys->refused ? ERR(PASS_KEY_UNKNOWN) : ERR(PASS_KEY);
+}
+
+/* Under the lock. Has nobody been able to ask it, or is it being asked now? What we don't have may
+ * be there then: they are not kept over a restart, and there is a new one each week. */
+static bool may_have_others(const struct peer *peer)
+{
+    return peer->fetching || peer->fetches == 0 || peer->fetch_failures > 0;
 }
 
 struct err federation_voucher_key(void *federation, struct bytes domain, uint8_t class,
@@ -280,8 +292,10 @@ struct err federation_voucher_key(void *federation, struct bytes domain, uint8_t
     bool known = peer != NULL && peer_has_key(peer);
     if (known) {
         err = find_voucher(peer, class, week, ret_spki);
-        if (err.code == ERR_PASS_KEY)
+        if (!err_is_ok(err))
             peer_want_keys(peer); /* perhaps it has a new one: seen by who comes again */
+        if (err.code == ERR_PASS_KEY && may_have_others(peer))
+            err = ERR(FEDERATION_KEYS);
     }
     federation_unlock(f);
     return known || !admitted ? err : federation_introduce(f, domain, bytes_str("voucher"));

@@ -38,6 +38,8 @@ static void say_peer(const struct saying *s, struct bytes domain, const struct p
         if (peer->log != NULL) {
             one.log_size = peer->log->has_view ? peer->log->view.size : 0;
             one.log_why = peer->log->why;
+            if (one.log_why[0] == '\0' && peer->vouchers != NULL && peer->vouchers->refused)
+                one.log_why = "it does not have the keys of its vouchers, or had them too late";
             one.log_evidence = buf_view(&peer->log->evidence);
         }
         if (peer->offered != NULL)

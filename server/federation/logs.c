@@ -36,10 +36,11 @@ struct look {
     struct peer *peer;  /* held: whose log */
     struct peer *other; /* held: who is asked what it has seen; or NULL */
     struct kt_view view;
-    struct buf note; /* newest, or what another was shown */
-    struct buf held; /* what `again` must agree with: a note that it signed before */
-    uint64_t size;   /* of that */
-    struct err why;  /* what led to `again` */
+    struct buf note;    /* newest, or what another was shown */
+    struct buf held;    /* what `again` must agree with: a note that it signed before */
+    uint64_t size;      /* of that */
+    struct err why;     /* what led to `again` */
+    unsigned forgotten; /* as peer_log_forgotten() when it began */
 };
 
 static struct hearth_call_options options_of(void)
@@ -284,7 +285,7 @@ static void keep(struct look *l)
 {
     struct federation *f = l->peer->federation;
     federation_lock(f);
-    peer_log_keep(l->peer, &l->view);
+    peer_log_keep(l->peer, &l->view, l->forgotten);
     federation_unlock(f);
 }
 
@@ -402,8 +403,13 @@ static void ready(struct reach *reach, struct peer *peer, struct err result)
         end(l, result, NULL);
         return;
     }
-    if (peer->log->has_view) {
+    federation_lock(peer->federation); /* the operator may have it forgotten at any time */
+    bool known = peer->log->has_view;
+    if (known)
         l->view = peer->log->view;
+    l->forgotten = peer_log_forgotten(peer);
+    federation_unlock(peer->federation);
+    if (known) {
         ask_newest(l);
         return;
     }
@@ -415,11 +421,17 @@ static void ready(struct reach *reach, struct peer *peer, struct err result)
 
 /* ---- what is kept of it */
 
-void peer_log_keep(struct peer *peer, const struct kt_view *view)
+unsigned peer_log_forgotten(const struct peer *peer)
+{
+    return peer->log != NULL ? peer->log->forgotten : 0;
+}
+
+void peer_log_keep(struct peer *peer, const struct kt_view *view, unsigned forgotten)
 {
     if (peer->log == NULL)
         peer->log = calloc(1, sizeof *peer->log);
-    if (peer->log == NULL || (peer->log->has_view && view->size < peer->log->view.size))
+    if (peer->log == NULL || peer->log->forgotten != forgotten ||
+        (peer->log->has_view && view->size < peer->log->view.size))
         return;
     peer->log->view = *view;
     peer->log->has_view = true;
@@ -431,7 +443,9 @@ void peer_log_forget(struct peer *peer)
     if (peer->log == NULL)
         return;
     peer->log->has_view = false;
+    peer->log->forgotten++;
     peer->log->due_us = 0;
+    kept_log_save(peer);
 }
 
 /* ---- who is due */

@@ -172,14 +172,19 @@ struct err charge_check(struct store_txn *txn, const struct purse *purse, struct
 
 static struct err take_whole(struct charge *charge, size_t fresh)
 {
-    if (fresh == charge->payment.count)
+    const struct payment *payment = &charge->payment;
+    if (fresh == payment->count)
         return ERR_OK;
-    /* the first nonce stands for all: they came together */
-    struct bytes first =
-        bytes_of(charge->payment.tokens, PASS_SHORT_BYTES - PASS_AUTHENTICATOR_BYTES);
-    return err_is_ok(limit_take(charge->front->limits, LIMIT_TOKEN_REPEATS, first, 1, NULL))
-               ? ERR_OK
-               : ERR(PASS_SPENT);
+    if (fresh > 0) /* no call was paid by these together: spent ones would help fresh ones out */
+        return ERR(PASS_SPENT);
+    /* each counts for itself, in whatever company it comes */
+    for (size_t i = 0; i < payment->count; i++) {
+        struct bytes nonce = bytes_of(payment->tokens + i * PASS_SHORT_BYTES,
+                                      PASS_SHORT_BYTES - PASS_AUTHENTICATOR_BYTES);
+        if (!err_is_ok(limit_take(charge->front->limits, LIMIT_TOKEN_REPEATS, nonce, 1, NULL)))
+            return ERR(PASS_SPENT);
+    }
+    return ERR_OK;
 }
 
 struct err charge_take(struct store_txn *txn, const struct purse *purse, struct charge *charge)

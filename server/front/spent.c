@@ -108,7 +108,7 @@ struct err spent_expire(struct store_txn *txn, const struct spent *spent, uint64
     for (uint32_t slot = 0; slot < SLOTS && deleted < most; slot++) {
         uint64_t holds = 0, changes = 0;
         TRY(period_of(txn, spent, slot, &holds));
-        if (holds == 0 || holds + 2 > now_s / PASS_DAY_S)
+        if (holds == 0 || now_s < (holds + 2) * PASS_DAY_S + SPENT_SLACK_S)
             continue;
         struct stmt *s = use(txn, spent, slot, SOME);
         stmt_bind_u64(s, 1, most - deleted);

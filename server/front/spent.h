@@ -36,7 +36,9 @@
     {"spent_period", "SELECT period FROM spent_period WHERE slot = $1"},                 \
     {"spent_begin", "UPDATE spent_period SET period = $1 WHERE slot = $2"}
 /* clang-format on */
-enum { SPENT_STATEMENT_COUNT = 14, SPENT_REQUEST_BYTES = 8 };
+/* Calls are judged by the time at which they began, and may wait for the writer: rows outlive their
+ * day by the slack, or whoever waits over midnight would find his token unspent. */
+enum { SPENT_STATEMENT_COUNT = 14, SPENT_REQUEST_BYTES = 8, SPENT_SLACK_S = 3600 };
 
 /* Which tables, and under which key; borrowed. */
 struct spent {
@@ -60,7 +62,7 @@ CHECKED struct err spent_look(struct store_txn *txn, const struct spent *spent,
  * ahead would empty a table that is in use. */
 CHECKED struct err spent_mark(struct store_txn *txn, const struct spent *spent,
                               const struct spending *spending, bool *ret_repeated);
-/* Deletes up to `most` rows of days that are over. */
+/* Deletes up to `most` rows of days that are over, and their slack. */
 CHECKED struct err spent_expire(struct store_txn *txn, const struct spent *spent, uint64_t now_s,
                                 uint32_t most, uint64_t *ret_deleted);
 

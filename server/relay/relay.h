@@ -1,11 +1,12 @@
 /* The relay's door (F20): passes sealed messages between a new device and one that links it. In
  * memory only; knows neither of them and opens nothing.
  *
- * The new device waits at a meeting place, the hash of a code of at least 100 bits that it shows;
- * the existing one, which has read the code, joins it there. Each then gets an empty message, and
- * from then on what one sends the other gets, in order. What the new device sends before that is
- * not read from the wire yet. One pair to a meeting place: a second new device is told so
- * (ERR_RELAY_TAKEN), whoever else joins hears what one hears at a place where nobody is
+ * The new device waits at a meeting place, the hash of a code of at least 100 bits, and shows the
+ * code when the response headers say that the place is held: whoever joins before that finds
+ * nobody; the existing one, which has read the code, joins it there. Each then gets an empty
+ * message, and from then on what one sends the other gets, in order. What the new device sends
+ * before that is not read from the wire yet. One pair to a meeting place: a second new device is
+ * told so (ERR_RELAY_TAKEN), whoever else joins hears what one hears at a place where nobody is
  * (ERR_NOT_FOUND). Places are kept as PRF values under a key of this run.
  *
  * Either end's loss ends the other (ERR_RELAY_LOST); when both have half-closed both end well. A

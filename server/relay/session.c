@@ -168,6 +168,7 @@ void session_wait(struct end *end)
 {
     hearth_call_on_writable(end->call, on_writable, end);
     hearth_call_pause(end->call);
+    hearth_call_send_headers(end->call);
 }
 
 enum hearth_code session_begin(struct end *end)

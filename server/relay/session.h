@@ -63,7 +63,8 @@ void relay_ref(struct session *session);
 void relay_unref(struct session *session);
 
 /* session.c */
-/* The first end: nothing is read from it until the other one has come. */
+/* The first end: is told by response headers that its place is held; nothing is read from it until
+ * the other one has come. */
 void session_wait(struct end *end);
 /* The end has met the other one: tells both. */
 enum hearth_code session_begin(struct end *end);

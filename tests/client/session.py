@@ -116,7 +116,7 @@ def second_device(server, alice, bob):
         raise Failed(f"device link: {code} {linking.stdout.read()}")
     bob.run("device", "add", "WRONG-CODE", code=None)
     bob.run("device", "add", code[1], says="added")
-    rest = linking.communicate(timeout=60)[0]
+    rest = linking.communicate(timeout=180)[0]
     if linking.returncode != 0:
         raise Failed(f"device link: exit {linking.returncode}\n{rest}")
     bob.run("sync")
@@ -180,12 +180,12 @@ def hostile(server, alice, bob):
     nasty = b"\x1b]0;owned\x07\x1b[2Jred \xc2\x9b31m \xe2\x80\xaegnp\rover end\n12:00:00  carol@a.test  forged"
     alice.run("profile", "set", "Al\x1b[2Jice\ncontact  eve@a.test")
     for line in (nasty, b"second"):
-        done = subprocess.run(alice.words("send", "bob@a.test", "-"), input=line, capture_output=True, timeout=60)
+        done = subprocess.run(alice.words("send", "bob@a.test", "-"), input=line, capture_output=True, timeout=180)
         assert done.returncode == 0, done
-    no_text = subprocess.run(alice.words("send", "bob@a.test", "-"), input=b"caf\xe9", capture_output=True, timeout=60)
+    no_text = subprocess.run(alice.words("send", "bob@a.test", "-"), input=b"caf\xe9", capture_output=True, timeout=180)
     assert no_text.returncode == 2 and b"UTF-8" in no_text.stderr, no_text
     for words in (["listen", "--count", "2", "--timeout", "20"], ["history", "alice@a.test"], ["contact", "list"]):
-        out = subprocess.run(bob.words(*words), capture_output=True, timeout=60).stdout
+        out = subprocess.run(bob.words(*words), capture_output=True, timeout=180).stdout
         text = out.decode("utf-8")  # strictly
         assert not [c for c in text if (ord(c) < 32 and c != "\n") or 0x7f <= ord(c) < 0xa0 or c == "\u202e"], out
         assert not re.search(r"^(12:00:00|contact  eve)", text, re.M), out
@@ -194,7 +194,7 @@ def hostile(server, alice, bob):
     assert alice.json("send", b"\xff\xfe", "hi", code=4)[0]["exit"] == 4
     assert alice.json("--jsn", "account", "show", code=2)[0]["exit"] == 2
     bob.run("-p", "../bob", "account", "show", code=2, says="no name for a profile")
-    chat = subprocess.run(bob.words("--json", "chat", "alice@a.test"), input=b"hello\n", capture_output=True, timeout=60)
+    chat = subprocess.run(bob.words("--json", "chat", "alice@a.test"), input=b"hello\n", capture_output=True, timeout=180)
     assert chat.returncode == 0 and b"\x1b" not in chat.stdout, chat
     alice.run("sync", says="hello")
 
@@ -207,7 +207,7 @@ def outputs(alice, bob):
         ends = os.pipe()
         os.close(ends[0])
         with (open(target, "wb") if target != "pipe" else os.fdopen(ends[1], "wb")) as out:
-            done = subprocess.run(bob.words("listen"), stdout=out, stderr=subprocess.PIPE, timeout=20)
+            done = subprocess.run(bob.words("listen"), stdout=out, stderr=subprocess.PIPE, timeout=90)
         assert done.returncode == 1 and b"could not be written" in done.stderr, done
     bob.run("listen", "--count", "1", says="unread")
 
@@ -225,7 +225,7 @@ def secrets(server, bob):
     dave.run(*create, "--passphrase-file", path, says="account +on")
     assert not os.path.exists(os.path.join(dave.folder, "account.key"))
     done = subprocess.run(dave.words("--passphrase-file", "/dev/stdin", "account", "show"), input=b"correct horse\n",
-                          capture_output=True, timeout=60)
+                          capture_output=True, timeout=180)
     assert done.returncode == 0, done
     dave.run("account", "show", "--no-input", code=1, says="nobody to ask")
     dave.run("--passphrase-file", server.scratch.name, "account", "show", code=1, says="directory")

@@ -64,7 +64,7 @@ class Homeserver:
     def end(self, how=signal.SIGTERM):
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(40)
+            self.process.wait(120)
             self.process.stdout.close()
             self.process = None
 
@@ -97,15 +97,16 @@ class Person:
         self.folder = os.path.join(self.home, name)
         self.handle = f"{name}@{server.domain}"
 
-    def words(self, *words):
-        return [self.hearth, "--home", self.home, "-p", self.name, "--timeout", "30", *words]
+    def words(self, *words, patience_s=60):
+        return [self.hearth, "--home", self.home, "-p", self.name, "--timeout", str(patience_s), *words]
 
     def run(self, *words, code=0, says=None, typed=None):
         """On a pseudo-terminal, as a person does it: typed is what he types, line by line."""
         master, slave = pty.openpty()
-        process = subprocess.Popen(self.words(*words), stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+        patience_s = 30 if code is None else 90  # where any end will do, some wait for what came long ago
+        process = subprocess.Popen(self.words(*words, patience_s=patience_s), stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
         os.close(slave)
-        text, until, lines = "", time.time() + 90, list(typed or [])
+        text, until, lines = "", time.time() + 180, list(typed or [])
         while time.time() < until:
             ready, _, _ = select.select([master], [], [], 0.1)
             if ready:
@@ -121,7 +122,7 @@ class Person:
             elif lines:
                 os.write(master, lines.pop(0).encode())
         try:
-            ended = process.wait(5)
+            ended = process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             ended = process.wait()
@@ -136,7 +137,7 @@ class Person:
 
     def json(self, *words, code=0):
         """Through pipes, as a script does it: the objects that were printed."""
-        done = subprocess.run(self.words("--json", "--no-input", *words), capture_output=True, text=True, timeout=90)
+        done = subprocess.run(self.words("--json", "--no-input", *words), capture_output=True, text=True, timeout=180)
         if code is not None and done.returncode != code:
             raise Failed(f"{self.name}: hearth --json {' '.join(words)}: exit {done.returncode}, not {code}\n"
                          f"{done.stdout}{done.stderr}")

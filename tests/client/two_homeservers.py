@@ -76,7 +76,7 @@ def group(t):
     t.bob.run("sync")
     t.bob.run("group", "rename", "garden", "orchard", says="renamed")
     for person in (t.alice, t.carol):
-        until = time.time() + 20
+        until = time.time() + 90
         while not any(c["name"] == "orchard" for c in person.json("group", "list")):
             assert time.time() < until, person.name
             person.run("sync")
@@ -119,12 +119,12 @@ def outages(t):
 def devices(t):
     """bob's phone is let in by b.test, and into chats that a.test owns; then it is taken away."""
     linking = t.phone.start("device", "link", "--domain", "b.test", "--device", "phone", "--homeserver", t.b.where,
-                            "--ca", t.b.ca)
+                            "--ca", t.b.ca, "--timeout", "180")
     code = linking.stdout.readline().split()
     if code[:1] != ["code"]:
         raise Failed(f"device link: {code} {linking.stdout.read()}")
     t.bob.run("device", "add", code[1], says="added")
-    rest = linking.communicate(timeout=60)[0]
+    rest = linking.communicate(timeout=180)[0]
     if linking.returncode != 0:
         raise Failed(f"device link: exit {linking.returncode}\n{rest}")
     t.bob.run("sync")
@@ -137,7 +137,7 @@ def devices(t):
     t.phone.run("send", "orchard", "from the phone", says="sent")
     t.alice.run("listen", "--count", "1", says="from the phone")
     t.bob.run("device", "remove", "phone", "--yes", says="removed")
-    until = time.time() + 30
+    until = time.time() + 90
     while True:
         t.bob.run("sync")
         t.alice.run("sync")
@@ -154,7 +154,7 @@ def ending(t):
     t.bob.run("handle", "remove", "bobby", says="removed")
     t.alice.run("contact", "add", "bobby@b.test", code=64 + 5)  # given up: NOT_FOUND
     t.carol.run("group", "leave", "orchard", says="left")
-    until = time.time() + 40
+    until = time.time() + 90
     while len(t.alice.json("group", "show", "orchard")[0]["people"]) != 2:
         assert time.time() < until
         t.bob.run("sync")

@@ -157,7 +157,7 @@ class Relay:
         if self.first == "ready":
             self.point(w, self.listen, w.where_b)
         self.process.stdin.close()
-        self.process.wait(20)
+        self.process.wait(120)
 
 
 def between(w):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A homeserver whose operator hands out a federation key that is not in his log (hearthd_malicious), and an honest one that is
-to believe it: at first sight, and when the key changes.
+to believe it: at first sight, and when the key changes. The same with keys for vouchers.
 
 usage: log.py BIN_FOLDER
 """
@@ -15,6 +15,7 @@ from stage import Failed, Homeserver, federate  # noqa: E402
 
 BIN = os.path.abspath(sys.argv[1])
 PATIENCE_S = 60
+VOUCHERS = "it does not have the keys of its vouchers, or had them too late"
 MISSING = "its key is not to be found in its log"
 
 
@@ -91,10 +92,29 @@ def when_it_changes(w):
     w.is_well()
 
 
+def keys_for_vouchers(w):
+    """They are refused, and the operator is told; what it sends is taken all the same."""
+    w.does("voucher-keys")
+    until = time.monotonic() + PATIENCE_S
+    while VOUCHERS not in w.peer("show"):  # b makes its keys after its start, and they have to be in its log
+        expect(time.monotonic() < until, w.peer("show"))
+        w.peer("retry")
+        w.b.run("check", "a.test", code=None)
+    w.is_well()
+    expect("event=peer_voucher_key_not_in_log" in open(w.a.log.name).read(), "the log says so")
+    w.does()
+    w.is_well()
+    until = time.monotonic() + PATIENCE_S
+    while VOUCHERS in w.peer("show"):
+        expect(time.monotonic() < until, w.peer("show"))
+        w.peer("retry")
+        w.b.run("check", "a.test", code=None)
+
+
 def main():
     w = World()
     try:
-        for part in (at_first_sight, when_it_changes):
+        for part in (at_first_sight, when_it_changes, keys_for_vouchers):
             began = time.monotonic()
             part(w)
             print(f"ok  {part.__name__}  {time.monotonic() - began:.1f} s", flush=True)

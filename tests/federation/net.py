@@ -10,7 +10,7 @@ BRIDGE = "br0"
 
 
 def sh(*words, may_fail=False):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=90)
     if done.returncode != 0 and not may_fail:
         raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
     return done.returncode == 0

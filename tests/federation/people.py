@@ -22,7 +22,7 @@ class Person:
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
                                         stderr=open(os.path.join(self.folder, "stderr"), "a"))
         threading.Thread(target=self.read, args=(self.process,), daemon=True).start()
-        if not self.ready.wait(30):
+        if not self.ready.wait(120):
             raise Failed(f"{name} did not start")
 
     def read(self, process):

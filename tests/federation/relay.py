@@ -44,7 +44,7 @@ def say(*words):
 def forward(method, body, metadata):
     """The answer, or the error."""
     try:
-        return channel.unary_unary(method)(body, metadata=metadata, timeout=20), None
+        return channel.unary_unary(method)(body, metadata=metadata, timeout=60), None
     except grpc.RpcError as error:
         return None, error
 

@@ -1,10 +1,12 @@
-/* token-key, sealing-key, federation-key: what GetKeys hands out, signed as it must be. */
+/* token-key, voucher-keys, sealing-key, federation-key: what GetKeys hands out, signed as it must
+ * be. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "crypto/hash.h"
 #include "hearth/v1/info_rpc.h"
 #include "malicious/tree.h"
+#include "pass/directory.h"
 #include "seal/server_key.h"
 #include "seal/system_keys.h"
 #include "server/front/front.h"
@@ -68,8 +70,27 @@ static struct err swap_sealing(struct bytes row, struct buf *b)
     return restate(row, bytes_of(key, sizeof key), b);
 }
 
-/* One bit of the last key of the directory; its hash is stated anew. */
-static struct err swap_token(struct bytes row, struct buf *b)
+/* One bit of a key; the directory is ours to change. */
+static void change_last(struct buf *directory)
+{
+    directory->data[directory->len - 5] ^= 1;
+}
+
+static void change_vouchers(struct buf *directory)
+{
+    struct pass_directory parsed;
+    struct pass_directory_key key;
+    if (!err_is_ok(pass_directory_parse(buf_view(directory), &parsed)))
+        return;
+    struct wire_reader r = wire_reader_of(parsed.keys);
+    while (pass_directory_next(&r, &key))
+        if (key.token_type == PASS_TYPE_VOUCHER)
+            directory->data[key.public_key.data - directory->data + 200] ^= 1;
+}
+
+/* Another directory; its hash is stated anew. */
+static struct err swap_directory(struct bytes row, void (*change)(struct buf *directory),
+                                 struct buf *b)
 {
     struct wire_reader r = wire_reader_of(row);
     struct bytes statement = wire_read_vector(&r), directory = wire_read_vector(&r);
@@ -78,7 +99,7 @@ static struct err swap_token(struct bytes row, struct buf *b)
     buf_append_bytes(&other, directory);
     struct err err = buf_check(&other);
     if (err_is_ok(err)) {
-        other.data[other.len - 5] ^= 1;
+        change(&other);
         hash_once(&hash_sha256, buf_view(&other), &digest);
         err = restate(statement, digest_view(&digest), &said);
     }
@@ -90,6 +111,16 @@ static struct err swap_token(struct bytes row, struct buf *b)
     buf_clear(&other);
     buf_clear(&said);
     return err;
+}
+
+static struct err swap_token(struct bytes row, struct buf *b)
+{
+    return swap_directory(row, change_last, b);
+}
+
+static struct err swap_vouchers(struct bytes row, struct buf *b)
+{
+    return swap_directory(row, change_vouchers, b);
 }
 
 /* What the log says that is shown with it: the other one has this key, too. */
@@ -142,6 +173,8 @@ static enum hearth_code get_keys(struct hearth_call *call, const Hearth__V1__Get
     enum hearth_code code = honest->get_keys(call, in, out, self);
     if (code == HEARTH_OK && malice_on("token-key"))
         swap(call, out, HEARTH__V1__KEY_USE__KEY_USE_TOKENS, swap_token);
+    if (code == HEARTH_OK && malice_on("voucher-keys"))
+        swap(call, out, HEARTH__V1__KEY_USE__KEY_USE_TOKENS, swap_vouchers);
     if (code == HEARTH_OK && malice_on("federation-key"))
         swap(call, out, HEARTH__V1__KEY_USE__KEY_USE_FEDERATION, swap_sealing);
     if (code == HEARTH_OK && malice_on("sealing-key"))

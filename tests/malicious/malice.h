@@ -19,6 +19,7 @@
  *                   there
  *     replace       the next epoch has another commitment in the place of the last KeySet's
  *     token-key     GetKeys gives one a token key of his own; with other, that log has it, too
+ *     voucher-keys  and keys for vouchers, of all classes and weeks
  *     sealing-key   and a sealing key
  *     federation-key  and a federation key, which other homeservers are to believe
  *     only-us       after each KeySet of a user one more version without any of his clients, with one

@@ -39,7 +39,7 @@ def main():
         path, body = f"/hearth.v1.Auth/{rpc}", request.SerializeToString()
         metadata = (("hearth-auth-bin", auth.request_auth(key, auth.CLIENT, user + client, domain, path, body)),)
         try:
-            channel.unary_unary(path)(body, metadata=metadata if signed else (), timeout=20)
+            channel.unary_unary(path)(body, metadata=metadata if signed else (), timeout=60)
             return "OK"
         except grpc.RpcError as error:
             return error.code().name

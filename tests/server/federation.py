@@ -49,7 +49,7 @@ class Home:
     def stop(self):
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
-            ended = self.process.wait(40)
+            ended = self.process.wait(120)
             self.process.stdout.close()
             self.process = None
             assert ended == 0, open(self.log.name).read()[-3000:]

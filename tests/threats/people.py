@@ -46,8 +46,8 @@ class Odd(Person):
         with open(self.malice, "w") as out:
             out.write(" ".join(words))
 
-    def words(self, *words):
-        return ["/usr/bin/env", f"HEARTH_MALICE={self.malice}", *super().words(*words)]
+    def words(self, *words, **how):
+        return ["/usr/bin/env", f"HEARTH_MALICE={self.malice}", *super().words(*words, **how)]
 
 
 class Talk:

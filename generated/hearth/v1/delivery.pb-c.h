@@ -630,7 +630,8 @@ struct  Hearth__V1__SendMessageResponse
 
 
 /*
- * A message to one. FAILED_PRECONDITION where the recipient's queue is gone: nothing was sent.
+ * A message to one. FAILED_PRECONDITION where the recipient's queue is gone, or has refused everything lately, even to be told of
+ * what it missed (it is tried again within the hour): nothing was sent.
  */
 struct  Hearth__V1__SendTargetedMessageRequest
 {

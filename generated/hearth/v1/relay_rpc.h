@@ -28,7 +28,8 @@ bool hearth__v1__provision_client_request__check(const Hearth__V1__ProvisionClie
  */
 struct hearth_relay_service {
     /*
-     * The new device: waits under a code of at least 100 bits that it shows.
+     * The new device: waits under a code of at least 100 bits, which it shows when the response headers have come:
+     * they are sent as soon as the place is held.
      */
     /* once per request message, returning HEARTH_LATER to go on; in is NULL at half-close; answers with
      * hearth_relay_provision_client_write */
@@ -51,7 +52,8 @@ bool hearth_server_add_relay(struct hearth_server *server, const struct hearth_r
     void *self);
 
 /* /hearth.v1.Relay/ProvisionClient
- * The new device: waits under a code of at least 100 bits that it shows.
+ * The new device: waits under a code of at least 100 bits, which it shows when the response headers have come:
+ * they are sent as soon as the place is held.
  */
 /* Server: 1 go on, 0 taken but wait for hearth_call_on_writable, below 0 the call is over. */
 int hearth_relay_provision_client_write(struct hearth_call *call, const Hearth__V1__ProvisionClientResponse *item);

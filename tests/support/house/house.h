@@ -82,6 +82,7 @@ struct house {
     unsigned pushed[HOUSE_PUSHED];
     struct front_options front_options;
     uint32_t delivery_control;
+    bool own_vouchers; /* GetKeys shows keys for vouchers that the log does not have */
     bool no_log;   /* the Transparency service answers UNIMPLEMENTED, as of an older homeserver */
     bool relaxed;  /* commits are not durable: a control */
     bool low_disk; /* S2 */

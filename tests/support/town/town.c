@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "pass/voucher.h"
 #include "seal/credential_chain.h"
 #include "seal/invitation.h"
 #include "seal/request_auth.h"
@@ -215,14 +216,32 @@ void town_tokens(struct town *town)
     house_open(&town->house);
 }
 
-void town_vouchers(struct town *town, const char *domain)
+bool town_vouchers(struct town *town, const char *domain)
 {
     struct house *h = home_of(town, bytes_str(domain));
     while (auth_expire(h->auth))
         ;
-    assert_true(auth_vouchers_changed(h->auth));
+    const bool made = auth_vouchers_changed(h->auth);
     assert_ok(info_refresh(h->info));
     house_settle(h);
+    return made;
+}
+
+void town_own_vouchers(struct town *town, const char *domain, bool own)
+{
+    struct house *h = home_of(town, bytes_str(domain));
+    h->own_vouchers = own;
+    assert_ok(info_refresh(h->info));
+    house_settle(h);
+}
+
+int town_voucher_key(struct town *town, uint8_t class)
+{
+    uint8_t spki[BLIND_RSA_PUBLIC_BYTES];
+    const uint64_t week = clock_unix_ms(&town->house.clock) / 1000 / PASS_WEEK_S;
+    struct err err = federation_voucher_key(town->house.federation, bytes_str(TOWN_OTHER), class,
+                                            (uint32_t)week, spki);
+    return (int)err.code;
 }
 
 uint64_t town_connection_of(const struct hearth_call *call); /* watch.c */

@@ -57,8 +57,12 @@ void town_open_registration(struct town *town, uint32_t puzzle_bits);
 /* Begins another life, in which calls cost tokens and all limits are on; nobody may be there yet.
  */
 void town_tokens(struct town *town);
-/* Keys of vouchers are made there, as a job does. */
-void town_vouchers(struct town *town, const char *domain);
+/* Keys of vouchers are made there, as a job does. False: there were all. */
+bool town_vouchers(struct town *town, const char *domain);
+/* ... and from now on it shows others than its log has; or no more. */
+void town_own_vouchers(struct town *town, const char *domain, bool own);
+/* What TOWN_DOMAIN says of the other one's key for vouchers of this week: an enum err_code. */
+int town_voucher_key(struct town *town, uint8_t class);
 /* Each call as it arrives, from now on: on which connection, signed or not, with how many tokens.
  * Begins another life. */
 struct town_call {

@@ -25,7 +25,7 @@ static void test_abroad_ahead(void **state)
     memset(&p, 0, sizeof p);
     people_init_two(&p.all, 7);
     town_tokens(p.all.town);
-    town_vouchers(p.all.town, TOWN_OTHER);
+    assert_true(town_vouchers(p.all.town, TOWN_OTHER));
     pair_register(&p, TOWN_OTHER);
     befriend(&p);
     for (int i = 0; i < 12; i++)
@@ -43,8 +43,55 @@ static void test_abroad_ahead(void **state)
     people_close(&p.all);
 }
 
+/* The key is fetched, looked for in the log, and then known to who comes again. */
+static int key_of_this_week(struct town *town)
+{
+    int code = town_voucher_key(town, PASS_DELIVERY);
+    for (int i = 0; i < 3 && (code == ERR_FEDERATION_KEYS || code == ERR_PASS_KEY); i++) {
+        town_run_ms(town, 61 * 1000);
+        code = town_voucher_key(town, PASS_DELIVERY);
+    }
+    return code;
+}
+
+static bool a_day_later(struct town *town)
+{
+    for (int i = 0; i < 24; i++)
+        town_run_ms(town, 3600 * 1000);
+    return town_vouchers(town, TOWN_OTHER);
+}
+
+/* A homeserver takes another one's keys for vouchers from its log: in time, week after week. Who
+ * shows it keys of its own is not believed, and its users' vouchers are not exchanged. */
+static void test_keys_from_the_log(void **state)
+{
+    struct town *town = town_new_two(8);
+    unsigned made = 0;
+    (void)state;
+    assert_true(town_vouchers(town, TOWN_OTHER));
+    assert_int_equal(key_of_this_week(town), ERR_NONE);
+    /* the second week that begins is the first whose keys came when the log was no longer young */
+    for (int day = 0; day < 15 && made < 2; day++) {
+        made += a_day_later(town);
+        assert_int_equal(key_of_this_week(town), ERR_NONE);
+    }
+    assert_int_equal(made, 2);
+    town_free(town);
+    town = town_new_two(9);
+    town_own_vouchers(town, TOWN_OTHER, true);
+    assert_true(town_vouchers(town, TOWN_OTHER));
+    assert_int_equal(key_of_this_week(town), ERR_PASS_KEY_UNKNOWN);
+    town_own_vouchers(town, TOWN_OTHER, false);
+    town_run_ms(town, 61 * 1000);
+    (void)key_of_this_week(town);
+    town_run_ms(town, 61 * 1000);
+    assert_int_equal(key_of_this_week(town), ERR_NONE);
+    town_free(town);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_abroad_ahead)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_abroad_ahead),
+                                       cmocka_unit_test(test_keys_from_the_log)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

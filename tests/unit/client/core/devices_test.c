@@ -96,6 +96,54 @@ static void test_linked(void **state)
     people_close(&p.all);
 }
 
+static unsigned places; /* that the relay holds, or held */
+struct end;
+void __real_session_wait(struct end *end);
+void __wrap_session_wait(struct end *end);
+void __wrap_session_wait(struct end *end)
+{
+    places++;
+    __real_session_wait(end);
+}
+
+static void show_held(const char *code, void *arg)
+{
+    struct shown *s = arg;
+    assert_int_equal(places, 1); /* else who is quick finds nobody */
+    assert_string_equal(s->code, "");
+    (void)snprintf(s->code, sizeof s->code, "%s", code);
+}
+
+static void test_shown_when_held(void **state)
+{
+    static struct pair p;
+    static const char nobodys[] = "00000-00000-00000-00000-00000-0";
+    struct shown shown = {0};
+    struct hearth_link_options options = {
+        .size = sizeof options, .domain = TOWN_DOMAIN, .show = show_held, .arg = &shown};
+    (void)state;
+    pair_init(&p, 31);
+    struct person *phone = person_new(&p.all, "phone");
+    /* a code that nobody shows: said as what it is, and nothing else is spoilt by it */
+    assert_int_equal(person_op(p.alice, hearth_link_accept(&p.alice->account, nobodys)),
+                     HEARTH_NOT_THERE);
+    assert_string_equal(p.alice->error.name, "CLIENT_LINK_NOBODY");
+    places = 0;
+    struct wait a = {0};
+    struct hearth_op *op = hearth_link(&phone->account, &options);
+    assert_non_null(op);
+    hearth_op_on_done(op, on_done, &a);
+    for (int i = 0; i < 60000 && shown.code[0] == '\0'; i++)
+        people_run_ms(&p.all, 1);
+    done(p.alice, hearth_link_accept(&p.alice->account, shown.code));
+    for (int i = 0; i < 300 && !a.over; i++)
+        people_run_ms(&p.all, 100);
+    assert_true(a.over);
+    assert_int_equal(a.result.result, HEARTH_DONE);
+    assert_int_equal(devices_of(p.alice), 2);
+    people_close(&p.all);
+}
+
 static void test_log_is_waited_for(void **state)
 {
     static struct pair p;
@@ -344,6 +392,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_code),
         cmocka_unit_test(test_linked),
+        cmocka_unit_test(test_shown_when_held),
         cmocka_unit_test(test_log_is_waited_for),
         cmocka_unit_test(test_removed),
         cmocka_unit_test(test_handle_rotated),

@@ -263,7 +263,7 @@ static void begin_two(struct pair *p, uint64_t seed, bool vouchers)
     town_tokens(p->all.town);
     town_watch(p->all.town, saw, NULL);
     if (vouchers)
-        town_vouchers(p->all.town, TOWN_OTHER);
+        assert_true(town_vouchers(p->all.town, TOWN_OTHER));
     pair_register(p, TOWN_OTHER);
 }
 

@@ -123,6 +123,35 @@ static void cheap_unsigned_calls_have_an_allowance(void **state)
     assert_int_equal(check(), HEARTH_OK);
 }
 
+static enum hearth_code check_for(const size_t which[4])
+{
+    static struct hearth_metadata some[4];
+    for (size_t i = 0; i < 4; i++)
+        some[i] = purse.metadata[which[i]];
+    w.metadata = some;
+    w.metadata_count = 4;
+    return check();
+}
+
+/* Tokens that were spent on the same question are no help to a fresh one, or it would pay for four;
+ * and put together anew they are repeated no oftener than each of them may be. */
+static void spent_tokens_pay_for_no_others(void **state)
+{
+    (void)state;
+    set("PRICE_LOW", 4);
+    for (size_t i = 0; i < 12; i += 4)
+        assert_int_equal(check_for((size_t[]){i, i + 1, i + 2, i + 3}), HEARTH_OK);
+    for (size_t fresh = 12; fresh < 20; fresh++)
+        assert_int_equal(check_for((size_t[]){fresh, 0, 1, 2}), HEARTH_UNAUTHENTICATED);
+    assert_int_equal(check_for((size_t[]){12, 13, 14, 15}), HEARTH_OK); /* unspent by all that */
+    size_t answered = 0;
+    for (size_t a = 0; a < 12; a++)
+        for (size_t b = a + 1; b < 12; b++)
+            for (size_t c = b + 1; c < 12; c++)
+                answered += check_for((size_t[]){a, b, c, (c + 1) % 12}) == HEARTH_OK;
+    assert_in_range(answered, 1, 9); /* three of each token, four a time */
+}
+
 static void first_contact_costs_whole_tokens(void **state)
 {
     (void)state;
@@ -195,6 +224,7 @@ int main(void)
         TEST(a_handle_costs_whole_tokens),
         TEST(a_handle_pays_with_credits),
         TEST(cheap_unsigned_calls_have_an_allowance),
+        TEST(spent_tokens_pay_for_no_others),
         TEST(first_contact_costs_whole_tokens),
         TEST(forged_tokens_use_up_nothing),
         TEST(off_means_off),

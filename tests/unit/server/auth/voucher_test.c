@@ -6,6 +6,7 @@
 #include "support/auth/person.h"
 
 #define ISSUER "c.test"
+#define OTHER  "d.test" /* has the same key, which helps nobody */
 enum { BATCH = 10 };
 
 static struct auth_world w;
@@ -28,7 +29,8 @@ static struct err voucher_key(void *self, struct bytes domain, uint8_t class, ui
                               uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES])
 {
     (void)self;
-    if (issuer_unknown || !bytes_equal(domain, bytes_str(ISSUER)))
+    if (issuer_unknown ||
+        (!bytes_equal(domain, bytes_str(ISSUER)) && !bytes_equal(domain, bytes_str(OTHER))))
         return ERR(FEDERATION_KEYS);
     if (class != PASS_QUEUE || of_week != issuer_week)
         return ERR(PASS_KEY);
@@ -169,19 +171,25 @@ static void given_by_allowance(void **state)
 
 /* ---- taking them */
 
-static void make(uint8_t class, uint8_t ret_voucher[PASS_VOUCHER_BYTES])
+static void make_by(const char *from, const struct rng *rng, uint8_t class,
+                    uint8_t ret_voucher[PASS_VOUCHER_BYTES])
 {
     struct pass_voucher_order order;
     struct buf request = BUF_INIT;
     uint8_t digest[PASS_DIGEST_BYTES], answer[PASS_VOUCHER_RESPONSE_BYTES];
-    assert_ok(pass_voucher_digest(bytes_str(ISSUER), bytes_str(AUTH_WORLD_DOMAIN), class,
-                                  issuer_week, digest));
-    assert_ok(pass_voucher_order_init(&issuer.public, digest, &w.rng, &order));
+    assert_ok(pass_voucher_digest(bytes_str(from), bytes_str(AUTH_WORLD_DOMAIN), class, issuer_week,
+                                  digest));
+    assert_ok(pass_voucher_order_init(&issuer.public, digest, rng, &order));
     pass_voucher_order_write(&order, &request);
     assert_ok(pass_voucher_issue(&issuer, buf_view(&request), answer));
     assert_ok(pass_voucher_order_finish(&order, &issuer.public, bytes_of(answer, sizeof answer),
                                         ret_voucher));
     buf_clear(&request);
+}
+
+static void make(uint8_t class, uint8_t ret_voucher[PASS_VOUCHER_BYTES])
+{
+    make_by(ISSUER, &w.rng, class, ret_voucher);
 }
 
 static struct pass_order order;
@@ -198,6 +206,18 @@ static void order_batch(uint8_t class)
     pass_order_write(&order, &order_bytes);
 }
 
+static void exchange_request(const char *from, uint8_t class,
+                             const uint8_t voucher[PASS_VOUCHER_BYTES],
+                             Hearth__V1__ExchangeVoucherRequest *in)
+{
+    hearth__v1__exchange_voucher_request__init(in);
+    in->voucher = auth_data(bytes_of(voucher, PASS_VOUCHER_BYTES));
+    in->issuer = (char *)(uintptr_t)from;
+    in->token_class = class;
+    in->period = today();
+    in->request = auth_data(buf_view(&order_bytes));
+}
+
 /* With good tokens, where it is OK. */
 static enum hearth_code exchange(const char *from, uint8_t class,
                                  const uint8_t voucher[PASS_VOUCHER_BYTES])
@@ -205,12 +225,7 @@ static enum hearth_code exchange(const char *from, uint8_t class,
     static struct pass_coin coins[BATCH];
     ProtobufCMessage *out = NULL;
     Hearth__V1__ExchangeVoucherRequest in;
-    hearth__v1__exchange_voucher_request__init(&in);
-    in.voucher = auth_data(bytes_of(voucher, PASS_VOUCHER_BYTES));
-    in.issuer = (char *)(uintptr_t)from;
-    in.token_class = class;
-    in.period = today();
-    in.request = auth_data(buf_view(&order_bytes));
+    exchange_request(from, class, voucher, &in);
     enum hearth_code code = auth_world_call(&w, NULL, "ExchangeVoucher", &in.base, &out);
     if (code == HEARTH_OK) {
         const Hearth__V1__ExchangeVoucherResponse *got = (const void *)out;
@@ -244,6 +259,74 @@ static void a_voucher_buys_one_batch(void **state)
     order_bytes = before;
     order = old;
     assert_int_equal(exchange(ISSUER, PASS_QUEUE, voucher), HEARTH_OK); /* answered anew */
+    buf_clear(&order_bytes);
+}
+
+/* Whose user draws the nonce that another homeserver's has drawn spends nothing of his. */
+static void issuers_are_apart(void **state)
+{
+    (void)state;
+    uint8_t vouchers[2][PASS_VOUCHER_BYTES];
+    static const char *const from[] = {ISSUER, OTHER};
+    for (int i = 0; i < 2; i++) {
+        struct rng_seeded seeded;
+        rng_seeded_init(&seeded, 8);
+        struct rng rng = rng_of_seeded(&seeded);
+        make_by(from[i], &rng, PASS_QUEUE, vouchers[i]);
+    }
+    assert_memory_equal(vouchers[0] + 2, vouchers[1] + 2, PASS_NONCE_BYTES);
+    order_batch(PASS_QUEUE);
+    assert_int_not_equal(exchange(OTHER, PASS_QUEUE, vouchers[0]), HEARTH_OK);
+    assert_int_equal(exchange(OTHER, PASS_QUEUE, vouchers[1]), HEARTH_OK);
+    assert_int_equal(exchange(ISSUER, PASS_QUEUE, vouchers[0]), HEARTH_OK);
+    buf_clear(&order_bytes);
+}
+
+struct look {
+    uint8_t voucher[PASS_VOUCHER_BYTES];
+    size_t count;
+    uint8_t request[8];
+};
+
+static struct err map_found(struct stmt *row, void *arg)
+{
+    struct look *look = arg;
+    look->count++;
+    stmt_fixed(row, 0, look->request, sizeof look->request);
+    return stmt_row_check(row);
+}
+
+static struct err find_voucher(struct store_txn *txn, void *arg)
+{
+    struct look *look = arg;
+    uint8_t name[PASS_NONCE_BYTES + sizeof ISSUER - 1], id[AUTH_ID_BYTES];
+    memcpy(name, look->voucher + 2, PASS_NONCE_BYTES);
+    memcpy(name + PASS_NONCE_BYTES, ISSUER, sizeof ISSUER - 1);
+    auth_id(w.auth, "voucher", bytes_of(name, sizeof name), id);
+    struct stmt *s = stmt_use(txn, VOUCHER_SPENT_FIND);
+    stmt_bind_blob(s, 1, bytes_of(id, sizeof id));
+    return stmt_each(s, map_found, look);
+}
+
+/* What a row keeps of the request is keyed: or whoever finds two requests with the same first bytes
+ * of their hashes, which takes minutes, has two batches for a voucher. */
+static void nobody_can_work_out_the_mark(void **state)
+{
+    (void)state;
+    struct look look = {.count = 0};
+    Hearth__V1__ExchangeVoucherRequest in;
+    uint8_t packed[8192];
+    struct digest digest;
+    make(PASS_QUEUE, look.voucher);
+    order_batch(PASS_QUEUE);
+    assert_int_equal(exchange(ISSUER, PASS_QUEUE, look.voucher), HEARTH_OK);
+    exchange_request(ISSUER, PASS_QUEUE, look.voucher, &in);
+    assert_in_range(hearth__v1__exchange_voucher_request__get_packed_size(&in), 1, sizeof packed);
+    size_t len = hearth__v1__exchange_voucher_request__pack(&in, packed);
+    hash_once(&hash_sha256, bytes_of(packed, len), &digest);
+    assert_ok(store_call_read(w.auth->store, find_voucher, &look));
+    assert_int_equal(look.count, 1);
+    assert_memory_not_equal(look.request, digest.data, sizeof look.request);
     buf_clear(&order_bytes);
 }
 
@@ -363,6 +446,7 @@ int main(void)
         TEST(given_by_allowance),          TEST(a_voucher_buys_one_batch),
         TEST(a_repeat_is_not_for_ever),    TEST(other_vouchers_are_none),
         TEST(good_for_its_week_and_a_day), TEST(a_homeserver_has_a_quota),
+        TEST(issuers_are_apart),           TEST(nobody_can_work_out_the_mark),
         TEST(off_without_federation),
     };
     return cmocka_run_group_tests(tests, setup_group, teardown_group);

@@ -378,9 +378,34 @@ static void configured_while_the_records_are_asked_for(void **state)
     close_world();
 }
 
+/* The operator has a log forgotten while we look at it: what comes of that look is of the log
+ * before, and would convict the peer of having another one. */
+static void a_look_does_not_undo_forgetting(void **state)
+{
+    static struct kt_view view = {.size = 7};
+    (void)state;
+    open_world(NULL, false);
+    federation_lock(w.federation);
+    struct peer *peer = peer_get(w.federation, bytes_str(PEER));
+    const unsigned begun = peer_log_forgotten(peer);
+    peer_log_keep(peer, &view, begun);
+    assert_true(peer->log->has_view);
+    peer_log_forget(peer);
+    assert_false(peer->log->has_view);
+    peer_log_keep(peer, &view, begun);
+    assert_false(peer->log->has_view);
+    view.size = 1; /* of the new one, which is shorter */
+    peer_log_keep(peer, &view, peer_log_forgotten(peer));
+    assert_true(peer->log->has_view);
+    peer_put(peer);
+    federation_unlock(w.federation);
+    close_world();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_look_does_not_undo_forgetting),
         cmocka_unit_test(records_do_not_lead_inside),
         cmocka_unit_test(a_setting_lets_them),
         cmocka_unit_test(a_place_that_is_configured_is_anywhere),

@@ -48,10 +48,41 @@ static void fetched_when_asked_for(void **state)
     give(home(0), 2, 2, 3002);
     assert_ok(info_refresh(home(0)->info));
     land_run_ms(&land, 61000);
-    assert_err(ask(1, "a.test", 2, 3002, &first), PASS_KEY);
+    assert_err(ask(1, "a.test", 2, 3002, &first), FEDERATION_KEYS);
     land_run_ms(&land, 2000);
     assert_ok(ask(1, "a.test", 2, 3002, &first));
     assert_int_equal(first, 3);
+    land_close(&land);
+}
+
+/* Keys for vouchers are not kept over a restart, the peer's own key is: who brings a good voucher
+ * meanwhile is told to come again, not that it is none, for then he would throw it away. */
+static void a_restart_spoils_no_voucher(void **state)
+{
+    (void)state;
+    uint8_t first;
+    land_init(&land, 4, 2);
+    give(home(0), 0, 2, 3000);
+    land_open(&land);
+    assert_err(ask(1, "a.test", 2, 3000, &first), FEDERATION_KEYS);
+    land_run_ms(&land, 2000);
+    assert_ok(ask(1, "a.test", 2, 3000, &first));
+    land_home_kill(home(1), false);
+    land_home_open(home(1));
+    assert_err(ask(1, "a.test", 2, 3000, &first), FEDERATION_KEYS);
+    land_run_ms(&land, 2000);
+    assert_ok(ask(1, "a.test", 2, 3000, &first));
+    land_home_kill(home(1), false); /* and while the peer is not there */
+    land_home_kill(home(0), false);
+    land_home_open(home(1));
+    assert_err(ask(1, "a.test", 2, 3000, &first), FEDERATION_KEYS);
+    land_run_ms(&land, 20000);
+    assert_err(ask(1, "a.test", 2, 3000, &first), FEDERATION_KEYS);
+    land_home_open(home(0));
+    for (int i = 0; i < 700 && !err_is_ok(ask(1, "a.test", 2, 3000, &first)); i++)
+        land_run_ms(&land, 1000);
+    assert_ok(ask(1, "a.test", 2, 3000, &first));
+    assert_err(ask(1, "a.test", 2, 2999, &first), PASS_KEY); /* now it is known */
     land_close(&land);
 }
 
@@ -101,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fetched_when_asked_for),
+        cmocka_unit_test(a_restart_spoils_no_voucher),
         cmocka_unit_test(not_of_whom_the_policy_refuses),
         cmocka_unit_test(strangers_only_so_often),
     };

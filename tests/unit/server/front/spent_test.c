@@ -163,7 +163,7 @@ static void days_in_turn(void **state)
 
 static uint64_t expire(uint64_t day, uint32_t most)
 {
-    struct job job = {.now_s = day * PASS_DAY_S + 5, .most = most};
+    struct job job = {.now_s = day * PASS_DAY_S + SPENT_SLACK_S + 5, .most = most};
     assert_ok(store_call(store, do_expire, &job));
     return job.count;
 }
@@ -189,6 +189,17 @@ static void what_is_over_goes_in_pieces(void **state)
     assert_int_equal(rows(), 0);
 }
 
+/* A call that began before midnight may be spent after it: its row is to be there still. */
+static void a_late_call_finds_its_row(void **state)
+{
+    (void)state;
+    struct job job = {.now_s = (DAY + 2) * (uint64_t)PASS_DAY_S, .most = 100};
+    assert_int_equal(mark(DAY, 7, 1), 'n');
+    assert_ok(store_call(store, do_expire, &job));
+    assert_int_equal(mark(DAY, 7, 2), 's');
+    assert_int_equal(expire(DAY + 2, 100), 1);
+}
+
 /* Rows hold neither nonces nor hashes of requests in full; another key gives other tags. */
 static void keyed(void **state)
 {
@@ -205,8 +216,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(spent_once),   TEST(undone_with_the_transaction),
-        TEST(days_in_turn), TEST(what_is_over_goes_in_pieces),
+        TEST(spent_once),
+        TEST(undone_with_the_transaction),
+        TEST(days_in_turn),
+        TEST(what_is_over_goes_in_pieces),
+        TEST(a_late_call_finds_its_row),
         TEST(keyed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

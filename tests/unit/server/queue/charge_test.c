@@ -89,6 +89,41 @@ static void a_repeat_costs_nothing(void **state)
     assert_int_equal(ask(1, 0), HEARTH_UNAUTHENTICATED);
 }
 
+/* Who brings a token pays with it, and keeps his allowance; what is asked for is what he lacks. */
+static void what_one_has_counts(void **state)
+{
+    (void)state;
+    bring(0, 1);
+    assert_int_equal(ask(1, 0), HEARTH_OK);
+    bring(0, 0);
+    for (int i = 0; i < 2; i++) /* free ones first */
+        assert_int_equal(ask(1, 0), HEARTH_OK);
+    qworld_limit(&w, "PRICE_LOW", 4);
+    assert_int_equal(ask(1, 0), HEARTH_UNAUTHENTICATED);
+    assert_int_equal(w.wanted, 1); /* two credits of four, and three come with a token */
+    qworld_limit(&w, "PRICE_LOW", 1);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ask(1, 0), HEARTH_OK);
+    assert_int_equal(ask(1, 0), HEARTH_UNAUTHENTICATED);
+}
+
+/* So many, and no more; who has more already, since the bound was another, may use them. */
+static void credits_have_a_bound(void **state)
+{
+    (void)state;
+    qworld_limit(&w, "CREDITS_PER_TOKEN", 60);
+    qworld_limit(&w, "CREDITS_MOST", 118);
+    bring(0, 2);
+    qworld_limit(&w, "PRICE_LOW", 1);
+    assert_int_equal(ask(1, 0), HEARTH_RESOURCE_EXHAUSTED);
+    qworld_limit(&w, "CREDITS_MOST", 119);
+    assert_int_equal(ask(1, 0), HEARTH_OK); /* that spent nothing */
+    bring(0, 0);
+    qworld_limit(&w, "CREDITS_MOST", 100);
+    qworld_limit(&w, "PRICE_LOW", 3); /* no allowance */
+    assert_int_equal(ask(1, 0), HEARTH_OK);
+}
+
 static enum hearth_code create(uint8_t id)
 {
     uint8_t room[16];
@@ -154,10 +189,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_contact_pays_with_credits),
-        TEST(a_repeat_costs_nothing),
-        TEST(a_queue_costs_whole_tokens),
-        TEST(unused_credits_go),
+        TEST(a_contact_pays_with_credits), TEST(a_repeat_costs_nothing),
+        TEST(a_queue_costs_whole_tokens),  TEST(what_one_has_counts),
+        TEST(credits_have_a_bound),        TEST(unused_credits_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,6 +96,34 @@ static void test_flow_control(void **state)
     finish();
 }
 
+/* A new device must not show its code before it hears that its place is held. */
+static void test_held(void **state)
+{
+    (void)state;
+    struct device young, second, old;
+    begin();
+    open_on(&young, false, w.channel);
+    settle();
+    assert_int_equal(young.headers, 0); /* it has not said where */
+    (void)say(&young, here, NULL, 0);
+    settle();
+    assert_int_equal(relay_sessions(w.relay), 1);
+    assert_int_equal(young.headers, 1);
+    assert_int_equal(young.empties, 0);
+    arrive(&second, false, here);
+    assert_true(second.done);
+    assert_int_equal(second.headers, 0); /* not its own */
+    arrive(&old, true, elsewhere);
+    assert_int_equal(old.headers, 0);
+    arrive(&old, true, here);
+    assert_int_equal(old.headers, 1);
+    assert_int_equal(young.headers, 1);
+    assert_int_equal(young.empties, 1);
+    leave(&young);
+    leave(&old);
+    finish();
+}
+
 static void test_one_pair(void **state)
 {
     (void)state;
@@ -234,10 +262,11 @@ static void test_unauthenticated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conversation), cmocka_unit_test(test_early),
-        cmocka_unit_test(test_flow_control), cmocka_unit_test(test_one_pair),
-        cmocka_unit_test(test_loss),         cmocka_unit_test(test_order),
-        cmocka_unit_test(test_sizes),        cmocka_unit_test(test_unauthenticated),
+        cmocka_unit_test(test_conversation),    cmocka_unit_test(test_early),
+        cmocka_unit_test(test_flow_control),    cmocka_unit_test(test_held),
+        cmocka_unit_test(test_one_pair),        cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_order),           cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_unauthenticated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

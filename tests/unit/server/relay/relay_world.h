@@ -102,6 +102,7 @@ static inline void finish(void)
 struct device {
     bool old;
     struct hearth_client_call *call; /* NULL: over */
+    unsigned headers;                /* "your place is held" */
     unsigned empties;                /* "the other one is there" */
     unsigned messages;
     struct buf got; /* all sealed messages, one after the other */
@@ -122,6 +123,14 @@ static inline void note(struct device *d, const struct hearth_status *status)
     d->retry_after = detail != NULL;
     if (detail != NULL)
         protobuf_c_message_free_unpacked(detail, NULL);
+}
+
+static inline void on_headers(struct hearth_client_call *call, void *arg)
+{
+    struct device *d = arg;
+    (void)call;
+    assert_int_equal(d->empties, 0);
+    d->headers++;
 }
 
 static inline void take(struct device *d, ProtobufCBinaryData sealed)
@@ -178,9 +187,14 @@ static inline void on_writable(struct hearth_client_call *call, void *arg)
 static inline void open_on(struct device *d, bool old, struct hearth_channel *channel)
 {
     static const struct hearth_relay_provision_client_events new_events = {
-        .on_message = new_message, .on_writable = on_writable, .on_done = on_done};
-    static const struct hearth_relay_link_client_events old_events = {
-        .on_message = old_message, .on_writable = on_writable, .on_done = on_done};
+        .on_headers = on_headers,
+        .on_message = new_message,
+        .on_writable = on_writable,
+        .on_done = on_done};
+    static const struct hearth_relay_link_client_events old_events = {.on_headers = on_headers,
+                                                                      .on_message = old_message,
+                                                                      .on_writable = on_writable,
+                                                                      .on_done = on_done};
     struct hearth_call_options signs = {.signer = {sign, &w.user}};
     *d = (struct device){.old = old};
     d->call = old ? hearth_relay_link_client_start(channel, &signs, &old_events, d)
