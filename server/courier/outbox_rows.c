@@ -72,9 +72,11 @@ done:
 
 struct err outbox_raise(struct store_txn *txn, const struct outbox *outbox)
 {
-    uint64_t now_s = clock_unix_ms(outbox->clock) / 1000;
-    uint64_t most_s = OUTBOX_NUMBER_MAX / OUTBOX_NUMBERS_PER_S / 8 * 7; /* of a clock gone wild */
-    uint64_t number = (now_s < most_s ? now_s : most_s) * OUTBOX_NUMBERS_PER_S;
+    /* to the millisecond: two starts of one second must not begin alike */
+    uint64_t now_ms = clock_unix_ms(outbox->clock);
+    uint64_t most_ms =
+        OUTBOX_NUMBER_MAX / OUTBOX_NUMBERS_PER_S / 8 * 7 * 1000; /* a clock gone wild */
+    uint64_t number = (now_ms < most_ms ? now_ms : most_ms) * OUTBOX_NUMBERS_PER_S / 1000;
     struct stmt *s = stmt_use(txn, outbox->statements + OUTBOX_RAISE);
     stmt_bind_u64(s, 1, number);
     stmt_bind_u64(s, 2, OUTBOX_NUMBERS_GAP);

@@ -3,13 +3,14 @@
  *
  * Numbers: one counter for payloads and rows, drawn in blocks, never reused; so a row's number
  * grows along each reference, which is what a queue service goes by. At each start the counter is
- * raised to OUTBOX_NUMBERS_PER_S for every second since 1970 where it is lower: queues would take
- * what is sent after the restoring of a backup for repeats. Where it is higher, a second's worth is
- * added; where it is so by more than OUTBOX_NUMBERS_GAP, which is a clock that was set back, the
- * gap. No start may take more than the time since the last one is worth, or a backup of before it,
- * restored, would begin below. The clock only ever moves it up, so no order hangs on it; it shows
- * when we started. A row lies under domain << 44 | number: one tree that is appended to at the end
- * of each domain's range, and a domain's rows are read in order without a second index.
+ * raised to OUTBOX_NUMBERS_PER_S for every second since 1970, to the millisecond, where it is
+ * lower: queues would take what is sent after the restoring of a backup for repeats. Where it is
+ * higher, a second's worth is added; where it is so by more than OUTBOX_NUMBERS_GAP, which is a
+ * clock that was set back, the gap. No start may take more than the time since the last one is
+ * worth, or a backup of before it, restored, would begin below. The clock only ever moves it up, so
+ * no order hangs on it; it shows when we started. A row lies under domain << 44 | number: one tree
+ * that is appended to at the end of each domain's range, and a domain's rows are read in order
+ * without a second index.
  *
  * outbox_domain.newest is the last row put there, so that the courier finds out who has something
  * new by one look at an index, however many peers there are; those of one payload have the same.

@@ -15,7 +15,6 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "hearth/options.pb-c.h"
-#include "hearth/v1/common.pb-c.h"
 
 typedef struct Hearth__V1__GetCheckpointRequest Hearth__V1__GetCheckpointRequest;
 typedef struct Hearth__V1__GetCheckpointResponse Hearth__V1__GetCheckpointResponse;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "support/failing.h"
+#include "support/server/calm.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -85,7 +86,7 @@ static void open_all(struct auth_world *w, bool limits)
         "KEY_PACKAGE_UPLOADS", "FAILED_AUTH_PREFIX", "ANONYMOUS_PREFIX"};
     w->loop = loop_new_stepped(&w->fake, &w->rng);
     assert_non_null(w->loop);
-    assert_ok(front_new(&w->env, &w->front_options, &w->front));
+    assert_ok(calm_front_new(&w->env, &w->front_options, &w->front));
     for (size_t i = 0; i < sizeof raised / sizeof *raised && !limits; i++)
         assert_ok(limits_set(front_limits(w->front), raised[i], most_of(raised[i])));
     if (!limits) /* invitations are free */

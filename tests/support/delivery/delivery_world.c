@@ -8,6 +8,7 @@
 #include "server/delivery/group_store.h"
 #include "support/courier/accept_steps.h"
 #include "support/failing.h"
+#include "support/server/calm.h"
 
 static struct dworld *the_world; /* for queue_accept */
 
@@ -124,7 +125,7 @@ static void start_services(struct dworld *w)
 {
     struct courier_options courier = {
         .peers = {peer_deliver, w}, .loop = w->loop, .refused = delivery_refused};
-    assert_ok(front_new(&w->env, &w->front_options, &w->front));
+    assert_ok(calm_front_new(&w->env, &w->front_options, &w->front));
     w->interceptor = front_interceptor(w->front);
     w->options.store.mode = STORE_INLINE;
     w->options.store.clock = &w->clock;

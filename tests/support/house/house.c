@@ -7,6 +7,7 @@
 #include "seal/system_keys.h"
 #include "support/failing.h"
 #include "support/house/visit.h"
+#include "support/server/calm.h"
 
 enum { LOW_DISK_BYTES = 1 << 20 };
 
@@ -326,7 +327,7 @@ static void open_services(struct house *h)
 
 void house_open(struct house *h)
 {
-    assert_ok(front_new(&h->env, &h->front_options, &h->front));
+    assert_ok(calm_front_new(&h->env, &h->front_options, &h->front));
     if (!h->limits)
         limits_switch_off(front_limits(h->front));
     if (h->peer_queue > 0)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "net/server.h"
+#include "support/server/calm.h"
 
 enum { S_REPORT, S_REPORTS, S_ROWS, S_OUTBOX };
 static const struct stmt_row statements[] = {
@@ -148,7 +149,7 @@ static void open_client_channel(struct land_home *h)
 void land_home_open(struct land_home *h)
 {
     const struct front_options front = {0};
-    assert_ok(front_new(&h->env, &front, &h->front));
+    assert_ok(calm_front_new(&h->env, &front, &h->front));
     if (!h->limits)
         limits_switch_off(front_limits(h->front));
     const struct queue_options queue = {.store = files(h, "queue.db")};

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "support/failing.h"
+#include "support/server/calm.h"
 
 ProtobufCBinaryData qdata(struct bytes view)
 {
@@ -105,7 +106,7 @@ void qworld_start(struct qworld *w)
 {
     w->loop = loop_new_stepped(&w->fake, &w->rng);
     assert_non_null(w->loop);
-    assert_ok(front_new(&w->env, &w->front_options, &w->front));
+    assert_ok(calm_front_new(&w->env, &w->front_options, &w->front));
     if (!w->limits)
         raise_limits(w);
     assert_ok(queue_open(&w->env, &w->options, &w->queue));

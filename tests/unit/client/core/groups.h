@@ -24,7 +24,7 @@ struct world {
     struct person *who[WORLD_PEOPLE];
     size_t count;
     /* events seen, by person and kind */
-    unsigned seen[WORLD_PEOPLE][HEARTH_EVENT_WITHHELD + 1];
+    unsigned seen[WORLD_PEOPLE][HEARTH_EVENT_LOG + 1];
     bool dishonest; /* the homeserver; else a WITHHELD event is a fault of the client's */
 };
 static struct world w;

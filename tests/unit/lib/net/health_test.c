@@ -99,6 +99,8 @@ static void changes_are_told(void **state)
 
 enum { WATCHERS = 6, CHANGES = 300 };
 
+static pthread_barrier_t all_watch; /* nobody comes after the end */
+
 /* Reads until the state is the last one. */
 static void *watch_to_the_end(void *arg)
 {
@@ -106,8 +108,9 @@ static void *watch_to_the_end(void *arg)
     struct hearth_channel *channel = hearth_channel_new(w->address, NULL);
     struct hearth_stream *stream = watch(channel, shapes);
     size_t count = 0;
-    int last = -1;
-    for (int status = next(stream); status >= 0; status = next(stream)) {
+    int last = -1, status = next(stream);
+    pthread_barrier_wait(&all_watch);
+    for (; status >= 0; status = next(stream)) {
         assert_int_not_equal(status, last); /* only changes are said */
         last = status;
         count++;
@@ -134,9 +137,10 @@ static void many_watch_while_it_changes(void **state)
     world_open(&w);
     pthread_t watchers[WATCHERS];
     pthread_t changer[2];
+    assert_int_equal(pthread_barrier_init(&all_watch, NULL, WATCHERS + 1), 0);
     for (int i = 0; i < WATCHERS; i++)
         assert_int_equal(pthread_create(&watchers[i], NULL, watch_to_the_end, &w), 0);
-    /* let them all be there before the end comes */
+    pthread_barrier_wait(&all_watch);
     struct hearth_channel *channel = hearth_channel_new(w.address, NULL);
     for (int i = 0; i < 100; i++)
         assert_int_equal(check(channel, shapes), SERVING);
@@ -148,6 +152,7 @@ static void many_watch_while_it_changes(void **state)
     hearth_server_drain(w.server, 5000);
     for (int i = 0; i < WATCHERS; i++)
         pthread_join(watchers[i], NULL);
+    pthread_barrier_destroy(&all_watch);
     hearth_server_free(w.server);
 }
 

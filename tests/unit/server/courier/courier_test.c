@@ -147,6 +147,27 @@ static void numbers_go_on_after_a_start_and_a_backup_of_before(void **state)
     world_close(w);
 }
 
+/* Both starts in one second, the backup of long before (found by world_random 2329). */
+static void numbers_go_on_after_two_starts_of_one_second(void **state)
+{
+    (void)state;
+    uint64_t back = OUTBOX_NUMBERS_GAP;
+    struct cworld *w = start(22);
+    w->fake.now_us = 3600000000 + 77000;
+    for (int life = 0; life < 2; life++) {
+        world_kill(w, false, 0);
+        world_open(w);
+        for (int i = 0; i < 20; i++)
+            put_one(w, 0, 1, false, 0);
+        world_settle(w);
+        assert_ok(store_call(w->store, run_rewind, &back));
+        w->fake.now_us = 3600000000 + 500000;
+    }
+    assert_int_equal(w->places[0].repeats, 0);
+    assert_int_equal(place_check(&w->places[0]), 40);
+    world_close(w);
+}
+
 static void payload_larger_than_a_batch_goes_alone(void **state)
 {
     (void)state;
@@ -598,6 +619,7 @@ int main(void)
         cmocka_unit_test(numbers_never_begin_anew),
         cmocka_unit_test(numbers_go_on_after_a_backup_was_restored),
         cmocka_unit_test(numbers_go_on_after_a_start_and_a_backup_of_before),
+        cmocka_unit_test(numbers_go_on_after_two_starts_of_one_second),
         cmocka_unit_test(payload_larger_than_a_batch_goes_alone),
         cmocka_unit_test(bounds_of_a_payload_hold),
         cmocka_unit_test(image_names_no_peer_and_no_reference),

@@ -201,12 +201,16 @@ static void controls_are_found_out(void **state)
 {
     size_t compared, numbers = 0, order = 0;
     (void)state;
-    for (uint64_t seed = 1; seed <= 12; seed++) {
+    /* Numbers matter in about every second world, which ones changes with every call that is added:
+     * of twelve there were once two, and seven of the next twelve. */
+    for (uint64_t seed = 1; seed <= 24; seed++) {
         numbers += live(seed, NO_NUMBERS, &compared) > 0;
-        order += live(seed, NO_ORDER, &compared) > 0;
+        if (seed % 2 == 0)
+            order += live(seed, NO_ORDER, &compared) > 0;
     }
     running = 0;
-    assert_true(numbers >= 3 && order >= 3);
+    if (numbers < 6 || order < 3)
+        fail_msg("found out: %zu of 24 without numbers, %zu of 12 out of order", numbers, order);
 }
 
 static int say_seed(void **state)
