@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Homeservers cosign each other's logs: who is named as a witness brings its line to the newest checkpoint, also after it was
-killed. usage: witness.py BIN_FOLDER
+killed; a log that forked is cosigned no more. usage: witness.py BIN_FOLDER
 
-Nobody is named at first, then each names the other.
+a is honest; b's operator can show another log of his (hearthd_malicious). Each names the other.
 """
 import json
 import os
@@ -50,7 +50,17 @@ def check(one, other):
 
 def main():
     a = Homeserver(BIN, "a.test", CONF)
-    b = Homeserver(BIN, "b.test", CONF, beside=a)
+    b = Homeserver(BIN, "b.test", CONF + "[server]\nconfine = no\n", beside=a)
+    b.hearthd = os.path.join(BIN, "hearthd_malicious")
+    malice = os.path.join(a.scratch.name, "malice")
+    os.environ["HEARTH_MALICE"] = malice
+
+    def b_does(*words):
+        with open(malice + "-new", "w") as out:
+            out.write(" ".join(words))
+        os.replace(malice + "-new", malice)
+
+    b_does()
     federate(a, b)
     for server in (a, b):
         server.start()
@@ -77,11 +87,29 @@ def main():
     a.end(signal.SIGKILL)
     a.start()
     b.run("admin", "keys", "sender")  # what is said of its keys is in its log, which grows
-    cosigned(a, b, before)
+    before = cosigned(a, b, before)
+    # control: a log that showed another one has no witness any more, also where it is the old one again
+    b_does("other")
+    end = time.monotonic() + PATIENCE_S
+    while "forked" not in a.run("admin", "peer", "show", "b.test"):
+        if time.monotonic() > end:
+            raise Failed("a does not notice that b has two logs")
+        a.run("admin", "peer", "retry", "b.test")
+        time.sleep(0.3)
+    b_does()
+    before = head(b)["size"]
+    b.run("admin", "keys", "sender")
+    grown = until("b's log does not go on", a, b, lambda now: now["size"] > before)["size"]
+    for _ in range(8):
+        a.run("admin", "peer", "retry", "b.test")
+        time.sleep(0.3)
+    now = head(b)
+    if now["size"] >= grown and now["cosignatures"] != 0:
+        raise Failed("a forked log is cosigned")
     for server in (a, b):
         server.end()
     a.scratch.cleanup()
-    print("cosigned")
+    print("cosigned while it was one log")
 
 
 main()
