@@ -217,8 +217,8 @@ CHECKED struct err witnessed_submit(struct federation *f, struct bytes origin,
                                     void (*done)(void *witnessing, struct err result),
                                     struct witnessing *w);
 
-/* witness.c, on the loop, not under the lock, peer held: this view of its log, which a look has
- * just verified, is cosigned and brought there, if need be. */
+/* witness.c, on the loop, not under the lock, peer held: the checkpoint of its log's newest window,
+ * below this view, which a look has just verified, is cosigned and brought there, if need be. */
 void witness_begin(struct peer *peer, const struct kt_view *view);
 void witness_turn(struct federation *f); /* what is stored by now */
 void witness_clear(struct federation *f);
