@@ -11,7 +11,7 @@
 
 enum plant {
     PLANT_NONE,
-#define PLANT(set, name, what) PLANT_##name,
+#define PLANT(set, where, name, what) PLANT_##name,
 #include "planted/planted.def"
 #undef PLANT
     PLANTS

@@ -24,6 +24,7 @@ enum sending {
     SEND_MADE_UP,
     SEND_TWICE,
     SEND_OLD,
+    SEND_STOLEN,
     SENDINGS
 };
 
@@ -106,6 +107,10 @@ static void spoil(struct detour *d, enum sending how, struct kept_batch *k)
             row->sealed_ref = other->sealed_ref;
             other->sealed_ref = before.sealed_ref;
             break;
+        case SEND_STOLEN:
+            row->sequence += UINT64_C(1) << roll(d, 40);
+            scramble(d, row->payload);
+            break;
         case SEND_MADE_UP:
             if (roll(d, 2) == 0)
                 scramble(d, row->sealed_ref);
@@ -165,7 +170,15 @@ struct err lies_send(struct detour *d, struct bytes domain, const struct courier
         if (d->stale == NULL)
             d->stale = kept_batch(domain, rows, count);
     }
+    if (how == SEND_STOLEN && d->stolen != NULL) {
+        struct kept_batch *stolen = d->stolen;
+        d->stolen = NULL;
+        spoil(d, how, stolen);
+        err = give(d, stolen, NULL, NULL, NULL);
+        (void)err;
+    }
     struct kept_batch *k = kept_batch(domain, rows, count);
-    spoil(d, how, k);
+    if (how != SEND_STOLEN)
+        spoil(d, how, k);
     return give(d, k, inbox, done, arg);
 }
