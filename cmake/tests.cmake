@@ -301,7 +301,8 @@ foreach(unit server/queue/accept server/federation/limits server/federation/deli
   hearth_program(planted_${stem} SOURCES tests/unit/${unit}_test.c tests/planted/plant_env.c ${planted_bugs}
     USES test_queue test_land test_auth server_delivery LIBS lib::cmocka)
   target_include_directories(planted_${stem} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-  target_link_options(planted_${stem} PRIVATE ${planted_wrapped})
+  string(REPLACE "/" "_" name ${unit})
+  target_link_options(planted_${stem} PRIVATE ${planted_wrapped} $<TARGET_PROPERTY:unit_${name}_test,LINK_OPTIONS>)
 endforeach()
 hearth_test(planted_worlds COMMAND planted_worlds --set 1 SECONDS 900 LABELS flow)
 hearth_test(planted_worlds_2 COMMAND planted_worlds --set 2 SECONDS 900 LABELS flow)
