@@ -113,7 +113,7 @@ static enum hearth_code charge_rows(struct peer *peer, struct hearth_call *call,
     if (rows <= most)
         return front_limit(call, LIMIT_PEER_ROWS, domain, (uint32_t)rows);
     enum hearth_code code = front_limit(call, LIMIT_PEER_ROWS, domain, most);
-    if (code == HEARTH_OK &&
+    if (code == HEARTH_OK && most > 0 &&
         limit_take(limits, LIMIT_PEER_ROWS, domain, most, &full_s).code == ERR_LIMIT) {
         uint64_t owed_s = (rows - most) * full_s / most;
         put_off(peer, owed_s < OWED_MOST_S ? (uint32_t)owed_s : OWED_MOST_S);
