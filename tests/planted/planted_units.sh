@@ -19,7 +19,7 @@ for plant in $(sed -n 's/^PLANT([0-9]*, "\([a-z]*\) \([a-z0-9_]*\)", \([A-Z_]*\)
   fi
   HEARTH_PLANT=$name "$bin/planted_$unit" >"$out" 2>&1
   status=$?
-  if [ $status = 1 ] && grep -q "FAILED  \] $HEARTH_CASE" "$out"; then
+  if [ $status != 0 ] && grep -q "FAILED  \] $HEARTH_CASE" "$out"; then
     found=$((found + 1))
     echo "found  $name: $unit: $HEARTH_CASE"
   else
