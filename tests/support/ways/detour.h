@@ -27,6 +27,7 @@ struct detour {
     const char *liar;
     bool lies;
     struct rng_seeded *dice;
+    bool told_gone; /* by the liar, of some queue */
     /* thief: the liar's. What others have taken from us it gets to know, and may use what it finds
      * there, one batch at a time. */
     struct detour *thief;

@@ -68,8 +68,10 @@ struct err lies_answer(struct detour *d, struct bytes domain, const struct couri
     d->stuck |= answer == ANSWER_NONSENSE;
     if (answer == ANSWER_NONSENSE)
         return ERR(FEDERATION_BUSY); /* as whatever can't be read: nothing is known of any row */
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         outcomes[i] = outcome_of(d, answer);
+        d->told_gone |= outcomes[i] == QUEUE_GONE;
+    }
     done(arg, ERR_OK, outcomes);
     return ERR_OK;
 }
