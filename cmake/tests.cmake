@@ -284,7 +284,9 @@ endforeach()
 # Three times twelve bugs, one at a time, which those worlds must find, or unit tests. Functions are wrapped by the linker: what ships is the same without.
 set(planted_sources ${worlds_sources})
 list(FILTER planted_sources EXCLUDE REGEX world_random)
-set(planted_bugs tests/planted/queue.c tests/planted/courier.c tests/planted/delivery.c tests/planted/third.c)
+add_library(planted_bugs OBJECT EXCLUDE_FROM_ALL tests/planted/queue.c tests/planted/courier.c tests/planted/delivery.c tests/planted/third.c)
+target_link_libraries(planted_bugs PRIVATE test_house)
+target_include_directories(planted_bugs PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 set(planted_wrapped)
 foreach(wrapped queue_open queue_close queue_tag_get queue_tag_set queue_acknowledge package_take drain_answered batch_drop
     batch_read outbox_add delivery_refused group_store_expect once_find once_keep peer_want_keys
@@ -293,12 +295,12 @@ foreach(wrapped queue_open queue_close queue_tag_get queue_tag_set queue_acknowl
     peers_obey federation_hello send_check auth_id)
   list(APPEND planted_wrapped -Wl,--wrap=${wrapped})
 endforeach()
-hearth_program(planted_worlds SOURCES ${planted_sources} tests/planted/planted_worlds.c ${planted_bugs} USES test_house LIBS lib::cmocka)
+hearth_program(planted_worlds SOURCES ${planted_sources} tests/planted/planted_worlds.c $<TARGET_OBJECTS:planted_bugs> USES test_house LIBS lib::cmocka)
 target_include_directories(planted_worlds PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_link_options(planted_worlds PRIVATE ${worlds_wrapped} ${planted_wrapped})
 foreach(unit server/queue/accept server/federation/limits server/federation/deliver server/auth/voucher)
   get_filename_component(stem ${unit} NAME)
-  hearth_program(planted_${stem} SOURCES tests/unit/${unit}_test.c tests/planted/plant_env.c ${planted_bugs}
+  hearth_program(planted_${stem} SOURCES tests/unit/${unit}_test.c tests/planted/plant_env.c $<TARGET_OBJECTS:planted_bugs>
     USES test_queue test_land test_auth server_delivery LIBS lib::cmocka)
   target_include_directories(planted_${stem} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   string(REPLACE "/" "_" name ${unit})

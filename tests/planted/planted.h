@@ -1,6 +1,7 @@
 /* Bugs on purpose, by people who did not write the worlds (tests/flow/worlds), to see whether they
- * are found there. Functions of the server are wrapped by the linker (--wrap), so what ships
- * holds nothing of it; one bug is planted at a time, in a process of its own.
+ * are found there, or else by a unit test. Functions of the server are wrapped by the linker
+ * (--wrap), so what ships holds nothing of it; one bug is planted at a time, in a process of its
+ * own.
  *
  * A plant is a mistake that somebody could make, not an attack: most of the time all goes well.
  */
