@@ -289,22 +289,38 @@ endforeach()
 foreach(control numbered backwards versions rotation relaxed believed held_up)
   hearth_test(flow_worlds_control_${control} COMMAND world_random --control ${control} SECONDS 600 PLACES 1 LABELS "flow;control")
 endforeach()
-# Twice twelve bugs, one at a time, which those worlds must find. Functions are wrapped by the linker: what ships is the same without.
+# Three times twelve bugs, one at a time, which those worlds must find, or unit tests. Functions are wrapped by the linker: what ships is the same without.
 set(planted_sources ${worlds_sources})
 list(FILTER planted_sources EXCLUDE REGEX world_random)
-hearth_program(planted_worlds SOURCES ${planted_sources} tests/planted/planted_worlds.c tests/planted/queue.c
-  tests/planted/courier.c tests/planted/delivery.c tests/planted/third.c USES test_house LIBS lib::cmocka)
-target_include_directories(planted_worlds PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-target_link_options(planted_worlds PRIVATE ${worlds_wrapped})
+add_library(planted_bugs OBJECT EXCLUDE_FROM_ALL tests/planted/queue.c tests/planted/courier.c tests/planted/delivery.c tests/planted/third.c)
+target_link_libraries(planted_bugs PRIVATE test_house)
+target_include_directories(planted_bugs PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+set(planted_wrapped)
 foreach(wrapped queue_open queue_close queue_tag_get queue_tag_set queue_acknowledge package_take drain_answered batch_drop
     batch_read outbox_add delivery_refused group_store_expect once_find once_keep peer_want_keys
     ahead_take courier_fail held_forgive accept_append queue_write commit_run group_store_replace fanout_write known_source
     queue_append accept_check logged_check peer_banned_s queue_accept hearth_federation_deliver_start policy_target peer_reach
     peers_obey federation_hello send_check auth_id)
-  target_link_options(planted_worlds PRIVATE -Wl,--wrap=${wrapped})
+  list(APPEND planted_wrapped -Wl,--wrap=${wrapped})
+endforeach()
+hearth_program(planted_worlds SOURCES ${planted_sources} tests/planted/planted_worlds.c $<TARGET_OBJECTS:planted_bugs> USES test_house LIBS lib::cmocka)
+target_include_directories(planted_worlds PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_link_options(planted_worlds PRIVATE ${worlds_wrapped} ${planted_wrapped})
+foreach(unit server/queue/accept server/federation/limits server/federation/deliver server/auth/voucher)
+  get_filename_component(stem ${unit} NAME)
+  hearth_program(planted_${stem} SOURCES tests/unit/${unit}_test.c tests/planted/plant_env.c $<TARGET_OBJECTS:planted_bugs>
+    USES test_queue test_land test_auth server_delivery LIBS lib::cmocka)
+  target_include_directories(planted_${stem} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  string(REPLACE "/" "_" name ${unit})
+  target_link_options(planted_${stem} PRIVATE ${planted_wrapped} $<TARGET_PROPERTY:unit_${name}_test,LINK_OPTIONS>)
 endforeach()
 hearth_test(planted_worlds COMMAND planted_worlds --set 1 SECONDS 900 PLACES 1 LABELS "flow;control")
 hearth_test(planted_worlds_2 COMMAND planted_worlds --set 2 SECONDS 900 PLACES 1 LABELS "flow;control")
+hearth_test(planted_worlds COMMAND planted_worlds --set 1 SECONDS 900 LABELS flow)
+hearth_test(planted_worlds_2 COMMAND planted_worlds --set 2 SECONDS 900 LABELS flow)
+hearth_test(planted_worlds_3 COMMAND planted_worlds --set 3 SECONDS 900 LABELS flow)
+hearth_test(planted_units COMMAND ${CMAKE_SOURCE_DIR}/tests/planted/planted_units.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
+  SECONDS 600 LABELS flow)
 # The real hearthd, as an operator runs it, and clients in other languages.
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300 LABELS flow)
