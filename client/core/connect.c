@@ -4,6 +4,9 @@
  * One stream does all: fetch a package, verify it, make the offer, which is written down (a step of
  * its own) before it is left. An attempt that broke off may have left one: all can be answered.
  *
+ * A package is not believed before the log has shown its key, and a stream is among the dearest of
+ * calls: it stays open while the log is asked, and another one is begun only where that takes long.
+ *
  *     body    struct { opaque contact[16]; }
  */
 #include <stdlib.h>
@@ -18,73 +21,7 @@
 #include "wire/writer.h"
 
 enum { LOG_LOOK_MS = 2000, LOG_PATIENCE_MS = 10 * 60 * 1000 };
-
-/* ---- the verb */
-
-static struct err may_ask(struct core *c, struct db_txn *t, const char *handle)
-{
-    struct hearth_id id;
-    struct contact other = {0};
-    struct err err = contact_by_handle(c, t, handle, &id);
-    if (err.code == ERR_NOT_FOUND)
-        return ERR_OK;
-    TRY(err);
-    TRY(contact_get(c, t, &id, &other));
-    /* who asks us by that name only says so: we may ask the handle itself */
-    bool may = other.state != HEARTH_CONTACT_ASKED && other.state != HEARTH_CONTACT_FRIEND;
-    contact_clear(&other);
-    return may ? ERR_OK : ERR(CLIENT_CONTACT);
-}
-
-static struct err fill(struct core *c, const char *handle, struct contact *contact)
-{
-    struct asked asked = {0};
-    if (strlen(handle) > HANDLE_TEXT_MAX_BYTES)
-        return ERR(ARGUMENT);
-    memcpy(contact->handle, handle, strlen(handle) + 1);
-    contact->state = HEARTH_CONTACT_ASKED;
-    TRY(core_random_id(c, &contact->id));
-    TRY(rng_fill(c->rng, contact->contact_id, sizeof contact->contact_id));
-    TRY(kem_generate(seal_hpke->kem, c->rng, &asked.answer_private, &asked.answer_public));
-    asked_write(&contact->pending, &asked);
-    asked_clear(&asked);
-    return buf_check(&contact->pending);
-}
-
-static struct err ask(struct core *c, struct db_txn *t, struct contact *contact, uint64_t *ret_task)
-{
-    uint64_t created;
-    uint8_t lane[16];
-    TRY(contact_put(c, t, contact)); /* the chat looks for it */
-    TRY(group_create_begin(c, t, HEARTH_CHAT_DIRECT, NULL, &contact->id, &contact->chat, &created));
-    TRY(contact_put(c, t, contact));
-    TRY(devices_tell_contact(c, t, contact));
-    chat_lane(&contact->chat, CHAT_LANE, lane);
-    return task_add(c, t, TASK_CONNECT, lane, &contact->id,
-                    bytes_of(contact->id.bytes, sizeof contact->id.bytes), ret_task);
-}
-
-struct err contact_ask(struct core *c, struct db_txn *t, const char *handle,
-                       struct hearth_id *ret_contact, uint64_t *ret_task)
-{
-    struct contact contact = {0};
-    struct bytes local, domain;
-    char own[HANDLE_TEXT_MAX_BYTES + 1] = "";
-    TRY(handle_split(handle, &local, &domain));
-    if (!c->account.registered)
-        return ERR(WRONG_STATE);
-    TRY(handle_own(c, t, own));
-    if (strcmp(own, handle) == 0)
-        return ERR(ARGUMENT);
-    TRY(may_ask(c, t, handle));
-    struct err err = fill(c, handle, &contact);
-    if (err_is_ok(err))
-        err = ask(c, t, &contact, ret_task);
-    if (err_is_ok(err))
-        *ret_contact = contact.id;
-    contact_clear(&contact);
-    return err;
-}
+enum { HOLD_LOOK_MS = 200, HOLD_MOST_MS = 20 * 1000 }; /* a stream may last 30 s */
 
 /* ---- the stream */
 
@@ -101,18 +38,23 @@ struct asking {
     struct hearth_id contact;
     char domain[DOMAIN_MAX_BYTES + 1];
     uint8_t hash[HANDLE_HASH_BYTES];
-    struct hearth_client_call *call;              /* NULL: ended, or not begun */
-    const Hearth__V1__ConnectionPackage *package; /* while an offer is made for it */
+    struct hearth_client_call *call; /* NULL: ended, or not begun */
+    struct buf package, key_set;     /* that an offer is made for */
     struct buf sealed;
     struct buf tokens; /* what it is paid with */
     bool offered, stored;
-    bool later;     /* the log has not answered yet */
+    bool later;                 /* the log has not answered yet */
+    struct hearth_timer *again; /* looks whether it has; NULL: none needed */
+    uint32_t held_ms;
     bool stopped;   /* the task is gone */
     struct err err; /* ours, or what did not verify */
 };
 
 static void asking_free(struct asking *a)
 {
+    hearth_timer_free(a->again);
+    buf_clear(&a->package);
+    buf_clear(&a->key_set);
     buf_clear(&a->sealed);
     buf_clear(&a->tokens);
     free(a);
@@ -166,8 +108,7 @@ static struct err offer_for(struct core *c, struct db_txn *t, struct asking *a,
 static struct err ask_log(struct core *c, struct db_txn *t, const struct asking *a, bool *ret_later)
 {
     enum log_says says;
-    struct bytes set = bytes_of(a->package->key_set.data, a->package->key_set.len);
-    TRY(log_says_of(c, t, a->domain, set, 0, LOG_FRESH_MS, &says));
+    TRY(log_says_of(c, t, a->domain, buf_view(&a->key_set), 0, LOG_FRESH_MS, &says));
     *ret_later = says == LOG_SAYS_LATER || says == LOG_SAYS_BEHIND;
     if (says != LOG_SAYS_OTHER && says != LOG_SAYS_NEWER)
         return ERR_OK;
@@ -180,20 +121,24 @@ static struct err make_offer(struct core *c, struct db_txn *t, void *arg)
     struct connection_package package;
     struct contact contact = {0};
     bool later;
-    TRY(offer_check_package(a->hash, bytes_of(a->package->package.data, a->package->package.len),
-                            bytes_of(a->package->key_set.data, a->package->key_set.len),
+    TRY(offer_check_package(a->hash, buf_view(&a->package), buf_view(&a->key_set),
                             core_now_ms(c) / 1000, &package));
     TRY(ask_log(c, t, a, &later));
     a->later = later;
     if (later)
         return ERR_OK;
     TRY(contact_get(c, t, &a->contact, &contact));
-    struct err err = contact.state == HEARTH_CONTACT_ASKED ? offer_for(c, t, a, &package, &contact)
-                                                           : ERR(CLIENT_CONTACT);
-    if (err_is_ok(err))
-        err = contact_put(c, t, &contact);
-    if (err_is_ok(err))
-        err = devices_tell_contact(c, t, &contact);
+    struct err err = ERR_OK;
+    if (contact.state == HEARTH_CONTACT_ASKED) {
+        err = offer_for(c, t, a, &package, &contact);
+        if (err_is_ok(err))
+            err = contact_put(c, t, &contact);
+        if (err_is_ok(err))
+            err = devices_tell_contact(c, t, &contact);
+    } else { /* meanwhile; the task sees what became of it when it is prepared again */
+        a->later = true;
+        a->held_ms = HOLD_MOST_MS;
+    }
     contact_clear(&contact);
     return err;
 }
@@ -210,6 +155,38 @@ static void write_offer(struct asking *a)
     a->offered = true;
 }
 
+static bool look_again(struct asking *a)
+{
+    a->held_ms += HOLD_LOOK_MS;
+    return a->later && a->held_ms <= HOLD_MOST_MS && a->again != NULL &&
+           hearth_timer_set(a->again, HOLD_LOOK_MS);
+}
+
+/* With a package: an offer, as soon as the log has shown its key. */
+static void go_on(struct asking *a)
+{
+    a->err = core_step(a->core, make_offer, a);
+    if (err_is_ok(a->err) && !a->later)
+        write_offer(a);
+    else if (!err_is_ok(a->err) || !look_again(a))
+        hearth_client_call_cancel(a->call);
+}
+
+static void on_look(void *arg)
+{
+    go_on(arg);
+}
+
+static struct err keep_package(struct asking *a, const Hearth__V1__ConnectionPackage *package)
+{
+    buf_append_bytes(&a->package, bytes_of(package->package.data, package->package.len));
+    buf_append_bytes(&a->key_set, bytes_of(package->key_set.data, package->key_set.len));
+    TRY(buf_check(&a->package));
+    TRY(buf_check(&a->key_set));
+    a->again = hearth_timer_new(a->core->loop, on_look, a);
+    return a->again != NULL ? ERR_OK : ERR(NO_MEMORY);
+}
+
 static void on_message(struct hearth_client_call *call, const ProtobufCMessage *item, void *arg)
 {
     struct asking *a = arg;
@@ -220,15 +197,14 @@ static void on_message(struct hearth_client_call *call, const ProtobufCMessage *
         a->stored = a->stored || in->step_case == HEARTH__V1__CONNECT_RESPONSE__STEP_STORED;
         return;
     }
-    if (in->step_case != HEARTH__V1__CONNECT_RESPONSE__STEP_PACKAGE || in->package == NULL) {
+    if (in->step_case != HEARTH__V1__CONNECT_RESPONSE__STEP_PACKAGE || in->package == NULL ||
+        a->again != NULL) {
         hearth_client_call_cancel(call);
         return;
     }
-    a->package = in->package;
-    a->err = core_step(a->core, make_offer, a);
-    a->package = NULL;
-    if (err_is_ok(a->err) && !a->later)
-        write_offer(a);
+    a->err = keep_package(a, in->package);
+    if (err_is_ok(a->err))
+        go_on(a);
     else
         hearth_client_call_cancel(call);
 }
@@ -323,6 +299,8 @@ static void stream_stop(struct core *c, void *handle)
     struct asking *a = handle;
     (void)c;
     a->stopped = true;
+    hearth_timer_free(a->again);
+    a->again = NULL;
     hearth_client_call_cancel(a->call); /* on_done frees it */
 }
 

@@ -22,7 +22,7 @@ static struct {
     } tokens[TOKENS_MOST];
     size_t token_count;
     unsigned twice; /* a token, for two different calls */
-    unsigned paid_named, paid_anonymous;
+    unsigned paid_named, paid_anonymous, paid_connects;
 } seen;
 
 static void saw_token(const uint8_t *value, const char *path)
@@ -66,6 +66,7 @@ static void saw(void *self, const struct town_call *call)
         saw_token(call->values[k], call->path);
     seen.paid_named += call->named && call->tokens > 0;
     seen.paid_anonymous += !call->named && call->tokens > 0;
+    seen.paid_connects += strstr(call->path, "/Connect") != NULL && call->tokens > 0;
 }
 
 /* Connections on which both kinds came. */
@@ -113,6 +114,7 @@ static void test_all_is_paid(void **state)
     talk(&p, "hello");
     assert_true(seen.paid_named > 0 && seen.paid_anonymous > 0);
     assert_int_equal(seen.twice, 0);
+    assert_int_equal(seen.paid_connects, 1); /* it waits for the log with what it was given */
     hearth_account_tokens(&p.alice->account, &stock);
     assert_true(stock.required);
     assert_true(stock.now[PASS_AUTH - 1] < TOKEN_GRANT);
