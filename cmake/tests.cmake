@@ -285,12 +285,14 @@ endforeach()
 set(planted_sources ${worlds_sources})
 list(FILTER planted_sources EXCLUDE REGEX world_random)
 hearth_program(planted_worlds SOURCES ${planted_sources} tests/planted/planted_worlds.c tests/planted/queue.c
-  tests/planted/courier.c tests/planted/delivery.c USES test_house LIBS lib::cmocka)
+  tests/planted/courier.c tests/planted/delivery.c tests/planted/third.c USES test_house LIBS lib::cmocka)
 target_include_directories(planted_worlds PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_link_options(planted_worlds PRIVATE ${worlds_wrapped})
 foreach(wrapped queue_open queue_close queue_tag_get queue_tag_set queue_acknowledge package_take drain_answered batch_drop
     batch_read outbox_add delivery_refused group_store_expect once_find once_keep peer_want_keys
-    ahead_take courier_fail held_forgive accept_append queue_write commit_run group_store_replace fanout_write known_source)
+    ahead_take courier_fail held_forgive accept_append queue_write commit_run group_store_replace fanout_write known_source
+    queue_append accept_check logged_check peer_banned_s queue_accept hearth_federation_deliver_start policy_target peer_reach
+    peers_obey federation_hello send_check auth_id)
   target_link_options(planted_worlds PRIVATE -Wl,--wrap=${wrapped})
 endforeach()
 hearth_test(planted_worlds COMMAND planted_worlds --set 1 SECONDS 900 LABELS flow)
@@ -372,7 +374,7 @@ hearth_unit_tests(server_transparency server/transparency tlog_kit test_tokens n
 hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_core LIBS lib::jansson lib::event)
 # What an operator may try with keys, and where clients notice.
 foreach(attacks "honest" "honest_devices" "swapped_handle_key extra_client unsigned_client forked_log" "replaced_commitment key_of_his_own token_key_of_his_own"
-    "forked_for_two vrf_key_of_his_own" "dropped_revocation" "skipped_version" "swapped_handle_key_logged dropped_revocation_promised"
+    "forked_for_two vrf_key_of_his_own" "dropped_revocation" "skipped_version" "refuses_owners" "swapped_handle_key_logged dropped_revocation_promised"
     "token_key_logged sealing_key_logged" "replaced_item")
   string(REGEX REPLACE " .*" "" first "${attacks}")
   separate_arguments(names UNIX_COMMAND "${attacks}")
@@ -396,6 +398,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     SECONDS 300 LABELS flow)
   hearth_test(federation_hostile COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/hostile.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 300 LABELS flow)
+  hearth_test(federation_witness COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/witness.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 400 LABELS flow)
   hearth_test(federation_logs COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/logs.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 400 LABELS flow)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
@@ -429,7 +433,7 @@ hearth_program(hearthd_malicious SOURCES server/hearthd.c tests/malicious/malice
   tests/malicious/keys.c tests/malicious/log.c tests/malicious/refuse.c tests/malicious/tree.c USES server_main)
 target_include_directories(hearthd_malicious PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 foreach(wrapped queue_ratchet_seal hearth_auth_connect_write hearth_server_add_auth hearth_server_add_delivery hearth_server_add_info front_new transparency_open transparency_close
-    transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_version_put kt_version_get)
+    transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_prove_owner kt_version_put kt_version_get)
   target_link_options(hearthd_malicious PRIVATE -Wl,--wrap=${wrapped})
 endforeach()
 hearth_test(federation_log COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/log.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 300)

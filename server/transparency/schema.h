@@ -11,6 +11,10 @@ enum kt_statement {
     HASH_CLEAR,
     NODE_GET,
     NODE_PUT,
+    NODE_BORN,
+    NODE_DROP,
+    SWEPT_GET,
+    SWEPT_PUT,
     EPOCH_GET,
     EPOCH_NEWEST,
     EPOCH_PUT,
@@ -39,6 +43,7 @@ enum kt_statement {
     CHECKPOINT_NOTE,
     COSIGNATURE_LIST,
     COSIGNATURE_PUT,
+    COSIGNATURE_NEWEST,
     KT_PURSE, /* PURSE_STATEMENTS begin here */
     KT_STATEMENT_COUNT = KT_PURSE + PURSE_STATEMENT_COUNT
 };

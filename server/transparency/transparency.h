@@ -60,6 +60,11 @@ struct err transparency_held(const struct transparency *t);
  * committed to stays. */
 bool transparency_expire(struct transparency *t);
 
+/* One piece of removing what trees older than KT_KEEP_MS leave behind (kt_log.h), short enough that
+ * epochs do not wait for it; true: there is more. Waits. Where there is nothing, nothing is
+ * written. */
+bool transparency_sweep(struct transparency *t);
+
 /* Closes an epoch when one is due, commits, signs, and tells those whose versions it has. Waits;
  * not on a thread of the store. ERR_TLOG_FORK and what else holds the log are said ever after.
  * ret_epoch: its number, 0: none was due. */
@@ -69,6 +74,8 @@ CHECKED struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch
  * ERR_NOT_FOUND: nothing is signed yet. */
 CHECKED struct err transparency_head(struct transparency *t, struct buf *note, uint64_t *ret_size,
                                      uint64_t *ret_ms);
+/* The newest checkpoint that has a cosignature, with them (appended). Waits. ERR_NOT_FOUND. */
+CHECKED struct err transparency_cosigned(struct transparency *t, struct buf *note);
 
 /* What a mirror or monitor asks for by HTTP (C2SP tlog-tiles): path is checkpoint, tile/L/N[.p/W]
  * or tile/entries/N[.p/W]; appended to body. ret_forever: it never changes. ERR_NOT_FOUND. Waits,
@@ -90,7 +97,8 @@ struct transparency_value {
 CHECKED struct err transparency_publish(struct transparency *t,
                                         const struct transparency_value *values, size_t count);
 
-/* What a version's owner is told: an UpdateResponse (tlog/update.h) from the configuration on. */
+/* What a version's owner is told: an UpdateResponse (tlog/update.h) from the configuration on. Both
+ * are empty for a version that was added more than KT_KEEP_MS ago. */
 struct transparency_receipt {
     struct bytes checkpoint, proof;
 };
