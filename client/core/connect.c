@@ -8,6 +8,7 @@
  * calls: it stays open while the log is asked, and another one is begun only where that takes long.
  *
  *     body    struct { opaque contact[16]; }
+ *     state   how often the log was waited for in vain, where that costs tokens
  */
 #include <stdlib.h>
 
@@ -17,10 +18,12 @@
 #include "client/core/log.h"
 #include "client/core/offer.h"
 #include "client/core/task.h"
+#include "client/core/token.h"
 #include "hearth/v1/auth_rpc.h"
 #include "wire/writer.h"
 
 enum { LOG_LOOK_MS = 2000, LOG_PATIENCE_MS = 10 * 60 * 1000 };
+enum { LOG_COSTLY_MS = 30 * 1000, LOG_LATER_MOST = 3 };
 enum { HOLD_LOOK_MS = 200, HOLD_MOST_MS = 20 * 1000 }; /* a stream may last 30 s */
 
 /* ---- the stream */
@@ -337,6 +340,10 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     struct contact contact = {0};
     struct open_chat *chat;
     struct bytes local, domain = {NULL, 0};
+    if (task->state > 0 && task->not_before_ms > core_now_ms(c)) { /* woken by something else */
+        *ret_next = TASK_NEXT_WAIT;
+        return ERR_OK;
+    }
     TRY(contact_get(c, t, &task->subject, &contact));
     struct err err = chat_open(c, t, &contact.chat, &chat);
     bool gone = contact.state != HEARTH_CONTACT_ASKED;
@@ -356,12 +363,39 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     return ERR_OK;
 }
 
-/* Woken when the log has answered. */
-static struct err wait_for_log(struct core *c, struct task *task, enum task_next *ret_next)
+static struct err costs_tokens(struct core *c, struct db_txn *t, const struct hearth_id *id,
+                               bool *ret_costs)
 {
-    uint64_t now = core_now_ms(c);
+    struct token_facts facts = {0};
+    struct contact contact = {0};
+    struct bytes local, domain;
+    char name[DOMAIN_MAX_BYTES + 1] = "";
+    TRY(contact_get(c, t, id, &contact));
+    struct err err = handle_split(contact.handle, &local, &domain);
+    if (err_is_ok(err)) {
+        memcpy(name, domain.data, domain.len);
+        err = token_facts_get(t, name, &facts);
+    }
+    contact_clear(&contact);
+    *ret_costs = facts.on;
+    token_facts_clear(&facts);
+    return err;
+}
+
+/* Woken when the log has answered; but where the stream costs, ever later, since it was kept open
+ * for long already. */
+static struct err wait_for_log(struct core *c, struct db_txn *t, struct task *task,
+                               enum task_next *ret_next)
+{
+    uint64_t now = core_now_ms(c), wait_ms = LOG_LOOK_MS;
+    bool costs;
+    TRY(costs_tokens(c, t, &task->subject, &costs));
+    if (costs) {
+        wait_ms = (uint64_t)LOG_COSTLY_MS << task->state;
+        task->state += task->state < LOG_LATER_MOST;
+    }
     *ret_next = TASK_NEXT_WAIT;
-    task->not_before_ms = now + LOG_LOOK_MS;
+    task->not_before_ms = now + wait_ms;
     if (now > task->made_ms + LOG_PATIENCE_MS) {
         task_fail_err(c, task, ERR(CLIENT_LOG));
         *ret_next = TASK_NEXT_FAILED;
@@ -382,7 +416,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     const struct verdict *verdict = (const void *)answer->out;
     struct err err = verdict->err;
     if (err_is_ok(err) && verdict->later)
-        return wait_for_log(c, task, ret_next);
+        return wait_for_log(c, t, task, ret_next);
     if (err_is_ok(err))
         *ret_next = TASK_NEXT_DONE;
     else

@@ -1,5 +1,6 @@
 /* Clients on a homeserver where calls cost tokens: everything that people do works, from what the
  * stock has, across kills; what a message costs; and what is seen on the connections. */
+#include "client/core/log.h"
 #include "client/core/task.h"
 #include "client/core/token.h"
 #include "crypto/count.h"
@@ -162,6 +163,47 @@ static void test_credits(void **state)
     people_close(&p.all);
 }
 
+/* A log that takes its time: nothing is said of any handle until it does. */
+static bool slow_log;
+
+struct err __real_log_says_of(struct core *c, struct db_txn *t, const char *domain,
+                              struct bytes key_set, unsigned roles, uint64_t max_age_ms,
+                              enum log_says *ret_says);
+struct err __wrap_log_says_of(struct core *c, struct db_txn *t, const char *domain,
+                              struct bytes key_set, unsigned roles, uint64_t max_age_ms,
+                              enum log_says *ret_says);
+struct err __wrap_log_says_of(struct core *c, struct db_txn *t, const char *domain,
+                              struct bytes key_set, unsigned roles, uint64_t max_age_ms,
+                              enum log_says *ret_says)
+{
+    if (!slow_log)
+        return __real_log_says_of(c, t, domain, key_set, roles, max_age_ms, ret_says);
+    *ret_says = LOG_SAYS_LATER;
+    return ERR_OK;
+}
+
+/* Who is asked while the log does not answer is not paid for again and again. */
+static void test_slow_log(void **state)
+{
+    static struct pair p;
+    (void)state;
+    begin(&p, 7);
+    slow_log = true;
+    struct hearth_op *op = hearth_contact_add(&p.alice->account, "bob@a.test");
+    assert_non_null(op);
+    people_run_ms(&p.all, 15 * 1000);
+    assert_int_equal(seen.paid_connects, 1);
+    for (int i = 0; i < 45; i++) {
+        people_run_ms(&p.all, 5 * 1000);
+        task_wake(p.alice->core, NULL); /* as all that is told does */
+    }
+    assert_in_range(seen.paid_connects, 2, 3);
+    slow_log = false;
+    done(p.alice, op);
+    assert_in_range(seen.paid_connects, 3, 4);
+    people_close(&p.all);
+}
+
 /* Killed in the middle of paying: it goes on, and no token is shown in two places. */
 static void test_kills(void **state)
 {
@@ -306,7 +348,7 @@ int main(void)
         cmocka_unit_test(test_all_is_paid), cmocka_unit_test(test_credits),
         cmocka_unit_test(test_kills),       cmocka_unit_test(test_none_left),
         cmocka_unit_test(test_waits),       cmocka_unit_test(test_vouchers),
-        cmocka_unit_test(test_no_vouchers),
+        cmocka_unit_test(test_no_vouchers), cmocka_unit_test(test_slow_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
