@@ -501,6 +501,7 @@ target_link_options(unit_client_core_devices_test PRIVATE -Wl,--wrap=log_commitm
 target_link_options(unit_client_core_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=send_check)
 target_link_options(unit_server_front_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=keeper_credential)
 target_link_options(unit_client_core_tokens_test PRIVATE -Wl,--wrap=pass_order_finish)
+target_link_options(unit_client_core_paying_test PRIVATE -Wl,--wrap=log_says_of)
 target_link_options(unit_server_auth_voucher_test PRIVATE -Wl,--wrap=blind_rsa_key_generate)
 target_link_options(unit_client_core_token_seen_test PRIVATE -Wl,--wrap=keeper_token_public)
 # kill -9 to a real hearthd while it closes epochs and signs them.
