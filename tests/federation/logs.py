@@ -79,7 +79,7 @@ def forgiven(server, peer):
         raise Failed(f"what convicts {peer} before {server.domain} is not set aside")
     if f"event=peer_log_evidence_set_aside peer={peer}" not in open(os.path.join(server.scratch.name, f"log-{server.name}")).read():
         raise Failed(f"the log of events of {server.domain} does not say that evidence was set aside")
-    until(f"{server.domain} looks no more at the log of {peer}", server, peer, lambda: size_of(server, peer) > 0)
+    until(f"{server.domain} looks no more at the log of {peer}", server, peer, lambda: "entries verified" in shown(server, peer))
     server.end()
     server.start()  # nor does it come back
     if "forked" in shown(server, peer):
