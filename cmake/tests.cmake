@@ -405,6 +405,7 @@ hearth_program(log_bench SOURCES tests/bench/log_bench.c USES server_transparenc
 # kill -9 while epochs are closed and signed: one root per size, ever.
 hearth_program(kt_crash SOURCES tests/crash/kt_crash.c USES server_transparency test_support)
 hearth_test(crash_kt COMMAND kt_crash --cycles 200 SECONDS 300 LABELS crash)
+hearth_test(crash_kt_hole COMMAND kt_crash --cycles 5 --hole SECONDS 120 LABELS crash)
 hearth_test(crash_kt_control COMMAND kt_crash --cycles 200 --control SECONDS 300 LABELS crash)
 # kill -9 while tokens are spent: once each, with their effect.
 hearth_program(spent_crash SOURCES tests/crash/spent_crash.c USES server_front test_support)
