@@ -401,6 +401,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
 endif()
 hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency test_support)
+hearth_program(kt_sweep_bench SOURCES tests/bench/kt_sweep_bench.c USES server_transparency test_support)
 hearth_program(log_bench SOURCES tests/bench/log_bench.c USES server_transparency server_keeper)
 # kill -9 while epochs are closed and signed: one root per size, ever.
 hearth_program(kt_crash SOURCES tests/crash/kt_crash.c USES server_transparency test_support)
