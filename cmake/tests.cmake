@@ -285,12 +285,14 @@ endforeach()
 set(planted_sources ${worlds_sources})
 list(FILTER planted_sources EXCLUDE REGEX world_random)
 hearth_program(planted_worlds SOURCES ${planted_sources} tests/planted/planted_worlds.c tests/planted/queue.c
-  tests/planted/courier.c tests/planted/delivery.c USES test_house LIBS lib::cmocka)
+  tests/planted/courier.c tests/planted/delivery.c tests/planted/third.c USES test_house LIBS lib::cmocka)
 target_include_directories(planted_worlds PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_link_options(planted_worlds PRIVATE ${worlds_wrapped})
 foreach(wrapped queue_open queue_close queue_tag_get queue_tag_set queue_acknowledge package_take drain_answered batch_drop
     batch_read outbox_add delivery_refused group_store_expect once_find once_keep peer_want_keys
-    ahead_take courier_fail held_forgive accept_append queue_write commit_run group_store_replace fanout_write known_source)
+    ahead_take courier_fail held_forgive accept_append queue_write commit_run group_store_replace fanout_write known_source
+    queue_append accept_check logged_check peer_banned_s queue_accept hearth_federation_deliver_start policy_target peer_reach
+    peers_obey federation_hello send_check auth_id)
   target_link_options(planted_worlds PRIVATE -Wl,--wrap=${wrapped})
 endforeach()
 hearth_test(planted_worlds COMMAND planted_worlds --set 1 SECONDS 900 LABELS flow)
@@ -396,6 +398,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     SECONDS 300 LABELS flow)
   hearth_test(federation_hostile COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/hostile.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 300 LABELS flow)
+  hearth_test(federation_witness COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/witness.py ${CMAKE_BINARY_DIR}/bin
+    SECONDS 400 LABELS flow)
   hearth_test(federation_logs COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/logs.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 400 LABELS flow)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
@@ -464,7 +468,8 @@ foreach(id DoS9 DoS10 DoS11 DoS12 DoS13 DoS14 DoS15 ME2 ME6 MitM1 MitM2 MitM3 T1
     SECONDS 300 LABELS "flow;threats")
 endforeach()
 # tests/tokens: does a homeserver learn from tokens who makes anonymous calls?
-hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
+hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c tests/tokens/abroad.c
+  USES client_core LIBS m)
 target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(tokens_unlinkability COMMAND token_unlinkability)
 target_link_options(unit_client_core_devices_test PRIVATE -Wl,--wrap=log_commitment_before
@@ -472,6 +477,7 @@ target_link_options(unit_client_core_devices_test PRIVATE -Wl,--wrap=log_commitm
 target_link_options(unit_client_core_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=send_check)
 target_link_options(unit_server_front_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=keeper_credential)
 target_link_options(unit_client_core_tokens_test PRIVATE -Wl,--wrap=pass_order_finish)
+target_link_options(unit_server_auth_voucher_test PRIVATE -Wl,--wrap=blind_rsa_key_generate)
 target_link_options(unit_client_core_token_seen_test PRIVATE -Wl,--wrap=keeper_token_public)
 # kill -9 to a real hearthd while it closes epochs and signs them.
 if(NOT HEARTH_SANITIZE)

@@ -233,7 +233,7 @@ struct err note_verify(const struct note *note, const struct note_key *key)
     return check(key, note->text, signature);
 }
 
-static void cosigned_text(struct buf *b, struct bytes text, uint64_t time_s)
+void note_cosigned_text(struct buf *b, struct bytes text, uint64_t time_s)
 {
     char head[64];
     int len =
@@ -253,7 +253,7 @@ struct err note_verify_cosignature(const struct note *note, const struct note_ke
     for (size_t i = 0; i < TIME_BYTES; i++)
         time_s = time_s << 8 | raw[i];
     struct buf message = BUF_INIT;
-    cosigned_text(&message, note->text, time_s);
+    note_cosigned_text(&message, note->text, time_s);
     struct err err = buf_check(&message);
     if (err_is_ok(err))
         err = check(key, buf_view(&message), raw + TIME_BYTES);
@@ -298,23 +298,29 @@ struct err note_sign(struct buf *b, struct bytes text, const struct note_key *ke
     return note_write(b, text, key, signature_view(&signature));
 }
 
-struct err note_cosign(struct buf *b, struct bytes text, const struct note_key *key,
-                       const struct sig_key *signer, uint64_t time_s)
+struct err note_cosign_write(struct buf *b, const struct note_key *key, uint64_t time_s,
+                             struct bytes signature)
 {
-    struct signature signature;
-    struct buf message = BUF_INIT;
     uint8_t payload[TIME_BYTES + ED25519_BYTES];
-    cosigned_text(&message, text, time_s);
-    struct err err = buf_check(&message);
-    if (err_is_ok(err))
-        err = sig_sign(signer, buf_view(&message), &signature);
-    buf_clear(&message);
-    TRY(err);
-    if (signature.len != ED25519_BYTES)
+    if (signature.len != ED25519_BYTES || key->type != NOTE_COSIGNATURE)
         return ERR(ARGUMENT);
     for (size_t i = 0; i < TIME_BYTES; i++)
         payload[i] = (uint8_t)(time_s >> (56 - 8 * i));
     memcpy(payload + TIME_BYTES, signature.data, ED25519_BYTES);
     write_line(b, key, bytes_of(payload, sizeof payload));
     return buf_check(b);
+}
+
+struct err note_cosign(struct buf *b, struct bytes text, const struct note_key *key,
+                       const struct sig_key *signer, uint64_t time_s)
+{
+    struct signature signature;
+    struct buf message = BUF_INIT;
+    note_cosigned_text(&message, text, time_s);
+    struct err err = buf_check(&message);
+    if (err_is_ok(err))
+        err = sig_sign(signer, buf_view(&message), &signature);
+    buf_clear(&message);
+    TRY(err);
+    return note_cosign_write(b, key, time_s, signature_view(&signature));
 }

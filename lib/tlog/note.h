@@ -71,6 +71,12 @@ CHECKED struct err note_sign(struct buf *b, struct bytes text, const struct note
  * verified. */
 CHECKED struct err note_write(struct buf *b, struct bytes text, const struct note_key *key,
                               struct bytes signature);
+/* What a cosignature of this text signs. Appends. */
+void note_cosigned_text(struct buf *b, struct bytes text, uint64_t time_s);
+/* Appends a cosignature's line with a signature of that (64 bytes) that was made elsewhere; it is
+ * not verified. ERR_ARGUMENT: its length, or no NOTE_COSIGNATURE key. */
+CHECKED struct err note_cosign_write(struct buf *b, const struct note_key *key, uint64_t time_s,
+                                     struct bytes signature);
 /* Appends a signature line to what will stand after a note's others. */
 CHECKED struct err note_cosign(struct buf *b, struct bytes text, const struct note_key *key,
                                const struct sig_key *signer, uint64_t time_s);

@@ -73,6 +73,10 @@ struct admin_verbs {
     struct err (*report_drop)(void *self, uint64_t number);
     /* Appends the newest checkpoint of the log with its cosignatures. ERR_NOT_FOUND. */
     struct err (*log_head)(void *self, struct buf *note, uint64_t *ret_size, uint64_t *ret_time_s);
+    /* Appends the newest checkpoint that has cosignatures; ERR_NOT_FOUND. With log_head. */
+    struct err (*log_cosigned)(void *self, struct buf *note);
+    /* Appends the verifier key of this homeserver as a witness; with log_head. */
+    struct err (*witness_key)(void *self, struct buf *text);
     /* Calls say for each peer, or for the one with this name alone (it may be unknown); writes the
      * mode in force. */
     void (*peers)(void *self, struct bytes domain,

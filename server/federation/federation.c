@@ -106,6 +106,7 @@ void federation_close(struct federation *f)
     if (f == NULL)
         return;
     kept_close(f);
+    witness_clear(f);
     peers_clear(f);
     policy_free(f->policy);
     free(f->ca_file);

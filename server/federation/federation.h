@@ -115,9 +115,12 @@ void federation_check(struct front_env *env, const struct federation_options *op
  * not have or had too late. From any thread. */
 CHECKED struct err federation_voucher_key(void *federation, struct bytes domain, uint8_t class,
                                           uint32_t week, uint8_t ret_spki[BLIND_RSA_PUBLIC_BYTES]);
-/* Now and then: looks at the logs of peers that are due (logs.c), a few at a time. From any thread;
- * does not wait. */
+/* Now and then: looks at the logs of peers that are due (logs.c), a few at a time, and cosigns what
+ * is well (witness.c). From any thread; does not wait. */
 void federation_watch_logs(struct federation *f);
+/* The verifier key under which we cosign the logs of peers: DOMAIN/witness+ID+KEY. Appends.
+ * ERR_DOMAIN: too long for a name; errors of the keeper. */
+CHECKED struct err federation_witness_key(const struct front_env *env, struct buf *b);
 /* After the courier's end, on its loop: ends all that is under way; done of each batch comes before
  * the loop has run what is posted now. Nothing is begun any more. */
 void federation_stop(struct federation *f);

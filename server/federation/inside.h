@@ -13,11 +13,13 @@
 #include "crypto/blind_rsa.h"
 #include "hearth/v1/federation_rpc.h"
 #include "hearth/v1/info_rpc.h"
+#include "hearth/v1/transparency_rpc.h"
 #include "net/resolve.h"
 #include "seal/credential_chain.h"
 #include "seal/names.h"
 #include "server/federation/federation.h"
 #include "tlog/verify.h"
+#include "tlog/witness.h"
 
 enum {
     PEERS_MOST = 4096,
@@ -75,6 +77,11 @@ struct peer_log {
     bool looking;
     unsigned failures;        /* of looks, in a row */
     char why[PEER_WHY_BYTES]; /* the last look failed; "": it did not */
+    /* witness.c */
+    bool cosigning;
+    struct witness_state witnessed; /* as far as we remember: the store knows */
+    uint64_t cosigned;              /* this size, and the peer has it; 0: none */
+    uint64_t cosign_again_us;       /* it has not named us: not before */
 };
 
 struct peer {
@@ -131,6 +138,8 @@ struct federation {
     struct store *store;   /* NULL once stopped */
     uint8_t rows_key[KEEPER_KEY_BYTES], ids_key[KEEPER_KEY_BYTES];
     unsigned log_statements; /* kept_logs.c */
+    unsigned witness_statements;
+    struct cosigning *stored; /* under the lock; witness.c */
     struct peer *slots[PEER_SLOTS];
     size_t peer_count;
     bool greeting;     /* inside hello.c; of the loop */
@@ -183,6 +192,36 @@ void peer_log_keep(struct peer *peer, const struct kt_view *view, unsigned forgo
 /* Under the lock: it may begin another one, also after a restart of ours. What convicts it stays.
  */
 void peer_log_forget(struct peer *peer);
+
+/* logs.c. The hashes of an answer, in room. WIRE_LIMIT, WIRE_VALUE. */
+CHECKED struct err peer_log_proof(const Hearth__V1__GetConsistencyResponse *in,
+                                  uint8_t room[LOG_PATH_MAX * HASH_VALUE_BYTES],
+                                  struct hash_run *ret_run);
+
+/* witnessed.c. Statements begin at f->witness_statements in the table of kept.c. */
+enum { WITNESSED_GET, WITNESSED_PUT, WITNESSED_COUNT, WITNESSED_STATEMENTS };
+enum { WITNESSED_SEALED_BYTES = 1 + 8 + 32 + 40 };
+struct witnessing {
+    struct witness_state old, next; /* the caller has verified that next grew out of old */
+    /* after done, when the store was read: what was cosigned last before this; size 0: nothing */
+    struct witness_state found;
+    struct federation *federation;
+    uint8_t id[16];
+    uint8_t sealed[WITNESSED_SEALED_BYTES];
+};
+/* Of the log `origin` next is what was cosigned last, if old was so until now. Calls done once with
+ * w on a thread of the store, unless this fails; what done hears without error is durable.
+ * ERR_TLOG_CONSISTENCY: it was `found`; ERR_TLOG_FORK: next is smaller, or of the same size with
+ * another root; ERR_TOO_LARGE: of too many logs; errors of the store. Not under the lock. */
+CHECKED struct err witnessed_submit(struct federation *f, struct bytes origin,
+                                    void (*done)(void *witnessing, struct err result),
+                                    struct witnessing *w);
+
+/* witness.c, on the loop, not under the lock, peer held: the checkpoint of its log's newest window,
+ * below this view, which a look has just verified, is cosigned and brought there, if need be. */
+void witness_begin(struct peer *peer, const struct kt_view *view);
+void witness_turn(struct federation *f); /* what is stored by now */
+void witness_clear(struct federation *f);
 
 /* find.c, on the loop. */
 void peer_reach(struct peer *peer, struct reach *reach);

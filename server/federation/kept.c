@@ -16,7 +16,14 @@
 
 enum { VERSION = 1, KEPT_DAYS = 400, DAY_S = 86400, EXPIRE_ROWS = 256 };
 
-enum { ALL, PUT, OLD, KEPT_LOGS, STATEMENTS = KEPT_LOGS + KEPT_LOG_STATEMENTS };
+enum {
+    ALL,
+    PUT,
+    OLD,
+    KEPT_LOGS,
+    WITNESSED = KEPT_LOGS + KEPT_LOG_STATEMENTS,
+    STATEMENTS = WITNESSED + WITNESSED_STATEMENTS
+};
 static const struct stmt_row statements[STATEMENTS] = {
     [ALL] = {"peer_all", "SELECT id, sealed FROM peer ORDER BY day DESC LIMIT $1"},
     [PUT] = {"peer_put", "INSERT INTO peer (id, day, sealed) VALUES ($1, $2, $3) "
@@ -33,14 +40,21 @@ static const struct stmt_row statements[STATEMENTS] = {
     [KEPT_LOGS + KEPT_LOG_OLD] = {"peer_log_old",
                                   "DELETE FROM peer_log WHERE id IN"
                                   " (SELECT id FROM peer_log WHERE day < $1 LIMIT $2)"},
+    [WITNESSED + WITNESSED_GET] = {"witnessed_get", "SELECT sealed FROM witnessed WHERE id = $1"},
+    [WITNESSED + WITNESSED_PUT] = {"witnessed_put",
+                                   "INSERT INTO witnessed (id, sealed) VALUES ($1, $2)"
+                                   " ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed"},
+    [WITNESSED + WITNESSED_COUNT] = {"witnessed_count", "SELECT count(*) FROM witnessed"},
 };
 static const struct store_migration migrations[] = {
     {1, "CREATE TABLE peer (id BLOB NOT NULL PRIMARY KEY, day INTEGER NOT NULL, "
         "sealed BLOB NOT NULL) WITHOUT ROWID; CREATE INDEX peer_day ON peer (day);"},
     {2, "CREATE TABLE peer_log (id BLOB NOT NULL PRIMARY KEY, day INTEGER NOT NULL, "
         "sealed BLOB NOT NULL) WITHOUT ROWID; CREATE INDEX peer_log_day ON peer_log (day);"},
+    {3, "CREATE TABLE witnessed (id BLOB NOT NULL PRIMARY KEY, sealed BLOB NOT NULL)"
+        " WITHOUT ROWID;"},
 };
-static const struct store_schema schema = {migrations, 2, statements, STATEMENTS};
+static const struct store_schema schema = {migrations, 3, statements, STATEMENTS};
 
 static uint64_t today(const struct federation *f)
 {
@@ -105,6 +119,7 @@ struct err kept_open(struct federation *f, const struct store_options *options)
     o.schema = &schema;
     TRY(keeper_storage_key(f->env->keeper, KEEPER_FEDERATION_ROWS, f->rows_key));
     TRY(keeper_storage_key(f->env->keeper, KEEPER_FEDERATION_IDS, f->ids_key));
+    f->witness_statements = WITNESSED;
     TRY(store_open(&o, NULL, &f->store));
     return store_call(f->store, run_load, f);
 }

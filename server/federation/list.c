@@ -88,7 +88,7 @@ struct err federation_retry(struct federation *f, struct bytes domain)
         peer->fetch_again_us = 0;
         peer->fetch_failures = 0;
         if (peer->log != NULL)
-            peer->log->due_us = 0;
+            peer->log->due_us = peer->log->cosign_again_us = 0;
     }
     federation_unlock(f);
     return known ? ERR_OK : ERR(NOT_FOUND);

@@ -9,9 +9,10 @@
  *     AGAIN        either of those failed: its checkpoint of the size of what we hold. Another root
  *                  than what it signed before is evidence, for anybody
  *
- * A log that forked is told to the operator and looked at no more, until he has named the peer's
- * root once more (federation_accept_root). What fails otherwise is told as
- * long as it does: a peer may have no log, be down, or come back from a backup.
+ * What went well is cosigned (witness.c). A log that forked is told to the operator and looked at
+ * no more, until he has named the peer's root once more (federation_accept_root). What fails
+ * otherwise is told as long as it does: a peer may have no log, be down, or come back from a
+ * backup.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,10 @@ static void end(struct look *l, struct err err, const char *text)
         err_is_ok(err) ? pause_s(&log->view) : (uint64_t)FAILED_S << (log->failures - 1);
     log->due_us = federation_now_us(f) + 1000000 * wait_s;
     f->looks--;
+    federation_unlock(f);
+    if (err_is_ok(err))
+        witness_begin(l->peer, &l->view);
+    federation_lock(f);
     if (l->other != NULL)
         peer_put(l->other);
     peer_put(l->peer);
@@ -107,10 +112,8 @@ static void ask_proof(struct look *l, uint64_t old_size, uint64_t new_size,
         end(l, ERR(FEDERATION_PEER), NULL);
 }
 
-/* The hashes of an answer, in room. */
-static struct err read_proof(const Hearth__V1__GetConsistencyResponse *in,
-                             uint8_t room[LOG_PATH_MAX * HASH_VALUE_BYTES],
-                             struct hash_run *ret_run)
+struct err peer_log_proof(const Hearth__V1__GetConsistencyResponse *in,
+                          uint8_t room[LOG_PATH_MAX * HASH_VALUE_BYTES], struct hash_run *ret_run)
 {
     if (in->n_hashes > LOG_PATH_MAX)
         return ERR(WIRE_LIMIT);
@@ -188,7 +191,7 @@ static struct err joined(const Hearth__V1__GetConsistencyResponse *in, const str
 {
     uint8_t room[LOG_PATH_MAX * HASH_VALUE_BYTES];
     struct hash_run run;
-    TRY(read_proof(in, room, &run));
+    TRY(peer_log_proof(in, room, &run));
     return log_verify_consistency(old->size, view->size, &old->root, &view->root, &run);
 }
 
@@ -299,7 +302,7 @@ static struct err extends(struct kt_view *next, struct bytes note,
 {
     uint8_t room[LOG_PATH_MAX * HASH_VALUE_BYTES];
     struct hash_run run;
-    TRY(read_proof(in, room, &run));
+    TRY(peer_log_proof(in, room, &run));
     return kt_view_head(next, note, &run);
 }
 
@@ -501,6 +504,7 @@ static bool begin(struct federation *f)
 
 static void on_loop(void *arg)
 {
+    witness_turn(arg);
     while (begin(arg))
         continue;
 }

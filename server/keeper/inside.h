@@ -7,6 +7,12 @@
 /* What can be rotated: a signer, or this. */
 enum { KEEPER_ROTATE_QUEUE = KEEPER_SIGNERS };
 
+/* Texts as they stand, as other programs verify them: notes and cosignatures. */
+static inline bool keeper_signs_plain(enum keeper_signer signer)
+{
+    return signer == KEEPER_LOG || signer == KEEPER_WITNESS;
+}
+
 /* Arguments are checked by keeper.c. rotate: a signer or KEEPER_ROTATE_QUEUE. */
 struct keeper_ops {
     struct err (*sign)(struct keeper *keeper, enum keeper_signer signer, bool mls,

@@ -14,7 +14,7 @@ struct err keeper_sign(struct keeper *keeper, enum keeper_signer signer, bool ml
                        struct bytes label, struct bytes content, struct signature *ret_signature)
 {
     if ((unsigned)signer >= KEEPER_SIGNERS || signer == KEEPER_AS_ROOT ||
-        (mls && signer != KEEPER_EXTERNAL_SENDER) || (signer == KEEPER_LOG && label.len > 0))
+        (mls && signer != KEEPER_EXTERNAL_SENDER) || (keeper_signs_plain(signer) && label.len > 0))
         return ERR(ARGUMENT);
     if (is_too_large(label, content))
         return ERR(TOO_LARGE);

@@ -28,6 +28,7 @@ enum keeper_signer {
     KEEPER_EXTERNAL_SENDER = 3, /* server proposals in groups: the Ed25519 key of now; there are
                                    more, keeper_external_keys */
     KEEPER_LOG = 4,             /* texts of checkpoints, as they are: its label is empty */
+    KEEPER_WITNESS = 5,         /* cosignatures of peers' checkpoints (tlog/note.h), the same */
     KEEPER_SIGNERS
 };
 
@@ -93,9 +94,10 @@ CHECKED struct err keeper_credential(struct keeper *keeper, enum keeper_signer s
 /* A new signing key, with a new AsSigningCredential for AS_SIGNING; what the old one signed stays
  * valid to its end, but the keeper forgets the key. Written to the file before it is used; on
  * failure the old one goes on. ERR_ARGUMENT for KEEPER_AS_ROOT: it is pinned by clients.
- * Witnesses name the LOG key. Groups name an EXTERNAL_SENDER key in their context: those of all
- * schemes are rotated together, and the ones before stay for groups that have them.
- * ERR_KEEPER_IN_USE where one would be forgotten before KEEPER_EXTERNAL_REST_DAYS. */
+ * Witnesses name the LOG key, operators of peers the WITNESS key. Groups name an EXTERNAL_SENDER
+ * key in their context: those of all schemes are rotated together, and the ones before stay for
+ * groups that have them. ERR_KEEPER_IN_USE where one would be forgotten before
+ * KEEPER_EXTERNAL_REST_DAYS. */
 CHECKED struct err keeper_rotate(struct keeper *keeper, enum keeper_signer signer);
 
 enum {

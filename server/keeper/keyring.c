@@ -10,7 +10,8 @@
 enum {
     VERSION_1 = 1, /* read, not written */
     VERSION_2 = 2, /* the same */
-    VERSION = 3,
+    VERSION_3 = 3,
+    VERSION = 4,
     SEED_BYTES = 32, /* Ed25519 and X25519 private keys */
     DIGEST_BYTES = 32,
     HOUR_S = 3600,
@@ -232,6 +233,11 @@ static struct pass_master read_tokens(struct wire_reader *r, uint8_t version)
     return tokens;
 }
 
+static size_t signers_of(uint8_t version)
+{
+    return version <= VERSION_3 ? KEEPER_WITNESS : KEEPER_SIGNERS;
+}
+
 static struct err parse_keys(struct keyring *ring, struct bytes keys)
 {
     struct wire_reader r = wire_reader_of(keys);
@@ -248,13 +254,13 @@ static struct err parse_keys(struct keyring *ring, struct bytes keys)
     struct pass_master tokens = read_tokens(&r, version);
     TRY(wire_reader_end(&r));
     if (!bytes_equal(magic, MAGIC) || version < VERSION_1 || version > VERSION ||
-        signers.len != (size_t)KEEPER_SIGNERS * SEED_BYTES)
+        signers.len != signers_of(version) * SEED_BYTES)
         return ERR(WIRE_VALUE);
     TRY(set_domain(ring, domain));
     memcpy(ring->master, master.data, sizeof ring->master);
     ring->tokens = tokens;
     pass_master_clear(&tokens);
-    for (size_t i = 0; i < KEEPER_SIGNERS; i++)
+    for (size_t i = 0; i < signers_of(version); i++)
         TRY(sig_key_init(&sig_ed25519, bytes_of(signers.data + i * SEED_BYTES, SEED_BYTES),
                          &ring->signers[i]));
     TRY(load_hpke(&ring->queue, queue));
@@ -293,10 +299,13 @@ struct err keyring_complete(struct keyring *ring, const struct clock *clock, con
 {
     size_t count = ring->externals.count;
     bool without_tokens = ring->tokens.period == 0;
+    bool without_witness = ring->signers[KEEPER_WITNESS].private_key.len == 0;
     TRY(externals_generate(&ring->externals, rng));
     if (without_tokens)
         TRY(pass_master_new(rng, keyring_token_day(clock), &ring->tokens));
-    *ret_changed = ring->externals.count > count || without_tokens;
+    if (without_witness)
+        TRY(sig_key_generate(&sig_ed25519, rng, &ring->signers[KEEPER_WITNESS]));
+    *ret_changed = ring->externals.count > count || without_tokens || without_witness;
     return ERR_OK;
 }
 

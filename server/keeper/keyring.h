@@ -1,7 +1,7 @@
 /* All long-term keys of a homeserver, and their stored form. Internal to server/keeper.
  *
  *     struct { opaque key[32]; uint64 retired; } OldQueueKey;       seconds since 1970
- *     struct { opaque magic[8] = "hearthky"; uint8 version = 3; opaque domain<V>;
+ *     struct { opaque magic[8] = "hearthky"; uint8 version = 4; opaque domain<V>;
  *              opaque master[32];
  *              opaque signing_keys<V>;         32 bytes for each of enum keeper_signer
  *              opaque queue_key[32]; OldQueueKey queue_keys_before<V>;      newest first
@@ -9,8 +9,8 @@
  *              External externals<V>;          external.h
  *              uint32 token_period; opaque token_master[32]; } Keys      pass/key_schedule.h
  *
- * Version 2, which is read, has no token master; version 1, which is read, neither that nor
- * externals, and in the place of queue_keys_before
+ * Older versions are read: 3 has no key of the witness, 2 no token master either, and 1 neither that
+ * nor externals, and in the place of queue_keys_before
  *              opaque queue_key_before<V>;     empty or 32
  * keyring_complete() makes what is missing.
  *

@@ -37,9 +37,9 @@ static struct err local_sign(struct keeper *keeper, enum keeper_signer signer, b
 {
     struct local *l = enter(keeper);
     const struct sig_key *key = &l->ring->signers[signer];
-    struct err err = signer == KEEPER_LOG ? sig_sign(key, content, ret_signature)
-                                          : labelled_sign(key, mls ? LABEL_MLS : LABEL_HEARTH,
-                                                          label, content, ret_signature);
+    struct err err = keeper_signs_plain(signer) ? sig_sign(key, content, ret_signature)
+                                                : labelled_sign(key, mls ? LABEL_MLS : LABEL_HEARTH,
+                                                                label, content, ret_signature);
     leave(l);
     return err;
 }

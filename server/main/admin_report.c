@@ -126,6 +126,16 @@ static size_t cosignatures(ProtobufCBinaryData note)
     return lines > 0 ? lines - 1 : 0;
 }
 
+/* The second line of a checkpoint; "0" of none. */
+static int size_line(ProtobufCBinaryData note, const char **ret_text)
+{
+    const char *first = note.len > 0 ? memchr(note.data, '\n', note.len) : NULL;
+    size_t left = first != NULL ? note.len - (size_t)(first + 1 - (const char *)note.data) : 0;
+    const char *second = left > 0 ? memchr(first + 1, '\n', left) : NULL;
+    *ret_text = second != NULL ? first + 1 : "0";
+    return second != NULL ? (int)(second - first - 1) : 1;
+}
+
 int admin_log(const struct invocation *in, struct hearth_channel *channel)
 {
     Hearth__V1__GetLogHeadRequest request = HEARTH__V1__GET_LOG_HEAD_REQUEST__INIT;
@@ -138,13 +148,18 @@ int admin_log(const struct invocation *in, struct hearth_channel *channel)
     }
     if (code != HEARTH_OK)
         return admin_client_fail(in, &status);
+    const char *cosigned;
+    const int digits = size_line(answer->cosigned, &cosigned);
     if (in->json)
-        printf("{\"size\":%" PRIu64 ",\"time_s\":%" PRIu64 ",\"cosignatures\":%zu}\n", answer->size,
-               answer->time_s, cosignatures(answer->checkpoint));
+        printf("{\"size\":%" PRIu64 ",\"time_s\":%" PRIu64
+               ",\"cosigned_size\":%.*s,\"cosignatures\":%zu,\"witness\":\"%s\"}\n",
+               answer->size, answer->time_s, digits, cosigned, cosignatures(answer->cosigned),
+               answer->witness);
     else
-        printf("size          %" PRIu64 "\ntime          %" PRIu64 "\ncosignatures  %zu\n\n%.*s",
-               answer->size, answer->time_s, cosignatures(answer->checkpoint),
-               (int)answer->checkpoint.len, (const char *)answer->checkpoint.data);
+        printf("size          %" PRIu64 "\ntime          %" PRIu64
+               "\ncosigned      %.*s by %zu\nas a witness  %s\n\n%.*s",
+               answer->size, answer->time_s, digits, cosigned, cosignatures(answer->cosigned),
+               answer->witness, (int)answer->checkpoint.len, (const char *)answer->checkpoint.data);
     protobuf_c_message_free_unpacked(&answer->base, NULL);
     hearth_status_clear(&status);
     return EXIT_DONE;

@@ -44,6 +44,12 @@ struct err node_federation_options(const struct folder *folder, const struct con
     return ERR_OK;
 }
 
+struct err node_witness_key(void *node, struct buf *text)
+{
+    const struct node *n = node;
+    return federation_witness_key(&n->env, text);
+}
+
 static void contact(void *self, struct bytes domain)
 {
     struct node *n = self;

@@ -115,6 +115,8 @@ void node_peers(void *node, struct bytes domain,
                 void (*say)(void *to, const struct admin_peer *peer), void *to,
                 char ret_mode[ADMIN_MODE_BYTES]);
 /* node_log.c */
+struct err node_witness_key(void *node, struct buf *text);
+struct err node_log_cosigned(void *node, struct buf *note);
 struct err node_log_head(void *node, struct buf *note, uint64_t *ret_size, uint64_t *ret_time_s);
 struct err node_peer_retry(void *node, struct bytes domain);
 struct err node_peer_drop(void *node, struct bytes domain);

@@ -154,6 +154,12 @@ struct err node_log_head(void *node, struct buf *note, uint64_t *ret_size, uint6
     return ERR_OK;
 }
 
+struct err node_log_cosigned(void *node, struct buf *note)
+{
+    struct node *n = node;
+    return transparency_cosigned(n->transparency, note);
+}
+
 struct err node_open_log(struct node *n, const struct store_options *store,
                          char why[NODE_WHY_BYTES])
 {

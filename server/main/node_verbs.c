@@ -218,6 +218,8 @@ struct admin_verbs node_verbs(struct node *node)
         .report_drop = node_report_drop,
         .peers = node_peers,
         .log_head = node_log_head,
+        .log_cosigned = node_log_cosigned,
+        .witness_key = node_witness_key,
         .peer_retry = node_peer_retry,
         .peer_drop = node_peer_drop,
         .peer_accept = node_peer_accept,

@@ -28,6 +28,24 @@ struct err kt_note(struct store_txn *txn, uint64_t size, struct buf *note)
     return stmt_each(s, map_line, note);
 }
 
+static struct err map_size(struct stmt *row, void *arg)
+{
+    *(uint64_t *)arg = stmt_u64(row, 0);
+    return stmt_row_check(row);
+}
+
+static struct err run_cosigned(struct store_txn *txn, void *note)
+{
+    uint64_t size = 0;
+    TRY(stmt_first(stmt_use(txn, COSIGNATURE_NEWEST), map_size, &size));
+    return kt_note(txn, size, note);
+}
+
+struct err transparency_cosigned(struct transparency *t, struct buf *note)
+{
+    return store_call_read(t->store, run_cosigned, note);
+}
+
 struct cosign {
     struct transparency *t;
     struct hearth_call *call;

@@ -115,6 +115,8 @@ static const struct stmt_row statements[] = {
     [COSIGNATURE_PUT] = {"cosignature_put",
                          "INSERT INTO cosignature (size, name, line) VALUES ($1, $2, $3)"
                          " ON CONFLICT (size, name) DO UPDATE SET line = excluded.line"},
+    [COSIGNATURE_NEWEST] = {"cosignature_newest",
+                            "SELECT size FROM cosignature ORDER BY size DESC LIMIT 1"},
     PURSE_STATEMENTS,
 };
 _Static_assert(sizeof statements / sizeof *statements == KT_STATEMENT_COUNT, "statements");

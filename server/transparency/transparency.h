@@ -74,6 +74,8 @@ CHECKED struct err transparency_tick(struct transparency *t, uint64_t *ret_epoch
  * ERR_NOT_FOUND: nothing is signed yet. */
 CHECKED struct err transparency_head(struct transparency *t, struct buf *note, uint64_t *ret_size,
                                      uint64_t *ret_ms);
+/* The newest checkpoint that has a cosignature, with them (appended). Waits. ERR_NOT_FOUND. */
+CHECKED struct err transparency_cosigned(struct transparency *t, struct buf *note);
 
 /* What a mirror or monitor asks for by HTTP (C2SP tlog-tiles): path is checkpoint, tile/L/N[.p/W]
  * or tile/entries/N[.p/W]; appended to body. ret_forever: it never changes. ERR_NOT_FOUND. Waits,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "tlog/base64.h"
+#include "tlog/policy.h"
 #include "tlog/witness.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -64,6 +65,28 @@ static void witness(struct bytes in)
         abort();
 }
 
+/* Every member stands before its group, and nobody is in two; without cosignatures "none" alone is
+ * met. */
+static void policy(struct bytes in)
+{
+    static const char text[] = "o\n1\n\n\xe2\x80\x94 o AAAAAAAA\n";
+    struct tlog_policy p;
+    struct note bare;
+    uint32_t who, members = 0;
+    if (!err_is_ok(note_parse(bytes_str(text), &bare)))
+        abort();
+    if (!err_is_ok(tlog_policy_parse(in, &p)))
+        return;
+    for (size_t i = 0; i < p.count; i++) {
+        const uint32_t of = p.rows[i].members;
+        if ((of & members) != 0 || (uint64_t)of >> i != 0 || (p.rows[i].is_witness != (of == 0)))
+            abort();
+        members |= of;
+    }
+    if (tlog_policy_met(&p, &bare, &who) != (p.quorum == p.count) || who != 0)
+        abort();
+}
+
 static void base64(struct bytes in)
 {
     static uint8_t out[4096], again[4096];
@@ -83,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len == 0)
         return 0;
     struct bytes in = bytes_of(data + 1, len - 1);
-    switch (data[0] % 4) {
+    switch (data[0] % 5) {
     case 0:
         note(in);
         break;
@@ -92,6 +115,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         break;
     case 2:
         witness(in);
+        break;
+    case 4:
+        policy(in);
         break;
     default:
         base64(in);

@@ -2693,7 +2693,7 @@ const ProtobufCMessageDescriptor hearth__v1__get_log_head_request__descriptor =
   (ProtobufCMessageInit) hearth__v1__get_log_head_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor hearth__v1__get_log_head_response__field_descriptors[3] =
+static const ProtobufCFieldDescriptor hearth__v1__get_log_head_response__field_descriptors[5] =
 {
   {
     "size",
@@ -2731,16 +2731,42 @@ static const ProtobufCFieldDescriptor hearth__v1__get_log_head_response__field_d
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "witness",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetLogHeadResponse, witness),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cosigned",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Hearth__V1__GetLogHeadResponse, cosigned),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned hearth__v1__get_log_head_response__field_indices_by_name[] = {
   2,   /* field[2] = checkpoint */
+  4,   /* field[4] = cosigned */
   0,   /* field[0] = size */
   1,   /* field[1] = time_s */
+  3,   /* field[3] = witness */
 };
 static const ProtobufCIntRange hearth__v1__get_log_head_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor hearth__v1__get_log_head_response__descriptor =
 {
@@ -2750,7 +2776,7 @@ const ProtobufCMessageDescriptor hearth__v1__get_log_head_response__descriptor =
   "Hearth__V1__GetLogHeadResponse",
   "hearth.v1",
   sizeof(Hearth__V1__GetLogHeadResponse),
-  3,
+  5,
   hearth__v1__get_log_head_response__field_descriptors,
   hearth__v1__get_log_head_response__field_indices_by_name,
   1,  hearth__v1__get_log_head_response__number_ranges,

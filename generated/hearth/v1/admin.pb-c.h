@@ -610,10 +610,18 @@ struct  Hearth__V1__GetLogHeadResponse
    * The newest checkpoint, signed.
    */
   ProtobufCBinaryData checkpoint;
+  /*
+   * The verifier key under which this homeserver cosigns the logs of its peers.
+   */
+  char *witness;
+  /*
+   * The newest checkpoint that witnesses cosigned, with their lines; empty: none.
+   */
+  ProtobufCBinaryData cosigned;
 };
 #define HEARTH__V1__GET_LOG_HEAD_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&hearth__v1__get_log_head_response__descriptor) \
-    , 0, 0, {0,NULL} }
+    , 0, 0, {0,NULL}, (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 /*

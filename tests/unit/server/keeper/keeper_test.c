@@ -62,7 +62,7 @@ static void assert_signs(struct keeper *k, enum keeper_signer signer)
     struct public_key key;
     assert_ok(keeper_public(k, signer, &key));
     assert_int_equal(key.len, 32);
-    if (signer == KEEPER_LOG) { /* as it stands, and with no label */
+    if (signer == KEEPER_LOG || signer == KEEPER_WITNESS) { /* as it stands, and with no label */
         assert_err(keeper_sign(k, signer, false, bytes_str("L"), bytes_str("content"), &signature),
                    ARGUMENT);
         assert_ok(
@@ -396,13 +396,13 @@ static void write_version_1(const uint8_t queue_before[32])
     struct buf b = BUF_INIT;
     struct digest digest;
     buf_append_bytes(&b, wire_read_fixed(&r, 8));
-    assert_int_equal(wire_read_u8(&r), 3);
+    assert_int_equal(wire_read_u8(&r), 4);
     wire_write_u8(&b, 1);
-    wire_write_vector(&b, wire_read_vector(&r));   /* domain */
-    wire_write_fixed(&b, wire_read_fixed(&r, 32)); /* master */
-    wire_write_vector(&b, wire_read_vector(&r));   /* signing keys */
-    wire_write_fixed(&b, wire_read_fixed(&r, 32)); /* queue key */
-    assert_int_equal(wire_read_vector(&r).len, 0); /* those before */
+    wire_write_vector(&b, wire_read_vector(&r));                        /* domain */
+    wire_write_fixed(&b, wire_read_fixed(&r, 32));                      /* master */
+    wire_write_vector(&b, bytes_of(wire_read_vector(&r).data, 5 * 32)); /* signers of then */
+    wire_write_fixed(&b, wire_read_fixed(&r, 32));                      /* queue key */
+    assert_int_equal(wire_read_vector(&r).len, 0);                      /* those before */
     wire_write_vector(&b, bytes_of(queue_before, queue_before != NULL ? 32 : 0));
     wire_write_vector(&b, wire_read_vector(&r)); /* root */
     wire_write_vector(&b, wire_read_vector(&r)); /* signing */
@@ -442,8 +442,12 @@ static void files_of_version_1_are_taken_over(void **state)
     /* what it lacked was made, and stays */
     assert_ok(keeper_external_keys(k, keys, &count));
     assert_int_equal(count, 4);
+    assert_ok(keeper_public(k, KEEPER_WITNESS, &now));
     keeper_close(k);
     assert_ok(open_it(path, &k));
+    assert_ok(keeper_public(k, KEEPER_WITNESS, &is));
+    test_assert_bytes(public_key_view(&is), public_key_view(&now));
+    assert_signs(k, KEEPER_WITNESS);
     assert_ok(keeper_external_keys(k, again, &count));
     assert_same_externals(keys, again, 4);
     assert_ok(open_one(k, buf_view(&sealed), &ref));

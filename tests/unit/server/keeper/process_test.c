@@ -117,7 +117,7 @@ static void assert_same_signatures(struct keeper *a, struct keeper *b)
         for (size_t k = 0; k < sizeof lens / sizeof *lens; k++) {
             bool mls = i == KEEPER_EXTERNAL_SENDER && k % 2 == 0;
             struct bytes what = bytes_of(content, lens[k]);
-            struct bytes label = bytes_str(i == KEEPER_LOG ? "" : "L");
+            struct bytes label = bytes_str(i == KEEPER_LOG || i == KEEPER_WITNESS ? "" : "L");
             assert_ok(keeper_sign(a, (enum keeper_signer)i, mls, label, what, &s));
             assert_ok(keeper_sign(b, (enum keeper_signer)i, mls, label, what, &t));
             test_assert_bytes(signature_view(&s), signature_view(&t));
@@ -390,7 +390,7 @@ static void read_private_keys(uint8_t keys[PRIVATE_KEYS][32])
     ssize_t got = read(fd, file, sizeof file);
     close(fd);
     assert_true(got > 0);
-    /* magic, version, domain<V>, master, then the length of 5 keys in two bytes */
+    /* magic, version, domain<V>, master, then the length of the keys in two bytes */
     size_t at = 8 + 1 + 1 + DOMAIN.len + 32 + 2;
     for (size_t i = 0; i < PRIVATE_KEYS; i++)
         memcpy(keys[i], file + at + 32 * i, 32);
