@@ -12,8 +12,9 @@
 #include "hearth/v1/transparency.pb-c.h"
 #include "tlog/checkpoint.h"
 
-/* Witnesses look twice a window: eight times an eighth. */
-enum { TRIES = 8, WAIT_LEAST_MS = 1000, NOTE_KEPT_BYTES = 32768 };
+/* Witnesses look twice a window: eight times an eighth; at least longer than what
+ * hearth_account_settle waits for. */
+enum { TRIES = 8, WAIT_LEAST_MS = 3000, NOTE_KEPT_BYTES = 32768 };
 
 static const char policy_id[] = "log-policy";
 
