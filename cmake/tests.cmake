@@ -398,6 +398,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     SECONDS 300 LABELS flow)
   hearth_test(federation_witness COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/witness.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 400 LABELS flow)
+  hearth_test(federation_witness_http COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/federation/witness_http.py
+    ${CMAKE_BINARY_DIR}/bin SECONDS 300 LABELS flow)
   hearth_test(federation_logs COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/logs.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 400 LABELS flow)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
