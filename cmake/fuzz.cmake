@@ -2,6 +2,7 @@
 # Every preset replays the seeds as the test fuzz_NAME; the fuzz preset links libFuzzer and goes on for
 # HEARTH_FUZZ_SECONDS from there.
 set(HEARTH_FUZZ_SECONDS 10 CACHE STRING "how long ctest runs each fuzz target in the fuzz preset")
+add_custom_target(fuzzers) # all of them, and nothing else
 function(hearth_fuzz name)
   cmake_parse_arguments(arg "" "" "USES" ${ARGN})
   set(folder ${CMAKE_SOURCE_DIR}/tests/fuzz)
@@ -21,4 +22,5 @@ function(hearth_fuzz name)
     hearth_test(${program} COMMAND ${program} ${folder}/${name} LABELS fuzz)
   endif()
   target_link_libraries(${program} PRIVATE hearth_flags ${arg_USES})
+  add_dependencies(fuzzers ${program})
 endfunction()

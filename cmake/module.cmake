@@ -23,11 +23,15 @@ function(hearth_module target folder)
   set_property(GLOBAL APPEND PROPERTY HEARTH_ARROWS "${line}")
 endfunction()
 
-# hearth_program(NAME SOURCES files... USES targets... LIBS external...): a program in build/<preset>/bin.
+# hearth_program(NAME SOURCES files... USES targets... LIBS external...): a program in build/<preset>/bin. What measures and
+# what writes seeds runs in no sanitized preset, and is built there for who names it.
 function(hearth_program name)
   cmake_parse_arguments(arg "" "" "SOURCES;USES;LIBS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE hearth_flags ${arg_USES} ${arg_LIBS})
+  if(HEARTH_SANITIZE AND name MATCHES "_(bench|seeds)$")
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
+  endif()
 endfunction()
 
 # hearth_unit_tests(TARGET FOLDER ...): every tests/unit/FOLDER/*_test.c becomes a cmocka program of its own,

@@ -285,12 +285,14 @@ endforeach()
 set(planted_sources ${worlds_sources})
 list(FILTER planted_sources EXCLUDE REGEX world_random)
 hearth_program(planted_worlds SOURCES ${planted_sources} tests/planted/planted_worlds.c tests/planted/queue.c
-  tests/planted/courier.c tests/planted/delivery.c USES test_house LIBS lib::cmocka)
+  tests/planted/courier.c tests/planted/delivery.c tests/planted/third.c USES test_house LIBS lib::cmocka)
 target_include_directories(planted_worlds PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_link_options(planted_worlds PRIVATE ${worlds_wrapped})
 foreach(wrapped queue_open queue_close queue_tag_get queue_tag_set queue_acknowledge package_take drain_answered batch_drop
     batch_read outbox_add delivery_refused group_store_expect once_find once_keep peer_want_keys
-    ahead_take courier_fail held_forgive accept_append queue_write commit_run group_store_replace fanout_write known_source)
+    ahead_take courier_fail held_forgive accept_append queue_write commit_run group_store_replace fanout_write known_source
+    queue_append accept_check logged_check peer_banned_s queue_accept hearth_federation_deliver_start policy_target peer_reach
+    peers_obey federation_hello send_check auth_id)
   target_link_options(planted_worlds PRIVATE -Wl,--wrap=${wrapped})
 endforeach()
 hearth_test(planted_worlds COMMAND planted_worlds --set 1 SECONDS 900 LABELS flow)
@@ -372,7 +374,7 @@ hearth_unit_tests(server_transparency server/transparency tlog_kit test_tokens n
 hearth_program(client_worker SOURCES tests/crash/client_worker.c USES client_core LIBS lib::jansson lib::event)
 # What an operator may try with keys, and where clients notice.
 foreach(attacks "honest" "honest_devices" "swapped_handle_key extra_client unsigned_client forked_log" "replaced_commitment key_of_his_own token_key_of_his_own"
-    "forked_for_two vrf_key_of_his_own" "dropped_revocation" "skipped_version" "swapped_handle_key_logged dropped_revocation_promised"
+    "forked_for_two vrf_key_of_his_own" "dropped_revocation" "skipped_version" "refuses_owners" "swapped_handle_key_logged dropped_revocation_promised"
     "token_key_logged sealing_key_logged" "replaced_item")
   string(REGEX REPLACE " .*" "" first "${attacks}")
   separate_arguments(names UNIX_COMMAND "${attacks}")
@@ -433,7 +435,7 @@ hearth_program(hearthd_malicious SOURCES server/hearthd.c tests/malicious/malice
   tests/malicious/keys.c tests/malicious/log.c tests/malicious/refuse.c tests/malicious/tree.c USES server_main)
 target_include_directories(hearthd_malicious PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 foreach(wrapped queue_ratchet_seal hearth_auth_connect_write hearth_server_add_auth hearth_server_add_delivery hearth_server_add_info front_new transparency_open transparency_close
-    transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_version_put kt_version_get)
+    transparency_start transparency_publish transparency_append hearth_server_add_transparency prefix_insert kt_prove_owner kt_version_put kt_version_get)
   target_link_options(hearthd_malicious PRIVATE -Wl,--wrap=${wrapped})
 endforeach()
 hearth_test(federation_log COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/log.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} SECONDS 300)
@@ -466,7 +468,8 @@ foreach(id DoS9 DoS10 DoS11 DoS12 DoS13 DoS14 DoS15 ME2 ME6 MitM1 MitM2 MitM3 T1
     SECONDS 300 LABELS "flow;threats")
 endforeach()
 # tests/tokens: does a homeserver learn from tokens who makes anonymous calls?
-hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c USES client_core LIBS m)
+hearth_program(token_unlinkability SOURCES tests/tokens/unlinkability.c tests/tokens/classifiers.c tests/tokens/abroad.c
+  USES client_core LIBS m)
 target_include_directories(token_unlinkability PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 hearth_test(tokens_unlinkability COMMAND token_unlinkability)
 target_link_options(unit_client_core_devices_test PRIVATE -Wl,--wrap=log_commitment_before
@@ -474,6 +477,7 @@ target_link_options(unit_client_core_devices_test PRIVATE -Wl,--wrap=log_commitm
 target_link_options(unit_client_core_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=send_check)
 target_link_options(unit_server_front_receipts_test PRIVATE -Wl,--wrap=receipt_make -Wl,--wrap=keeper_credential)
 target_link_options(unit_client_core_tokens_test PRIVATE -Wl,--wrap=pass_order_finish)
+target_link_options(unit_server_auth_voucher_test PRIVATE -Wl,--wrap=blind_rsa_key_generate)
 target_link_options(unit_client_core_token_seen_test PRIVATE -Wl,--wrap=keeper_token_public)
 # kill -9 to a real hearthd while it closes epochs and signs them.
 if(NOT HEARTH_SANITIZE)

@@ -39,6 +39,8 @@ python3 tests/client/log_attacks.py "$bin" honest_devices_long || status=1
 python3 tests/federation/partition.py "$bin" --seconds "$seconds" || [ $? = 77 ] || status=1
 # the same people as above, spread over two homeservers
 python3 tests/crash/clients.py "$bin" --servers 2 --seconds "$seconds" --least-kills 100 || status=1
+# and a homeserver stands still for longer than those of the other side wait
+python3 tests/crash/clients.py "$bin" --servers 2 --clients 8 --groups 3 --stops 70 --seconds "$seconds" || status=1
 timeout "$seconds" "$bin/world_random" --liar --seed 1000 --seeds 100000 || [ $? = 124 ] || status=1
 timeout "$seconds" "$bin/store_crash" --cycles 100000 || [ $? = 124 ] || status=1
 timeout "$seconds" "$bin/spent_crash" --cycles 100000 || [ $? = 124 ] || status=1

@@ -150,8 +150,6 @@ static struct err offer_for(struct core *c, struct db_txn *t, struct asking *a,
     const struct offer_group group = {chat_group_id(&chat->chat), chat->chat.state_keys[0],
                                       chat->chat.identity_key};
     TRY(asked_read(buf_view(&contact->pending), &asked));
-    asked.has_hash = true;
-    memcpy(asked.handle_hash, a->hash, sizeof asked.handle_hash);
     struct err err = offer_make(c, t, contact, &asked, &group, package, &a->sealed);
     if (err_is_ok(err)) {
         buf_clear(&contact->pending);
@@ -270,7 +268,31 @@ static struct err find_contact(struct core *c, struct db_txn *t, void *arg)
     return err;
 }
 
-/* Argon2id takes tens of milliseconds, which no transaction should. */
+static struct err keep_hash(struct core *c, struct db_txn *t, void *arg)
+{
+    const struct find *find = arg;
+    struct contact contact = {0};
+    struct asked asked = {0};
+    TRY(contact_get(c, t, find->id, &contact));
+    struct err err = contact.state == HEARTH_CONTACT_ASKED ? ERR_OK : ERR(CLIENT_CONTACT);
+    if (err_is_ok(err))
+        err = asked_read(buf_view(&contact.pending), &asked);
+    if (err_is_ok(err)) {
+        asked.has_hash = true;
+        memcpy(asked.handle_hash, find->asking->hash, sizeof asked.handle_hash);
+        buf_clear(&contact.pending);
+        asked_write(&contact.pending, &asked);
+        err = buf_check(&contact.pending);
+    }
+    if (err_is_ok(err))
+        err = contact_put(c, t, &contact);
+    asked_clear(&asked);
+    contact_clear(&contact);
+    return err;
+}
+
+/* Argon2id takes a tenth of a second, which no transaction should; and most who are asked take
+ * several attempts, until the log has answered and tokens are there. */
 static struct err prepare_asking(struct asking *a)
 {
     struct find find = {.id = &a->contact, .asking = a};
@@ -278,7 +300,10 @@ static struct err prepare_asking(struct asking *a)
     TRY(core_step(a->core, find_contact, &find));
     TRY(handle_split(find.handle, &local, &domain));
     memcpy(a->domain, domain.data, domain.len);
-    return find.has_hash ? ERR_OK : handle_hash(local, domain, a->hash);
+    if (find.has_hash)
+        return ERR_OK;
+    TRY(handle_hash(local, domain, a->hash));
+    return core_step(a->core, keep_hash, &find);
 }
 
 static struct err open_stream(struct asking *a)

@@ -60,6 +60,10 @@ CHECKED struct err handle_own_set(struct core *c, struct db_txn *t,
                                   const uint8_t hash[HANDLE_HASH_BYTES], struct buf *ret_key_set,
                                   char *ret_text);
 
+/* offer.c. What handle_hash says of one that is ours, without its price: its row has it.
+ * ERR_NOT_FOUND. */
+CHECKED struct err handle_own_hash(struct core *c, struct db_txn *t, struct bytes local,
+                                   uint8_t ret_hash[HANDLE_HASH_BYTES]);
 /* register.c. busy: is a task of this handle left? ours: it is ours. */
 CHECKED struct err handle_state(struct core *c, struct db_txn *t, struct bytes local,
                                 bool *ret_busy, bool *ret_ours);

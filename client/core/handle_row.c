@@ -136,6 +136,19 @@ struct err handle_find(struct core *c, struct db_txn *t, struct bytes local,
     return f.found ? handle_get(t, f.hash, ret_row) : ERR(NOT_FOUND);
 }
 
+struct err handle_own_hash(struct core *c, struct db_txn *t, struct bytes local,
+                           uint8_t ret_hash[HANDLE_HASH_BYTES])
+{
+    struct finding f = {.local = local};
+    if (local.len == 0)
+        return ERR(NOT_FOUND);
+    TRY(handle_each(c, t, find_one, &f));
+    if (!f.found)
+        return ERR(NOT_FOUND);
+    memcpy(ret_hash, f.hash, sizeof f.hash);
+    return ERR_OK;
+}
+
 void handle_text(const struct core *c, const struct handle_row *row,
                  char ret_text[HANDLE_TEXT_MAX_BYTES + 1])
 {

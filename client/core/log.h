@@ -166,6 +166,9 @@ CHECKED struct err log_report(struct core *c, struct db_txn *t, struct log *log,
 CHECKED struct err log_alarm(struct core *c, struct db_txn *t, const struct hearth_id *contact,
                              uint64_t evidence, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+/* The same where nothing is wrong: result HEARTH_DONE. */
+CHECKED struct err log_notice(struct core *c, struct db_txn *t, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Evidence files (DB_LOG_EVIDENCE), numbered from 1. Appends to file. ERR_NOT_FOUND. */
 CHECKED struct err log_evidence_put(struct db_txn *t, struct bytes file, uint64_t *ret_number);
 CHECKED struct err log_evidence_get(struct db_txn *t, uint64_t number, struct buf *file);

@@ -3,7 +3,7 @@
  * not yet at a distinguished entry when it was found, that it is still there.
  *
  *     body    struct { opaque domain<V>; opaque label<V>; }    label: being asked about; or empty
- *     state   answers in a row that failed
+ *     state   answers in a row that failed, or refusals
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,14 +295,73 @@ static struct err doubt(struct core *c, struct db_txn *t, const struct monitorin
     return err;
 }
 
+/* ---- refused */
+
+struct looking_up {
+    struct core *core;
+    struct db_txn *t;
+    const struct kt_view *view;
+};
+
+static struct err look_up_pending(void *arg, struct log_label *l)
+{
+    struct looking_up *look = arg;
+    return l->bad || !contact_due(l, look->view)
+               ? ERR_OK
+               : log_search(look->core, look->t, l->domain, buf_view(&l->label), l->roles, NULL);
+}
+
+/* After so long nobody keeps what stood there: from the newest entry on again, whose state a search
+ * has shown. Whether the time was so long is for what we verified to say, not for the answer. */
+static struct err begin_anew(struct core *c, struct db_txn *t, struct task *task,
+                             struct monitoring *m)
+{
+    enum { DAY_MS = 24 * 3600 * 1000 };
+    const struct kt_dist *newest = kt_view_newest_dist(&m->log.view);
+    const uint64_t days = (newest->entry.timestamp - m->label->watched.entry.timestamp) / DAY_MS;
+    m->label->watched = *newest;
+    TRY(put(t, task, m));
+    return log_notice(c, t,
+                      "this device did not look at the log of %s for %llu days, and no log keeps "
+                      "that much: what it showed of you at first can't be looked at any more, what "
+                      "it shows now is looked at as ever",
+                      m->log.domain, (unsigned long long)days);
+}
+
+static bool was_long_away(const struct monitoring *m)
+{
+    return m->owner && m->log.view.last_ms > m->label->watched.entry.timestamp &&
+           m->log.view.last_ms - m->label->watched.entry.timestamp >= KT_KEPT_MS;
+}
+
+/* Whoever refuses to show what the log had hides it, and so it is said: of our own labels this is
+ * the only way to see every distinguished entry. What waits to be seen at one is looked up instead,
+ * which shows the same. */
+static struct err refused(struct core *c, struct db_txn *t, struct task *task, struct monitoring *m,
+                          const struct hearth_status *status, enum task_next *ret_next)
+{
+    struct looking_up look = {c, t, &m->log.view};
+    *ret_next = TASK_NEXT_AGAIN;
+    if (status->code == HEARTH_OUT_OF_RANGE && was_long_away(m))
+        return begin_anew(c, t, task, m);
+    if (task->state++ == 0)
+        return ERR_OK;
+    *ret_next = TASK_NEXT_DONE; /* in the next window again */
+    TRY(log_label_each(t, m->log.domain, look_up_pending, &look));
+    return m->owner ? log_alarm(c, t, NULL, 0,
+                                "the log of %s refuses to show what it had of us before: %s",
+                                m->log.domain, status->message != NULL ? status->message : "")
+                    : ERR_OK;
+}
+
 static struct err settle_with(struct core *c, struct db_txn *t, struct task *task,
                               struct monitoring *m, const struct task_answer *answer,
                               enum task_next *ret_next)
 {
     const Hearth__V1__MonitorResponse *in = (const void *)answer->out;
-    *ret_next = TASK_NEXT_DONE; /* refused: in the next window again */
     if (in == NULL)
-        return ERR_OK;
+        return refused(c, t, task, m, answer->status, ret_next);
+    *ret_next = TASK_NEXT_DONE;
     struct bytes response = core_in(in->monitor);
     if (m->skipped_above != LADDER_NONE)
         return take_skipped(c, t, task, m, response, ret_next);
@@ -333,46 +392,3 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
 }
 
 const struct task_steps task_steps_LOG_MONITOR = {.prepare = prepare, .settle = settle};
-
-/* ---- what we know of an own label */
-
-static struct kt_lookup *own_find(struct log_label *l, uint32_t version)
-{
-    for (size_t i = 0; i < l->own_count; i++)
-        if (l->own[i].version == version)
-            return &l->own[i];
-    return NULL;
-}
-
-/* Room for a new version's ladder: what neither the newest nor one that is not yet watched needs.
- */
-static void own_forget(struct log_label *l)
-{
-    size_t kept = 0;
-    if (l->own_count + l->known.count <= LOG_OWN_MAX)
-        return;
-    for (size_t i = 0; i < l->own_count; i++) {
-        const struct kt_lookup *lookup = &l->own[i];
-        bool late = lookup->present && lookup->epoch > l->watched.index;
-        if (late || kt_known_find(&l->known, lookup->version) != NULL)
-            l->own[kept++] = *lookup;
-    }
-    l->own_count = kept;
-}
-
-void log_own_learn(struct log_label *l)
-{
-    const struct kt_known *known = &l->known;
-    own_forget(l);
-    for (size_t i = 0; i < known->count; i++) {
-        struct kt_lookup lookup = known->lookups[i];
-        struct kt_lookup *held = own_find(l, lookup.version);
-        /* where exactly it was added is not shown: at the latest here */
-        lookup.epoch =
-            known->pending && lookup.version == known->version ? known->epoch : known->dist_index;
-        if (held == NULL && l->own_count < LOG_OWN_MAX)
-            l->own[l->own_count++] = lookup;
-        else if (held != NULL && !held->present && lookup.present)
-            *held = lookup;
-    }
-}

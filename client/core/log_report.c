@@ -33,6 +33,18 @@ struct err log_alarm(struct core *c, struct db_txn *t, const struct hearth_id *c
     return event_tell(c, t, &event);
 }
 
+struct err log_notice(struct core *c, struct db_txn *t, const char *format, ...)
+{
+    char text[ALARM_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    const struct hearth_event event = {
+        .kind = HEARTH_EVENT_LOG, .result = HEARTH_DONE, .text = text};
+    return event_tell(c, t, &event);
+}
+
 /* Errors that are about the log as a whole, whichever label was asked for. */
 static bool is_of_whole_log(struct err err)
 {

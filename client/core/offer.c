@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "client/core/devices.h"
+#include "client/core/handle.h"
 #include "client/core/homeserver.h"
 #include "seal/connection_answer.h"
 #include "seal/key_set.h"
@@ -211,7 +212,8 @@ static struct err check_sender(struct core *c, const struct connection_offer *of
     return is_us ? ERR(ARGUMENT) : ERR_OK;
 }
 
-static struct err our_handle_hash(struct bytes handle, uint8_t ret_hash[HANDLE_HASH_BYTES])
+static struct err our_handle_hash(struct core *c, struct db_txn *t, struct bytes handle,
+                                  uint8_t ret_hash[HANDLE_HASH_BYTES])
 {
     char text[HANDLE_TEXT_MAX_BYTES + 1];
     struct bytes local, domain;
@@ -221,17 +223,22 @@ static struct err our_handle_hash(struct bytes handle, uint8_t ret_hash[HANDLE_H
         memcpy(text, handle.data, handle.len);
     text[handle.len] = 0;
     TRY(handle_split(text, &local, &domain));
-    return handle_hash(local, domain, ret_hash);
+    if (bytes_equal(domain, bytes_str(c->account.domain))) {
+        struct err err = handle_own_hash(c, t, local, ret_hash);
+        if (err.code != ERR_NOT_FOUND)
+            return err;
+    }
+    return handle_hash(local, domain, ret_hash); /* given up since */
 }
 
-static struct err verify(struct core *c, const struct asks *asks,
+static struct err verify(struct core *c, struct db_txn *t, const struct asks *asks,
                          const struct connection_offer *offer, struct bytes root_bytes,
                          struct offer_facts *facts)
 {
     uint8_t hash[HANDLE_HASH_BYTES];
     struct credential root;
     struct connection_sender sender;
-    TRY(our_handle_hash(asks->handle, hash));
+    TRY(our_handle_hash(c, t, asks->handle, hash));
     TRY(credential_parse(root_bytes, &root));
     TRY(connection_offer_verify(offer, hash, asks->package_hash, &root, core_now_ms(c) / 1000,
                                 &sender));
@@ -279,7 +286,7 @@ struct err offer_judge(struct core *c, struct db_txn *t, const struct asks *asks
         }
     }
     if (err_is_ok(err))
-        err = verify(c, asks, &offer, buf_view(&h.root), &facts);
+        err = verify(c, t, asks, &offer, buf_view(&h.root), &facts);
     if (err_is_ok(err))
         err = user_of(offer.client_credential, &facts.user_id);
     if (err_is_ok(err)) {

@@ -108,8 +108,8 @@ CHECKED struct err token_buy(struct core *c, struct db_txn *t, const char *domai
 /* The same of a day to come, at a random moment of the day before it, unless that is planned. */
 CHECKED struct err token_buy_ahead(struct core *c, struct db_txn *t, const char *domain,
                                    uint8_t class, uint32_t period);
-/* Tomorrow's of each class that was used today at another homeserver: who goes there today goes
- * there tomorrow, too. */
+/* Tomorrow's of each class that was used yesterday or today at another homeserver: who went there
+ * goes there tomorrow, too. */
 CHECKED struct err token_plan_abroad(struct core *c, struct db_txn *t);
 CHECKED struct err token_buying(struct core *c, struct db_txn *t, const char *domain, uint8_t class,
                                 bool *ret_there);

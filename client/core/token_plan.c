@@ -51,14 +51,17 @@ struct planning {
     struct db_txn *t;
 };
 
-/* A whole batch that lies there was not needed. */
+/* A batch of yesterday or today of which something was used. Yesterday's counts as well: what is
+ * ordered because of today's first call comes after it, and in the evening hardly ever before the
+ * next day's. */
 static struct err plan_one_abroad(void *arg, const char *domain, uint8_t class,
                                   const struct token_pile *pile)
 {
     const struct planning *p = arg;
     const uint32_t day = token_day(p->core);
     struct token_pile next;
-    if (pile->period != day || pile->end - pile->next >= PASS_BATCH_MAX)
+    const bool recent = pile->period == day || pile->period + 1 == day;
+    if (!recent || pile->end - pile->next >= PASS_BATCH_MAX)
         return ERR_OK;
     struct err err = token_pile_get(p->t, domain, class, day + 1, &next);
     if (err.code != ERR_NOT_FOUND)

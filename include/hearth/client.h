@@ -518,7 +518,8 @@ enum hearth_event_kind {
     HEARTH_EVENT_WITHHELD = 15,   /* chat: so many messages (number) did not come, or members were
                                      shown different ones, by what members say to each other; text */
     HEARTH_EVENT_LOG = 16, /* contact or none: the verifiable log does not hold, text says what;
-                              message: number of the evidence file, 0: there can be none */
+                              message: number of the evidence file, 0: there can be none;
+                              result HEARTH_DONE: nothing is wrong, but people should know */
 };
 /* Durable, numbered densely; the same event again has the same number. */
 struct hearth_event {

@@ -111,10 +111,8 @@ struct credential_signer credential_signer_of(const struct sig_key *key)
     return (struct credential_signer){sign_with_key, door.self};
 }
 
-/* Signs what was appended to b from mark on, and appends the signature; on failure b is as it was
- * at mark. */
-static struct err sign_tail(struct buf *b, size_t mark, const struct credential_signer *sign,
-                            struct bytes label)
+struct err credential_sign_tail(struct buf *b, size_t mark, const struct credential_signer *sign,
+                                struct bytes label)
 {
     struct signature signature;
     struct err err = buf_check(b);
@@ -148,7 +146,7 @@ struct err credential_make(struct buf *b, const struct credential *fields,
     buf_append(b, fingerprint, sizeof fingerprint);
     wire_write_vector(b, fields->subject);
     wire_write_vector(b, fields->public_key);
-    return sign_tail(b, mark, sign, label_of(fields->kind));
+    return credential_sign_tail(b, mark, sign, label_of(fields->kind));
 }
 
 struct err credential_verify(const struct credential *credential, const struct credential *signer)
@@ -204,7 +202,7 @@ struct err credential_request_make(struct buf *b, struct bytes client_id, const 
     wire_write_u16(b, SUITE);
     wire_write_vector(b, client_id);
     wire_write_vector(b, public_key);
-    return sign_tail(b, mark, &sign, bytes_str(request_label));
+    return credential_sign_tail(b, mark, &sign, bytes_str(request_label));
 }
 
 struct err credential_request_read(struct bytes in, struct credential_request *ret_request)
@@ -259,7 +257,7 @@ struct err revocations_make(struct buf *b, const struct revocations *fields,
     wire_write_u64(b, fields->time);
     wire_write_vector(b, fields->domain);
     wire_write_vector(b, fields->list);
-    return sign_tail(b, mark, sign, bytes_str("Revocations"));
+    return credential_sign_tail(b, mark, sign, bytes_str("Revocations"));
 }
 
 struct err revocations_read(struct bytes in, const struct credential *signing,

@@ -60,6 +60,10 @@ struct credential_signer {
 };
 /* Signs with a key that lies here; borrowed. */
 struct credential_signer credential_signer_of(const struct sig_key *key);
+/* Signs what was appended to b from mark on, and appends the signature (opaque<V>); on failure b is
+ * as it was at mark. */
+CHECKED struct err credential_sign_tail(struct buf *b, size_t mark,
+                                        const struct credential_signer *sign, struct bytes label);
 CHECKED struct err credential_make(struct buf *b, const struct credential *fields,
                                    const struct credential *signer,
                                    const struct credential_signer *sign);

@@ -11,7 +11,6 @@ struct err receipt_make(struct buf *b, const struct receipt *fields, struct byte
                         const struct credential_signer *sign)
 {
     uint8_t fingerprint[CREDENTIAL_FINGERPRINT_BYTES];
-    struct signature signature;
     size_t from = b->len;
     credential_fingerprint(signing, fingerprint);
     wire_write_u8(b, VERSION);
@@ -21,12 +20,10 @@ struct err receipt_make(struct buf *b, const struct receipt *fields, struct byte
     wire_write_vector(b, fields->domain);
     wire_write_vector(b, fields->method);
     wire_write_fixed(b, bytes_of(fingerprint, sizeof fingerprint));
-    TRY(buf_check(b));
-    struct err err =
-        sign->sign(sign->self, LABEL, bytes_of(b->data + from, b->len - from), &signature);
-    if (err_is_ok(err)) {
-        wire_write_vector(b, signature_view(&signature));
-        err = b->len - from <= RECEIPT_MAX_BYTES ? buf_check(b) : ERR(TOO_LARGE);
+    struct err err = credential_sign_tail(b, from, sign, LABEL);
+    if (err_is_ok(err) && b->len - from > RECEIPT_MAX_BYTES) {
+        b->len = from;
+        err = ERR(TOO_LARGE);
     }
     return err;
 }

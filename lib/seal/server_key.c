@@ -18,7 +18,6 @@ struct err server_key_make(struct buf *b, const struct server_key *fields,
 {
     if (!fields_fit(fields, signing))
         return ERR(CREDENTIAL);
-    struct signature signature;
     size_t mark = b->len;
     wire_write_u8(b, VERSION);
     wire_write_u8(b, fields->use);
@@ -27,17 +26,7 @@ struct err server_key_make(struct buf *b, const struct server_key *fields,
     wire_write_u64(b, fields->not_after);
     wire_write_vector(b, fields->domain);
     wire_write_vector(b, fields->public_key);
-    struct err err = buf_check(b);
-    if (err_is_ok(err))
-        err = sign->sign(sign->self, bytes_str("ServerKey"),
-                         bytes_of(b->data + mark, b->len - mark), &signature);
-    if (err_is_ok(err)) {
-        wire_write_vector(b, signature_view(&signature));
-        err = buf_check(b);
-    }
-    if (!err_is_ok(err))
-        b->len = mark;
-    return err;
+    return credential_sign_tail(b, mark, sign, bytes_str("ServerKey"));
 }
 
 struct err server_key_read(struct bytes in, const struct credential *signing,

@@ -28,8 +28,8 @@ struct kt_source {
     void *self;
     const struct kt_config *config;
     struct log_store log;
-    /* The prefix tree at the end of an epoch; borrowed until the next call. ERR_NOT_FOUND when it
-     * is no longer kept. */
+    /* The prefix tree at the end of an epoch; borrowed until the next call. ERR_TLOG_GONE when
+     * it is no longer kept. */
     CHECKED struct err (*tree)(void *self, uint64_t epoch, struct prefix_store *ret_store);
     CHECKED struct err (*entry)(void *self, uint64_t epoch, struct log_entry *ret_entry);
     /* The rightmost distinguished epoch up to this one. */
@@ -62,7 +62,7 @@ CHECKED struct err kt_prove_owner(const struct kt_source *source,
 /* ERR_NOT_FOUND unless every item's opening is that of its version. */
 CHECKED struct err kt_prove_contacts(const struct kt_source *source,
                                      const struct contact_request *request, struct buf *b);
-/* ERR_NOT_FOUND when trees of that time are no longer kept. */
+/* ERR_TLOG_GONE when trees of that time are no longer kept. */
 CHECKED struct err kt_prove_sight(const struct kt_source *source,
                                   const struct sight_request *request, struct buf *b);
 /* What happened to an update that was asked for with `last`. ERR_NOT_FOUND when the version is not

@@ -43,6 +43,7 @@ struct search_item {
     uint32_t version;            /* LADDER_NONE: the label has none */
     bool cached;                 /* the answer leaves out what is known */
     struct version_ladder shown; /* versions that are present at D */
+    uint32_t absent_at_dist;     /* one that is there now and was not at D; LADDER_NONE: none */
     struct kt_result *result;    /* zeroed before */
 };
 

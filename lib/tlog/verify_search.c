@@ -65,6 +65,7 @@ struct err search_item_ladder(const struct kt_config *config, struct search_item
     struct version_ladder base;
     item->version = found != NULL ? found->version : LADDER_NONE;
     item->shown.count = 0;
+    item->absent_at_dist = LADDER_NONE;
     if (old != NULL && old->exists && (found == NULL || found->version < old->version))
         return ERR(TLOG_VERSION);
     if (found != NULL) {
@@ -112,6 +113,8 @@ struct err search_item_walk(struct search_item *item, const struct prefix_result
         if (present)
             item->shown.at[item->shown.count++] = lookup->version;
         over = !present && lookup->present;
+        if (over)
+            item->absent_at_dist = lookup->version;
         ladder_walk_step(&walk, present);
     }
     *ret_count = count;
@@ -144,9 +147,19 @@ size_t search_item_left(const struct search_item *item, struct kt_lookup *lookup
     return count;
 }
 
+/* What was in a tree before D, or in D's, is in D's, and so is everything below it. */
+static bool is_lost_at_dist(const struct search_item *item, uint64_t dist_index)
+{
+    const struct kt_known *old = item->query->known;
+    return old != NULL && old->exists && dist_index >= old->epoch &&
+           item->absent_at_dist != LADDER_NONE && item->absent_at_dist <= old->version;
+}
+
 struct err search_item_end(struct search_item *item, uint64_t newest, uint64_t dist_index)
 {
     struct kt_known *known = &item->result->known;
+    if (is_lost_at_dist(item, dist_index))
+        return ERR(TLOG_VERSION);
     known->exists = item->version != LADDER_NONE;
     known->version = known->exists ? item->version : 0;
     known->pending =

@@ -14,6 +14,10 @@ enum {
     KT_NOTE_MAX_BYTES = 1024, /* of a checkpoint with the log's own signature alone */
 };
 
+/* A log keeps the trees of this time before its newest entry, so that whoever was away for less
+ * finds each distinguished one of it; of those before it may say that they are gone. */
+#define KT_KEPT_MS (UINT64_C(60) * 24 * 3600 * 1000)
+
 /* A distinguished entry. */
 struct kt_dist {
     uint64_t index;

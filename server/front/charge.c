@@ -45,8 +45,7 @@ static void begin(struct front *front, struct hearth_call *call, uint8_t class,
     charge->price = front_price(front, endpoint->cost);
     charge->most = PAY_TOKENS_MOST;
     charge->now_s = clock_unix_ms(front->env->clock) / 1000;
-    charge->wrong =
-        payment_read(call, class, front_caller(call)->body_hash, charge->now_s, &charge->payment);
+    charge->wrong = payment_read(call, class, charge->now_s, &charge->payment);
 }
 
 void charge_begin_always(struct front *front, struct hearth_call *call, uint8_t class,
@@ -73,8 +72,7 @@ void charge_by_size(struct charge *charge, struct hearth_call *call, uint64_t by
     charge->most = PAY_LIST_MOST;
     charge->price = price < PAY_LIST_MOST ? (uint32_t)price : PAY_LIST_MOST;
     payment_clear(&charge->payment);
-    charge->wrong = payment_read_list(tokens, charge->class, front_caller(call)->body_hash,
-                                      charge->now_s, &charge->payment);
+    charge->wrong = payment_read_list(call, tokens, charge->class, charge->now_s, &charge->payment);
 }
 
 void charge_add(struct charge *charge, uint32_t credits)
@@ -210,6 +208,9 @@ struct err charge_take(struct store_txn *txn, const struct purse *purse, struct 
 
 enum hearth_code charge_fail(struct hearth_call *call, const struct charge *charge, struct err err)
 {
+    /* a token of a key that is gone is one that does not verify: whoever has others brings them */
+    if (err.code == ERR_PASS_KEY && charge_brings(charge))
+        err = ERR(PASS_TOKEN);
     if (err.code != ERR_PASS_PAY || charge->front == NULL)
         return front_fail(call, err);
     Hearth__V1__TokensRequired detail;

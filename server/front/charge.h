@@ -97,7 +97,8 @@ CHECKED struct err charge_check(struct store_txn *txn, const struct purse *purse
 /* Everything or nothing. Errors as of charge_check(). What it marks has been checked. */
 CHECKED struct err charge_take(struct store_txn *txn, const struct purse *purse,
                                struct charge *charge);
-/* front_fail(), with TokensRequired where err is ERR_PASS_PAY. */
+/* front_fail(), with TokensRequired where err is ERR_PASS_PAY; ERR_PASS_KEY of what was brought
+ * counts as ERR_PASS_TOKEN (401 in RFC 9577 as well). */
 enum hearth_code charge_fail(struct hearth_call *call, const struct charge *charge, struct err err);
 void charge_clear(struct charge *charge);
 

@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+#include "crypto/hash.h"
+#include "server/front/front.h"
+
 void payment_clear(struct payment *payment)
 {
     free(payment->tokens);
@@ -30,12 +33,22 @@ static int by_token(const void *a, const void *b)
     return memcmp(a, b, PASS_SHORT_BYTES - PASS_AUTHENTICATOR_BYTES);
 }
 
+/* The method, too: requests of two may be alike, byte for byte. */
+static void request_of(struct hearth_call *call, uint8_t ret_request[SPENT_REQUEST_BYTES])
+{
+    struct digest request;
+    const struct bytes hash = bytes_of(front_caller(call)->body_hash, REQUEST_BODY_HASH_BYTES);
+    hash_list(&hash_sha256,
+              BYTES_LIST(bytes_str("Hearth 1 paid request"),
+                         bytes_str(hearth_call_endpoint(call)->path), hash),
+              &request);
+    memcpy(ret_request, request.data, SPENT_REQUEST_BYTES);
+}
+
 /* Takes the tokens, sorted: that brings out which one is there twice, also in long lists. */
-static struct err judge(struct payment *payment, uint8_t class, const uint8_t *body_hash,
-                        uint64_t now_s)
+static struct err judge(struct payment *payment, uint8_t class, uint64_t now_s)
 {
     bool good = true;
-    memcpy(payment->request, body_hash, sizeof payment->request);
     if (payment->count > 1)
         qsort(payment->tokens, payment->count, PASS_SHORT_BYTES, by_token);
     for (size_t i = 0; i < payment->count && good; i++) {
@@ -47,20 +60,22 @@ static struct err judge(struct payment *payment, uint8_t class, const uint8_t *b
     return good ? ERR_OK : ERR(PASS_TOKEN);
 }
 
-static struct err take(struct payment *payment, uint8_t class, const uint8_t *body_hash,
+static struct err take(struct payment *payment, struct hearth_call *call, uint8_t class,
                        uint64_t now_s, struct payment *ret_payment)
 {
-    struct err err = judge(payment, class, body_hash, now_s);
+    struct err err = judge(payment, class, now_s);
     if (!err_is_ok(err)) {
         payment_clear(payment);
         return err;
     }
+    if (payment->count > 0)
+        request_of(call, payment->request);
     *ret_payment = *payment;
     return ERR_OK;
 }
 
-struct err payment_read(struct hearth_call *call, uint8_t class, const uint8_t *body_hash,
-                        uint64_t now_s, struct payment *ret_payment)
+struct err payment_read(struct hearth_call *call, uint8_t class, uint64_t now_s,
+                        struct payment *ret_payment)
 {
     struct payment payment = {0};
     const uint8_t *value;
@@ -76,10 +91,10 @@ struct err payment_read(struct hearth_call *call, uint8_t class, const uint8_t *
         }
         memcpy(payment.tokens + payment.count++ * PASS_SHORT_BYTES, value, PASS_SHORT_BYTES);
     }
-    return take(&payment, class, body_hash, now_s, ret_payment);
+    return take(&payment, call, class, now_s, ret_payment);
 }
 
-struct err payment_read_list(struct bytes list, uint8_t class, const uint8_t *body_hash,
+struct err payment_read_list(struct hearth_call *call, struct bytes list, uint8_t class,
                              uint64_t now_s, struct payment *ret_payment)
 {
     struct payment payment = {.count = list.len / PASS_SHORT_BYTES};
@@ -91,7 +106,7 @@ struct err payment_read_list(struct bytes list, uint8_t class, const uint8_t *bo
             return ERR(NO_MEMORY);
         memcpy(payment.tokens, list.data, list.len);
     }
-    return take(&payment, class, body_hash, now_s, ret_payment);
+    return take(&payment, call, class, now_s, ret_payment);
 }
 
 /* ---- are they good */

@@ -33,13 +33,12 @@ struct payee {
     struct bytes domain;
 };
 
-/* All tokens of the call's metadata, which may be none. body_hash: 32 bytes, the request's.
- * ERR_PASS_TOKEN: more than PAY_TOKENS_MOST, malformed, of another class, of a day whose tokens are
- * not taken now, or one twice. */
-CHECKED struct err payment_read(struct hearth_call *call, uint8_t class, const uint8_t *body_hash,
-                                uint64_t now_s, struct payment *ret_payment);
+/* All tokens of the call's metadata, which may be none. ERR_PASS_TOKEN: more than PAY_TOKENS_MOST,
+ * malformed, of another class, of a day whose tokens are not taken now, or one twice. */
+CHECKED struct err payment_read(struct hearth_call *call, uint8_t class, uint64_t now_s,
+                                struct payment *ret_payment);
 /* The same of a list in the message, one behind the other: at most PAY_LIST_MOST. */
-CHECKED struct err payment_read_list(struct bytes list, uint8_t class, const uint8_t *body_hash,
+CHECKED struct err payment_read_list(struct hearth_call *call, struct bytes list, uint8_t class,
                                      uint64_t now_s, struct payment *ret_payment);
 /* From any thread. ERR_PASS_SPENT (by another request), ERR_PASS_KEY, ERR_PASS_TOKEN: at the first
  * token that is not good. */

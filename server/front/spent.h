@@ -1,11 +1,14 @@
 /* Spent tokens (T1): a mechanism that each service puts into its own database, so that a token is
  * marked in the very transaction of its effect. A row is a keyed tag of the token's nonce and eight
- * bytes of the hash of the request that spent it: the same request again is no second spending, and
- * is answered again by the service (once.h); any other one is refused.
+ * bytes of another of the nonce and the request that spent it: the same request again is no second
+ * spending, and is answered again by the service (once.h); any other one is refused. Eight bytes of
+ * a hash that callers can work out would be too few: two requests that share them are found at
+ * home.
  *
  * Tokens of a day are spent on that day and the next (pass/redeem.h), so three tables in turn, by
  * period mod 3, hold all there is: a table is emptied in pieces after its day, and at once should a
- * new day find rows in it. 24 bytes a row.
+ * new day find rows in it. Once that began its day is over for good, also for a clock that had
+ * leapt ahead and is set right again. 24 bytes a row.
  *
  * A service puts SPENT_SQL into a migration and SPENT_STATEMENTS into its statement rows, and says
  * at which index they begin. A token is verified (pass_redeem_short, 0.07 ms) after spent_look and
@@ -38,7 +41,12 @@
 /* clang-format on */
 /* Calls are judged by the time at which they began, and may wait for the writer: rows outlive their
  * day by the slack, or whoever waits over midnight would find his token unspent. */
-enum { SPENT_STATEMENT_COUNT = 14, SPENT_REQUEST_BYTES = 8, SPENT_SLACK_S = 3600 };
+enum {
+    SPENT_STATEMENT_COUNT = 14,
+    SPENT_REQUEST_BYTES = 32,
+    SPENT_MARK_BYTES = 8, /* of them in a row */
+    SPENT_SLACK_S = 3600,
+};
 
 /* Which tables, and under which key; borrowed. */
 struct spent {
@@ -50,7 +58,7 @@ struct spent {
 struct spending {
     uint32_t period;
     const uint8_t *nonce;   /* PASS_NONCE_BYTES */
-    const uint8_t *request; /* SPENT_REQUEST_BYTES of the request's hash */
+    const uint8_t *request; /* SPENT_REQUEST_BYTES: a hash of method and body */
 };
 
 /* Without marking: ERR_PASS_SPENT when another request has spent it; ERR_PASS_KEY when its day's

@@ -39,6 +39,11 @@ static bool job_transparency(struct node *n)
     return transparency_expire(n->transparency);
 }
 
+static bool job_sweep(struct node *n)
+{
+    return transparency_sweep(n->transparency);
+}
+
 static bool job_federation(struct node *n)
 {
     return federation_expire(n->federation);

@@ -12,6 +12,15 @@ struct log_store kt_hashes(struct store_txn *txn);
 /* The prefix tree at the end of at->epoch, or, to write, in the midst of it. */
 struct prefix_store kt_nodes(struct kt_log_at *at);
 
+/* Where the node of a position stands in the table. */
+enum { KT_POS_MAX_BYTES = 2 + INDEX_BYTES };
+struct bytes kt_pos(const struct prefix_position *at, uint8_t room[KT_POS_MAX_BYTES]);
+
+/* ---- removing (sweep.c) */
+
+/* ERR_TLOG_GONE: nodes of that epoch's tree may have been removed. */
+CHECKED struct err kt_tree_kept(struct store_txn *txn, uint64_t epoch);
+
 /* ---- versions (versions.c) */
 
 /* A version that is in the log; opened from its row. */

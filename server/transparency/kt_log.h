@@ -18,6 +18,7 @@
 #include "seal/at_rest.h"
 #include "store/store.h"
 #include "tlog/prove.h"
+#include "tlog/view.h"
 
 enum {
     KT_EPOCH_MOST = 16384, /* new versions in one epoch */
@@ -33,6 +34,10 @@ enum {
 /* So long after a label has ended its earlier versions can still be opened: contacts check what
  * they found in the window before, and repeats are answered. */
 #define KT_ERASE_AFTER_MS (UINT64_C(30) * 24 * 3600 * 1000)
+
+/* Trees are kept for so long: a day more than clients count on (lib/tlog/view.h), who may not have
+ * seen the newest entry yet. */
+#define KT_KEEP_MS (KT_KEPT_MS + UINT64_C(24) * 3600 * 1000)
 
 /* Keys and configuration; borrowed by every call. Thread-safe: nothing changes after it is made. */
 struct kt_log {
@@ -95,6 +100,17 @@ CHECKED struct err kt_log_signed(struct store_txn *txn, bool *ret_signed);
  * transaction. */
 CHECKED struct err kt_log_erase(const struct kt_log *log, struct store_txn *txn, uint64_t now_ms,
                                 bool *ret_more);
+
+/* Removes nodes of trees that nobody needs any more: those of epochs before the first one of the
+ * window in which, KT_KEEP_MS before the newest signed entry, the log stood. Trees from there on
+ * stay as they are, of every epoch; asking for earlier ones is ERR_TLOG_GONE from the beginning of
+ * their removal on. A bounded piece, by the log's own times; entries, hashes and checkpoints stay.
+ * Write transaction. */
+CHECKED struct err kt_log_sweep(const struct kt_log *log, struct store_txn *txn, uint64_t keep_ms,
+                                bool *ret_more);
+/* Is there any to do? Read transaction. */
+CHECKED struct err kt_log_sweep_due(const struct kt_log *log, struct store_txn *txn,
+                                    uint64_t keep_ms, bool *ret_due);
 
 /* ---- proofs */
 

@@ -6,7 +6,8 @@
  * row is sealed, its epoch too, or rows could be matched with the leaves of that epoch. proof: of
  * versions that are not there, since making one is dear. checkpoint: one row per size, never
  * changed. ended: versions of the label from next up to this one lose value and opening in hour
- * `due`. cosignature: lines of witnesses over notes of checkpoint. */
+ * `due`. cosignature: lines of witnesses over notes of checkpoint. swept: trees of earlier epochs
+ * are no longer kept; place: how far its own old nodes are removed (sweep.c), empty: all. */
 static const struct store_migration migrations[] = {
     {1, "CREATE TABLE hash (level INTEGER NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL,"
         " PRIMARY KEY (level, n)) WITHOUT ROWID;"
@@ -37,6 +38,8 @@ static const struct store_migration migrations[] = {
         " born, kind, body FROM node;"
         "DROP TABLE node;"
         "ALTER TABLE near RENAME TO node;"},
+    {6, "CREATE TABLE swept (one INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
+        " place BLOB NOT NULL);"},
 };
 
 static const struct stmt_row statements[] = {
@@ -47,6 +50,14 @@ static const struct stmt_row statements[] = {
     [NODE_GET] = {"node_get", "SELECT kind, body FROM node WHERE pos = $1 AND born <= $2"
                               " ORDER BY born DESC LIMIT 1"},
     [NODE_PUT] = {"node_put", "INSERT INTO node (pos, born, kind, body) VALUES ($1, $2, $3, $4)"},
+
+    [NODE_BORN] = {"node_born", "SELECT born, kind FROM node WHERE pos = $1 AND born <= $2"
+                                " ORDER BY born DESC LIMIT 1"},
+    [NODE_DROP] = {"node_drop", "DELETE FROM node WHERE pos = $1 AND born < $2"},
+    [SWEPT_GET] = {"swept_get", "SELECT epoch, place FROM swept WHERE one = 1"},
+    [SWEPT_PUT] = {"swept_put", "INSERT INTO swept (one, epoch, place) VALUES (1, $1, $2)"
+                                " ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch,"
+                                " place = excluded.place"},
 
     [EPOCH_GET] = {"epoch_get", "SELECT ms, prefix_root FROM epoch WHERE number = $1"},
     [EPOCH_NEWEST] = {"epoch_newest", "SELECT number, ms FROM epoch ORDER BY number DESC LIMIT 1"},

@@ -6,6 +6,7 @@ static struct err source_tree(void *self, uint64_t epoch, struct prefix_store *r
     struct kt_log_at *at = self;
     if (epoch == 0)
         return ERR(NOT_FOUND);
+    TRY(kt_tree_kept(at->txn, epoch));
     at->epoch = epoch;
     *ret_store = kt_nodes(at);
     ret_store->put = NULL;

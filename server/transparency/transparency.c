@@ -118,6 +118,30 @@ bool transparency_expire(struct transparency *t)
     return err_is_ok(store_call(t->store, run_expire, &e)) && e.more;
 }
 
+struct sweep {
+    const struct transparency *t;
+    bool more;
+};
+
+static struct err run_sweep_due(struct store_txn *txn, void *arg)
+{
+    struct sweep *s = arg;
+    return kt_log_sweep_due(s->t->options.log, txn, KT_KEEP_MS, &s->more);
+}
+
+static struct err run_sweep(struct store_txn *txn, void *arg)
+{
+    struct sweep *s = arg;
+    return kt_log_sweep(s->t->options.log, txn, KT_KEEP_MS, &s->more);
+}
+
+bool transparency_sweep(struct transparency *t)
+{
+    struct sweep s = {.t = t};
+    return err_is_ok(store_call_read(t->store, run_sweep_due, &s)) && s.more &&
+           err_is_ok(store_call(t->store, run_sweep, &s)) && s.more;
+}
+
 /* ---- epochs */
 
 struct outside {

@@ -60,6 +60,11 @@ struct err transparency_held(const struct transparency *t);
  * committed to stays. */
 bool transparency_expire(struct transparency *t);
 
+/* One piece of removing what trees older than KT_KEEP_MS leave behind (kt_log.h), short enough that
+ * epochs do not wait for it; true: there is more. Waits. Where there is nothing, nothing is
+ * written. */
+bool transparency_sweep(struct transparency *t);
+
 /* Closes an epoch when one is due, commits, signs, and tells those whose versions it has. Waits;
  * not on a thread of the store. ERR_TLOG_FORK and what else holds the log are said ever after.
  * ret_epoch: its number, 0: none was due. */
@@ -92,7 +97,8 @@ struct transparency_value {
 CHECKED struct err transparency_publish(struct transparency *t,
                                         const struct transparency_value *values, size_t count);
 
-/* What a version's owner is told: an UpdateResponse (tlog/update.h) from the configuration on. */
+/* What a version's owner is told: an UpdateResponse (tlog/update.h) from the configuration on. Both
+ * are empty for a version that was added more than KT_KEEP_MS ago. */
 struct transparency_receipt {
     struct bytes checkpoint, proof;
 };

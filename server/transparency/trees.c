@@ -40,9 +40,9 @@ struct log_store kt_hashes(struct store_txn *txn)
  * order of depth alone each level of a path had a page of its own: of 10^6 pairs seven pages are
  * written for a leaf that way, and one or two this way. */
 
-enum { UPPER = 16, UPPER_BYTES = UPPER / 8, POS_MAX_BYTES = 2 + INDEX_BYTES };
+enum { UPPER = 16, UPPER_BYTES = UPPER / 8 };
 
-static struct bytes pos_of(const struct prefix_position *at, uint8_t room[POS_MAX_BYTES])
+struct bytes kt_pos(const struct prefix_position *at, uint8_t room[KT_POS_MAX_BYTES])
 {
     size_t len = (at->depth + 7u) / 8;
     if (at->depth <= UPPER) {
@@ -80,12 +80,12 @@ static struct err node_get(void *self, const struct prefix_position *position,
                            struct prefix_node *ret_node)
 {
     const struct kt_log_at *at = self;
-    uint8_t room[POS_MAX_BYTES];
+    uint8_t room[KT_POS_MAX_BYTES];
     memset(ret_node, 0, sizeof *ret_node);
     if (position->depth > UINT8_MAX)
         return ERR_OK;
     struct stmt *s = stmt_use(at->txn, NODE_GET);
-    stmt_bind_blob(s, 1, pos_of(position, room));
+    stmt_bind_blob(s, 1, kt_pos(position, room));
     stmt_bind_u64(s, 2, at->epoch);
     struct err err = stmt_first(s, map_node, ret_node);
     return err.code == ERR_NOT_FOUND ? ERR_OK : err;
@@ -95,10 +95,10 @@ static struct err node_put(void *self, const struct prefix_position *position,
                            const struct prefix_node *node)
 {
     const struct kt_log_at *at = self;
-    uint8_t room[POS_MAX_BYTES], leaf[PREFIX_LEAF_BYTES];
+    uint8_t room[KT_POS_MAX_BYTES], leaf[PREFIX_LEAF_BYTES];
     if (position->depth > UINT8_MAX)
         return ERR(TLOG_PREFIX_TWICE);
-    struct bytes pos = pos_of(position, room), body = hash_value_view(&node->hash);
+    struct bytes pos = kt_pos(position, room), body = hash_value_view(&node->hash);
     if (node->kind == PREFIX_LEAF) {
         memcpy(leaf, node->leaf.index, INDEX_BYTES);
         memcpy(leaf + INDEX_BYTES, node->leaf.commitment, HASH_VALUE_BYTES);

@@ -342,6 +342,19 @@ def dropped_revocation_promised():
 
 
 @attack
+def refuses_owners():
+    """The log does not show owners what it had of them, as if it were too long ago: it was not, and they are told."""
+    with Operator() as server:
+        bob = person(server, "bob")
+        quiet(bob)
+        server.does("refuse-owners")
+        alarmed(bob, within_s=90)
+        proves_nothing(bob, "what nobody said is signed by nobody")
+        server.does()
+        bob.run("sync", code=None)
+
+
+@attack
 def skipped_version():
     """Bob's next set enters the log under a number too far, so that nobody finds it."""
     with Operator() as server:

@@ -42,7 +42,7 @@ options = arguments.parse_args()
 BIN = os.path.abspath(options.bin)
 seed = options.seed if options.seed is not None else random.randrange(1 << 32)
 choose = random.Random(seed)
-HANGS_S = 240  # without any news: a founder's twenty questions are some ten seconds of computing, and a busy machine takes minutes
+HANGS_S = 240  # without any news: a founder's twenty questions are some seconds of computing, and a busy machine takes minutes
 begun_at = time.time()
 history = []  # (seconds, what): of the driver, for who has to explain a fault
 

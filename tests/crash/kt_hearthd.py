@@ -2,7 +2,7 @@
 """kill -9 to the real hearthd while it closes and signs epochs: one root for a size, ever; nothing that was shown is gone;
 who was answered is in the log.
 
-usage: kt_hearthd.py BIN_FOLDER [--cycles N] [--control]
+usage: kt_hearthd.py BIN_FOLDER [--cycles N] [--longest SECONDS] [--control]
 
 Users register all the time, others ask for checkpoints; every checkpoint that anybody sees is written down. --control puts
 an older kt.db back between two lives and takes away what guards against that (run/log-head-1): second roots must be found.
@@ -30,6 +30,7 @@ from stage import Homeserver  # noqa: E402
 BIN = os.path.abspath(sys.argv[1])
 CONTROL = "--control" in sys.argv
 CYCLES = int(sys.argv[sys.argv.index("--cycles") + 1]) if "--cycles" in sys.argv else 12
+LONGEST_S = float(sys.argv[sys.argv.index("--longest") + 1]) if "--longest" in sys.argv else 0.7  # a life
 
 
 def varint(value):
@@ -179,7 +180,7 @@ def main():
         for codes, _ in groups:
             if len(codes) < 50:
                 codes += [auth.invitation(line)[1] for line in server.run("admin", "invite", "--count", "300").split()]
-        live(server, groups, seen, chance.uniform(0.05, 0.7))
+        live(server, groups, seen, chance.uniform(0.05, LONGEST_S))
         if older:
             for end in ("", "-wal", "-shm"):
                 if os.path.exists(database + end):
@@ -187,6 +188,8 @@ def main():
                 if os.path.exists(database + ".older" + end):
                     os.rename(database + ".older" + end, database + end)
             os.remove(head)
+        if cycle % 1000 == 999:  # a long run may be cut off
+            print(f"after {cycle + 1} lives: sizes up to {seen.largest}, {seen.forks} second roots", flush=True)
     server.start()
     last = seen.note(newest(server))
     if not CONTROL:

@@ -26,6 +26,7 @@
  *                   of ours (DoS12), as a reset or, with unsigned, not
  *     refuse-user, refuse-tokens, refuse-member    AddClient, IssueTokens, SendMessage are
  *                   forbidden (DoS11, DoS13, DoS14)
+ *     refuse-owners  Monitor says of an owner's question that trees of so long ago are gone
  *     other         a second log with the same keys and its own epochs is shown
  *     vrf           when the server starts: that second log has another VRF key
  */

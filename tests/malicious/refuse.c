@@ -1,8 +1,10 @@
 /* refuse-user, refuse-tokens, refuse-member: calls of one sort are forbidden, whoever makes them
- * (DoS11, DoS13, DoS14). Receipts are given all the same: the code that signs them is untouched. */
+ * (DoS11, DoS13, DoS14). refuse-owners: the log does not show what it had before.
+ * Receipts are given all the same: the code that signs them is untouched. */
 #include "hearth/v1/auth_rpc.h"
 #include "hearth/v1/delivery_rpc.h"
 #include "malicious/malice.h"
+#include "tlog/prove.h"
 
 bool __real_hearth_server_add_auth(struct hearth_server *server,
                                    const struct hearth_auth_service *impl, void *self);
@@ -12,6 +14,11 @@ bool __real_hearth_server_add_delivery(struct hearth_server *server,
                                        const struct hearth_delivery_service *impl, void *self);
 bool __wrap_hearth_server_add_delivery(struct hearth_server *server,
                                        const struct hearth_delivery_service *impl, void *self);
+
+struct err __real_kt_prove_owner(const struct kt_source *source,
+                                 const struct owner_request *request, struct buf *b);
+struct err __wrap_kt_prove_owner(const struct kt_source *source,
+                                 const struct owner_request *request, struct buf *b);
 
 static const struct hearth_auth_service *honest_auth;
 static struct hearth_auth_service auth;
@@ -28,6 +35,12 @@ static struct hearth_delivery_service delivery;
 REFUSED("refuse-user", auth, add_client, AddClient)
 REFUSED("refuse-tokens", auth, issue_tokens, IssueTokens)
 REFUSED("refuse-member", delivery, send_message, SendMessage)
+
+struct err __wrap_kt_prove_owner(const struct kt_source *source,
+                                 const struct owner_request *request, struct buf *b)
+{
+    return malice_on("refuse-owners") ? ERR(TLOG_GONE) : __real_kt_prove_owner(source, request, b);
+}
 
 bool __wrap_hearth_server_add_auth(struct hearth_server *server,
                                    const struct hearth_auth_service *impl, void *self)

@@ -1,4 +1,5 @@
 #include "planted/planted.h"
+#include "planted/third.h"
 #include "server/courier/inside.h"
 
 __typeof__(drain_answered) __real_drain_answered, __wrap_drain_answered;
@@ -16,7 +17,7 @@ void __wrap_drain_answered(void *parcel, struct err result, const enum queue_out
         p->newest = p->domain->newest;
         plant_strikes();
     }
-    __real_drain_answered(parcel, result, outcomes);
+    __real_drain_answered(parcel, result, third_outcomes(p, outcomes));
 }
 
 static bool nothing_was_taken(const struct batch *b)

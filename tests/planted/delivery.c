@@ -1,4 +1,5 @@
 #include "planted/planted.h"
+#include "planted/third.h"
 #include "server/delivery/commit_check.h"
 #include "server/delivery/fanout.h"
 #include "server/delivery/group_store.h"
@@ -120,6 +121,14 @@ struct err __wrap_fanout_write(struct store_txn *txn, const struct outbox *outbo
 
 static struct front_key_source real_source;
 
+static void find_marked(void *self, struct front_pending *pending, enum request_caller kind,
+                        struct bytes id)
+{
+    third_finding(true);
+    real_source.find(self, pending, kind, id);
+    third_finding(false);
+}
+
 static void find_known(void *self, struct front_pending *pending, enum request_caller kind,
                        struct bytes id)
 {
@@ -145,5 +154,7 @@ struct front_key_source __wrap_known_source(struct federation *f)
     real_source = source;
     if (plant_is(PLANT_BLOCKED_IS_KNOWN))
         source.find = find_known;
+    if (plant_is(PLANT_BAN_OF_STRANGERS))
+        source.find = find_marked;
     return source;
 }

@@ -2,11 +2,14 @@
 #include <string.h>
 
 #include "planted/planted.h"
+#include "planted/third.h"
 #include "server/queue/accept.h"
 #include "server/queue/job.h"
 #include "server/queue/package.h"
 #include "server/queue/state.h"
 #include "server/queue/tag.h"
+
+static const struct accept *appending_rows; /* the batch whose rows are being appended */
 
 /* ---- cursors */
 
@@ -58,6 +61,7 @@ struct err __wrap_queue_tag_get(struct store_txn *txn, const struct queue *q, ui
     const struct cursor *c = plant_is(PLANT_CURSOR_IN_MEMORY) ? cursor_of(q, client, id) : NULL;
     if (c != NULL && ret_tag->used)
         ret_tag->last = c->tag.last;
+    third_tag_loaded(appending_rows, ret_tag);
     return ERR_OK;
 }
 
@@ -66,6 +70,7 @@ struct err __wrap_queue_tag_set(struct store_txn *txn, const struct queue *q, ui
                                 struct queue_tag *tag, uint64_t now_s)
 {
     struct queue_tag other = *tag;
+    third_tag_kept(&other);
     if (plant_is(PLANT_CURSOR_OFF_BY_ONE) && other.used) {
         other.last--;
     } else if (plant_is(PLANT_CURSOR_IN_MEMORY) && other.used) {
@@ -127,7 +132,10 @@ static struct appending *running;
 __typeof__(accept_append) __real_accept_append, __wrap_accept_append;
 struct err __wrap_accept_append(struct store_txn *txn, struct accept *a)
 {
-    TRY(__real_accept_append(txn, a));
+    appending_rows = a;
+    struct err err = __real_accept_append(txn, a);
+    appending_rows = NULL;
+    TRY(err);
     if (running != NULL)
         running->accept = a;
     return ERR_OK;

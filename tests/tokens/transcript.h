@@ -44,4 +44,10 @@ struct classifier {
 extern const struct classifier classifiers[];
 extern const size_t classifier_count;
 
+/* What chance gets right of n calls, and five standard deviations. */
+double chance_bound(size_t n);
+/* Tokens of another homeserver, and vouchers for them (abroad.c): prints; false: linked, or a
+ * control was not seen. */
+bool abroad_unlinked(uint64_t seed);
+
 #endif

@@ -4,6 +4,8 @@
  * reads the complete transcript must do no better than chance; and each has a world beside in which
  * one thing is done wrong, where it must be right nine times in ten.
  *
+ * abroad.c does the same for tokens of other homeservers.
+ *
  *     unlinkability [--batch N] [--calls N] [--seed N]
  */
 #include <math.h>
@@ -281,8 +283,7 @@ static const struct classifier *classifier_of(const char *name)
     abort();
 }
 
-/* Chance, and five standard deviations. */
-static double bound(size_t n)
+double chance_bound(size_t n)
 {
     const double p = 1.0 / CLIENTS;
     return p + 5 * sqrt(p * (1 - p) / (double)n);
@@ -297,9 +298,9 @@ static bool honest(size_t batch, size_t calls, uint64_t seed)
     for (size_t i = 0; i < classifier_count; i++) {
         size_t n;
         double s = score(w, &classifiers[i], &n);
-        bool good = s <= bound(n);
+        bool good = s <= chance_bound(n);
         printf("  %-9s %5.1f %%, at most %.1f %%  %s\n", classifiers[i].name, 100 * s,
-               100 * bound(n), good ? "ok" : "LINKED");
+               100 * chance_bound(n), good ? "ok" : "LINKED");
         ok &= good;
     }
     world_free(w);
@@ -357,6 +358,7 @@ int main(int argc, char **argv)
     ok &= honest(batch, calls, seed);
     for (size_t i = 0; i < sizeof controls / sizeof *controls; i++)
         ok &= linked(i, seed + 1 + i);
+    ok &= abroad_unlinked(seed + 200);
     residual(SOME_ONE_HOUR, "on the net one hour a day, always the same", seed + 100);
     residual(SOME_FIRST_DAY, "new, within the hour after the grant", seed + 101);
     return ok ? 0 : 1;

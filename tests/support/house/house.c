@@ -574,6 +574,7 @@ void house_expire(struct house *h)
         more |= delivery_expire(h->delivery);
         more |= auth_expire(h->auth);
         more |= attachment_expire(h->attachment);
+        more |= h->transparency != NULL && transparency_sweep(h->transparency);
         house_settle(h);
     }
 }

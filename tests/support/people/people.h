@@ -52,6 +52,10 @@ void people_init_two(struct people *p, uint64_t seed);
 void people_close(struct people *p);
 void people_run_ms(struct people *p, uint64_t ms);
 
+/* How often Argon2id was asked for in this process, computed or not (kept_argon2.c): a tenth of a
+ * second each time in what ships. */
+unsigned long people_argon2(void);
+
 /* With an empty account, running. */
 struct person *person_new(struct people *p, const char *name);
 struct person *person_new_at(struct people *p, const char *name, const char *domain);

@@ -309,6 +309,13 @@ void town_sleep_days(struct town *town, uint32_t days)
     house_settle(&town->house);
 }
 
+void town_sweep_logs(struct town *town)
+{
+    for (struct house *h = &town->house; h != NULL; h = h->neighbour)
+        while (transparency_sweep(h->transparency)) /* another job */
+            ;
+}
+
 uint64_t town_now_us(struct town *town)
 {
     return town->house.fake.now_us;

@@ -84,6 +84,8 @@ void town_overhear(struct town *town,
 void town_rotate_signing(struct town *town, const char *domain);
 /* Time passes at a stroke: what was due meanwhile is due now. */
 void town_sleep_days(struct town *town, uint32_t days);
+/* What logs keep no longer is removed. */
+void town_sweep_logs(struct town *town);
 uint64_t town_now_us(struct town *town);
 
 #endif

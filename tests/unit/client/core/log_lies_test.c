@@ -422,6 +422,77 @@ static struct err refuse_after_failing(struct core *c, struct db_txn *t, void *a
     return err;
 }
 
+/* Monitor says no, of what waits to be seen at a distinguished entry, and of what was ours. */
+struct refusal {
+    struct person *whose;
+    enum hearth_code code;
+    uint64_t searched; /* the task that looks it up instead */
+};
+
+static struct err refuse_monitor(struct core *c, struct db_txn *t, void *arg)
+{
+    struct refusal *refusal = arg;
+    const struct hearth_status status = {.code = refusal->code};
+    const struct task_answer answer = {.status = &status};
+    struct task task = {.kind = TASK_LOG_MONITOR};
+    enum task_next next = TASK_NEXT_DONE;
+    struct buf label = user_label(refusal->whose);
+    struct log_label *l;
+    struct log log;
+    TRY(log_get(t, "a.test", &log));
+    TRY(log_label_get(t, "a.test", buf_view(&label), &l));
+    assert_true(log.view.dist_count > 2);
+    l->watched = log.view.dists[0]; /* as it was a while ago */
+    l->known.pending = true;
+    l->known.epoch = log.view.dists[0].index + 1;
+    TRY(log_label_put(t, l));
+    log_label_free(l);
+    log_clear(&log);
+    wire_write_vector(&task.body, bytes_str("a.test"));
+    wire_write_vector(&task.body, buf_view(&label));
+    struct err err = task_steps_LOG_MONITOR.settle(c, t, &task, &answer, &next);
+    assert_int_equal(next, TASK_NEXT_AGAIN); /* once more */
+    if (err_is_ok(err))
+        err = task_steps_LOG_MONITOR.settle(c, t, &task, &answer, &next);
+    assert_int_equal(next, TASK_NEXT_DONE);
+    if (err_is_ok(err))
+        err = log_label_get(t, "a.test", buf_view(&label), &l);
+    if (err_is_ok(err)) {
+        refusal->searched = l->task;
+        log_label_free(l);
+    }
+    buf_clear(&task.body);
+    buf_clear(&label);
+    return err;
+}
+
+static void test_monitor_refused(void **state)
+{
+    static struct pair p;
+    (void)state;
+    pair_init(&p, 8);
+    befriend(&p);
+    for (int i = 0; i < 4; i++)
+        people_run_ms(&p.all, 6 * 3600 * 1000);
+    meet(&p);
+    struct refusal refusal = {.whose = p.bob, .code = HEARTH_NOT_FOUND};
+    person_step(p.alice, refuse_monitor, &refusal);
+    assert_int_not_equal(refusal.searched, 0);
+    person_settle(p.alice);
+    struct buf label = user_label(p.bob);
+    struct reading r = reading_of(p.alice, buf_view(&label));
+    assert_false(r.l->known.pending || r.l->bad); /* it stands there, the search says */
+    reading_end(&r);
+    buf_clear(&label);
+    assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 0);
+    /* not so long ago that there could be no trees of then */
+    refusal = (struct refusal){.whose = p.alice, .code = HEARTH_OUT_OF_RANGE};
+    person_step(p.alice, refuse_monitor, &refusal);
+    assert_int_equal(hearth_log_alarms(&p.alice->account), 1);
+    assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), 1);
+    people_close(&p.all);
+}
+
 static void test_refused_after_failing(void **state)
 {
     static struct pair p;
@@ -451,6 +522,7 @@ int main(void)
         cmocka_unit_test(test_no_step),
         cmocka_unit_test(test_damaged_answer),
         cmocka_unit_test(test_others_log),
+        cmocka_unit_test(test_monitor_refused),
         cmocka_unit_test(test_refused_after_failing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,42 @@ static void test_windows(void **state)
     people_close(&p.all);
 }
 
+/* Who was away for longer than any log keeps what stood in it is told so, once, and watched from
+ * there on as ever; who was away for less sees all of it. */
+static void test_long_away(void **state)
+{
+    static struct pair p;
+    (void)state;
+    for (unsigned days = 50; days <= 75; days += 25) {
+        const bool gone = days > 60;
+        pair_init(&p, 5);
+        befriend(&p);
+        people_run_ms(&p.all, 7 * 3600 * 1000);
+        meet(&p);
+        person_stop(p.alice);
+        person_stop(p.bob);
+        for (unsigned day = 0; day < days; day++) {
+            town_sleep_days(p.all.town, 1);
+            town_sweep_logs(p.all.town);
+        }
+        person_start(p.alice);
+        person_start(p.bob);
+        meet(&p);
+        people_run_ms(&p.all, 7 * 3600 * 1000);
+        meet(&p);
+        struct buf own = user_label(p.alice);
+        struct reading r = reading_of(p.alice, buf_view(&own));
+        assert_int_equal(r.l->watched.index, kt_view_newest_dist(&r.log.view)->index);
+        assert_false(r.log.distrusted || r.l->bad);
+        reading_end(&r);
+        buf_clear(&own);
+        assert_int_equal(hearth_log_alarms(&p.alice->account), 0);
+        /* her set and her handle */
+        assert_int_equal(person_count_events(p.alice, HEARTH_EVENT_LOG), gone ? 2 : 0);
+        people_close(&p.all);
+    }
+}
+
 /* A homeserver that never had a log is taken at its word, and shown; when it has one, that is
  * pinned, and it can't go back. */
 static void test_unlogged(void **state)
@@ -300,10 +336,15 @@ static void test_codes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own),       cmocka_unit_test(test_friends),
-        cmocka_unit_test(test_windows),   cmocka_unit_test(test_unlogged),
-        cmocka_unit_test(test_overdue),   cmocka_unit_test(test_word_of_a_member),
-        cmocka_unit_test(test_keys_heal), cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_own),
+        cmocka_unit_test(test_friends),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_long_away),
+        cmocka_unit_test(test_unlogged),
+        cmocka_unit_test(test_overdue),
+        cmocka_unit_test(test_word_of_a_member),
+        cmocka_unit_test(test_keys_heal),
+        cmocka_unit_test(test_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

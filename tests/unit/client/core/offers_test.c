@@ -30,6 +30,26 @@ static void test_heard_by_a_sync(void **state)
     people_close(&all);
 }
 
+/* Attempts follow each other until the log has answered: the handle is hashed by the first, and by
+ * nobody whose own it is. */
+static void test_hashed_once(void **state)
+{
+    (void)state;
+    struct people all;
+    people_init(&all, 1);
+    struct person *alice = person_new(&all, "alice"), *bob = person_new(&all, "bob");
+    person_register(alice, "alice");
+    person_register(bob, "bob");
+    unsigned long before = people_argon2();
+    ask(bob, "alice@a.test");
+    assert_int_equal(people_argon2() - before, 1);
+    person_sync(alice);
+    person_settle(alice);
+    assert_int_equal(person_count_events(alice, HEARTH_EVENT_CONTACT_ASKS), 1);
+    assert_int_equal(people_argon2() - before, 1);
+    people_close(&all);
+}
+
 static void test_heard_while_listening(void **state)
 {
     (void)state;
@@ -116,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_heard_by_a_sync),
+        cmocka_unit_test(test_hashed_once),
         cmocka_unit_test(test_heard_while_listening),
         cmocka_unit_test(test_killed_while_hearing),
         cmocka_unit_test(test_packages_are_replenished),

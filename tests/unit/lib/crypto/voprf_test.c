@@ -1,6 +1,7 @@
 /* VOPRF: numbers of RFC 9497, batches, and everything a hostile server or client may send. */
 #include "crypto/ristretto.h"
 #include "crypto/voprf.h"
+#include "crypto/voprf_proof.h"
 #include "support/test.h"
 
 enum { ITEMS = VOPRF_BATCH_MAX };
@@ -171,6 +172,31 @@ static void proof_binds(void **state)
 }
 
 /* RFC 9497 4.1, 2.2.2: scalars of the proof below the order; zero is a number like any other. */
+/* Each item is bound to its place, whatever the distance: else two could change places. */
+static void proof_binds_places(void **state)
+{
+    (void)state;
+    static const size_t places[] = {1, 2, 4, 8, 16, 32, 64, ITEMS - 1};
+    struct world *w = world_new(ITEMS);
+    assert_ok(finalize(w, ITEMS));
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        uint8_t *lists[] = {w->blinded, w->evaluated}, kept[32];
+        for (size_t times = 0; times < 2; times++) {
+            for (size_t k = 0; k < 2; k++) {
+                memcpy(kept, lists[k], 32);
+                memcpy(lists[k], lists[k] + 32 * places[i], 32);
+                memcpy(lists[k] + 32 * places[i], kept, 32);
+            }
+            if (times == 0)
+                assert_err(
+                    voprf_verify(w->key.public_key, w->blinded, w->evaluated, ITEMS, w->proof),
+                    CRYPTO_PROOF);
+        }
+    }
+    assert_ok(finalize(w, ITEMS)); /* all are back */
+    free(w);
+}
+
 static void proof_scalars(void **state)
 {
     (void)state;
@@ -306,6 +332,15 @@ static void limits(void **state)
     assert_err(finalize(w, 1), ARGUMENT);
     memcpy(w->blinds, kept, 32);
     assert_ok(finalize(w, 1));
+    /* a second one that is the same scalar, written otherwise */
+    struct world *two = world_new(2);
+    for (unsigned i = 0, carry = 0; i < 32; i++) {
+        carry += two->blinds[32 + i] + order[i];
+        two->blinds[32 + i] = (uint8_t)carry;
+        carry >>= 8;
+    }
+    assert_err(finalize(two, 2), ARGUMENT);
+    free(two);
     free((void *)(uintptr_t)most.data);
     free(w);
 }
@@ -366,11 +401,17 @@ static void identity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rfc_numbers),   cmocka_unit_test(rfc_proof),
-        cmocka_unit_test(batches),       cmocka_unit_test(proof_binds),
-        cmocka_unit_test(proof_scalars), cmocka_unit_test(elements),
-        cmocka_unit_test(private_keys),  cmocka_unit_test(limits),
-        cmocka_unit_test(randomness),    cmocka_unit_test(identity),
+        cmocka_unit_test(rfc_numbers),
+        cmocka_unit_test(rfc_proof),
+        cmocka_unit_test(batches),
+        cmocka_unit_test(proof_binds),
+        cmocka_unit_test(proof_scalars),
+        cmocka_unit_test(elements),
+        cmocka_unit_test(private_keys),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(proof_binds_places),
+        cmocka_unit_test(randomness),
+        cmocka_unit_test(identity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

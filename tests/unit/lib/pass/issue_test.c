@@ -124,6 +124,14 @@ static void bound(void **state)
     };
     assert_err(pass_redeem_short(&w->key, &wrong[0]), PASS_KEY);
     assert_err(pass_redeem_short(&w->key, &wrong[1]), PASS_KEY);
+    /* the long form under another key's name */
+    struct buf b = BUF_INIT;
+    struct pass_token token;
+    pass_coin_write_token(&b, &w->key.public, &w->coins[0]);
+    b.data[PASS_INPUT_BYTES - 1] ^= 1;
+    assert_ok(pass_token_parse(buf_view(&b), &token));
+    assert_err(pass_redeem(&w->key, &token), PASS_KEY);
+    buf_clear(&b);
     struct pass_token voucher = {.token_type = PASS_TYPE_VOUCHER};
     assert_err(pass_redeem(&w->key, &voucher), PASS_TYPE);
     world_free(w);
@@ -211,6 +219,14 @@ static void responses_refused(void **state)
     assert_ok(pass_issue(&w->key, &w->rng, &request, &fewer));
     assert_err(pass_order_finish(&w->order, buf_view(&fewer), w->coins), PASS_BATCH);
     buf_clear(&fewer);
+    /* and a fourth, which is nobody's, between the three and their proof */
+    struct buf more = BUF_INIT;
+    buf_append(&more, "\x40\x80", 2);
+    buf_append(&more, b->data + 2, 96);
+    buf_append(&more, b->data + 2, 32);
+    buf_append(&more, b->data + 2 + 96, 64);
+    assert_err(pass_order_finish(&w->order, buf_view(&more), w->coins), PASS_BATCH);
+    buf_clear(&more);
     for (size_t i = 0; i < sizeof w->coins; i++)
         assert_int_equal(((const uint8_t *)w->coins)[i], 0x55);
     assert_ok(pass_order_finish(&w->order, buf_view(b), w->coins));

@@ -322,6 +322,29 @@ static void test_mitm2_swapped_and_removed(void **state)
     assert_err(evidence_rewritten(&file, &op.config, &trees[0], &trees[0]), TLOG_EVIDENCE);
 }
 
+/* The same, and back before anybody looks again, so that only the window's first entry lacks it: a
+ * look-up sees that as well as the contact's check, which the operator refuses to answer. */
+static void test_away_at_the_distinguished_entry(void **state)
+{
+    (void)state;
+    add(BOB, "bob's key");
+    close_epoch();
+    close_epoch();
+    add(BOB, "mallory's key");
+    close_epoch();
+    assert_ok(search(&alice, &op, BOB));
+    assert_true(alice.result.known.pending);
+    struct kt_known pending = alice.result.known;
+    assert_ok(operator_roll_back(&op, 2));
+    next_window();
+    assert_ok(operator_roll_back(&op, 3));
+    close_epoch();
+    operator_find(&op, BOB, 1)->pair.epoch = 5; /* so says the operator */
+    struct kt_source source = operator_source(&op);
+    assert_ok(search(&carol, &op, BOB)); /* who never saw it before can't tell */
+    assert_err(search_at(&alice, &source, BOB, &pending), TLOG_VERSION);
+}
+
 /* What every log does, shown in either order, convicts nobody: a version that is absent first and
  * there later. */
 static void test_growth_is_no_rewriting(void **state)
@@ -1051,6 +1074,7 @@ int main(void)
         TEST(test_rollback_of_the_log),
         TEST(test_mitm2_swapped_key_seen_by_owner),
         TEST(test_mitm2_swapped_and_removed),
+        TEST(test_away_at_the_distinguished_entry),
         TEST(test_growth_is_no_rewriting),
         TEST(test_replaced_commitment),
         TEST(test_skipped_versions),

@@ -157,7 +157,7 @@ static void so_many_names(void **state)
     (void)state;
     struct tlog_policy p;
     struct buf b = BUF_INIT;
-    char line[80];
+    char line[160];
     (void)snprintf(line, sizeof line, "witness A %s\n", vkey_texts[0]);
     buf_append_bytes(&b, bytes_str(line));
     for (int i = 1; i < POLICY_NAMES_MAX; i++) {

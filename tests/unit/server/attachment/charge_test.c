@@ -48,6 +48,9 @@ static void a_token_for_each_64_kib(void **state)
     assert_int_equal(upload_all(&w, &s, data, 65536), HEARTH_UNAUTHENTICATED);
     bring(0, 5);
     assert_int_equal(upload_all(&w, &s, data, 65536), HEARTH_UNAUTHENTICATED);
+    bring(0, 4);
+    w.tokens.len += 5; /* and a piece of another */
+    assert_int_equal(upload_all(&w, &s, data, 65536), HEARTH_UNAUTHENTICATED);
     assert_int_equal(world_total(&w), 0);
     bring(0, 4);
     assert_int_equal(upload_all(&w, &s, data, 65536), HEARTH_OK);

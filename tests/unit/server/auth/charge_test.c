@@ -108,6 +108,21 @@ static void a_handle_pays_with_credits(void **state)
     assert_int_equal(owner_delete(&o, id2), HEARTH_OK);
 }
 
+/* T1: what became credits of a handle answers no other method, though the bytes of the request are
+ * the same (RefreshHandle and CheckHandle both say the handle's hash and nothing else). */
+static void T1_a_request_is_of_its_method(void **state)
+{
+    (void)state;
+    bring(0, 16);
+    assert_int_equal(owner_create(&o, id1, false), HEARTH_OK);
+    bring(16, 1);
+    assert_int_equal(refresh(), HEARTH_OK);
+    assert_int_equal(check(), HEARTH_UNAUTHENTICATED);
+    bring(17, 1);
+    assert_int_equal(check(), HEARTH_OK);
+    assert_int_equal(check(), HEARTH_OK); /* a repeat */
+}
+
 static void cheap_unsigned_calls_have_an_allowance(void **state)
 {
     (void)state;
@@ -221,13 +236,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_handle_costs_whole_tokens),
-        TEST(a_handle_pays_with_credits),
-        TEST(cheap_unsigned_calls_have_an_allowance),
-        TEST(spent_tokens_pay_for_no_others),
-        TEST(first_contact_costs_whole_tokens),
-        TEST(forged_tokens_use_up_nothing),
-        TEST(off_means_off),
+        TEST(a_handle_costs_whole_tokens),    TEST(a_handle_pays_with_credits),
+        TEST(T1_a_request_is_of_its_method),  TEST(cheap_unsigned_calls_have_an_allowance),
+        TEST(spent_tokens_pay_for_no_others), TEST(first_contact_costs_whole_tokens),
+        TEST(forged_tokens_use_up_nothing),   TEST(off_means_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

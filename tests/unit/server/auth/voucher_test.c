@@ -169,6 +169,46 @@ static void given_by_allowance(void **state)
     blind_rsa_public_clear(&key);
 }
 
+/* What our homeserver draws as its next key; empty: whatever comes. */
+static struct buf next_key, last_key;
+
+struct err __real_blind_rsa_key_generate(struct blind_rsa_key *ret_key);
+struct err __wrap_blind_rsa_key_generate(struct blind_rsa_key *ret_key);
+struct err __wrap_blind_rsa_key_generate(struct blind_rsa_key *ret_key)
+{
+    if (next_key.len > 0) {
+        struct err err = blind_rsa_key_init(buf_view(&next_key), ret_key);
+        buf_clear(&next_key);
+        return err;
+    }
+    TRY(__real_blind_rsa_key_generate(ret_key));
+    buf_clear(&last_key);
+    return blind_rsa_key_write(ret_key, &last_key);
+}
+
+/* Keys of weeks that follow each other never go by the same byte: requests for one would be signed
+ * with the other. Here the next week's is drawn as the very key of the week before. */
+static void neighbours_are_told_apart(void **state)
+{
+    (void)state;
+    enum { LAST = PASS_CLASS_END - 1 };
+    struct blind_rsa_public now, next;
+    auth_world_expire(&w);
+    struct buf before = last_key; /* of the last class, next week's */
+    last_key = BUF_INIT;
+    auth_world_days(&w, 7);
+    for (unsigned class = 1; class < LAST; class ++)
+        assert_true(voucher_keys_make(w.auth));
+    next_key = before;
+    assert_true(voucher_keys_make(w.auth));
+    assert_int_equal(next_key.len, 0); /* it was drawn */
+    key_of(LAST, week(), &now);
+    key_of(LAST, week() + 1, &next);
+    assert_int_not_equal(tag_of(now.spki), tag_of(next.spki));
+    blind_rsa_public_clear(&now);
+    blind_rsa_public_clear(&next);
+}
+
 /* ---- taking them */
 
 static void make_by(const char *from, const struct rng *rng, uint8_t class,
@@ -436,6 +476,7 @@ static int teardown_group(void **state)
 {
     (void)state;
     blind_rsa_key_clear(&issuer);
+    buf_clear(&last_key);
     return 0;
 }
 
@@ -447,7 +488,7 @@ int main(void)
         TEST(a_repeat_is_not_for_ever),    TEST(other_vouchers_are_none),
         TEST(good_for_its_week_and_a_day), TEST(a_homeserver_has_a_quota),
         TEST(issuers_are_apart),           TEST(nobody_can_work_out_the_mark),
-        TEST(off_without_federation),
+        TEST(off_without_federation),      TEST(neighbours_are_told_apart),
     };
     return cmocka_run_group_tests(tests, setup_group, teardown_group);
 }

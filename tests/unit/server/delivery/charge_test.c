@@ -97,6 +97,19 @@ static void T1_a_token_is_spent_once(void **state)
     assert_int_equal(say(b), HEARTH_OK);
 }
 
+/* T1: nor by a clock that leapt ahead, so that what was spent was swept up, and is set right. */
+static void T1_whatever_the_clock_does(void **state)
+{
+    (void)state;
+    bring(0, 1);
+    assert_int_equal(say(a), HEARTH_OK);
+    w.fake.unix_base_ms += 4 * PASS_DAY_S * 1000ULL;
+    for (int i = 0; delivery_expire(w.delivery); i++)
+        assert_true(i < 100);
+    w.fake.unix_base_ms -= 4 * PASS_DAY_S * 1000ULL;
+    assert_int_equal(say(b), HEARTH_UNAUTHENTICATED); /* no key of that day is in use */
+}
+
 /* G4: a request that comes again is answered and not charged, whatever it brings. */
 static void a_repeat_costs_nothing(void **state)
 {
@@ -202,6 +215,24 @@ static void a_commit_that_adds_costs_more(void **state)
     assert_int_equal(w.wanted, 2);
     group_drop_pending(a->group);
     bring(0, 2);
+    assert_int_equal(dw_commit(a, &commit), HEARTH_OK);
+}
+
+/* But never more than one call can bring, or there would be groups that nobody can add to. */
+static void a_commit_can_be_paid(void **state)
+{
+    (void)state;
+    enum { PRICE = 16, MORE = PAY_TOKENS_MOST - PRICE + 1 };
+    struct member *joiners[MORE];
+    const struct dcommit commit = {.adds = joiners, .add_count = MORE};
+    for (int i = 0; i < MORE; i++)
+        joiners[i] = dw_member(&w, NULL);
+    dw_limit(&w, "CREDITS_PER_TOKEN", 1);
+    dw_limit(&w, "PRICE_MID", PRICE);
+    assert_int_equal(dw_commit(a, &commit), HEARTH_UNAUTHENTICATED);
+    assert_int_equal(w.wanted, PAY_TOKENS_MOST); /* not one more, as both would make it */
+    group_drop_pending(a->group);
+    bring(0, PAY_TOKENS_MOST);
     assert_int_equal(dw_commit(a, &commit), HEARTH_OK);
 }
 
@@ -337,13 +368,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_leaf_pays_with_credits),  TEST(T1_a_token_is_spent_once),
-        TEST(a_repeat_costs_nothing),    TEST(a_refused_call_keeps_its_tokens),
-        TEST(other_tokens_are_none),     TEST(anonymous_calls_pay_whole_tokens),
-        TEST(a_commit_costs_more),       TEST(a_commit_that_adds_costs_more),
-        TEST(an_invalid_commit_is_paid), TEST(credits_go_with_the_leaf),
-        TEST(credits_have_a_bound),      TEST(off_means_off),
-        TEST(rare_calls_are_paid),
+        TEST(a_leaf_pays_with_credits),   TEST(T1_a_token_is_spent_once),
+        TEST(a_repeat_costs_nothing),     TEST(a_refused_call_keeps_its_tokens),
+        TEST(other_tokens_are_none),      TEST(anonymous_calls_pay_whole_tokens),
+        TEST(a_commit_costs_more),        TEST(a_commit_that_adds_costs_more),
+        TEST(an_invalid_commit_is_paid),  TEST(credits_go_with_the_leaf),
+        TEST(credits_have_a_bound),       TEST(off_means_off),
+        TEST(rare_calls_are_paid),        TEST(a_commit_can_be_paid),
+        TEST(T1_whatever_the_clock_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

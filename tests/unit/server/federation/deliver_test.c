@@ -161,6 +161,30 @@ static void another_root_is_refused(void **state)
     land_close(&land);
 }
 
+/* A root stays the one that was seen first, however long ago the key under it has ended: else
+ * whoever has the name by then, as after a domain was sold, would be who it was before. */
+static void a_root_outlives_its_key(void **state)
+{
+    (void)state;
+    begin_anew(15);
+    land_run_ms(&land, 10);
+    land_home_kill(home(1), false);
+    land_home_kill(home(0), false);
+    land.fake.now_us += (uint64_t)2 * INFO_KEY_DAYS * 86400 * 1000000;
+    land_home_open(home(1));
+    federation_lock(home(1)->federation);
+    const struct peer *peer = peer_find(home(1)->federation, bytes_str("a.test"));
+    const bool pinned = peer != NULL && peer->pinned, valid = peer != NULL && peer_has_key(peer);
+    federation_unlock(home(1)->federation);
+    assert_true(pinned && !valid);
+    land_home_open(home(0));
+    put(&land.refs[0]);
+    land_run_ms(&land, 600000);
+    assert_int_equal(land_check(&land, true), 1);
+    assert_int_equal(land_waiting(home(0)), 1); /* the other one was too old */
+    land_close(&land);
+}
+
 struct roots {
     uint8_t known[CREDENTIAL_FINGERPRINT_BYTES], shown[CREDENTIAL_FINGERPRINT_BYTES];
     bool other;
@@ -324,6 +348,56 @@ static void what_can_not_be_delivered_is_reported(void **state)
     land_close(&land);
 }
 
+/* In the place of b.test: so many outcomes it answers, all of them OK, whatever it is sent. */
+static size_t answered, delivers;
+
+static enum hearth_code answer_short(struct hearth_call *call, const Hearth__V1__DeliverRequest *in,
+                                     Hearth__V1__DeliverResponse *out, void *unused)
+{
+    (void)unused;
+    assert_true(in->n_rows > 0);
+    delivers++;
+    out->outcomes = hearth_call_alloc(call, (answered + 1) * sizeof *out->outcomes);
+    for (size_t i = 0; i < answered; i++)
+        out->outcomes[i] = HEARTH__V1__DELIVER_OUTCOME__DELIVER_OUTCOME_OK;
+    out->n_outcomes = answered;
+    return HEARTH_OK;
+}
+
+/* Which of the rows an answer speaks of, nobody knows when there are not as many: none is taken for
+ * delivered, for what is not in a queue then would be lost without a word. */
+static void an_answer_speaks_of_each_row(void **state)
+{
+    static const struct hearth_federation_service liar = {.deliver = answer_short};
+    static const size_t counts[] = {0, 1, 2, 4};
+    (void)state;
+    struct land_ref *r = begin(16);
+    put(r);
+    land_run_ms(&land, 2000);
+    assert_int_equal(land_check(&land, false), 1);
+    land_home_kill(home(1), false);
+    put_many(r, 3);
+    struct hearth_server *server = hearth_server_new(
+        &(struct hearth_server_options){.limits = {.accepts_per_s = 1000, .accepts_burst = 1000}});
+    assert_true(server != NULL && hearth_server_add_federation(server, &liar, NULL));
+    assert_true(hearth_server_listen(server, home(1)->pipe, NULL));
+    assert_true(hearth_server_start_on(server, land.loop));
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        answered = counts[i];
+        delivers = 0;
+        courier_contact(home(0)->courier, bytes_str("b.test")); /* its waiting is over */
+        land_run_ms(&land, 5000);
+        assert_true(delivers > 0);
+        assert_int_equal(land_waiting(home(0)), 3);
+    }
+    hearth_server_free(server);
+    land_home_open(home(1));
+    land_run_ms(&land, 5000);
+    assert_int_equal(land_check(&land, false), 4);
+    assert_int_equal(land_waiting(home(0)), 0);
+    land_close(&land);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +409,8 @@ int main(void)
         cmocka_unit_test(a_key_is_rotated),
         cmocka_unit_test(another_root_is_refused),
         cmocka_unit_test(another_root_is_let_in),
+        cmocka_unit_test(a_root_outlives_its_key),
+        cmocka_unit_test(an_answer_speaks_of_each_row),
         cmocka_unit_test(a_dead_peer_delays_nobody),
         cmocka_unit_test(who_starts_again_says_so),
         cmocka_unit_test(who_starts_again_is_heard_by_who_had_no_keys),

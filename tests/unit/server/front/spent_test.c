@@ -8,10 +8,13 @@ static const struct stmt_row statements[] = {
     {"all", "SELECT (SELECT COUNT(*) FROM spent_0) + (SELECT COUNT(*) FROM spent_1)"
             " + (SELECT COUNT(*) FROM spent_2)"},
     SPENT_STATEMENTS,
+    {"marks", "SELECT (SELECT COUNT(DISTINCT request) FROM spent_0)"
+              " + (SELECT COUNT(DISTINCT request) FROM spent_1)"
+              " + (SELECT COUNT(DISTINCT request) FROM spent_2)"},
 };
 static const struct store_migration migrations[] = {{1, SPENT_SQL}};
-static const struct store_schema schema = {migrations, 1, statements, 1 + SPENT_STATEMENT_COUNT};
-_Static_assert(sizeof statements / sizeof *statements == 1 + SPENT_STATEMENT_COUNT, "count");
+static const struct store_schema schema = {migrations, 1, statements, 2 + SPENT_STATEMENT_COUNT};
+_Static_assert(sizeof statements / sizeof *statements == 2 + SPENT_STATEMENT_COUNT, "count");
 
 static struct store *store;
 static const uint8_t key[PASS_SPENT_KEY_BYTES] = {1, 2, 3};
@@ -74,6 +77,11 @@ static struct err map_count(struct stmt *row, void *arg)
 static struct err do_count(struct store_txn *txn, void *arg)
 {
     return stmt_first(stmt_use(txn, 0), map_count, arg);
+}
+
+static struct err do_marks(struct store_txn *txn, void *arg)
+{
+    return stmt_first(stmt_use(txn, FIRST + SPENT_STATEMENT_COUNT), map_count, arg);
 }
 
 static uint64_t rows(void)
@@ -200,6 +208,27 @@ static void a_late_call_finds_its_row(void **state)
     assert_int_equal(expire(DAY + 2, 100), 1);
 }
 
+/* A clock that leaps ahead takes rows away; when it is set right again, what was spent is not
+ * unspent: that day's tokens are over, whole or in part. */
+static void a_day_that_is_over_stays_over(void **state)
+{
+    (void)state;
+    for (uint32_t nonce = 0; nonce < 4; nonce++)
+        assert_int_equal(mark(DAY, nonce, 1), 'n');
+    assert_int_equal(mark(DAY + 1, 7, 1), 'n');
+    assert_int_equal(expire(DAY + 2, 2), 2); /* some of them */
+    for (uint32_t nonce = 0; nonce < 6; nonce++)
+        assert_int_equal(mark(DAY, nonce, 2), 'k');
+    assert_int_equal(expire(DAY + 2, 100), 2);
+    assert_int_equal(mark(DAY, 1, 2), 'k');
+    assert_int_equal(mark(DAY + 1, 7, 2), 's'); /* others are as they were */
+    assert_int_equal(mark(DAY + 1, 8, 2), 'n');
+    assert_int_equal(expire(DAY + 3, 1), 1);
+    assert_int_equal(mark(DAY + 3, 7, 1), 'n'); /* and the next day of that table begins */
+    assert_int_equal(mark(DAY + 4, 7, 1), 'n');
+    assert_int_equal(rows(), 2);
+}
+
 /* Rows hold neither nonces nor hashes of requests in full; another key gives other tags. */
 static void keyed(void **state)
 {
@@ -210,6 +239,12 @@ static void keyed(void **state)
     pass_spent_tag(other, nonce, b);
     assert_memory_not_equal(a, b, sizeof a);
     assert_memory_not_equal(a, nonce, sizeof a);
+    /* what a request paid with is not to be seen in the rows */
+    uint64_t marks = 0;
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(mark(DAY, i, 1), 'n');
+    assert_ok(store_call_read(store, do_marks, &marks));
+    assert_int_equal(marks, 4);
 }
 
 int main(void)
@@ -221,6 +256,7 @@ int main(void)
         TEST(days_in_turn),
         TEST(what_is_over_goes_in_pieces),
         TEST(a_late_call_finds_its_row),
+        TEST(a_day_that_is_over_stays_over),
         TEST(keyed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -292,6 +292,27 @@ static void dos4_overflow_becomes_a_gap(void **state)
     assert_int_equal(alice.got[91].number, 201);
 }
 
+/* Its origin did not hear that they were taken, and says them again: the gap is as large as it was.
+ */
+static void dos4_what_did_not_fit_counts_once(void **state)
+{
+    (void)state;
+    qworld_limit(&w, "QUEUE_ITEMS", 100);
+    for (int again = 0; again < 3; again++) {
+        for (uint64_t i = 1; i <= 120; i++) {
+            struct queue_row row = qref_row(&to_alice, bytes_str("12345678"));
+            row.sequence = i;
+            assert_int_equal(accept_one(QWORLD_DOMAIN, &row), QUEUE_OK);
+        }
+        if (again == 1)
+            qworld_restart(&w, true);
+    }
+    assert_int_equal(qclient_rows(&alice), 90);
+    assert_int_equal(fetch_all(&alice), 89); /* beside a refresh */
+    assert_int_equal(fetch_all(&alice), 89);
+    check_gap(&alice.got[90], 120 - 89);
+}
+
 static void dos4_control_rows_use_the_last_tenth(void **state)
 {
     (void)state;
@@ -432,6 +453,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bodies_up_to_the_largest, setup, teardown),
         cmocka_unit_test_setup_teardown(me1_six_lengths, setup, teardown),
         cmocka_unit_test_setup_teardown(dos4_overflow_becomes_a_gap, setup, teardown),
+        cmocka_unit_test_setup_teardown(dos4_what_did_not_fit_counts_once, setup, teardown),
         cmocka_unit_test_setup_teardown(dos4_control_rows_use_the_last_tenth, setup, teardown),
         cmocka_unit_test_setup_teardown(dos4_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_references, setup, teardown),

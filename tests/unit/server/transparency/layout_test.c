@@ -17,6 +17,8 @@ static void open_store(unsigned migrations)
 {
     struct store_schema schema = kt_schema;
     schema.migration_count = migrations;
+    if (migrations < kt_schema.migration_count)
+        schema.statement_count = NODE_PUT + 1; /* the others know tables that there are not yet */
     const struct store_options options = {.path = dir.path,
                                           .schema = &schema,
                                           .mode = STORE_INLINE,

@@ -727,6 +727,50 @@ static void test_a_caller_shows_a_newer_one(void **state)
     smaller_than_outside(true);
 }
 
+/* Trees of long ago are removed beside what goes on: look-ups answer, a repeat of a change of then
+ * is told that it is logged, without a receipt, and who was away for longer that trees are gone. */
+static void test_trees_of_long_ago(void **state)
+{
+    (void)state;
+    enum { DAY_MS = 24 * 3600 * 1000 };
+    struct told bob;
+    struct kt_result result;
+    struct buf request = BUF_INIT;
+    struct got got;
+    const struct kt_own own = {.label = BOB};
+    struct kt_dist from = {.index = 0};
+    assert_int_equal(tick_after(0), 1);
+    bring(BOB, 0, "bob's", &bob);
+    (void)tick_after(1000);
+    assert_int_equal(bob.times, 1);
+    assert_true(bob.proof.len > 0);
+    told_clear(&bob);
+    for (unsigned day = 0; day < 62; day++)
+        assert_true(tick_after(DAY_MS) != 0);
+    assert_false(transparency_sweep(w.t)); /* it was one piece */
+    assert_ok(search(BOB, &result));
+    assert_int_equal(result.known.version, 0);
+    bring(BOB, 0, "bob's", &bob);
+    assert_int_equal(bob.times, 1);
+    assert_ok(bob.result);
+    assert_int_equal(bob.checkpoint.len + bob.proof.len, 0);
+    told_clear(&bob);
+    assert_ok(kt_owner_request(&request, &w.view, &own, &from));
+    assert_int_equal(monitor(buf_view(&request), &got), HEARTH_OUT_OF_RANGE);
+    buf_clear(&got.bytes);
+    buf_clear(&request);
+    from.index = 10;
+    assert_ok(kt_owner_request(&request, &w.view, &own, &from));
+    assert_int_equal(monitor(buf_view(&request), &got), HEARTH_OK);
+    buf_clear(&got.bytes);
+    buf_clear(&request);
+    bring(CAROL, 0, "carol's", &bob); /* the next epoch stands on what is left */
+    (void)tick_after(1000);
+    assert_int_equal(bob.times, 1);
+    assert_true(bob.proof.len > 0);
+    told_clear(&bob);
+}
+
 static void test_what_is_published(void **state)
 {
     (void)state;
@@ -873,6 +917,7 @@ int main(void)
         TEST(test_cosignatures),
         TEST(test_smaller_than_outside),
         TEST(test_a_caller_shows_a_newer_one),
+        TEST(test_trees_of_long_ago),
         TEST(test_what_is_published),
         TEST(test_tokens),
     };
