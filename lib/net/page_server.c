@@ -26,8 +26,8 @@ struct page_server {
     void *self;
 };
 
-static struct err post(struct page_server *server, struct evhttp_request *request, const char *path,
-                       struct page *page)
+static struct err fill_posted(struct page_server *server, struct evhttp_request *request,
+                              const char *path, struct page *page)
 {
     struct evbuffer *in = evhttp_request_get_input_buffer(request);
     const size_t len = evbuffer_get_length(in);
@@ -47,7 +47,7 @@ static struct err fill_page(struct page_server *server, struct evhttp_request *r
     if (path == NULL)
         return ERR(NOT_FOUND);
     if (evhttp_request_get_command(request) == EVHTTP_REQ_POST)
-        return post(server, request, path, page);
+        return fill_posted(server, request, path, page);
     if (server->path == NULL)
         return server->get(server->self, path, page);
     if (strcmp(path, server->path) != 0)
