@@ -316,11 +316,9 @@ foreach(unit server/queue/accept server/federation/limits server/federation/deli
 endforeach()
 hearth_test(planted_worlds COMMAND planted_worlds --set 1 SECONDS 900 PLACES 1 LABELS "flow;control")
 hearth_test(planted_worlds_2 COMMAND planted_worlds --set 2 SECONDS 900 PLACES 1 LABELS "flow;control")
-hearth_test(planted_worlds COMMAND planted_worlds --set 1 SECONDS 900 LABELS flow)
-hearth_test(planted_worlds_2 COMMAND planted_worlds --set 2 SECONDS 900 LABELS flow)
-hearth_test(planted_worlds_3 COMMAND planted_worlds --set 3 SECONDS 900 LABELS flow)
+hearth_test(planted_worlds_3 COMMAND planted_worlds --set 3 SECONDS 900 PLACES 1 LABELS "flow;control")
 hearth_test(planted_units COMMAND ${CMAKE_SOURCE_DIR}/tests/planted/planted_units.sh ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
-  SECONDS 600 LABELS flow)
+  SECONDS 600 LABELS "flow;control")
 # The real hearthd, as an operator runs it, and clients in other languages.
 hearth_test(server_hearthd COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/server/hearthd.py ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
   SECONDS 300 LABELS flow)
@@ -425,6 +423,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
     SECONDS 300 LABELS flow)
   hearth_test(federation_witness COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/witness.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 400 LABELS flow)
+  hearth_test(federation_witness_http COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/tests/federation/witness_http.py
+    ${CMAKE_BINARY_DIR}/bin SECONDS 300 LABELS flow)
   hearth_test(federation_logs COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/federation/logs.py ${CMAKE_BINARY_DIR}/bin
     SECONDS 400 LABELS flow)
   hearth_test(flow_demo COMMAND hearth demo SECONDS 180 LABELS flow)
@@ -436,8 +436,7 @@ hearth_program(log_bench SOURCES tests/bench/log_bench.c USES server_transparenc
 hearth_program(kt_crash SOURCES tests/crash/kt_crash.c USES server_transparency test_support)
 hearth_test(crash_kt COMMAND kt_crash --cycles 200 SECONDS 300 LABELS crash)
 hearth_test(crash_kt_control COMMAND kt_crash --cycles 200 --control SECONDS 300 LABELS "crash;control")
-hearth_test(crash_kt_hole COMMAND kt_crash --cycles 5 --hole SECONDS 120 LABELS crash)
-hearth_test(crash_kt_control COMMAND kt_crash --cycles 200 --control SECONDS 300 LABELS crash)
+hearth_test(crash_kt_hole COMMAND kt_crash --cycles 5 --hole SECONDS 120 LABELS "crash;control")
 # kill -9 while tokens are spent: once each, with their effect.
 hearth_program(spent_crash SOURCES tests/crash/spent_crash.c USES server_front test_support)
 hearth_test(crash_spent COMMAND spent_crash --cycles 150 SECONDS 300 LABELS crash)
