@@ -1,5 +1,5 @@
-/* Can the clock tell two kinds of calls apart? What a classifier makes of the processor time of many
- * of each. */
+/* Can the clock tell two kinds of calls apart? What a classifier makes of the processor time of
+ * many of each. */
 #ifndef TESTS_SUPPORT_TIMING_H
 #define TESTS_SUPPORT_TIMING_H
 
