@@ -82,6 +82,8 @@ struct peer_log {
     struct witness_state witnessed; /* as far as we remember: the store knows */
     uint64_t cosigned;              /* this size, and the peer has it; 0: none */
     uint64_t cosign_again_us;       /* it has not named us: not before */
+    struct buf published;           /* what we cosigned last, with our line; empty: not yet */
+    uint64_t published_size;
 };
 
 struct peer {
@@ -221,6 +223,19 @@ struct witnessing {
 CHECKED struct err witnessed_submit(struct federation *f, struct bytes origin,
                                     void (*done)(void *witnessing, struct err result),
                                     struct witnessing *w);
+
+/* The same, waiting: not on the loop. */
+CHECKED struct err witnessed_call(struct federation *f, struct bytes origin, struct witnessing *w);
+/* What was cosigned last; size 0: nothing. Waits. */
+CHECKED struct err witnessed_read(struct federation *f, struct bytes origin,
+                                  struct witness_state *ret_state);
+
+/* witness_sign.c. The line of our cosignature of a checkpoint's text, appended: only of what
+ * witnessed_submit or _call has stored. Any thread. */
+CHECKED struct err witness_line(const struct front_env *env, struct bytes text, struct buf *line);
+/* Under the lock: what we cosigned of its log last, for witness_http.c to hand out. note: with the
+ * log's own signature alone. Without memory there is none until the next. */
+void witness_publish(struct peer_log *log, struct bytes note, struct bytes line);
 
 /* witness.c, on the loop, not under the lock, peer held: the checkpoint of its log's newest window,
  * below this view, which a look has just verified, is cosigned and brought there, if need be. */
