@@ -219,7 +219,8 @@ static struct err claim(struct core *c, struct db_txn *t, const struct taking *k
                         const Hearth__V1__GetKeysResponse *in)
 {
     struct buf claims = BUF_INIT;
-    for (size_t i = 0; i < in->n_keys && i < SYSTEM_KEYS_MOST; i++)
+    _Static_assert((int)KEYS_MOST <= (int)SYSTEM_KEYS_MOST, "each key that is taken is claimed");
+    for (size_t i = 0; i < in->n_keys; i++)
         claim_one(k, in->keys[i]->use, core_in(in->keys[i]->key), &claims);
     struct err err = buf_check(&claims);
     if (err_is_ok(err))

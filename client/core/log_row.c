@@ -3,9 +3,7 @@
  *     struct { uint8 version = 1; uint8 state; uint64 asked_ms; uint8 distrusted; uint8 overdue;
  *              uint64 doubted_ms, watched_ms; opaque view<V>; Seen seen<V>; } Log
  *         Seen: struct { opaque note<V>; opaque dist<V>; }
- *     struct { KtConfig config<V>; uint64 size; opaque root[32]; uint64 last_ms; Dist dists<V>;
- *              opaque note<V>; } View
- *         Dist: struct { uint64 index; LogEntry entry; optional<opaque log_root[32]>; }
+ *         view: as lib/tlog/view_row.c has it, and so Dist; empty unless HELD
  *     struct { uint8 version = 1; opaque domain<V>; opaque label<V>; uint8 roles; uint64 task;
  *              uint64 checked_ms; uint8 bad; Known known; uint8 continuity; opaque opening[16];
  *              opaque commitment[32]; opaque value<V>; opaque response<V>; uint64 behind_ms;
@@ -25,60 +23,6 @@
 enum { ROW_VERSION = 1 };
 
 /* ---- pieces */
-
-static void write_dist(struct buf *b, const struct kt_dist *dist)
-{
-    wire_write_u64(b, dist->index);
-    log_entry_write(b, &dist->entry);
-    wire_write_present(b, dist->has_log_root);
-    if (dist->has_log_root)
-        wire_write_fixed(b, hash_value_view(&dist->log_root));
-}
-
-static void read_dist(struct wire_reader *r, struct kt_dist *dist)
-{
-    dist->index = wire_read_u64(r);
-    log_entry_read(r, &dist->entry);
-    dist->has_log_root = wire_read_present(r);
-    if (dist->has_log_root)
-        hash_value_read(r, &dist->log_root);
-}
-
-static void write_view(struct buf *b, const struct kt_view *view)
-{
-    size_t mark = wire_vector_begin(b);
-    kt_config_write(b, &view->config);
-    wire_vector_end(b, mark);
-    wire_write_u64(b, view->size);
-    wire_write_fixed(b, hash_value_view(&view->root));
-    wire_write_u64(b, view->last_ms);
-    mark = wire_vector_begin(b);
-    for (size_t i = 0; i < view->dist_count; i++)
-        write_dist(b, &view->dists[i]);
-    wire_vector_end(b, mark);
-    wire_write_vector(b, bytes_of(view->note, view->note_len));
-}
-
-static struct err read_view(struct bytes in, struct kt_view *ret_view)
-{
-    struct wire_reader r = wire_reader_of(in);
-    TRY(kt_view_init(wire_read_vector(&r), ret_view));
-    ret_view->size = wire_read_u64(&r);
-    hash_value_read(&r, &ret_view->root);
-    ret_view->last_ms = wire_read_u64(&r);
-    struct wire_reader dists = wire_reader_of(wire_read_vector(&r));
-    for (; wire_reader_more(&dists) && ret_view->dist_count < KT_DISTS; ret_view->dist_count++)
-        read_dist(&dists, &ret_view->dists[ret_view->dist_count]);
-    TRY(wire_reader_end(&dists));
-    struct bytes note = wire_read_vector(&r);
-    TRY(wire_reader_end(&r));
-    if (note.len > sizeof ret_view->note)
-        return ERR(STORE_CORRUPT);
-    ret_view->note_len = note.len;
-    if (note.len > 0)
-        memcpy(ret_view->note, note.data, note.len);
-    return ERR_OK;
-}
 
 static void write_lookups(struct buf *b, const struct kt_lookup *lookups, size_t count)
 {
@@ -162,7 +106,7 @@ void log_write(struct buf *b, const struct log *log)
     wire_write_u64(b, log->watched_ms);
     size_t mark = wire_vector_begin(b);
     if (log->state == LOG_HELD)
-        write_view(b, &log->view);
+        kt_view_write(b, &log->view);
     wire_vector_end(b, mark);
     mark = wire_vector_begin(b);
     for (size_t i = 0; i < log->seen_count; i++) {
@@ -212,7 +156,7 @@ static struct err read_row(struct bytes in, struct log *log)
                    (const char *)domain.data);
     log->state = (enum log_state)state;
     if (log->state == LOG_HELD)
-        TRY(read_view(view, &log->view));
+        TRY(kt_view_read(view, &log->view));
     return read_seen(seen, log);
 }
 
@@ -328,7 +272,7 @@ void log_label_write(struct buf *b, const struct log_label *l)
     wire_write_vector(b, buf_view(&l->value));
     wire_write_vector(b, buf_view(&l->response));
     wire_write_u64(b, l->behind_ms);
-    write_dist(b, &l->watched);
+    kt_dist_write(b, &l->watched);
     write_lookups(b, l->own, l->own_count);
     wire_write_u32(b, l->receipt_version);
     wire_write_present(b, l->receipt_shown);
@@ -370,7 +314,7 @@ static struct err read_label(struct bytes in, struct log_label *l)
     buf_append_bytes(&l->value, wire_read_vector(&r));
     buf_append_bytes(&l->response, wire_read_vector(&r));
     l->behind_ms = wire_read_u64(&r);
-    read_dist(&r, &l->watched);
+    kt_dist_read(&r, &l->watched);
     read_lookups(&r, l->own, LOG_OWN_MAX, &l->own_count);
     if (wire_reader_more(&r)) {
         l->receipt_version = wire_read_u32(&r);

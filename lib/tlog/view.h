@@ -72,6 +72,8 @@ const struct kt_lookup *kt_known_find(const struct kt_known *known, uint32_t ver
  * those of kt_view_init. */
 void kt_view_write(struct buf *b, const struct kt_view *view);
 CHECKED struct err kt_view_read(struct bytes in, struct kt_view *ret_view);
+void kt_dist_write(struct buf *b, const struct kt_dist *dist);
+void kt_dist_read(struct wire_reader *r, struct kt_dist *ret_dist);
 
 /* ---- steps that the verify_* share; each changes *next alone, which is scratch after an error */
 

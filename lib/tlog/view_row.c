@@ -8,7 +8,7 @@
 #include "wire/reader.h"
 #include "wire/writer.h"
 
-static void write_dist(struct buf *b, const struct kt_dist *dist)
+void kt_dist_write(struct buf *b, const struct kt_dist *dist)
 {
     wire_write_u64(b, dist->index);
     log_entry_write(b, &dist->entry);
@@ -27,12 +27,12 @@ void kt_view_write(struct buf *b, const struct kt_view *view)
     wire_write_u64(b, view->last_ms);
     mark = wire_vector_begin(b);
     for (size_t i = 0; i < view->dist_count; i++)
-        write_dist(b, &view->dists[i]);
+        kt_dist_write(b, &view->dists[i]);
     wire_vector_end(b, mark);
     wire_write_vector(b, bytes_of(view->note, view->note_len));
 }
 
-static void read_dist(struct wire_reader *r, struct kt_dist *dist)
+void kt_dist_read(struct wire_reader *r, struct kt_dist *dist)
 {
     dist->index = wire_read_u64(r);
     log_entry_read(r, &dist->entry);
@@ -51,7 +51,7 @@ struct err kt_view_read(struct bytes in, struct kt_view *ret_view)
     view.last_ms = wire_read_u64(&r);
     struct wire_reader dists = wire_reader_of(wire_read_vector(&r));
     for (; wire_reader_more(&dists) && view.dist_count < KT_DISTS; view.dist_count++)
-        read_dist(&dists, &view.dists[view.dist_count]);
+        kt_dist_read(&dists, &view.dists[view.dist_count]);
     TRY(wire_reader_end(&dists));
     struct bytes note = wire_read_vector(&r);
     TRY(wire_reader_end(&r));

@@ -90,10 +90,11 @@ enum federation_mode federation_mode(struct federation *f);
 CHECKED struct err federation_retry(struct federation *f, struct bytes domain);
 /* The operator says that the peer with this name has new keys, under the root that it shows and he
  * has compared: they are its own from now on, durably, and its ban ends. Where
- * that root is known already, what was seen of its log is forgotten: it has begun another one. From
- * any thread but the loop's; waits for the disk. ERR_NOT_FOUND: nobody is known under that name;
- * ERR_FEDERATION_KEYS: its keys are fetched once more, come again; ERR_FEDERATION_ROOT_OTHER: it
- * shows another one; ERR_FEDERATION_NO_KEYS: it shows none. */
+ * that root is known already, what was seen of its log is forgotten: it has begun another one.
+ * Either way evidence against its log is set aside, which is logged. From any thread but the
+ * loop's; waits for the disk. ERR_NOT_FOUND: nobody is known under that name; ERR_FEDERATION_KEYS:
+ * its keys are fetched once more, come again; ERR_FEDERATION_ROOT_OTHER: it shows another one;
+ * ERR_FEDERATION_NO_KEYS: it shows none. */
 CHECKED struct err federation_accept_root(struct federation *f, struct bytes domain,
                                           const uint8_t root[CREDENTIAL_FINGERPRINT_BYTES]);
 

@@ -120,6 +120,7 @@ struct peer {
     unsigned tries;        /* which of several targets */
     struct reach *waiting; /* for the channel */
     char target[POLICY_TARGET_MAX_BYTES];
+    bool away;        /* the last batch did not get there */
     bool found;       /* the target was looked up: the setting names none */
     bool public_only; /* the channel was made so */
 };
@@ -144,10 +145,11 @@ struct federation {
     struct cosigning *stored; /* under the lock; witness.c */
     struct peer *slots[PEER_SLOTS];
     size_t peer_count;
-    bool greeting;     /* inside hello.c; of the loop */
-    unsigned hellos;   /* under way */
-    size_t greet_slot; /* where the search for the next is */
-    unsigned looks;    /* at logs, under way; of the loop */
+    bool greeting;                /* inside hello.c; of the loop */
+    unsigned hellos;              /* under way */
+    struct hello *hellos_waiting; /* of the loop */
+    size_t greet_slot;            /* where the search for the next is */
+    unsigned looks;               /* at logs, under way; of the loop */
     size_t look_slot, gossip_slot;
     bool stopped; /* of the loop */
 };
@@ -158,6 +160,9 @@ static inline uint64_t federation_now_us(const struct federation *f)
 }
 void federation_lock(struct federation *f);
 void federation_unlock(struct federation *f);
+
+/* hello.c. No more of them; on the loop. */
+void hello_stop(struct federation *f);
 
 /* peers.c. All under the lock. NULL: there is none (find), or no room or memory (get). get holds
  * the peer; only for domains that the policy admits. */

@@ -1,4 +1,5 @@
 /* What the operator is told of peers. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "server/federation/inside.h"
@@ -110,6 +111,13 @@ static struct err look_again(struct peer *peer)
     return ERR(FEDERATION_KEYS);
 }
 
+/* Under the lock. */
+static bool is_convicted(struct federation *f, struct bytes domain)
+{
+    const struct peer *peer = peer_find(f, domain);
+    return peer != NULL && peer->log != NULL && peer->log->evidence.len > 0;
+}
+
 /* The offer that has this root, and who made it, held. ERR_FEDERATION_KEYS: come again, its keys
  * are being fetched. ret_peer NULL: it has this root already. */
 static struct err find_offer(struct federation *f, struct bytes domain, struct bytes root,
@@ -133,22 +141,35 @@ static struct err find_offer(struct federation *f, struct bytes domain, struct b
     return ERR_OK;
 }
 
+/* What convicted it is gone from here: that it was there is not. */
+static void say_forgiven(struct federation *f, struct bytes domain)
+{
+    char line[DOMAIN_MAX_BYTES + 80];
+    (void)snprintf(line, sizeof line, "level=notice event=peer_log_evidence_set_aside peer=%.*s",
+                   (int)domain.len, (const char *)domain.data);
+    front_log(f->env->front, line);
+}
+
 struct err federation_accept_root(struct federation *f, struct bytes domain,
                                   const uint8_t root[CREDENTIAL_FINGERPRINT_BYTES])
 {
     struct told_keys told;
     struct peer *peer = NULL;
     federation_lock(f);
+    const bool convicted = is_convicted(f, domain);
     struct err err =
         find_offer(f, domain, bytes_of(root, CREDENTIAL_FINGERPRINT_BYTES), &told, &peer);
+    const bool same = err_is_ok(err) && peer == NULL;
     federation_unlock(f);
-    if (!err_is_ok(err) || peer == NULL)
-        return err;
-    err = kept_accept(peer, &told);
-    federation_lock(f);
-    peer_put(peer);
-    federation_unlock(f);
-    if (err_is_ok(err)) {
+    if (peer != NULL) {
+        err = kept_accept(peer, &told);
+        federation_lock(f);
+        peer_put(peer);
+        federation_unlock(f);
+    }
+    if (err_is_ok(err) && convicted)
+        say_forgiven(f, domain);
+    if (err_is_ok(err) && !same) {
         err = federation_retry(f, domain);
         front_log(f->env->front, "level=notice event=peer_root_accepted");
     }

@@ -10,8 +10,9 @@
  *                  than what it signed before is evidence, for anybody
  *
  * What went well is cosigned (witness.c). A log that forked is told to the operator and looked at
- * no more. What fails otherwise is told as long as it does: a peer may have no log, be down, or
- * come back from a backup.
+ * no more, until he has named the peer's root once more (federation_accept_root). What fails
+ * otherwise is told as long as it does: a peer may have no log, be down, or come back from a
+ * backup.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,11 +133,18 @@ static void convict(struct look *l, struct buf *evidence)
     struct federation *f = l->peer->federation;
     char line[DOMAIN_MAX_BYTES + 80];
     federation_lock(f);
-    buf_clear(&l->peer->log->evidence);
-    l->peer->log->evidence = *evidence;
-    *evidence = BUF_INIT;
-    kept_log_save(l->peer);
+    const bool forgotten = l->peer->log->forgotten != l->forgotten;
+    if (!forgotten) {
+        buf_clear(&l->peer->log->evidence);
+        l->peer->log->evidence = *evidence;
+        *evidence = BUF_INIT;
+        kept_log_save(l->peer);
+    }
     federation_unlock(f);
+    if (forgotten) { /* meanwhile the operator has said to begin anew */
+        end(l, ERR_OK, NULL);
+        return;
+    }
     metrics_add(front_metrics(f->env->front), METRIC_PEER_LOGS_FORKED, 1);
     (void)snprintf(line, sizeof line, "level=error event=peer_log_forked peer=%s", l->peer->domain);
     front_log(f->env->front, line);
@@ -443,6 +451,7 @@ void peer_log_forget(struct peer *peer)
     if (peer->log == NULL)
         return;
     peer->log->has_view = false;
+    buf_clear(&peer->log->evidence);
     peer->log->forgotten++;
     peer->log->due_us = 0;
     kept_log_save(peer);

@@ -9,10 +9,9 @@
  *              External externals<V>;          external.h
  *              uint32 token_period; opaque token_master[32]; } Keys      pass/key_schedule.h
  *
- * Older versions are read: 3 has no key of the witness, 2 no token master either, and 1 neither that
- * nor externals, and in the place of queue_keys_before
- *              opaque queue_key_before<V>;     empty or 32
- * keyring_complete() makes what is missing.
+ * Older versions are read: 3 has no key of the witness, 2 no token master either, and 1 neither
+ * that nor externals, and in the place of queue_keys_before opaque queue_key_before<V>;     empty
+ * or 32 keyring_complete() makes what is missing.
  *
  *     struct { Keys keys; opaque digest[32]; } KeyFile
  *         digest: SHA-256("Hearth 1 KeyFile" || keys). Against damage; who can write the file can

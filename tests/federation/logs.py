@@ -28,7 +28,7 @@ def until(what, server, peer, good, retry=True):
         if retry:
             server.run("admin", "peer", "retry", peer, code=None)
         time.sleep(0.3)
-    raise Failed(what)
+    raise Failed(what + "\n" + shown(server, peer))
 
 
 def check(*pairs):
@@ -70,6 +70,22 @@ def convicted(server, peer, retry):
         raise Failed(f"the log of events of {server.domain} does not say it")
 
 
+def forgiven(server, peer):
+    root = next(line.split()[2] for line in shown(server, peer).splitlines() if line.startswith("its root"))
+    if server.run("admin", "peer", "accept-key", peer, "0" * 64, code=None) or "forked" not in shown(server, peer):
+        raise Failed("another root sets evidence aside")
+    server.run("admin", "peer", "accept-key", peer, root)
+    if "forked" in shown(server, peer):
+        raise Failed(f"what convicts {peer} before {server.domain} is not set aside")
+    if f"event=peer_log_evidence_set_aside peer={peer}" not in open(os.path.join(server.scratch.name, f"log-{server.name}")).read():
+        raise Failed(f"the log of events of {server.domain} does not say that evidence was set aside")
+    until(f"{server.domain} looks no more at the log of {peer}", server, peer, lambda: "entries verified" in shown(server, peer))
+    server.end()
+    server.start()  # nor does it come back
+    if "forked" in shown(server, peer):
+        raise Failed("evidence that was set aside comes back")
+
+
 def main():
     a = Homeserver(BIN, "a.test", CONF)
     b = Homeserver(BIN, "b.test", CONF + "[server]\nconfine = no\n", beside=a)
@@ -108,6 +124,9 @@ def main():
     a.end()
     a.start()  # what is known of it is kept
     convicted(a, "b.test", False)
+    # an operator who knows why says so; until all have, those who saw the fork convict b again
+    for server in (c, a):
+        forgiven(server, "b.test")
     for server in (a, b, c):
         server.end()
     a.scratch.cleanup()

@@ -125,7 +125,8 @@ struct  Hearth__V1__KeyPackageBundle
 
 
 /*
- * Progress in a verifiable log: what a client needs to see that an answer is logged (transparency.md).
+ * Progress in a verifiable log: what a client needs to see that an answer is logged (transparency.md). Both are empty for
+ * a version that was logged more than 61 days ago: the log keeps no tree of then, and a look-up shows it as it stands now.
  */
 struct  Hearth__V1__LogReceipt
 {
