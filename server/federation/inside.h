@@ -120,6 +120,7 @@ struct peer {
     unsigned tries;        /* which of several targets */
     struct reach *waiting; /* for the channel */
     char target[POLICY_TARGET_MAX_BYTES];
+    bool away;        /* the last batch did not get there */
     bool found;       /* the target was looked up: the setting names none */
     bool public_only; /* the channel was made so */
 };
