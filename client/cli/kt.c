@@ -1,4 +1,4 @@
-/* kt head|show|monitor|audit|export|accept: the verifiable log. */
+/* kt head|show|monitor|policy|audit|export|accept: the verifiable log. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,30 @@ static const char *state_text(const struct hearth_log *log)
                                                : "not asked";
 }
 
+static bool is_witnessed(const struct hearth_log *log)
+{
+    return log->judged && log->witnessed_entries == log->window_entry + 1;
+}
+
+static const char *witness_text(const struct hearth_log *log)
+{
+    return !log->judged ? "" : is_witnessed(log) ? "witnessed" : "unwitnessed";
+}
+
+static void print_witnessed(const struct cli *cli, const struct hearth_log *log)
+{
+    if (is_witnessed(log))
+        line(cli, "witnessed", "entry %llu: cosigned by %s", (unsigned long long)log->window_entry,
+             log->witnesses[0] != '\0' ? log->witnesses : "nobody, which the policy allows");
+    else if (log->judged && log->witnessed_entries > 0)
+        line(cli, "unwitnessed", "entry %llu; entry %llu was cosigned by %s",
+             (unsigned long long)log->window_entry, (unsigned long long)log->witnessed_entries - 1,
+             log->witnesses);
+    else if (log->judged)
+        line(cli, "unwitnessed", "entry %llu: too few of your witnesses have cosigned it yet",
+             (unsigned long long)log->window_entry);
+}
+
 static void print_held(const struct cli *cli, const struct hearth_log *log)
 {
     char root[65], key[65], checked[32], newest[32];
@@ -30,6 +54,7 @@ static void print_held(const struct cli *cli, const struct hearth_log *log)
     line(cli, "window", "%llu, of %llu seconds, begins with entry %llu",
          (unsigned long long)log->window, (unsigned long long)log->window_ms / 1000,
          (unsigned long long)log->window_entry);
+    print_witnessed(cli, log);
 }
 
 static bool print_log(const struct hearth_log *log, void *arg)
@@ -43,21 +68,23 @@ static bool print_log(const struct hearth_log *log, void *arg)
              log->state == HEARTH_LOG_UNLOGGED
                  ? "it publishes no log of its keys; compare safety numbers"
                  : "nothing was asked of its log yet");
-    object(cli,
-           cli->json
-               ? json_pack("{s:s, s:s, s:b, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s}",
-                           "domain", log->domain, "state",
-                           log->state == HEARTH_LOG_HELD       ? "logged"
-                           : log->state == HEARTH_LOG_UNLOGGED ? "unlogged"
-                                                               : "unknown",
-                           "distrusted", log->distrusted, "overdue", log->overdue, "origin",
-                           log->origin, "key", hex_text(log->key, sizeof log->key, key), "entries",
-                           (json_int_t)log->entries, "root",
-                           hex_text(log->root, sizeof log->root, root), "newest_ms",
-                           (json_int_t)log->newest_ms, "checked_ms", (json_int_t)log->checked_ms,
-                           "window", (json_int_t)log->window, "window_entry",
-                           (json_int_t)log->window_entry, "checkpoint", log->checkpoint)
-               : NULL);
+    object(cli, cli->json
+                    ? json_pack("{s:s, s:s, s:b, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s, "
+                                "s:s, s:I, s:s}",
+                                "domain", log->domain, "state",
+                                log->state == HEARTH_LOG_HELD       ? "logged"
+                                : log->state == HEARTH_LOG_UNLOGGED ? "unlogged"
+                                                                    : "unknown",
+                                "distrusted", log->distrusted, "overdue", log->overdue, "origin",
+                                log->origin, "key", hex_text(log->key, sizeof log->key, key),
+                                "entries", (json_int_t)log->entries, "root",
+                                hex_text(log->root, sizeof log->root, root), "newest_ms",
+                                (json_int_t)log->newest_ms, "checked_ms",
+                                (json_int_t)log->checked_ms, "window", (json_int_t)log->window,
+                                "window_entry", (json_int_t)log->window_entry, "checkpoint",
+                                log->checkpoint, "witness", witness_text(log), "witnessed_entries",
+                                (json_int_t)log->witnessed_entries, "witnesses", log->witnesses)
+                    : NULL);
     return true;
 }
 
@@ -149,16 +176,40 @@ int command_kt_monitor(struct cli *cli)
     struct doubts doubts = {.cli = cli};
     if (!hearth_log_monitor(cli->account))
         return EXIT_FAILED;
-    const bool settled =
-        hearth_account_settle(cli->account, cli->timeout_ms > 0 ? cli->timeout_ms : SETTLE_MS);
-    if (!hearth_log_each(cli->account, count_distrusted, &doubts))
+    const uint32_t patience_ms = cli->timeout_ms > 0 ? cli->timeout_ms : SETTLE_MS;
+    const bool settled = hearth_account_settle(cli->account, patience_ms);
+    if (!show_labels(cli, &s) || !hearth_log_each(cli->account, count_distrusted, &doubts))
         return EXIT_FAILED;
-    if (!settled && doubts.count == 0) /* what is known to be bad is said, whatever waits */
+    if (s.bad + doubts.count > 0) /* known already, whatever else is waited for */
+        return EXIT_UNVERIFIED;
+    if (!settled)
         return fail_said(cli, EXIT_TIMED_OUT, "is the homeserver up, and the network?",
                          "the log has not answered");
-    if (!show_labels(cli, &s))
-        return EXIT_FAILED;
-    return s.bad + doubts.count > 0 ? EXIT_UNVERIFIED : EXIT_DONE;
+    return EXIT_DONE;
+}
+
+/* ---- whose cosignatures count */
+
+int command_kt_policy(struct cli *cli)
+{
+    enum { POLICY_MOST = 16384 };
+    char text[POLICY_MOST + 2];
+    FILE *in = fopen(cli->argv[0], "rb");
+    if (in == NULL)
+        return fail_said(cli, EXIT_NOT_THERE, NULL, "can't read %s", cli->argv[0]);
+    size_t len = fread(text, 1, POLICY_MOST + 1, in);
+    const bool bad = ferror(in) != 0 || memchr(text, '\0', len) != NULL;
+    (void)fclose(in);
+    text[len] = '\0';
+    if (bad || !hearth_log_set_policy(cli->account, text))
+        return fail_said(cli, EXIT_USAGE,
+                         "lines: witness NAME VERIFIER-KEY; group NAME any|all|NUMBER MEMBER...; "
+                         "quorum NAME|none",
+                         "%s is not a policy of witnesses", cli->argv[0]);
+    if (!hearth_account_settle(cli->account, cli->timeout_ms > 0 ? cli->timeout_ms : SETTLE_MS))
+        return fail_said(cli, EXIT_TIMED_OUT, "is the homeserver up, and the network?",
+                         "it is kept, but the log has not answered");
+    return command_kt_head(cli);
 }
 
 /* ---- evidence */

@@ -4,7 +4,11 @@
  * One stream does all: fetch a package, verify it, make the offer, which is written down (a step of
  * its own) before it is left. An attempt that broke off may have left one: all can be answered.
  *
+ * A package is not believed before the log has shown its key, and a stream is among the dearest of
+ * calls: it stays open while the log is asked, and another one is begun only where that takes long.
+ *
  *     body    struct { opaque contact[16]; }
+ *     state   how often the log was waited for in vain, where that costs tokens
  */
 #include <stdlib.h>
 
@@ -14,77 +18,13 @@
 #include "client/core/log.h"
 #include "client/core/offer.h"
 #include "client/core/task.h"
+#include "client/core/token.h"
 #include "hearth/v1/auth_rpc.h"
 #include "wire/writer.h"
 
 enum { LOG_LOOK_MS = 2000, LOG_PATIENCE_MS = 10 * 60 * 1000 };
-
-/* ---- the verb */
-
-static struct err may_ask(struct core *c, struct db_txn *t, const char *handle)
-{
-    struct hearth_id id;
-    struct contact other = {0};
-    struct err err = contact_by_handle(c, t, handle, &id);
-    if (err.code == ERR_NOT_FOUND)
-        return ERR_OK;
-    TRY(err);
-    TRY(contact_get(c, t, &id, &other));
-    /* who asks us by that name only says so: we may ask the handle itself */
-    bool may = other.state != HEARTH_CONTACT_ASKED && other.state != HEARTH_CONTACT_FRIEND;
-    contact_clear(&other);
-    return may ? ERR_OK : ERR(CLIENT_CONTACT);
-}
-
-static struct err fill(struct core *c, const char *handle, struct contact *contact)
-{
-    struct asked asked = {0};
-    if (strlen(handle) > HANDLE_TEXT_MAX_BYTES)
-        return ERR(ARGUMENT);
-    memcpy(contact->handle, handle, strlen(handle) + 1);
-    contact->state = HEARTH_CONTACT_ASKED;
-    TRY(core_random_id(c, &contact->id));
-    TRY(rng_fill(c->rng, contact->contact_id, sizeof contact->contact_id));
-    TRY(kem_generate(seal_hpke->kem, c->rng, &asked.answer_private, &asked.answer_public));
-    asked_write(&contact->pending, &asked);
-    asked_clear(&asked);
-    return buf_check(&contact->pending);
-}
-
-static struct err ask(struct core *c, struct db_txn *t, struct contact *contact, uint64_t *ret_task)
-{
-    uint64_t created;
-    uint8_t lane[16];
-    TRY(contact_put(c, t, contact)); /* the chat looks for it */
-    TRY(group_create_begin(c, t, HEARTH_CHAT_DIRECT, NULL, &contact->id, &contact->chat, &created));
-    TRY(contact_put(c, t, contact));
-    TRY(devices_tell_contact(c, t, contact));
-    chat_lane(&contact->chat, CHAT_LANE, lane);
-    return task_add(c, t, TASK_CONNECT, lane, &contact->id,
-                    bytes_of(contact->id.bytes, sizeof contact->id.bytes), ret_task);
-}
-
-struct err contact_ask(struct core *c, struct db_txn *t, const char *handle,
-                       struct hearth_id *ret_contact, uint64_t *ret_task)
-{
-    struct contact contact = {0};
-    struct bytes local, domain;
-    char own[HANDLE_TEXT_MAX_BYTES + 1] = "";
-    TRY(handle_split(handle, &local, &domain));
-    if (!c->account.registered)
-        return ERR(WRONG_STATE);
-    TRY(handle_own(c, t, own));
-    if (strcmp(own, handle) == 0)
-        return ERR(ARGUMENT);
-    TRY(may_ask(c, t, handle));
-    struct err err = fill(c, handle, &contact);
-    if (err_is_ok(err))
-        err = ask(c, t, &contact, ret_task);
-    if (err_is_ok(err))
-        *ret_contact = contact.id;
-    contact_clear(&contact);
-    return err;
-}
+enum { LOG_COSTLY_MS = 30 * 1000, LOG_LATER_MOST = 3 };
+enum { HOLD_LOOK_MS = 200, HOLD_MOST_MS = 20 * 1000 }; /* a stream may last 30 s */
 
 /* ---- the stream */
 
@@ -101,18 +41,23 @@ struct asking {
     struct hearth_id contact;
     char domain[DOMAIN_MAX_BYTES + 1];
     uint8_t hash[HANDLE_HASH_BYTES];
-    struct hearth_client_call *call;              /* NULL: ended, or not begun */
-    const Hearth__V1__ConnectionPackage *package; /* while an offer is made for it */
+    struct hearth_client_call *call; /* NULL: ended, or not begun */
+    struct buf package, key_set;     /* that an offer is made for */
     struct buf sealed;
     struct buf tokens; /* what it is paid with */
     bool offered, stored;
-    bool later;     /* the log has not answered yet */
+    bool later;                 /* the log has not answered yet */
+    struct hearth_timer *again; /* looks whether it has; NULL: none needed */
+    uint32_t held_ms;
     bool stopped;   /* the task is gone */
     struct err err; /* ours, or what did not verify */
 };
 
 static void asking_free(struct asking *a)
 {
+    hearth_timer_free(a->again);
+    buf_clear(&a->package);
+    buf_clear(&a->key_set);
     buf_clear(&a->sealed);
     buf_clear(&a->tokens);
     free(a);
@@ -164,8 +109,7 @@ static struct err offer_for(struct core *c, struct db_txn *t, struct asking *a,
 static struct err ask_log(struct core *c, struct db_txn *t, const struct asking *a, bool *ret_later)
 {
     enum log_says says;
-    struct bytes set = bytes_of(a->package->key_set.data, a->package->key_set.len);
-    TRY(log_says_of(c, t, a->domain, set, 0, LOG_FRESH_MS, &says));
+    TRY(log_says_of(c, t, a->domain, buf_view(&a->key_set), 0, LOG_FRESH_MS, &says));
     *ret_later = says == LOG_SAYS_LATER || says == LOG_SAYS_BEHIND;
     if (says != LOG_SAYS_OTHER && says != LOG_SAYS_NEWER)
         return ERR_OK;
@@ -178,20 +122,24 @@ static struct err make_offer(struct core *c, struct db_txn *t, void *arg)
     struct connection_package package;
     struct contact contact = {0};
     bool later;
-    TRY(offer_check_package(a->hash, bytes_of(a->package->package.data, a->package->package.len),
-                            bytes_of(a->package->key_set.data, a->package->key_set.len),
+    TRY(offer_check_package(a->hash, buf_view(&a->package), buf_view(&a->key_set),
                             core_now_ms(c) / 1000, &package));
     TRY(ask_log(c, t, a, &later));
     a->later = later;
     if (later)
         return ERR_OK;
     TRY(contact_get(c, t, &a->contact, &contact));
-    struct err err = contact.state == HEARTH_CONTACT_ASKED ? offer_for(c, t, a, &package, &contact)
-                                                           : ERR(CLIENT_CONTACT);
-    if (err_is_ok(err))
-        err = contact_put(c, t, &contact);
-    if (err_is_ok(err))
-        err = devices_tell_contact(c, t, &contact);
+    struct err err = ERR_OK;
+    if (contact.state == HEARTH_CONTACT_ASKED) {
+        err = offer_for(c, t, a, &package, &contact);
+        if (err_is_ok(err))
+            err = contact_put(c, t, &contact);
+        if (err_is_ok(err))
+            err = devices_tell_contact(c, t, &contact);
+    } else { /* meanwhile; the task sees what became of it when it is prepared again */
+        a->later = true;
+        a->held_ms = HOLD_MOST_MS;
+    }
     contact_clear(&contact);
     return err;
 }
@@ -208,6 +156,38 @@ static void write_offer(struct asking *a)
     a->offered = true;
 }
 
+static bool look_again(struct asking *a)
+{
+    a->held_ms += HOLD_LOOK_MS;
+    return a->later && a->held_ms <= HOLD_MOST_MS && a->again != NULL &&
+           hearth_timer_set(a->again, HOLD_LOOK_MS);
+}
+
+/* With a package: an offer, as soon as the log has shown its key. */
+static void go_on(struct asking *a)
+{
+    a->err = core_step(a->core, make_offer, a);
+    if (err_is_ok(a->err) && !a->later)
+        write_offer(a);
+    else if (!err_is_ok(a->err) || !look_again(a))
+        hearth_client_call_cancel(a->call);
+}
+
+static void on_look(void *arg)
+{
+    go_on(arg);
+}
+
+static struct err keep_package(struct asking *a, const Hearth__V1__ConnectionPackage *package)
+{
+    buf_append_bytes(&a->package, bytes_of(package->package.data, package->package.len));
+    buf_append_bytes(&a->key_set, bytes_of(package->key_set.data, package->key_set.len));
+    TRY(buf_check(&a->package));
+    TRY(buf_check(&a->key_set));
+    a->again = hearth_timer_new(a->core->loop, on_look, a);
+    return a->again != NULL ? ERR_OK : ERR(NO_MEMORY);
+}
+
 static void on_message(struct hearth_client_call *call, const ProtobufCMessage *item, void *arg)
 {
     struct asking *a = arg;
@@ -218,15 +198,14 @@ static void on_message(struct hearth_client_call *call, const ProtobufCMessage *
         a->stored = a->stored || in->step_case == HEARTH__V1__CONNECT_RESPONSE__STEP_STORED;
         return;
     }
-    if (in->step_case != HEARTH__V1__CONNECT_RESPONSE__STEP_PACKAGE || in->package == NULL) {
+    if (in->step_case != HEARTH__V1__CONNECT_RESPONSE__STEP_PACKAGE || in->package == NULL ||
+        a->again != NULL) {
         hearth_client_call_cancel(call);
         return;
     }
-    a->package = in->package;
-    a->err = core_step(a->core, make_offer, a);
-    a->package = NULL;
-    if (err_is_ok(a->err) && !a->later)
-        write_offer(a);
+    a->err = keep_package(a, in->package);
+    if (err_is_ok(a->err))
+        go_on(a);
     else
         hearth_client_call_cancel(call);
 }
@@ -348,6 +327,8 @@ static void stream_stop(struct core *c, void *handle)
     struct asking *a = handle;
     (void)c;
     a->stopped = true;
+    hearth_timer_free(a->again);
+    a->again = NULL;
     hearth_client_call_cancel(a->call); /* on_done frees it */
 }
 
@@ -359,6 +340,10 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     struct contact contact = {0};
     struct open_chat *chat;
     struct bytes local, domain = {NULL, 0};
+    if (task->state > 0 && task->not_before_ms > core_now_ms(c)) { /* woken by something else */
+        *ret_next = TASK_NEXT_WAIT;
+        return ERR_OK;
+    }
     TRY(contact_get(c, t, &task->subject, &contact));
     struct err err = chat_open(c, t, &contact.chat, &chat);
     bool gone = contact.state != HEARTH_CONTACT_ASKED;
@@ -378,12 +363,39 @@ static struct err prepare(struct core *c, struct db_txn *t, struct task *task,
     return ERR_OK;
 }
 
-/* Woken when the log has answered. */
-static struct err wait_for_log(struct core *c, struct task *task, enum task_next *ret_next)
+static struct err costs_tokens(struct core *c, struct db_txn *t, const struct hearth_id *id,
+                               bool *ret_costs)
 {
-    uint64_t now = core_now_ms(c);
+    struct token_facts facts = {0};
+    struct contact contact = {0};
+    struct bytes local, domain;
+    char name[DOMAIN_MAX_BYTES + 1] = "";
+    TRY(contact_get(c, t, id, &contact));
+    struct err err = handle_split(contact.handle, &local, &domain);
+    if (err_is_ok(err)) {
+        memcpy(name, domain.data, domain.len);
+        err = token_facts_get(t, name, &facts);
+    }
+    contact_clear(&contact);
+    *ret_costs = facts.on;
+    token_facts_clear(&facts);
+    return err;
+}
+
+/* Woken when the log has answered; but where the stream costs, ever later, since it was kept open
+ * for long already. */
+static struct err wait_for_log(struct core *c, struct db_txn *t, struct task *task,
+                               enum task_next *ret_next)
+{
+    uint64_t now = core_now_ms(c), wait_ms = LOG_LOOK_MS;
+    bool costs;
+    TRY(costs_tokens(c, t, &task->subject, &costs));
+    if (costs) {
+        wait_ms = (uint64_t)LOG_COSTLY_MS << task->state;
+        task->state += task->state < LOG_LATER_MOST;
+    }
     *ret_next = TASK_NEXT_WAIT;
-    task->not_before_ms = now + LOG_LOOK_MS;
+    task->not_before_ms = now + wait_ms;
     if (now > task->made_ms + LOG_PATIENCE_MS) {
         task_fail_err(c, task, ERR(CLIENT_LOG));
         *ret_next = TASK_NEXT_FAILED;
@@ -404,7 +416,7 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     const struct verdict *verdict = (const void *)answer->out;
     struct err err = verdict->err;
     if (err_is_ok(err) && verdict->later)
-        return wait_for_log(c, task, ret_next);
+        return wait_for_log(c, t, task, ret_next);
     if (err_is_ok(err))
         *ret_next = TASK_NEXT_DONE;
     else

@@ -6,6 +6,7 @@
 #include "client/core/door.h"
 #include "client/core/handle.h"
 #include "client/core/log.h"
+#include "client/core/log_witness.h"
 #include "tlog/evidence.h"
 
 /* ---- logs */
@@ -13,6 +14,7 @@
 struct log_listing {
     bool (*fn)(const struct hearth_log *log, void *arg);
     void *arg;
+    struct db_txn *t;
     bool over;
 };
 
@@ -50,6 +52,11 @@ static struct err list_log(void *arg, const struct log *log)
                                .overdue = log->overdue,
                                .origin = "",
                                .checkpoint = ""};
+    struct log_witnessed witnessed;
+    TRY(log_witness_says(l->t, log, &witnessed));
+    shown.judged = witnessed.judged;
+    shown.witnessed_entries = witnessed.entries;
+    shown.witnesses = witnessed.names;
     if (log->state == LOG_HELD)
         fill_held(log, origin, note, &shown);
     l->over = l->over || !l->fn(&shown, l->arg);
@@ -58,7 +65,9 @@ static struct err list_log(void *arg, const struct log *log)
 
 static struct err list_logs(struct core *c, struct db_txn *t, void *arg)
 {
-    return log_each(c, t, list_log, arg);
+    struct log_listing *l = arg;
+    l->t = t;
+    return log_each(c, t, list_log, l);
 }
 
 bool hearth_log_each(struct hearth_account *a, bool (*fn)(const struct hearth_log *log, void *arg),
@@ -161,6 +170,18 @@ static struct err step_monitor(struct core *c, struct db_txn *t, void *arg)
 bool hearth_log_monitor(struct hearth_account *a)
 {
     return door_look(a, step_monitor, NULL);
+}
+
+static struct err step_policy(struct core *c, struct db_txn *t, void *arg)
+{
+    const struct bytes *text = arg;
+    return log_witness_policy(c, t, *text);
+}
+
+bool hearth_log_set_policy(struct hearth_account *a, const char *text)
+{
+    struct bytes policy = bytes_str(text);
+    return door_look(a, step_policy, &policy);
 }
 
 struct accepting {

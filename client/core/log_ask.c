@@ -13,6 +13,7 @@
 
 #include "client/core/log_inside.h"
 #include "client/core/log_receipt.h"
+#include "client/core/log_witness.h"
 #include "client/core/task.h"
 #include "hearth/v1/transparency.pb-c.h"
 
@@ -267,10 +268,15 @@ static struct err found(struct core *c, struct db_txn *t, struct asking *a, stru
                         const struct kt_result *result)
 {
     bool news;
+    const struct kt_dist *held = kt_view_newest_dist(&a->log.view);
+    const uint64_t before = held != NULL ? held->index : 0;
     TRY(take_result(c, a, response, result, &news));
     a->label->task = 0;
     TRY(log_put(t, &a->log));
     TRY(log_label_put(t, a->label));
+    const struct kt_dist *newest = kt_view_newest_dist(&a->log.view);
+    if (newest != NULL && newest->index != before)
+        TRY(log_witness_begin(c, t, a->log.domain));
     return log_found(c, t, &a->log, a->label, news);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "client/core/log_inside.h"
+#include "client/core/log_witness.h"
 #include "client/core/task.h"
 
 enum { OVERDUE_LOOK_MS = 3600 * 1000 };
@@ -154,6 +155,7 @@ static struct err look_around(struct core *c, struct db_txn *t, struct log *log,
         return ERR_OK;
     if (look.any_own || look.any_pending)
         TRY(leave_monitor(c, t, log->domain));
+    TRY(log_witness_begin(c, t, log->domain));       /* a newer window begins it again */
     if (strcmp(log->domain, c->account.domain) == 0) /* once a window */
         TRY(log_heads_say_all(c, t));
     log->watched_ms = core_now_ms(c);

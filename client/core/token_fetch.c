@@ -8,7 +8,6 @@
  * The order is written before it is sent, so that a repeat after a kill is the same request, which
  * is charged once; it goes with the task's row.
  */
-#include "client/core/event.h"
 #include "client/core/homeserver.h"
 #include "client/core/task.h"
 #include "client/core/token_inside.h"
@@ -32,16 +31,11 @@ struct fetch {
     struct bytes order; /* view into the body */
 };
 
-static void lane_of(const char *domain, uint8_t class, uint32_t period, uint8_t ret_lane[16])
+static void lane_of(const struct core *c, uint8_t class, uint32_t period, uint8_t ret_lane[16])
 {
     const uint8_t which[] = {class, (uint8_t)(period >> 24), (uint8_t)(period >> 16),
                              (uint8_t)(period >> 8), (uint8_t)period};
-    struct digest d;
-    hash_list(&hash_sha256,
-              BYTES_LIST(bytes_str("Hearth 1 token lane"), bytes_of(which, sizeof which),
-                         bytes_str(domain)),
-              &d);
-    memcpy(ret_lane, d.data, 16);
+    token_lane("Hearth 1 token lane", bytes_of(which, sizeof which), c->account.domain, ret_lane);
 }
 
 static void body_write(struct buf *b, const struct fetch *f)
@@ -84,7 +78,7 @@ struct err token_fetching(struct core *c, struct db_txn *t, uint8_t class, uint3
                           bool *ret_there)
 {
     uint8_t lane[16];
-    lane_of(c->account.domain, class, period, lane);
+    lane_of(c, class, period, lane);
     return task_in_lane(c, t, lane, TASK_TOKENS, ret_there);
 }
 
@@ -94,13 +88,9 @@ struct err token_fetch_add(struct core *c, struct db_txn *t, uint8_t class, uint
     uint8_t lane[16];
     struct buf body = BUF_INIT;
     const struct fetch f = {.class = class, .period = period, .count = count, .when_ms = when_ms};
-    lane_of(c->account.domain, class, period, lane);
+    lane_of(c, class, period, lane);
     body_write(&body, &f);
-    struct err err = buf_check(&body);
-    if (err_is_ok(err))
-        err = task_add(c, t, TASK_TOKENS, lane, NULL, buf_view(&body), NULL);
-    buf_clear(&body);
-    return err;
+    return token_task_add(c, t, TASK_TOKENS, lane, &body);
 }
 
 static struct err order_make(struct core *c, struct db_txn *t, struct task *task, struct fetch *f)
@@ -227,18 +217,5 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     return refused(c, task, answer->status, &f, ret_next);
 }
 
-/* What the homeserver sent does not verify: people must hear of it. */
-static struct err failed(struct core *c, struct db_txn *t, struct task *task,
-                         const struct hearth_error *error)
-{
-    (void)task;
-    task_wake(c, NULL);
-    if (error->result != HEARTH_UNVERIFIED)
-        return ERR_OK;
-    struct hearth_event event = {
-        .kind = HEARTH_EVENT_UNVERIFIED, .result = HEARTH_UNVERIFIED, .text = error->text};
-    return event_tell(c, t, &event);
-}
-
 const struct task_steps task_steps_TOKENS = {
-    .prepare = prepare, .settle = settle, .failed = failed};
+    .prepare = prepare, .settle = settle, .failed = token_task_failed};

@@ -1,9 +1,43 @@
-/* Orders between their request and its answer. */
+/* Orders between their request and its answer, and what else the two tasks have in common. */
+#include "client/core/event.h"
 #include "client/core/token_inside.h"
 #include "client/core/token_seen.h"
 #include "wire/writer.h"
 
 enum { ELEMENT = VOPRF_ELEMENT_BYTES };
+
+/* ---- the tasks */
+
+void token_lane(const char *label, struct bytes which, const char *domain, uint8_t ret_lane[16])
+{
+    struct digest d;
+    hash_list(&hash_sha256, BYTES_LIST(bytes_str(label), which, bytes_str(domain)), &d);
+    memcpy(ret_lane, d.data, 16);
+}
+
+struct err token_task_add(struct core *c, struct db_txn *t, enum task_kind kind,
+                          const uint8_t lane[16], struct buf *body)
+{
+    struct err err = buf_check(body);
+    if (err_is_ok(err))
+        err = task_add(c, t, kind, lane, NULL, buf_view(body), NULL);
+    buf_clear(body);
+    return err;
+}
+
+struct err token_task_failed(struct core *c, struct db_txn *t, struct task *task,
+                             const struct hearth_error *error)
+{
+    (void)task;
+    task_wake(c, NULL);
+    if (error->result != HEARTH_UNVERIFIED)
+        return ERR_OK;
+    struct hearth_event event = {
+        .kind = HEARTH_EVENT_UNVERIFIED, .result = HEARTH_UNVERIFIED, .text = error->text};
+    return event_tell(c, t, &event);
+}
+
+/* ---- orders */
 
 struct err token_gate(struct core *c, struct db_txn *t, const char *domain, uint16_t token_type,
                       uint8_t class, uint32_t period)

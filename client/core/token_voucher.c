@@ -10,7 +10,6 @@
  * token_inside.h) are empty until they are made. Each is written before it is sent. when_ms: not
  * before; version 1, which is read, has none.
  */
-#include "client/core/event.h"
 #include "client/core/homeserver.h"
 #include "client/core/task.h"
 #include "client/core/token_inside.h"
@@ -78,25 +77,15 @@ static struct err body_set(struct task *task, struct body *v)
 {
     struct buf b = BUF_INIT;
     body_write(&b, v);
-    struct err err = buf_check(&b);
-    if (!err_is_ok(err)) {
-        buf_clear(&b);
-        return err;
-    }
-    buf_clear(&task->body);
-    task->body = b;
+    TRY(buf_replace(&task->body, &b));
     return body_read(buf_view(&task->body), v);
 }
 
 /* What somebody waits for does not wait for what is planned. */
 static void lane_of(const char *domain, uint8_t class, bool ahead, uint8_t ret_lane[16])
 {
-    struct digest d;
-    hash_list(&hash_sha256,
-              BYTES_LIST(bytes_str(ahead ? "Hearth 1 voucher ahead" : "Hearth 1 voucher lane"),
-                         bytes_of(&class, 1), bytes_str(domain)),
-              &d);
-    memcpy(ret_lane, d.data, 16);
+    token_lane(ahead ? "Hearth 1 voucher ahead" : "Hearth 1 voucher lane", bytes_of(&class, 1),
+               domain, ret_lane);
 }
 
 struct err token_buying(struct core *c, struct db_txn *t, const char *domain, uint8_t class,
@@ -116,11 +105,7 @@ static struct err buy(struct core *c, struct db_txn *t, const char *domain, stru
     memcpy(v.domain, domain, strnlen(domain, DOMAIN_MAX_BYTES));
     lane_of(domain, v.class, v.when_ms > 0, lane);
     body_write(&b, &v);
-    struct err err = buf_check(&b);
-    if (err_is_ok(err))
-        err = task_add(c, t, TASK_VOUCHER, lane, NULL, buf_view(&b), NULL);
-    buf_clear(&b);
-    return err;
+    return token_task_add(c, t, TASK_VOUCHER, lane, &b);
 }
 
 struct err token_buy(struct core *c, struct db_txn *t, const char *domain, uint8_t class)
@@ -315,18 +300,5 @@ static struct err settle(struct core *c, struct db_txn *t, struct task *task,
     return token_plan_abroad(c, t);
 }
 
-/* Who waits for them goes on without. What does not verify, people must hear of. */
-static struct err failed(struct core *c, struct db_txn *t, struct task *task,
-                         const struct hearth_error *error)
-{
-    (void)task;
-    task_wake(c, NULL);
-    if (error->result != HEARTH_UNVERIFIED)
-        return ERR_OK;
-    struct hearth_event event = {
-        .kind = HEARTH_EVENT_UNVERIFIED, .result = HEARTH_UNVERIFIED, .text = error->text};
-    return event_tell(c, t, &event);
-}
-
 const struct task_steps task_steps_VOUCHER = {
-    .prepare = prepare, .settle = settle, .failed = failed};
+    .prepare = prepare, .settle = settle, .failed = token_task_failed};

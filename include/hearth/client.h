@@ -406,6 +406,11 @@ struct hearth_log {
     uint64_t newest_ms, checked_ms, watched_ms, window_ms;
     uint64_t window, window_entry; /* the newest window, and the entry that it begins with */
     const char *checkpoint;        /* signed note (C2SP tlog-checkpoint) */
+    /* hearth_log_set_policy was called: the newest window is witnessed when witnessed_entries is
+     * window_entry + 1. Nothing but what is shown hangs on it. */
+    bool judged;
+    uint64_t witnessed_entries; /* of the newest checkpoint that meets the policy; 0: none */
+    const char *witnesses;      /* names of the policy's witnesses who cosigned that */
 };
 bool hearth_log_each(struct hearth_account *account,
                      bool (*fn)(const struct hearth_log *log, void *arg), void *arg);
@@ -426,6 +431,10 @@ bool hearth_log_label_each(struct hearth_account *account,
                            bool (*fn)(const struct hearth_log_label *label, void *arg), void *arg);
 /* Looks at all that is watched each window now; hearth_account_settle waits for it. */
 bool hearth_log_monitor(struct hearth_account *account);
+/* Whose cosignatures make a log witnessed, for all homeservers from now on (C2SP tlog-policy:
+ * witness, group and quorum lines, of at most 16 kB); "": nobody's. hearth_account_settle waits for
+ * the first answers. False: it is not a policy, and nothing changes. */
+bool hearth_log_set_policy(struct hearth_account *account, const char *text);
 /* A person has seen the alarms of a homeserver and goes on: its log is met anew. False: no such
  * homeserver. */
 bool hearth_log_accept(struct hearth_account *account, const char *domain);

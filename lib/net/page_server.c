@@ -22,8 +22,22 @@ struct page_server {
     const char *path; /* the only one; NULL: get is asked */
     void (*fill)(void *self, struct buf *page);
     struct err (*get)(void *self, const char *path, struct page *page);
+    struct err (*post)(void *self, const char *path, struct bytes body, struct page *page);
     void *self;
 };
+
+static struct err fill_posted(struct page_server *server, struct evhttp_request *request,
+                              const char *path, struct page *page)
+{
+    struct evbuffer *in = evhttp_request_get_input_buffer(request);
+    const size_t len = evbuffer_get_length(in);
+    const uint8_t *body = evbuffer_pullup(in, -1);
+    if (server->post == NULL)
+        return ERR(NOT_FOUND);
+    if (len > 0 && body == NULL)
+        return ERR(NO_MEMORY);
+    return server->post(server->self, path, bytes_of(body, len), page);
+}
 
 static struct err fill_page(struct page_server *server, struct evhttp_request *request,
                             struct page *page)
@@ -32,6 +46,8 @@ static struct err fill_page(struct page_server *server, struct evhttp_request *r
     const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
     if (path == NULL)
         return ERR(NOT_FOUND);
+    if (evhttp_request_get_command(request) == EVHTTP_REQ_POST)
+        return fill_posted(server, request, path, page);
     if (server->path == NULL)
         return server->get(server->self, path, page);
     if (strcmp(path, server->path) != 0)
@@ -55,14 +71,15 @@ static bool reply(struct evhttp_request *request, const struct page *page)
         evhttp_add_header(headers, "Cache-Control",
                           page->forever ? "public, max-age=31536000, immutable" : "no-cache") != 0)
         return false;
-    evhttp_send_reply(request, HTTP_OK, "OK", NULL);
+    evhttp_send_reply(request, page->status, page->status == HTTP_OK ? "OK" : NULL, NULL);
     return true;
 }
 
 static void on_page(struct evhttp_request *request, void *arg)
 {
     struct page_server *server = arg;
-    struct page page = {.body = {.limit = PAGE_MAX_BYTES}, .type = "application/octet-stream"};
+    struct page page = {
+        .body = {.limit = PAGE_MAX_BYTES}, .type = "application/octet-stream", .status = HTTP_OK};
     loop_enter(server->loop);
     struct err err = fill_page(server, request, &page);
     if (err_is_ok(err))
@@ -141,6 +158,15 @@ struct err page_server_many(struct hearth_loop *loop, const char *address,
 {
     const struct page_server with = {.loop = loop, .get = get, .self = self};
     return open_server(&with, address, ret_server);
+}
+
+void page_server_posts(struct page_server *server, size_t body_bytes,
+                       struct err (*post)(void *self, const char *path, struct bytes body,
+                                          struct page *page))
+{
+    server->post = post;
+    evhttp_set_max_body_size(server->http, (ev_ssize_t)body_bytes);
+    evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST);
 }
 
 uint16_t page_server_port(const struct page_server *server)

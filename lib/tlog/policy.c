@@ -49,11 +49,20 @@ static size_t find(const struct tlog_policy *p, struct bytes name)
     return i;
 }
 
+/* It is shown to people. */
+static bool is_name(struct bytes name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.data[i] <= ' ' || name.data[i] > '~')
+            return false;
+    return name.len > 0 && !is(name, "none");
+}
+
 static struct err new_row(struct tlog_policy *p, struct bytes name, struct tlog_policy_row **ret)
 {
     if (p->count == POLICY_NAMES_MAX)
         return ERR(WIRE_LIMIT);
-    if (name.len == 0 || is(name, "none") || find(p, name) < p->count)
+    if (!is_name(name) || find(p, name) < p->count)
         return ERR(TLOG_POLICY);
     *ret = &p->rows[p->count];
     **ret = (struct tlog_policy_row){.name = name};

@@ -6,9 +6,9 @@
  *     group NAME any|all|NUMBER MEMBER...      so many of these
  *     quorum NAME|none                         once: the witness or group that it takes
  *
- * Names stand in the policy alone and are given before they are used. `log` lines are carried and
- * ignored: which logs are meant is the caller's. Nobody counts twice: a key has one line, and a
- * member stands in one group.
+ * Names are printable ASCII, stand in the policy alone and are given before they are used. `log`
+ * lines are carried and ignored: which logs are meant is the caller's. Nobody counts twice: a key
+ * has one line, and a member stands in one group.
  */
 #ifndef TLOG_POLICY_H
 #define TLOG_POLICY_H

@@ -434,6 +434,34 @@ CHECKED struct err token_grant_take(struct store_txn *txn, const struct auth *au
 /* token_grant_take() for vouchers: count is charged to an allowance of its own. */
 enum { TOKEN_ORDER_VOUCHERS = 0x10 }; /* added to the class */
 
+/* ---- grant_job.c: a call that gives something of an allowance
+ *
+ * Charged in a transaction, then made on a reader's thread, since that takes up to 20 ms. Between
+ * the two a crash leaves a charge without an answer; the same request again is answered without a
+ * second one, and nothing of an answer is kept for that. */
+
+struct grant_job {
+    struct auth_job job;
+    struct client_caller caller;
+    struct token_order order;
+    struct err (*make)(struct store_txn *txn, struct auth_job *job);
+    uint32_t left; /* of the allowance, when charged */
+};
+/* A job of size bytes, the first member of which is the grant_job, with what the kind of call does;
+ * NULL: who calls is nobody's client or asks too often, and *ret_code is the answer. */
+struct grant_kind {
+    struct err (*make)(struct store_txn *txn, struct auth_job *job);
+    void (*reply)(struct auth_job *job);
+    void (*clear)(struct auth_job *job);
+};
+void *grant_job_new(struct auth *auth, struct hearth_call *call, size_t size,
+                    const ProtobufCMessage *in, const struct grant_kind *kind,
+                    enum hearth_code *ret_code);
+/* What is asked for: before grant_job_run(). */
+void grant_job_order(struct grant_job *g, uint8_t class, uint32_t period, size_t count);
+/* err: what preparing it came to. As auth_job_write(). */
+enum hearth_code grant_job_run(struct grant_job *g, struct err err);
+
 /* ---- voucher_keys.c: what our users' vouchers are signed with */
 
 CHECKED struct err voucher_keys_load(struct auth *auth);

@@ -289,12 +289,21 @@ void courier_each(struct courier *c, void (*say)(void *to, const struct courier_
     }
 }
 
+/* Every row of it that we know of was looked at, and none is left. */
+static bool is_empty(const struct domain *d)
+{
+    return d->under_way == NULL && d->settling == 0 && !d->broken && d->held.count == 0 &&
+           d->cursor >= d->newest;
+}
+
 bool courier_drop(struct courier *c, struct bytes domain)
 {
     for (uint64_t i = 0; i < c->domain_cap && !c->closing; i++) {
         struct domain *d = c->domains[i];
         if (d == NULL || d->local || !bytes_equal(bytes_of(d->name, d->name_len), domain))
             continue;
+        if (is_empty(d))
+            return false;
         d->discarding = true;
         drain_step(d);
         return true;

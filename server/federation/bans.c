@@ -3,6 +3,7 @@
 
 enum {
     PUT_OFF_MOST_S = 60,
+    OWED_MOST_S = 3600, /* as the longest wait of a courier */
     MINUTE_US = 60000000,
     BAN_MOST_MINUTES = 24 * 60,
     BANS_FORGOTTEN_H = 24,
@@ -91,16 +92,33 @@ static size_t bytes_brought(const Hearth__V1__DeliverRequest *in)
     return len + in->n_rows * SEALED_REF_MAX_BYTES;
 }
 
-/* A payload comes once and is stored for each row: a small batch can be much to write. What is more
- * than the bucket holds takes all of it, or it would never get through. */
-static uint32_t rows_stored(const struct peer *peer, const Hearth__V1__DeliverRequest *in)
+/* A payload comes once and is stored for each row: a small batch can be much to write. */
+static uint64_t rows_stored(const Hearth__V1__DeliverRequest *in)
 {
     uint64_t rows = in->n_rows;
-    uint64_t most = limit_value(front_limits(peer->federation->env->front), LIMIT_PEER_ROWS);
     for (size_t i = 0; i < in->n_rows; i++)
         if (in->rows[i]->payload < in->n_payloads)
             rows += in->payloads[in->rows[i]->payload]->sealed.len / BYTES_OF_A_ROW;
-    return (uint32_t)(rows < most ? rows : most);
+    return rows;
+}
+
+/* What is more than the bucket holds takes all of it, or it would never get through; and no other
+ * comes until the rest would have come in: a batch of eight megabytes can be tens of gigabytes to
+ * write. */
+static enum hearth_code charge_rows(struct peer *peer, struct hearth_call *call, uint64_t rows)
+{
+    struct limits *limits = front_limits(peer->federation->env->front);
+    struct bytes domain = bytes_str(peer->domain);
+    uint32_t most = (uint32_t)limit_value(limits, LIMIT_PEER_ROWS), full_s = 0;
+    if (rows <= most)
+        return front_limit(call, LIMIT_PEER_ROWS, domain, (uint32_t)rows);
+    enum hearth_code code = front_limit(call, LIMIT_PEER_ROWS, domain, most);
+    if (code == HEARTH_OK && most > 0 &&
+        limit_take(limits, LIMIT_PEER_ROWS, domain, most, &full_s).code == ERR_LIMIT) {
+        uint64_t owed_s = (rows - most) * full_s / most;
+        put_off(peer, owed_s < OWED_MOST_S ? (uint32_t)owed_s : OWED_MOST_S);
+    }
+    return code;
 }
 
 enum hearth_code peer_charge(struct peer *peer, struct hearth_call *call,
@@ -113,6 +131,5 @@ enum hearth_code peer_charge(struct peer *peer, struct hearth_call *call,
         code = front_limit(call, LIMIT_NEW_PEERS_KIB, bytes_str("new"), kib);
     if (code == HEARTH_OK)
         code = front_limit(call, LIMIT_PEER_KIB, domain, kib);
-    return code == HEARTH_OK ? front_limit(call, LIMIT_PEER_ROWS, domain, rows_stored(peer, in))
-                             : code;
+    return code == HEARTH_OK ? charge_rows(peer, call, rows_stored(in)) : code;
 }

@@ -96,6 +96,7 @@ struct err federation_set(struct federation *f, const struct federation_settings
 void federation_stop(struct federation *f)
 {
     f->stopped = true;
+    hello_stop(f);
     for (size_t i = 0; i < PEER_SLOTS; i++)
         for (struct peer *peer = f->slots[i]; peer != NULL; peer = peer->next)
             peer_end(peer);

@@ -121,6 +121,17 @@ void federation_watch_logs(struct federation *f);
 /* The verifier key under which we cosign the logs of peers: DOMAIN/witness+ID+KEY. Appends.
  * ERR_DOMAIN: too long for a name; errors of the keeper. */
 CHECKED struct err federation_witness_key(const struct front_env *env, struct buf *b);
+/* C2SP tlog-witness add-checkpoint: a peer's log, or whoever stands for it, asks us to cosign (from
+ * any thread but the loop; waits). The answer is appended, its HTTP status returned:
+ *   200  the line of our cosignature
+ *   409  old is not what we cosigned last; the answer is our size in decimal (text/x.tlog.size)
+ *   404  no log of a peer's that we have looked at, or one that forked
+ *   400, 403, 422, 500 as of witness_judge; 400 also what is no such request */
+int federation_witness_add(struct federation *f, struct bytes request, struct buf *answer);
+/* The checkpoint that we cosigned last of the log whose origin has this SHA-256, in lowercase hex,
+ * with our line; appended. ERR_NOT_FOUND: none in this life. */
+CHECKED struct err federation_witness_note(struct federation *f, struct bytes hex,
+                                           struct buf *note);
 /* After the courier's end, on its loop: ends all that is under way; done of each batch comes before
  * the loop has run what is posted now. Nothing is begun any more. */
 void federation_stop(struct federation *f);

@@ -82,6 +82,8 @@ struct peer_log {
     struct witness_state witnessed; /* as far as we remember: the store knows */
     uint64_t cosigned;              /* this size, and the peer has it; 0: none */
     uint64_t cosign_again_us;       /* it has not named us: not before */
+    struct buf published;           /* what we cosigned last, with our line; empty: not yet */
+    uint64_t published_size;
 };
 
 struct peer {
@@ -118,6 +120,7 @@ struct peer {
     unsigned tries;        /* which of several targets */
     struct reach *waiting; /* for the channel */
     char target[POLICY_TARGET_MAX_BYTES];
+    bool away;        /* the last batch did not get there */
     bool found;       /* the target was looked up: the setting names none */
     bool public_only; /* the channel was made so */
 };
@@ -142,10 +145,11 @@ struct federation {
     struct cosigning *stored; /* under the lock; witness.c */
     struct peer *slots[PEER_SLOTS];
     size_t peer_count;
-    bool greeting;     /* inside hello.c; of the loop */
-    unsigned hellos;   /* under way */
-    size_t greet_slot; /* where the search for the next is */
-    unsigned looks;    /* at logs, under way; of the loop */
+    bool greeting;                /* inside hello.c; of the loop */
+    unsigned hellos;              /* under way */
+    struct hello *hellos_waiting; /* of the loop */
+    size_t greet_slot;            /* where the search for the next is */
+    unsigned looks;               /* at logs, under way; of the loop */
     size_t look_slot, gossip_slot;
     bool stopped; /* of the loop */
 };
@@ -156,6 +160,9 @@ static inline uint64_t federation_now_us(const struct federation *f)
 }
 void federation_lock(struct federation *f);
 void federation_unlock(struct federation *f);
+
+/* hello.c. No more of them; on the loop. */
+void hello_stop(struct federation *f);
 
 /* peers.c. All under the lock. NULL: there is none (find), or no room or memory (get). get holds
  * the peer; only for domains that the policy admits. */
@@ -216,6 +223,19 @@ struct witnessing {
 CHECKED struct err witnessed_submit(struct federation *f, struct bytes origin,
                                     void (*done)(void *witnessing, struct err result),
                                     struct witnessing *w);
+
+/* The same, waiting: not on the loop. */
+CHECKED struct err witnessed_call(struct federation *f, struct bytes origin, struct witnessing *w);
+/* What was cosigned last; size 0: nothing. Waits. */
+CHECKED struct err witnessed_read(struct federation *f, struct bytes origin,
+                                  struct witness_state *ret_state);
+
+/* witness_sign.c. The line of our cosignature of a checkpoint's text, appended: only of what
+ * witnessed_submit or _call has stored. Any thread. */
+CHECKED struct err witness_line(const struct front_env *env, struct bytes text, struct buf *line);
+/* Under the lock: what we cosigned of its log last, for witness_http.c to hand out. note: with the
+ * log's own signature alone. Without memory there is none until the next. */
+void witness_publish(struct peer_log *log, struct bytes note, struct bytes line);
 
 /* witness.c, on the loop, not under the lock, peer held: the checkpoint of its log's newest window,
  * below this view, which a look has just verified, is cosigned and brought there, if need be. */

@@ -20,6 +20,7 @@ void kept_log_free(struct peer_log *log)
     if (log == NULL)
         return;
     buf_clear(&log->evidence);
+    buf_clear(&log->published);
     free(log);
 }
 

@@ -65,15 +65,27 @@ static struct err take_outcomes(struct sending *s, const Hearth__V1__DeliverResp
     return ERR_OK;
 }
 
+/* Who could not be reached answers, if only that it has to fetch our keys first: so it is there, as
+ * its certificate says, and is not to wait for what its absence had us wait. Once for each absence:
+ * who always answers no is asked ever more rarely. */
+static void note_back(struct peer *peer, bool unreached)
+{
+    const struct federation_options *o = &peer->federation->options;
+    if (peer->away && !unreached && o->contact != NULL && !peer->federation->stopped)
+        o->contact(o->contact_self, bytes_str(peer->domain));
+    peer->away = unreached;
+}
+
 static void on_answer(const struct hearth_status *status, const Hearth__V1__DeliverResponse *out,
                       void *arg)
 {
     struct sending *s = arg;
+    bool unreached = out == NULL && is_unreached(status->code);
+    note_back(s->peer, unreached);
     if (out != NULL) {
         end(s, take_outcomes(s, out), NULL);
         return;
     }
-    bool unreached = is_unreached(status->code);
     const char *text = status->message != NULL ? status->message : hearth_code_name(status->code);
     char said[PEER_WHY_BYTES]; /* "this homeserver" in it is the other one */
     (void)snprintf(said, sizeof said, "%s%s", unreached ? "" : "it says: ", text);
@@ -184,6 +196,7 @@ static void ready(struct reach *reach, struct peer *peer, struct err result)
         refuse_all(s);
         return;
     }
+    peer->away |= !err_is_ok(result); /* nobody knows where it is */
     if (err_is_ok(result))
         result = request_make(s, &q);
     bool any = err_is_ok(result) && q.message.n_rows > 0;

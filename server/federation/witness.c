@@ -15,7 +15,6 @@
  * What fails is quiet and tried with the next look: a peer does without. At the end of the process
  * what was stored and not signed is signed by a later life, if it is still the newest.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "hearth/v1/transparency_rpc.h"
@@ -75,27 +74,6 @@ static void on_brought(const struct hearth_status *status,
     federation_unlock(f);
 }
 
-static struct err witness_key(const struct front_env *env, char name[NOTE_NAME_MAX_BYTES + 1],
-                              struct note_key *ret_key)
-{
-    struct public_key key;
-    int len = snprintf(name, NOTE_NAME_MAX_BYTES + 1, "%s/witness", env->domain);
-    if (len < 0 || len > NOTE_NAME_MAX_BYTES)
-        return ERR(DOMAIN);
-    TRY(keeper_public(env->keeper, KEEPER_WITNESS, &key));
-    return note_key_make(bytes_of(name, (size_t)len), NOTE_COSIGNATURE, public_key_view(&key),
-                         ret_key);
-}
-
-struct err federation_witness_key(const struct front_env *env, struct buf *b)
-{
-    char name[NOTE_NAME_MAX_BYTES + 1];
-    struct note_key key;
-    TRY(witness_key(env, name, &key));
-    note_key_write(b, &key);
-    return buf_check(b);
-}
-
 /* What was stored, and nothing else, is what the text says. */
 static struct err check_text(const struct cosigning *c, struct bytes text)
 {
@@ -110,23 +88,14 @@ static struct err check_text(const struct cosigning *c, struct bytes text)
 
 static struct err sign(const struct cosigning *c, struct buf *line)
 {
-    const struct front_env *env = c->peer->federation->env;
-    const uint64_t time_s = clock_unix_ms(env->clock) / 1000;
-    char name[NOTE_NAME_MAX_BYTES + 1];
-    struct note_key key;
     struct note note;
-    struct signature signature;
-    struct buf message = BUF_INIT;
     TRY(note_parse(bytes_of(c->note, c->note_len), &note));
     TRY(check_text(c, note.text));
-    TRY(witness_key(env, name, &key));
-    note_cosigned_text(&message, note.text, time_s);
-    struct err err = buf_check(&message);
-    if (err_is_ok(err))
-        err = keeper_sign(env->keeper, KEEPER_WITNESS, false, bytes_of(NULL, 0), buf_view(&message),
-                          &signature);
-    buf_clear(&message);
-    return err_is_ok(err) ? note_cosign_write(line, &key, time_s, signature_view(&signature)) : err;
+    TRY(witness_line(c->peer->federation->env, note.text, line));
+    federation_lock(c->peer->federation);
+    witness_publish(c->peer->log, bytes_of(c->note, c->note_len), buf_view(line));
+    federation_unlock(c->peer->federation);
+    return ERR_OK;
 }
 
 static void bring(struct cosigning *c)

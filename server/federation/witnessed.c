@@ -80,6 +80,8 @@ static struct err run_witnessed(struct store_txn *txn, void *arg)
         return ERR(TLOG_CONSISTENCY);
     if (w->next.size < w->found.size || (w->next.size == w->found.size && !same(&w->next, &w->old)))
         return ERR(TLOG_FORK); /* whatever the caller believes */
+    if (w->found.size > 0 && same(&w->next, &w->found))
+        return ERR_OK; /* it stands there: who asks for the same again costs no write */
     if (w->found.size == 0) {
         TRY(stmt_first(stmt_use(txn, f->witness_statements + WITNESSED_COUNT), map_count, &count));
         if (count >= LOGS_MOST)
@@ -91,12 +93,16 @@ static struct err run_witnessed(struct store_txn *txn, void *arg)
     return stmt_run(s, NULL);
 }
 
-struct err witnessed_submit(struct federation *f, struct bytes origin,
-                            void (*done)(void *witnessing, struct err result), struct witnessing *w)
+static void name(struct federation *f, struct bytes origin, struct witnessing *w)
 {
-    struct buf plain = BUF_INIT, sealed = BUF_INIT;
     w->federation = f;
     at_rest_prf(f->ids_key, BYTES_LIST(bytes_str("witnessed"), origin), w->id);
+}
+
+static struct err seal(struct federation *f, struct bytes origin, struct witnessing *w)
+{
+    struct buf plain = BUF_INIT, sealed = BUF_INIT;
+    name(f, origin, w);
     wire_write_u8(&plain, VERSION);
     wire_write_u64(&plain, w->next.size);
     wire_write_fixed(&plain, hash_value_view(&w->next.root));
@@ -106,12 +112,41 @@ struct err witnessed_submit(struct federation *f, struct bytes origin,
                            buf_view(&plain));
     if (err_is_ok(err) && sealed.len != sizeof w->sealed)
         err = ERR(TOO_LARGE);
-    if (err_is_ok(err)) {
+    if (err_is_ok(err))
         memcpy(w->sealed, sealed.data, sealed.len);
-        const struct store_work work = {.cost = 1, .run = run_witnessed, .done = done, .arg = w};
-        err = f->store != NULL ? store_submit(f->store, NULL, &work) : ERR(STORE_STOPPED);
-    }
     buf_clear(&plain);
     buf_clear(&sealed);
-    return err;
+    return err_is_ok(err) && f->store == NULL ? ERR(STORE_STOPPED) : err;
+}
+
+struct err witnessed_submit(struct federation *f, struct bytes origin,
+                            void (*done)(void *witnessing, struct err result), struct witnessing *w)
+{
+    const struct store_work work = {.cost = 1, .run = run_witnessed, .done = done, .arg = w};
+    TRY(seal(f, origin, w));
+    return store_submit(f->store, NULL, &work);
+}
+
+struct err witnessed_call(struct federation *f, struct bytes origin, struct witnessing *w)
+{
+    TRY(seal(f, origin, w));
+    return store_call(f->store, run_witnessed, w);
+}
+
+static struct err run_read(struct store_txn *txn, void *arg)
+{
+    struct witnessing *w = arg;
+    return find(txn, w, &w->found);
+}
+
+struct err witnessed_read(struct federation *f, struct bytes origin,
+                          struct witness_state *ret_state)
+{
+    struct witnessing w = {.federation = NULL};
+    name(f, origin, &w);
+    if (f->store == NULL)
+        return ERR(STORE_STOPPED);
+    TRY(store_call_read(f->store, run_read, &w));
+    *ret_state = w.found;
+    return ERR_OK;
 }

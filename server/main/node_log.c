@@ -207,8 +207,9 @@ void node_resume_log(void *node)
 static struct err start_pages(struct node *n, char *why)
 {
     const char *listen = n->config.transparency_listen;
-    struct err err =
-        listen[0] == '\0' ? ERR_OK : log_pages_open(n->transparency, listen, &n->log_pages);
+    struct err err = listen[0] == '\0'
+                         ? ERR_OK
+                         : log_pages_open(n->transparency, n->federation, listen, &n->log_pages);
     if (!err_is_ok(err))
         (void)snprintf(why, NODE_WHY_BYTES, "[transparency] listen %.200s: can't be used", listen);
     return err;

@@ -21,6 +21,7 @@
 #include "server/transparency/inside.h"
 #include "server/transparency/kt_log.h"
 #include "server/transparency/schema.h"
+#include "support/life_pace.h"
 #include "support/store_dir.h"
 
 enum { SIZES_MOST = 200000, EPOCHS_MOST = 400, CYCLES = 200 };
@@ -242,7 +243,7 @@ static void remember(const struct said *said)
 }
 
 /* One life of the server. */
-static bool cycle(const char *path, unsigned wait_us)
+static bool cycle(const char *path, struct life_pace *pace)
 {
     int ends[2], status;
     if (pipe(ends) != 0)
@@ -255,11 +256,13 @@ static bool cycle(const char *path, unsigned wait_us)
     }
     (void)close(ends[1]);
     (void)fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);
-    (void)usleep(wait_us);
+    life_pace_wait(pace);
     kills += kill(child, SIGKILL) == 0;
+    const unsigned long before = signatures;
     struct said said;
     while (read(ends[0], &said, sizeof said) == sizeof said)
         remember(&said);
+    life_pace_ended(pace, signatures > before);
     (void)close(ends[0]);
     (void)waitpid(child, &status, 0);
     if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
@@ -290,7 +293,7 @@ int main(int argc, char **argv)
 {
     unsigned long cycles = CYCLES;
     struct store_dir dir;
-    struct rng_seeded random_numbers;
+    struct life_pace pace = {.least_us = 5000, .most_us = 65000};
     bool well = true;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--control") == 0)
@@ -300,11 +303,10 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--cycles") == 0 && i + 1 < argc)
             cycles = strtoul(argv[++i], NULL, 10);
     }
-    rng_seeded_init(&random_numbers, 1);
+    rng_seeded_init(&pace.dice, 1);
     store_dir_make(&dir);
     for (unsigned long i = 0; i < cycles && well; i++)
-        well = cycle(dir.path, 5000 + (unsigned)(rng_seeded_next(&random_numbers) % 60000)) &&
-               (control || check_after(dir.path));
+        well = cycle(dir.path, &pace) && (control || check_after(dir.path));
     store_dir_remove(&dir);
     printf(
         "%lu kills, %lu signatures up to size %lu, %lu second roots, trees %llu to %llu are left\n",

@@ -128,8 +128,8 @@ def watch(server, seen, stop):
                 time.sleep(0.02)
 
 
-def live(server, groups, seen, seconds):
-    """One life of the server, which ends with kill -9."""
+def live(server, groups, seen, seconds, until=lambda: True):
+    """One life of the server, which ends with kill -9; not before what has to happen in it, where machines are slow."""
     stop, wrong = threading.Event(), []
 
     def run(function, *arguments):
@@ -142,6 +142,9 @@ def live(server, groups, seen, seconds):
     for thread in threads:
         thread.start()
     time.sleep(seconds)
+    patience = time.monotonic() + 60
+    while not until() and not wrong and time.monotonic() < patience:
+        time.sleep(0.05)
     server.end(9)
     stop.set()
     for thread in threads:
@@ -180,7 +183,13 @@ def main():
         for codes, _ in groups:
             if len(codes) < 50:
                 codes += [auth.invitation(line)[1] for line in server.run("admin", "invite", "--count", "300").split()]
-        live(server, groups, seen, chance.uniform(0.05, LONGEST_S))
+        had, seconds = len(seen.roots), chance.uniform(0.05, LONGEST_S)
+        if older:  # sizes are shown that the life after shows again
+            live(server, groups, seen, seconds, lambda had=had: len(seen.roots) >= had + 10)
+        elif CONTROL and cycle == CYCLES // 2 + 1:
+            live(server, groups, seen, seconds, lambda: seen.forks > 0)
+        else:
+            live(server, groups, seen, seconds)
         if older:
             for end in ("", "-wal", "-shm"):
                 if os.path.exists(database + end):

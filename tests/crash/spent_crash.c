@@ -18,6 +18,7 @@
 
 #include "base/rng.h"
 #include "server/front/charge.h"
+#include "support/life_pace.h"
 #include "support/store_dir.h"
 
 enum { CYCLES = 150, TOKENS_A_LIFE = 2000, TRIED_AGAIN = 4, DAY = 20780, PER_TOKEN = 60 };
@@ -156,7 +157,7 @@ static void live(const char *path, uint64_t next)
 
 static unsigned long kills, twice, apart;
 
-static bool cycle(const char *path, uint64_t next, unsigned wait_us)
+static bool cycle(const char *path, uint64_t next, struct life_pace *pace)
 {
     int ends[2], status;
     struct said said;
@@ -170,14 +171,16 @@ static bool cycle(const char *path, uint64_t next, unsigned wait_us)
     }
     (void)close(ends[1]);
     (void)fcntl(ends[0], F_SETPIPE_SZ, 1 << 20);
-    (void)usleep(wait_us);
+    life_pace_wait(pace);
     kills += kill(child, SIGKILL) == 0;
+    const unsigned long before = spent;
     while (read(ends[0], &said, sizeof said) == sizeof said) {
         twice += said.what == TWICE;
         apart += said.what == APART;
         if (said.what == SPENT)
             newest[spent++ % TRIED_AGAIN] = said.number;
     }
+    life_pace_ended(pace, spent > before);
     (void)close(ends[0]);
     (void)waitpid(child, &status, 0);
     return !WIFEXITED(status) || WEXITSTATUS(status) == 0;
@@ -187,7 +190,7 @@ int main(int argc, char **argv)
 {
     unsigned long cycles = CYCLES;
     struct store_dir dir;
-    struct rng_seeded random_numbers;
+    struct life_pace pace = {.least_us = 5000, .most_us = 55000};
     bool well = true;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--control") == 0)
@@ -195,11 +198,10 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--cycles") == 0 && i + 1 < argc)
             cycles = strtoul(argv[++i], NULL, 10);
     }
-    rng_seeded_init(&random_numbers, 1);
+    rng_seeded_init(&pace.dice, 1);
     store_dir_make(&dir);
     for (unsigned long i = 0; i < cycles && well; i++) /* numbers that no life has used */
-        well = cycle(dir.path, 1 + i * TOKENS_A_LIFE,
-                     5000 + (unsigned)(rng_seeded_next(&random_numbers) % 50000));
+        well = cycle(dir.path, 1 + i * TOKENS_A_LIFE, &pace);
     store_dir_remove(&dir);
     printf("%lu kills, %lu tokens spent, %lu spent twice, %lu lives with other sums\n", kills,
            spent, twice, apart);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Homeservers cosign each other's logs: who is named as a witness brings its line to the checkpoint of each window's first
-entry, also after it was killed; a log that forked is cosigned no more. usage: witness.py BIN_FOLDER
+entry, also after it was killed; a client says whether those that it names did; a log that forked is cosigned no more.
+usage: witness.py BIN_FOLDER
 
 a is honest; b's operator can show another log of his (hearthd_malicious). Each names the other. That a size is of a window's
 first entry is read out of the log's tiles, without code of ours.
@@ -15,11 +16,11 @@ import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../client")]
-from stage import Failed, Homeserver, federate, free_port  # noqa: E402
+from stage import Failed, Homeserver, Person, federate, free_port  # noqa: E402
 
 BIN = os.path.abspath(sys.argv[1])
 PATIENCE_S = 90
-WINDOW_S = 2
+WINDOW_S = 3
 CONF = f"\n[transparency]\nwindow_s = {WINDOW_S}\nepoch_ms = 100\n"
 
 
@@ -68,6 +69,40 @@ def begins_a_window(where, size):
     return of[size - 1]
 
 
+def of_a(person):
+    return next(log for log in person.json("kt", "head") if log["domain"] == "a.test")
+
+
+def policy(person, lines):
+    path = os.path.join(person.server.scratch.name, "policy")
+    with open(path, "w") as out:
+        out.write(lines)
+    person.json("kt", "policy", path)
+
+
+def clients_say(person, b, witness, stranger):
+    """Witnessed by whom the person names, and by nobody else."""
+    if of_a(person)["witness"] != "":
+        raise Failed("a log is judged without a policy")
+    policy(person, f"witness mine {witness}\nquorum mine\n")
+    end = time.monotonic() + PATIENCE_S
+    while of_a(person)["witness"] != "witnessed":
+        if time.monotonic() > end:
+            raise Failed(f"what b cosigns is not witnessed\n{of_a(person)}")
+        b.run("admin", "peer", "retry", "a.test")
+        time.sleep(0.5)
+        person.json("kt", "monitor")
+    said = of_a(person)
+    if said["witnesses"] != "mine" or said["witnessed_entries"] != said["window_entry"] + 1:
+        raise Failed(f"witnessed by whom? {said}")
+    policy(person, f"witness mine {witness}\nwitness other {stranger}\ngroup both all mine other\nquorum both\n")
+    person.json("kt", "monitor")
+    said = of_a(person)
+    if said["witness"] != "unwitnessed" or said["witnessed_entries"] != 0:
+        raise Failed(f"one of two is not both: {said}")
+    person.run("kt", "policy", "/dev/null")
+
+
 def check(one, other):
     subprocess.run([one.hearthd, "--dir", one.folder, "check", other.domain], stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, timeout=60)
@@ -107,8 +142,12 @@ def main():
         server.start()
     if {server: head(server)["witness"] for server in (a, b)} != names:
         raise Failed("the witness's key does not stay")
-    of_a, of_b = cosigned(b, a), cosigned(a, b)
+    cosigned(b, a)
+    of_b = cosigned(a, b)
     window = begins_a_window(pages, of_b)
+    alice = Person(BIN, a, "alice")
+    alice.create("alice")
+    clients_say(alice, b, names[b], names[a])
     # a witness that was killed goes on from what it has stored
     a.end(signal.SIGKILL)
     a.start()
@@ -125,17 +164,17 @@ def main():
         time.sleep(0.3)
     b_does()
     # meanwhile a's log, of the same windows, is cosigned twice, and b's grows by two windows
-    was, of_a = head(b), head(a)["cosigned_size"]
+    was, last = head(b), head(a)["cosigned_size"]
     for _ in range(2):
         a.run("admin", "peer", "retry", "b.test")
-        of_a = cosigned(b, a, of_a)
+        last = cosigned(b, a, last)
     now = until("b's log does not go on", a, b, lambda now: now["size"] >= was["size"] + 2)
     if now["cosigned_size"] != was["cosigned_size"]:
         raise Failed("a forked log is cosigned")
     for server in (a, b):
         server.end()
     a.scratch.cleanup()
-    print(f"sizes of windows' first entries cosigned, up to {of_a} and, while it was one log, {of_b}")
+    print(f"sizes of windows' first entries cosigned, up to {last} and, while it was one log, {of_b}")
 
 
 main()

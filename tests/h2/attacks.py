@@ -7,8 +7,8 @@ usage: attacks.py --server PROGRAM [--tls] [--only NAME,...] [--quick] [--second
 For each attack a fresh `PROGRAM --port P --threads 1 --product-limits [--tls CERT KEY]` is started. An honest client
 makes 50 calls a second over a connection and an address of its own, before, during and after. The defence held when
   - the attack says so: the abusive connection was cut, the call refused, in time;
-  - the honest client's calls all came back (one retry each), with a p99 of at most max(2 x idle, idle + 10 ms)
-    and 100 ms;
+  - the honest client's calls all came back (one retry each), with a p99 of at most max(2 x idle, idle + 10 ms), and of
+    100 ms where the machine is quiet enough for them (idle at most 50 ms);
   - the server grew by at most so many MiB and used at most so much of a core (see each attack);
   - it lives, and answers a new connection within 5 s.
 --control starts the server with --no-limits: then each attack marked as having a control must NOT be held by the
@@ -96,7 +96,9 @@ class Measured:
     def judge(self, attack, verdict, samples, server, back):
         self.seen, self.verdict = verdict.seen, verdict
         self.p99, self.idle = p99_ms(samples), p99_ms(idle_samples)
-        allowed = min(max(2 * self.idle, self.idle + 10), ABSOLUTE_P99_MS)
+        allowed = max(2 * self.idle, self.idle + 10)
+        if 2 * self.idle <= ABSOLUTE_P99_MS:  # else it is busy with something else: not even idle calls are that quick
+            allowed = min(allowed, ABSOLUTE_P99_MS)
         lost = sum(not good for _, _, good, _ in samples)
         if not verdict.held:
             self.reasons.append("not held")

@@ -231,7 +231,7 @@ def never_reading(a, drops=False):
     return drained(conns)
 
 
-def drained(conns, patience_s=30):
+def drained(conns, patience_s=60):
     """Held when all come to an end. What the kernels hold may still come, some MB at the pace of small segments; a
     server that is still there sends on without end."""
     end, left = time.monotonic() + patience_s, conns

@@ -1,6 +1,7 @@
 /* Bugs on purpose, by people who did not write the worlds (tests/flow/worlds), to see whether they
- * are found there. Functions of the server are wrapped by the linker (--wrap), so what ships
- * holds nothing of it; one bug is planted at a time, in a process of its own.
+ * are found there, or else by a unit test. Functions of the server are wrapped by the linker
+ * (--wrap), so what ships holds nothing of it; one bug is planted at a time, in a process of its
+ * own.
  *
  * A plant is a mistake that somebody could make, not an attack: most of the time all goes well.
  */
@@ -11,7 +12,7 @@
 
 enum plant {
     PLANT_NONE,
-#define PLANT(set, name, what) PLANT_##name,
+#define PLANT(set, where, name, what) PLANT_##name,
 #include "planted/planted.def"
 #undef PLANT
     PLANTS

@@ -127,8 +127,9 @@ static bool can_restore(struct world *w, const struct house *h)
         for (size_t g = 0; g < RESIDENT_GROUPS; g++)
             if (w->people[k].groups[g].leaving)
                 return false;
-    /* what was given up since would be tried again, behind what came after it */
-    return w->backups[i].saved != NULL && w->gone == 0 && !w->bounded;
+    /* what was given up since would be tried again, behind what came after it; and what it proposed
+     * for a queue that is gone, or is said to be, it would not know any more */
+    return w->backups[i].saved != NULL && w->gone == 0 && !h->detour.told_gone && !w->bounded;
 }
 
 static void restore(struct world *w, struct house *h)

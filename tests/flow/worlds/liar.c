@@ -29,6 +29,7 @@ void world_lie(struct world *w)
         d->dice = &w->lies;
         d->lies = &w->houses[i] == liar;
         d->liar = d->lies ? NULL : liar->domain;
+        d->thief = d->lies ? NULL : &liar->detour;
         d->held_up = !d->lies && w->fate.held_up;
         d->believed = !d->lies && w->fate.believed;
     }

@@ -135,6 +135,8 @@ void world_end(struct world *w)
         w->lied += w->houses[i].detour.lied;
         house_close(&w->houses[i]);
     }
+    for (size_t i = 0; i < WORLD_HOMES; i++)
+        detour_clear(&w->houses[i].detour); /* what was stolen at the very end */
 }
 
 void world_run(struct world *w, uint64_t seed, const struct world_fate *fate)

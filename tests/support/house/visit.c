@@ -23,6 +23,8 @@ void house_wait_ms(struct house *h, uint64_t ms)
     hearth_timer_free(timer);
 }
 
+enum { VISIT_TRIES = 300 }; /* a minute */
+
 static struct bytes key_of(const Hearth__V1__GetKeysResponse *keys, Hearth__V1__KeyUse use)
 {
     for (size_t i = 0; i < keys->n_keys; i++)
@@ -48,8 +50,14 @@ static void ask_keys(struct house *h, struct hearth_channel *channel)
     Hearth__V1__GetKeysResponse *out = NULL;
     struct hearth_status status = {0};
     struct credential root, signing;
-    if (hearth_info_get_keys(channel, NULL, &in, &out, &status) != HEARTH_OK)
-        fail_msg("GetKeys: %s", status.message);
+    /* a server that is killed now and then may be killed just now */
+    for (int tries = 0; hearth_info_get_keys(channel, NULL, &in, &out, &status) != HEARTH_OK;
+         tries++) {
+        if (tries == VISIT_TRIES)
+            fail_msg("GetKeys: %s", status.message);
+        hearth_status_clear(&status);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+    }
     assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_ROOT), &root));
     assert_ok(credential_parse(key_of(out, HEARTH__V1__KEY_USE__KEY_USE_AS_SIGNING), &signing));
     assert_ok(credential_chain_verify(&root, &signing, NULL, clock_unix_ms(&h->clock) / 1000));

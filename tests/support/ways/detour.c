@@ -41,6 +41,47 @@ static struct err put_off(struct detour *d, struct bytes domain,
     return err;
 }
 
+/* ---- theft */
+
+struct watching {
+    struct detour *thief;
+    struct kept_batch *batch;
+    void (*done)(void *arg, struct err result, const enum queue_outcome *outcomes);
+    void *arg;
+};
+
+/* References that nobody has used yet would be whose uses them first. */
+static void on_watched(void *arg, struct err result, const enum queue_outcome *outcomes)
+{
+    struct watching w = *(struct watching *)arg;
+    free(arg);
+    bool taken = err_is_ok(result);
+    for (size_t i = 0; i < w.batch->count && taken; i++)
+        taken = outcomes[i] == QUEUE_OK;
+    if (taken && w.thief->stolen == NULL)
+        w.thief->stolen = w.batch;
+    else
+        kept_free(w.batch);
+    w.done(w.arg, result, outcomes);
+}
+
+static struct err watched(struct detour *d, struct bytes domain,
+                          const struct courier_batch_row *rows, size_t count, struct inbox *inbox,
+                          void (*done)(void *arg, struct err result,
+                                       const enum queue_outcome *outcomes),
+                          void *arg)
+{
+    struct watching *w = malloc(sizeof *w);
+    assert_non_null(w);
+    *w = (struct watching){d->thief, kept_batch(domain, rows, count), done, arg};
+    struct err err = d->route.deliver(d->route.self, domain, rows, count, inbox, on_watched, w);
+    if (!err_is_ok(err)) {
+        kept_free(w->batch);
+        free(w);
+    }
+    return err;
+}
+
 /* ---- on the way */
 
 static struct err deliver(void *self, struct bytes domain, const struct courier_batch_row *rows,
@@ -77,6 +118,8 @@ static struct err deliver(void *self, struct bytes domain, const struct courier_
     }
     if (d->put_off_one_in != 0 && d->batches % d->put_off_one_in == 0)
         return put_off(d, domain, rows, count, inbox, done, arg);
+    if (d->thief != NULL && d->thief->stolen == NULL)
+        return watched(d, domain, rows, count, inbox, done, arg);
     return d->route.deliver(d->route.self, domain, rows, count, inbox, done, arg);
 }
 
@@ -105,5 +148,6 @@ void detour_repeat(struct detour *d)
 void detour_clear(struct detour *d)
 {
     kept_free(d->stale);
-    d->stale = NULL;
+    kept_free(d->stolen);
+    d->stale = d->stolen = NULL;
 }

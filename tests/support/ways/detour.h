@@ -27,6 +27,11 @@ struct detour {
     const char *liar;
     bool lies;
     struct rng_seeded *dice;
+    bool told_gone; /* by the liar, of some queue */
+    /* thief: the liar's. What others have taken from us it gets to know, and may use what it finds
+     * there, one batch at a time. */
+    struct detour *thief;
+    struct kept_batch *stolen;
     unsigned lied;
     /* controls. believed: what the liar answered last is taken for the answer of the next, too;
      * held_up: once it had no good answer, nothing goes to anybody else */

@@ -24,6 +24,7 @@ enum sending {
     SEND_MADE_UP,
     SEND_TWICE,
     SEND_OLD,
+    SEND_STOLEN,
     SENDINGS
 };
 
@@ -67,8 +68,10 @@ struct err lies_answer(struct detour *d, struct bytes domain, const struct couri
     d->stuck |= answer == ANSWER_NONSENSE;
     if (answer == ANSWER_NONSENSE)
         return ERR(FEDERATION_BUSY); /* as whatever can't be read: nothing is known of any row */
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         outcomes[i] = outcome_of(d, answer);
+        d->told_gone |= outcomes[i] == QUEUE_GONE;
+    }
     done(arg, ERR_OK, outcomes);
     return ERR_OK;
 }
@@ -105,6 +108,10 @@ static void spoil(struct detour *d, enum sending how, struct kept_batch *k)
         case SEND_MIXED:
             row->sealed_ref = other->sealed_ref;
             other->sealed_ref = before.sealed_ref;
+            break;
+        case SEND_STOLEN:
+            row->sequence += UINT64_C(1) << roll(d, 40);
+            scramble(d, row->payload);
             break;
         case SEND_MADE_UP:
             if (roll(d, 2) == 0)
@@ -165,7 +172,15 @@ struct err lies_send(struct detour *d, struct bytes domain, const struct courier
         if (d->stale == NULL)
             d->stale = kept_batch(domain, rows, count);
     }
+    if (how == SEND_STOLEN && d->stolen != NULL) {
+        struct kept_batch *stolen = d->stolen;
+        d->stolen = NULL;
+        spoil(d, how, stolen);
+        err = give(d, stolen, NULL, NULL, NULL);
+        (void)err;
+    }
     struct kept_batch *k = kept_batch(domain, rows, count);
-    spoil(d, how, k);
+    if (how != SEND_STOLEN)
+        spoil(d, how, k);
     return give(d, k, inbox, done, arg);
 }

@@ -16,7 +16,7 @@ struct err lies_answer(struct detour *d, struct bytes domain, const struct couri
                        void *arg);
 /* The liar's own: sends what it should, or keeps it back, or sends it last row first, under made-up
  * numbers, with other contents, to references that it mixes up or makes up, twice, or something old
- * before it. */
+ * before it, or before it something of its own to references that others have and it has stolen. */
 struct err lies_send(struct detour *d, struct bytes domain, const struct courier_batch_row *rows,
                      size_t count, struct inbox *inbox,
                      void (*done)(void *arg, struct err result, const enum queue_outcome *outcomes),

@@ -1,5 +1,6 @@
 /* Clients on a homeserver where calls cost tokens: everything that people do works, from what the
  * stock has, across kills; what a message costs; and what is seen on the connections. */
+#include "client/core/log.h"
 #include "client/core/task.h"
 #include "client/core/token.h"
 #include "crypto/count.h"
@@ -22,7 +23,7 @@ static struct {
     } tokens[TOKENS_MOST];
     size_t token_count;
     unsigned twice; /* a token, for two different calls */
-    unsigned paid_named, paid_anonymous;
+    unsigned paid_named, paid_anonymous, paid_connects;
 } seen;
 
 static void saw_token(const uint8_t *value, const char *path)
@@ -66,6 +67,7 @@ static void saw(void *self, const struct town_call *call)
         saw_token(call->values[k], call->path);
     seen.paid_named += call->named && call->tokens > 0;
     seen.paid_anonymous += !call->named && call->tokens > 0;
+    seen.paid_connects += strstr(call->path, "/Connect") != NULL && call->tokens > 0;
 }
 
 /* Connections on which both kinds came. */
@@ -113,6 +115,7 @@ static void test_all_is_paid(void **state)
     talk(&p, "hello");
     assert_true(seen.paid_named > 0 && seen.paid_anonymous > 0);
     assert_int_equal(seen.twice, 0);
+    assert_int_equal(seen.paid_connects, 1); /* it waits for the log with what it was given */
     hearth_account_tokens(&p.alice->account, &stock);
     assert_true(stock.required);
     assert_true(stock.now[PASS_AUTH - 1] < TOKEN_GRANT);
@@ -157,6 +160,56 @@ static void test_credits(void **state)
     assert_true(seen.token_count > before); /* the allowance did not last */
     assert_true(seen.token_count - before <= 2);
     assert_true(free >= TALKS - 2);
+    people_close(&p.all);
+}
+
+/* A log that takes its time: nothing is said of any handle until it does. */
+static bool slow_log;
+
+struct err __real_log_says_of(struct core *c, struct db_txn *t, const char *domain,
+                              struct bytes key_set, unsigned roles, uint64_t max_age_ms,
+                              enum log_says *ret_says);
+struct err __wrap_log_says_of(struct core *c, struct db_txn *t, const char *domain,
+                              struct bytes key_set, unsigned roles, uint64_t max_age_ms,
+                              enum log_says *ret_says);
+struct err __wrap_log_says_of(struct core *c, struct db_txn *t, const char *domain,
+                              struct bytes key_set, unsigned roles, uint64_t max_age_ms,
+                              enum log_says *ret_says)
+{
+    if (!slow_log)
+        return __real_log_says_of(c, t, domain, key_set, roles, max_age_ms, ret_says);
+    *ret_says = LOG_SAYS_LATER;
+    return ERR_OK;
+}
+
+/* As all that is told does. */
+static struct err wake(struct core *c, struct db_txn *t, void *arg)
+{
+    (void)t;
+    (void)arg;
+    task_wake(c, NULL);
+    return ERR_OK;
+}
+
+/* Who is asked while the log does not answer is not paid for again and again. */
+static void test_slow_log(void **state)
+{
+    static struct pair p;
+    (void)state;
+    begin(&p, 7);
+    slow_log = true;
+    struct hearth_op *op = hearth_contact_add(&p.alice->account, "bob@a.test");
+    assert_non_null(op);
+    people_run_ms(&p.all, 15 * 1000);
+    assert_int_equal(seen.paid_connects, 1);
+    for (int i = 0; i < 10; i++) {
+        people_run_ms(&p.all, 5 * 1000);
+        person_step(p.alice, wake, NULL);
+    }
+    assert_int_equal(seen.paid_connects, 2); /* the tokens of a new user are three */
+    slow_log = false;
+    done(p.alice, op);
+    assert_in_range(seen.paid_connects, 2, 3);
     people_close(&p.all);
 }
 
@@ -304,7 +357,7 @@ int main(void)
         cmocka_unit_test(test_all_is_paid), cmocka_unit_test(test_credits),
         cmocka_unit_test(test_kills),       cmocka_unit_test(test_none_left),
         cmocka_unit_test(test_waits),       cmocka_unit_test(test_vouchers),
-        cmocka_unit_test(test_no_vouchers),
+        cmocka_unit_test(test_no_vouchers), cmocka_unit_test(test_slow_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

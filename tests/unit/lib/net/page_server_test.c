@@ -118,9 +118,60 @@ static void serves_many_pages(void **state)
     hearth_loop_free(p.loop);
 }
 
+static struct err post(void *self, const char *path, struct bytes body, struct page *page)
+{
+    (void)self;
+    if (strcmp(path, "/takes") != 0)
+        return ERR(NOT_FOUND);
+    page->status = body.len > 0 ? 200 : 409;
+    page->type = "text/x.size";
+    buf_append_bytes(&page->body, bytes_str("took "));
+    buf_append_bytes(&page->body, body);
+    return ERR_OK;
+}
+
+static void takes_posts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request, *status, *holds;
+    } cases[] = {
+        {"POST /takes HTTP/1.1\r\nContent-Length: 3\r\n%s\r\nabc", "200", "\r\n\r\ntook abc"},
+        {"POST /takes HTTP/1.1\r\nContent-Length: 8\r\n%s\r\n12345678", "200", "text/x.size"},
+        {"POST /takes HTTP/1.1\r\nContent-Length: 9\r\n%s\r\n123456789", "413", ""},
+        {"POST /takes HTTP/1.1\r\nTransfer-Encoding: chunked\r\n%s\r\n9\r\n123456789\r\n0\r\n\r\n",
+         "413", ""},
+        {"POST /takes HTTP/1.1\r\nContent-Length: 0\r\n%s\r\n", "409", "took "},
+        {"POST /x/y HTTP/1.1\r\nContent-Length: 0\r\n%s\r\n", "404", ""},
+        {"GET /takes HTTP/1.1\r\n%s\r\n", "200", "\r\n\r\n/takes"},
+        {"PUT /takes HTTP/1.1\r\nContent-Length: 0\r\n%s\r\n", "HTTP/1.1 ", ""},
+    };
+    struct place p = {.loop = hearth_loop_new(NULL)};
+    struct page_server *server = NULL;
+    char request[256], answer[4096];
+    assert_ok(page_server_many(p.loop, "127.0.0.1:0", get, NULL, &server));
+    page_server_posts(server, 8, post);
+    assert_int_equal(pthread_create(&p.thread, NULL, run, p.loop), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *rest = strstr(cases[i].request, "%s");
+        (void)snprintf(request, sizeof request, "%.*sHost: x\r\nConnection: close\r\n%s",
+                       (int)(rest - cases[i].request), cases[i].request, rest + 2);
+        ask(page_server_port(server), request, answer, sizeof answer);
+        assert_non_null(strstr(answer, cases[i].status));
+        assert_non_null(strstr(answer, cases[i].holds));
+        if (request[1] == 'U')
+            assert_null(strstr(answer, "200 OK"));
+    }
+    hearth_loop_stop(p.loop);
+    assert_int_equal(pthread_join(p.thread, NULL), 0);
+    page_server_free(server);
+    hearth_loop_free(p.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(serves_one_page),
-                                       cmocka_unit_test(serves_many_pages)};
+                                       cmocka_unit_test(serves_many_pages),
+                                       cmocka_unit_test(takes_posts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,7 @@ static void what_is_none(void **state)
         "group G any\nquorum G\n",                                 /* of nobody */
         "group G all\nquorum G\n",                                 /* the same */
         "witness A %0\nquorum A A\n",                              /* a word more */
+        "witness A\x1b %0\nquorum A\x1b\n",                        /* moves a terminal */
         "witness A %0\nquorum\n",                                  /* none */
         "witness A %0\nWITNESS B %1\nquorum A\n",                  /* what is this? */
         "witness A l.test/kt/1+yqZr3tUJ+AZ1b0c=\nquorum A\n",      /* no key */

@@ -588,6 +588,7 @@ static void an_operator_drops_a_backlog(void **state)
     courier_contact(w->courier, bytes_str("down.test"));
     world_run_ms(w, 100);
     assert_int_equal(w->places[peer].taken_count, 1);
+    assert_false(courier_drop(w->courier, bytes_str("down.test"))); /* known still, has nothing */
     world_close(w);
 }
 

@@ -2,11 +2,10 @@
  * classifier that sees the processor time of many refused requests (the server's work, and the
  * client's, which is the same) must do little better than guess; and it must see what there is to
  * be seen: that a state is opened. */
-#include <time.h>
-
 #include "server/delivery/group_store.h"
 #include "server/delivery/past_tree.h"
 #include "support/delivery/delivery_world.h"
+#include "support/timing.h"
 
 enum { ROUNDS = 400, CLASSES = 3, RUNS = 5, LARGE_BYTES = 3000000, LARGE_JOINERS = 1000 };
 
@@ -18,13 +17,6 @@ static struct member *a, *b;
 /* By class: an unknown group, the small one, a large one; the same for epochs of past trees. */
 static struct bytes groups[CLASSES];
 static uint8_t wrong_key[STATE_KEY_BYTES];
-
-static double now_ns(void)
-{
-    struct timespec t;
-    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static struct bytes other_group(uint8_t number)
 {
@@ -105,9 +97,9 @@ static struct bytes member_id(struct bytes group_id)
 static double timed(const char *rpc, const struct dsigner *signer, const ProtobufCMessage *in,
                     enum hearth_code code)
 {
-    double begun = now_ns();
+    double begun = timing_now_ns();
     assert_int_equal(dw_call(&w, rpc, signer, in), code);
-    return now_ns() - begun;
+    return timing_now_ns() - begun;
 }
 
 static double as_member(int class)
@@ -154,30 +146,7 @@ static double with_the_key(int class)
                  class == 1 ? HEARTH_OK : HEARTH_NOT_FOUND);
 }
 
-/* ---- what a classifier makes of it, as in front/timing_test.c */
-
-/* How often the best threshold guesses right. */
-static double advantage(const double *x, const double *y)
-{
-    double best = 0.5;
-    for (int t = 0; t < ROUNDS; t++) {
-        double right = 0;
-        for (int i = 0; i < ROUNDS; i++)
-            right += (x[i] > x[t]) + (y[i] <= x[t]);
-        right /= 2 * ROUNDS;
-        right = right < 0.5 ? 1 - right : right;
-        best = right > best ? right : best;
-    }
-    return best;
-}
-
-static double mean(const double *x)
-{
-    double sum = 0;
-    for (int i = 0; i < ROUNDS; i++)
-        sum += x[i];
-    return sum / ROUNDS / 1000;
-}
+/* ---- what a classifier makes of it */
 
 static double worst_guess(double (*request)(int class))
 {
@@ -191,9 +160,10 @@ static double worst_guess(double (*request)(int class))
         }
     for (int x = 0; x < CLASSES; x++)
         for (int y = 0; y < x; y++) {
-            double guess = advantage(times[x], times[y]);
+            double guess = timing_guess(times[x], times[y], ROUNDS);
             print_message("%s (%.1f us) against %s (%.1f us): best guess %.3f\n", names[x],
-                          mean(times[x]), names[y], mean(times[y]), guess);
+                          timing_mean(times[x], ROUNDS) / 1000, names[y],
+                          timing_mean(times[y], ROUNDS) / 1000, guess);
             worst = guess > worst ? guess : worst;
         }
     return worst;
@@ -244,5 +214,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(P5_joiners, setup, teardown),
         cmocka_unit_test_setup_teardown(P5_control, setup, teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return timing_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

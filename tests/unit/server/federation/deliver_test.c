@@ -321,6 +321,57 @@ static void who_starts_again_is_heard_by_who_had_no_keys(void **state)
     land_close(&land);
 }
 
+/* The keys that its greeting made us fetch did not come: it had ended again, or the way was broken.
+ * It is heard all the same. */
+static void who_starts_again_is_heard_though_keys_were_late(void **state)
+{
+    (void)state;
+    struct land_ref *r = begin(17);
+    put(r);
+    land_run_ms(&land, 3000);
+    assert_int_equal(land_check(&land, false), 1);
+    land_home_kill(home(1), false);
+    put(r);
+    land_run_ms(&land, UINT64_C(2) * 86400 * 1000);
+    ways_cut(&land.ways, 0, 1, PIPE_TO_SERVER, true);
+    land_home_open(home(1));
+    land_run_ms(&land, (KEYS_MS + 1000));
+    ways_cut(&land.ways, 0, 1, PIPE_TO_SERVER, false);
+    assert_int_equal(land_waiting(home(0)), 1);
+    land_run_ms(&land, 20000);
+    assert_int_equal(land_check(&land, false), 2);
+    assert_int_equal(land_waiting(home(0)), 0);
+    land_close(&land);
+}
+
+/* It was away for long, and what it says first is that it does not know our new key: it has that
+ * in a moment, and does not wait for another hour. */
+static void who_answers_no_is_there(void **state)
+{
+    (void)state;
+    struct land_ref *r = begin(18);
+    put(r);
+    land_run_ms(&land, 3000);
+    assert_int_equal(land_check(&land, false), 1);
+    land_home_kill(home(1), false);
+    put(r);
+    land_run_ms(&land, UINT64_C(2) * 86400 * 1000);
+    assert_ok(keeper_rotate(home(0)->env.keeper, KEEPER_FEDERATION));
+    assert_ok(info_refresh(home(0)->info));
+    ways_cut(&land.ways, 1, 0, PIPE_TO_SERVER, true); /* its greeting is lost */
+    land_home_open(home(1));
+    land_run_ms(&land, 15000);
+    ways_cut(&land.ways, 1, 0, PIPE_TO_SERVER, false);
+    unsigned before = home(0)->detour.batches;
+    for (int s = 0; s < 7200 && home(0)->detour.batches == before; s++)
+        land_run_ms(&land, 1000);
+    assert_true(home(0)->detour.batches > before);
+    land_run_ms(&land, 10000);
+    assert_int_equal(land_check(&land, false), 2);
+    assert_in_range(home(0)->detour.batches - before, 2, 6);
+    land_close(&land);
+}
+
 /* Gone for good, or not ours: said once, and reported. */
 static void what_can_not_be_delivered_is_reported(void **state)
 {
@@ -414,6 +465,8 @@ int main(void)
         cmocka_unit_test(a_dead_peer_delays_nobody),
         cmocka_unit_test(who_starts_again_says_so),
         cmocka_unit_test(who_starts_again_is_heard_by_who_had_no_keys),
+        cmocka_unit_test(who_starts_again_is_heard_though_keys_were_late),
+        cmocka_unit_test(who_answers_no_is_there),
         cmocka_unit_test(what_can_not_be_delivered_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,6 +154,32 @@ static void control_it_is_not_without_limits(void **state)
     assert_int_equal(flood_the_writer(false), 0);
 }
 
+/* One payload for many queues: its batch is small, and much to write. What the bucket could not
+ * hold is paid for before anything else is taken: here 240 at once, 20 a second. */
+static void what_is_more_than_the_bucket_is_owed(void **state)
+{
+    (void)state;
+    begin(8, true);
+    assert_ok(limits_set(front_limits(home(2)->front), "PEER_ROWS", 240));
+    struct land_ref *refs[30];
+    struct qclient *c = land_client(home(2));
+    for (size_t i = 0; i < 30; i++)
+        refs[i] = land_reference(&land, 0, c);
+    assert_true(put(refs[0]));
+    land_run_ms(&land, 20000);
+    assert_int_equal(land_check(&land, false), 1);
+    assert_true(land_put(&land, refs, 30, false, 1, 65536)); /* 17 each: 270 more than there are */
+    land_run_ms(&land, 1000);
+    assert_int_equal(land_waiting(home(0)), 0);
+    assert_true(put(refs[0]));
+    land_run_ms(&land, 11000);
+    assert_int_equal(land_waiting(home(0)), 1); /* of 13.5 s */
+    land_run_ms(&land, 30000);
+    assert_int_equal(land_waiting(home(0)), 0);
+    assert_int_equal(land_check(&land, false), 32);
+    land_close(&land);
+}
+
 /* References that are refused are the doing of users over there, whom their homeserver can't look
  * at: they have it put off for as long as they cost, and not banned. */
 static void nobody_gets_his_homeserver_banned(void **state)
@@ -350,6 +376,7 @@ int main(void)
         cmocka_unit_test(refused_rows_take_their_time),
         cmocka_unit_test(the_writer_is_shared),
         cmocka_unit_test(control_it_is_not_without_limits),
+        cmocka_unit_test(what_is_more_than_the_bucket_is_owed),
         cmocka_unit_test(rubbish_is_banned),
         cmocka_unit_test(names_push_nobody_out),
         cmocka_unit_test(a_peer_that_moved),

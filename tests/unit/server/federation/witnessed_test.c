@@ -92,6 +92,18 @@ static void only_what_grew(void **state)
     assert_err(put("b.test/kt/1", at(5, 2), at(9, 4), NULL), TLOG_CONSISTENCY);
     assert_err(put("b.test/kt/1", at(4, 1), at(9, 4), NULL), TLOG_CONSISTENCY);
     assert_ok(put("b.test/kt/1", at(5, 1), at(9, 4), NULL));
+    /* the waiting form is the same, and so is what is read */
+    struct witnessing w = {.old = at(5, 1), .next = at(11, 6)};
+    struct witness_state now;
+    assert_err(witnessed_call(&f, bytes_str("b.test/kt/1"), &w), TLOG_CONSISTENCY);
+    assert_int_equal(w.found.size, 9);
+    w.old = at(9, 4);
+    assert_ok(witnessed_call(&f, bytes_str("b.test/kt/1"), &w));
+    assert_ok(witnessed_read(&f, bytes_str("b.test/kt/1"), &now));
+    assert_int_equal(now.size, 11);
+    assert_int_equal(now.root.data[0], 6);
+    assert_ok(witnessed_read(&f, bytes_str("c.test/kt/1"), &now));
+    assert_int_equal(now.size, 0);
     /* another log is another log */
     assert_ok(put("b.test/kt/2", none, at(3, 7), NULL));
 }

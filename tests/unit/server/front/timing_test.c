@@ -1,9 +1,8 @@
 /* ME2: can a caller tell by the clock in which way it was refused? A classifier that sees the
  * processor time of many refusals (more than any network lets through) must do little better than
  * guess; and the same classifier must see it where there is something to be seen. */
-#include <time.h>
-
 #include "bed.h"
+#include "support/timing.h"
 
 enum { ROUNDS = 600, CLASSES = 4, RUNS = 4 };
 
@@ -12,21 +11,14 @@ static const char *const names[CLASSES] = {"wrong signature", "unknown caller", 
 static double times[CLASSES][ROUNDS];
 static double *measured; /* where the next goes */
 
-static double now_ns(void)
-{
-    struct timespec t;
-    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 /* The front's own, measured. */
 static enum hearth_code timed(struct hearth_call *call, const uint8_t *bytes, size_t len,
                               size_t number, void *self)
 {
     struct hearth_interceptor front = front_interceptor(self);
-    double begun = now_ns();
+    double begun = timing_now_ns();
     enum hearth_code code = front.on_message(call, bytes, len, number, self);
-    *measured = now_ns() - begun;
+    *measured = timing_now_ns() - begun;
     return code;
 }
 
@@ -53,31 +45,6 @@ static double refused_one(int class)
     return ns;
 }
 
-/* The chance that one of a takes longer than one of b: 0.5 when nothing can be told. */
-static double longer(const double *a, const double *b)
-{
-    double n = 0;
-    for (int i = 0; i < ROUNDS; i++)
-        for (int k = 0; k < ROUNDS; k++)
-            n += a[i] > b[k] ? 1 : a[i] == b[k] ? 0.5 : 0;
-    return n / ROUNDS / ROUNDS;
-}
-
-/* How often the best threshold guesses right. */
-static double advantage(const double *a, const double *b)
-{
-    double best = 0.5;
-    for (int t = 0; t < ROUNDS; t++) {
-        double right = 0;
-        for (int i = 0; i < ROUNDS; i++)
-            right += (a[i] > a[t]) + (b[i] <= a[t]);
-        right /= 2 * ROUNDS;
-        right = right < 0.5 ? 1 - right : right;
-        best = right > best ? right : best;
-    }
-    return best;
-}
-
 /* The best guess over all pairs of classes. */
 static double worst_guess(void)
 {
@@ -91,7 +58,8 @@ static double worst_guess(void)
         }
     for (int a = 0; a < CLASSES; a++)
         for (int b = 0; b < a; b++) {
-            double auc = longer(times[a], times[b]), guess = advantage(times[a], times[b]);
+            double auc = timing_longer(times[a], times[b], ROUNDS);
+            double guess = timing_guess(times[a], times[b], ROUNDS);
             print_message("%s against %s: %.3f longer, best guess %.3f\n", names[a], names[b], auc,
                           guess);
             worst = guess > worst ? guess : worst;
@@ -119,12 +87,12 @@ static void ME2_control(void **state)
     (void)state;
     for (int i = 0; i < ROUNDS; i++) {
         times[0][i] = refused_one(0);
-        double begun = now_ns();
+        double begun = timing_now_ns();
         front_verify_dummy();
-        double dummy = now_ns() - begun;
+        double dummy = timing_now_ns() - begun;
         times[1][i] = times[0][i] - dummy;
     }
-    double guess = advantage(times[0], times[1]);
+    double guess = timing_guess(times[0], times[1], ROUNDS);
     print_message("without the dummy: best guess %.3f\n", guess);
     assert_true(guess > 0.9);
 }
@@ -135,5 +103,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(ME2_refusals_take_alike, setup_timed, bed_teardown),
         cmocka_unit_test_setup_teardown(ME2_control, setup_timed, bed_teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return timing_end(cmocka_run_group_tests(tests, NULL, NULL));
 }
