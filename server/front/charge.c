@@ -152,6 +152,28 @@ static struct err balance(struct charge *charge, uint64_t had, size_t fresh, uin
     return ERR_OK;
 }
 
+/* Good tokens beside one that is not stay unspent: they could be shown like that without end, by
+ * everybody who knows them, and each is work. So each may be only a few times. */
+static struct err check_tokens(struct store_txn *txn, const struct purse *purse,
+                               struct charge *charge)
+{
+    struct limits *limits = charge->front->limits;
+    struct payment *payment = &charge->payment;
+    const struct payee payee = payee_of(charge);
+    struct err err = ERR_OK;
+    for (size_t i = 0; i < payment->count && err.code != ERR_LIMIT; i++)
+        err = limit_take(limits, LIMIT_TOKEN_REPEATS, payment_token_name(payment, i), 0, NULL);
+    if (err.code == ERR_LIMIT)
+        return ERR(PASS_SPENT);
+    err = payment_check(txn, &purse->spent, payment, &payee);
+    for (size_t i = 0; i < payment->good && err.code == ERR_PASS_TOKEN; i++) {
+        struct err taken =
+            limit_take(limits, LIMIT_TOKEN_REPEATS, payment_token_name(payment, i), 1, NULL);
+        (void)taken; /* it is refused anyway */
+    }
+    return err;
+}
+
 struct err charge_check(struct store_txn *txn, const struct purse *purse, struct charge *charge)
 {
     uint64_t had = 0, left;
@@ -164,8 +186,7 @@ struct err charge_check(struct store_txn *txn, const struct purse *purse, struct
         TRY(credits_find(txn, purse->credits, charge->account, &had));
         TRY(balance(charge, had, charge->payment.count, &left));
     }
-    struct payee payee = payee_of(charge);
-    return payment_check(txn, &purse->spent, &charge->payment, &payee);
+    return check_tokens(txn, purse, charge);
 }
 
 static struct err take_whole(struct charge *charge, size_t fresh)
@@ -177,9 +198,8 @@ static struct err take_whole(struct charge *charge, size_t fresh)
         return ERR(PASS_SPENT);
     /* each counts for itself, in whatever company it comes */
     for (size_t i = 0; i < payment->count; i++) {
-        struct bytes nonce = bytes_of(payment->tokens + i * PASS_SHORT_BYTES,
-                                      PASS_SHORT_BYTES - PASS_AUTHENTICATOR_BYTES);
-        if (!err_is_ok(limit_take(charge->front->limits, LIMIT_TOKEN_REPEATS, nonce, 1, NULL)))
+        struct bytes name = payment_token_name(payment, i);
+        if (!err_is_ok(limit_take(charge->front->limits, LIMIT_TOKEN_REPEATS, name, 1, NULL)))
             return ERR(PASS_SPENT);
     }
     return ERR_OK;

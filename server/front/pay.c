@@ -121,10 +121,11 @@ static struct err check_token(const struct pass_short *token, const struct payee
     return err;
 }
 
-struct err payment_check(struct store_txn *txn, const struct spent *spent,
-                         const struct payment *payment, const struct payee *payee)
+struct err payment_check(struct store_txn *txn, const struct spent *spent, struct payment *payment,
+                         const struct payee *payee)
 {
     struct pass_short token;
+    payment->good = 0;
     for (size_t i = 0; i < payment->count; i++) { /* all cheap questions first */
         bool repeated;
         TRY(parsed(payment, i, &token));
@@ -134,6 +135,7 @@ struct err payment_check(struct store_txn *txn, const struct spent *spent,
     for (size_t i = 0; i < payment->count; i++) {
         TRY(parsed(payment, i, &token));
         TRY(check_token(&token, payee));
+        payment->good++;
     }
     return ERR_OK;
 }

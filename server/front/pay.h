@@ -22,6 +22,7 @@ enum { PAY_TOKENS_MOST = 32, PAY_LIST_MOST = 640 };
 struct payment {
     uint8_t *tokens; /* count times PASS_SHORT_BYTES; owned */
     size_t count;
+    size_t good; /* how many of them verified, when they were checked last */
     uint8_t request[SPENT_REQUEST_BYTES];
 };
 void payment_clear(struct payment *payment);
@@ -43,7 +44,13 @@ CHECKED struct err payment_read_list(struct hearth_call *call, struct bytes list
 /* From any thread. ERR_PASS_SPENT (by another request), ERR_PASS_KEY, ERR_PASS_TOKEN: at the first
  * token that is not good. */
 CHECKED struct err payment_check(struct store_txn *txn, const struct spent *spent,
-                                 const struct payment *payment, const struct payee *payee);
+                                 struct payment *payment, const struct payee *payee);
+/* What tells a token from all others: class, period and nonce. */
+static inline struct bytes payment_token_name(const struct payment *payment, size_t i)
+{
+    return bytes_of(payment->tokens + i * PASS_SHORT_BYTES,
+                    PASS_SHORT_BYTES - PASS_AUTHENTICATOR_BYTES);
+}
 /* All or none. *ret_fresh: how many were not spent by this request before. ERR_PASS_SPENT, also
  * where some are and repeats is false; ERR_PASS_KEY. */
 CHECKED struct err payment_mark(struct store_txn *txn, const struct spent *spent,
