@@ -157,9 +157,11 @@ void federation_hello(struct federation *f)
 
 void hello_stop(struct federation *f)
 {
-    while (f->hellos_waiting != NULL) {
-        struct hello *h = f->hellos_waiting;
-        leave_waiting(h);
+    struct hello *h = f->hellos_waiting;
+    f->hellos_waiting = NULL;
+    while (h != NULL) {
+        struct hello *next_waiting = h->next_waiting;
         release(h);
+        h = next_waiting;
     }
 }

@@ -5,9 +5,9 @@
 
 struct job {
     struct transparency *t;
-    struct hearth_call *call;
-    struct bytes in; /* of the request, which lives as long as the call */
-    uint64_t a, b;   /* sizes; of a tile: index and width */
+    struct hearth_call *call; /* NULL: cancelled; what is under way goes on without it */
+    struct buf in;            /* of the request, which goes with the call */
+    uint64_t a, b;            /* sizes; of a tile: index and width */
     unsigned level;
     bool entries;
     struct err (*prove)(struct job *job, const struct kt_source *source);
@@ -26,25 +26,44 @@ static struct err run(struct store_txn *txn, void *arg)
     return job->prove(job, &source);
 }
 
-static void done(void *arg, struct err result)
+static void job_free(struct job *job)
 {
-    struct job *job = arg;
-    if (err_is_ok(result))
-        job->reply(job);
-    else
-        (void)front_fail(job->call, result);
+    buf_clear(&job->in);
     buf_clear(&job->answer);
     free(job);
 }
 
-static struct job *job_new(struct transparency *t, struct hearth_call *call)
+static void done(void *arg, struct err result)
+{
+    struct job *job = arg;
+    if (job->call != NULL && err_is_ok(result))
+        job->reply(job);
+    else if (job->call != NULL)
+        (void)front_fail(job->call, result);
+    job_free(job);
+}
+
+/* Also at the server's end, which waits for no job. */
+static void on_cancel(struct hearth_call *call, void *arg)
+{
+    struct job *job = arg;
+    job->call = NULL;
+    (void)hearth_call_fail(call, HEARTH_CANCELLED, "cancelled");
+}
+
+/* in is copied. NULL: no memory. */
+static struct job *job_new(struct transparency *t, struct hearth_call *call, struct bytes in)
 {
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL)
         return NULL;
     job->t = t;
     job->call = call;
-    return job;
+    buf_append_bytes(&job->in, in);
+    if (err_is_ok(buf_check(&job->in)))
+        return job;
+    job_free(job);
+    return NULL;
 }
 
 static enum hearth_code submit(struct job *job)
@@ -59,9 +78,11 @@ static enum hearth_code submit(struct job *job)
                                     .arg = job};
     if (err_is_ok(err))
         err = store_read(job->t->store, inbox, &work);
-    if (err_is_ok(err))
+    if (err_is_ok(err)) {
+        hearth_call_on_cancel(call, on_cancel, job);
         return HEARTH_LATER;
-    free(job);
+    }
+    job_free(job);
     return front_fail(call, err);
 }
 
@@ -131,7 +152,7 @@ static void paid(struct hearth_call *call, void *arg)
     if (call != NULL)
         (void)submit(arg);
     else
-        free(arg);
+        job_free(arg);
 }
 
 /* cost: rows read, about. */
@@ -158,7 +179,7 @@ static struct err prove_checkpoint(struct job *job, const struct kt_source *sour
     uint64_t size;
     const struct kt_log_at *at = source->self;
     if (job->in.len > 0) {
-        struct err err = kt_log_check_outside(at->log, at->txn, job->in);
+        struct err err = kt_log_check_outside(at->log, at->txn, buf_view(&job->in));
         transparency_judge(job->t, err);
         TRY(err);
     }
@@ -182,11 +203,10 @@ static enum hearth_code get_checkpoint(struct hearth_call *call,
                                        const Hearth__V1__GetCheckpointRequest *in,
                                        Hearth__V1__GetCheckpointResponse *out, void *self)
 {
-    struct job *job = job_new(self, call);
+    struct job *job = job_new(self, call, bytes_of(in->known.data, in->known.len));
     (void)out;
     if (job == NULL)
         return front_fail(call, ERR(NO_MEMORY));
-    job->in = bytes_of(in->known.data, in->known.len);
     job->a = in->size;
     job->prove = prove_checkpoint;
     job->reply = reply_checkpoint;
@@ -198,7 +218,7 @@ static enum hearth_code get_checkpoint(struct hearth_call *call,
 static struct err prove_lookup(struct job *job, const struct kt_source *source)
 {
     struct search_request request;
-    TRY(search_request_parse(job->in, &request));
+    TRY(search_request_parse(buf_view(&job->in), &request));
     TRY(look_for_miss(job, source, request.label));
     return kt_prove_search(source, &request, &job->answer);
 }
@@ -222,10 +242,9 @@ static enum hearth_code lookup(struct hearth_call *call, const Hearth__V1__Looku
     enum hearth_code code = may_miss(call, request.label);
     if (code != HEARTH_OK)
         return code;
-    struct job *job = job_new(self, call);
+    struct job *job = job_new(self, call, bytes_of(in->search.data, in->search.len));
     if (job == NULL)
         return front_fail(call, ERR(NO_MEMORY));
-    job->in = bytes_of(in->search.data, in->search.len);
     job->prove = prove_lookup;
     job->reply = reply_lookup;
     return job_run(job, STORE_COST_MAX / 2);
@@ -234,7 +253,8 @@ static enum hearth_code lookup(struct hearth_call *call, const Hearth__V1__Looku
 static struct err prove_many(struct job *job, const struct kt_source *source)
 {
     struct search_many_request *request = malloc(sizeof *request);
-    struct err err = request != NULL ? search_many_request_parse(job->in, request) : ERR(NO_MEMORY);
+    struct err err =
+        request != NULL ? search_many_request_parse(buf_view(&job->in), request) : ERR(NO_MEMORY);
     if (err_is_ok(err))
         err = kt_prove_many(source, request, &job->answer);
     free(request);
@@ -272,10 +292,9 @@ static enum hearth_code lookup_many(struct hearth_call *call,
     enum hearth_code code = may_miss_many(call, bytes_of(in->search.data, in->search.len));
     if (code != HEARTH_OK)
         return code;
-    struct job *job = job_new(self, call);
+    struct job *job = job_new(self, call, bytes_of(in->search.data, in->search.len));
     if (job == NULL)
         return front_fail(call, ERR(NO_MEMORY));
-    job->in = bytes_of(in->search.data, in->search.len);
     job->prove = prove_many;
     job->reply = reply_many;
     return job_run(job, STORE_COST_MAX);
@@ -287,17 +306,17 @@ static struct err prove_monitor(struct job *job, const struct kt_source *source)
 {
     struct owner_request owner;
     if (job->in.len > 0 && job->in.data[0] == MONITOR_OWNER) {
-        TRY(owner_request_parse(job->in, &owner));
+        TRY(owner_request_parse(buf_view(&job->in), &owner));
         TRY(look_for_miss(job, source, owner.label));
         return kt_prove_owner(source, &owner, &job->answer);
     }
     struct sight_request sight;
     if (job->in.len > 0 && job->in.data[0] == MONITOR_SIGHT) {
-        TRY(sight_request_parse(job->in, &sight));
+        TRY(sight_request_parse(buf_view(&job->in), &sight));
         return kt_prove_sight(source, &sight, &job->answer);
     }
     FILLED_LATER struct contact_request contact;
-    TRY(contact_request_parse(job->in, &contact));
+    TRY(contact_request_parse(buf_view(&job->in), &contact));
     return kt_prove_contacts(source, &contact, &job->answer);
 }
 
@@ -323,10 +342,9 @@ static enum hearth_code monitor(struct hearth_call *call, const Hearth__V1__Moni
         if (code != HEARTH_OK)
             return code;
     }
-    struct job *job = job_new(self, call);
+    struct job *job = job_new(self, call, bytes_of(in->monitor.data, in->monitor.len));
     if (job == NULL)
         return front_fail(call, ERR(NO_MEMORY));
-    job->in = bytes_of(in->monitor.data, in->monitor.len);
     job->prove = prove_monitor;
     job->reply = reply_monitor;
     return job_run(job, STORE_COST_MAX);
@@ -358,7 +376,7 @@ static enum hearth_code get_consistency(struct hearth_call *call,
                                         const Hearth__V1__GetConsistencyRequest *in,
                                         Hearth__V1__GetConsistencyResponse *out, void *self)
 {
-    struct job *job = job_new(self, call);
+    struct job *job = job_new(self, call, bytes_of(NULL, 0));
     (void)out;
     if (job == NULL)
         return front_fail(call, ERR(NO_MEMORY));
@@ -385,7 +403,7 @@ static void reply_tile(struct job *job)
 static enum hearth_code get_tile(struct hearth_call *call, const Hearth__V1__GetTileRequest *in,
                                  Hearth__V1__GetTileResponse *out, void *self)
 {
-    struct job *job = job_new(self, call);
+    struct job *job = job_new(self, call, bytes_of(NULL, 0));
     (void)out;
     if (job == NULL)
         return front_fail(call, ERR(NO_MEMORY));

@@ -48,10 +48,16 @@ struct err transparency_cosigned(struct transparency *t, struct buf *note)
 
 struct cosign {
     struct transparency *t;
-    struct hearth_call *call;
-    struct bytes line;
+    struct hearth_call *call; /* NULL: cancelled */
+    struct buf line;          /* of the request, which goes with the call */
     uint64_t size;
 };
+
+static void cosign_free(struct cosign *c)
+{
+    buf_clear(&c->line);
+    free(c);
+}
 
 /* The line's witness, or NULL: none of ours. A note has the log's line first. */
 static const struct note_key *witness_of(const struct transparency *t, const struct note *note)
@@ -92,7 +98,7 @@ static struct err run_cosign(struct store_txn *txn, void *arg)
     struct stmt *s = stmt_use(txn, CHECKPOINT_NOTE);
     stmt_bind_u64(s, 1, c->size);
     struct err err = stmt_first(s, map_note, &whole);
-    buf_append_bytes(&whole, c->line);
+    buf_append_bytes(&whole, buf_view(&c->line));
     if (err_is_ok(err))
         err = buf_check(&whole);
     if (err_is_ok(err))
@@ -103,7 +109,7 @@ static struct err run_cosign(struct store_txn *txn, void *arg)
         s = stmt_use(txn, COSIGNATURE_PUT);
         stmt_bind_u64(s, 1, c->size);
         stmt_bind_blob(s, 2, name);
-        stmt_bind_blob(s, 3, c->line);
+        stmt_bind_blob(s, 3, buf_view(&c->line));
         err = stmt_run(s, NULL);
     }
     buf_clear(&whole);
@@ -115,11 +121,19 @@ static void done(void *arg, struct err result)
     struct cosign *c = arg;
     static const Hearth__V1__AddCosignatureResponse out =
         HEARTH__V1__ADD_COSIGNATURE_RESPONSE__INIT;
-    if (err_is_ok(result))
+    if (c->call != NULL && err_is_ok(result))
         hearth_transparency_add_cosignature_reply(c->call, &out);
-    else
+    else if (c->call != NULL)
         (void)front_fail(c->call, result);
-    free(c);
+    cosign_free(c);
+}
+
+/* Also at the server's end, which waits for no job. */
+static void on_cancel(struct hearth_call *call, void *arg)
+{
+    struct cosign *c = arg;
+    c->call = NULL;
+    (void)hearth_call_fail(call, HEARTH_CANCELLED, "cancelled");
 }
 
 enum hearth_code transparency_add_cosignature(struct hearth_call *call,
@@ -134,17 +148,22 @@ enum hearth_code transparency_add_cosignature(struct hearth_call *call,
     struct cosign *c = calloc(1, sizeof *c);
     if (c == NULL)
         return front_fail(call, ERR(NO_MEMORY));
-    *c = (struct cosign){t, call, bytes_of(in->cosignature.data, in->cosignature.len), in->size};
+    *c = (struct cosign){.t = t, .call = call, .size = in->size};
+    buf_append(&c->line, in->cosignature.data, in->cosignature.len);
     const struct store_work work = {.principal = front_caller(call)->principal,
                                     .cost = 4,
                                     .run = run_cosign,
                                     .done = done,
                                     .arg = c};
-    struct err err = front_inbox(t->env->front, hearth_call_loop(call), &inbox);
+    struct err err = buf_check(&c->line);
+    if (err_is_ok(err))
+        err = front_inbox(t->env->front, hearth_call_loop(call), &inbox);
     if (err_is_ok(err))
         err = store_submit(t->store, inbox, &work);
-    if (err_is_ok(err))
+    if (err_is_ok(err)) {
+        hearth_call_on_cancel(call, on_cancel, c);
         return HEARTH_LATER;
-    free(c);
+    }
+    cosign_free(c);
     return front_fail(call, err);
 }

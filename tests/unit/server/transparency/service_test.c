@@ -901,6 +901,30 @@ static void test_handles_are_not_listed(void **state)
     assert_int_equal(ask_for_many("\1nobody", "\1no one"), HEARTH_OK);
 }
 
+/* A call whose job is under way when the server ends hears of that, and has ended before the server
+ * is gone: the job ends without it. */
+static void test_calls_at_the_end(void **state)
+{
+    Hearth__V1__GetCheckpointRequest newest = HEARTH__V1__GET_CHECKPOINT_REQUEST__INIT;
+    Hearth__V1__AddCosignatureRequest line = HEARTH__V1__ADD_COSIGNATURE_REQUEST__INIT;
+    struct got read = {.done = false}, write = {.done = false};
+    (void)state;
+    line.size = 1;
+    line.cosignature = (ProtobufCBinaryData){1, (uint8_t *)(uintptr_t) "x"};
+    assert_non_null(
+        hearth_transparency_get_checkpoint_start(w.channel, NULL, &newest, on_checkpoint, &read));
+    assert_non_null(
+        hearth_transparency_add_cosignature_start(w.channel, NULL, &line, on_cosigned, &write));
+    while (loop_step(w.loop)) /* and the store does nothing */
+        ;
+    assert_false(read.done || write.done);
+    assert_int_equal(metrics_value(front_metrics(w.front), METRIC_CALLS), 2);
+    hearth_server_free(w.server);
+    w.server = NULL;
+    assert_int_equal(metrics_value(front_metrics(w.front), METRIC_CALLS), 0);
+    end_service();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -920,6 +944,7 @@ int main(void)
         TEST(test_trees_of_long_ago),
         TEST(test_what_is_published),
         TEST(test_tokens),
+        TEST(test_calls_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
