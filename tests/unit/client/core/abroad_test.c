@@ -15,15 +15,17 @@ static struct err abroad_run(struct core *c, struct db_txn *t, void *arg)
     return ERR_OK;
 }
 
-/* To some minutes before midnight; what there is then of tomorrow's. */
+/* To some seconds before midnight; what there is then of tomorrow's. No earlier: they are bought at
+ * any moment of what is left of the day, which no seed tells, since RSA keys are the system's. */
 static uint32_t tomorrows(struct pair *p)
 {
+    enum { DAY_MS = 24 * 3600 * 1000, STEP_MS = 600 * 1000, BEFORE_MS = 5000 };
     uint32_t counts[2] = {0};
-    const uint64_t day_ms = 24 * 3600 * 1000, left_ms = day_ms - core_now_ms(p->bob->core) % day_ms;
-    for (uint64_t ms = 0; ms < left_ms; ms += 600 * 1000) {
-        people_run_ms(&p->all, 600 * 1000);
-        if (core_now_ms(p->bob->core) % day_ms > day_ms - 1200 * 1000)
+    for (;;) {
+        const uint64_t left_ms = DAY_MS - core_now_ms(p->bob->core) % DAY_MS;
+        if (left_ms <= BEFORE_MS)
             break;
+        people_run_ms(&p->all, left_ms > STEP_MS + BEFORE_MS ? STEP_MS : left_ms - BEFORE_MS);
     }
     assert_ok(core_look(p->bob->core, abroad_run, counts));
     return counts[1];
