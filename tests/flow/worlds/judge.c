@@ -132,11 +132,13 @@ static void say_peer(void *house, const struct federation_peer *p)
                   (int)p->domain.len, (const char *)p->domain.data, p->why, p->key_why);
 }
 
-/* Nothing waits any more, of what limits let through at once. heard: soon. */
-static void recover(struct world *w, bool heard)
+/* Nothing waits any more, of what limits let through at once. heard: soon. lasted: the faults did,
+ * LASTING_MS more, and waits have grown as long; who is asked at the end of such a one may have to
+ * fetch keys first, and has the other wait twice as long once more. */
+static void recover(struct world *w, bool lasted, bool heard)
 {
     /* who has another key is told so, and waits once more */
-    uint64_t healed_ms = w->rotated ? UINT64_C(3) * HEALED_MS : HEALED_MS;
+    uint64_t healed_ms = (lasted ? UINT64_C(4) : w->rotated ? UINT64_C(3) : 1) * HEALED_MS;
     house_run_ms(w->houses, heard ? HEARD_MS : healed_ms);
     bool sure = !w->houses[0].limits && w->liar == NULL; /* who lies may put off for ever */
     for (size_t i = 0; i < WORLD_HOMES && sure; i++) {
@@ -175,7 +177,7 @@ void world_heal(struct world *w)
     if (heard) /* waits grow */
         house_run_ms(w->houses, LASTING_MS);
     world_mend(w);
-    recover(w, heard && restart_two(w));
+    recover(w, heard, heard && restart_two(w));
     settle(w);
     for (size_t g = 0; g < WORLD_GROUPS; g++)
         if (world_judges(w, g))
