@@ -20,7 +20,7 @@ struct building {
     struct buf proposals[PROPOSALS_MAX];
     struct bytes views[PROPOSALS_MAX];
     size_t proposal_count;
-    bool removes;
+    bool removes; /* somebody, by value or by a reference */
     struct own_record own;
     bool has_own;
     struct buf authenticated_data, welcome_extensions, context;
@@ -58,12 +58,13 @@ static struct err next_proposal(struct building *b, struct buf **ret_buf)
 static struct err propose_remove(struct building *b, uint32_t leaf)
 {
     struct buf *out;
-    if (leaf == group_own_leaf(b->chat->group) ||
-        public_group_remove_pending(group_public(b->chat->group), leaf))
-        return ERR_OK; /* the latter is covered by reference */
+    if (leaf == group_own_leaf(b->chat->group))
+        return ERR_OK;
+    b->removes = true;
+    if (public_group_remove_pending(group_public(b->chat->group), leaf))
+        return ERR_OK; /* covered by reference, for a commit has room for one Remove of a leaf */
     TRY(next_proposal(b, &out));
     proposal_write(out, &(struct proposal){.type = PROPOSAL_REMOVE, .remove = leaf});
-    b->removes = true;
     return buf_check(out);
 }
 
@@ -314,7 +315,7 @@ static struct err build(struct building *b, const struct task *task, enum commit
         return ERR_OK;
     TRY(propose_adds(b));
     *ret_built = b->adds.refused > 0 ? COMMIT_UNMAKABLE : COMMIT_NOTHING;
-    if (b->proposal_count == 0 && !body->update && !(body->cover && pending > 0))
+    if (b->proposal_count == 0 && !body->update && !b->removes && !(body->cover && pending > 0))
         return ERR_OK;
     TRY(write_keys(b));
     TRY(write_welcome_extensions(b));

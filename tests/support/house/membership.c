@@ -389,6 +389,13 @@ static enum hearth_code take_answer(struct committing *c)
     return HEARTH_OK;
 }
 
+/* By value, or by reference where that waits to be covered already: of two Removes of one leaf a
+ * commit has room for one (RFC 9420 12.2), and the server asks for that which waits. */
+static bool must_propose(const struct membership *m, uint32_t remove)
+{
+    return !public_group_remove_pending(group_public(m->group), remove);
+}
+
 /* False: it can't be made. */
 static bool make_commit(struct committing *c, const struct commit_wish *wish)
 {
@@ -402,7 +409,8 @@ static bool make_commit(struct committing *c, const struct commit_wish *wish)
         add_proposal(c, &c->adds[i], 0);
     }
     for (size_t i = 0; i < wish->remove_count; i++)
-        add_proposal(c, NULL, wish->remove[i]);
+        if (must_propose(m, wish->remove[i]))
+            add_proposal(c, NULL, wish->remove[i]);
     leaf_keys_write(&c->authenticated_data, news, c->add_count);
     struct mls_client client = own_package_client(m->resident, &m->self);
     struct buf told = BUF_INIT;
@@ -560,7 +568,7 @@ static void remove_others(const struct membership *m, struct buf *proposals, siz
     const struct public_group *p = group_public(m->group);
     struct leaf_node leaf;
     for (uint32_t i = 0; i < p->tree.width; i++)
-        if (i != group_own_leaf(m->group) && public_group_leaf(p, i, &leaf)) {
+        if (i != group_own_leaf(m->group) && public_group_leaf(p, i, &leaf) && must_propose(m, i)) {
             assert_true(*count < PROPOSALS_MAX);
             proposal_write(&proposals[(*count)++],
                            &(struct proposal){.type = PROPOSAL_REMOVE, .remove = i});

@@ -226,6 +226,58 @@ static void test_delete(void **state)
     assert_int_equal(view_of(CAROL, c).state, HEARTH_CHAT_OVER);
 }
 
+/* Bob leaves, which Alice has heard; nobody has covered it yet. */
+static struct hearth_id group_that_bob_leaves(struct hearth_id *bobs, struct hearth_id *carols)
+{
+    enum { HEARD_MS = 200 };
+    struct hearth_id a = group_of_three(bobs, carols);
+    struct doing d = {.chat = *bobs};
+    assert_ok(person_do(BOB, &d, do_leave));
+    world_wait(BOB, d.task);
+    world_run(HEARD_MS);
+    assert_int_equal(view_of(ALICE, a).leaves, 3);
+    return a;
+}
+
+/* One commit can't hold two Removes of one leaf, and must hold the one that waits: what she asks
+ * for is that one, and it is done when it is committed, not when somebody will cover it, half a
+ * second later or more. */
+static void test_remove_who_leaves(void **state)
+{
+    enum { AT_ONCE_MS = 250 };
+    struct hearth_id a, b, c;
+    uint64_t task;
+    (void)state;
+    a = group_that_bob_leaves(&b, &c);
+    struct view bob = view_of(BOB, b);
+    const uint8_t(*gone)[16] = (const uint8_t(*)[16])bob.user;
+    assert_ok(wish(ALICE, a, &(struct commit_wish){.remove = gone, .remove_count = 1}, &task));
+    world_wait(ALICE, task);
+    say_done(ALICE, a, "without him");
+    world_run(AT_ONCE_MS);
+    assert_int_equal(view_of(ALICE, a).leaves, 2);
+    world_run(3000);
+    assert_int_equal(view_of(BOB, b).state, HEARTH_CHAT_OVER);
+    assert_int_equal(has_message(BOB, b, "without him", HEARTH_MESSAGE_RECEIVED), 0);
+    assert_int_equal(has_message(CAROL, c, "without him", HEARTH_MESSAGE_RECEIVED), 1);
+    assert_together(ALICE, a, CAROL, c);
+}
+
+static void test_delete_while_one_leaves(void **state)
+{
+    enum { AT_ONCE_MS = 250 };
+    struct hearth_id a, b, c;
+    (void)state;
+    a = group_that_bob_leaves(&b, &c);
+    struct doing d = {.chat = a};
+    assert_ok(person_do(ALICE, &d, do_delete));
+    world_run(AT_ONCE_MS);
+    assert_int_equal(view_of(ALICE, a).state, HEARTH_CHAT_OVER);
+    world_run(1000);
+    assert_int_equal(view_of(BOB, b).state, HEARTH_CHAT_OVER);
+    assert_int_equal(view_of(CAROL, c).state, HEARTH_CHAT_OVER);
+}
+
 static void test_targeted(void **state)
 {
     struct hearth_id a, b, c;
@@ -327,6 +379,8 @@ int main(void)
         TEST(test_fresh_leaf),
         TEST(test_leave),
         TEST(test_delete),
+        TEST(test_remove_who_leaves),
+        TEST(test_delete_while_one_leaves),
         TEST(test_targeted),
         TEST(test_resync),
         TEST(test_targeted_before_own_commit),

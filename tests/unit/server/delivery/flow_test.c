@@ -107,6 +107,11 @@ static void leaves(void **state)
     expect(dw_leave(c)); /* said twice */
     dw_receive_all(&w);
     assert_int_equal(a->seen[DELIVERY_PROPOSAL], 1);
+    /* nobody's own Remove stands for it: one commit has room for one, which is that which waits */
+    uint32_t leaf = dw_leaf(c);
+    assert_int_equal(dw_commit(a, &(struct dcommit){.removes = &leaf, .remove_count = 1}),
+                     HEARTH_FAILED_PRECONDITION);
+    assert_string_equal(w.message, err_text(ERR(DELIVERY_PENDING)));
     /* anybody's commit covers it */
     expect(dw_commit(b, &(struct dcommit){0}));
     dw_receive_all(&w);
