@@ -141,6 +141,8 @@ static void a_repeated_request_has_paid(void **state)
 static void not_paid(void **state)
 {
     (void)state;
+    /* good ones come beside a bad one oftener here than they may otherwise */
+    assert_ok(limits_set(front_limits(w.front), "TOKEN_REPEATS", 100));
     assert_int_equal(invite(1, 0, 0, NULL), HEARTH_UNAUTHENTICATED);
     assert_int_equal(invite(1, 0, PRICE - 1, NULL), HEARTH_UNAUTHENTICATED);
     assert_int_equal(invite(1, 0, PRICE + 1, NULL), HEARTH_UNAUTHENTICATED);
