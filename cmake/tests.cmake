@@ -432,6 +432,7 @@ endif()
 hearth_program(kt_bench SOURCES tests/bench/kt_bench.c USES server_transparency test_support)
 hearth_program(kt_sweep_bench SOURCES tests/bench/kt_sweep_bench.c USES server_transparency test_support)
 hearth_program(log_bench SOURCES tests/bench/log_bench.c USES server_transparency server_keeper)
+set_target_properties(log_bench PROPERTIES EXCLUDE_FROM_ALL FALSE) # tests/server/log_pages.py makes a long log with it
 # kill -9 while epochs are closed and signed: one root per size, ever.
 hearth_program(kt_crash SOURCES tests/crash/kt_crash.c USES server_transparency test_support)
 hearth_test(crash_kt COMMAND kt_crash --cycles 200 SECONDS 300 LABELS crash)
