@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 HEARTHD = os.path.join(os.path.abspath(sys.argv[1]), "hearthd")
 
@@ -80,7 +81,11 @@ def accept_key(a, b):
     def peer(*words, code=0):
         return hearthd(b.folder, "admin", "peer", *words, code=code)
 
-    why = peer("why", "a.test")
+    end = time.monotonic() + 90
+    while "it shows" not in (why := peer("why", "a.test")):  # b asks for a's keys when it hears of others, and not at once again
+        assert time.monotonic() < end, why
+        time.sleep(1)
+        a.check(b, code=1)
     known, shown = (re.search(rf"{name} +([0-9a-f]{{64}})\n", why)[1] for name in ("known root", "it shows"))
     assert known != shown and f"accept-key a.test {shown}" in why, why
     assert shown in a.check(b, code=1)["our root"][1]
